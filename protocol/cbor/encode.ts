@@ -1,0 +1,127 @@
+import {
+  CborError,
+  type CborKey,
+  type CborValue,
+  compareBytes,
+  depthMax,
+  type Tagged,
+} from "./value.ts";
+
+const utf8 = new TextEncoder();
+
+/**
+ * The deterministic encoding of a value (RFC 8949 §4.2.1): shortest heads, definite lengths, map
+ * keys sorted bytewise.
+ * Throws: `CborError` for what the wire does not carry (a fraction, a lone surrogate, two equal keys,
+ * nesting past 16).
+ */
+export function encodeCbor(value: CborValue): Uint8Array {
+  const out = new Writer();
+  write(out, value, 0);
+  return out.bytes();
+}
+
+/** A byte buffer that grows by doubling. */
+class Writer {
+  #buffer = new Uint8Array(256);
+  #length = 0;
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#buffer.length) return;
+    const next = new Uint8Array(Math.max(this.#buffer.length * 2, this.#length + count));
+    next.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = next;
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+  }
+
+  /** The head of a data item: major type and its argument in the shortest form (§3). */
+  head(major: number, argument: number): void {
+    const type = major << 5;
+    if (argument < 24) return this.byte(type | argument);
+    if (argument < 0x100) {
+      this.byte(type | 24);
+      return this.byte(argument);
+    }
+    const size = argument < 0x10000 ? 2 : argument < 0x100000000 ? 4 : 8;
+    this.byte(type | (size === 2 ? 25 : size === 4 ? 26 : 27));
+    this.#reserve(size);
+    let rest = argument;
+    for (let i = this.#length + size - 1; i >= this.#length; i--) {
+      this.#buffer[i] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+    this.#length += size;
+  }
+
+  bytes(): Uint8Array {
+    return this.#buffer.slice(0, this.#length);
+  }
+}
+
+function write(out: Writer, value: CborValue, depth: number): void {
+  if (depth > depthMax) throw new CborError("cbor.depth", -1, `nesting deeper than ${depthMax}`);
+  if (typeof value === "number") return writeInteger(out, value);
+  if (typeof value === "string") return writeText(out, value);
+  if (typeof value === "boolean") return out.byte(value ? 0xf5 : 0xf4);
+  if (value === null) return out.byte(0xf6);
+  if (value instanceof Uint8Array) {
+    out.head(2, value.length);
+    return out.append(value);
+  }
+  if (Array.isArray(value)) {
+    out.head(4, value.length);
+    for (const item of value) write(out, item as CborValue, depth + 1);
+    return;
+  }
+  if (value instanceof Map) return writeMap(out, value, depth);
+  if (isTagged(value)) {
+    out.head(6, value.tag);
+    return write(out, value.value, depth + 1);
+  }
+  throw new CborError("cbor.type", -1, `no encoding for a ${typeof value}`);
+}
+
+function isTagged(value: unknown): value is Tagged {
+  if (typeof value !== "object" || value === null || !("tag" in value)) return false;
+  return Number.isSafeInteger(value.tag) && (value.tag as number) >= 0;
+}
+
+function writeInteger(out: Writer, value: number): void {
+  if (!Number.isSafeInteger(value)) {
+    throw new CborError("cbor.integer", -1, `expected an integer below 2⁵³, got ${value}`);
+  }
+  if (value >= 0) out.head(0, value);
+  else out.head(1, -1 - value);
+}
+
+function writeText(out: Writer, value: string): void {
+  if (!value.isWellFormed()) throw new CborError("cbor.text", -1, "text with a lone surrogate");
+  const bytes = utf8.encode(value);
+  out.head(3, bytes.length);
+  out.append(bytes);
+}
+
+function writeMap(out: Writer, map: ReadonlyMap<CborKey, CborValue>, depth: number): void {
+  const entries = [...map].map(([key, value]) => ({ key: encodeCbor(key), value }));
+  entries.sort((a, b) => compareBytes(a.key, b.key));
+  out.head(5, entries.length);
+  let previous: Uint8Array | undefined;
+  for (const { key, value } of entries) {
+    if (previous !== undefined && compareBytes(previous, key) === 0) {
+      throw new CborError("cbor.key-twice", -1, "a map holds the same key twice");
+    }
+    previous = key;
+    out.append(key);
+    write(out, value, depth + 1);
+  }
+}

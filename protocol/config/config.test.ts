@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { z } from "zod";
+import { ConfigError, parseConfig } from "./load-yaml.ts";
+import { nearest } from "./nearest.ts";
+
+const schema = z.strictObject({
+  site: z.string().regex(/^[a-z]+$/, "expected lower-case letters"),
+  port: z.int().min(1).max(65_535).default(1883),
+  meters: z.array(z.strictObject({ id: z.string(), unit: z.int().min(1).max(247) })).default([]),
+});
+
+function problems(text: string): readonly { line: number; message: string }[] {
+  try {
+    parseConfig("edge.yaml", text, schema);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+  return assert.fail("expected a ConfigError");
+}
+
+test("defaults stand in for what is not said", () => {
+  assert.deepEqual(parseConfig("edge.yaml", "site: a\n", schema), {
+    site: "a",
+    port: 1883,
+    meters: [],
+  });
+});
+
+test("an unknown key is refused at its line, with the nearest known one", () => {
+  assert.deepEqual(problems("site: a\n\nprot: 1884\n"), [
+    { line: 3, message: "unknown key prot; did you mean port?" },
+  ]);
+  const deep = "site: a\nmeters:\n  - id: m\n    unit: 1\n  - id: n\n    unit: 2\n    untt: 3\n";
+  assert.deepEqual(problems(deep), [
+    { line: 7, message: "unknown key meters.1.untt; did you mean unit?" },
+  ]);
+  assert.match(
+    problems("site: a\nzzzzzzz: 1\n")[0]?.message ?? "",
+    /known keys: site, port, meters/,
+  );
+});
+
+test("a wrong value is refused at its line, with what was expected and what came", () => {
+  const [range] = problems("site: a\nport: 70000\n");
+  assert.equal(range?.line, 2);
+  assert.match(range?.message ?? "", /port: .*65535.*got 70000/);
+  const [type] = problems("site: a\nmeters:\n  - id: m\n    unit: one\n");
+  assert.equal(type?.line, 4);
+  assert.match(type?.message ?? "", /meters\.0\.unit: .*number.*got "one"/);
+  assert.match(problems("port: 1\n")[0]?.message ?? "", /site: /);
+});
+
+test("all problems are told at once", () => {
+  assert.equal(problems("site: A\nport: 0\nfoo: 1\n").length, 3);
+});
+
+test("text that is no YAML is refused at its line", () => {
+  assert.equal(problems("site: a\nport: [1\n").length > 0, true);
+  const [twice] = problems("site: a\nsite: b\n");
+  assert.equal(twice?.line, 2);
+});
+
+test("arbitrary text gives a configuration or a ConfigError", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      try {
+        parseConfig("edge.yaml", text, schema);
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, String(error));
+      }
+    }),
+  );
+});
+
+test("the nearest word is near, or there is none", () => {
+  assert.equal(nearest("brokr", ["broker", "port"]), "broker");
+  assert.equal(nearest("x", ["broker", "port"]), undefined);
+});

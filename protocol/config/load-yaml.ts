@@ -1,0 +1,110 @@
+import { isMap, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { z } from "zod";
+import { Failure } from "../failure.ts";
+import { nearest } from "./nearest.ts";
+
+/** One thing wrong with a configuration file, with the line a person has to look at. */
+export type ConfigProblem = { readonly line: number; readonly message: string };
+
+/** A configuration file that cannot be used; `problems` lists all that is wrong with it. */
+export class ConfigError extends Failure {
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(file: string, problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ line, message }) => `${file}:${line}: ${message}`);
+    super("config.invalid", lines.join("\n"), { retry: "never" });
+    this.problems = problems;
+  }
+}
+
+type Path = readonly PropertyKey[];
+
+/**
+ * Parses YAML text by a schema that gives types, defaults and help. Unknown keys are refused with the
+ * nearest known one; every message names the line, what was expected and what came.
+ * Throws: `ConfigError`.
+ */
+export function parseConfig<S extends z.ZodType>(
+  file: string,
+  text: string,
+  schema: S,
+): z.output<S> {
+  const lines = new LineCounter();
+  // `uniqueKeys` makes a key that stands twice an error; the later one would win in silence.
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true });
+  if (document.errors.length > 0) {
+    const problems = document.errors.map(({ pos, message }) => ({
+      line: lines.linePos(pos[0]).line,
+      message: (message.split("\n")[0] ?? message).replace(/ at line.*$/, ""),
+    }));
+    throw new ConfigError(file, problems);
+  }
+  const result = schema.safeParse(document.toJS() ?? {}, { reportInput: true });
+  if (result.success) return result.data;
+
+  const lineOf = (path: Path): number => {
+    for (let length = path.length; length > 0; length--) {
+      const at = offsetOf(document.contents, path.slice(0, length));
+      if (at !== undefined) return lines.linePos(at).line;
+    }
+    return 1;
+  };
+  throw new ConfigError(
+    file,
+    result.error.issues.flatMap((issue) => explain(issue, schema, lineOf)),
+  );
+}
+
+function explain(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  lineOf: (path: Path) => number,
+): ConfigProblem[] {
+  if (issue.code === "unrecognized_keys") {
+    const known = keysAt(schema, issue.path);
+    return issue.keys.map((key) => {
+      const near = nearest(key, known);
+      const hint = near === undefined ? `known keys: ${known.join(", ")}` : `did you mean ${near}?`;
+      return {
+        line: lineOf([...issue.path, key]),
+        message: `unknown key ${[...issue.path, key].join(".")}; ${hint}`,
+      };
+    });
+  }
+  const where = issue.path.join(".") || "the file";
+  const got = issue.input === undefined ? "" : `, got ${JSON.stringify(issue.input)}`;
+  return [{ line: lineOf(issue.path), message: `${where}: ${issue.message}${got}` }];
+}
+
+/** Key names that an object schema at a path allows, read from its JSON Schema. */
+function keysAt(schema: z.ZodType, path: Path): string[] {
+  let at: unknown = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  for (const step of path) {
+    const node = at as { properties?: Record<string, unknown>; items?: unknown; anyOf?: unknown[] };
+    at = typeof step === "number" ? node.items : node.properties?.[String(step)];
+    if (at === undefined) return [];
+  }
+  const node = at as { properties?: Record<string, unknown>; anyOf?: unknown[]; oneOf?: unknown[] };
+  const branches = [node, ...((node.anyOf ?? node.oneOf ?? []) as (typeof node)[])];
+  return [...new Set(branches.flatMap(({ properties }) => Object.keys(properties ?? {})))];
+}
+
+/** Offset of the key or item at a path, or undefined where the file has nothing there. */
+function offsetOf(contents: Node | null, path: Path): number | undefined {
+  let at: unknown = contents;
+  let offset: number | undefined;
+  for (const step of path) {
+    if (isMap(at)) {
+      const pair = at.items.find(({ key }) => String(key) === String(step));
+      if (pair === undefined) return undefined;
+      offset = (pair.key as Node).range?.[0];
+      at = pair.value;
+    } else if (isSeq(at)) {
+      at = at.items[Number(step)];
+      offset = (at as Node | undefined)?.range?.[0];
+    } else {
+      return undefined;
+    }
+  }
+  return offset;
+}

@@ -1,0 +1,94 @@
+/** What edge and aggregator say to each other. Pure: runs in Node, a browser and Node-RED alike. */
+export { decodeCbor } from "./cbor/decode.ts";
+export { encodeCbor } from "./cbor/encode.ts";
+export { CborError, type CborValue, compareBytes } from "./cbor/value.ts";
+export { checkPublicKey, checkSignature } from "./ed25519/encoding.ts";
+export { publicKeyOf, signPure, verifyPure } from "./ed25519/pure.ts";
+export {
+  type Domain,
+  type Envelope,
+  openEnvelope,
+  type Signer,
+  sealEnvelope,
+  toBeSigned,
+  type Verify,
+  verifyEnvelope,
+} from "./envelope/envelope.ts";
+export { type Frame, frameBytesMax, openFrame, sealFrame } from "./envelope/frame.ts";
+export { keyId } from "./envelope/key-id.ts";
+export { Failure, type Retry } from "./failure.ts";
+export {
+  consistencyProof,
+  inclusionProof,
+  inclusionProofs,
+  MerkleFrontier,
+  merkleRoot,
+  type Sha256,
+  verifyConsistency,
+  verifyInclusion,
+} from "./merkle/tree.ts";
+export { chainHead, chainHeads, chainStart } from "./messages/chain.ts";
+export { idPattern, isId } from "./messages/id.ts";
+export {
+  decodeMessage,
+  encodeMessage,
+  isKind,
+  type Kind,
+  kinds,
+  type Message,
+} from "./messages/kinds.ts";
+export {
+  type EnergyForm,
+  type Mandate,
+  type QuoteCommit,
+  type QuoteReveal,
+  type QuoteTerms,
+  type Side,
+  sealQuotes,
+} from "./messages/market.ts";
+export { obis, parseObis } from "./messages/obis.ts";
+export {
+  batchEntriesMax,
+  clockSource,
+  quality,
+  type ReadingEntry,
+  type Readings,
+} from "./messages/readings.ts";
+export type { Admission, Device, Login, Meter, Owner, Party } from "./messages/registry.ts";
+export { boxKeyOf, boxNotice, openNotice } from "./notice/boxed.ts";
+export { type Answer, decodeAnswer, encodeAnswer, type Refused } from "./receipt/answer.ts";
+export {
+  type BlockHeader,
+  blockHash,
+  type Certificate,
+  type CertificateVote,
+  encodeHeader,
+} from "./receipt/block.ts";
+export {
+  type Member,
+  type Membership,
+  quorum,
+  validatorsHash,
+  verifyCertificate,
+} from "./receipt/membership.ts";
+export { decodeReceipt, encodeReceipt, type Receipt, verifyReceipt } from "./receipt/receipt.ts";
+export type { Refusal } from "./refusal.ts";
+export { parseTopic, reservedIds, type Topic, topicPrefix, topicsOf } from "./topics/topics.ts";
+export { allocate, type Share } from "./units/allocate.ts";
+export {
+  type Micro,
+  type MicroPerKwh,
+  type Ms,
+  micro,
+  microPerKwh,
+  ms,
+  UnitError,
+  type UtcMs,
+  utcMs,
+  type W,
+  type Wh,
+  watt,
+  wh,
+} from "./units/brands.ts";
+export { cost } from "./units/money.ts";
+export { divideBig, mulDiv, type Rounding } from "./units/mul-div.ts";

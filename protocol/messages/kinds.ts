@@ -1,0 +1,47 @@
+import { decodeCbor } from "../cbor/decode.ts";
+import { encodeCbor } from "../cbor/encode.ts";
+import { CborError } from "../cbor/value.ts";
+import type { Refusal } from "../refusal.ts";
+import { SchemaError, type TypeOf } from "../schema/codec.ts";
+import { mandate, quoteCommit, quoteReveal } from "./market.ts";
+import { readings } from "./readings.ts";
+import { admission, login } from "./registry.ts";
+
+/** Every kind of signed message. The name is part of what is signed, so no kind passes as another. */
+export const kinds = {
+  login,
+  readings,
+  mandate,
+  "quote-commit": quoteCommit,
+  "quote-reveal": quoteReveal,
+  admission,
+} as const;
+
+export type Kind = keyof typeof kinds;
+export type Message<K extends Kind> = TypeOf<(typeof kinds)[K]>;
+
+export function isKind(name: string): name is Kind {
+  return Object.hasOwn(kinds, name);
+}
+
+/** The payload of a message. Throws `SchemaError` when the value does not fit its kind. */
+export function encodeMessage<K extends Kind>(kind: K, message: Message<K>): Uint8Array {
+  const codec = kinds[kind] as unknown as { encode(value: Message<K>): never };
+  return encodeCbor(codec.encode(message));
+}
+
+/** A decoded message, or why the bytes are none: a `cbor.*` code or `message.shape`. */
+export function decodeMessage<K extends Kind>(
+  kind: K,
+  payload: Uint8Array,
+): { readonly ok: true; readonly message: Message<K> } | Refusal {
+  try {
+    const message = kinds[kind].decode(decodeCbor(payload), "") as Message<K>;
+    return { ok: true, message };
+  } catch (error) {
+    if (error instanceof CborError || error instanceof SchemaError) {
+      return { ok: false, code: error.code, message: `${kind}: ${error.message}` };
+    }
+    throw error;
+  }
+}

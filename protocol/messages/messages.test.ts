@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { microPerKwh, utcMs, wh } from "../units/brands.ts";
+import { wireCddl } from "../wire.ts";
+import { chainHead, chainHeads, chainStart } from "./chain.ts";
+import { isId } from "./id.ts";
+import { decodeMessage, encodeMessage, type Kind, kinds, type Message } from "./kinds.ts";
+import { sealQuotes } from "./market.ts";
+import { obisKey, parseObis } from "./obis.ts";
+import type { ReadingEntry } from "./readings.ts";
+
+const bytes = (length: number, fill = 5) => new Uint8Array(length).fill(fill);
+const entry: ReadingEntry = {
+  time: utcMs(1_700_000_000_000),
+  clock: 0x20,
+  registers: new Map([
+    ["1-0:1.8.0", [5, 3]],
+    ["1-0:32.7.0", [2301, -1]],
+  ]),
+  quality: 0,
+};
+
+const examples: { readonly [K in Kind]: Message<K> } = {
+  login: { identity: "u1", client: "u1:phone", broker: "site-a", at: utcMs(1), until: 60_001 },
+  readings: { meter: "m1", first: 1, prev: bytes(32), entries: [entry] },
+  mandate: {
+    owner: "u1",
+    device: "d1",
+    version: 1,
+    askMax: wh(0),
+    askPriceMin: microPerKwh(0),
+    bidMax: wh(500_000),
+    bidPriceMax: microPerKwh(700_000),
+    until: utcMs(2_000_000_000_000),
+  },
+  "quote-commit": { id: bytes(16), owner: "u1", slot: utcMs(3_600_000), hash: bytes(32) },
+  "quote-reveal": {
+    id: bytes(16),
+    quotes: [{ side: "bid", form: "any", quantity: wh(1000), limit: microPerKwh(600_000) }],
+    salt: bytes(32),
+  },
+  admission: {
+    nonce: bytes(16),
+    member: "a1",
+    owners: [{ id: "u1", party: "user", name: "户 1", key: bytes(32), boxKey: bytes(32) }],
+    devices: [
+      {
+        id: "d1",
+        owner: "u1",
+        key: bytes(32),
+        meters: [{ id: "m1", role: "connection", feeder: "f1" }],
+      },
+    ],
+  },
+};
+
+for (const kind of Object.keys(kinds) as Kind[]) {
+  test(`a message of kind ${kind} comes back as it went`, () => {
+    const decoded = decodeMessage(kind, encodeMessage(kind, examples[kind]));
+    assert.ok(decoded.ok, JSON.stringify(decoded));
+    assert.deepEqual(decoded.message, examples[kind]);
+  });
+}
+
+test("busbar.cddl is what the code checks (node protocol/write-cddl.ts writes it anew)", () => {
+  const written = readFileSync(join(import.meta.dirname, "../busbar.cddl"), "utf8");
+  assert.equal(written, wireCddl());
+});
+
+test("the chain covers every entry, its place, the meter and the site", () => {
+  const start = chainStart("site-a", "m1");
+  const later: ReadingEntry = { ...entry, time: utcMs(1_700_000_060_000) };
+  const head = chainHeads(start, [entry, later]);
+  assert.deepEqual(chainHead(chainHead(start, entry), later), head);
+  assert.notDeepEqual(chainHeads(start, [later, entry]), head);
+  assert.notDeepEqual(chainStart("site-b", "m1"), start);
+  assert.notDeepEqual(chainStart("site-a", "m2"), start);
+  const fast = (data: Uint8Array) => new Uint8Array(createHash("sha256").update(data).digest());
+  assert.deepEqual(chainHeads(chainStart("site-a", "m1", fast), [entry, later], fast), head);
+});
+
+test("a sealed quote depends on every term and on the salt", () => {
+  const terms = examples["quote-reveal"].quotes;
+  const seal = sealQuotes(terms, bytes(32));
+  assert.notDeepEqual(sealQuotes(terms, bytes(32, 6)), seal);
+  assert.notDeepEqual(sealQuotes([...terms, ...terms], bytes(32)), seal);
+});
+
+test("OBIS codes have one text and six bytes", () => {
+  for (const code of ["1-0:1.8.0", "1-0:2.8.0*255", "0-1:24.2.1*7", "255-255:255.255.255"]) {
+    const parsed = parseObis(code);
+    if (code.endsWith("*255")) assert.equal(parsed, undefined, "F = 255 is left out");
+    else assert.equal(obisKey.decode(parsed ?? "", ""), code);
+  }
+  for (const bad of ["", "1.8.0", "1-0:1.8", "256-0:1.8.0", "01-0:1.8.0", "1-0:1.8.0 "]) {
+    assert.equal(parseObis(bad), undefined, bad);
+  }
+});
+
+test("ids stand in topics, so they are short, lower case and plain", () => {
+  for (const good of ["a", "a1", "house-7", "x".repeat(32)]) assert.ok(isId(good), good);
+  for (const bad of ["", "-a", "a-", "A", "a.b", "a/b", "#", "+", "ä", "x".repeat(33)]) {
+    assert.equal(isId(bad), false, bad);
+  }
+});

@@ -1,0 +1,76 @@
+import type { CborKey, CborValue } from "../cbor/value.ts";
+import { type Codec, SchemaError, type TypeOf } from "./codec.ts";
+
+/** A field: its integer key on the wire, its type, and whether it may be left out. */
+export type Field<T, Optional extends boolean = boolean> = {
+  readonly key: number;
+  readonly type: Codec<T>;
+  readonly optional: Optional;
+};
+
+export function field<T>(key: number, type: Codec<T>): Field<T, false> {
+  return { key, type, optional: false };
+}
+
+export function optional<T>(key: number, type: Codec<T>): Field<T, true> {
+  return { key, type, optional: true };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a record holds fields of any types
+type Fields = Readonly<Record<string, Field<any>>>;
+
+export type RecordOf<F extends Fields> = {
+  readonly [K in keyof F as F[K] extends Field<unknown, true> ? never : K]: TypeOf<F[K]["type"]>;
+} & {
+  readonly [K in keyof F as F[K] extends Field<unknown, true> ? K : never]?: TypeOf<F[K]["type"]>;
+};
+
+/** A record type with its name, for the CDDL. */
+export type RecordCodec<T> = Codec<T> & { readonly name: string; readonly rule: string };
+
+/**
+ * A closed map with integer keys: an unknown key is refused, so that no two members can read one
+ * message differently.
+ */
+export function record<F extends Fields>(name: string, fields: F): RecordCodec<RecordOf<F>> {
+  const entries = Object.entries(fields);
+  const known = new Set<CborKey>(entries.map(([, { key }]) => key));
+  if (known.size !== entries.length) throw new Error(`${name}: two fields share a key`);
+  return {
+    name,
+    cddl: name,
+    rule: ruleOf(name, fields),
+    decode(value, path) {
+      if (!(value instanceof Map)) throw new SchemaError(path, `a ${name} map`, value);
+      const map = value as ReadonlyMap<CborKey, CborValue>;
+      for (const key of map.keys()) {
+        if (!known.has(key)) throw new SchemaError(path, `only the keys of ${name}`, key);
+      }
+      const out: Record<string, unknown> = {};
+      const prefix = path === "" ? "" : `${path}.`;
+      for (const [field, { key, type, optional }] of entries) {
+        const raw = map.get(key);
+        if (raw === undefined && optional) continue;
+        out[field] = type.decode(raw, `${prefix}${field}`);
+      }
+      return out as RecordOf<F>;
+    },
+    encode(value) {
+      const out = new Map<CborKey, CborValue>();
+      for (const [field, { key, type, optional }] of entries) {
+        const part = (value as Record<string, unknown>)[field];
+        if (part === undefined && optional) continue;
+        out.set(key, type.encode(part));
+      }
+      return out;
+    },
+  };
+}
+
+function ruleOf(name: string, fields: Fields): string {
+  const lines = Object.entries(fields).map(([field, { key, type, optional }]) => {
+    const cddl = / \/ /.test(type.cddl) ? `(${type.cddl})` : type.cddl;
+    return `  ${optional ? "? " : ""}${key} => ${cddl}, ; ${field}`;
+  });
+  return `${name} = {\n${lines.join("\n")}\n}`;
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { parseTopic, topicsOf } from "./topics.ts";
+
+const site = topicsOf("site-a");
+
+test("every topic of a site says what it is", () => {
+  assert.deepEqual(parseTopic("site-a", site.readings("d1")), {
+    of: "device",
+    id: "d1",
+    name: "readings",
+  });
+  assert.deepEqual(parseTopic("site-a", site.quotes), { of: "market", name: "quotes" });
+  assert.deepEqual(parseTopic("site-a", site.notices("u1")), {
+    of: "owner",
+    id: "u1",
+    name: "notices",
+  });
+  assert.deepEqual(parseTopic("site-a", site.host("a1")), { of: "host", id: "a1", name: "state" });
+});
+
+test("other sites, wildcards, reserved ids and deeper names mean nothing", () => {
+  const others = [
+    topicsOf("site-b").readings("d1"),
+    "busbar/v1/site-a/+/readings",
+    "busbar/v1/site-a/#",
+    "busbar/v1/site-a/market/readings",
+    "busbar/v1/site-a/owners/readings",
+    "busbar/v1/site-a/d1/readings/more/yet",
+    "busbar/v1/site-a/d1",
+    "busbar/v1/site-a//readings",
+    "busbar/v1/site-a/__proto__/readings",
+    "busbar/v2/site-a/d1/readings",
+    "$SYS/broker",
+    "",
+  ];
+  for (const topic of others) assert.equal(parseTopic("site-a", topic), undefined, topic);
+});
+
+test("arbitrary text never throws", () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => void parseTopic("site-a", `busbar/v1/site-a/${text}`)),
+  );
+});

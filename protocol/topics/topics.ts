@@ -1,0 +1,57 @@
+import { isId } from "../messages/id.ts";
+
+/** Everything Busbar says stands below this prefix. */
+export const topicPrefix = "busbar/v1";
+
+/** The names of a site's topics. Ids are checked where they are made; here they are only joined. */
+export function topicsOf(site: string) {
+  const base = `${topicPrefix}/${site}`;
+  return {
+    state: (device: string) => `${base}/${device}/state`,
+    readings: (device: string) => `${base}/${device}/readings`,
+    receipts: (device: string) => `${base}/${device}/receipts`,
+    live: (device: string) => `${base}/${device}/live`,
+    commands: (device: string) => `${base}/${device}/commands`,
+    acks: (device: string) => `${base}/${device}/acks`,
+    prices: `${base}/market/prices`,
+    quotes: `${base}/market/quotes`,
+    trades: `${base}/market/trades`,
+    notices: (owner: string) => `${base}/owners/${owner}/notices`,
+    ownTrades: (owner: string) => `${base}/owners/${owner}/trades`,
+    host: (member: string) => `${base}/host/${member}/state`,
+  } as const;
+}
+
+/** Ids that a device may not have, because they are levels of their own. */
+export const reservedIds: ReadonlySet<string> = new Set(["market", "owners", "host", "enrol"]);
+
+const deviceTopics = ["state", "readings", "receipts", "live", "commands", "acks"] as const;
+const marketTopics = ["prices", "quotes", "trades"] as const;
+const ownerTopics = ["notices", "trades"] as const;
+
+/** What a topic name means. */
+export type Topic =
+  | { readonly of: "device"; readonly id: string; readonly name: (typeof deviceTopics)[number] }
+  | { readonly of: "market"; readonly name: (typeof marketTopics)[number] }
+  | { readonly of: "owner"; readonly id: string; readonly name: (typeof ownerTopics)[number] }
+  | { readonly of: "host"; readonly id: string; readonly name: "state" };
+
+/** The meaning of a topic name on this site, or undefined for every other name (wildcards too). */
+export function parseTopic(site: string, topic: string): Topic | undefined {
+  const base = `${topicPrefix}/${site}/`;
+  if (!topic.startsWith(base)) return undefined;
+  const [first = "", second = "", third, ...more] = topic.slice(base.length).split("/");
+  if (more.length > 0) return undefined;
+  if (third === undefined) {
+    const market = marketTopics.find((name) => name === second);
+    if (first === "market" && market !== undefined) return { of: "market", name: market };
+    const name = deviceTopics.find((known) => known === second);
+    if (name === undefined || !isId(first) || reservedIds.has(first)) return undefined;
+    return { of: "device", id: first, name };
+  }
+  if (!isId(second)) return undefined;
+  const name = ownerTopics.find((known) => known === third);
+  if (first === "owners" && name !== undefined) return { of: "owner", id: second, name };
+  if (first === "host" && third === "state") return { of: "host", id: second, name: "state" };
+  return undefined;
+}

@@ -1,0 +1,39 @@
+import { kinds } from "./messages/kinds.ts";
+import { quote } from "./messages/market.ts";
+import { readingEntry } from "./messages/readings.ts";
+import { device, meter, owner } from "./messages/registry.ts";
+import { boxed } from "./notice/boxed.ts";
+import { refused } from "./receipt/answer.ts";
+import { blockHeader, certificateVote } from "./receipt/block.ts";
+import { receipt } from "./receipt/receipt.ts";
+import { cddlOf } from "./schema/cddl.ts";
+import type { RecordCodec } from "./schema/record.ts";
+
+const head = `; Busbar's wire, in CDDL (RFC 8610). Written by \`node protocol/write-cddl.ts\` from the descriptions
+; that check and encode every message; a test holds the two together.
+;
+; Everything is deterministic CBOR (RFC 8949 §4.2.1): integers only, closed maps, sorted keys.
+
+; What travels on MQTT and stands in blocks.
+frame = [ kind, bstr .cbor envelope ]
+kind = ${Object.keys(kinds)
+  .map((name) => JSON.stringify(name))
+  .join(" / ")}
+
+; COSE_Sign1 (RFC 9052 §4.2). external_aad is the text "busbar/1/<chain>/<kind>".
+envelope = #6.18([ bstr .cbor protected, {}, bstr .cbor message, bstr .size 64 ])
+protected = { 1 => -19, 4 => bstr .size 20 } ; Ed25519 (RFC 9864); 4 = first 20 bytes of SHA-256(h'ed' + key)
+message = ${Object.values(kinds)
+  .map(({ name }) => name)
+  .join(" / ")}
+
+; What comes back on a device's receipts topic.
+answer = [ "receipt", receipt ] / [ "refused", refused ]
+`;
+
+/** The text of `busbar.cddl`. */
+export function wireCddl(): string {
+  const inner = [readingEntry, quote, owner, meter, device, certificateVote, blockHeader, receipt];
+  const records = [...Object.values(kinds), ...inner, refused, boxed];
+  return `${head}\n${cddlOf(records as unknown as RecordCodec<unknown>[])}\n`;
+}
