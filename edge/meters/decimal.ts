@@ -1,0 +1,42 @@
+/** The number mantissa · 10^exponent, exactly. Shape: mantissa is a safe integer. */
+export type Decimal = { readonly mantissa: number; readonly exponent: number };
+
+/**
+ * The decimal that a text such as "0.001", "-12.5" or "1e+21" writes, digit for digit; trailing
+ * zeros stay. Undefined when it has more digits than 2⁵³ holds, or is no number.
+ */
+export function parseDecimal(text: string): Decimal | undefined {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text);
+  if (match === null) return undefined;
+  const [, sign = "", whole = "", fraction = "", power = "0"] = match;
+  const mantissa = Number(`${sign}${whole}${fraction}`);
+  if (!Number.isSafeInteger(mantissa)) return undefined;
+  return { mantissa: mantissa === 0 ? 0 : mantissa, exponent: Number(power) - fraction.length };
+}
+
+/**
+ * The product with an exponent ≤ 0, so that whole numbers are plain integers; an exponent below 0
+ * is kept as it comes, because it is the register's resolution. Undefined outside ±2⁵³.
+ */
+export function multiply(a: Decimal, b: Decimal): Decimal | undefined {
+  let mantissa = BigInt(a.mantissa) * BigInt(b.mantissa);
+  let exponent = a.exponent + b.exponent;
+  if (mantissa === 0n) exponent = Math.min(exponent, 0);
+  // 10^16 is past 2⁵³ already; the bound keeps a wild exponent from costing memory.
+  if (exponent > 16) return undefined;
+  if (exponent > 0) {
+    mantissa *= 10n ** BigInt(exponent);
+    exponent = 0;
+  }
+  const result = Number(mantissa);
+  return Number.isSafeInteger(result) ? { mantissa: result, exponent } : undefined;
+}
+
+/** The plain decimal text: "5188.848", "-0.05", "120". Shape: |exponent| ≤ 400. */
+export function formatDecimal({ mantissa, exponent }: Decimal): string {
+  const digits = String(Math.abs(mantissa));
+  const sign = mantissa < 0 ? "-" : "";
+  if (exponent >= 0) return sign + (mantissa === 0 ? "0" : digits + "0".repeat(exponent));
+  const padded = digits.padStart(1 - exponent, "0");
+  return `${sign}${padded.slice(0, exponent)}.${padded.slice(exponent)}`;
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { formatDecimal, multiply, parseDecimal } from "./decimal.ts";
+import { baseUnit, decodeValue } from "./decode-value.ts";
+import type { RegisterType } from "./register-type.ts";
+
+const read = (
+  type: RegisterType,
+  words: number[],
+  more: { unit?: string; scale?: number; scalePower?: number; sentinels?: number[] } = {},
+) => decodeValue(words, { type, wordOrder: "msw", unit: "V", ...more });
+
+const f32Words = (value: number): number[] => {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, value);
+  return [view.getUint16(0), view.getUint16(2)];
+};
+
+// The reply of github.com/volkszaehler/mbmd issue 89.
+// 0x45A226C7 is 5188.84716796875; the neighbouring floats are 0.00049 away.
+test("the recorded SDM630 register is 5188.847 kWh, kept as whole Wh", () => {
+  assert.deepEqual(read("f32", [0x45a2, 0x26c7], { unit: "kWh" }), {
+    mantissa: 5188847,
+    exponent: 0,
+  });
+  assert.equal(baseUnit("kWh"), "Wh");
+});
+
+test("not-a-number, infinity and sentinels are unknown, never 0", () => {
+  assert.equal(read("f32", [0x7fc0, 0]), undefined);
+  assert.equal(read("f32", [0xff80, 0]), undefined);
+  assert.equal(read("s16", [0x8000], { sentinels: [0x8000] }), undefined);
+  assert.equal(read("u32", [0xffff, 0xffff], { sentinels: [0xffffffff] }), undefined);
+  assert.equal(read("u64", [0xffff, 0xffff, 0xffff, 0xffff]), undefined);
+  assert.deepEqual(read("f32", [0x8000, 0]), { mantissa: 0, exponent: 0 });
+});
+
+test("signs, word order, scales and scale factors are exact", () => {
+  assert.deepEqual(read("s16", [0xfffe]), { mantissa: -2, exponent: 0 });
+  assert.deepEqual(read("u16", [2301], { scale: 0.1 }), { mantissa: 2301, exponent: -1 });
+  assert.deepEqual(read("s32", [0, 1500], { scale: -0.01, unit: "kWh" }), {
+    mantissa: -15000,
+    exponent: 0,
+  });
+  assert.deepEqual(read("u32", [1, 0], { scalePower: -2 }), { mantissa: 65536, exponent: -2 });
+  assert.deepEqual(read("u16", [7], { scalePower: 2 }), { mantissa: 700, exponent: 0 });
+  assert.deepEqual(read("s16", [98], { unit: "%" }), { mantissa: 98, exponent: -2 });
+  assert.deepEqual(
+    decodeValue([0x26c7, 0x45a2], { type: "f32", wordOrder: "lsw", unit: "kWh" }),
+    read("f32", [0x45a2, 0x26c7], { unit: "kWh" }),
+  );
+});
+
+test("a value that would pass 2⁵³ is unknown rather than rounded", () => {
+  assert.equal(read("u32", [0xffff, 0xfffe], { scalePower: 10 }), undefined);
+  assert.equal(read("u16", [1], { scalePower: 300 }), undefined);
+  assert.equal(read("f32", f32Words(3e38)), undefined);
+});
+
+test("a float32 reads back from its decimal text, and no shorter text does", () => {
+  fc.assert(
+    fc.property(fc.float({ noNaN: true, min: -(2 ** 40), max: 2 ** 40 }), (value) => {
+      const decimal = read("f32", f32Words(value));
+      if (decimal === undefined) return fc.pre(false);
+      const text = formatDecimal(decimal);
+      assert.equal(Math.fround(Number(text)), value === 0 ? 0 : value);
+      const digits = String(Math.abs(decimal.mantissa)).replace(/0+$/, "").length;
+      if (digits > 1) {
+        const shorter = Number(value.toPrecision(digits - 1));
+        assert.notEqual(Math.fround(shorter), value);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("a decimal's text reads back as the same decimal", () => {
+  const decimal = fc.record({
+    mantissa: fc.maxSafeInteger(),
+    exponent: fc.integer({ min: -20, max: 0 }),
+  });
+  fc.assert(
+    fc.property(decimal, (value) => {
+      assert.deepEqual(parseDecimal(formatDecimal(value)), { ...value });
+    }),
+  );
+});
+
+test("products are exact or refused, against whole-number arithmetic", () => {
+  const small = fc.record({
+    mantissa: fc.integer({ min: -1e9, max: 1e9 }),
+    exponent: fc.integer({ min: -12, max: 4 }),
+  });
+  fc.assert(
+    fc.property(small, small, (a, b) => {
+      const got = multiply(a, b);
+      if (got === undefined) return;
+      assert.ok(got.exponent <= 0);
+      const scale = (d: { mantissa: number; exponent: number }) =>
+        BigInt(d.mantissa) * 10n ** BigInt(d.exponent + 30);
+      assert.equal(scale(got) * 10n ** 30n, scale(a) * scale(b));
+    }),
+  );
+});

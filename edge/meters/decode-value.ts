@@ -1,0 +1,87 @@
+import { type Decimal, multiply, parseDecimal } from "./decimal.ts";
+import { type RegisterType, wordsOf } from "./register-type.ts";
+
+/** How a run of registers is to be read. `sentinels` are raw unsigned values that mean "unknown". */
+export type ValueShape = {
+  readonly type: RegisterType;
+  readonly wordOrder: "msw" | "lsw";
+  readonly unit: string;
+  /** Factor on the raw value; its decimal text is taken exactly. Default 1. */
+  readonly scale?: number | undefined;
+  /** SunSpec's power of ten on the raw value. Default 0. */
+  readonly scalePower?: number | undefined;
+  readonly sentinels?: readonly number[] | undefined;
+};
+
+const one: Decimal = { mantissa: 1, exponent: 0 };
+
+/** Prefixed units and the base unit that values are kept in. */
+const bases: Readonly<Record<string, { readonly unit: string; readonly power: number }>> = {
+  kWh: { unit: "Wh", power: 3 },
+  MWh: { unit: "Wh", power: 6 },
+  kvarh: { unit: "varh", power: 3 },
+  Mvarh: { unit: "varh", power: 6 },
+  kVAh: { unit: "VAh", power: 3 },
+  MVAh: { unit: "VAh", power: 6 },
+  kW: { unit: "W", power: 3 },
+  kvar: { unit: "var", power: 3 },
+  kVA: { unit: "VA", power: 3 },
+  mA: { unit: "A", power: -3 },
+  mV: { unit: "V", power: -3 },
+  "%": { unit: "", power: -2 },
+};
+
+/** The unit that values of `unit` are delivered in: kWh → Wh, % → "". */
+export const baseUnit = (unit: string): string => bases[unit]?.unit ?? unit;
+
+/**
+ * The exact decimal that the words say, in the base unit; undefined when the meter says that it does
+ * not know (sentinel, NaN, infinity) or says a number beyond 2⁵³. Never 0 for unknown.
+ *
+ * Shape: a float is taken as the shortest decimal that reads back as the same float, without
+ * trailing zeros; an f64 to at most 15 digits. An integer keeps the resolution of its scale.
+ * Throws: `RangeError` for a wrong number of words.
+ */
+export function decodeValue(words: readonly number[], shape: ValueShape): Decimal | undefined {
+  const { type, wordOrder, unit, scale = 1, scalePower = 0, sentinels = [] } = shape;
+  if (words.length !== wordsOf(type)) {
+    throw new RangeError(`${type} takes ${wordsOf(type)} registers, got ${words.length}`);
+  }
+  const ordered = wordOrder === "msw" ? words : words.toReversed();
+  const raw = ordered.reduce((sum, word) => (sum << 16n) | BigInt(word & 0xffff), 0n);
+  if (sentinels.some((sentinel) => BigInt(sentinel) === raw)) return undefined;
+  const number = type.startsWith("f") ? floatDecimal(raw, type) : integerDecimal(raw, type);
+  const factor = parseDecimal(String(scale));
+  if (number === undefined || factor === undefined) return undefined;
+  const scaled = multiply(number, factor);
+  const power = scalePower + (bases[unit]?.power ?? 0);
+  return scaled && multiply(scaled, { ...one, exponent: power });
+}
+
+function integerDecimal(raw: bigint, type: RegisterType): Decimal | undefined {
+  const bits = 16 * wordsOf(type);
+  const mantissa = Number(type.startsWith("s") ? BigInt.asIntN(bits, raw) : raw);
+  return Number.isSafeInteger(mantissa) ? { mantissa, exponent: 0 } : undefined;
+}
+
+function floatDecimal(raw: bigint, type: RegisterType): Decimal | undefined {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setBigUint64(0, raw);
+  if (type === "f32") return shortest(view.getFloat32(4), Math.fround, 9);
+  return shortest(view.getFloat64(0), (value) => value, 15);
+}
+
+/** The fewest digits that `narrow` reads back as the value; at most `digitsMax`. */
+function shortest(
+  value: number,
+  narrow: (value: number) => number,
+  digitsMax: number,
+): Decimal | undefined {
+  if (!Number.isFinite(value)) return undefined;
+  let text = "0";
+  for (let digits = 1; digits <= digitsMax; digits += 1) {
+    text = value.toExponential(digits - 1);
+    if (narrow(Number(text)) === value) break;
+  }
+  return parseDecimal(text);
+}

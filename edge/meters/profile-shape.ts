@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { registerTypes } from "./register-type.ts";
+
+const word = z.int().min(0).max(0xffff);
+const readFunction = z.literal([3, 4]);
+const type = z.enum(registerTypes);
+
+// biome-ignore format: one line for energy, one for power, one for the rest
+const units = [
+  "Wh", "kWh", "MWh", "varh", "kvarh", "Mvarh", "VAh", "kVAh", "MVAh", "Ah",
+  "W", "kW", "var", "kvar", "VA", "kVA", "V", "mV", "A", "mA",
+  "Hz", "deg", "%", "C", "s", "enum", "",
+] as const;
+
+const meaning = {
+  unit: z.enum(units),
+  quantity: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/)
+    .describe("what is measured, such as energy.import.total or voltage.l1"),
+  obis: z
+    .string()
+    .regex(/^\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}$/)
+    .optional()
+    .describe("A-B:C.D.E, where a code exists"),
+  sentinels: z
+    .array(z.int().min(0))
+    .optional()
+    .describe("raw unsigned values that mean: the meter does not know"),
+  optional: z.boolean().optional().describe("may be missing on some units of this model"),
+};
+
+const register = z.strictObject({
+  address: word.describe("zero-based, as in the request on the wire"),
+  type,
+  scale: z.number().describe("value = raw · scale, in unit; may be negative, never 0"),
+  ...meaning,
+});
+
+const modelRegister = z.strictObject({
+  offset: word.describe("from the start of the model: 0 is its id, 1 its length"),
+  type,
+  scaleFactor: word.optional().describe("offset of the register that holds the power of ten"),
+  ...meaning,
+});
+
+const place = z.strictObject({ address: word, function: readFunction, type });
+
+/**
+ * The shape of a meter profile. `hardware/meters/profile.schema.json` is derived from it
+ * (`write-profile-schema.ts`), and a test holds the two equal.
+ */
+export const profileShape = z
+  .strictObject({
+    id: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
+    vendor: z.string().min(1),
+    model: z.string().min(1),
+    protocol: z.enum(["modbus", "sunspec"]),
+    trust: z
+      .enum(["high", "medium", "low"])
+      .describe("high: two independent code bases agree; medium: one; low: an excerpt"),
+    verified: z.enum(["simulator", "hardware"]).describe("what the profile was tried against"),
+    provenance: z.array(z.string().min(1)).min(1).describe("where the facts come from"),
+    notes: z.string().optional(),
+    serial: z
+      .strictObject({
+        baud: z.literal([1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]),
+        parity: z.enum(["none", "even", "odd"]),
+        stopBits: z.literal([1, 2]),
+      })
+      .describe("the factory settings of the meter's RS-485 port"),
+    read: z.strictObject({
+      function: readFunction,
+      wordOrder: z.enum(["msw", "lsw"]).describe("msw: the most significant word comes first"),
+      maxRegisters: z.int().min(1).max(125).describe("in one request"),
+      evenCount: z.boolean().describe("odd counts are rejected"),
+      evenStart: z.boolean().describe("odd addresses are rejected"),
+    }),
+    identify: z
+      .array(place.extend({ equals: z.array(z.int().min(0)).min(1) }))
+      .describe("registers that tell this model from others"),
+    serialNumber: place.optional(),
+    registers: z.array(register).optional().describe("of protocol modbus"),
+    sunspec: z
+      .strictObject({ bases: z.array(word).min(1).describe("where the marker SunS is looked for") })
+      .optional(),
+    models: z
+      .array(
+        z.strictObject({
+          ids: z.array(word).min(1),
+          length: word.describe("registers after the id and the length"),
+          registers: z.array(modelRegister).min(1),
+        }),
+      )
+      .optional()
+      .describe("of protocol sunspec"),
+  })
+  .describe("A meter as data: how to recognise it and what its registers mean");
+
+/** A profile as its file says it; `profile.ts` checks what a schema cannot say. */
+export type ProfileFile = z.infer<typeof profileShape>;
+
+/** The JSON Schema of a profile file, for editors. */
+export const profileJsonSchema = (): unknown => z.toJSONSchema(profileShape, { io: "input" });

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { ConfigError } from "@busbar/protocol/config";
+import { findProfile, loadProfiles, parseProfile, profileFolder } from "./profile.ts";
+import { profileJsonSchema } from "./profile-shape.ts";
+
+const text = readFileSync(new URL("eastron-sdm120.yaml", profileFolder), "utf8");
+
+/** The problems of the SDM120 profile after an edit. */
+function problems(from: string | RegExp, to: string): string[] {
+  const edited = text.replace(from, to);
+  assert.notEqual(edited, text);
+  try {
+    parseProfile("p.yaml", edited);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.message.split("\n");
+  }
+  return [];
+}
+
+const lineOf = (part: string) =>
+  text.slice(0, text.indexOf(part)).split("\n").length + text.split(part).length - 2;
+
+test("the JSON Schema file says what the loader checks (node edge/meters/write-profile-schema.ts)", () => {
+  const file = new URL("profile.schema.json", profileFolder);
+  assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), profileJsonSchema());
+});
+
+test("every profile of the project loads and has import or export energy in a base unit's code", () => {
+  const profiles = loadProfiles();
+  assert.ok(profiles.size >= 3);
+  for (const profile of profiles.values()) {
+    const rows =
+      profile.protocol === "modbus"
+        ? profile.registers
+        : profile.models.flatMap(({ registers }) => registers);
+    const billing = rows.filter(({ obis }) => obis === "1-0:1.8.0" || obis === "1-0:2.8.0");
+    assert.ok(billing.length > 0, profile.id);
+    for (const row of billing) assert.match(row.unit, /Wh$/, profile.id);
+  }
+});
+
+test("one OBIS code means one quantity and unit kind in all profiles", () => {
+  const meanings = new Map<string, string>();
+  for (const profile of loadProfiles().values()) {
+    const rows =
+      profile.protocol === "modbus"
+        ? profile.registers
+        : profile.models.flatMap(({ registers }) => registers);
+    for (const { obis, quantity } of rows) {
+      if (obis === undefined) continue;
+      assert.equal(meanings.get(obis) ?? quantity, quantity, `${profile.id} ${obis}`);
+      meanings.set(obis, quantity);
+    }
+  }
+});
+
+test("an unknown key names its line and the nearest known key", () => {
+  assert.deepEqual(
+    problems("  - { address: 0x0046, type", "  - { adress: 0x0046, type").slice(-1),
+    [`p.yaml:${lineOf("0x0046")}: unknown key registers.7.adress; did you mean address?`],
+  );
+});
+
+test("a wrong value names its line, what was expected and what came", () => {
+  const [first] = problems("function: 4", "function: 6");
+  assert.match(
+    first ?? "",
+    new RegExp(`^p\\.yaml:${lineOf("function: 4")}: read\\.function: .*3\\|4.*got 6`),
+  );
+});
+
+test("what a schema cannot say is checked too", () => {
+  assert.match(problems("address: 0x004A", "address: 0xFFFF").join(), /ends behind register 65535/);
+  assert.match(problems(/scale: 1,/, "scale: 0,").join(), /makes every value 0/);
+  assert.match(
+    problems("quantity: frequency", "quantity: pf.total").join(),
+    /pf.total stands twice/,
+  );
+  assert.match(problems("maxRegisters: 80", "maxRegisters: 1").join(), /more than maxRegisters/);
+  assert.match(problems("protocol: modbus", "protocol: sunspec").join(), /needs models/);
+});
+
+test("a mistyped profile id is answered with the nearest one", () => {
+  assert.throws(() => findProfile(loadProfiles(), "eastron-sdm63"), /did you mean eastron-sdm630/);
+});

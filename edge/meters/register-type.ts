@@ -1,0 +1,22 @@
+/** The number formats of registers: unsigned, signed (two's complement) and IEEE 754. */
+export const registerTypes = ["u16", "s16", "u32", "s32", "u64", "s64", "f32", "f64"] as const;
+
+/** A number format of one, two or four registers. */
+export type RegisterType = (typeof registerTypes)[number];
+
+/** How many registers a value of this type fills. */
+export const wordsOf = (type: RegisterType): number => Number(type.slice(1)) / 16;
+
+/** SunSpec's "not implemented" values by type, raw and unsigned. Source: SunSpec Device Information
+ * Model Specification, "data types". Of a float NaN says the same without being listed. */
+export const sunspecNotImplemented: Readonly<Record<RegisterType, readonly number[]>> = {
+  u16: [0xffff],
+  s16: [0x8000],
+  u32: [0xffffffff],
+  s32: [0x80000000],
+  // 64-bit sentinels pass 2⁵³: what is as large is unknown anyway.
+  u64: [],
+  s64: [],
+  f32: [],
+  f64: [],
+};
