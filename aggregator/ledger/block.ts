@@ -1,0 +1,31 @@
+import type { BlockHeader, Certificate, Refusal } from "@busbar/protocol";
+import type { LedgerEvent } from "./events.ts";
+
+/** What the ledger made of a transaction that stands in a block: `exists` when all of it was there. */
+export type Result = "ok" | "exists";
+
+/**
+ * A block as it was committed. A block holds accepted transactions only, so a proof that a frame
+ * stands in a block is a proof that the ledger took it.
+ *
+ * Shape: `frames`, `hashes` (SHA-256 of each frame), `signers` (ids) and `results` go together by
+ * index.
+ */
+export type CommittedBlock = {
+  readonly header: BlockHeader;
+  readonly hash: Uint8Array;
+  readonly certificate: Certificate;
+  readonly frames: readonly Uint8Array[];
+  readonly hashes: readonly Uint8Array[];
+  readonly signers: readonly string[];
+  readonly results: readonly Result[];
+  readonly events: readonly LedgerEvent[];
+};
+
+/** A frame that was in the pool and is in no block: the answer to its sender. `signer` is undefined
+ * when the key is nobody's. */
+export type RefusedFrame = {
+  readonly hash: Uint8Array;
+  readonly signer: string | undefined;
+  readonly refusal: Refusal & { readonly expected?: number };
+};

@@ -1,0 +1,128 @@
+import type { Party, Side } from "@busbar/protocol";
+
+/** Prices of a slot; null = "not traded", never a number. 10⁻⁶ currency per kWh. */
+export type SlotPrices = {
+  readonly cg: number | null;
+  readonly cu: number | null;
+  readonly gc: number | null;
+  readonly gu: number | null;
+};
+
+/**
+ * What a block brought about, in the order it happened: plain data that survives JSON. Events are
+ * deterministic (their digest is under the results root) and are stored with the block; the read
+ * model, the notices and what is published on MQTT are projections of them.
+ *
+ * Units: names end in them; `time`, `slot`, `from`, `to` are site ms; prices are 10⁻⁶ currency/kWh,
+ * money 10⁻⁶ currency. Byte strings (quote ids, hashes) are hex.
+ */
+export type LedgerEvent =
+  | {
+      readonly type: "readings-accepted";
+      readonly meter: string;
+      readonly device: string;
+      readonly owner: string;
+      readonly first: number;
+      readonly last: number;
+      readonly from: number;
+      readonly to: number;
+      /** Cumulative since the meter's first reading, resets and replacements bridged. */
+      readonly importWh: number;
+      readonly exportWh: number;
+    }
+  /** A gap too long to be shared out over its slots: the energy is known, its slots are not. */
+  | {
+      readonly type: "energy-unallocated";
+      readonly meter: string;
+      readonly owner: string;
+      readonly from: number;
+      readonly to: number;
+      readonly importWh: number;
+      readonly exportWh: number;
+    }
+  /** The meter's registers began anew; what flowed between the two readings is not known. */
+  | {
+      readonly type: "registers-restarted";
+      readonly meter: string;
+      readonly owner: string;
+      readonly quality: "reset" | "replaced";
+      readonly from: number;
+      readonly to: number;
+    }
+  | { readonly type: "owner-admitted"; readonly owner: string; readonly party: Party }
+  | {
+      readonly type: "device-admitted";
+      readonly device: string;
+      readonly owner: string;
+      readonly meters: readonly string[];
+    }
+  | {
+      readonly type: "mandate-set";
+      readonly owner: string;
+      readonly device: string;
+      readonly version: number;
+      readonly until: number;
+    }
+  | {
+      readonly type: "slot-opened";
+      readonly slot: number;
+      readonly horizon: string;
+      readonly gate: number;
+      readonly revealUntil: number;
+      readonly prices: SlotPrices;
+    }
+  | { readonly type: "gate-closed"; readonly slot: number; readonly commitments: number }
+  | {
+      readonly type: "quote-committed";
+      readonly id: string;
+      readonly owner: string;
+      readonly slot: number;
+    }
+  | {
+      readonly type: "quote-revealed";
+      readonly id: string;
+      readonly owner: string;
+      readonly slot: number;
+      readonly quotes: number;
+    }
+  | {
+      readonly type: "quote-void";
+      readonly id: string;
+      readonly owner: string;
+      readonly slot: number;
+      readonly reason: string;
+    }
+  | {
+      readonly type: "slot-cleared";
+      readonly slot: number;
+      readonly clearing: number | null;
+      readonly quantityWh: number;
+      readonly prices: SlotPrices;
+    }
+  | {
+      readonly type: "contract-signed";
+      readonly contract: string;
+      readonly slot: number;
+      readonly seller: string;
+      readonly buyer: string;
+      readonly quantityWh: number;
+      readonly price: number;
+    }
+  | {
+      readonly type: "contract-settled";
+      readonly contract: string;
+      readonly slot: number;
+      readonly seller: string;
+      readonly buyer: string;
+      readonly deliveredWh: number;
+      readonly amount: number;
+    }
+  | {
+      readonly type: "imbalance-settled";
+      readonly owner: string;
+      readonly slot: number;
+      readonly side: Side;
+      readonly imbalanceWh: number;
+      readonly amount: number;
+    }
+  | { readonly type: "slot-settled"; readonly slot: number; readonly rounding: number };

@@ -1,0 +1,45 @@
+import type { Kind, Message, Refusal, UtcMs } from "@busbar/protocol";
+import type { LedgerEvent } from "./events.ts";
+import type { Parameters } from "./parameters.ts";
+import type { Identity } from "./registry.ts";
+import type { State, StateReader } from "./state/state.ts";
+
+/** What a rule may use: everything in it is the same on every machine. */
+export type BlockContext = {
+  readonly height: number;
+  /** Site time of the block; never before the previous block's. */
+  readonly time: UtcMs;
+  /** The previous block's hash, 32 bytes: the only randomness there is. */
+  readonly seed: Uint8Array;
+  readonly state: State;
+  readonly parameters: Parameters;
+  emit(event: LedgerEvent): void;
+};
+
+/** What a rule made of a transaction. A refused one changes nothing and enters no block. */
+export type Outcome =
+  | { readonly ok: true }
+  /** All of it was on the ledger already, with the same content. */
+  | { readonly ok: true; readonly code: "exists" }
+  /** `expected`: the sequence number to go on with, where one was refused. */
+  | (Refusal & { readonly expected?: number });
+
+/**
+ * The rule of one kind of message. The signature was checked against `signer`; everything else is
+ * the rule's to check. Pure but for `context`; a refusal may follow writes, they are undone.
+ */
+export type TxRule<K extends Kind> = (
+  context: BlockContext,
+  message: Message<K>,
+  signer: Identity,
+) => Outcome;
+
+/** What the ledger does by itself, at the end of each block: market gates, settlement. */
+export type BlockRule = {
+  readonly name: string;
+  /** Whether a block is wanted at `time` for this rule's sake alone. After `run` at that time it
+   * must be false. */
+  due(state: StateReader, time: UtcMs, parameters: Parameters): boolean;
+  /** Runs in every block, due or not. */
+  run(context: BlockContext): void;
+};

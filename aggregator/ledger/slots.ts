@@ -1,0 +1,88 @@
+import type { UtcMs } from "@busbar/protocol";
+import { type Codec, field, int, oneOf, record } from "@busbar/protocol/schema";
+import type { StateReader } from "./state/state.ts";
+import { table } from "./state/table.ts";
+
+const most = Number.MAX_SAFE_INTEGER;
+
+/**
+ * How a slot's energy is known: from readings at both of its boundaries, by straight line between
+ * the readings around a boundary, or with registers that began anew within it (what flowed until
+ * then is not in it).
+ */
+export type MeteringMethod = "exact" | "interpolated" | "reset";
+
+/**
+ * A meter's cumulative registers at a slot boundary, since its first reading, resets and
+ * replacements bridged. `gapMs` lies between the readings that were interpolated, 0 when exact;
+ * `restarts` counts how often the registers began anew before.
+ */
+export type Boundary = {
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly method: MeteringMethod;
+  readonly gapMs: number;
+  readonly restarts: number;
+};
+
+const boundary: Codec<Boundary> = record("boundary", {
+  importWh: field(1, int(0, most)),
+  exportWh: field(2, int(0, most)),
+  method: field(3, oneOf("exact", "interpolated", "reset")),
+  gapMs: field(4, int(0, most)),
+  restarts: field(5, int(0, most)),
+});
+
+/** `boundary/<meter>/<slot start, 15 digits>`. */
+export const boundaries = table("boundary", boundary);
+
+/** Id of a boundary: sorts by time within its meter. */
+export function boundaryId(meter: string, time: number): string {
+  return `${meter}/${String(time).padStart(15, "0")}`;
+}
+
+/** What a meter measured in one slot. */
+export type SlotEnergy = {
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly method: MeteringMethod;
+};
+
+/**
+ * The energy of the half-open slot that starts at `slotStart`, or undefined while one of its
+ * boundaries is not known. The slots of a meter add up to the difference of its registers exactly.
+ */
+export function slotEnergy(
+  state: StateReader,
+  meter: string,
+  slotStart: UtcMs,
+  slotMs: number,
+): SlotEnergy | undefined {
+  const from = boundaries.get(state, boundaryId(meter, slotStart));
+  const to = boundaries.get(state, boundaryId(meter, slotStart + slotMs));
+  if (from === undefined || to === undefined) return undefined;
+  return {
+    importWh: to.importWh - from.importWh,
+    exportWh: to.exportWh - from.exportWh,
+    method: methodOf(from, to),
+  };
+}
+
+/** `count` consecutive slots from `fromSlot` on, undefined where one is not known. */
+export function slotHistory(
+  state: StateReader,
+  meter: string,
+  fromSlot: UtcMs,
+  { count, slotMs }: { readonly count: number; readonly slotMs: number },
+): readonly (SlotEnergy | undefined)[] {
+  return Array.from({ length: count }, (_, i) =>
+    slotEnergy(state, meter, (fromSlot + i * slotMs) as UtcMs, slotMs),
+  );
+}
+
+function methodOf(from: Boundary, to: Boundary): MeteringMethod {
+  if (from.restarts !== to.restarts || from.method === "reset" || to.method === "reset") {
+    return "reset";
+  }
+  return from.method === "exact" && to.method === "exact" ? "exact" : "interpolated";
+}
