@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { Failure } from "@busbar/protocol";
+import fc from "fast-check";
+import { brokerProblem, schemes } from "./broker-url.ts";
+import { loadConfig } from "./load.ts";
+import { loadMembership } from "./membership-file.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-config-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const file = join(folder, "edge.yaml");
+
+const good = `site: demo
+device: { id: unit-1 }
+owner: { id: anna }
+meters:
+  - id: anna-grid
+    profile: eastron-sdm630
+    connection: { kind: tcp, host: 127.0.0.1, port: 5020 }
+`;
+
+function load(text: string) {
+  writeFileSync(file, text);
+  return loadConfig(file);
+}
+
+/** The messages for an edited file, without the file's name. */
+function problems(text: string): string[] {
+  try {
+    load(text);
+  } catch (error) {
+    assert.ok(error instanceof Failure);
+    assert.equal(error.code, "config.invalid");
+    return error.message.split("\n").map((line) => line.slice(file.length + 1));
+  }
+  return [];
+}
+
+test("four lines and a meter are a whole configuration; paths are relative to the file", () => {
+  const config = load(good);
+  assert.equal(config.data, join(folder, "data"));
+  assert.equal(config.device.key, join(folder, "device.key"));
+  assert.equal(config.sampling.everySeconds, 60);
+  assert.equal(config.status.host, "127.0.0.1");
+  assert.equal(config.agent.enabled, false);
+  assert.equal(config.meters[0]?.profile, "eastron-sdm630");
+  assert.equal(
+    load(good.replace("eastron-sdm630", "./mine.yaml")).meters[0]?.profile,
+    join(folder, "mine.yaml"),
+  );
+});
+
+test("each mistake names its line, what was expected and what came", () => {
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    ["site: demo", "site: Demo", /^1: site: expected an id.*"Demo"/],
+    [
+      "  - id: anna-grid",
+      "  - idd: anna-grid",
+      /^5: unknown key meters\.0\.idd; did you mean id\?/,
+    ],
+    ["kind: tcp, host", "kind: tpc, host", /^7: meters\.0\.connection.*rtu-over-tcp or tcp/],
+    ["port: 5020", "port: 0", /^7: meters\.0\.connection\.port: .*got 0/],
+    [
+      "port: 5020",
+      "prot: 5020",
+      /^7: unknown key meters\.0\.connection\.prot; did you mean port\?/,
+    ],
+    [
+      "owner: { id: anna }",
+      "owner: { id: anna, party: usr }",
+      /^3: owner\.party: .*user.*got "usr"/,
+    ],
+    [
+      "site: demo",
+      "site: demo\nsampling: { everySeconds: fast }",
+      /^2: sampling\.everySeconds: .*"fast"/,
+    ],
+    [
+      "site: demo",
+      "site: demo\nsampling: { everySecond: 5 }",
+      /^2: unknown key .*did you mean everySeconds\?/,
+    ],
+    ["site: demo", "site: demo\nsite: other", /^2: /],
+  ];
+  for (const [from, to, expected] of cases) {
+    const found = problems(good.replace(from, to));
+    assert.ok(
+      found.some((line) => expected.test(line)),
+      `${to}: ${found.join(" | ")}`,
+    );
+  }
+});
+
+test("one meter stands once", () => {
+  const twice = `${good}${good.slice(good.indexOf("  - id"))}`;
+  assert.match(problems(twice).join(), /8: meters\.1\.id: the meter anna-grid stands twice/);
+});
+
+test("no garbage is taken for a configuration, and none ends in anything but a Failure", () => {
+  fc.assert(
+    fc.property(fc.string(), fc.nat(good.length), fc.nat(20), (noise, at, cut) => {
+      const text = good.slice(0, at) + noise + good.slice(at + cut);
+      writeFileSync(file, text);
+      try {
+        assert.equal(loadConfig(file).site.length > 0, true);
+      } catch (error) {
+        assert.ok(error instanceof Failure, String(error));
+        assert.match(error.message, /:\d+: /);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a broker address is one of four schemes, and plain text stays on this machine", () => {
+  const url = (text: string, more = {}) =>
+    brokerProblem({ url: text, allowPlainText: false, ...more });
+  assert.equal(url("mqtt://127.0.0.1:1883"), undefined);
+  assert.equal(url("mqtts://broker.example"), undefined);
+  assert.equal(url("wss://broker.example/mqtt"), undefined);
+  assert.equal(url("mqtt://localhost"), undefined);
+  assert.equal(url("ws://[::1]:9001/"), undefined);
+  assert.equal(url("mqtt://broker.example", { allowPlainText: true }), undefined);
+  assert.match(url("mqtt://broker.example") ?? "", /allowPlainText/);
+  assert.match(url("mqttss://broker.example") ?? "", /did you mean mqtts\?/);
+  assert.match(url("mqttz://127.0.0.1") ?? "", /expected one of mqtt, mqtts, ws, wss/);
+  assert.match(url("127.0.0.1:1883") ?? "", /expected/);
+  assert.match(url("mqtt://anna:secret@127.0.0.1") ?? "", /no user/);
+  assert.match(url("mqtts://broker.example?clientId=other") ?? "", /query/);
+  assert.match(url("mqtt://127.0.0.1", { tls: {} }) ?? "", /mqtts or wss/);
+});
+
+test("no mistyped scheme is ever accepted", () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[a-z]{1,7}$/), (scheme) => {
+      const known = schemes.some((name) => name === scheme);
+      const problem = brokerProblem({ url: `${scheme}://127.0.0.1:1883`, allowPlainText: true });
+      assert.equal(problem === undefined, known, scheme);
+    }),
+  );
+});
+
+test("a membership is of this site or refused; a missing one is waited for", () => {
+  const path = join(folder, "membership.json");
+  assert.equal(loadMembership(path, "demo"), undefined);
+  const key = Buffer.alloc(32, 7).toString("base64url");
+  const members = [{ id: "m1", key, voting: true, role: "recorder" }];
+  const write = (value: object) => writeFileSync(path, JSON.stringify(value));
+  write({ chain: "demo", site: "demo", members, brokers: ["mqtt://127.0.0.1:1883"] });
+  assert.equal(loadMembership(path, "demo")?.members[0]?.key.length, 32);
+  assert.throws(() => loadMembership(path, "other"), { code: "membership.other-site" });
+  write({ chain: "demo", site: "demo", members: [{ id: "m1", key: "short", voting: true }] });
+  assert.throws(() => loadMembership(path, "demo"), { code: "config.invalid" });
+});

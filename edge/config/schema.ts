@@ -1,0 +1,178 @@
+import { idPattern } from "@busbar/protocol";
+import { z } from "zod";
+import { brokerProblem } from "./broker-url.ts";
+
+const id = z.string().regex(idPattern, "expected an id: a–z, 0–9 and inner hyphens, at most 32");
+const path = z.string().min(1);
+const port = z.int().min(1).max(65_535);
+const energyWh = z.int().min(0).max(1_000_000_000_000);
+const priceMicro = z.int().min(0).max(1_000_000_000);
+
+const serial = {
+  baud: z
+    .literal([1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200])
+    .optional()
+    .describe("instead of the profile's factory setting"),
+  parity: z.enum(["none", "even", "odd"]).optional(),
+  stopBits: z.literal([1, 2]).optional(),
+};
+
+const connection = z
+  .discriminatedUnion(
+    "kind",
+    [
+      z.strictObject({
+        kind: z.literal("rtu"),
+        path: path.describe("/dev/serial/by-id/… survives replugging, /dev/ttyUSB0 does not"),
+        ...serial,
+      }),
+      z.strictObject({ kind: z.literal("rtu-over-tcp"), host: z.string().min(1), port }),
+      z.strictObject({
+        kind: z.literal("tcp"),
+        host: z.string().min(1),
+        port: port.default(502),
+      }),
+    ],
+    "expected kind: rtu, rtu-over-tcp or tcp",
+  )
+  .describe("how the meter is reached");
+
+const meter = z.strictObject({
+  id: id.describe("the meter's name on the ledger"),
+  profile: z.string().min(1).describe("id of a profile in hardware/meters, or a path to a .yaml"),
+  connection,
+  unit: z.int().min(0).max(255).default(1).describe("Modbus unit id"),
+  role: z
+    .enum(["connection", "generation", "load", "storage", "exchange"])
+    .default("connection")
+    .describe("connection: the billed one, at the feeder"),
+  form: z.enum(["solar", "wind", "thermal", "nuclear", "storage", "any"]).optional(),
+  feeder: id.default("main").describe("where it hangs in the site's grid"),
+});
+
+const tls = z
+  .strictObject({
+    ca: path.optional().describe("PEM file of the authority that signed the broker's certificate"),
+    cert: path.optional().describe("PEM file of the unit's own certificate"),
+    key: path.optional().describe("PEM file of that certificate's key"),
+    serverName: z.string().min(1).optional(),
+  })
+  .describe("for mqtts and wss");
+
+const broker = z
+  .strictObject({
+    url: z.string().describe("mqtts://host:8883, wss://host/mqtt, mqtt://127.0.0.1:1883, ws://…"),
+    id: id.optional().describe("the member that runs it; left out, the site's id"),
+    allowPlainText: z
+      .boolean()
+      .default(false)
+      .describe("permit mqtt and ws to another machine: readings are signed but can be watched"),
+    tls: tls.optional(),
+  })
+  .superRefine((value, context) => {
+    const message = brokerProblem(value);
+    if (message !== undefined) context.addIssue({ code: "custom", path: ["url"], message });
+  });
+
+const agent = z
+  .strictObject({
+    enabled: z.boolean().default(false),
+    form: z
+      .enum(["solar", "wind", "thermal", "nuclear", "storage", "any"])
+      .default("any")
+      .describe("where a surplus comes from"),
+    mandate: path.default("mandate.frame").describe("the owner's signed limits, made by enrol"),
+    limits: z
+      .strictObject({
+        askWhMax: energyWh.default(0).describe("most energy to sell in one slot"),
+        askMicroPerKwhMin: priceMicro.default(0).describe("never sell cheaper"),
+        bidWhMax: energyWh.default(0).describe("most energy to buy in one slot"),
+        bidMicroPerKwhMax: priceMicro.default(0).describe("never buy dearer"),
+        days: z.int().min(1).max(36_500).default(365).describe("how long the mandate holds"),
+      })
+      .prefault({}),
+  })
+  .describe("quotes in the market for its owner");
+
+/** edge.yaml. Defaults, help and documentation come from here and nowhere else. */
+export const configSchema = z
+  .strictObject({
+    site: id.describe("the site's id, which is also the id of its ledger"),
+    membership: path
+      .default("membership.json")
+      .describe("the members' public keys; without it the unit records and waits"),
+    device: z.strictObject({
+      id: id.describe("this unit's name on the ledger"),
+      key: path.default("device.key").describe("secret, mode 0600; made by enrol"),
+    }),
+    owner: z.strictObject({
+      id,
+      party: z.enum(["company", "bureau", "user", "operator"]).default("user"),
+      name: z.string().min(1).max(80).default("unnamed"),
+      key: path.optional().describe("the owner's secret key, where enrol signs the limits"),
+    }),
+    clock: z
+      .discriminatedUnion(
+        "kind",
+        [
+          z.strictObject({ kind: z.literal("system") }),
+          z.strictObject({ kind: z.literal("file"), path }),
+        ],
+        "expected kind: system, or kind: file with a path",
+      )
+      .default({ kind: "system" })
+      .describe("file: a virtual site's clock"),
+    brokers: z
+      .array(broker)
+      .max(16)
+      .default([])
+      .describe("nearest first; empty: those of the membership file"),
+    data: path.default("data").describe("folder of the journal"),
+    retention: z
+      .strictObject({
+        days: z.int().min(1).max(3650).default(40).describe("how long committed readings stay"),
+        megabytes: z
+          .int()
+          .min(8)
+          .max(1_000_000)
+          .default(2048)
+          .describe("or until the journal is this large"),
+      })
+      .prefault({}),
+    status: z
+      .strictObject({
+        host: z.string().min(1).default("127.0.0.1"),
+        port: z.int().min(0).max(65_535).default(8080).describe("0: any free port"),
+      })
+      .prefault({}),
+    meters: z.array(meter).min(1).max(32),
+    sampling: z
+      .strictObject({
+        everySeconds: z.int().min(1).max(3600).default(60).describe("site seconds"),
+        alignToSlotMinutes: z.literal([5, 15, 30, 60]).default(60).describe("the market's slot"),
+      })
+      .prefault({}),
+    batch: z
+      .strictObject({
+        entries: z.int().min(1).max(64).default(12),
+        minutes: z.number().positive().max(1440).default(5).describe("site minutes"),
+      })
+      .prefault({})
+      .describe("readings are signed and sent when this many or this old, and at a slot's end"),
+    agent: agent.prefault({}),
+    log: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  })
+  .superRefine((value, context) => {
+    const seen = new Set<string>();
+    for (const [i, { id }] of value.meters.entries()) {
+      if (seen.has(id)) {
+        const message = `the meter ${id} stands twice`;
+        context.addIssue({ code: "custom", path: ["meters", i, "id"], message });
+      }
+      seen.add(id);
+    }
+  });
+
+export type EdgeConfig = z.output<typeof configSchema>;
+export type MeterConfig = EdgeConfig["meters"][number];
+export type BrokerConfig = EdgeConfig["brokers"][number];

@@ -1,0 +1,119 @@
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Failure } from "@busbar/protocol";
+
+/** Raised with each change of the tables below; an older file is brought up to it, a newer one refused. */
+const schemaVersion = 1;
+
+const tables = `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+  -- Where a meter's chain begins here: the last pruned reading, absent while nothing was pruned.
+  CREATE TABLE anchor (meter TEXT PRIMARY KEY, seq INTEGER NOT NULL, head BLOB NOT NULL) WITHOUT ROWID;
+  CREATE TABLE reading (
+    meter TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,
+    payload BLOB NOT NULL, head BLOB NOT NULL,
+    PRIMARY KEY (meter, seq)
+  ) WITHOUT ROWID;
+  CREATE INDEX reading_time ON reading (meter, time);
+  CREATE TABLE batch (
+    meter TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, time INTEGER NOT NULL,
+    frame BLOB NOT NULL, ref BLOB NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('signed', 'sent', 'committed', 'refused')),
+    code TEXT, receipt BLOB,
+    PRIMARY KEY (meter, first)
+  );
+  CREATE INDEX batch_open ON batch (meter, first) WHERE state <> 'committed';
+  CREATE TABLE market (
+    ref BLOB PRIMARY KEY, kind TEXT NOT NULL, slot INTEGER NOT NULL,
+    opens INTEGER NOT NULL, closes INTEGER NOT NULL, frame BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('signed', 'sent', 'committed', 'refused')),
+    code TEXT, receipt BLOB,
+    UNIQUE (kind, slot)
+  );
+  PRAGMA user_version = ${schemaVersion};
+`;
+
+/**
+ * Opens the unit's database, or makes it. Every commit is on the disk before the call returns.
+ * Throws: `Failure` `journal.unusable`, `journal.newer`.
+ */
+export function openDatabase(path: string): DatabaseSync {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const database = new DatabaseSync(path, { timeout: 5_000 });
+    // FULL: with NORMAL a power cut may take the last commits, which were acknowledged.
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    migrate(database, path);
+    return database;
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw unusable(path, cause);
+  }
+}
+
+/** Opens it to look, beside a running unit. Throws: `Failure` `journal.unusable`, `journal.newer`. */
+export function openDatabaseToRead(path: string): DatabaseSync {
+  try {
+    const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
+    checkVersion(versionOf(database), path);
+    return database;
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw unusable(path, cause);
+  }
+}
+
+/**
+ * Keeps other processes from writing the same journal: two writers would fork its chains. The lock
+ * ends with the process, however it ends. Throws: `Failure` `journal.in-use`.
+ */
+export function lockFolder(folder: string): { release(): void } {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, "run.lock");
+  try {
+    const lock = new DatabaseSync(path, { timeout: 0 });
+    lock.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    return { release: () => lock.close() };
+  } catch (cause) {
+    const busy = (cause as { errcode?: number }).errcode === 5;
+    if (!busy) throw unusable(path, cause);
+    const message = `${folder}: another busbar-edge writes here; stop it, or give this unit its own "data" folder`;
+    throw new Failure("journal.in-use", message, { retry: "never", cause });
+  }
+}
+
+/** Runs `work` as one commit: all of it is on the disk afterwards, or none. */
+export function transaction<T>(database: DatabaseSync, work: () => T): T {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync, path: string): void {
+  const version = versionOf(database);
+  checkVersion(version, path);
+  if (version < schemaVersion) transaction(database, () => database.exec(tables));
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
+}
+
+function checkVersion(version: number, path: string): void {
+  if (version <= schemaVersion) return;
+  const message = `${path}: written by a newer busbar-edge (tables ${version}, known ${schemaVersion}); update this one`;
+  throw new Failure("journal.newer", message, { retry: "never" });
+}
+
+function unusable(path: string, cause: unknown): Failure {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `${path}: cannot be used (${reason}); check the folder's owner, the disk and its free space`;
+  return new Failure("journal.unusable", message, { retry: "never", cause });
+}

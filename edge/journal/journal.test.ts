@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { decodeMessage, openFrame, type ReadingEntry, utcMs } from "@busbar/protocol";
+import { openKeyFile, signerOf } from "@busbar/protocol/node";
+import fc from "fast-check";
+import { lockFolder, openDatabase, openDatabaseToRead } from "./database.ts";
+import { exportReadings } from "./export.ts";
+import { Journal } from "./journal.ts";
+import { prune } from "./prune.ts";
+import { ReadingsOutbox } from "./readings-outbox.ts";
+import { summarise } from "./summary.ts";
+import { verifyJournal } from "./verify.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-journal-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const signer = signerOf(openKeyFile(join(folder, "device.key")));
+const chain = "demo";
+let files = 0;
+const fresh = () => {
+  files += 1;
+  return join(folder, `${files}`, "journal.db");
+};
+const open = (path: string) => new Journal(openDatabase(path), { chain, signer });
+const entry = (time: number, wh = time, registers = 1): ReadingEntry => ({
+  time: utcMs(time),
+  clock: 16,
+  registers: new Map(
+    Array.from({ length: registers }, (_, i) => [`1-0:1.8.${i}`, [wh + i, 0]] as const),
+  ),
+  quality: 0,
+});
+
+/** Appends, signs, receives receipts, prunes and dies in any order. */
+const step = fc.oneof(
+  fc.record({
+    do: fc.constant("append" as const),
+    meters: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 6 }),
+  }),
+  fc.record({ do: fc.constant("seal" as const), meter: fc.constantFrom("a", "b", "c") }),
+  fc.record({ do: fc.constant("receipt" as const), meter: fc.constantFrom("a", "b", "c") }),
+  fc.record({ do: fc.constant("refuse" as const), meter: fc.constantFrom("a", "b", "c") }),
+  fc.record({ do: fc.constant("prune" as const), age: fc.nat(40) }),
+  fc.record({ do: fc.constant("crash" as const) }),
+);
+
+test("whatever happens in whatever order, the chain holds and nothing without a receipt is gone", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const path = fresh();
+      let journal = open(path);
+      let outbox = new ReadingsOutbox(journal.database);
+      let time = 1;
+      const appended = new Map<string, number>();
+      const committed = new Map<string, number>();
+      const frames = new Map<string, string>();
+      for (const act of steps) {
+        if (act.do === "append") {
+          journal.append(act.meters.map((meter) => ({ meter, entry: entry(time++) })));
+          for (const meter of act.meters) appended.set(meter, (appended.get(meter) ?? 0) + 1);
+        } else if (act.do === "seal") {
+          journal.seal(act.meter, 4);
+        } else if (act.do === "prune") {
+          prune(journal.database, { before: utcMs(Math.max(0, time - act.age)), bytesMax: 1e9 });
+        } else if (act.do === "crash") {
+          journal.close();
+          journal = open(path);
+          outbox = new ReadingsOutbox(journal.database);
+        } else {
+          const [first] = outbox.pending(act.meter, 1);
+          if (first?.range === undefined) continue;
+          const ref = Buffer.from(first.ref, "hex");
+          if (act.do === "refuse") {
+            outbox.refused(first.ref, { ref, code: "pool.full", message: "later" });
+            continue;
+          }
+          outbox.committed(first.ref, Uint8Array.of(1));
+          committed.set(act.meter, first.range.last);
+        }
+        for (const meter of outbox.lanes()) {
+          for (const { ref, frame, range } of outbox.pending(meter, 100)) {
+            const key = `${meter}/${range?.first}`;
+            assert.equal(frames.get(key) ?? ref, ref, "a frozen batch changed");
+            frames.set(key, ref);
+            assert.ok(openFrame(frame).ok);
+          }
+        }
+      }
+      const check = verifyJournal(journal.database, chain);
+      assert.deepEqual(check.problems, []);
+      for (const [meter, count] of appended) {
+        assert.equal(journal.tip(meter).seq, count);
+        const kept = [...exportReadings(journal.database, "json", { meter })].map(
+          (line) => (JSON.parse(String(line)) as { seq: number }).seq,
+        );
+        for (let seq = (committed.get(meter) ?? 0) + 1; seq <= count; seq++) {
+          assert.ok(kept.includes(seq), `${meter} ${seq} is gone without a receipt`);
+        }
+      }
+      journal.close();
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("batches join without a gap, hold what was appended and fit a frame", () => {
+  const journal = open(fresh());
+  for (let i = 1; i <= 100; i++) journal.append([{ meter: "m", entry: entry(i, i, 70) }]);
+  journal.seal("m", 64);
+  let next = 1;
+  for (const { frame } of new ReadingsOutbox(journal.database).pending("m", 1000)) {
+    const opened = openFrame(frame);
+    assert.ok(opened.ok);
+    const decoded = decodeMessage("readings", opened.frame.envelope.payload);
+    assert.ok(decoded.ok);
+    assert.equal(decoded.message.first, next);
+    assert.equal(decoded.message.entries[0]?.time, next);
+    next += decoded.message.entries.length;
+  }
+  assert.equal(next, 101);
+  journal.close();
+});
+
+test("an append that fails half-way leaves no reading of it", () => {
+  const journal = open(fresh());
+  journal.append([{ meter: "m", entry: entry(1) }]);
+  const bad = { ...entry(3), clock: 999 };
+  assert.throws(() =>
+    journal.append([
+      { meter: "m", entry: entry(2) },
+      { meter: "m", entry: bad },
+    ]),
+  );
+  assert.equal(journal.tip("m").seq, 1);
+  journal.append([{ meter: "m", entry: entry(4) }]);
+  assert.deepEqual(verifyJournal(journal.database, chain).problems, []);
+  assert.equal(summarise(journal.database).meters[0]?.readings, 2);
+  journal.close();
+});
+
+test("a changed, missing or exchanged row is found by verify", () => {
+  const damage: readonly (readonly [string, string])[] = [
+    [
+      "UPDATE reading SET payload = (SELECT payload FROM reading WHERE seq = 2) WHERE seq = 3",
+      "journal.row",
+    ],
+    ["DELETE FROM reading WHERE seq = 3", "journal.gap"],
+    ["UPDATE reading SET head = zeroblob(32) WHERE seq = 3", "journal.chain"],
+    ["UPDATE batch SET frame = zeroblob(80) WHERE first = 1", "journal.batch"],
+    ["DELETE FROM batch WHERE first = 3", "journal.batch"],
+  ];
+  for (const [sql, code] of damage) {
+    const journal = open(fresh());
+    for (let i = 1; i <= 8; i++) journal.append([{ meter: "m", entry: entry(i) }]);
+    journal.seal("m", 2);
+    assert.deepEqual(verifyJournal(journal.database, chain).problems, []);
+    journal.database.exec(sql);
+    const codes = verifyJournal(journal.database, chain).problems.map((problem) => problem.code);
+    assert.ok(codes.includes(code), `${sql}: ${codes}`);
+    journal.close();
+  }
+});
+
+test("a size cap removes committed readings and never others", () => {
+  const journal = open(fresh());
+  const outbox = new ReadingsOutbox(journal.database);
+  for (let i = 1; i <= 60; i++) journal.append([{ meter: "m", entry: entry(i, i, 40) }]);
+  journal.seal("m", 10);
+  const [first, second] = outbox.pending("m", 10);
+  assert.ok(first !== undefined && second !== undefined);
+  outbox.committed(first.ref, Uint8Array.of(1));
+  outbox.committed(second.ref, Uint8Array.of(1));
+  prune(journal.database, { before: utcMs(0), bytesMax: 1 });
+  const after = summarise(journal.database).meters[0];
+  assert.equal(after?.firstSeq, (second.range?.last ?? 0) + 1);
+  assert.deepEqual(verifyJournal(journal.database, chain).problems, []);
+  journal.close();
+});
+
+test("one folder has one writer, readers beside it, and the lock ends with its holder", () => {
+  const path = fresh();
+  const journal = open(path);
+  const home = join(path, "..");
+  const lock = lockFolder(home);
+  assert.throws(() => lockFolder(home), { code: "journal.in-use" });
+  journal.append([{ meter: "m", entry: entry(1) }]);
+  const reader = openDatabaseToRead(path);
+  assert.equal(summarise(reader).meters[0]?.readings, 1);
+  reader.close();
+  lock.release();
+  lockFolder(home).release();
+  journal.close();
+});
+
+test("a file of a newer version and a file that is no database are refused with what to do", () => {
+  const path = fresh();
+  const database = openDatabase(path);
+  database.exec("PRAGMA user_version = 99");
+  database.close();
+  assert.throws(() => openDatabase(path), { code: "journal.newer" });
+  assert.throws(() => openDatabase(join(folder, "device.key")), { code: "journal.unusable" });
+});
+
+test("every register of an exported reading is one CSV line", () => {
+  const journal = open(fresh());
+  journal.append([{ meter: "m", entry: entry(1_700_000_000_000, 5, 2) }]);
+  assert.deepEqual([...exportReadings(journal.database, "csv", {})].join("").trim().split("\n"), [
+    "meter,seq,time,obis,mantissa,exponent,quality,clock",
+    "m,1,2023-11-14T22:13:20.000Z,1-0:1.8.0,5,0,0,16",
+    "m,1,2023-11-14T22:13:20.000Z,1-0:1.8.1,6,0,0,16",
+  ]);
+  journal.close();
+});

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import type { DatabaseSync } from "node:sqlite";
+import {
+  chainHead,
+  chainStart,
+  type ReadingEntry,
+  type Signer,
+  type UtcMs,
+} from "@busbar/protocol";
+import { transaction } from "./database.ts";
+import { sha256 } from "./hash.ts";
+import { decodeRow, encodeRow } from "./row.ts";
+import { type Row, sealRows } from "./seal.ts";
+
+/** What one meter showed at one moment. */
+export type Sample = { readonly meter: string; readonly entry: ReadingEntry };
+
+/** The end of a meter's chain. */
+export type Tip = { readonly seq: number; readonly head: Uint8Array };
+
+/** Readings of a meter that no batch holds yet. */
+export type Unsealed = { readonly count: number; readonly oldest: UtcMs | undefined };
+
+/**
+ * Every reading of the unit, in order, by meter. Appended before anything is sent; signed batches are
+ * frozen, so that a resend is the same bytes.
+ */
+export class Journal {
+  readonly database: DatabaseSync;
+  readonly #chain: string;
+  readonly #signer: Signer;
+  readonly #tips = new Map<string, Tip>();
+
+  constructor(
+    database: DatabaseSync,
+    { chain, signer }: { readonly chain: string; readonly signer: Signer },
+  ) {
+    this.database = database;
+    this.#chain = chain;
+    this.#signer = signer;
+  }
+
+  /** Appends samples in one commit and returns after it is on the disk. */
+  append(samples: readonly Sample[]): void {
+    const tips = new Map<string, Tip>();
+    const insert = this.database.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?)");
+    transaction(this.database, () => {
+      for (const { meter, entry } of samples) {
+        const { seq: last, head: prev } = tips.get(meter) ?? this.tip(meter);
+        const seq = last + 1;
+        const head = chainHead(prev, entry, sha256);
+        insert.run(meter, seq, entry.time, encodeRow({ meter, seq, prev }, entry), head);
+        tips.set(meter, { seq, head });
+      }
+    });
+    // Only now: a commit that failed leaves memory as it leaves the disk.
+    for (const [meter, tip] of tips) this.#tips.set(meter, tip);
+  }
+
+  /** Sequence number and head of the newest reading; seq 0 and the chain's start before the first. */
+  tip(meter: string): Tip {
+    const known = this.#tips.get(meter);
+    if (known !== undefined) return known;
+    const tip = readTip(this.database, this.#chain, meter);
+    this.#tips.set(meter, tip);
+    return tip;
+  }
+
+  meters(): string[] {
+    const rows = this.database
+      .prepare("SELECT meter FROM reading UNION SELECT meter FROM anchor ORDER BY meter")
+      .all();
+    return rows.map(({ meter }) => String(meter));
+  }
+
+  unsealed(meter: string): Unsealed {
+    const row = this.database
+      .prepare("SELECT count(*) AS n, min(time) AS oldest FROM reading WHERE meter = ? AND seq > ?")
+      .get(meter, this.#sealedUpTo(meter));
+    const oldest = row?.oldest === null ? undefined : (Number(row?.oldest) as UtcMs);
+    return { count: Number(row?.n ?? 0), oldest };
+  }
+
+  /** Signs all readings of a meter that no batch holds yet; returns how many batches that made. */
+  seal(meter: string, entriesMax: number): number {
+    const from = this.#sealedUpTo(meter);
+    const rows = this.database
+      .prepare("SELECT seq, payload FROM reading WHERE meter = ? AND seq > ? ORDER BY seq")
+      .all(meter, from)
+      .map(({ seq, payload }) => rowOf(Number(seq), payload as Uint8Array));
+    const batches = sealRows(rows, entriesMax, { chain: this.#chain, signer: this.#signer });
+    if (batches.length === 0) return 0;
+    const insert = this.database.prepare(
+      "INSERT INTO batch (meter, first, last, time, frame, ref, state) VALUES (?, ?, ?, ?, ?, ?, 'signed')",
+    );
+    transaction(this.database, () => {
+      for (const { first, last, time, frame } of batches) {
+        insert.run(meter, first, last, time, frame, sha256(frame));
+      }
+    });
+    return batches.length;
+  }
+
+  /** The first entry of a meter at or after an instant, and before `until`. */
+  firstAt(meter: string, from: UtcMs, until: UtcMs): ReadingEntry | undefined {
+    const row = this.database
+      .prepare(
+        "SELECT seq, payload FROM reading WHERE meter = ? AND time >= ? AND time < ? ORDER BY time, seq LIMIT 1",
+      )
+      .get(meter, from, until);
+    return row === undefined ? undefined : rowOf(Number(row.seq), row.payload as Uint8Array).entry;
+  }
+
+  newest(meter: string): ReadingEntry | undefined {
+    const row = this.database
+      .prepare("SELECT seq, payload FROM reading WHERE meter = ? ORDER BY seq DESC LIMIT 1")
+      .get(meter);
+    return row === undefined ? undefined : rowOf(Number(row.seq), row.payload as Uint8Array).entry;
+  }
+
+  /** A number that grows with each call, over restarts too: the session of an MQTT birth. */
+  nextSession(): number {
+    const row = this.database
+      .prepare(
+        "INSERT INTO meta VALUES ('session', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value",
+      )
+      .get();
+    return Number(row?.value);
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  #sealedUpTo(meter: string): number {
+    const row = this.database
+      .prepare("SELECT max(last) AS last FROM batch WHERE meter = ?")
+      .get(meter);
+    if (row?.last !== null && row?.last !== undefined) return Number(row.last);
+    const anchor = this.database.prepare("SELECT seq FROM anchor WHERE meter = ?").get(meter);
+    return Number(anchor?.seq ?? 0);
+  }
+}
+
+/** The tip as the database has it. */
+export function readTip(database: DatabaseSync, chain: string, meter: string): Tip {
+  const row =
+    database
+      .prepare("SELECT seq, head FROM reading WHERE meter = ? ORDER BY seq DESC LIMIT 1")
+      .get(meter) ?? database.prepare("SELECT seq, head FROM anchor WHERE meter = ?").get(meter);
+  if (row === undefined) return { seq: 0, head: chainStart(chain, meter, sha256) };
+  return { seq: Number(row.seq), head: row.head as Uint8Array };
+}
+
+function rowOf(seq: number, payload: Uint8Array): Row {
+  const row = decodeRow(payload);
+  assert(row !== undefined && row.seq === seq, `journal row ${seq} is damaged`);
+  return { ...row, bytes: payload.length };
+}
