@@ -1,0 +1,29 @@
+import type { PriceRules, Prices, Quantities } from "./channels.ts";
+import { type Convergence, searchPrices } from "./colony.ts";
+import { bandOf, paperGame, roundPrice, tradedChannels } from "./game.ts";
+
+/** The reference prices of one slot and how the colony found them. */
+export type Reference = { readonly prices: Prices; readonly convergence: Convergence };
+
+/**
+ * The prices that the ant colony proposes for one slot; "not traded" where no energy flows.
+ * Shape: `seed` is the 32 bytes of the previous block's hash.
+ * Throws: `RangeError` for rules that make no sense (see `checkRules`) or another seed.
+ */
+export function referencePrices(
+  quantities: Quantities,
+  rules: PriceRules,
+  seed: Uint8Array,
+): Reference {
+  const { prices, convergence } = searchPrices(paperGame(quantities, rules), seed);
+  const published: { -readonly [channel in keyof Prices]: Prices[channel] } = {
+    cg: undefined,
+    cu: undefined,
+    gc: undefined,
+    gu: undefined,
+  };
+  tradedChannels(quantities).forEach((channel, i) => {
+    published[channel] = roundPrice(prices[i] ?? 0, bandOf(channel, rules));
+  });
+  return { prices: published, convergence };
+}
