@@ -15,8 +15,6 @@ const value = { unit: z.string(), quantity: z.string() };
 
 const common = {
   id: z.string(),
-  vendor: z.string(),
-  model: z.string(),
   serial: z.object({
     baud: z.int().positive(),
     parity: z.enum(["none", "even", "odd"]),
