@@ -1,0 +1,95 @@
+import { obis } from "@busbar/protocol";
+import { isObject, parseObject } from "../link/json.ts";
+
+/** One live reading of one meter, as its edge unit publishes it. */
+export type Live = {
+  readonly device: string;
+  readonly meter: string;
+  /** Site time, ms since 1970 UTC. */
+  readonly time: number;
+  readonly seq: number | undefined;
+  readonly quality: number | string | undefined;
+  /** By OBIS code, in the register's base unit: Wh, W, V, A, Hz. */
+  readonly values: Readonly<Record<string, number>>;
+  /** By the meter profile's quantity name, like `power.total`. */
+  readonly quantities: Readonly<Record<string, number>>;
+};
+
+/** What a flow usually wants of a reading. W and Wh; null where the meter has no such register. */
+export type LivePayload = {
+  readonly power: number | null;
+  readonly importWh: number | null;
+  readonly exportWh: number | null;
+  readonly values: Live["values"];
+  readonly quantities: Live["quantities"];
+};
+
+/** What of a reading becomes the payload; `code` belongs to `obis` and `quantity`. */
+export type Output = {
+  readonly kind: "reading" | "power" | "import" | "export" | "obis" | "quantity";
+  readonly code: string;
+};
+
+/** A live reading, or undefined when the payload is none. */
+export function parseLive(payload: Buffer): Live | undefined {
+  const body = parseObject(payload);
+  if (body === undefined) return undefined;
+  const { device, meter, time, seq, quality } = body;
+  if (typeof device !== "string" || typeof meter !== "string") return undefined;
+  if (typeof time !== "number" || !Number.isFinite(time)) return undefined;
+  return {
+    device,
+    meter,
+    time,
+    seq: typeof seq === "number" ? seq : undefined,
+    quality: typeof quality === "number" || typeof quality === "string" ? quality : undefined,
+    values: numbers(body.values),
+    quantities: numbers(body.quantities),
+  };
+}
+
+/** The chosen part of a reading; undefined where this reading does not have it. */
+export function pick(live: Live, { kind, code }: Output): LivePayload | number | undefined {
+  switch (kind) {
+    case "reading":
+      return wholeOf(live);
+    case "power":
+      return powerOf(live);
+    case "import":
+      return live.values[obis.importEnergy];
+    case "export":
+      return live.values[obis.exportEnergy];
+    case "obis":
+      return live.values[code];
+    case "quantity":
+      return live.quantities[code];
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Power in W, positive = drawn from the grid: the net register, or import less export. */
+export function powerOf({ values, quantities }: Live): number | undefined {
+  const net = values[obis.netPower] ?? quantities["power.total"];
+  if (net !== undefined) return net;
+  const [drawn, fed] = [values[obis.importPower], values[obis.exportPower]];
+  return drawn === undefined && fed === undefined ? undefined : (drawn ?? 0) - (fed ?? 0);
+}
+
+function wholeOf(live: Live): LivePayload {
+  return {
+    power: powerOf(live) ?? null,
+    importWh: live.values[obis.importEnergy] ?? null,
+    exportWh: live.values[obis.exportEnergy] ?? null,
+    values: live.values,
+    quantities: live.quantities,
+  };
+}
+
+function numbers(value: unknown): Record<string, number> {
+  if (!isObject(value)) return {};
+  const known = Object.entries(value).filter(
+    (entry): entry is [string, number] => typeof entry[1] === "number",
+  );
+  return Object.fromEntries(known);
+}

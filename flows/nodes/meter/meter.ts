@@ -1,0 +1,84 @@
+import { isId } from "@busbar/protocol";
+import type { Msg, NodeConfig, Red, RedNode } from "../link/red.ts";
+import { tieToSite } from "../link/site.ts";
+import { type Live, type Output, parseLive, pick, powerOf } from "./live.ts";
+
+const kinds = ["reading", "power", "import", "export", "obis", "quantity"] as const;
+/** A live meter reports every few seconds; after this long its last value is no news, ms. */
+const silentMs = 60_000;
+
+/** `busbar-meter`: an edge unit's live readings become messages; an input asks for the last one. */
+export default function register(red: Red): void {
+  function MeterNode(this: RedNode, config: NodeConfig): void {
+    red.nodes.createNode(this, config);
+    const device = String(config.device ?? "").trim();
+    const meter = String(config.meter ?? "").trim();
+    const output = outputOf(config);
+    if (!isId(device)) {
+      this.status({ fill: "red", shape: "ring", text: "busbar.status.no-device" });
+      this.error(`device: expected the id of an edge unit, got ${JSON.stringify(device)}`);
+      return;
+    }
+    let last: Msg | undefined;
+    let watchdog: NodeJS.Timeout | undefined;
+    // While the connection is away, that is the news, not the meter's silence.
+    const silent = () => {
+      if (!site?.link.connected) return;
+      this.status({ fill: "yellow", shape: "ring", text: "busbar.status.silent" });
+    };
+
+    const site = tieToSite(red, this, config, {
+      topic: ({ topics }) => topics.live(device),
+      latest: true,
+      onMessage: (payload) => {
+        const live = parseLive(payload);
+        if (live === undefined) {
+          this.warn(`${device}: dropped a message that is no live reading`);
+          return;
+        }
+        if (meter !== "" && live.meter !== meter) return;
+        const chosen = pick(live, output);
+        if (chosen === undefined) {
+          this.status({ fill: "yellow", shape: "dot", text: "busbar.status.no-value" });
+          return;
+        }
+        last = messageOf(live, chosen);
+        this.status({ fill: "green", shape: "dot", text: shown(live, chosen) });
+        clearTimeout(watchdog);
+        watchdog = setTimeout(silent, silentMs);
+        this.send(red.util.cloneMessage(last));
+      },
+    });
+    this.on("input", (msg, send, done) => {
+      if (last === undefined) return done(new Error(`${device}: no reading yet`));
+      send({ ...msg, ...red.util.cloneMessage(last) });
+      done();
+    });
+    this.on("close", (_removed, done) => {
+      clearTimeout(watchdog);
+      done();
+    });
+  }
+  red.nodes.registerType("busbar-meter", MeterNode);
+}
+
+function outputOf(config: NodeConfig): Output {
+  const kind = kinds.find((known) => known === config.outputType) ?? "reading";
+  return { kind, code: String(config.output ?? "").trim() };
+}
+
+function messageOf(live: Live, payload: unknown): Msg {
+  const { device, meter, time, seq, quality } = live;
+  return { topic: `${device}/${meter}`, payload, device, meter, time, seq, quality };
+}
+
+/** Below 20 characters: a status stands under a small box. */
+function shown(live: Live, chosen: unknown): string {
+  if (typeof chosen === "number") return short(chosen);
+  const power = powerOf(live);
+  return power === undefined ? live.meter.slice(0, 19) : `${short(power)} W`;
+}
+
+function short(value: number): string {
+  return Number(value.toPrecision(9)).toString().slice(0, 16);
+}

@@ -1,0 +1,126 @@
+import { Failure, isId, type Refusal, type Signer } from "@busbar/protocol";
+import { readKeyFile, signerOf } from "@busbar/protocol/node";
+
+/** What a person entered in a site node, checked. */
+export type SiteSettings = {
+  readonly url: string;
+  /** Site id, which is the chain id too. */
+  readonly site: string;
+  readonly identity: string;
+  /** MQTT client id `<identity>:<label>`: a second connection beside the identity's own. */
+  readonly client: string;
+  /** The member whose broker it is, or the site's id where that is not known. */
+  readonly broker: string;
+  readonly signer: Signer;
+  /** Address of the aggregator's portal, for links. */
+  readonly portal: string | undefined;
+};
+
+/** Properties as the editor stores them; `key` comes from the node's credentials. */
+export type SiteForm = {
+  readonly broker?: unknown;
+  readonly site?: unknown;
+  readonly member?: unknown;
+  readonly identity?: unknown;
+  readonly label?: unknown;
+  readonly keyFile?: unknown;
+  readonly portal?: unknown;
+  readonly key?: unknown;
+};
+
+const labelPattern = /^[a-z0-9-]{1,31}$/;
+/** A `${NAME}` that Node-RED left as it was, because no such environment variable is set. */
+const unsetVariable = /^\$\{([^}]+)\}$/;
+
+/** Checks a site node's form and loads its key; codes `flows.*` and `key.*`. */
+export function readSiteSettings(form: SiteForm): { ok: true; settings: SiteSettings } | Refusal {
+  const missing = required.flatMap((name) => unset(name, form[name]));
+  if (missing[0] !== undefined) return missing[0];
+  const url = text(form.broker);
+  if (!/^mqtts?:\/\/[^/]/.test(url)) {
+    return refuse("flows.broker-url", `broker: expected mqtt://host:1883 or mqtts://…, got ${url}`);
+  }
+  const [site, identity, member] = [text(form.site), text(form.identity), optional(form.member)];
+  const label = optional(form.label) || "flows";
+  for (const [name, value] of [
+    ["site", site],
+    ["identity", identity],
+    ["member", member],
+  ] as const) {
+    if (value !== "" && !isId(value)) {
+      return refuse("flows.id", `${name}: expected lower case, digits and inner -, got ${value}`);
+    }
+  }
+  if (!labelPattern.test(label)) {
+    return refuse("flows.label", `label: expected 1 … 31 of a-z, 0-9 and -, got ${label}`);
+  }
+  const key = loadKey(form);
+  if (!key.ok) return key;
+  const settings = {
+    url,
+    site,
+    identity,
+    client: `${identity}:${label}`,
+    broker: member || site,
+    signer: key.signer,
+    portal: optional(form.portal) || undefined,
+  };
+  return { ok: true, settings };
+}
+
+const required = ["broker", "site", "identity"] as const;
+
+function loadKey(form: SiteForm): { ok: true; signer: Signer } | Refusal {
+  const pasted = optional(form.key);
+  if (pasted !== "") return pastedKey(pasted);
+  const [refusal] = unset("keyFile", form.keyFile);
+  if (refusal !== undefined) return refusal;
+  try {
+    return { ok: true, signer: signerOf(readKeyFile(text(form.keyFile))) };
+  } catch (error) {
+    if (error instanceof Failure) return refuse(error.code, error.message);
+    throw error;
+  }
+}
+
+/** A key file's content in the credential field. The message never repeats what was pasted. */
+function pastedKey(pasted: string): { ok: true; signer: Signer } | Refusal {
+  const malformed = refuse(
+    "key.malformed",
+    'key: expected the content of a key file, {"seed": "…", "box": "…"} in base64url',
+  );
+  try {
+    const { seed, box } = JSON.parse(pasted) as Record<string, unknown>;
+    const parts = [seed, box].map((part) => Buffer.from(String(part), "base64url"));
+    const [seedBytes, boxBytes] = parts;
+    if (seedBytes?.length !== 32 || boxBytes?.length !== 32) return malformed;
+    return { ok: true, signer: signerOf({ seed: seedBytes, box: boxBytes }) };
+  } catch {
+    // Text that is no JSON is the same mistake as JSON of another shape.
+    return malformed;
+  }
+}
+
+function unset(name: string, value: unknown): Refusal[] {
+  const variable = unsetVariable.exec(text(value))?.[1];
+  if (variable !== undefined) {
+    const message = `${name}: the environment variable ${variable} is not set`;
+    return [refuse("flows.variable-unset", message)];
+  }
+  if (text(value) === "") return [refuse("flows.field-missing", `${name}: nothing entered`)];
+  return [];
+}
+
+/** Where nothing is needed, an environment variable that is not set means nothing. */
+function optional(value: unknown): string {
+  const entered = text(value);
+  return unsetVariable.test(entered) ? "" : entered;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value.trim() : "";
+}
+
+function refuse(code: string, message: string): Refusal {
+  return { ok: false, code, message };
+}
