@@ -1,0 +1,164 @@
+import type { EventEmitter } from "node:events";
+import type { Server, Socket } from "node:net";
+import { Failure, type Verify } from "@busbar/protocol";
+import { Aedes, type Client } from "aedes";
+import type { Logger } from "pino";
+import type { Ingest } from "../ingest/ingest.ts";
+import type { Registry } from "../ledger/registry.ts";
+import { BoundedLog } from "./bounded-log.ts";
+import type { BrokerCode } from "./codes.ts";
+import { Counters } from "./counters.ts";
+import { guardSocket } from "./guard.ts";
+import { makeHooks } from "./hooks.ts";
+import { type BrokerLimits, brokerLimits } from "./limits.ts";
+import { listen, makeServer, type TlsFiles } from "./listen.ts";
+import { type Session, Sessions } from "./sessions.ts";
+import { addressKey, TokenBuckets } from "./token-bucket.ts";
+
+/** `id` is the member that runs the broker, `now` wall-clock ms; port 0 takes any free port. */
+export type BrokerOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsFiles;
+  readonly id: string;
+  readonly chain: string;
+  readonly site: string;
+  readonly registry: Registry;
+  readonly verify: Verify;
+  readonly ingest: Ingest;
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly counters?: Counters;
+  readonly limits?: Partial<BrokerLimits>;
+};
+
+export type PublishOptions = { readonly retain?: boolean; readonly qos?: 0 | 1 };
+
+/** The embedded MQTT broker of one aggregator. */
+export type Broker = {
+  readonly port: number;
+  readonly counters: Counters;
+  /** Resolves when every connected subscriber's socket has it. Throws: `Failure` `broker.closed`. */
+  publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): Promise<void>;
+  clients(): readonly Session[];
+  /** Closes all connections and frees the port. */
+  stop(): Promise<void>;
+};
+
+/** Throws: `Failure` `broker.port-taken`, `broker.port-forbidden`, `broker.listen`, `broker.certificate`. */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const limits: BrokerLimits = { ...brokerLimits, ...options.limits };
+  const context = {
+    ...options,
+    limits,
+    sessions: new Sessions(),
+    counters: options.counters ?? new Counters(),
+    log: new BoundedLog(options.log, options.now, limits.logLinesPerSecond),
+  };
+  const server = makeServer(options.tls, limits.connectTimeoutMs);
+  const aedes = new Aedes({
+    id: options.id,
+    // No bound on messages in routing: with one, a single reader that stopped fills all places. What
+    // waits is bounded by each sender (one socket read) and each reader (`unsentBytesMax`).
+    concurrency: 0,
+    connectTimeout: limits.connectTimeoutMs,
+    drainTimeout: limits.drainTimeoutMs,
+    keepaliveLimit: limits.keepaliveSecondsMax,
+    maxTopicLevels: limits.topicLevelsMax,
+    maxInflightInbound: limits.halfOpenMax,
+    ...makeHooks(context),
+  });
+  const sockets = admit(server, aedes, context);
+  watch(aedes, context);
+  // Its store is in memory, so this is a fault of ours; it must be seen, and must not end the process.
+  const emitter: EventEmitter = aedes;
+  emitter.on("error", (error) => options.log.error({ event: "broker-error", err: error }));
+  const port = await listen(server, options.host, options.port);
+  await aedes.listen();
+  server.on("error", (error) => options.log.error({ event: "broker-server-error", err: error }));
+  return {
+    port,
+    counters: context.counters,
+    clients: () => context.sessions.all(),
+    publish: (topic, payload, settings) => publish(aedes, topic, payload, settings),
+    stop: () => stop(server, aedes, sockets),
+  };
+}
+
+type Watched = {
+  readonly log: BoundedLog;
+  readonly counters: Counters;
+  readonly limits: BrokerLimits;
+  now(): number;
+};
+
+/** Lets connections in: allowance of the address, place, header guard, then aedes. */
+function admit(server: Server, aedes: Aedes, context: Watched): ReadonlySet<Socket> {
+  const { counters, limits, log } = context;
+  const sockets = new Set<Socket>();
+  const allowance = { burst: limits.connectBurst, perSecond: limits.connectsPerSecond };
+  const buckets = new TokenBuckets(allowance, limits.addressesMax);
+  const turnAway = (code: BrokerCode, address: string | undefined, error?: Error): void => {
+    counters.count(code);
+    log.warn("connection-closed", { code, address, reason: error?.message });
+  };
+  server.maxConnections = limits.connectionsMax;
+  server.on("drop", (data) => turnAway("guard.connections-full", data?.remoteAddress));
+  server.on("connection", (socket: Socket) => {
+    // With TLS this is the socket below: a flood is stopped before it costs handshakes.
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    if (buckets.take(addressKey(socket.remoteAddress), context.now())) return;
+    turnAway("guard.too-fast", socket.remoteAddress);
+    socket.destroy();
+  });
+  const secure = "addContext" in server;
+  server.on("tlsClientError", (error: Error, socket: Socket) =>
+    turnAway("guard.tls", socket.remoteAddress, error),
+  );
+  server.on(secure ? "secureConnection" : "connection", (socket: Socket) => {
+    if (socket.destroyed) return;
+    const { remoteAddress } = socket;
+    guardSocket(socket, limits.packetBytesMax, (code) => turnAway(code, remoteAddress));
+    aedes.handle(socket);
+  });
+  return sockets;
+}
+
+/** Counts and writes down why connections ended. */
+function watch(aedes: Aedes, { counters, log }: Watched): void {
+  const ended = (client: Client, error: Error): void => {
+    // What the gates refused was counted where it was decided.
+    if (/^(login|rights)\./.test(error.message)) return;
+    counters.count("guard.client-error" satisfies BrokerCode);
+    log.warn("client-error", { client: client.id, reason: error.message });
+  };
+  aedes.on("clientError", ended);
+  aedes.on("connectionError", ended);
+}
+
+function publish(
+  aedes: Aedes,
+  topic: string,
+  payload: string | Uint8Array,
+  { retain = false, qos = 0 }: PublishOptions = {},
+): Promise<void> {
+  const bytes =
+    typeof payload === "string"
+      ? Buffer.from(payload)
+      : Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+  return new Promise((resolve, reject) => {
+    aedes.publish({ cmd: "publish", topic, payload: bytes, retain, qos, dup: false }, (cause) => {
+      if (!cause) return resolve();
+      const message = `cannot publish on ${topic}: ${cause.message}`;
+      reject(new Failure("broker.closed", message, { retry: "never", cause }));
+    });
+  });
+}
+
+async function stop(server: Server, aedes: Aedes, sockets: ReadonlySet<Socket>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  await new Promise<void>((resolve) => aedes.close(resolve));
+  for (const socket of sockets) socket.destroy();
+  await closed;
+}

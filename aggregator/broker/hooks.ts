@@ -1,0 +1,106 @@
+import { parseTopic } from "@busbar/protocol";
+import type { AedesPublishPacket, Client, PublishPacket, Subscription } from "aedes";
+import type { BrokerCode } from "./codes.ts";
+import type { HookContext, Hooks } from "./hook-context.ts";
+import { loginGate } from "./login-gate.ts";
+import { type Grounds, isIngested, mayPublish, mayRetain, maySubscribe } from "./rights.ts";
+
+/** The broker's answers to aedes: logins, and rights on every packet in and out. */
+export function makeHooks(context: HookContext): Hooks {
+  const grounds = groundsOf(context);
+  return {
+    ...loginGate(context),
+    authorizePublish: publishGate(context, grounds),
+    authorizeSubscribe: subscribeGate(context, grounds),
+    authorizeForward: forwardGate(context),
+  };
+}
+
+/**
+ * Runs before aedes sends PUBACK. What belongs into the ledger is handed to ingest and acknowledged
+ * when ingest is done with it; a topic without right ends the connection (3.1.1 has no other no).
+ */
+function publishGate(context: HookContext, grounds: Grounds): Hooks["authorizePublish"] {
+  const { sessions, counters, log, ingest, site } = context;
+  return (client, packet, callback) => {
+    const session = client === null ? undefined : sessions.of(client);
+    const topic = parseTopic(site, packet.topic);
+    const granted = session !== undefined && mayPublish(session.identity, packet.topic, grounds);
+    if (!granted || topic === undefined) {
+      counters.count("rights.publish" satisfies BrokerCode);
+      const name = packet.topic.slice(0, 160);
+      log.warn("publish-refused", { code: "rights.publish", client: client?.id, topic: name });
+      callback(new Error(`rights.publish: ${name}`));
+      return;
+    }
+    if (!mayRetain(topic)) packet.retain = false;
+    if (!isIngested(topic)) {
+      callback(null);
+      return;
+    }
+    const payload = takePayload(packet);
+    ingest({ topic, payload, publisher: session.identity }).then(
+      () => callback(null),
+      // The world's fault (a full disk): no PUBACK, the client keeps what it has and comes again.
+      (error: Error) => callback(error),
+    );
+  };
+}
+
+/** Refuses with 128 in SUBACK, the connection stays. */
+function subscribeGate(context: HookContext, grounds: Grounds): Hooks["authorizeSubscribe"] {
+  const { sessions, counters, log, limits } = context;
+  const refusalOf = (client: Client, filter: string): BrokerCode | undefined => {
+    const session = sessions.of(client);
+    if (session === undefined || !maySubscribe(session.identity, filter, grounds)) {
+      return "rights.subscribe";
+    }
+    session.filters.add(filter);
+    if (session.filters.size <= limits.filtersPerConnection) return undefined;
+    session.filters.delete(filter);
+    return "rights.too-many-filters";
+  };
+  return (client: Client, subscription: Subscription, callback) => {
+    const code = refusalOf(client, subscription.topic);
+    if (code === undefined) {
+      callback(null, subscription);
+      return;
+    }
+    counters.count(code);
+    const filter = subscription.topic.slice(0, 160);
+    log.warn("subscribe-refused", { code, client: client.id, filter });
+    callback(null, null);
+  };
+}
+
+function forwardGate({ site, limits, counters, log }: HookContext): Hooks["authorizeForward"] {
+  return (client: Client, packet: AedesPublishPacket) => {
+    const topic = parseTopic(site, packet.topic);
+    if (topic === undefined || isIngested(topic)) return null;
+    if (client.conn.writableLength > limits.unsentBytesMax) {
+      counters.count("guard.slow-reader" satisfies BrokerCode);
+      log.warn("client-closed", { code: "guard.slow-reader", client: client.id });
+      client.conn.destroy();
+      return null;
+    }
+    return packet;
+  };
+}
+
+/** A copy of its own: the packet's payload is a view that would keep a whole socket read in memory.
+ * Nothing is left in the packet, which aedes goes on to route. */
+function takePayload(packet: PublishPacket): Uint8Array {
+  const { payload } = packet;
+  packet.payload = Buffer.alloc(0);
+  return new Uint8Array(typeof payload === "string" ? Buffer.from(payload) : payload);
+}
+
+function groundsOf({ site, registry }: HookContext): Grounds {
+  return {
+    site,
+    ownerOf(id) {
+      const identity = registry.byId(id);
+      return identity?.kind === "device" ? identity.device.owner : undefined;
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { parseTopic } from "@busbar/protocol";
+import type { Client } from "aedes";
+import type { Identity } from "../ledger/registry.ts";
+import type { BrokerCode } from "./codes.ts";
+import type { HookContext, Hooks } from "./hook-context.ts";
+import { checkLogin, type LoginAttempt, type LoginRefusal } from "./login.ts";
+import { SpentTokens } from "./spent-tokens.ts";
+
+/** CONNACK return codes (MQTT 3.1.1 table 3.1); for any other reason 4, bad user name or password. */
+const returnCodes: Partial<Record<BrokerCode, number>> = {
+  "login.client-id": 2,
+  "login.too-many-connections": 3,
+  "login.will": 5,
+};
+const badCredentials = 4;
+
+/** Before and at CONNECT: who is this, is there a place, and is the will its own? */
+export function loginGate(context: HookContext): Pick<Hooks, "preConnect" | "authenticate"> {
+  const { sessions, counters, log } = context;
+  const wills = new WeakMap<Client, string>();
+  const spent = new SpentTokens(context.limits.spentTokensMax);
+  return {
+    preConnect(client, packet, callback) {
+      // No session outlives its connection: an offline queue would grow without end, and whoever
+      // waits for an answer sends the message again.
+      packet.clean = true;
+      if (packet.will !== undefined) wills.set(client, packet.will.topic);
+      callback(null, true);
+    },
+    authenticate(client, username, password, done) {
+      const address = addressOf(client);
+      const attempt = { username, password, client: client.id, will: wills.get(client) };
+      const checked = checkConnect(attempt, context, spent);
+      if (!checked.ok) {
+        const { code, message } = checked;
+        counters.count(code);
+        log.warn("login-refused", { code, message, address, client: client.id.slice(0, 80) });
+        const returnCode = returnCodes[code] ?? badCredentials;
+        done(Object.assign(new Error(`${code}: ${message}`), { returnCode }), false);
+        return;
+      }
+      const held = sessions.holding(client.id);
+      if (held !== undefined) {
+        counters.count("login.replaced" satisfies BrokerCode);
+        log.warn("login-replaced", { client: client.id, older: held.address, newer: address });
+      }
+      sessions.enter(client, {
+        client: client.id,
+        identity: checked.identity,
+        address,
+        since: context.now(),
+        filters: new Set(),
+      });
+      done(null, true);
+    },
+  };
+}
+
+type Connect = LoginAttempt & { readonly will: string | undefined };
+
+/** The login itself, then what a proven identity may still not do; the token is spent either way. */
+function checkConnect(
+  attempt: Connect,
+  context: HookContext,
+  spent: SpentTokens,
+): { readonly ok: true; readonly identity: Identity } | LoginRefusal {
+  const grounds = { ...context, broker: context.id, spent, now: context.now() };
+  const checked = checkLogin(attempt, grounds);
+  if (!checked.ok) return checked;
+  const { id } = checked.identity;
+  const { sessions, limits, site } = context;
+  if (sessions.besides(id, attempt.client) >= limits.connectionsPerIdentity) {
+    const message = `${id} holds ${limits.connectionsPerIdentity} connections; close one`;
+    return { ok: false, code: "login.too-many-connections", message };
+  }
+  if (attempt.will === undefined || isOwnState(site, attempt.will, id)) return checked;
+  const message = `expected a last will on ${id}'s own state topic, got ${JSON.stringify(attempt.will.slice(0, 80))}`;
+  return { ok: false, code: "login.will", message };
+}
+
+/** A will is published when nobody is there to answer for it, so it may only say "I am gone". */
+function isOwnState(site: string, will: string, id: string): boolean {
+  const topic = parseTopic(site, will);
+  if (topic === undefined || (topic.of !== "device" && topic.of !== "host")) return false;
+  return topic.name === "state" && topic.id === id;
+}
+
+/** The address a connection came from; "unknown" when it is gone already. */
+function addressOf({ conn }: Client): string {
+  return ("remoteAddress" in conn ? conn.remoteAddress : undefined) ?? "unknown";
+}

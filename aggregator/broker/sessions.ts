@@ -1,0 +1,47 @@
+import type { Client } from "aedes";
+import type { Identity } from "../ledger/registry.ts";
+
+/** A connection whose login was accepted. */
+export type Session = {
+  readonly client: string;
+  readonly identity: Identity;
+  readonly address: string;
+  /** Wall-clock ms of the login. */
+  readonly since: number;
+  /** Filters granted so far on this connection. */
+  readonly filters: Set<string>;
+};
+
+/** Who is connected. A connection enters at its login and leaves when it closes, replaced or not. */
+export class Sessions {
+  readonly #open = new Set<Session>();
+  /** Beyond the close: a last will is judged by the rights of the connection that is gone. */
+  readonly #byConnection = new WeakMap<Client, Session>();
+
+  enter(connection: Client, session: Session): void {
+    this.#byConnection.set(connection, session);
+    // A socket may end between CONNECT and the verdict on it; then nothing would remove the entry.
+    if (connection.conn.closed) return;
+    this.#open.add(session);
+    connection.conn.once("close", () => this.#open.delete(session));
+  }
+
+  of(connection: Client): Session | undefined {
+    return this.#byConnection.get(connection);
+  }
+
+  /** The connection that holds this client id, if one does. */
+  holding(client: string): Session | undefined {
+    return this.all().find((session) => session.client === client);
+  }
+
+  /** Connections of one identity under other client ids than this one. */
+  besides(identity: string, client: string): number {
+    return this.all().filter((held) => held.identity.id === identity && held.client !== client)
+      .length;
+  }
+
+  all(): readonly Session[] {
+    return [...this.#open];
+  }
+}

@@ -1,0 +1,44 @@
+import {
+  chainStart,
+  type QuoteCommit,
+  type Readings,
+  type Signer,
+  sealFrame,
+  utcMs,
+} from "@busbar/protocol";
+import { site } from "./test-broker.ts";
+
+/** A batch of one reading of `<device>-m`, the meter that a test device has. */
+export function readingsOf(device: string, first = 1): Readings {
+  return {
+    meter: `${device}-m`,
+    first,
+    prev: chainStart(site, `${device}-m`),
+    entries: [
+      {
+        time: utcMs(1_800_000_000_000 + first),
+        clock: 0x20,
+        registers: new Map([["1-0:1.8.0", [first * 100, 0]]]),
+        quality: 0,
+      },
+    ],
+  };
+}
+
+export function readingsFrame(
+  device: string,
+  signer: Signer,
+  { first = 1, chain = site }: { first?: number; chain?: string } = {},
+): Uint8Array {
+  return sealFrame("readings", readingsOf(device, first), { chain, signer });
+}
+
+export function commitFrame(owner: string, signer: Signer): Uint8Array {
+  const commit: QuoteCommit = {
+    id: new Uint8Array(16),
+    owner,
+    slot: utcMs(1_800_000_000_000),
+    hash: new Uint8Array(32),
+  };
+  return sealFrame("quote-commit", commit, { chain: site, signer });
+}
