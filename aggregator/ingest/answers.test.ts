@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import {
+  type Answer,
+  decodeAnswer,
+  encodeHeader,
+  type Membership,
+  merkleRoot,
+  toBeSigned,
+  topicsOf,
+  utcMs,
+  validatorsHash,
+  verifyReceipt,
+} from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
+import fc from "fast-check";
+import { pino } from "pino";
+import { registry, signers, site } from "../../test/support/test-broker.ts";
+import { commitFrame, readingsFrame } from "../../test/support/test-messages.ts";
+import { createAnswers, receiptsOf } from "./answers.ts";
+
+const membership: Membership = {
+  chain: site,
+  members: [{ id: "m1", key: signers.m1.publicKey, voting: true }],
+};
+
+/** A block of these frames, certified by the site's one member. */
+function blockOf(frames: readonly Uint8Array[], signerIds: readonly string[]) {
+  const header = {
+    chain: site,
+    height: 7,
+    time: utcMs(1_800_000_000_000),
+    previous: new Uint8Array(32),
+    txRoot: merkleRoot(frames),
+    resultsRoot: new Uint8Array(32),
+    appHash: new Uint8Array(32),
+    validatorsHash: validatorsHash(membership.members),
+    proposer: "m1",
+    view: 0,
+  };
+  const { kid } = signers.m1;
+  const message = toBeSigned(encodeHeader(header), kid, { chain: site, kind: "block" });
+  return {
+    header,
+    hash: new Uint8Array(32),
+    certificate: [{ kid, signature: signers.m1.sign(message) }],
+    frames,
+    hashes: frames.map((frame) => new Uint8Array(createHash("sha256").update(frame).digest())),
+    signers: signerIds,
+    results: frames.map(() => "ok" as const),
+    events: [],
+  };
+}
+
+function answersInto(sent: [topic: string, answer: Answer][]) {
+  return createAnswers({
+    site,
+    registry,
+    log: pino({ level: "silent" }),
+    publish(topic, payload) {
+      const decoded = decodeAnswer(payload);
+      assert.ok(decoded.ok);
+      sent.push([topic, decoded.answer]);
+      return Promise.resolve();
+    },
+  });
+}
+
+test("each device gets a receipt of each of its frames that verifies against the members", async () => {
+  const frames = [
+    readingsFrame("d1", signers.d1),
+    commitFrame("o2", signers.o2),
+    readingsFrame("d2", signers.d2),
+    commitFrame("o1", signers.d1),
+  ];
+  const sent: [string, Answer][] = [];
+  await answersInto(sent).committed(blockOf(frames, ["d1", "o2", "d2", "d1"]));
+  const { receipts } = topicsOf(site);
+  assert.deepEqual(
+    sent.map(([topic]) => topic),
+    [receipts("d1"), receipts("d2"), receipts("d1")],
+  );
+  sent.forEach(([, answer], i) => {
+    assert.ok(answer.kind === "receipt");
+    assert.deepEqual(answer.receipt.frame, frames[[0, 2, 3][i] ?? -1]);
+    assert.ok(verifyReceipt(answer.receipt, membership, verify).ok);
+  });
+});
+
+test("the receipts of a block of any size all verify", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 70 }), (size) => {
+      const frames = Array.from({ length: size }, (_, i) => Uint8Array.of(i, size));
+      const block = blockOf(frames, []);
+      for (const receipt of receiptsOf(block)) {
+        assert.ok(verifyReceipt(receipt, membership, verify).ok);
+      }
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test("what the rules refuse is told to the device that signed it, and to no owner or stranger", async () => {
+  const sent: [string, Answer][] = [];
+  const answers = answersInto(sent);
+  const hash = new Uint8Array(32).fill(5);
+  const refusal = {
+    ok: false,
+    code: "readings.sequence",
+    message: "m".repeat(1_000),
+    expected: 12,
+  } as const;
+  for (const signer of ["d1", "o1", undefined]) await answers.refused({ hash, signer, refusal });
+  assert.equal(sent.length, 1);
+  assert.deepEqual(sent[0], [
+    topicsOf(site).receipts("d1"),
+    {
+      kind: "refused",
+      refused: { ref: hash, code: refusal.code, message: "m".repeat(400), expected: 12 },
+    },
+  ]);
+});
+
+test("an answer that cannot be sent is no error: the device asks again", async () => {
+  const answers = createAnswers({
+    site,
+    registry,
+    log: pino({ level: "silent" }),
+    publish: () => Promise.reject(new Error("the broker has stopped")),
+  });
+  await answers.committed(blockOf([readingsFrame("d1", signers.d1)], ["d1"]));
+});

@@ -1,0 +1,89 @@
+import {
+  decodeMessage,
+  type Frame,
+  type Kind,
+  openFrame,
+  type Refusal,
+  type Topic,
+  type Verify,
+  verifyEnvelope,
+} from "@busbar/protocol";
+import type { Identity, Registry } from "../ledger/registry.ts";
+import type { IngestCode } from "./codes.ts";
+
+export type ExamineGrounds = {
+  readonly chain: string;
+  readonly registry: Registry;
+  readonly verify: Verify;
+};
+
+/** A refusal, and whom the message names truly as its sender when it came that far. */
+type Examined =
+  | { readonly ok: true; readonly frame: Frame; readonly signer: Identity }
+  | (Refusal & { readonly signer?: Identity });
+
+const quoteKinds: readonly Kind[] = ["mandate", "quote-commit", "quote-reveal"];
+
+/**
+ * Whether a payload is a genuine message in its right place. Pure; what it says about the ledger's
+ * state (sequence, balance, gate) is the rules' matter. Codes in the order of the checks: `frame.*`,
+ * `envelope.*`, `cbor.*`, `ingest.wrong-kind`, `ingest.unknown-key`, `ingest.wrong-signer`,
+ * `ingest.wrong-device`, `ingest.signature`, then `cbor.*` and `message.shape` of the content.
+ */
+export function examine(
+  payload: Uint8Array,
+  topic: Topic,
+  { chain, registry, verify }: ExamineGrounds,
+): Examined {
+  const opened = openFrame(payload);
+  if (!opened.ok) return opened;
+  const { kind, envelope } = opened.frame;
+  if (!kindsOn(topic).includes(kind)) {
+    return refuse(
+      "ingest.wrong-kind",
+      `expected ${kindsOn(topic).join(" or ")} here, got a ${kind}`,
+    );
+  }
+  const signer = registry.byKeyId(envelope.kid);
+  if (signer === undefined) {
+    const kid = Buffer.from(envelope.kid).toString("hex");
+    return refuse(
+      "ingest.unknown-key",
+      `no identity has key ${kid}; a member admits the device first`,
+    );
+  }
+  const misplaced = checkSigner(signer, kind, topic);
+  if (misplaced !== undefined) return misplaced;
+  // The costly check comes after all cheap ones.
+  if (!verifyEnvelope(envelope, { chain, kind }, signer.key, verify)) {
+    return refuse("ingest.signature", `not signed by ${signer.id} as a ${kind} for chain ${chain}`);
+  }
+  const decoded = decodeMessage(kind, envelope.payload);
+  return decoded.ok ? { ok: true, frame: opened.frame, signer } : { ...decoded, signer };
+}
+
+function kindsOn(topic: Topic): readonly Kind[] {
+  if (topic.of === "device" && topic.name === "readings") return ["readings"];
+  return topic.of === "market" && topic.name === "quotes" ? quoteKinds : [];
+}
+
+function checkSigner(signer: Identity, kind: Kind, topic: Topic): Refusal | undefined {
+  const wanted = kind === "readings" ? ["device"] : ["device", "owner"];
+  if (!wanted.includes(signer.kind)) {
+    return refuse(
+      "ingest.wrong-signer",
+      `expected a ${wanted.join(" or ")} to sign a ${kind}, ${signer.id} is a ${signer.kind}`,
+    );
+  }
+  if (topic.of === "device" && topic.id !== signer.id) {
+    return refuse(
+      "ingest.wrong-device",
+      `signed by ${signer.id}, sent on the topic of ${topic.id}; send it on ${signer.id}'s own`,
+    );
+  }
+  return undefined;
+}
+
+function refuse(code: IngestCode, message: string): Refusal {
+  return { ok: false, code, message };
+}

@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import type { Receipt, Refusal, Topic, Verify } from "@busbar/protocol";
+import type { Logger } from "pino";
+import { BoundedLog } from "../broker/bounded-log.ts";
+import type { Counters } from "../broker/counters.ts";
+import type { Pool } from "../consensus/pool.ts";
+import type { Identity, Registry } from "../ledger/registry.ts";
+import type { Answers } from "./answers.ts";
+import { examine } from "./examine.ts";
+import { type IngestLimits, ingestLimits } from "./limits.ts";
+import { Quarantine, type Quarantined } from "./quarantine.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+/** A message for the ledger as the broker took it in. The publisher had the right to the topic. */
+export type Arrival = {
+  readonly topic: Topic;
+  readonly payload: Uint8Array;
+  readonly publisher: Identity;
+};
+
+/**
+ * Takes a message in. Resolves when it may be acknowledged: the message is on disk, was there
+ * before, or was refused (a refused one is answered, not returned to its sender, who would send it
+ * for ever). Rejects only for the world's faults, as a full disk.
+ */
+export type Ingest = (arrival: Arrival) => Promise<void>;
+
+/** `now` is wall-clock ms; `receiptOf` finds the receipt of a committed frame by its hash. */
+export type IngestOptions = {
+  readonly chain: string;
+  readonly registry: Registry;
+  readonly verify: Verify;
+  readonly pool: Pool;
+  readonly answers: Pick<Answers, "refuse" | "receipt">;
+  readonly receiptOf: (hash: Uint8Array) => Receipt | undefined;
+  readonly now: () => number;
+  readonly delay?: (ms: number) => Promise<unknown>;
+  readonly counters: Counters;
+  readonly log: Logger;
+  readonly limits?: Partial<IngestLimits>;
+};
+
+/** Counted besides the refusal codes: what became of good messages. */
+const outcomes = {
+  stored: "ingest-stored",
+  pending: "ingest-pending",
+  committed: "ingest-committed",
+} as const;
+
+export function createIngest(options: IngestOptions): {
+  readonly ingest: Ingest;
+  quarantined(): readonly Quarantined[];
+} {
+  const { answers, counters, now } = options;
+  const limits: IngestLimits = { ...ingestLimits, ...options.limits };
+  const line = new WaitingLine(options.pool, limits, { now, delay: options.delay });
+  const quarantine = new Quarantine(limits.quarantineMax, limits.quarantineBytes);
+  const log = new BoundedLog(options.log, now, limits.logLinesPerSecond);
+
+  const refuse = (arrival: Arrival, hash: Uint8Array, refusal: Refusal, signer?: Identity) => {
+    const { code, message } = refusal;
+    const { topic, payload, publisher } = arrival;
+    counters.count(code);
+    const where = { topic: nameOf(topic), publisher: publisher.id };
+    log.warn("message-refused", { code, message, ...where, bytes: payload.length });
+    // A full pool is no fault of the message.
+    if (code !== "pool.full") {
+      quarantine.add({ at: now(), code, message, ...where, bytes: payload });
+    }
+    const device = deviceToTell(arrival, signer);
+    if (device !== undefined) void answers.refuse(device, hash, refusal);
+  };
+
+  const ingest: Ingest = async (arrival) => {
+    const hash = new Uint8Array(createHash("sha256").update(arrival.payload).digest());
+    const examined = examine(arrival.payload, arrival.topic, options);
+    if (!examined.ok) return refuse(arrival, hash, examined, examined.signer);
+    const { frame, signer } = examined;
+    const submitted = await line.submit(frame, hash);
+    if (!submitted.ok) return refuse(arrival, hash, submitted, signer);
+    counters.count(outcomes[submitted.state]);
+    if (submitted.state !== "committed" || signer.kind !== "device") return;
+    const receipt = options.receiptOf(hash);
+    if (receipt !== undefined) void answers.receipt(signer.id, receipt);
+  };
+  return { ingest, quarantined: () => quarantine.list() };
+}
+
+/** Who hears of a refusal: the proven signer, else the device whose topic or connection it was. */
+function deviceToTell({ topic, publisher }: Arrival, signer?: Identity): string | undefined {
+  if (signer !== undefined) return signer.kind === "device" ? signer.id : undefined;
+  if (topic.of === "device") return topic.id;
+  return publisher.kind === "device" ? publisher.id : undefined;
+}
+
+function nameOf(topic: Topic): string {
+  return topic.of === "market" ? `market/${topic.name}` : `${topic.id}/${topic.name}`;
+}
