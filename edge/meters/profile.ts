@@ -46,7 +46,7 @@ export function loadProfile(path: string | URL): Profile {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new Failure("profile.missing", `no meter profile can be read at ${file}`, {
+    throw new Failure("meter.profile-missing", `no meter profile can be read at ${file}`, {
       retry: "never",
       cause,
     });
@@ -66,14 +66,14 @@ export function loadProfiles(folder: URL = profileFolder): ReadonlyMap<string, P
   return new Map(profiles.map((profile) => [profile.id, profile]));
 }
 
-/** The named profile. Throws: `Failure` `profile.unknown` that lists what there is. */
+/** The named profile. Throws: `Failure` `meter.profile-unknown` that lists what there is. */
 export function findProfile(profiles: ReadonlyMap<string, Profile>, id: string): Profile {
   const profile = profiles.get(id);
   if (profile !== undefined) return profile;
   const known = [...profiles.keys()];
   const near = nearest(id, known);
   const hint = near === undefined ? `known profiles: ${known.join(", ")}` : `did you mean ${near}?`;
-  throw new Failure("profile.unknown", `no meter profile ${id}; ${hint}`, { retry: "never" });
+  throw new Failure("meter.profile-unknown", `no meter profile ${id}; ${hint}`, { retry: "never" });
 }
 
 type Report = z.core.$RefinementCtx<ProfileFile>;

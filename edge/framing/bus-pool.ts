@@ -1,0 +1,106 @@
+import { Failure } from "@busbar/protocol";
+import type { BusCounters } from "./bus-counters.ts";
+import { GuardedPort, type Trace } from "./guarded-port.ts";
+import { busName, type Connection, type Line, type SerialSettings } from "./line.ts";
+import { SerialLine } from "./serial-line.ts";
+import { TcpLine } from "./tcp-line.ts";
+import { processTimers, type Timers } from "./timers.ts";
+
+/** A meter's share in a bus. `release` closes the bus when no other meter uses it. */
+export type BusLease = { readonly port: GuardedPort; release(): Promise<void> };
+
+type Shared = {
+  readonly port: GuardedPort;
+  readonly settings: string;
+  users: number;
+};
+
+/** The buses of this unit: meters on one connection share one port, and so one queue. */
+export class BusPool {
+  readonly timers: Timers;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly #buses = new Map<string, Shared>();
+  readonly #openLine: (connection: Connection, serial: SerialSettings) => Line;
+  readonly #replyMs: number | undefined;
+  readonly #trace: Trace | undefined;
+
+  constructor(
+    options: {
+      readonly timers?: Timers;
+      readonly random?: () => number;
+      readonly openLine?: (connection: Connection, serial: SerialSettings) => Line;
+      /** How long to wait for an answer, beyond its time on the wire. Default 500, by TCP 2000. */
+      readonly replyMs?: number;
+      readonly trace?: Trace;
+    } = {},
+  ) {
+    this.timers = options.timers ?? processTimers;
+    this.random = options.random ?? Math.random;
+    this.#openLine = options.openLine ?? lineOf;
+    this.#replyMs = options.replyMs;
+    this.#trace = options.trace;
+  }
+
+  /**
+   * The bus of a connection, opened at its first read.
+   * Throws: `Failure` `meter.bus-settings` when another meter uses the same port in another way.
+   */
+  acquire(connection: Connection, defaults: SerialSettings): BusLease {
+    const name = busName(connection);
+    const serial = settingsOf(connection, defaults);
+    const settings = connection.kind === "rtu" ? serialText(serial) : connection.kind;
+    const shared = this.#buses.get(name) ?? this.#create(connection, serial, settings);
+    if (shared.settings !== settings) {
+      const message = `${name} is open as ${shared.settings}, not as ${settings}; meters on one bus need the same settings`;
+      throw new Failure("meter.bus-settings", message, { retry: "never" });
+    }
+    shared.users += 1;
+    let released = false;
+    const release = async () => {
+      if (released) return;
+      released = true;
+      shared.users -= 1;
+      if (shared.users > 0) return;
+      this.#buses.delete(name);
+      await shared.port.close();
+    };
+    return { port: shared.port, release };
+  }
+
+  /** What happened on each open bus, by name. */
+  counters(): ReadonlyMap<string, Readonly<BusCounters>> {
+    return new Map([...this.#buses].map(([name, { port }]) => [name, { ...port.counters }]));
+  }
+
+  #create(connection: Connection, serial: SerialSettings, settings: string): Shared {
+    const port = new GuardedPort({
+      name: busName(connection),
+      line: this.#openLine(connection, serial),
+      framing: connection.kind === "tcp" ? "tcp" : "rtu",
+      baud: connection.kind === "rtu" ? serial.baud : undefined,
+      timers: this.timers,
+      random: this.random,
+      replyMs: this.#replyMs ?? (connection.kind === "rtu" ? 500 : 2000),
+      trace: this.#trace,
+    });
+    const shared = { port, settings, users: 0 };
+    this.#buses.set(port.name, shared);
+    return shared;
+  }
+}
+
+function settingsOf(connection: Connection, defaults: SerialSettings): SerialSettings {
+  if (connection.kind !== "rtu") return defaults;
+  const { baud = defaults.baud, parity = defaults.parity } = connection;
+  return { baud, parity, stopBits: defaults.stopBits };
+}
+
+const serialText = ({ baud, parity, stopBits }: SerialSettings): string =>
+  `${baud} 8${parity.charAt(0).toUpperCase()}${stopBits}`;
+
+function lineOf(connection: Connection, serial: SerialSettings): Line {
+  return connection.kind === "rtu"
+    ? new SerialLine(connection.path, serial)
+    : new TcpLine(connection.host, connection.port);
+}

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { withCrc } from "./crc16.ts";
+import { GuardedPort, type ReadReply } from "./guarded-port.ts";
+import { type Device, FaultLine, type Faults } from "./test-support/fault-line.ts";
+import { seededRandom, VirtualTimers } from "./test-support/virtual-timers.ts";
+import { sleep } from "./timers.ts";
+
+/** What register `address` of `unit` holds: no two are alike. */
+const valueAt = (unit: number, address: number) => (unit * 4099 + address * 31 + 7) & 0xffff;
+
+const meter =
+  (unit: number): Device =>
+  (_code, address, count) =>
+    Array.from({ length: count }, (_, i) => valueAt(unit, address + i));
+
+/** The frame in which a unit answers its registers. */
+function answerOf(unit: number, address: number, count: number): Uint8Array {
+  const words = Array.from({ length: count }, (_, i) => valueAt(unit, address + i));
+  const bytes = words.flatMap((word) => [word >>> 8, word & 0xff]);
+  return withCrc(Uint8Array.of(unit, 4, bytes.length, ...bytes));
+}
+
+function bench(seed = 1) {
+  const timers = new VirtualTimers();
+  const random = seededRandom(seed);
+  const line = new FaultLine(timers, random);
+  const port = new GuardedPort({
+    name: "bus",
+    line,
+    framing: "rtu",
+    baud: 9600,
+    timers,
+    random,
+    replyMs: 200,
+  });
+  const read = (unit: number, address: number, count = 2, maxRegisters = 80) =>
+    port.read({ unit, function: 4, address, count, maxRegisters, evenCount: true });
+  return { timers, random, line, port, read };
+}
+
+function assertRight(reply: ReadReply, unit: number, address: number, count: number): void {
+  assert.ok(reply.ok, "an answer with values");
+  assert.deepEqual(
+    reply.registers,
+    Array.from({ length: count }, (_, i) => valueAt(unit, address + i)),
+  );
+}
+
+/** Reads random registers of three units, one of them dead; every value given must be right. */
+async function readMany(faults: Faults, reads: number, seed: number): Promise<number> {
+  const { timers, random, line, port, read } = bench(seed);
+  line.devices.set(1, meter(1)).set(2, meter(2));
+  line.faults = faults;
+  line.lateMs = () => 150 + random() * 4000;
+  line.repeatMs = () => random() * 1900;
+  let right = 0;
+  for (let i = 0; i < reads; i += 1) {
+    const unit = random() < 0.02 ? 3 : 1 + Math.floor(random() * 2);
+    const address = 2 * Math.floor(random() * 60);
+    const count = random() < 0.7 ? 2 : 2 * (1 + Math.floor(random() * 30));
+    const reply = await timers.run(read(unit, address, count).catch(() => undefined));
+    if (reply === undefined) continue;
+    assertRight(reply, unit, address, count);
+    right += 1;
+  }
+  await timers.run(port.close());
+  return right;
+}
+
+test("a healthy bus gives every value", async () => {
+  assert.ok((await readMany({}, 200, 1)) >= 190);
+});
+
+test("2 000 reads under every fault at once give no wrong value and many right ones", async () => {
+  const faults: Faults = {
+    late: 0.05,
+    dropped: 0.02,
+    cut: 0.04,
+    damaged: 0.04,
+    noise: 0.1,
+    merged: 0.04,
+    repeated: 0.02,
+    wrongUnit: 0.02,
+    echo: true,
+  };
+  const right = await readMany(faults, 2000, 7);
+  assert.ok(right > 1400, `${right} of 2000 reads answered`);
+});
+
+test("a late answer on a busy bus is not given to the reads behind it", async () => {
+  const { timers, line, port, read } = bench();
+  line.devices.set(1, meter(1));
+  line.lateMs = () => 300;
+  line.faults = { late: 1 };
+  const slow = read(1, 0).catch((error: unknown) => error);
+  const next = [72, 74, 76].map((address) => read(1, address));
+  assert.match(String(await timers.run(slow)), /did not answer/);
+  line.faults = {};
+  for (const [i, reply] of next.entries()) {
+    assertRight(await timers.run(reply), 1, 72 + 2 * i, 2);
+  }
+  assert.ok(port.counters.late >= 1);
+});
+
+test("an answer that is 20 s late is not given to a read of other registers", async () => {
+  const { timers, line, port, read } = bench();
+  await timers.run(read(1, 0).catch(() => undefined));
+  line.devices.set(1, meter(1));
+  await timers.run(sleep(timers, 20_000));
+  const reading = read(1, 72);
+  // Ahead of the answer of registers 72 and 73, which comes 8 ms after the request.
+  timers.after(4, () => line.inject(answerOf(1, 0, 2)));
+  assertRight(await timers.run(reading), 1, 72, 2);
+  assert.equal(port.counters.late, 1);
+});
+
+test("reads of one unit at the same time each get their own registers", async () => {
+  const { timers, line, read } = bench();
+  line.devices.set(1, meter(1));
+  const replies = await timers.run(Promise.all([0, 72, 74].map((address) => read(1, address))));
+  for (const [i, reply] of replies.entries()) assertRight(reply, 1, [0, 72, 74][i] ?? 0, 2);
+});
+
+test("an answer repeated by a gateway does not pass for the next one", async () => {
+  const { timers, line, read } = bench();
+  line.devices.set(1, meter(1));
+  line.faults = { repeated: 1 };
+  for (const address of [0, 8, 16, 24]) {
+    assertRight(await timers.run(read(1, address)), 1, address, 2);
+  }
+});
+
+test("an adapter that echoes is read as well, and the echo is counted", async () => {
+  const { timers, line, port, read } = bench();
+  line.devices.set(1, meter(1));
+  line.faults = { echo: true };
+  assertRight(await timers.run(read(1, 4)), 1, 4, 2);
+  assertRight(await timers.run(read(1, 6)), 1, 6, 2);
+  assert.equal(port.counters.echoes, 2);
+  assert.equal(port.counters.noiseBytes, 0);
+});
+
+test("bytes from before a request are counted and not taken for its answer", async () => {
+  const { timers, line, port, read } = bench();
+  line.devices.set(1, meter(1));
+  await timers.run(read(1, 0));
+  // An answer to registers 0 and 1, unasked, while the next read is about registers 10 and 11.
+  line.inject(answerOf(1, 0, 2));
+  assertRight(await timers.run(read(1, 10)), 1, 10, 2);
+  assert.equal(port.counters.unexpected, 1);
+});
+
+test("a dead neighbour costs its own timeout and a short quarantine only", async () => {
+  const { timers, line, read } = bench();
+  line.devices.set(1, meter(1));
+  const dead = read(9, 0).catch(() => undefined);
+  const alive = read(1, 0);
+  await timers.run(dead);
+  const from = timers.now();
+  assertRight(await timers.run(alive), 1, 0, 2);
+  assert.ok(timers.now() - from < 150, `${timers.now() - from} ms`);
+});
+
+test("an exception is an answer of the unit, at once", async () => {
+  const { timers, line, port, read } = bench();
+  line.devices.set(1, () => 2);
+  const reply = await timers.run(read(1, 0));
+  assert.ok(!reply.ok);
+  assert.deepEqual([reply.exception, reply.suspect], [2, false]);
+  assert.equal(port.counters.exceptions, 1);
+});
+
+test("an exception after an unanswered read is suspect, for it may belong to that", async () => {
+  const { timers, line, read } = bench();
+  line.devices.set(1, () => undefined);
+  await timers.run(read(1, 0).catch(() => undefined));
+  line.devices.set(1, () => 2);
+  const reply = await timers.run(read(1, 20));
+  assert.ok(!reply.ok && reply.suspect);
+  await timers.run(sleep(timers, 31_000));
+  const later = await timers.run(read(1, 20));
+  assert.ok(!later.ok && !later.suspect);
+});
+
+test("when no length tells two reads apart, the second is refused until the doubt is over", async () => {
+  const { timers, line, read } = bench();
+  line.devices.set(1, () => undefined);
+  await timers.run(read(1, 0, 2, 2).catch(() => undefined));
+  line.devices.set(1, meter(1));
+  await assert.rejects(timers.run(read(1, 20, 2, 2)), { code: "meter.suspect" });
+  await timers.run(sleep(timers, 31_000));
+  assertRight(await timers.run(read(1, 20, 2, 2)), 1, 20, 2);
+});
+
+test("registers behind the last one do not keep a read from being told apart", async () => {
+  const { timers, line, read } = bench();
+  line.devices.set(1, (code, address, count) =>
+    address + count > 6 ? 2 : meter(1)(code, address, count),
+  );
+  assertRight(await timers.run(read(1, 2)), 1, 2, 2);
+  assertRight(await timers.run(read(1, 4)), 1, 4, 2);
+});
+
+test("an unplugged adapter fails its read at once and is opened again when it is back", async () => {
+  const { timers, line, port, read } = bench();
+  line.devices.set(1, meter(1));
+  await timers.run(read(1, 0));
+  const cut = read(1, 0);
+  // Behind the silence before the request, ahead of the answer.
+  timers.after(6, () => line.unplug());
+  await assert.rejects(timers.run(cut), { code: "meter.port-lost", retry: "later" });
+  await assert.rejects(timers.run(read(1, 0)), { code: "meter.port-away" });
+  await timers.run(sleep(timers, 600));
+  await assert.rejects(timers.run(read(1, 0)), { code: "meter.port-missing" });
+  line.present = true;
+  await timers.run(sleep(timers, 2000));
+  assertRight(await timers.run(read(1, 0)), 1, 0, 2);
+  assert.deepEqual([port.counters.opens, port.counters.lost], [2, 1]);
+});
+
+test("a closed port refuses reads and fails the one under way", async () => {
+  const { timers, read, port } = bench();
+  const reading = read(1, 0).catch((error: unknown) => error);
+  timers.after(50, () => void port.close());
+  assert.match(String(await timers.run(reading)), /was closed/);
+  await assert.rejects(timers.run(read(1, 0)), { code: "meter.bus-closed" });
+});
+
+test("a line that never falls silent is asked all the same, and said to babble", async () => {
+  const { timers, line, port, read } = bench();
+  line.devices.set(1, meter(1));
+  await timers.run(read(9, 0).catch(() => undefined));
+  const babble = () => {
+    line.inject(Uint8Array.of(0xff));
+    if (port.counters.babble === 0) timers.after(1, babble);
+  };
+  babble();
+  assertRight(await timers.run(read(1, 0)), 1, 0, 2);
+  assert.equal(port.counters.babble, 1);
+});
+
+test("more waiting reads than a bus can carry are refused", async () => {
+  const { timers, read } = bench();
+  const all = Array.from({ length: 300 }, () => read(9, 0).catch((error: unknown) => error));
+  assert.match(String(await timers.run(all.at(-1) ?? Promise.resolve())), /poll its meters less/);
+});
+
+test("the turnaround of each unit is learned", async () => {
+  const { timers, line, port, read } = bench();
+  line.devices.set(1, meter(1));
+  for (let i = 0; i < 30; i += 1) await timers.run(read(1, 0));
+  // The line delivers 11 ms after the request; at 9600 baud 17 bytes take longer than that.
+  assert.equal(port.turnaroundMs(1), 0);
+  assert.equal(port.turnaroundMs(2), 20);
+});

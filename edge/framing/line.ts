@@ -1,0 +1,38 @@
+/** Where a meter's bus is. `path` of a serial port is best taken from /dev/serial/by-id. */
+export type Connection =
+  | {
+      readonly kind: "rtu";
+      readonly path: string;
+      /** Default: the profile's factory setting. */
+      readonly baud?: number | undefined;
+      readonly parity?: "none" | "even" | "odd" | undefined;
+    }
+  | { readonly kind: "rtu-over-tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+/** Settings of an RS-485 line. */
+export type SerialSettings = {
+  readonly baud: number;
+  readonly parity: "none" | "even" | "odd";
+  readonly stopBits: 1 | 2;
+};
+
+/** What a line tells its owner. */
+export type LineEvents = {
+  readonly data: (bytes: Uint8Array) => void;
+  /** The line went away by itself: unplugged, reset by the peer. */
+  readonly lost: (cause: unknown) => void;
+};
+
+/** A way for bytes, without any idea of frames: a serial port, a socket, or a test's stand-in. */
+export interface Line {
+  /** Throws: `Failure` `meter.port-missing`, `-denied`, `-busy` or `meter.unreachable`. */
+  open(events: LineEvents): Promise<void>;
+  write(bytes: Uint8Array): void;
+  close(): Promise<void>;
+}
+
+/** The bus of a connection, in words: "/dev/ttyUSB0", "10.0.0.7:502". Also its key. */
+export function busName(connection: Connection): string {
+  return connection.kind === "rtu" ? connection.path : `${connection.host}:${connection.port}`;
+}

@@ -1,0 +1,127 @@
+import type { BusCounters } from "./bus-counters.ts";
+import { takeMbap, toMbap } from "./mbap.ts";
+import { findRtuReply, nameDiscarded } from "./rtu-reply.ts";
+import type { ReplyShape } from "./unanswered.ts";
+
+/** Takes bytes off a line and gives the one answer that is waited for; counts all others. */
+export interface Receiver {
+  /** Whether an answer says only its unit, function and length, not which request it belongs to. */
+  readonly ambiguous: boolean;
+  /** The bytes of a request on this line; from now on its answer is waited for. */
+  frame(request: Uint8Array, shape: ReplyShape | undefined): Uint8Array;
+  /** The answer, as an RTU frame, once it is complete. "broken": the stream makes no sense. */
+  push(bytes: Uint8Array): Uint8Array | "broken" | undefined;
+  /** Nothing is waited for any more; what is received is kept for `flush`. */
+  stop(): void;
+  /** Counts what was received and was no answer. */
+  flush(): void;
+  /** Forgets everything: the line was opened anew. */
+  reset(): void;
+}
+
+type Context = {
+  readonly counters: BusCounters;
+  /** A valid answer that was not waited for; tells whether it is a late one. */
+  readonly late: (frame: {
+    readonly unit: number;
+    readonly function: number;
+    readonly count: number | undefined;
+  }) => boolean;
+};
+
+/** Several frames' worth: what a line can bring between two requests, or in babble, is bounded. */
+const bufferBytesMax = 1024;
+
+/** Receives RTU frames, by their checksums alone. */
+export function rtuReceiver({ counters, late }: Context): Receiver {
+  let buffer: Uint8Array = new Uint8Array(0);
+  let waiting: ReplyShape | undefined;
+  let sent: Uint8Array | undefined;
+
+  const discard = (bytes: Uint8Array): void => {
+    for (const item of nameDiscarded(bytes, sent)) {
+      if (item.kind === "echo") counters.echoes += 1;
+      else if (item.kind === "noise") counters.noiseBytes += item.length;
+      else if (item.kind === "foreign") counters.foreign += 1;
+      else if (late(item)) counters.late += 1;
+      else counters.unexpected += 1;
+    }
+  };
+  return {
+    ambiguous: true,
+    frame(request, shape) {
+      waiting = shape;
+      sent = request;
+      return request;
+    },
+    push(bytes) {
+      buffer = Buffer.concat([buffer, bytes]);
+      if (buffer.length > bufferBytesMax) {
+        discard(buffer.subarray(0, buffer.length - bufferBytesMax));
+        buffer = buffer.subarray(buffer.length - bufferBytesMax);
+      }
+      const found = waiting && findRtuReply(buffer, waiting);
+      if (found === undefined) return undefined;
+      waiting = undefined;
+      const answer = buffer.slice(found.at, found.at + found.length);
+      discard(buffer.subarray(0, found.at));
+      buffer = buffer.slice(found.at + found.length);
+      return answer;
+    },
+    stop() {
+      waiting = undefined;
+    },
+    flush() {
+      discard(buffer);
+      buffer = new Uint8Array(0);
+    },
+    reset() {
+      waiting = undefined;
+      buffer = new Uint8Array(0);
+    },
+  };
+}
+
+/** Receives Modbus TCP: the transaction id says whose answer it is. */
+export function tcpReceiver({ counters }: Context): Receiver {
+  let buffer: Uint8Array = new Uint8Array(0);
+  let transaction = 0;
+  let waiting: ReplyShape | undefined;
+
+  return {
+    ambiguous: false,
+    frame(request, shape) {
+      transaction = (transaction + 1) & 0xffff;
+      waiting = shape;
+      return toMbap(request, transaction);
+    },
+    push(bytes) {
+      const taken = takeMbap(Buffer.concat([buffer, bytes]));
+      if (taken === "broken") return "broken";
+      buffer = taken.rest;
+      let answer: Uint8Array | undefined;
+      for (const { transaction: id, rtu } of taken.frames) {
+        if (waiting !== undefined && id === transaction && isReply(rtu, waiting)) {
+          answer = rtu;
+          waiting = undefined;
+        } else if (id === transaction) counters.unexpected += 1;
+        else counters.late += 1;
+      }
+      return answer;
+    },
+    stop() {
+      waiting = undefined;
+    },
+    // Half a frame in the buffer is completed by what follows: TCP loses nothing in between.
+    flush() {},
+    reset() {
+      waiting = undefined;
+      buffer = new Uint8Array(0);
+    },
+  };
+}
+
+function isReply(rtu: Uint8Array, asked: ReplyShape): boolean {
+  const found = findRtuReply(rtu, asked);
+  return found?.at === 0 && found.length === rtu.length;
+}

@@ -1,0 +1,161 @@
+import { Failure, type UtcMs } from "@busbar/protocol";
+import type { GuardedPort, ReadReply } from "../framing/guarded-port.ts";
+import { type Block, type BlockLimits, plan, requestCost, type Span } from "../planner/plan.ts";
+
+/** What came back for one row. */
+export type RowWords = { readonly words: readonly number[]; readonly time: UtcMs };
+
+/** Modbus exceptions, by what they mean here. Source: Modbus Application Protocol V1.1b3 §7. */
+const permanent = new Set([1, 2, 3]);
+const busy = new Set([5, 6]);
+const gatewayUnanswered = new Set([10, 11]);
+
+/**
+ * Reads rows of registers from one unit in as few requests as it allows, and learns what it does not
+ * allow: where blocks must be parted, and which rows do not exist. What fails alone, fails alone.
+ */
+export class BlockReader<Row extends Span> {
+  readonly #port: GuardedPort;
+  readonly #unit: number;
+  readonly #function: 3 | 4;
+  readonly #limits: BlockLimits;
+  readonly #clock: () => UtcMs;
+  readonly #breaks = new Set<number>();
+  readonly #missing = new Set<Row>();
+  /** The unit left the last reading unanswered: it is asked once, not twice. */
+  #silent = false;
+
+  constructor(options: {
+    readonly port: GuardedPort;
+    readonly unit: number;
+    readonly function: 3 | 4;
+    readonly limits: BlockLimits;
+    readonly clock: () => UtcMs;
+  }) {
+    this.#port = options.port;
+    this.#unit = options.unit;
+    this.#function = options.function;
+    this.#limits = options.limits;
+    this.#clock = options.clock;
+  }
+
+  /**
+   * The rows that could be read. Rows that are not in the result do not exist or failed this time.
+   * Throws: `Failure` when the first request is not answered, when no row could be read, or when
+   * the port fails.
+   */
+  async read(rows: readonly Row[]): Promise<ReadonlyMap<Row, RowWords>> {
+    const found = new Map<Row, RowWords>();
+    const blocks = this.#plan(rows.filter((row) => !this.#missing.has(row)));
+    let heard = false;
+    let last: Failure | undefined;
+    for (const block of blocks) {
+      try {
+        await this.#readBlock(block, found, (failure) => {
+          last = failure;
+        });
+        heard = true;
+      } catch (error) {
+        const timeout = error instanceof Failure && error.code === "meter.timeout";
+        if (!timeout || !heard) {
+          this.#silent = timeout;
+          throw error;
+        }
+        last = error;
+      }
+    }
+    this.#silent = false;
+    if (found.size > 0 || rows.length === 0) return found;
+    // A meter that has nothing of all this may be starting, or be exchanged: it is asked again.
+    this.#missing.clear();
+    throw last ?? this.#nothing();
+  }
+
+  /** Reads one row on its own; undefined when the unit refuses it. */
+  async one(row: Row): Promise<RowWords | undefined> {
+    const found = new Map<Row, RowWords>();
+    for (const block of this.#plan([row])) await this.#readBlock(block, found, () => {});
+    return found.get(row);
+  }
+
+  #plan(rows: readonly Row[]): Block<Row>[] {
+    const { baud } = this.#port;
+    const cost = requestCost({ turnaroundMs: this.#port.turnaroundMs(this.#unit), baud });
+    return plan(rows, { limits: this.#limits, cost, breaks: this.#breaks });
+  }
+
+  /** True when every row of the block was read. */
+  async #readBlock(
+    block: Block<Row>,
+    found: Map<Row, RowWords>,
+    failed: (failure: Failure) => void,
+  ): Promise<boolean> {
+    const reply = await this.#ask(block);
+    if (reply.ok) {
+      const time = this.#clock();
+      for (const row of block.rows) {
+        const from = row.address - block.address;
+        found.set(row, { words: reply.registers.slice(from, from + row.words), time });
+      }
+      return true;
+    }
+    const { exception, suspect, message } = reply;
+    failed(new Failure("meter.exception", message, { retry: "later" }));
+    if (suspect || busy.has(exception)) return false;
+    const [left, right] = halves(block.rows);
+    if (right === undefined) {
+      if (permanent.has(exception)) for (const row of block.rows) this.#missing.add(row);
+      return false;
+    }
+    let whole = true;
+    for (const part of [left, right]) {
+      for (const smaller of this.#plan(part)) {
+        if (!(await this.#readBlock(smaller, found, failed))) whole = false;
+      }
+    }
+    // Both halves can be read, only not together: too long, or a hole that cannot be read through.
+    if (whole) this.#breaks.add(right[0]?.address ?? 0);
+    return whole;
+  }
+
+  /** One request; a second one when the first is lost or the unit is busy. */
+  async #ask(block: Block<Row>): Promise<ReadReply> {
+    try {
+      const reply = await this.#request(block);
+      const again = !reply.ok && busy.has(reply.exception);
+      return again ? await this.#request(block) : reply;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.retry !== "now" || this.#silent) throw error;
+      return await this.#request(block);
+    }
+  }
+
+  async #request({ address, count }: Block<Row>): Promise<ReadReply> {
+    const { maxRegisters, evenCount } = this.#limits;
+    const reply = await this.#port.read({
+      unit: this.#unit,
+      function: this.#function,
+      address,
+      count,
+      maxRegisters,
+      evenCount,
+    });
+    if (!reply.ok && gatewayUnanswered.has(reply.exception)) {
+      throw new Failure("meter.timeout", `${reply.message}: the gateway got no answer`, {
+        retry: "now",
+      });
+    }
+    return reply;
+  }
+
+  #nothing(): Failure {
+    const message = `unit ${this.#unit} at ${this.#port.name} has none of the registers; is it another kind of meter?`;
+    return new Failure("meter.exception", message, { retry: "never" });
+  }
+}
+
+function halves<Row>(rows: readonly Row[]): [readonly Row[], (readonly Row[])?] {
+  if (rows.length < 2) return [rows];
+  const middle = Math.ceil(rows.length / 2);
+  return [rows.slice(0, middle), rows.slice(middle)];
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { loadProfiles } from "./profile.ts";
+import { type ScanProgress, scan } from "./scan.ts";
+import {
+  device,
+  floatRegisters,
+  modbusProfile,
+  type Registers,
+  simulatedBus,
+} from "./test-support/simulated-meter.ts";
+
+const profiles = [...loadProfiles().values()];
+const sdm630 = floatRegisters(modbusProfile("eastron-sdm630"));
+
+/** An SDM120 has no registers of the phases it lacks. */
+function sdm120(): Registers {
+  const registers: Registers = new Map();
+  const whole = floatRegisters(modbusProfile("eastron-sdm120"));
+  for (const { address } of modbusProfile("eastron-sdm120").registers) {
+    for (const at of [address, address + 1]) registers.set(at, whole.get(at) ?? 0);
+  }
+  return registers;
+}
+
+function bench(devices: ReadonlyMap<number, ReturnType<typeof device>>) {
+  const site = simulatedBus();
+  for (const [unit, unitDevice] of devices) site.line.devices.set(unit, unitDevice);
+  const ask = (units: readonly number[], onProgress?: (progress: ScanProgress) => void) =>
+    site.timers.run(
+      scan({
+        connections: [site.connection],
+        units,
+        profiles,
+        bus: site.bus,
+        ...(onProgress === undefined ? {} : { onProgress }),
+      }),
+    );
+  return { ...site, ask };
+}
+
+test("a meter that names itself is found, with its serial number", async () => {
+  const code: Registers = new Map([
+    [0xfc00, 0],
+    [0xfc01, 4711],
+    [0xfc02, 0x0070],
+  ]);
+  const { ask } = bench(new Map([[3, device(sdm630, code)]]));
+  const { results } = await ask([1, 2, 3]);
+  assert.deepEqual(
+    results.map(({ unit, status, candidates }) => [unit, status, candidates]),
+    [
+      [
+        3,
+        "found",
+        [
+          {
+            how: "identified",
+            identity: { profile: "eastron-sdm630", serialNumber: "4711", model: "SDM630 V2" },
+          },
+        ],
+      ],
+    ],
+  );
+});
+
+test("a meter without a code is found by what it answers", async () => {
+  const { ask } = bench(new Map([[1, device(sdm120())]]));
+  const { results } = await ask([1]);
+  assert.deepEqual(
+    results.map(({ status, candidates }) => [status, candidates[0]?.how, candidates[0]?.identity]),
+    [["found", "probed", { profile: "eastron-sdm120" }]],
+  );
+});
+
+test("a meter that fits two profiles is called ambiguous, not guessed", async () => {
+  const { ask } = bench(new Map([[1, device(sdm630)]]));
+  const { results } = await ask([1]);
+  assert.equal(results[0]?.status, "ambiguous");
+  assert.deepEqual(
+    results[0]?.candidates.map(({ identity }) => identity.profile),
+    ["eastron-sdm120", "eastron-sdm630"],
+  );
+});
+
+test("something that answers and fits nothing is reported as unknown", async () => {
+  const zeros: Registers = new Map(Array.from({ length: 500 }, (_, at) => [at, 0]));
+  const { ask } = bench(new Map([[7, device(zeros)]]));
+  const { results } = await ask([7]);
+  assert.deepEqual(
+    results.map(({ unit, status }) => [unit, status]),
+    [[7, "unknown"]],
+  );
+});
+
+test("progress counts every place, and an absent port is a failure of its own", async () => {
+  const { ask, line } = bench(new Map());
+  const seen: string[] = [];
+  await ask([1, 2], ({ done, total }) => seen.push(`${done}/${total}`));
+  assert.deepEqual(seen, ["1/2", "2/2"]);
+  line.present = false;
+  const { failures } = await ask([1]);
+  assert.equal(failures[0]?.failure.code, "meter.port-missing");
+});
