@@ -1,4 +1,4 @@
-import type { Refused, UtcMs } from "@busbar/protocol";
+import type { Refused } from "@busbar/protocol";
 
 /** A signed frame that waits for its receipt. `ref` is SHA-256 of the frame in hex. */
 export type Outgoing = {
@@ -20,10 +20,10 @@ export interface Outbox {
   readonly topic: "readings" | "quotes";
   lanes(): readonly string[];
   /** The oldest frames of a lane without a receipt, in order. */
-  pending(lane: string, limit: number, now: UtcMs): readonly Outgoing[];
+  pending(lane: string, limit: number): readonly Outgoing[];
   sent(refs: readonly string[]): void;
-  /** A verified receipt came. False when the frame is none of these. */
-  committed(ref: string, receipt: Uint8Array): boolean;
+  /** A verified receipt came. The frame's lane, or undefined when none of these waits for it. */
+  committed(ref: string, receipt: Uint8Array): string | undefined;
   /** The lane of a refused frame, with the refusal noted; undefined when the frame is none of these. */
   refused(
     ref: string,

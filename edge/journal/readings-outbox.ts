@@ -37,11 +37,14 @@ export class ReadingsOutbox implements Outbox {
     });
   }
 
-  committed(ref: string, receipt: Uint8Array): boolean {
-    const { changes } = this.#database
-      .prepare("UPDATE batch SET state = 'committed', code = NULL, receipt = ? WHERE ref = ?")
-      .run(receipt, Buffer.from(ref, "hex"));
-    return changes > 0;
+  committed(ref: string, receipt: Uint8Array): string | undefined {
+    const row = this.#database
+      .prepare(
+        `UPDATE batch SET state = 'committed', code = NULL, receipt = ?
+         WHERE ref = ? AND state <> 'committed' RETURNING meter`,
+      )
+      .get(receipt, Buffer.from(ref, "hex"));
+    return row === undefined ? undefined : String(row.meter);
   }
 
   refused(ref: string, { code, expected }: Refused) {

@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, type TestContext, test } from "node:test";
+import { topicsOf, utcMs } from "@busbar/protocol";
+import { openKeyFile, signerOf } from "@busbar/protocol/node";
+import { pino } from "pino";
+import { FakeAggregator, type Mood } from "../../test/support/fake-aggregator.ts";
+import { testSigner } from "../../test/support/memory-registry.ts";
+import type { BrokerConfig } from "../config/schema.ts";
+import { openDatabase } from "../journal/database.ts";
+import { Journal } from "../journal/journal.ts";
+import { ReadingsOutbox } from "../journal/readings-outbox.ts";
+import { summarise } from "../journal/summary.ts";
+import { Counters } from "../status/counters.ts";
+import { Link, type LinkOptions } from "./link.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-link-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const signer = signerOf(openKeyFile(join(folder, "device.key")));
+const log = pino({ level: process.env.BUSBAR_LOG ?? "silent" }, process.stderr);
+const chain = "demo";
+const device = "unit-1";
+const meter = "anna-grid";
+let count = 0;
+
+type Setup = { readonly brokers?: readonly string[]; readonly mood?: () => Mood };
+
+/** A unit with a journal, an aggregator, and a link between them that is not started. */
+async function setUp(
+  context: TestContext,
+  { brokers, mood }: Setup = {},
+  more: Partial<LinkOptions> = {},
+) {
+  const host = new FakeAggregator(chain, testSigner(1));
+  host.devices.set(device, signer.publicKey);
+  if (mood !== undefined) host.mood = mood;
+  await host.start();
+  count += 1;
+  const journal = new Journal(openDatabase(join(folder, `${count}.db`)), { chain, signer });
+  const outbox = new ReadingsOutbox(journal.database);
+  const counters = new Counters();
+  const events = new EventEmitter();
+  const broker = (url: string): BrokerConfig => ({ url, allowPlainText: false });
+  const link = new Link({
+    chain,
+    device,
+    signer,
+    membership: host.membership,
+    brokers: (brokers ?? [host.url]).map(broker),
+    outboxes: [outbox],
+    nextSession: () => journal.nextSession(),
+    birth: (session) => ({ meters: [{ id: meter }], session }),
+    onCommitted: () => events.emit("committed"),
+    counters,
+    log,
+    backOff: { msMin: 5, msMax: 40 },
+    answerMsMax: 60,
+    ...more,
+  });
+  context.after(async () => {
+    await link.stop();
+    await host.stop();
+    journal.close();
+  });
+  let seq = 0;
+  const record = (readings: number) => {
+    for (let i = 0; i < readings; i++) {
+      seq += 1;
+      const registers = new Map([["1-0:1.8.0", [seq, 0] as const]]);
+      journal.append([{ meter, entry: { time: utcMs(seq), clock: 16, registers, quality: 0 } }]);
+    }
+    journal.seal(meter, 2);
+    link.wake();
+  };
+  const allCommitted = async () => {
+    while (outbox.lanes().length > 0) await once(events, "committed");
+  };
+  return { host, journal, outbox, counters, link, record, allCommitted, events };
+}
+
+/** The mood of each next frame, then `answer`. */
+function moods(...list: Mood[]) {
+  return () => list.shift() ?? "answer";
+}
+
+test("readings go out, receipts come back, and only then a batch is done", async (context) => {
+  const { host, link, record, allCommitted, journal, counters } = await setUp(context);
+  record(7);
+  link.start();
+  await allCommitted();
+  assert.equal(host.committed(meter), 7);
+  assert.equal(summarise(journal.database).meters[0]?.committed, 7);
+  assert.equal(counters.of("receipt.verified"), 4);
+  assert.equal(link.status.hostReady, true);
+});
+
+test("lost, doubled and forged receipts and a full pool lose nothing and count nothing twice", async (context) => {
+  const mood = moods("silent", "forge", "full", "twice", "forget", "silent", "answer", "forge");
+  const { host, link, record, allCommitted, counters, journal } = await setUp(context, { mood });
+  link.start();
+  record(20);
+  await allCommitted();
+  assert.equal(host.committed(meter), 20);
+  assert.equal(host.frames.length, 10);
+  assert.ok(counters.of("certificate.signature") >= 1);
+  assert.ok(counters.of("pool.full") >= 1);
+  assert.equal(summarise(journal.database).meters[0]?.committed, 20);
+});
+
+test("a forged receipt ends no batch's waiting", async (context) => {
+  const { host, link, record, outbox } = await setUp(context, { mood: () => "forge" });
+  link.start();
+  record(2);
+  for (let i = 0; i < 3; i++) await once(host, "frame");
+  assert.equal(outbox.pending(meter, 10).length, 1);
+});
+
+test("a receipt of another chain or by another member is refused", async (context) => {
+  const { host, link, record, outbox, counters } = await setUp(context, { mood: () => "silent" });
+  const stranger = new FakeAggregator(chain, testSigner(2));
+  link.start();
+  record(2);
+  await once(host, "frame");
+  const [frame] = outbox.pending(meter, 1);
+  assert.ok(frame !== undefined);
+  const { encodeAnswer } = await import("@busbar/protocol");
+  const receipt = stranger.receiptOf(frame.frame);
+  host.publish(topicsOf(chain).receipts(device), encodeAnswer({ kind: "receipt", receipt }));
+  host.publish(topicsOf(chain).receipts(device), Uint8Array.of(1, 2, 3));
+  await once(host, "frame");
+  await once(host, "frame");
+  assert.equal(outbox.pending(meter, 10).length, 1);
+  assert.equal(counters.of("certificate.quorum"), 1);
+});
+
+test("a broker that is restarted again and again gets every reading once", async (context) => {
+  const { host, link, record, allCommitted } = await setUp(context);
+  link.start();
+  for (let round = 0; round < 6; round++) {
+    record(10);
+    await once(host, "frame");
+    await host.stop();
+    record(3);
+    await host.start();
+  }
+  await allCommitted();
+  assert.equal(host.committed(meter), 78);
+  const bytes = new Set(host.frames.map((frame) => Buffer.from(frame.bytes).toString("hex")));
+  assert.equal(bytes.size, host.frames.length);
+});
+
+test("nothing is sent before an aggregator says that it is ready", async (context) => {
+  const { host, link, record, allCommitted } = await setUp(context);
+  host.sayReady(false);
+  const topics: string[] = [];
+  host.on("message", (topic: string) => topics.push(topic));
+  link.start();
+  record(2);
+  await once(host, "message");
+  link.wake();
+  link.publishLive({});
+  await once(host, "message");
+  assert.deepEqual(topics, [topicsOf(chain).state(device), topicsOf(chain).live(device)]);
+  host.sayReady(true);
+  await allCommitted();
+});
+
+test("each attempt signs in with a fresh token; a wrong key never gets in and loses nothing", async (context) => {
+  const { host, link, record, allCommitted, outbox } = await setUp(context);
+  host.devices.set(device, testSigner(9).publicKey);
+  link.start();
+  record(2);
+  for (let i = 0; i < 3; i++) assert.deepEqual(await once(host, "login"), [false]);
+  assert.equal(outbox.pending(meter, 10).length, 1);
+  assert.match(link.status.reason ?? "", /refused|closed|authorized/i);
+  host.devices.set(device, signer.publicKey);
+  await allCommitted();
+});
+
+test("a dead broker is passed over for the next one", async (context) => {
+  const dead = new FakeAggregator(chain, testSigner(1));
+  await dead.start();
+  await dead.stop();
+  const alive = await setUp(context);
+  const { link, record, allCommitted } = await setUp(context, {
+    brokers: [dead.url, alive.host.url],
+  });
+  record(2);
+  link.start();
+  await allCommitted();
+  assert.equal(link.status.broker, alive.host.url);
+});
+
+test("a broker without a ready aggregator is left for the next one", async (context) => {
+  const idle = new FakeAggregator(chain, testSigner(1));
+  idle.ready = false;
+  idle.devices.set(device, signer.publicKey);
+  await idle.start();
+  context.after(() => idle.stop());
+  const alive = await setUp(context);
+  const brokers = [idle.url, alive.host.url];
+  const { link, record, allCommitted } = await setUp(context, { brokers }, { hostMsMax: 50 });
+  record(2);
+  link.start();
+  await allCommitted();
+  assert.equal(idle.frames.length, 0);
+});
+
+test("a birth lists the meters; a clean end says offline with the birth's session number", async (context) => {
+  const { host, link, record, allCommitted } = await setUp(context);
+  link.start();
+  record(2);
+  await allCommitted();
+  const state = () => JSON.parse(host.retained.get(topicsOf(chain).state(device)) ?? "{}");
+  const birth = state();
+  assert.equal(birth.online, true);
+  assert.deepEqual(birth.meters, [{ id: meter }]);
+  await link.stop();
+  assert.deepEqual(state(), { device, session: birth.session, online: false });
+});
+
+test("what a ledger lost with its disk is sent again from the journal", async (context) => {
+  const { host, link, record, allCommitted, journal } = await setUp(context);
+  link.start();
+  record(8);
+  await allCommitted();
+  await host.stop();
+  const restored = new FakeAggregator(chain, testSigner(1));
+  restored.devices.set(device, signer.publicKey);
+  restored.port = host.port;
+  await restored.start();
+  context.after(() => restored.stop());
+  record(2);
+  await allCommitted();
+  assert.equal(restored.committed(meter), 10);
+  assert.equal(summarise(journal.database).meters[0]?.committed, 10);
+});

@@ -1,0 +1,39 @@
+/** When a meter is read, in site ms. */
+export type Rhythm = {
+  readonly everyMs: number;
+  /** Registers are read at each multiple of this too, as close behind it as possible. */
+  readonly slotMs: number;
+};
+
+/** Longest pause between two tries of a meter that does not answer, site ms. */
+export const backOffMsMax = 5 * 60_000;
+
+/**
+ * When the next reading is due: the next multiple of the interval or of the slot. A slot boundary
+ * that passed while the last reading was under way is due at once. After `failures` failures in a
+ * row the pause grows to `backOffMsMax`, so that a dead meter costs its bus little.
+ */
+export function nextDue(
+  { everyMs, slotMs }: Rhythm,
+  {
+    last,
+    now,
+    failures,
+  }: { readonly last: number; readonly now: number; readonly failures: number },
+): number {
+  if (failures > 1) {
+    const pause = Math.min(
+      everyMs * 2 ** Math.min(failures - 1, 20),
+      Math.max(everyMs, backOffMsMax),
+    );
+    return after(now + pause - 1, everyMs);
+  }
+  const boundary = after(last, slotMs);
+  if (boundary <= now) return boundary;
+  return Math.min(after(Math.max(now, last), everyMs), boundary);
+}
+
+/** The first multiple of `step` after `time`. */
+function after(time: number, step: number): number {
+  return (Math.floor(time / step) + 1) * step;
+}

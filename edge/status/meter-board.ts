@@ -1,0 +1,120 @@
+import type { MeterReading, Source } from "../schedule/source.ts";
+
+type Line = {
+  readonly source: Source;
+  reading: MeterReading | undefined;
+  readings: number;
+  failures: number;
+  failuresInRow: number;
+  error: string | undefined;
+};
+
+/** What the unit's meters showed last: for the status page, the live topic and the birth message. */
+export class MeterBoard {
+  readonly #device: string;
+  readonly #lines: ReadonlyMap<string, Line>;
+  /** Wall ms of the last poll that ended, well or not: what the watchdog asks for. */
+  progressAt = Date.now();
+
+  constructor(device: string, sources: readonly Source[]) {
+    this.#device = device;
+    this.#lines = new Map(
+      sources.map((source) => [
+        source.config.id,
+        {
+          source,
+          reading: undefined,
+          readings: 0,
+          failures: 0,
+          failuresInRow: 0,
+          error: undefined,
+        },
+      ]),
+    );
+  }
+
+  read(meter: string, reading: MeterReading): void {
+    this.progressAt = Date.now();
+    const line = this.#lines.get(meter);
+    if (line === undefined) return;
+    Object.assign(line, {
+      reading,
+      failuresInRow: 0,
+      error: undefined,
+      readings: line.readings + 1,
+    });
+  }
+
+  failed(meter: string, error: string): void {
+    this.progressAt = Date.now();
+    const line = this.#lines.get(meter);
+    if (line === undefined) return;
+    Object.assign(line, {
+      error,
+      failures: line.failures + 1,
+      failuresInRow: line.failuresInRow + 1,
+    });
+  }
+
+  /** The birth message: every meter and register that the unit will tell of. */
+  birth(): object {
+    return {
+      meters: [...this.#lines.values()].map(({ source: { config, serial, registers } }) => ({
+        id: config.id,
+        role: config.role,
+        profile: config.profile,
+        ...(serial === undefined ? {} : { serial }),
+        registers,
+      })),
+    };
+  }
+
+  /** The newest values of all meters that answered: numbers in base units, by OBIS code. */
+  live(time: number): object {
+    const meters = [...this.#lines.values()].flatMap(({ source, reading }) =>
+      reading === undefined
+        ? []
+        : [
+            {
+              id: source.config.id,
+              role: source.config.role,
+              time: reading.time,
+              values: numbersOf(reading),
+            },
+          ],
+    );
+    return { device: this.#device, time, meters };
+  }
+
+  /** Everything, for the status page. */
+  view() {
+    return [...this.#lines.values()].map(({ source, reading, ...rest }) => ({
+      id: source.config.id,
+      role: source.config.role,
+      profile: source.config.profile,
+      serial: source.serial,
+      time: reading?.time,
+      values: (reading?.values ?? []).map(({ obis, quantity, unit, mantissa, exponent }) => ({
+        obis,
+        quantity,
+        unit,
+        value: numberOf(mantissa, exponent),
+      })),
+      unknown: reading?.unknown ?? [],
+      ...rest,
+    }));
+  }
+}
+
+function numbersOf({ values }: MeterReading): Record<string, number> {
+  return Object.fromEntries(
+    values.flatMap(({ obis, mantissa, exponent }) =>
+      obis === undefined ? [] : [[obis, numberOf(mantissa, exponent)]],
+    ),
+  );
+}
+
+/** For people's eyes and tools; what is billed stays mantissa and exponent. */
+function numberOf(mantissa: number, exponent: number): number {
+  return Number(`${mantissa}e${exponent}`);
+}
