@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import {
+  decodeMessage,
+  type Kind,
+  type Mandate,
+  type Message,
+  microPerKwh,
+  openFrame,
+  sealQuotes,
+  utcMs,
+  wh,
+} from "@busbar/protocol";
+import fc from "fast-check";
+import { pino } from "pino";
+import { testSigner } from "../../test/support/memory-registry.ts";
+import { openDatabase } from "../journal/database.ts";
+import { Journal } from "../journal/journal.ts";
+import { Counters } from "../status/counters.ts";
+import { Agent } from "./agent.ts";
+import { forecastNet, type NetHistory } from "./forecast.ts";
+import { MarketOutbox } from "./market-outbox.ts";
+import { netHistory } from "./net-history.ts";
+import { quoteFor } from "./quote.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-agent-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const log = pino({ level: "silent" });
+const hour = 3_600_000;
+const day = 24 * hour;
+const start = 100 * day;
+let files = 0;
+
+const mandate: Mandate = {
+  owner: "sunny",
+  device: "unit-1",
+  version: 1,
+  askMax: wh(500_000),
+  askPriceMin: microPerKwh(450_000),
+  bidMax: wh(200_000),
+  bidPriceMax: microPerKwh(600_000),
+  until: utcMs(start + 1000 * day),
+};
+
+function prices(slot: number, gu: number | null = 687_000) {
+  const price = (micro: number | null) => (micro === null ? null : { micro, value: micro / 1e6 });
+  return Buffer.from(
+    JSON.stringify({
+      slot,
+      start: new Date(slot).toISOString(),
+      horizon: "hour",
+      prices: { cg: price(420_000), cu: price(555_000), gc: null, gu: price(gu) },
+      source: "colony",
+      clearing: null,
+      height: 7,
+      gate: slot - hour / 3,
+      revealUntil: slot - hour / 6,
+    }),
+  );
+}
+
+function setUp(net: Partial<NetHistory>, path = join(folder, `${++files}.db`)) {
+  let time = start;
+  const database = openDatabase(path);
+  const now = () => utcMs(time);
+  const outbox = new MarketOutbox(database, now);
+  const counters = new Counters();
+  const reveals: number[] = [];
+  const agent = new Agent({
+    chain: "demo",
+    owner: "sunny",
+    party: "company",
+    form: "solar",
+    mandate,
+    slotMs: hour,
+    history: { ofSlot: () => undefined, currentPower: () => undefined, ...net },
+    outbox,
+    signer: testSigner(3),
+    now,
+    random: (bytes) => new Uint8Array(bytes).fill(5),
+    counters,
+    log,
+    onQuoted: (at) => reveals.push(at),
+  });
+  const at = (ms: number) => {
+    time = ms;
+  };
+  return { agent, outbox, counters, reveals, at, path, database };
+}
+
+function messageIn<K extends Kind>(outbox: MarketOutbox, kind: K): Message<K> {
+  const lane = outbox.lanes().find((name) => name.startsWith(kind)) ?? "";
+  const [frame] = outbox.pending(lane);
+  assert.ok(frame !== undefined, `no ${kind} to send`);
+  const opened = openFrame(frame.frame);
+  assert.ok(opened.ok && opened.frame.kind === kind);
+  const decoded = decodeMessage(kind, opened.frame.envelope.payload);
+  assert.ok(decoded.ok);
+  return decoded.message;
+}
+
+test("a surplus is committed before the gate and revealed after it, and the two belong together", () => {
+  const slot = start + hour;
+  const { agent, outbox, reveals, at } = setUp({ ofSlot: () => -300_000 });
+  agent.onPrices(prices(slot));
+  const commit = messageIn(outbox, "quote-commit");
+  assert.equal(outbox.lanes().length, 1);
+  assert.deepEqual(reveals, [slot - hour / 3]);
+  at(slot - hour / 3);
+  const reveal = messageIn(outbox, "quote-reveal");
+  assert.equal(outbox.lanes().length, 1, "the commitment is not sent after the gate");
+  assert.deepEqual(commit.hash, sealQuotes(reveal.quotes, reveal.salt));
+  assert.deepEqual(reveal.quotes, [
+    { side: "ask", form: "solar", quantity: 300_000, limit: 666_390 },
+  ]);
+  at(slot - hour / 6);
+  assert.deepEqual(outbox.lanes(), [], "nothing is sent when the ledger takes nothing more");
+});
+
+test("a unit that dies between commitment and reveal still reveals the same", () => {
+  const slot = start + hour;
+  const first = setUp({ ofSlot: () => -1000 });
+  first.agent.onPrices(prices(slot));
+  const commit = messageIn(first.outbox, "quote-commit");
+  first.database.close();
+  const second = setUp({ ofSlot: () => 99_000 }, first.path);
+  second.agent.onPrices(prices(slot));
+  second.at(slot - hour / 3);
+  const reveal = messageIn(second.outbox, "quote-reveal");
+  assert.deepEqual(commit.hash, sealQuotes(reveal.quotes, reveal.salt));
+});
+
+test("one slot is quoted once, never after its gate, and not without prices or knowledge", () => {
+  const slot = start + hour;
+  const quoted = setUp({ ofSlot: () => 50_000 });
+  quoted.agent.onPrices(prices(slot));
+  const before = messageIn(quoted.outbox, "quote-commit");
+  quoted.agent.onPrices(prices(slot, 600_000));
+  assert.deepEqual(messageIn(quoted.outbox, "quote-commit"), before);
+
+  const late = setUp({ ofSlot: () => 50_000 });
+  late.at(slot - hour / 3);
+  late.agent.onPrices(prices(slot));
+  assert.equal(late.outbox.has(slot), false);
+
+  const ignorant = setUp({});
+  ignorant.agent.onPrices(prices(slot));
+  assert.equal(ignorant.counters.of("agent.nothing-known"), 1);
+  ignorant.agent.onPrices(Buffer.from("{}"));
+  ignorant.agent.onPrices(Buffer.from("nonsense"));
+  assert.equal(ignorant.counters.of("agent.prices-not-understood"), 2);
+});
+
+test("a receipt ends a quote's sending, a refusal does not", () => {
+  const slot = start + hour;
+  const { agent, outbox } = setUp({ ofSlot: () => -1000 });
+  agent.onPrices(prices(slot));
+  const [lane = ""] = outbox.lanes();
+  const [frame] = outbox.pending(lane);
+  assert.ok(frame !== undefined);
+  const refusal = { ref: new Uint8Array(32), code: "pool.full", message: "later" };
+  assert.equal(outbox.refused(frame.ref, refusal)?.lane, lane);
+  assert.deepEqual(outbox.lanes(), [lane]);
+  assert.equal(outbox.committed(frame.ref, Uint8Array.of(1)), lane);
+  assert.deepEqual(outbox.lanes(), []);
+  assert.equal(outbox.committed(frame.ref, Uint8Array.of(1)), undefined);
+});
+
+test("no quote ever leaves the owner's limits, and none has two sides", () => {
+  const price = fc.option(fc.integer({ min: 0, max: 2_000_000 }), { nil: null });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: -2_000_000, max: 2_000_000 }),
+      fc.record({ cg: price, cu: price, gc: price, gu: price }),
+      fc.constantFrom("company" as const, "user" as const),
+      (netWh, all, party) => {
+        const terms = quoteFor({ netWh, prices: all, party, form: "wind", limits: mandate });
+        if (terms === undefined) return;
+        assert.equal(terms.side, netWh < 0 ? "ask" : "bid");
+        assert.ok(terms.quantity >= 1 && terms.quantity <= Math.abs(netWh));
+        if (terms.side === "ask") {
+          assert.ok(terms.limit >= mandate.askPriceMin && terms.quantity <= mandate.askMax);
+        } else {
+          assert.ok(terms.limit <= mandate.bidPriceMax && terms.quantity <= mandate.bidMax);
+        }
+      },
+    ),
+  );
+});
+
+test("the forecast is yesterday's slot, else the last known one, else the power of now", () => {
+  const slot = start + hour;
+  const known = new Map<number, number>();
+  const history: NetHistory = { ofSlot: (at) => known.get(at), currentPower: () => 1500 };
+  const forecast = (slotMs = hour) => forecastNet(history, { slot, slotMs, now: start + hour / 6 });
+  assert.equal(forecast(), 1500);
+  assert.equal(forecast(hour / 4), 375);
+  known.set(start - 2 * hour, 222);
+  assert.equal(forecast(), 222);
+  known.set(start - hour, 333);
+  assert.equal(forecast(), 333);
+  known.set(slot - day, -444);
+  assert.equal(forecast(), -444);
+});
+
+test("net energy of a slot is the difference of registers at its boundaries, or unknown", () => {
+  const database = openDatabase(join(folder, `${++files}.db`));
+  const journal = new Journal(database, { chain: "demo", signer: testSigner(3) });
+  const put = (meter: string, time: number, taken: number, given: number) =>
+    journal.append([
+      {
+        meter,
+        entry: {
+          time: utcMs(time),
+          clock: 16,
+          registers: new Map([
+            ["1-0:1.8.0", [taken, 0]],
+            ["1-0:2.8.0", [given * 10, -1]],
+            ["1-0:16.7.0", [250, 0]],
+          ]),
+          quality: 0,
+        },
+      },
+    ]);
+  for (const meter of ["a", "b"]) {
+    put(meter, start + 20, 1000, 0);
+    put(meter, start + hour + 35, 1500, 200);
+    put(meter, start + 2 * hour + 50 * 60_000, 1500, 900);
+  }
+  const history = netHistory(journal, { meters: ["a", "b"], slotMs: hour });
+  assert.equal(history.ofSlot(start), 600);
+  assert.equal(history.ofSlot(start + hour), undefined, "no reading near the second boundary");
+  assert.equal(history.currentPower(), 500);
+  assert.equal(netHistory(journal, { meters: ["a", "c"], slotMs: hour }).ofSlot(start), undefined);
+  database.close();
+});

@@ -1,0 +1,96 @@
+import {
+  type EnergyForm,
+  type Mandate,
+  type Party,
+  type QuoteTerms,
+  type Signer,
+  sealFrame,
+  sealQuotes,
+  type UtcMs,
+  utcMs,
+} from "@busbar/protocol";
+import type { Logger } from "pino";
+import type { Counters } from "../status/counters.ts";
+import { forecastNet, type NetHistory } from "./forecast.ts";
+import type { MarketOutbox } from "./market-outbox.ts";
+import { parsePrices, type SlotPrices } from "./prices.ts";
+import { quoteFor } from "./quote.ts";
+
+/** Whom the agent quotes for, within which limits, and what it works with. */
+export type AgentOptions = {
+  readonly chain: string;
+  readonly owner: string;
+  readonly party: Party;
+  readonly form: EnergyForm;
+  readonly mandate: Mandate;
+  readonly slotMs: number;
+  readonly history: NetHistory;
+  readonly outbox: MarketOutbox;
+  readonly signer: Signer;
+  readonly now: () => UtcMs;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly counters: Counters;
+  readonly log: Logger;
+  /** Called when there is something to send, now or at the site time given. */
+  readonly onQuoted: (revealAt: number) => void;
+};
+
+/** Quotes for its owner: one side per slot, around the reference price, within the signed limits. */
+export class Agent {
+  readonly #options: AgentOptions;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a message of `market/prices` and quotes its slot if that is open and not quoted yet. */
+  onPrices(payload: Uint8Array): void {
+    const { counters, outbox, mandate, now } = this.#options;
+    const prices = parsePrices(payload);
+    if (prices === undefined) return counters.count("agent.prices-not-understood");
+    const { slot, gate } = prices;
+    if (now() >= gate || slot >= mandate.until || outbox.has(slot)) return;
+    const terms = this.#termsFor(prices);
+    if (terms !== undefined) this.#quote(prices, terms);
+  }
+
+  #termsFor({ slot, prices }: SlotPrices): QuoteTerms | undefined {
+    const { history, slotMs, now, party, form, mandate, counters } = this.#options;
+    const netWh = forecastNet(history, { slot, slotMs, now: now() });
+    if (netWh === undefined) {
+      counters.count("agent.nothing-known");
+      return undefined;
+    }
+    const terms = quoteFor({ netWh, prices, party, form, limits: mandate });
+    if (terms === undefined) counters.count("agent.nothing-to-quote");
+    return terms;
+  }
+
+  #quote({ slot, gate, revealUntil }: SlotPrices, terms: QuoteTerms): void {
+    const { chain, owner, signer, outbox, now, random, counters, log, onQuoted } = this.#options;
+    const [id, salt] = [random(16), random(32)];
+    const quotes = [terms];
+    const commit = { id, owner, slot: utcMs(slot), hash: sealQuotes(quotes, salt) };
+    const signing = { chain, signer };
+    outbox.add([
+      {
+        kind: "quote-commit",
+        slot,
+        opens: now(),
+        closes: gate,
+        frame: sealFrame("quote-commit", commit, signing),
+      },
+      {
+        kind: "quote-reveal",
+        slot,
+        opens: gate,
+        closes: revealUntil,
+        frame: sealFrame("quote-reveal", { id, quotes, salt }, signing),
+      },
+    ]);
+    counters.count("agent.quoted");
+    const { side, quantity, limit } = terms;
+    log.info({ slot, side, quantityWh: quantity, limitMicroPerKwh: limit }, "quoted");
+    onQuoted(gate);
+  }
+}

@@ -1,0 +1,128 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { Refused, UtcMs } from "@busbar/protocol";
+import { transaction } from "../journal/database.ts";
+import { sha256 } from "../journal/hash.ts";
+import type { FrameState, Outbox, Outgoing } from "../journal/outbox.ts";
+
+/** A signed market message and the span of site time in which the ledger takes it. */
+export type MarketFrame = {
+  readonly kind: "quote-commit" | "quote-reveal";
+  readonly slot: number;
+  readonly opens: number;
+  readonly closes: number;
+  readonly frame: Uint8Array;
+};
+
+/** How long answered and expired quotes stay for people to look at, site ms. */
+const keepMs = 40 * 86_400_000;
+
+/**
+ * The agent's quotes: on the disk, salt and all, before anything of them is sent. A commitment and
+ * its reveal are made together, so a unit that dies between gate and reveal still reveals.
+ */
+export class MarketOutbox implements Outbox {
+  readonly topic = "quotes";
+  readonly #database: DatabaseSync;
+  readonly #now: () => UtcMs;
+
+  constructor(database: DatabaseSync, now: () => UtcMs) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  /** Stores frames in one commit; those of a slot that has some already are left out. */
+  add(frames: readonly MarketFrame[]): void {
+    const insert = this.#database.prepare(
+      `INSERT OR IGNORE INTO market (ref, kind, slot, opens, closes, frame, state)
+       VALUES (?, ?, ?, ?, ?, ?, 'signed')`,
+    );
+    transaction(this.#database, () => {
+      for (const { kind, slot, opens, closes, frame } of frames) {
+        insert.run(sha256(frame), kind, slot, opens, closes, frame);
+      }
+      this.#database.prepare("DELETE FROM market WHERE closes < ?").run(this.#now() - keepMs);
+    });
+  }
+
+  /** Whether the slot is quoted. */
+  has(slot: number): boolean {
+    return this.#database.prepare("SELECT 1 FROM market WHERE slot = ?").get(slot) !== undefined;
+  }
+
+  /** When the next stored frame's time comes, site ms. */
+  nextOpening(): number | undefined {
+    const row = this.#database
+      .prepare("SELECT min(opens) AS at FROM market WHERE opens > ? AND state <> 'committed'")
+      .get(this.#now());
+    return typeof row?.at === "number" ? row.at : undefined;
+  }
+
+  /** What became of the quotes of the newest slots. */
+  recent(limit: number): { slot: number; kind: string; state: FrameState; code: string | null }[] {
+    const rows = this.#database
+      .prepare("SELECT slot, kind, state, code FROM market ORDER BY slot DESC, kind LIMIT ?")
+      .all(limit);
+    return rows.map((row) => ({
+      slot: Number(row.slot),
+      kind: String(row.kind),
+      state: String(row.state) as FrameState,
+      code: row.code === null ? null : String(row.code),
+    }));
+  }
+
+  lanes(): string[] {
+    const now = this.#now();
+    const rows = this.#database
+      .prepare(
+        "SELECT kind, slot FROM market WHERE state <> 'committed' AND opens <= ? AND closes > ? ORDER BY slot, kind",
+      )
+      .all(now, now);
+    return rows.map(({ kind, slot }) => laneOf(kind, slot));
+  }
+
+  pending(lane: string): Outgoing[] {
+    const [kind = "", slot = ""] = lane.split("/");
+    const row = this.#database
+      .prepare("SELECT ref, frame FROM market WHERE kind = ? AND slot = ? AND state <> 'committed'")
+      .get(kind, Number(slot));
+    return row === undefined ? [] : [outgoingOf(row)];
+  }
+
+  sent(refs: readonly string[]): void {
+    const update = this.#database.prepare(
+      "UPDATE market SET state = 'sent' WHERE ref = ? AND state = 'signed'",
+    );
+    for (const ref of refs) update.run(Buffer.from(ref, "hex"));
+  }
+
+  committed(ref: string, receipt: Uint8Array): string | undefined {
+    const row = this.#database
+      .prepare(
+        `UPDATE market SET state = 'committed', code = NULL, receipt = ?
+         WHERE ref = ? AND state <> 'committed' RETURNING kind, slot`,
+      )
+      .get(receipt, Buffer.from(ref, "hex"));
+    return row === undefined ? undefined : laneOf(row.kind, row.slot);
+  }
+
+  refused(ref: string, { code }: Refused) {
+    const row = this.#database
+      .prepare(
+        `UPDATE market SET state = CASE state WHEN 'committed' THEN state ELSE 'refused' END, code = ?
+         WHERE ref = ? RETURNING ref, frame, kind, slot`,
+      )
+      .get(code, Buffer.from(ref, "hex"));
+    return row === undefined
+      ? undefined
+      : { lane: laneOf(row.kind, row.slot), frame: outgoingOf(row) };
+  }
+}
+
+const laneOf = (kind: unknown, slot: unknown) => `${kind}/${slot}`;
+
+function outgoingOf(row: Record<string, unknown>): Outgoing {
+  return {
+    ref: Buffer.from(row.ref as Uint8Array).toString("hex"),
+    frame: row.frame as Uint8Array,
+  };
+}

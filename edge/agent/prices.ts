@@ -1,0 +1,45 @@
+import { z } from "zod";
+
+const price = z.object({ micro: z.int().min(0) }).nullable();
+const instant = z.int().min(0);
+
+/** The retained message of `market/prices`; other keys are for people's tools. */
+const shape = z.object({
+  slot: instant,
+  prices: z.object({ cg: price, cu: price, gc: price, gu: price }),
+  gate: instant,
+  revealUntil: instant,
+});
+
+/**
+ * Reference prices of a slot and when quotes for it are taken. Times are site ms, prices 10⁻⁶
+ * currency/kWh; null is "not traded".
+ */
+export type SlotPrices = {
+  readonly slot: number;
+  readonly gate: number;
+  readonly revealUntil: number;
+  readonly prices: Readonly<Record<"cg" | "cu" | "gc" | "gu", number | null>>;
+};
+
+/** Reads a message of `market/prices`; undefined when it is none. */
+export function parsePrices(payload: Uint8Array): SlotPrices | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(payload).toString("utf8"));
+  } catch {
+    // Text that is no JSON is as little a price message as JSON of another shape.
+    return undefined;
+  }
+  const parsed = shape.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { slot, gate, revealUntil, prices } = parsed.data;
+  const { cg, cu, gc, gu } = prices;
+  const micro = (price: { micro: number } | null) => price?.micro ?? null;
+  return {
+    slot,
+    gate,
+    revealUntil,
+    prices: { cg: micro(cg), cu: micro(cu), gc: micro(gc), gu: micro(gu) },
+  };
+}

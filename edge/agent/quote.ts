@@ -1,0 +1,42 @@
+import type { EnergyForm, Mandate, Party, QuoteTerms } from "@busbar/protocol";
+import { microPerKwh, mulDiv, wh } from "@busbar/protocol";
+import type { SlotPrices } from "./prices.ts";
+
+/** What a quote is made of. `netWh`: forecast of the slot, positive = need. */
+export type QuoteGrounds = {
+  readonly netWh: number;
+  readonly prices: SlotPrices["prices"];
+  readonly party: Party;
+  readonly form: EnergyForm;
+  readonly limits: Pick<Mandate, "askMax" | "askPriceMin" | "bidMax" | "bidPriceMax">;
+};
+
+/** An ask goes so far below the reference price and a bid so far above it, in permille: a little
+ * room makes a match likely, and the clearing price is not the limit but the reference. */
+const roomPermille = 30;
+
+/**
+ * The one quote for a slot: an ask for a surplus, a bid for a need, never both; undefined when there
+ * is nothing to trade, no reference price, or the owner's limits allow nothing.
+ */
+export function quoteFor(grounds: QuoteGrounds): QuoteTerms | undefined {
+  return grounds.netWh < 0 ? askFor(grounds) : bidFor(grounds);
+}
+
+function askFor({ netWh, prices, party, form, limits }: QuoteGrounds): QuoteTerms | undefined {
+  const reference = party === "bureau" ? (prices.cu ?? prices.cg) : (prices.gu ?? prices.gc);
+  const quantity = Math.min(-netWh, limits.askMax);
+  if (reference === null || quantity < 1) return undefined;
+  const wish = mulDiv(reference, 1000 - roomPermille, 1000, "half-even");
+  const limit = microPerKwh(Math.max(limits.askPriceMin, wish));
+  return { side: "ask", form, quantity: wh(quantity), limit };
+}
+
+function bidFor({ netWh, prices, party, limits }: QuoteGrounds): QuoteTerms | undefined {
+  const reference = party === "company" ? prices.cg : (prices.gu ?? prices.cu);
+  const quantity = Math.min(netWh, limits.bidMax);
+  if (reference === null || quantity < 1) return undefined;
+  const wish = mulDiv(reference, 1000 + roomPermille, 1000, "half-even");
+  const limit = microPerKwh(Math.min(limits.bidPriceMax, wish));
+  return { side: "bid", form: "any", quantity: wh(quantity), limit };
+}
