@@ -1,0 +1,304 @@
+import assert from "node:assert/strict";
+import {
+  type BlockHeader,
+  blockHash,
+  type Certificate,
+  compareBytes,
+  encodeHeader,
+  Failure,
+  type Frame,
+  type Membership,
+  type Refusal,
+  type UtcMs,
+  type Verify,
+  verifyCertificate,
+} from "@busbar/protocol";
+import { authenticate } from "./authenticate.ts";
+import type { CommittedBlock, RefusedFrame } from "./block.ts";
+import { type Execution, execute, type Machine } from "./execution.ts";
+import { type Genesis, genesisHash } from "./genesis.ts";
+import { genesisState } from "./genesis-state.ts";
+import { headerOf, membersOf } from "./header.ts";
+import { identityById, identityByKeyId } from "./identities.ts";
+import { parametersTable } from "./parameters.ts";
+import { refuse } from "./refuse.ts";
+import type { Registry } from "./registry.ts";
+import { rules as ledgerRules, type Rules } from "./rules/index.ts";
+import { sha256 } from "./sha256.ts";
+import { type StatePath, StateTree } from "./state/tree.ts";
+import type { Batch, Store } from "./store.ts";
+import { members } from "./tables.ts";
+
+/** Most transactions and bytes of one block. They bound what a member must check at once. */
+export const blockLimits = { transactions: 4096, bytes: 4 * 1024 * 1024 } as const;
+
+/** A block as one member proposes it. */
+export type Proposal = {
+  readonly height: number;
+  readonly time: UtcMs;
+  readonly proposer: string;
+  readonly view: number;
+  readonly frames: readonly Uint8Array[];
+};
+
+/** A block that ran and is not on disk yet. */
+export type FinalizedBlock = {
+  readonly header: BlockHeader;
+  readonly hash: Uint8Array;
+  readonly refused: readonly RefusedFrame[];
+};
+
+type Candidate = FinalizedBlock & { readonly execution: Execution; readonly tree: StateTree };
+
+/**
+ * The ledger as a state machine with ABCI 2.0's verbs. It knows no engine, no clock and no network:
+ * whoever orders the transactions calls it, and all who call it alike get the same hashes.
+ */
+export class Application {
+  readonly registry: Registry;
+  readonly #store: Store;
+  readonly #genesis: Genesis;
+  readonly #machine: Machine;
+  #tree: StateTree;
+  /** What each proposal at the next height came to, so that one block runs once. */
+  #candidates = new WeakMap<Proposal, Candidate>();
+  #finalized: Candidate | undefined;
+
+  /** Throws: `Failure` `store.other-chain` for a store of another genesis, `store.corrupt` for one
+   * whose state is not what its last block certified. */
+  constructor(options: {
+    readonly genesis: Genesis;
+    readonly store: Store;
+    readonly verify: Verify;
+    readonly rules?: Rules;
+  }) {
+    const { genesis, store, verify, rules = ledgerRules } = options;
+    this.#store = store;
+    this.#genesis = genesis;
+    this.#machine = { chain: genesis.chain, rules, verify };
+    const hash = Buffer.from(genesisHash(genesis)).toString("hex");
+    if (store.genesis !== undefined && store.genesis !== hash) {
+      throw new Failure(
+        "store.other-chain",
+        `the store began with genesis ${store.genesis}, the file says ${hash}; take the right one of the two`,
+        { retry: "never" },
+      );
+    }
+    this.#tree = StateTree.of(store.state.scan(""));
+    const certified = store.header(store.height)?.header.appHash;
+    if (certified !== undefined && compareBytes(certified, this.#tree.root) !== 0) {
+      throw new Failure(
+        "store.corrupt",
+        `the stored state is not what block ${store.height} certified; restore the store or verify it`,
+        { retry: "never" },
+      );
+    }
+    this.registry = {
+      byId: (id) => identityById(store.state, id),
+      byKeyId: (kid) => identityByKeyId(store.state, kid),
+    };
+  }
+
+  /** The last block on disk; height 0 asks for `initChain` when `begun` is false. */
+  info(): { height: number; time: UtcMs; hash: Uint8Array; appHash: Uint8Array; begun: boolean } {
+    const { height, genesis } = this.#store;
+    const last = this.#store.header(height);
+    return {
+      height,
+      time: last?.header.time ?? this.#genesis.time,
+      hash: last?.hash ?? genesisHash(this.#genesis),
+      appHash: this.#tree.root,
+      begun: genesis !== undefined,
+    };
+  }
+
+  /** Writes the first state. Returns its app hash. Throws: `Failure` `genesis.invalid`. */
+  initChain(): Uint8Array {
+    const changes = genesisState(this.#genesis);
+    this.#store.begin(Buffer.from(genesisHash(this.#genesis)).toString("hex"), changes);
+    this.#tree = StateTree.of(this.#store.state.scan(""));
+    return this.#tree.root;
+  }
+
+  /** Whether a frame is worth keeping for a block; its rule looks at it only there. */
+  checkTx(frame: Frame): { readonly ok: true; readonly signer: string } | Refusal {
+    const opened = authenticate(frame, { ...this.#machine, state: this.#store.state });
+    if (!opened.ok) return opened.refusal;
+    if (this.#machine.rules.tx[opened.kind] === undefined) {
+      return refuse("tx.kind", `a ${opened.kind} is no transaction`);
+    }
+    return { ok: true, signer: opened.signer.id };
+  }
+
+  /** Whether the ledger wants a block at this time for its own sake. */
+  due(time: UtcMs): boolean {
+    const { state } = this.#store;
+    const parameters = parametersTable.get(state, "current");
+    assert(parameters !== undefined, "genesis wrote the parameters");
+    return this.#machine.rules.block.some((rule) => rule.due(state, time, parameters));
+  }
+
+  /**
+   * Makes a proposal of waiting frames, in their order: those that the rules take, as many as fit
+   * into a block. `left` counts the frames at the end that were not looked at.
+   */
+  prepareProposal(input: Pick<Proposal, "time" | "proposer" | "view" | "frames">): {
+    proposal: Proposal;
+    refused: readonly RefusedFrame[];
+    left: number;
+  } {
+    const { frames, known } = this.#choose(input.frames);
+    const height = this.#store.height + 1;
+    const execution = this.#execute({ ...input, height, frames });
+    const taken = execution.taken.map(({ frame }) => frame);
+    const proposal = { ...input, height, frames: taken };
+    // What was refused left nothing behind, so the block without it runs to the same end.
+    this.#candidates.set(proposal, this.#candidate(proposal, { ...execution, refused: [] }));
+    const refused = [...known, ...execution.refused];
+    return { proposal, refused, left: input.frames.length - frames.length - known.length };
+  }
+
+  /**
+   * Whether a member's proposal may become a block. Codes, in order: `block.height`,
+   * `block.proposer`, `block.time`, `block.limits`, `block.repeated`, `block.refused`.
+   */
+  processProposal(proposal: Proposal): { readonly ok: true } | Refusal {
+    const info = this.info();
+    const { height, time, proposer, frames } = proposal;
+    if (height !== info.height + 1) {
+      return refuse("block.height", `expected height ${info.height + 1}, got ${height}`);
+    }
+    if (members.get(this.#store.state, proposer)?.voting !== true) {
+      return refuse("block.proposer", `${proposer} is no voting member`);
+    }
+    if (time < info.time) {
+      return refuse("block.time", `expected a time from ${info.time} on, got ${time}`);
+    }
+    const chosen = this.#choose(frames);
+    if (chosen.known.length > 0) {
+      return refuse(
+        "block.repeated",
+        "a transaction is on the chain already, or twice in the block",
+      );
+    }
+    if (chosen.frames.length < frames.length) {
+      return refuse("block.limits", "the block has more transactions or bytes than a block may");
+    }
+    const candidate = this.#run(proposal);
+    const [first] = candidate.refused;
+    if (first === undefined) return { ok: true };
+    return refuse("block.refused", `the rules refuse a transaction: ${first.refusal.message}`);
+  }
+
+  /** Runs a decided block. Nothing is on disk before `commit`. */
+  finalizeBlock(proposal: Proposal): FinalizedBlock {
+    assert(proposal.height === this.#store.height + 1, "blocks are finalized in order");
+    const candidate = this.#run(proposal);
+    assert(candidate.refused.length === 0, "a decided block holds accepted transactions only");
+    this.#finalized = candidate;
+    return candidate;
+  }
+
+  /** Puts the finalized block, with the members' signatures on it, and all it changed on disk. */
+  commit(certificate: Certificate): CommittedBlock {
+    const candidate = this.#finalized;
+    assert(candidate !== undefined, "a block is finalized before it is committed");
+    const { header, hash, execution, tree } = candidate;
+    const checked = this.#checkCertificate(header, certificate);
+    assert(
+      checked.ok,
+      `the engine hands over a good certificate: ${checked.ok || checked.message}`,
+    );
+    const { taken, ownEvents, changes } = execution;
+    const block: CommittedBlock = {
+      header,
+      hash,
+      certificate,
+      frames: taken.map(({ frame }) => frame),
+      hashes: taken.map((tx) => tx.hash),
+      signers: taken.map(({ signer }) => signer),
+      results: taken.map(({ result }) => result),
+      events: [...taken.flatMap(({ events }) => events), ...ownEvents],
+    };
+    this.#store.commit(block, changes, batchesOf(execution));
+    this.#tree = tree;
+    this.#finalized = undefined;
+    this.#candidates = new WeakMap();
+    return block;
+  }
+
+  /** A key's value in the last committed state, with the path that proves it or its absence. */
+  query(key: string): { value: Uint8Array | undefined; path: StatePath; height: number } {
+    const { state, height } = this.#store;
+    return { value: state.get(key), path: this.#tree.prove(key), height };
+  }
+
+  /** The members in force. */
+  membership(): Membership {
+    return { chain: this.#genesis.chain, members: membersOf(this.#store.state) };
+  }
+
+  #run(proposal: Proposal): Candidate {
+    const known = this.#candidates.get(proposal);
+    if (known !== undefined) return known;
+    const candidate = this.#candidate(proposal, this.#execute(proposal));
+    this.#candidates.set(proposal, candidate);
+    return candidate;
+  }
+
+  #execute({ height, time, frames }: Omit<Proposal, "proposer" | "view">): Execution {
+    const previous = this.info().hash;
+    return execute(this.#store.state, { height, time, previous, frames }, this.#machine);
+  }
+
+  #candidate(proposal: Proposal, execution: Execution): Candidate {
+    const { height, time, proposer, view } = proposal;
+    const tree = this.#tree.update(execution.changes);
+    const header = headerOf(
+      { chain: this.#genesis.chain, height, time, previous: this.info().hash, proposer, view },
+      { execution, tree, voters: membersOf(this.#store.state) },
+    );
+    return { header, hash: blockHash(header), refused: execution.refused, execution, tree };
+  }
+
+  /** As many frames from the front as a block holds, without those that are on the chain. */
+  #choose(list: readonly Uint8Array[]): { frames: Uint8Array[]; known: RefusedFrame[] } {
+    const frames: Uint8Array[] = [];
+    const known: RefusedFrame[] = [];
+    const seen = new Set<string>();
+    let bytes = 0;
+    for (const frame of list) {
+      bytes += frame.length;
+      if (frames.length === blockLimits.transactions || bytes > blockLimits.bytes) break;
+      const hash = sha256(frame);
+      const name = Buffer.from(hash).toString("latin1");
+      if (seen.has(name) || this.#store.placeOf(hash) !== undefined) {
+        const refusal = refuse("tx.committed", "these bytes stand in a block; ask for the receipt");
+        known.push({ hash, signer: undefined, refusal });
+      } else {
+        seen.add(name);
+        frames.push(frame);
+      }
+    }
+    return { frames, known };
+  }
+
+  #checkCertificate(header: BlockHeader, certificate: Certificate) {
+    return verifyCertificate(
+      encodeHeader(header),
+      certificate,
+      this.membership(),
+      this.#machine.verify,
+    );
+  }
+}
+
+function batchesOf({ taken }: Execution): Batch[] {
+  return taken.flatMap(({ events }, index) =>
+    events.flatMap((event) =>
+      event.type === "readings-accepted"
+        ? [{ meter: event.meter, first: event.first, last: event.last, index }]
+        : [],
+    ),
+  );
+}

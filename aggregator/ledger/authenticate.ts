@@ -1,0 +1,56 @@
+import {
+  decodeMessage,
+  type Frame,
+  type Kind,
+  type Message,
+  openFrame,
+  type Refusal,
+  type Verify,
+  verifyEnvelope,
+} from "@busbar/protocol";
+import { identityByKeyId } from "./identities.ts";
+import { refuse } from "./refuse.ts";
+import type { Identity } from "./registry.ts";
+import type { StateReader } from "./state/state.ts";
+
+/** A message whose signer is known and whose signature is good. */
+export type Authentic = {
+  readonly ok: true;
+  readonly kind: Kind;
+  readonly message: Message<Kind>;
+  readonly signer: Identity;
+};
+
+/** Why a frame is none; `signer` where its key is somebody's. */
+export type NotAuthentic = { readonly refusal: Refusal; readonly signer: Identity | undefined };
+
+/**
+ * Opens a frame and checks who signed it. Codes, in order: `frame.*`, `envelope.*`, `cbor.*`,
+ * `tx.key-unknown`, `tx.signature`, `message.shape`.
+ */
+export function authenticate(
+  frame: Uint8Array | Frame,
+  { state, chain, verify }: { state: StateReader; chain: string; verify: Verify },
+): Authentic | ({ readonly ok: false } & NotAuthentic) {
+  const opened = frame instanceof Uint8Array ? openFrame(frame) : { ok: true as const, frame };
+  if (!opened.ok) return { ok: false, refusal: opened, signer: undefined };
+  const { kind, envelope } = opened.frame;
+  const signer = identityByKeyId(state, envelope.kid);
+  if (signer === undefined) {
+    const refusal = refuse(
+      "tx.key-unknown",
+      "the key belongs to nobody on this chain; enrol it first",
+    );
+    return { ok: false, refusal, signer };
+  }
+  if (!verifyEnvelope(envelope, { chain, kind }, signer.key, verify)) {
+    const refusal = refuse(
+      "tx.signature",
+      `the signature of ${signer.id} does not fit this ${kind}`,
+    );
+    return { ok: false, refusal, signer };
+  }
+  const decoded = decodeMessage(kind, envelope.payload);
+  if (!decoded.ok) return { ok: false, refusal: decoded, signer };
+  return { ok: true, kind, message: decoded.message, signer };
+}

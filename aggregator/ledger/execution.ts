@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { encodeCbor, type Kind, merkleRoot, type UtcMs, type Verify } from "@busbar/protocol";
+import { accountDelta } from "./accounts.ts";
+import { authenticate } from "./authenticate.ts";
+import type { RefusedFrame, Result } from "./block.ts";
+import type { LedgerEvent } from "./events.ts";
+import { parametersTable } from "./parameters.ts";
+import { refuse } from "./refuse.ts";
+import type { BlockContext, Outcome, TxRule } from "./rule.ts";
+import type { Rules } from "./rules/index.ts";
+import { sha256 } from "./sha256.ts";
+import { type Changes, Overlay } from "./state/overlay.ts";
+import type { StateReader } from "./state/state.ts";
+
+/** What a block is made from. */
+export type BlockInput = {
+  readonly height: number;
+  readonly time: UtcMs;
+  /** The previous block's hash. */
+  readonly previous: Uint8Array;
+  readonly frames: readonly Uint8Array[];
+};
+
+/** What a machine needs besides the block: the same for each. */
+export type Machine = {
+  readonly chain: string;
+  readonly rules: Rules;
+  readonly verify: Verify;
+};
+
+/** A transaction that the rules took, with what it brought about. */
+export type TakenTx = {
+  readonly frame: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly signer: string;
+  readonly result: Result;
+  readonly events: readonly LedgerEvent[];
+};
+
+/** What running a block makes; nothing of it is written anywhere. */
+export type Execution = {
+  readonly taken: readonly TakenTx[];
+  readonly refused: readonly RefusedFrame[];
+  /** What the ledger did by itself. */
+  readonly ownEvents: readonly LedgerEvent[];
+  readonly changes: Changes;
+};
+
+/**
+ * Runs frames and block rules over a state, in order, and leaves the state as it is. A refused frame
+ * leaves nothing behind but its refusal.
+ */
+export function execute(base: StateReader, input: BlockInput, machine: Machine): Execution {
+  const state = new Overlay(base);
+  const parameters = parametersTable.get(state, "current");
+  assert(parameters !== undefined, "genesis wrote the parameters");
+  const { height, time, previous: seed } = input;
+  const taken: TakenTx[] = [];
+  const refused: RefusedFrame[] = [];
+  for (const frame of input.frames) {
+    const hash = sha256(frame);
+    const events: LedgerEvent[] = [];
+    const own = new Overlay(state);
+    const emit = (event: LedgerEvent) => void events.push(event);
+    const context = { height, time, seed, state: own, parameters, emit };
+    const { outcome, signer } = run(context, frame, machine);
+    if (outcome.ok && signer !== undefined) {
+      own.applyTo(state);
+      taken.push({ frame, hash, signer, result: "code" in outcome ? "exists" : "ok", events });
+    } else if (!outcome.ok) {
+      refused.push({ hash, signer, refusal: outcome });
+    }
+  }
+  const ownEvents: LedgerEvent[] = [];
+  const emit = (event: LedgerEvent) => void ownEvents.push(event);
+  for (const rule of machine.rules.block) rule.run({ height, time, seed, state, parameters, emit });
+  const delta = accountDelta(state.changes, { before: base, after: state });
+  assert(
+    delta.money === 0n && delta.energyWh === 0n,
+    `block ${height} would make ${delta.money} of money and ${delta.energyWh} Wh out of nothing`,
+  );
+  return { taken, refused, ownEvents, changes: state.changes };
+}
+
+/** Root over the transactions' frames (RFC 6962). */
+export function txRootOf({ taken }: Execution): Uint8Array {
+  return merkleRoot(
+    taken.map(({ frame }) => frame),
+    sha256,
+  );
+}
+
+/**
+ * Root over the results (RFC 6962): a leaf CBOR `[code, SHA-256 of its events as JSON]` for each
+ * transaction, and one `["block", …]` for what the ledger did by itself.
+ */
+export function resultsRootOf({ taken, ownEvents }: Execution): Uint8Array {
+  const leaf = (code: string, events: readonly LedgerEvent[]) =>
+    encodeCbor([code, sha256(Buffer.from(JSON.stringify(events)))]);
+  const leaves = taken.map(({ result, events }) => leaf(result, events));
+  return merkleRoot([...leaves, leaf("block", ownEvents)], sha256);
+}
+
+function run(
+  context: BlockContext,
+  frame: Uint8Array,
+  { chain, rules, verify }: Machine,
+): { outcome: Outcome; signer: string | undefined } {
+  const opened = authenticate(frame, { state: context.state, chain, verify });
+  if (!opened.ok) return { outcome: opened.refusal, signer: opened.signer?.id };
+  const { kind, message, signer } = opened;
+  const rule = rules.tx[kind] as TxRule<Kind> | undefined;
+  if (rule === undefined) {
+    return { outcome: refuse("tx.kind", `a ${kind} is no transaction`), signer: signer.id };
+  }
+  return { outcome: rule(context, message, signer), signer: signer.id };
+}

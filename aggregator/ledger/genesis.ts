@@ -1,0 +1,137 @@
+import { readFileSync } from "node:fs";
+import { encodeCbor, Failure, idPattern, type MicroPerKwh, type UtcMs } from "@busbar/protocol";
+import { parseConfig } from "@busbar/protocol/config";
+import { array, field, int, record, text } from "@busbar/protocol/schema";
+import { z } from "zod";
+import { parametersCodec } from "./parameters.ts";
+import { sha256 } from "./sha256.ts";
+import { deviceCodec, memberCodec, ownerCodec } from "./tables.ts";
+
+const id = z.string().regex(idPattern, "expected 1 to 32 of a-z, 0-9 and inner hyphens");
+
+/** 32 bytes in base64url, without padding. */
+const key = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/, "expected 32 bytes in base64url (43 characters)")
+  .transform((value): Uint8Array => new Uint8Array(Buffer.from(value, "base64url")));
+
+const price = z
+  .int()
+  .min(0)
+  .max(1_000_000_000)
+  .transform((value) => value as MicroPerKwh);
+
+const band = z
+  .tuple([price, price])
+  .refine(([low, high]) => low <= high, "expected the lowest price first")
+  .describe("Lowest and highest price, 10⁻⁶ currency/kWh (eq. 13 of Liu & Zhou)");
+
+const weight = z.int().min(0).max(1000);
+const minutes = z.int().min(0).max(2880);
+
+const parameters = z
+  .strictObject({
+    slotMinutes: z
+      .int()
+      .min(1)
+      .max(60)
+      .refine((value) => 60 % value === 0, "expected a divisor of 60")
+      .default(60)
+      .describe("Length of a slot"),
+    openMinutesBefore: minutes.default(50).describe("Quoting opens, before the slot starts"),
+    gateMinutesBefore: minutes.default(20).describe("The gate closes, before the slot starts"),
+    clearMinutesBefore: minutes.default(10).describe("The slot is cleared, before it starts"),
+    bands: z
+      .strictObject({ company: band, bureau: band, user: band })
+      .default({
+        company: [500_000 as MicroPerKwh, 700_000 as MicroPerKwh],
+        bureau: [400_000 as MicroPerKwh, 600_000 as MicroPerKwh],
+        user: [400_000 as MicroPerKwh, 600_000 as MicroPerKwh],
+      })
+      .describe("Price bands by party"),
+    weights: z
+      .strictObject({ company: weight, bureau: weight, user: weight })
+      .default({ company: 3, bureau: 3, user: 1 })
+      .describe("Bargaining weights"),
+    feedIn: price.default(400_000 as MicroPerKwh).describe("What the bureau pays at least"),
+    retail: price.default(700_000 as MicroPerKwh).describe("What the bureau asks at most"),
+    imbalancePermille: z.int().min(0).max(1000).default(100).describe("Imbalance price, ‰ worse"),
+    subsidyPermille: z.int().min(0).max(1000).default(50).describe("Factor of eqs. 3, 6, 8, ‰"),
+  })
+  .refine(
+    ({ openMinutesBefore, gateMinutesBefore, clearMinutesBefore }) =>
+      openMinutesBefore > gateMinutesBefore && gateMinutesBefore > clearMinutesBefore,
+    "expected openMinutesBefore > gateMinutesBefore > clearMinutesBefore",
+  )
+  .refine(({ feedIn, retail }) => feedIn <= retail, "expected feedIn ≤ retail");
+
+const meter = z.strictObject({
+  id,
+  role: z.enum(["connection", "generation", "load", "storage", "exchange"]),
+  form: z.enum(["solar", "wind", "thermal", "nuclear", "storage", "any"]).exactOptional(),
+  feeder: id,
+});
+
+/** Everything that `genesis.json` says. */
+export const genesisSchema = z
+  .strictObject({
+    chain: id.describe("Id of the chain, which is also the site's"),
+    site: id.describe("Id of the site"),
+    currency: z.string().regex(/^[A-Z]{3}$/, "expected three capitals, as in ISO 4217"),
+    time: z
+      .int()
+      .min(0)
+      .transform((value) => value as UtcMs)
+      .describe("Site time at which the chain begins, in ms since 1970 UTC"),
+    members: z
+      .array(z.strictObject({ id, key, voting: z.boolean(), role: z.string().min(1).max(32) }))
+      .min(1)
+      .max(128),
+    owners: z.array(
+      z.strictObject({
+        id,
+        party: z.enum(["company", "bureau", "user", "operator"]),
+        name: z.string().min(1).max(80),
+        key,
+        boxKey: key,
+      }),
+    ),
+    devices: z.array(z.strictObject({ id, owner: id, key, meters: z.array(meter).max(32) })),
+    parameters: parameters.prefault({}),
+  })
+  .refine(({ members }) => members.some(({ voting }) => voting), "expected a voting member");
+
+export type Genesis = z.output<typeof genesisSchema>;
+
+const genesisCodec = record("genesis", {
+  chain: field(1, text(32, idPattern)),
+  site: field(2, text(32, idPattern)),
+  currency: field(3, text(3)),
+  time: field(4, int<UtcMs>(0, Number.MAX_SAFE_INTEGER)),
+  members: field(5, array(memberCodec, 1, 128)),
+  owners: field(6, array(ownerCodec, 0, 100_000)),
+  devices: field(7, array(deviceCodec, 0, 100_000)),
+  parameters: field(8, parametersCodec),
+});
+
+/**
+ * Names a genesis: SHA-256 over its canonical CBOR. It is the first block's `previous`, so members
+ * whose files differ in anything but layout never agree on a block.
+ */
+export function genesisHash(genesis: Genesis): Uint8Array {
+  return sha256(encodeCbor(genesisCodec.encode(genesis)));
+}
+
+/** Reads and checks `genesis.json`. Throws: `Failure` `genesis.missing`, `config.*`. */
+export function readGenesis(path: string): Genesis {
+  let content: string;
+  try {
+    content = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new Failure("genesis.missing", `${path}: cannot read the chain's genesis`, {
+      retry: "never",
+      cause,
+    });
+  }
+  return parseConfig(path, content, genesisSchema);
+}

@@ -1,0 +1,38 @@
+import { type BlockHeader, type UtcMs, validatorsHash } from "@busbar/protocol";
+import { type Execution, resultsRootOf, txRootOf } from "./execution.ts";
+import type { StateReader } from "./state/state.ts";
+import type { StateTree } from "./state/tree.ts";
+import { type MemberEntry, members } from "./tables.ts";
+
+/** What a block's maker decides; the rest of the header follows from running it. */
+export type BlockFrame = {
+  readonly chain: string;
+  readonly height: number;
+  readonly time: UtcMs;
+  readonly previous: Uint8Array;
+  readonly proposer: string;
+  readonly view: number;
+};
+
+/** The header of a block that ran: `tree` is the state after it, `voters` are those before it. */
+export function headerOf(
+  frame: BlockFrame,
+  ran: {
+    readonly execution: Execution;
+    readonly tree: StateTree;
+    readonly voters: readonly MemberEntry[];
+  },
+): BlockHeader {
+  return {
+    ...frame,
+    txRoot: txRootOf(ran.execution),
+    resultsRoot: resultsRootOf(ran.execution),
+    appHash: ran.tree.root,
+    validatorsHash: validatorsHash(ran.voters),
+  };
+}
+
+/** The members in a state, sorted by id. */
+export function membersOf(state: StateReader): readonly MemberEntry[] {
+  return Array.from(members.scan(state), ([, member]) => member);
+}

@@ -1,0 +1,78 @@
+import type { DatabaseSync } from "node:sqlite";
+import { Failure } from "@busbar/protocol";
+import type { CommittedBlock } from "./block.ts";
+import { transaction } from "./database.ts";
+import type { LedgerEvent } from "./events.ts";
+
+/**
+ * Tables that follow from the blocks and can be made again from them at any time: the read model,
+ * the notices' outbox. It is written in the transaction of the block itself, so it neither misses
+ * nor repeats one.
+ *
+ * Shape: `schema` creates tables whose names start with `<name>_`, and nothing else. When it
+ * changes, they are dropped and filled again from the first block.
+ */
+export type Projection = {
+  readonly name: string;
+  readonly schema: string;
+  apply(db: DatabaseSync, block: CommittedBlock, events: readonly LedgerEvent[]): void;
+};
+
+/** Blocks applied in one transaction while a projection catches up. */
+const catchUpMax = 500;
+
+/** Creates the projections' tables and brings each to the store's height. */
+export function openProjections(
+  db: DatabaseSync,
+  projections: readonly Projection[],
+  { height, block }: { height: number; block: (height: number) => CommittedBlock },
+): void {
+  for (const projection of projections) {
+    let done = transaction(db, () => create(db, projection));
+    while (done < height) {
+      const to = Math.min(height, done + catchUpMax);
+      transaction(db, () => {
+        for (let next = done + 1; next <= to; next++) applyProjection(db, projection, block(next));
+      });
+      done = to;
+    }
+  }
+}
+
+/** Applies one block; the caller's transaction surrounds it. */
+export function applyProjection(
+  db: DatabaseSync,
+  projection: Projection,
+  block: CommittedBlock,
+): void {
+  projection.apply(db, block, block.events);
+  db.prepare("UPDATE projection SET height = ? WHERE name = ?").run(
+    block.header.height,
+    projection.name,
+  );
+}
+
+/** Returns the height that the projection has seen. */
+function create(db: DatabaseSync, { name, schema }: Projection): number {
+  if (!/^[a-z]+$/.test(name)) {
+    throw new Failure(
+      "store.projection",
+      `a projection's name is lower-case letters, got ${name}`,
+      {
+        retry: "never",
+      },
+    );
+  }
+  const known = db.prepare("SELECT schema, height FROM projection WHERE name = ?").get(name);
+  if (known?.schema === schema) return Number(known.height);
+  const tables = db
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB ?")
+    .all(`${name}_*`);
+  for (const table of tables) db.exec(`DROP TABLE "${String(table.name)}"`);
+  db.exec(schema);
+  db.prepare("INSERT OR REPLACE INTO projection (name, schema, height) VALUES (?, ?, 0)").run(
+    name,
+    schema,
+  );
+  return 0;
+}

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { inclusionProof, type Receipt } from "@busbar/protocol";
+import { sha256 } from "./sha256.ts";
+import type { Place, Store } from "./store.ts";
+
+/** The receipt of a frame, by its SHA-256; undefined while it stands in no block. */
+export function receiptOf(store: Store, hash: Uint8Array): Receipt | undefined {
+  const place = store.placeOf(hash);
+  return place === undefined ? undefined : receiptAt(store, place);
+}
+
+/** The receipt of the batch that holds a meter's reading; undefined where there is none. */
+export function receiptOfReading(
+  store: Store,
+  reading: { readonly meter: string; readonly sequence: number },
+): Receipt | undefined {
+  const place = store.placeOfReading(reading.meter, reading.sequence);
+  return place === undefined ? undefined : receiptAt(store, place);
+}
+
+function receiptAt(store: Store, { height, index }: Place): Receipt {
+  const certified = store.header(height);
+  const frames = store.framesOf(height);
+  const frame = frames[index];
+  assert(
+    certified !== undefined && frame !== undefined,
+    `block ${height} holds transaction ${index}`,
+  );
+  const { header, certificate } = certified;
+  const proof = inclusionProof(frames, index, sha256);
+  return { header, certificate, index, size: frames.length, proof, frame };
+}

@@ -1,0 +1,139 @@
+import {
+  type Admission,
+  compareBytes,
+  type Device,
+  encodeMessage,
+  keyId,
+  type Owner,
+} from "@busbar/protocol";
+import { openAccounts } from "../accounts.ts";
+import { identityById, identityByKeyId, putDevice, putOwner } from "../identities.ts";
+import { refuse } from "../refuse.ts";
+import type { BlockContext, Outcome, TxRule } from "../rule.ts";
+import { sha256 } from "../sha256.ts";
+import type { StateReader } from "../state/state.ts";
+import { admissions, devices, meters, owners } from "../tables.ts";
+
+/**
+ * Takes owners and devices that a member admits. An id that is known is replaced (a new key, a new
+ * box, other meters) as long as it stays what it was and whose it was.
+ *
+ * Codes, in order: `admission.rights`, `admission.exists-different`, then for each owner and device
+ * `admission.id-taken`, `admission.party-changed`, `admission.owner-unknown`,
+ * `admission.owner-changed`, `admission.key-taken`, `admission.meter-taken`.
+ */
+export const admissionRule: TxRule<"admission"> = (context, message, signer) => {
+  const { state } = context;
+  if (signer.kind !== "member" || signer.id !== message.member) {
+    return refuse(
+      "admission.rights",
+      `expected the signature of member ${message.member}, got ${signer.kind} ${signer.id}'s`,
+    );
+  }
+  const known = existing(state, message);
+  if (known !== undefined) return known;
+  for (const owner of message.owners) {
+    const refusal = checkOwner(state, owner);
+    if (refusal !== undefined) return refusal;
+    admitOwner(context, owner);
+  }
+  for (const device of message.devices) {
+    const refusal = checkDevice(state, device);
+    if (refusal !== undefined) return refusal;
+    admitDevice(context, device);
+  }
+  const digest = digestOf(message);
+  admissions.set(state, nonceId(message), { hash: digest, height: context.height });
+  return { ok: true };
+};
+
+/** Writes an owner and opens its accounts: also what genesis does. */
+export function admitOwner({ state, emit }: Pick<BlockContext, "state" | "emit">, owner: Owner) {
+  putOwner(state, owner);
+  openAccounts(state, owner.id);
+  emit({ type: "owner-admitted", owner: owner.id, party: owner.party });
+}
+
+/** Writes a device and its meters: also what genesis does. */
+export function admitDevice({ state, emit }: Pick<BlockContext, "state" | "emit">, device: Device) {
+  putDevice(state, device);
+  const { id, owner } = device;
+  emit({
+    type: "device-admitted",
+    device: id,
+    owner,
+    meters: device.meters.map((meter) => meter.id),
+  });
+}
+
+function existing(state: StateReader, message: Admission): Outcome | undefined {
+  const before = admissions.get(state, nonceId(message));
+  if (before === undefined) return undefined;
+  if (compareBytes(before.hash, digestOf(message)) === 0) return { ok: true, code: "exists" };
+  return refuse("admission.exists-different", "the nonce was used for another admission");
+}
+
+/** Why an owner may not be written; undefined when it may. */
+export function checkOwner(state: StateReader, owner: Owner) {
+  const holder = identityById(state, owner.id);
+  if (holder !== undefined && holder.kind !== "owner") {
+    return refuse("admission.id-taken", `${owner.id} is a ${holder.kind}`);
+  }
+  const before = owners.get(state, owner.id);
+  if (before !== undefined && before.party !== owner.party) {
+    return refuse(
+      "admission.party-changed",
+      `${owner.id} is a ${before.party}, not a ${owner.party}`,
+    );
+  }
+  return checkKey(state, owner);
+}
+
+/** Why a device may not be written; undefined when it may. */
+export function checkDevice(state: StateReader, device: Device) {
+  const holder = identityById(state, device.id);
+  if (holder !== undefined && holder.kind !== "device") {
+    return refuse("admission.id-taken", `${device.id} is a ${holder.kind}`);
+  }
+  if (owners.get(state, device.owner) === undefined) {
+    return refuse(
+      "admission.owner-unknown",
+      `admit ${device.owner} before its device ${device.id}`,
+    );
+  }
+  const before = devices.get(state, device.id);
+  if (before !== undefined && before.owner !== device.owner) {
+    return refuse("admission.owner-changed", `${device.id} belongs to ${before.owner}`);
+  }
+  return checkKey(state, device) ?? checkMeters(state, device);
+}
+
+/** One key, one identity: else a signature could be read as another party's. */
+function checkKey(state: StateReader, { id, key }: { id: string; key: Uint8Array }) {
+  const user = identityByKeyId(state, keyId(key));
+  if (user === undefined || user.id === id) return undefined;
+  return refuse("admission.key-taken", `the key of ${id} is that of ${user.kind} ${user.id}`);
+}
+
+function checkMeters(state: StateReader, device: Device) {
+  const names = new Set<string>();
+  for (const { id } of device.meters) {
+    const reader = meters.get(state, id)?.device;
+    if (names.has(id) || (reader !== undefined && reader !== device.id)) {
+      return refuse(
+        "admission.meter-taken",
+        `meter ${id} is read by ${reader ?? device.id} already`,
+      );
+    }
+    names.add(id);
+  }
+  return undefined;
+}
+
+function nonceId({ member, nonce }: Admission): string {
+  return `${member}/${Buffer.from(nonce).toString("hex")}`;
+}
+
+function digestOf(message: Admission): Uint8Array {
+  return sha256(encodeMessage("admission", message));
+}

@@ -1,0 +1,92 @@
+import { mulDiv, type UtcMs } from "@busbar/protocol";
+import { type Boundary, boundaries, boundaryId } from "../slots.ts";
+import type { State } from "../state/state.ts";
+
+const dayMs = 86_400_000;
+
+/**
+ * Longest gap between two readings whose energy is shared out over its slots. It bounds what one
+ * reading can make the ledger write; beyond it the energy is recorded as unallocated.
+ */
+export const gapMsMax = 31 * dayMs;
+
+/** How long a boundary is kept, by the meter's own time: two months of billing, and the forecasts'. */
+export const boundaryKeepMs = 62 * dayMs;
+
+/** Old boundaries deleted for each one written, so that no block pays for many at once. */
+const dropMax = 4;
+
+/** A meter's cumulative energy at one instant. */
+export type EnergyPoint = {
+  readonly time: number;
+  readonly importWh: number;
+  readonly exportWh: number;
+};
+
+/** What lies between two energy readings of a meter. */
+export type Interval = {
+  readonly meter: string;
+  readonly from: EnergyPoint;
+  readonly to: EnergyPoint;
+  readonly slotMs: number;
+  /** The registers began anew at `to`: what flowed since `from` is unknown and counts as 0. */
+  readonly restarted: boolean;
+  readonly restarts: { readonly from: number; readonly to: number };
+  /** Whether `to` was measured, not estimated or substituted. */
+  readonly measured: boolean;
+};
+
+/** Records the registers at each slot boundary after `from` up to and including `to`. */
+export function recordBoundaries(state: State, interval: Interval): number[] {
+  const { meter, from, to, slotMs, restarts, measured } = interval;
+  const times: number[] = [];
+  const first = (Math.floor(from.time / slotMs) + 1) * slotMs;
+  for (let time = first; time < to.time; time += slotMs) {
+    boundaries.set(state, boundaryId(meter, time), between(interval, time));
+    times.push(time);
+  }
+  if (to.time % slotMs === 0) {
+    const { importWh, exportWh } = to;
+    const method = measured ? "exact" : "interpolated";
+    const at = { importWh, exportWh, method, gapMs: 0, restarts: restarts.to } as const;
+    boundaries.set(state, boundaryId(meter, to.time), at);
+    times.push(to.time);
+  }
+  return times;
+}
+
+/**
+ * Deletes boundaries that are past keeping, a few for each one that was written.
+ * Returns the new oldest boundary.
+ */
+export function dropOldBoundaries(
+  state: State,
+  {
+    meter,
+    oldest,
+    written,
+    slotMs,
+  }: { meter: string; oldest: number | undefined; written: readonly number[]; slotMs: number },
+): UtcMs | undefined {
+  let kept = oldest ?? written[0];
+  const newest = written.at(-1);
+  if (kept === undefined || newest === undefined) return kept as UtcMs | undefined;
+  for (let left = dropMax * written.length; left > 0 && kept < newest - boundaryKeepMs; left--) {
+    boundaries.delete(state, boundaryId(meter, kept));
+    kept += slotMs;
+  }
+  return kept as UtcMs;
+}
+
+/** The straight line between two readings, rounded down; flat where the registers began anew. */
+function between({ from, to, restarted, restarts }: Interval, time: number): Boundary {
+  const gapMs = to.time - from.time;
+  const at = (a: number, b: number) => a + mulDiv(b - a, time - from.time, gapMs, "floor");
+  return {
+    importWh: at(from.importWh, to.importWh),
+    exportWh: at(from.exportWh, to.exportWh),
+    method: restarted ? "reset" : "interpolated",
+    gapMs,
+    restarts: restarts.from,
+  };
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import {
+  chainHeads,
+  chainStart,
+  compareBytes,
+  type ReadingEntry,
+  type Readings,
+  utcMs,
+} from "@busbar/protocol";
+import { refuse } from "../refuse.ts";
+import type { BlockContext, Outcome, TxRule } from "../rule.ts";
+import { sha256 } from "../sha256.ts";
+import { siteTable } from "../site.ts";
+import type { StateReader } from "../state/state.ts";
+import { type MeterEntry, meters } from "../tables.ts";
+import { gapMsMax } from "./boundaries.ts";
+import { advance, restarts } from "./energy.ts";
+import { batchEnds, batchEndsMax, type MeterState, meterStates } from "./meter-state.ts";
+import { energyRegisters } from "./registers.ts";
+
+/** How far a unit's clock may be ahead of the block's time. */
+export const futureMsMax = 5 * 60_000;
+
+/**
+ * Takes a batch of readings if it continues its meter's chain. All of it is taken or nothing.
+ *
+ * Codes, in the order of the checks: `readings.meter-unknown`, `readings.rights`; for a batch that
+ * lies wholly behind the chain's end `exists` (same content), `readings.exists-different` or, where
+ * its end is no batch's end that is still known, `readings.overlap`; `readings.overlap` (begins
+ * behind the end), `readings.gap` (begins beyond it), `readings.chain`; `readings.span`; then entry
+ * by entry `readings.future`, `readings.time-backward`, `readings.register`,
+ * `readings.register-backward`. `expected` is the sequence number to go on with.
+ */
+export const readingsRule: TxRule<"readings"> = (context, batch, signer) => {
+  const meter = meters.get(context.state, batch.meter);
+  if (meter === undefined) {
+    return refuse("readings.meter-unknown", `no meter ${batch.meter} is admitted; admit it first`);
+  }
+  if (signer.kind !== "device" || signer.id !== meter.device) {
+    return refuse(
+      "readings.rights",
+      `expected the signature of ${meter.device}, which reads ${meter.id}; got ${signer.id}'s`,
+    );
+  }
+  const before = meterStates.get(context.state, meter.id) ?? start(context.state, meter.id);
+  const refusal = checkPlace(context.state, batch, before) ?? checkSpan(batch, before);
+  if (refusal !== undefined) return refusal;
+  return accept(context, { batch, meter, before });
+};
+
+type Acceptance = {
+  readonly batch: Readings;
+  readonly meter: MeterEntry;
+  readonly before: MeterState;
+};
+
+function accept(context: BlockContext, { batch, meter, before }: Acceptance): Outcome {
+  let now = before;
+  for (const [i, entry] of batch.entries.entries()) {
+    const read = energyRegisters(entry);
+    const refusal =
+      checkTime(context, { entry, now, sequence: batch.first + i }) ?? (read.ok ? undefined : read);
+    if (refusal !== undefined || !read.ok) {
+      return { ...(refusal ?? assert.fail("a refusal")), expected: before.next };
+    }
+    const next = advance(context, { meter, entry, energy: read.energy, now });
+    if ("ok" in next) return { ...next, expected: before.next };
+    now = next;
+  }
+  const last = batch.first + batch.entries.length - 1;
+  const head = chainHeads(batch.prev, batch.entries, sha256);
+  const slot = String(before.batches % batchEndsMax).padStart(2, "0");
+  batchEnds.set(context.state, `${meter.id}/${slot}`, { last, head });
+  meterStates.set(context.state, meter.id, {
+    ...now,
+    next: last + 1,
+    head,
+    batches: before.batches + 1,
+  });
+  context.emit({
+    type: "readings-accepted",
+    meter: meter.id,
+    device: meter.device,
+    owner: meter.owner,
+    first: batch.first,
+    last,
+    from: batch.entries[0]?.time ?? now.time,
+    to: now.time,
+    importWh: now.importWh,
+    exportWh: now.exportWh,
+  });
+  return { ok: true };
+}
+
+/** Where the batch stands against the chain's end. */
+function checkPlace(state: StateReader, batch: Readings, now: MeterState): Outcome | undefined {
+  const { first, prev, entries, meter } = batch;
+  const last = first + entries.length - 1;
+  if (last < now.next) {
+    for (const [, end] of batchEnds.scan(state, `${meter}/`)) {
+      if (end.last !== last) continue;
+      const same = compareBytes(chainHeads(prev, entries, sha256), end.head) === 0;
+      if (same) return { ok: true, code: "exists" };
+      return refuse(
+        "readings.exists-different",
+        `readings ${first} to ${last} of ${meter} are on the ledger with other content`,
+        now.next,
+      );
+    }
+  }
+  if (first < now.next) {
+    return refuse(
+      "readings.overlap",
+      `expected reading ${now.next} of ${meter}, got ${first} to ${last}; send what is new`,
+      now.next,
+    );
+  }
+  if (first > now.next) {
+    return refuse(
+      "readings.gap",
+      `expected reading ${now.next} of ${meter}, got ${first}; send what is missing first`,
+      now.next,
+    );
+  }
+  if (compareBytes(prev, now.head) === 0) return undefined;
+  return refuse(
+    "readings.chain",
+    `reading ${first} of ${meter} does not continue the chain that the ledger holds`,
+    now.next,
+  );
+}
+
+/** Bounds what one batch can make the ledger write, together with `gapMsMax`. */
+function checkSpan({ entries }: Readings, { next }: MeterState): Outcome | undefined {
+  const span = (entries.at(-1)?.time ?? 0) - (entries[0]?.time ?? 0);
+  if (span <= gapMsMax) return undefined;
+  return refuse("readings.span", "a batch covers at most 31 days; send smaller ones", next);
+}
+
+function checkTime(
+  { time }: BlockContext,
+  { entry, now, sequence }: { entry: ReadingEntry; now: MeterState; sequence: number },
+) {
+  if (entry.time > time + futureMsMax) {
+    return refuse(
+      "readings.future",
+      `reading ${sequence} is of ${entry.time}, it is ${time} here; set the unit's clock`,
+    );
+  }
+  // The final and the first register of a replaced meter may be read in one instant.
+  const earliest = restarts(entry) ? now.time : now.time + 1;
+  if (entry.time >= earliest) return undefined;
+  return refuse(
+    "readings.time-backward",
+    `reading ${sequence} is of ${entry.time}, the one before it of ${now.time}`,
+  );
+}
+
+function start(state: StateReader, meter: string): MeterState {
+  const site = siteTable.get(state, "genesis");
+  assert(site !== undefined, "genesis wrote what chain this is");
+  const head = chainStart(site.chain, meter, sha256);
+  return { next: 1, head, time: utcMs(0), importWh: 0, exportWh: 0, restarts: 0, batches: 0 };
+}

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import type { State, StateReader } from "./state.ts";
+
+/** What became of keys: new bytes, or undefined where deleted. */
+export type Changes = ReadonlyMap<string, Uint8Array | undefined>;
+
+/** Printable ASCII sorts alike in JavaScript, in SQLite and everywhere else. */
+const keyPattern = /^[\x21-\x7e]+$/;
+
+/**
+ * Changes on top of a state that stays as it is. Overlays nest: one for the block, one in it for
+ * each transaction, so that a refused transaction is simply dropped.
+ */
+export class Overlay implements State {
+  readonly #base: StateReader;
+  readonly #changes = new Map<string, Uint8Array | undefined>();
+  /** The changed keys of each table, so that a scan looks at one table's changes only. */
+  readonly #byTable = new Map<string, Set<string>>();
+
+  constructor(base: StateReader) {
+    this.#base = base;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#changes.has(key) ? this.#changes.get(key) : this.#base.get(key);
+  }
+
+  set(key: string, value: Uint8Array): void {
+    assert(keyPattern.test(key), `a state key is printable ASCII without blanks, got ${key}`);
+    this.#note(key);
+    this.#changes.set(key, value);
+  }
+
+  delete(key: string): void {
+    this.#note(key);
+    this.#changes.set(key, undefined);
+  }
+
+  *scan(prefix: string): Iterable<readonly [string, Uint8Array]> {
+    const changed = this.#changedUnder(prefix);
+    if (changed.length === 0) return yield* this.#base.scan(prefix);
+    let next = 0;
+    for (const entry of this.#base.scan(prefix)) {
+      for (; (changed[next] ?? "\uffff") < entry[0]; next++) yield* this.#own(changed[next]);
+      if (changed[next] !== entry[0]) yield entry;
+    }
+    for (; next < changed.length; next++) yield* this.#own(changed[next]);
+  }
+
+  get changes(): Changes {
+    return this.#changes;
+  }
+
+  /** Hands all changes to the state below. */
+  applyTo(target: State): void {
+    for (const [key, value] of this.#changes) {
+      if (value === undefined) target.delete(key);
+      else target.set(key, value);
+    }
+  }
+
+  #note(key: string): void {
+    if (this.#changes.has(key)) return;
+    const table = tableOf(key);
+    const keys = this.#byTable.get(table);
+    if (keys === undefined) this.#byTable.set(table, new Set([key]));
+    else keys.add(key);
+  }
+
+  #changedUnder(prefix: string): string[] {
+    const keys = prefix.includes("/") ? this.#byTable.get(tableOf(prefix)) : this.#changes.keys();
+    return [...(keys ?? [])].filter((key) => key.startsWith(prefix)).sort();
+  }
+
+  *#own(key: string | undefined): Iterable<readonly [string, Uint8Array]> {
+    const value = key === undefined ? undefined : this.#changes.get(key);
+    if (key !== undefined && value !== undefined) yield [key, value];
+  }
+}
+
+/** A state of nothing, for the first block and for tests. */
+export const emptyState: StateReader = {
+  get: () => undefined,
+  scan: () => [],
+};
+
+function tableOf(key: string): string {
+  return key.slice(0, key.indexOf("/"));
+}

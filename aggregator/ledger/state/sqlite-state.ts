@@ -1,0 +1,78 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Changes } from "./overlay.ts";
+import type { StateReader } from "./state.ts";
+
+/** Values held in memory. One value keeps one identity while it is held, so tables decode it once. */
+const cachedMax = 20_000;
+
+type Row = { readonly key: string; readonly value: Uint8Array };
+
+/** The committed state: the table `state` of the ledger's database. */
+export class SqliteState implements StateReader {
+  readonly #db: DatabaseSync;
+  readonly #get: StatementSync;
+  readonly #put: StatementSync;
+  readonly #delete: StatementSync;
+  /** Scans at rest; a statement serves one walk at a time, and walks may nest. */
+  readonly #scans: StatementSync[] = [];
+  readonly #cache = new Map<string, Uint8Array>();
+
+  static readonly schema = `CREATE TABLE IF NOT EXISTS state (
+    key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;`;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#get = db.prepare("SELECT value FROM state WHERE key = ?");
+    this.#put = db.prepare("INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)");
+    this.#delete = db.prepare("DELETE FROM state WHERE key = ?");
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const held = this.#cache.get(key);
+    if (held !== undefined) return held;
+    const row = this.#get.get(key) as Row | undefined;
+    if (row === undefined) return undefined;
+    this.#hold(key, row.value);
+    return row.value;
+  }
+
+  *scan(prefix: string): Iterable<readonly [string, Uint8Array]> {
+    const statement =
+      this.#scans.pop() ??
+      this.#db.prepare("SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key");
+    try {
+      // Keys are printable ASCII, so DEL sorts after whatever may follow the prefix.
+      for (const row of statement.iterate(prefix, `${prefix}\x7f`) as Iterable<Row>) {
+        const held = this.#cache.get(row.key);
+        if (held === undefined) this.#hold(row.key, row.value);
+        yield [row.key, held ?? row.value];
+      }
+    } finally {
+      this.#scans.push(statement);
+    }
+  }
+
+  /** Writes a block's changes; the caller's transaction surrounds it. */
+  write(changes: Changes): void {
+    for (const [key, value] of changes) {
+      if (value === undefined) this.#delete.run(key);
+      else this.#put.run(key, value);
+    }
+  }
+
+  /** Follows a write that is on disk now. */
+  written(changes: Changes): void {
+    for (const [key, value] of changes) {
+      this.#cache.delete(key);
+      if (value !== undefined) this.#hold(key, value);
+    }
+  }
+
+  #hold(key: string, value: Uint8Array): void {
+    if (this.#cache.size >= cachedMax) {
+      const oldest = this.#cache.keys().next();
+      if (!oldest.done) this.#cache.delete(oldest.value);
+    }
+    this.#cache.set(key, value);
+  }
+}

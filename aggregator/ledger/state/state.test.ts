@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import fc from "fast-check";
+import { emptyState, Overlay } from "./overlay.ts";
+import { type StatePath, StateTree, verifyStatePath } from "./tree.ts";
+
+const sha = (...parts: Uint8Array[]) => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return new Uint8Array(hash.digest());
+};
+
+/** The definition, word by word: an independent and slow oracle. */
+function rootOf(entries: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  const leaves = [...entries].map(([key, value]) => ({
+    name: sha(Buffer.from(key)),
+    hash: sha(Uint8Array.of(0), sha(Buffer.from(key)), sha(value)),
+  }));
+  const at = (list: typeof leaves, depth: number): Uint8Array => {
+    if (list.length === 0) return new Uint8Array(32);
+    if (list.length === 1) return list[0]?.hash ?? new Uint8Array();
+    const right = ({ name }: { name: Uint8Array }) =>
+      (((name[Math.floor(depth / 8)] ?? 0) >> (7 - (depth % 8))) & 1) === 1;
+    return sha(
+      Uint8Array.of(1),
+      at(
+        list.filter((leaf) => !right(leaf)),
+        depth + 1,
+      ),
+      at(list.filter(right), depth + 1),
+    );
+  };
+  return at(leaves, 0);
+}
+
+const key = fc.integer({ min: 0, max: 40 }).map((n) => `${n % 2 ? "odd" : "even"}/${n}`);
+const value = fc.option(fc.uint8Array({ maxLength: 4 }), { nil: undefined });
+const step = fc.uniqueArray(fc.tuple(key, value), { selector: ([name]) => name, maxLength: 20 });
+const history = fc.array(step, { maxLength: 12 });
+
+function play(steps: readonly (readonly (readonly [string, Uint8Array | undefined])[])[]) {
+  const entries = new Map<string, Uint8Array>();
+  let tree = StateTree.empty;
+  for (const changes of steps) {
+    tree = tree.update(changes);
+    for (const [name, bytes] of changes) {
+      if (bytes === undefined) entries.delete(name);
+      else entries.set(name, bytes);
+    }
+  }
+  return { entries, tree };
+}
+
+test("the root is a function of the entries alone, whatever their history", () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const { entries, tree } = play(steps);
+      assert.deepEqual(tree.root, rootOf(entries));
+      assert.deepEqual(StateTree.of(entries).root, tree.root);
+      assert.deepEqual(StateTree.of([...entries].reverse()).root, tree.root);
+    }),
+  );
+});
+
+test("an update leaves the tree it started from as it was", () => {
+  fc.assert(
+    fc.property(history, step, (steps, more) => {
+      const { tree } = play(steps);
+      const before = tree.root;
+      tree.update(more);
+      assert.deepEqual(tree.root, before);
+    }),
+  );
+});
+
+test("every key proves its value or its absence, and nothing else", () => {
+  fc.assert(
+    fc.property(history, key, fc.uint8Array({ maxLength: 4 }), (steps, asked, wrong) => {
+      const { entries, tree } = play(steps);
+      const path = tree.prove(asked);
+      const held = entries.get(asked);
+      const holds = (claim: Uint8Array | undefined) =>
+        verifyStatePath(tree.root, { key: asked, value: claim, path });
+      assert.ok(holds(held));
+      if (held !== undefined) assert.ok(!holds(undefined));
+      if (held === undefined || Buffer.compare(held, wrong) !== 0) assert.ok(!holds(wrong));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a changed path proves nothing", () => {
+  fc.assert(
+    fc.property(
+      history,
+      key,
+      fc.nat(),
+      fc.integer({ min: 1, max: 255 }),
+      (steps, asked, at, flip) => {
+        const { entries, tree } = play(steps);
+        const path = tree.prove(asked);
+        const claim = { key: asked, value: entries.get(asked) };
+        const siblings = path.siblings.map((bytes) => bytes.slice());
+        const victim = siblings[at % Math.max(1, siblings.length)];
+        if (victim === undefined) return;
+        victim[at % 32] = (victim[at % 32] ?? 0) ^ flip;
+        assert.ok(!verifyStatePath(tree.root, { ...claim, path: { ...path, siblings } }));
+        const short: StatePath = { ...path, siblings: path.siblings.slice(1) };
+        assert.ok(!verifyStatePath(tree.root, { ...claim, path: short }));
+      },
+    ),
+  );
+});
+
+test("an overlay reads and scans like a map that was really changed", () => {
+  fc.assert(
+    fc.property(
+      step,
+      step,
+      step,
+      fc.constantFrom("", "odd/", "even/1", "none/"),
+      (a, b, c, prefix) => {
+        const real = new Map<string, Uint8Array>();
+        let state = new Overlay(emptyState);
+        for (const changes of [a, b, c]) {
+          const next = new Overlay(state);
+          for (const [name, bytes] of changes) {
+            if (bytes === undefined) next.delete(name);
+            else next.set(name, bytes);
+            if (bytes === undefined) real.delete(name);
+            else real.set(name, bytes);
+          }
+          state = next;
+        }
+        const expected = [...real].filter(([name]) => name.startsWith(prefix)).sort();
+        assert.deepEqual(
+          [...state.scan(prefix)],
+          expected.sort((x, y) => (x[0] < y[0] ? -1 : 1)),
+        );
+        for (const [name, bytes] of real) assert.deepEqual(state.get(name), bytes);
+      },
+    ),
+  );
+});
+
+test("a dropped overlay changed nothing, an applied one everything", () => {
+  const base = new Overlay(emptyState);
+  base.set("a/1", Uint8Array.of(1));
+  const inner = new Overlay(base);
+  inner.set("a/1", Uint8Array.of(2));
+  inner.set("a/2", Uint8Array.of(3));
+  inner.delete("a/1");
+  assert.deepEqual([...base.scan("a/")], [["a/1", Uint8Array.of(1)]]);
+  inner.applyTo(base);
+  assert.deepEqual([...base.scan("a/")], [["a/2", Uint8Array.of(3)]]);
+});
+
+test("keys that would sort differently elsewhere are refused", () => {
+  assert.throws(() => new Overlay(emptyState).set("a/ü", Uint8Array.of(1)), /printable ASCII/);
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { type TestContext, test } from "node:test";
+import {
+  encodeCbor,
+  encodeHeader,
+  encodeMessage,
+  kinds,
+  toBeSigned,
+  utcMs,
+} from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
+import { Application } from "./application.ts";
+import { certificateCodec, decodeHeader, headerCodec } from "./codecs.ts";
+import type { Projection } from "./projection.ts";
+import { Store } from "./store.ts";
+import { deviceCodec, ownerCodec } from "./tables.ts";
+import { chain, entry, MeterChain, signerOfName, startTime, testGenesis } from "./test-site.ts";
+
+function file(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "busbar-store-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return join(folder, "ledger.sqlite");
+}
+
+function recordBlocks(store: Store, count: number): void {
+  const application = new Application({ genesis: testGenesis(), store, verify });
+  if (!application.info().begun) application.initChain();
+  const meter = new MeterChain("user-a");
+  for (let n = 0; n < count; n++) {
+    const time = utcMs(startTime + n);
+    const frames = [meter.frame(entry(time, n))];
+    const { proposal } = application.prepareProposal({
+      time,
+      proposer: "member-a",
+      view: 0,
+      frames,
+    });
+    const signer = signerOfName("member-a");
+    const { header } = application.finalizeBlock(proposal);
+    const message = toBeSigned(encodeHeader(header), signer.kid, { chain, kind: "block" });
+    application.commit([{ kid: signer.kid, signature: signer.sign(message) }]);
+  }
+}
+
+/** Counts blocks and events: what a read model does. */
+const counting = (
+  schema = "CREATE TABLE count_blocks (height INTEGER, events INTEGER)",
+): Projection => ({
+  name: "count",
+  schema,
+  apply(db, block, events) {
+    db.prepare("INSERT INTO count_blocks (height, events) VALUES (?, ?)").run(
+      block.header.height,
+      events.length,
+    );
+  },
+});
+
+const counted = (store: Store) =>
+  store.db
+    .prepare("SELECT height, events FROM count_blocks")
+    .all()
+    .map((row) => ({ ...row }));
+
+test("a projection sees each block once, also those from before it was there", (t) => {
+  const path = file(t);
+  const first = new Store(path);
+  recordBlocks(first, 3);
+  first.close();
+  const second = new Store(path, [counting()]);
+  const expected = [1, 2, 3].map((height) => ({ height, events: 1 }));
+  assert.deepEqual(counted(second), expected);
+  second.close();
+  const third = new Store(path, [counting()]);
+  assert.deepEqual(counted(third), expected);
+  third.close();
+  const changed = new Store(path, [
+    counting("CREATE TABLE count_blocks (height INTEGER, events INTEGER, more TEXT)"),
+  ]);
+  assert.deepEqual(counted(changed), expected, "another schema is filled again");
+  changed.close();
+});
+
+test("a projection that fails takes its block with it", (t) => {
+  const failing: Projection = {
+    name: "broken",
+    schema: "CREATE TABLE broken_rows (height INTEGER)",
+    apply(db, { header }) {
+      db.prepare("INSERT INTO broken_rows VALUES (?)").run(header.height);
+      if (header.height === 2) throw new Error("cannot project this");
+    },
+  };
+  const store = new Store(file(t), [failing]);
+  t.after(() => store.close());
+  assert.throws(() => recordBlocks(store, 3), /cannot project this/);
+  assert.equal(store.height, 1);
+  assert.equal(store.db.prepare("SELECT count(*) AS n FROM broken_rows").get()?.n, 1);
+});
+
+test("another program's file and a newer one are refused by name", (t) => {
+  const path = file(t);
+  const foreign = new DatabaseSync(path);
+  foreign.exec("CREATE TABLE theirs (a)");
+  foreign.close();
+  assert.throws(() => new Store(path), { code: "store.foreign" });
+  const newer = `${path}-newer`;
+  const store = new Store(newer);
+  store.db.exec("PRAGMA user_version=99");
+  store.close();
+  assert.throws(() => new Store(newer), { code: "store.newer" });
+  assert.throws(() => new Store("/nowhere/ledger.sqlite"), { code: "store.open" });
+});
+
+test("a state that was changed behind the ledger's back is noticed at the start", (t) => {
+  const path = file(t);
+  const store = new Store(path);
+  recordBlocks(store, 2);
+  store.db.exec("UPDATE state SET value = x'00' WHERE key = 'account/user-a/sales'");
+  store.close();
+  const again = new Store(path);
+  t.after(() => again.close());
+  const open = () => new Application({ genesis: testGenesis(), store: again, verify });
+  assert.throws(open, { code: "store.corrupt" });
+});
+
+test("headers, certificates, owners and devices are stored in their form on the wire", (t) => {
+  const store = new Store(file(t));
+  t.after(() => store.close());
+  recordBlocks(store, 1);
+  const block = store.block(1);
+  assert.ok(block);
+  assert.deepEqual(encodeCbor(headerCodec.encode(block.header)), encodeHeader(block.header));
+  assert.deepEqual(decodeHeader(encodeHeader(block.header)), block.header);
+  assert.equal(block.certificate.length, 1);
+  assert.ok(encodeCbor(certificateCodec.encode(block.certificate)).length > 64);
+  const { owners, devices } = testGenesis();
+  const message = { nonce: new Uint8Array(16), member: "member-a", owners, devices };
+  const wire = kinds.admission.encode(message);
+  const mine = new Map(wire as ReadonlyMap<number, never>)
+    .set(3, owners.map((owner) => ownerCodec.encode(owner)) as never)
+    .set(4, devices.map((device) => deviceCodec.encode(device)) as never);
+  assert.deepEqual(encodeCbor(mine), encodeMessage("admission", message));
+});

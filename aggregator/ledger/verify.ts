@@ -1,0 +1,243 @@
+import {
+  type BlockHeader,
+  blockHash,
+  compareBytes,
+  decodeMessage,
+  encodeHeader,
+  openFrame,
+  type UtcMs,
+  type Verify,
+  verifyCertificate,
+} from "@busbar/protocol";
+import { accountSums } from "./accounts.ts";
+import type { CommittedBlock } from "./block.ts";
+import { openDatabase } from "./database.ts";
+import { type Execution, execute, type Machine } from "./execution.ts";
+import { type Genesis, genesisHash } from "./genesis.ts";
+import { genesisState } from "./genesis-state.ts";
+import { headerOf, membersOf } from "./header.ts";
+import { rules as ledgerRules, type Rules } from "./rules/index.ts";
+import { SqliteState } from "./state/sqlite-state.ts";
+import type { StateReader } from "./state/state.ts";
+import { StateTree } from "./state/tree.ts";
+import type { Store } from "./store.ts";
+
+/** What a whole ledger came to; `height` of a fault is the first at which anything differs. */
+export type Verification =
+  | {
+      readonly ok: true;
+      readonly height: number;
+      readonly transactions: number;
+      readonly readings: number;
+    }
+  | {
+      readonly ok: false;
+      readonly height: number;
+      readonly code: string;
+      readonly message: string;
+    };
+
+type Fault = { readonly code: string; readonly message: string };
+
+/**
+ * Runs the whole ledger again, from genesis, into a fresh state in memory, and compares everything
+ * that the store holds: headers, roots, certificates, results, events, the state's entries. Checks
+ * besides that money and energy sum to 0 and that each reading of each meter stands there once.
+ *
+ * Codes: `verify.genesis`, `verify.missing`, `verify.header`, `verify.certificate`,
+ * `verify.refused`, `verify.results`, `verify.events`, `verify.readings`, `verify.sums`,
+ * `verify.state`.
+ */
+export function verifyLedger(options: {
+  readonly store: Store;
+  readonly genesis: Genesis;
+  readonly verify: Verify;
+  readonly rules?: Rules;
+  /** Called after each block that is as it should be. */
+  readonly progress?: (height: number) => void;
+}): Verification {
+  const { store, genesis, verify, rules = ledgerRules, progress } = options;
+  const hash = genesisHash(genesis);
+  if (store.genesis !== Buffer.from(hash).toString("hex")) {
+    const message = "the store began with another genesis";
+    return { ok: false, height: 0, code: "verify.genesis", message };
+  }
+  const db = openDatabase(":memory:");
+  try {
+    const replay = new Replay(new SqliteState(db), genesis, {
+      chain: genesis.chain,
+      rules,
+      verify,
+    });
+    for (let height = 1; height <= store.height; height++) {
+      const block = store.block(height);
+      const fault =
+        block === undefined
+          ? { code: "verify.missing", message: "the store holds no such block" }
+          : replay.next(block);
+      if (fault !== undefined) return { ok: false, height, ...fault };
+      progress?.(height);
+    }
+    // Past the store's own memory of values: what counts is what stands in the file.
+    const stored = new SqliteState(store.db);
+    const fault = checkSums(replay.state) ?? compareStates(stored, replay.state);
+    if (fault !== undefined) return { ok: false, height: store.height, ...fault };
+    const { transactions, readings } = replay;
+    return { ok: true, height: store.height, transactions, readings };
+  } finally {
+    db.close();
+  }
+}
+
+/** The ledger as it must be, block by block. */
+class Replay {
+  readonly state: SqliteState;
+  transactions = 0;
+  readings = 0;
+  readonly #machine: Machine;
+  /** The next sequence number of each meter, counted from the frames alone. */
+  readonly #next = new Map<string, number>();
+  #tree: StateTree;
+  #previous: Uint8Array;
+  #time: UtcMs;
+
+  constructor(state: SqliteState, genesis: Genesis, machine: Machine) {
+    const changes = genesisState(genesis);
+    state.write(changes);
+    this.state = state;
+    this.#machine = machine;
+    this.#tree = StateTree.empty.update(changes);
+    this.#previous = genesisHash(genesis);
+    this.#time = genesis.time;
+  }
+
+  next(block: CommittedBlock): Fault | undefined {
+    const { chain } = this.#machine;
+    const { height, time, proposer, view } = block.header;
+    const previous = this.#previous;
+    const voters = membersOf(this.state);
+    if (!same(block.header.previous, previous)) {
+      return fault("header", `previous: expected ${show(previous)}, not that of another block`);
+    }
+    if (time < this.#time) return fault("header", `time ${time} is before ${this.#time}`);
+    if (!voters.some(({ id, voting }) => voting && id === proposer)) {
+      return fault("header", `proposer ${proposer} is no voting member`);
+    }
+    const execution = execute(
+      this.state,
+      { height, time, previous, frames: block.frames },
+      this.#machine,
+    );
+    const [refused] = execution.refused;
+    if (refused !== undefined) {
+      return fault("refused", `the rules refuse a transaction: ${refused.refusal.message}`);
+    }
+    const tree = this.#tree.update(execution.changes);
+    const expected = headerOf(
+      { chain, height, time, previous, proposer, view },
+      { execution, tree, voters },
+    );
+    const found =
+      compareHeaders(block, expected) ??
+      this.#checkCertificate(block, voters) ??
+      compareResults(block, execution) ??
+      this.#checkReadings(block);
+    if (found !== undefined) return found;
+    this.state.write(execution.changes);
+    this.state.written(execution.changes);
+    this.#tree = tree;
+    this.#previous = block.hash;
+    this.#time = time;
+    this.transactions += block.frames.length;
+    return undefined;
+  }
+
+  #checkCertificate(
+    { header, certificate }: CommittedBlock,
+    members: ReturnType<typeof membersOf>,
+  ): Fault | undefined {
+    const { chain, verify } = this.#machine;
+    const checked = verifyCertificate(
+      encodeHeader(header),
+      certificate,
+      { chain, members },
+      verify,
+    );
+    return checked.ok ? undefined : fault("certificate", checked.message);
+  }
+
+  /** Counts readings without the rules' help: every meter's start at 1 and go on by one. */
+  #checkReadings({ frames, results }: CommittedBlock): Fault | undefined {
+    for (const [i, bytes] of frames.entries()) {
+      const opened = openFrame(bytes);
+      if (!opened.ok || opened.frame.kind !== "readings" || results[i] !== "ok") continue;
+      const decoded = decodeMessage("readings", opened.frame.envelope.payload);
+      if (!decoded.ok) return fault("readings", decoded.message);
+      const { meter, first, entries } = decoded.message;
+      const next = this.#next.get(meter) ?? 1;
+      if (first !== next)
+        return fault("readings", `${meter}: expected reading ${next}, got ${first}`);
+      this.#next.set(meter, next + entries.length);
+      this.readings += entries.length;
+    }
+    return undefined;
+  }
+}
+
+function compareHeaders({ header, hash }: CommittedBlock, expected: BlockHeader) {
+  for (const [name, value] of Object.entries(expected)) {
+    const stored = header[name as keyof BlockHeader];
+    if (!same(stored, value)) {
+      return fault("header", `${name}: expected ${show(value)}, the store holds ${show(stored)}`);
+    }
+  }
+  if (same(hash, blockHash(header))) return undefined;
+  return fault("header", "the block's stored hash is not its header's");
+}
+
+function compareResults(block: CommittedBlock, { taken, ownEvents }: Execution) {
+  for (const [i, { hash, signer, result }] of taken.entries()) {
+    if (!same(block.hashes[i], hash))
+      return fault("results", `the hash of transaction ${i} differs`);
+    if (block.signers[i] !== signer)
+      return fault("results", `the signer of transaction ${i} differs`);
+    if (block.results[i] !== result)
+      return fault("results", `the result of transaction ${i} differs`);
+  }
+  const events = [...taken.flatMap((tx) => tx.events), ...ownEvents];
+  if (JSON.stringify(events) === JSON.stringify(block.events)) return undefined;
+  return fault("events", "the stored events are not what the block brought about");
+}
+
+function checkSums(state: StateReader): Fault | undefined {
+  const { money, energyWh } = accountSums(state);
+  if (money === 0n && energyWh === 0n) return undefined;
+  return fault("sums", `all accounts together hold ${money} of money and ${energyWh} Wh, not 0`);
+}
+
+/** Both walks are sorted by key. */
+function compareStates(stored: StateReader, expected: StateReader): Fault | undefined {
+  const entries = stored.scan("")[Symbol.iterator]();
+  for (const [key, value] of expected.scan("")) {
+    const next = entries.next();
+    if (next.done) return fault("state", `the stored state lacks ${key}`);
+    const [storedKey, storedValue] = next.value;
+    if (storedKey !== key) return fault("state", `expected ${key}, the store holds ${storedKey}`);
+    if (!same(storedValue, value)) return fault("state", `the stored value of ${key} differs`);
+  }
+  const more = entries.next();
+  return more.done ? undefined : fault("state", `the stored state holds ${more.value[0]} besides`);
+}
+
+function fault(area: string, message: string): Fault {
+  return { code: `verify.${area}`, message };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return compareBytes(a, b) === 0;
+  return a === b;
+}
+
+function show(value: unknown): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : String(value);
+}
