@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Failure, topicsOf } from "@busbar/protocol";
 import mqtt, { type IConnackPacket } from "mqtt";
+import { deviceIdentity, testSigner } from "../../test/support/memory-registry.ts";
 import { closed, connect, loginOptions, messages } from "../../test/support/mqtt-client.ts";
 import { program } from "../../test/support/programs.ts";
-import { site, testBroker } from "../../test/support/test-broker.ts";
+import { registry, site, testBroker } from "../../test/support/test-broker.ts";
 import type { Arrival } from "../ingest/ingest.ts";
 import type { Broker } from "./broker.ts";
 
@@ -219,6 +220,30 @@ test("after stop the clients are gone, the port is free and publishing fails", a
   await assert.rejects(broker.publish("x", "y"), { code: "broker.closed" });
   const next = await testBroker({ port: broker.port });
   await next.stop();
+});
+
+test("when the ledger replaces a key, the connection that used the old one ends", async (t) => {
+  let replaced = false;
+  const newer = deviceIdentity("d1", testSigner(50), "o1");
+  const broker = await testBroker({
+    registry: {
+      byId: (id) => (replaced && id === "d1" ? newer : registry.byId(id)),
+      byKeyId: (kid) => registry.byKeyId(kid),
+    },
+  });
+  t.after(() => broker.stop());
+  const [first, second] = [await connect(broker.port, "d1"), await connect(broker.port, "d2")];
+  broker.closeReplaced();
+  assert.equal(broker.clients().length, 2);
+  replaced = true;
+  const end = closed(first);
+  broker.closeReplaced();
+  await end;
+  assert.deepEqual(
+    broker.clients().map(({ client }) => client),
+    ["d2"],
+  );
+  await Promise.all([first.endAsync(true), second.endAsync()]);
 });
 
 test("a certificate file that cannot be read is named", async () => {

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import type { Server, Socket } from "node:net";
-import { Failure, type Verify } from "@busbar/protocol";
+import { compareBytes, Failure, type Verify } from "@busbar/protocol";
 import { Aedes, type Client } from "aedes";
 import type { Logger } from "pino";
 import type { Ingest } from "../ingest/ingest.ts";
@@ -9,6 +9,7 @@ import { BoundedLog } from "./bounded-log.ts";
 import type { BrokerCode } from "./codes.ts";
 import { Counters } from "./counters.ts";
 import { guardSocket } from "./guard.ts";
+import type { HookContext } from "./hook-context.ts";
 import { makeHooks } from "./hooks.ts";
 import { type BrokerLimits, brokerLimits } from "./limits.ts";
 import { listen, makeServer, type TlsFiles } from "./listen.ts";
@@ -41,6 +42,9 @@ export type Broker = {
   /** Resolves when every connected subscriber's socket has it. Throws: `Failure` `broker.closed`. */
   publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): Promise<void>;
   clients(): readonly Session[];
+  /** Closes the connections of identities whose key the ledger replaced; to be called after a block
+   * with an admission. */
+  closeReplaced(): void;
   /** Closes all connections and frees the port. */
   stop(): Promise<void>;
 };
@@ -81,6 +85,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     counters: context.counters,
     clients: () => context.sessions.all(),
     publish: (topic, payload, settings) => publish(aedes, topic, payload, settings),
+    closeReplaced: () => closeReplaced(context),
     stop: () => stop(server, aedes, sockets),
   };
 }
@@ -135,6 +140,19 @@ function watch(aedes: Aedes, { counters, log }: Watched): void {
   };
   aedes.on("clientError", ended);
   aedes.on("connectionError", ended);
+}
+
+/** A stolen key is good for nothing from the block on that replaces it. */
+function closeReplaced({ sessions, registry, counters, log }: HookContext): void {
+  const stale = sessions.takeStale(({ id, key }) => {
+    const now = registry.byId(id)?.key;
+    return now === undefined || compareBytes(now, key) !== 0;
+  });
+  for (const client of stale) {
+    counters.count("login.key-replaced" satisfies BrokerCode);
+    log.warn("client-closed", { code: "login.key-replaced", client: client.id });
+    client.conn.destroy();
+  }
 }
 
 function publish(

@@ -22,6 +22,7 @@ export const brokerCodes = {
   "login.client-id": "the client id must be the identity's id, or that id, a colon and a label",
   "login.expired": "the token's time is over",
   "login.identity": "the token speaks for another identity than the user name",
+  "login.key-replaced": "the ledger replaced the key with which the connection logged in",
   "login.kind": "the password is a signed message, but no login token",
   "login.malformed": "the password is no login token",
   "login.missing": "user name and password are required",

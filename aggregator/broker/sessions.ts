@@ -14,7 +14,7 @@ export type Session = {
 
 /** Who is connected. A connection enters at its login and leaves when it closes, replaced or not. */
 export class Sessions {
-  readonly #open = new Set<Session>();
+  readonly #open = new Map<Session, Client>();
   /** Beyond the close: a last will is judged by the rights of the connection that is gone. */
   readonly #byConnection = new WeakMap<Client, Session>();
 
@@ -22,12 +22,19 @@ export class Sessions {
     this.#byConnection.set(connection, session);
     // A socket may end between CONNECT and the verdict on it; then nothing would remove the entry.
     if (connection.conn.closed) return;
-    this.#open.add(session);
+    this.#open.set(session, connection);
     connection.conn.once("close", () => this.#open.delete(session));
   }
 
   of(connection: Client): Session | undefined {
     return this.#byConnection.get(connection);
+  }
+
+  /** Connections whose identity `isStale`, which are no longer listed from here on. */
+  takeStale(isStale: (identity: Identity) => boolean): readonly Client[] {
+    const stale = [...this.#open].filter(([session]) => isStale(session.identity));
+    for (const [session] of stale) this.#open.delete(session);
+    return stale.map(([, connection]) => connection);
   }
 
   /** The connection that holds this client id, if one does. */
@@ -42,6 +49,6 @@ export class Sessions {
   }
 
   all(): readonly Session[] {
-    return [...this.#open];
+    return [...this.#open.keys()];
   }
 }
