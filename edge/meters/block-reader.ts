@@ -6,7 +6,8 @@ import { type Block, type BlockLimits, plan, requestCost, type Span } from "../p
 export type RowWords = { readonly words: readonly number[]; readonly time: UtcMs };
 
 /** Modbus exceptions, by what they mean here. Source: Modbus Application Protocol V1.1b3 §7. */
-const permanent = new Set([1, 2, 3]);
+const illegalValue = 3;
+const permanent = new Set([1, 2, illegalValue]);
 const busy = new Set([5, 6]);
 const gatewayUnanswered = new Set([10, 11]);
 
@@ -22,6 +23,9 @@ export class BlockReader<Row extends Span> {
   readonly #clock: () => UtcMs;
   readonly #breaks = new Set<number>();
   readonly #missing = new Set<Row>();
+  /** The most registers that came in one answer, and whether more were once too many. */
+  #largest = 1;
+  #limited = false;
   /** The unit left the last reading unanswered: it is asked once, not twice. */
   #silent = false;
 
@@ -47,6 +51,8 @@ export class BlockReader<Row extends Span> {
   async read(rows: readonly Row[]): Promise<ReadonlyMap<Row, RowWords>> {
     const found = new Map<Row, RowWords>();
     const blocks = this.#plan(rows.filter((row) => !this.#missing.has(row)));
+    const afterRow = (row: Row) =>
+      Math.min(...rows.map(({ address }) => address).filter((at) => at > row.address));
     let heard = false;
     let last: Failure | undefined;
     for (const block of blocks) {
@@ -65,9 +71,13 @@ export class BlockReader<Row extends Span> {
       }
     }
     this.#silent = false;
+    // What cannot be read alone cannot be read through either.
+    for (const row of this.#missing) this.#breaks.add(afterRow(row));
     if (found.size > 0 || rows.length === 0) return found;
     // A meter that has nothing of all this may be starting, or be exchanged: it is asked again.
     this.#missing.clear();
+    this.#breaks.clear();
+    this.#limited = false;
     throw last ?? this.#nothing();
   }
 
@@ -81,7 +91,18 @@ export class BlockReader<Row extends Span> {
   #plan(rows: readonly Row[]): Block<Row>[] {
     const { baud } = this.#port;
     const cost = requestCost({ turnaroundMs: this.#port.turnaroundMs(this.#unit), baud });
-    return plan(rows, { limits: this.#limits, cost, breaks: this.#breaks });
+    const widest = Math.max(0, ...rows.map(({ words }) => words + 2));
+    const maxRegisters = Math.max(
+      this.#maxRegisters(),
+      Math.min(widest, this.#limits.maxRegisters),
+    );
+    return plan(rows, { limits: { ...this.#limits, maxRegisters }, cost, breaks: this.#breaks });
+  }
+
+  #maxRegisters(): number {
+    return this.#limited
+      ? Math.min(this.#largest, this.#limits.maxRegisters)
+      : this.#limits.maxRegisters;
   }
 
   /** True when every row of the block was read. */
@@ -93,6 +114,7 @@ export class BlockReader<Row extends Span> {
     const reply = await this.#ask(block);
     if (reply.ok) {
       const time = this.#clock();
+      this.#largest = Math.max(this.#largest, block.count);
       for (const row of block.rows) {
         const from = row.address - block.address;
         found.set(row, { words: reply.registers.slice(from, from + row.words), time });
@@ -114,7 +136,8 @@ export class BlockReader<Row extends Span> {
       }
     }
     // Both halves can be read, only not together: too long, or a hole that cannot be read through.
-    if (whole) this.#breaks.add(right[0]?.address ?? 0);
+    if (whole && exception === illegalValue) this.#limited = true;
+    else if (whole) this.#breaks.add(right[0]?.address ?? 0);
     return whole;
   }
 
@@ -131,7 +154,8 @@ export class BlockReader<Row extends Span> {
   }
 
   async #request({ address, count }: Block<Row>): Promise<ReadReply> {
-    const { maxRegisters, evenCount } = this.#limits;
+    const maxRegisters = Math.max(count, this.#maxRegisters());
+    const { evenCount } = this.#limits;
     const reply = await this.#port.read({
       unit: this.#unit,
       function: this.#function,

@@ -62,11 +62,10 @@ test("one missing register is split out once and not asked for again", async () 
   const first = await timers.run(meter.read());
   assert.deepEqual(first.unknown, ["angle.total"]);
   assert.equal(first.values.length, profile.registers.length - 1);
-  await timers.run(meter.read());
   const before = line.written.length;
   const settled = await timers.run(meter.read());
   assert.deepEqual(settled.unknown, ["angle.total"]);
-  assert.ok(line.written.length - before <= 6, `${line.written.length - before} requests`);
+  assert.ok(line.written.length - before <= 5, `${line.written.length - before} requests`);
 });
 
 test("a meter that takes fewer registers than documented is read in smaller blocks from then on", async () => {
@@ -74,10 +73,11 @@ test("a meter that takes fewer registers than documented is read in smaller bloc
   line.devices.set(1, device(input, new Map(), 50));
   const exceptions = () => bus.counters().get(connection.path)?.exceptions;
   assert.deepEqual((await timers.run(meter.read())).unknown, []);
-  assert.deepEqual((await timers.run(meter.read())).unknown, []);
   const before = exceptions();
-  assert.deepEqual((await timers.run(meter.read())).unknown, []);
+  const written = line.written.length;
+  for (let i = 0; i < 20; i += 1) assert.deepEqual((await timers.run(meter.read())).unknown, []);
   assert.equal(exceptions(), before);
+  assert.ok(line.written.length - written <= 20 * 5);
 });
 
 test("a meter that was silent costs one timeout a reading until it answers", async () => {

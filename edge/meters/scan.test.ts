@@ -93,6 +93,18 @@ test("something that answers and fits nothing is reported as unknown", async () 
   );
 });
 
+test("a port of unknown speed is tried at every speed, and its meters named once", async () => {
+  const { timers, bus, line } = bench(new Map([[1, device(sdm120())]]));
+  const connections = [{ kind: "rtu", path: "/dev/simulated" } as const];
+  const silent = await timers.run(scan({ connections, units: [2], profiles, bus }));
+  assert.deepEqual([silent.results.length, line.written.length], [0, 2]);
+  const { results } = await timers.run(scan({ connections, units: [1], profiles, bus }));
+  assert.deepEqual(
+    results.map(({ connection }) => connection),
+    [{ kind: "rtu", path: "/dev/simulated", baud: 9600, parity: "none" }],
+  );
+});
+
 test("progress counts every place, and an absent port is a failure of its own", async () => {
   const { ask, line } = bench(new Map());
   const seen: string[] = [];

@@ -3,7 +3,7 @@ import { Failure, utcMs } from "@busbar/protocol";
 import { SerialPort } from "serialport";
 import type { BusPool } from "../framing/bus-pool.ts";
 import type { GuardedPort } from "../framing/guarded-port.ts";
-import type { Connection } from "../framing/line.ts";
+import { busName, type Connection } from "../framing/line.ts";
 import { ModbusMeter } from "./modbus-meter.ts";
 import { isPlausible } from "./plausible.ts";
 import type { ModbusProfile, Profile, SunspecProfile } from "./profile.ts";
@@ -58,6 +58,8 @@ export async function scan(options: {
   const lines = options.connections.flatMap((connection) => atEverySpeed(connection, profiles));
   const results: ScanResult[] = [];
   const failures: ScanFailure[] = [];
+  // One bus has one speed: a unit that answered at one is not asked at the others.
+  const answered = new Set<string>();
   const total = lines.length * units.length;
   let done = 0;
   for (const { connection, serial } of lines) {
@@ -65,8 +67,12 @@ export async function scan(options: {
     try {
       for (const unit of units) {
         if (signal?.aborted) return { results, failures };
-        const result = await ask({ connection, serial, unit, profiles, bus });
+        const place = `${busName(connection)} ${unit}`;
+        const result = answered.has(place)
+          ? undefined
+          : await ask({ connection, serial, unit, profiles, bus });
         if (result !== undefined) {
+          answered.add(place);
           results.push(result);
           onResult?.(result);
         }
