@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { z } from "zod";
+import { describeConfig } from "./describe.ts";
 import { ConfigError, parseConfig } from "./load-yaml.ts";
 import { nearest } from "./nearest.ts";
 
@@ -41,6 +42,28 @@ test("an unknown key is refused at its line, with the nearest known one", () => 
     problems("site: a\nzzzzzzz: 1\n")[0]?.message ?? "",
     /known keys: site, port, meters/,
   );
+});
+
+test("inside a choice the keys of the branch are known", () => {
+  const choice = z.strictObject({
+    bus: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("tcp"), port: z.int() }),
+      z.strictObject({ kind: z.literal("rtu"), path: z.string() }),
+    ]),
+  });
+  assert.throws(
+    () => parseConfig("x.yaml", "bus:\n  kind: rtu\n  path: a\n  pth: b\n", choice),
+    /x\.yaml:4: unknown key bus\.pth; did you mean path\?/,
+  );
+});
+
+test("a schema documents its file", () => {
+  const keys = describeConfig(schema);
+  assert.deepEqual(
+    keys.map(({ path }) => path),
+    ["site", "port", "meters", "meters[].id", "meters[].unit"],
+  );
+  assert.deepEqual(keys[1], { path: "port", type: "integer", default: "1883", help: "" });
 });
 
 test("a wrong value is refused at its line, with what was expected and what came", () => {

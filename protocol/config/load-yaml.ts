@@ -76,17 +76,28 @@ function explain(
   return [{ line: lineOf(issue.path), message: `${where}: ${issue.message}${got}` }];
 }
 
-/** Key names that an object schema at a path allows, read from its JSON Schema. */
+type SchemaNode = {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
+  readonly oneOf?: readonly SchemaNode[];
+};
+
+/** Key names that a schema allows at a path, in any branch of its choices. */
 function keysAt(schema: z.ZodType, path: Path): string[] {
-  let at: unknown = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  for (const step of path) {
-    const node = at as { properties?: Record<string, unknown>; items?: unknown; anyOf?: unknown[] };
-    at = typeof step === "number" ? node.items : node.properties?.[String(step)];
-    if (at === undefined) return [];
-  }
-  const node = at as { properties?: Record<string, unknown>; anyOf?: unknown[]; oneOf?: unknown[] };
-  const branches = [node, ...((node.anyOf ?? node.oneOf ?? []) as (typeof node)[])];
-  return [...new Set(branches.flatMap(({ properties }) => Object.keys(properties ?? {})))];
+  const root = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as SchemaNode;
+  const at = path.reduce<readonly SchemaNode[]>((nodes, step) => {
+    const next = nodes.map(({ properties, items }) =>
+      typeof step === "number" ? items : properties?.[String(step)],
+    );
+    return next.flatMap((node) => (node === undefined ? [] : branchesOf(node)));
+  }, branchesOf(root));
+  return [...new Set(at.flatMap(({ properties }) => Object.keys(properties ?? {})))];
+}
+
+/** A node and, where it is a choice, what it may be. */
+function branchesOf(node: SchemaNode): readonly SchemaNode[] {
+  return [node, ...(node.anyOf ?? node.oneOf ?? []).flatMap(branchesOf)];
 }
 
 /** Offset of the key or item at a path, or undefined where the file has nothing there. */
