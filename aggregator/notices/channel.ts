@@ -1,0 +1,11 @@
+import type { Notice } from "./notice.ts";
+
+/** One way to an owner. `deliver` resolves when the receiver has the notice, and throws a `Failure`
+ * whose `retry` says whether to try again. */
+export type Channel = {
+  readonly name: "mqtt" | "webhook";
+  deliver(notice: Notice): Promise<void>;
+};
+
+/** The channels of each owner. */
+export type ChannelsOf = (owner: string) => readonly Channel[];

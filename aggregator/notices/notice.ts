@@ -1,0 +1,118 @@
+import type { LedgerEvent } from "../ledger/events.ts";
+
+/** What an owner is told. Plain words first, then the numbers, then where the proof is. */
+export type Notice = {
+  /** Same for every attempt and every channel: the receiver's idempotency key. */
+  readonly id: string;
+  readonly owner: string;
+  readonly type: LedgerEvent["type"];
+  /** Site ms. */
+  readonly time: number;
+  readonly title: string;
+  readonly text: string;
+  /** The event itself, as it stands on the ledger. */
+  readonly event: LedgerEvent;
+  readonly proof: { readonly chain: string; readonly height: number; readonly event: number };
+};
+
+/** The block that an event belongs to. */
+export type NoticeContext = {
+  readonly chain: string;
+  readonly currency: string;
+  readonly height: number;
+  readonly time: number;
+};
+
+/**
+ * The notices that one event gives rise to, at most one for each owner it concerns. An owner reads
+ * the other side's id and nothing else about it.
+ */
+export function noticesOf(
+  event: LedgerEvent,
+  index: number,
+  context: NoticeContext,
+): readonly Notice[] {
+  return messagesOf(event, context).map(({ owner, title, text }) => ({
+    id: `${context.chain}-${context.height}-${index}-${owner}`,
+    owner,
+    type: event.type,
+    time: context.time,
+    title,
+    text,
+    event,
+    proof: { chain: context.chain, height: context.height, event: index },
+  }));
+}
+
+type Message = { readonly owner: string; readonly title: string; readonly text: string };
+
+function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly Message[] {
+  switch (event.type) {
+    case "contract-signed": {
+      const terms = `${kwh(event.quantityWh)} at ${price(event.price, currency)} for ${hour(event.slot)}`;
+      return [
+        {
+          owner: event.seller,
+          title: `Sold ${kwh(event.quantityWh)}`,
+          text: `You sold ${terms} to ${event.buyer}. Contract ${event.contract}.`,
+        },
+        {
+          owner: event.buyer,
+          title: `Bought ${kwh(event.quantityWh)}`,
+          text: `You bought ${terms} from ${event.seller}. Contract ${event.contract}.`,
+        },
+      ];
+    }
+    case "contract-settled": {
+      const sum = money(event.amount, currency);
+      return [
+        {
+          owner: event.seller,
+          title: `${sum} received`,
+          text: `Contract ${event.contract} is settled: ${kwh(event.deliveredWh)} to ${event.buyer} in ${hour(event.slot)}, ${sum} to your sales account.`,
+        },
+        {
+          owner: event.buyer,
+          title: `${sum} paid`,
+          text: `Contract ${event.contract} is settled: ${kwh(event.deliveredWh)} from ${event.seller} in ${hour(event.slot)}, ${sum} from your purchase account.`,
+        },
+      ];
+    }
+    case "imbalance-settled": {
+      const amount = kwh(event.imbalanceWh);
+      const sum = money(Math.abs(event.amount), currency);
+      const text =
+        event.side === "ask"
+          ? `Your meter gave ${amount} more in ${hour(event.slot)} than you had sold; the bureau took it for ${sum}.`
+          : `Your meter drew ${amount} more in ${hour(event.slot)} than you had bought; the bureau supplied it for ${sum}.`;
+      return [{ owner: event.owner, title: `Difference of ${amount}`, text }];
+    }
+    case "quote-void":
+      return [
+        {
+          owner: event.owner,
+          title: "A quote was void",
+          text: `Your quote for ${hour(event.slot)} did not count: ${event.reason}. It stands in your credit report.`,
+        },
+      ];
+    default:
+      // Everything else concerns the site as a whole, or the installer, and is in the portal.
+      return [];
+  }
+}
+
+function kwh(wh: number): string {
+  return `${(wh / 1000).toFixed(3)} kWh`;
+}
+
+function price(microPerKwh: number, currency: string): string {
+  return `${(microPerKwh / 1e6).toFixed(4)} ${currency}/kWh`;
+}
+
+function money(micro: number, currency: string): string {
+  return `${(micro / 1e6).toFixed(2)} ${currency}`;
+}
+
+function hour(slot: number): string {
+  return `${new Date(slot).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
