@@ -1,0 +1,31 @@
+import type { MicroPerKwh, Wh } from "@busbar/protocol";
+
+/** A signed sale of energy in one slot, as far as money is concerned. */
+export type Sale = {
+  readonly contract: string;
+  readonly seller: string;
+  readonly buyer: string;
+  readonly energy: Wh;
+  readonly price: MicroPerKwh;
+};
+
+/** What a party's connection meters showed over the slot: differences of cumulative registers. */
+export type Metered = { readonly importWh: Wh; readonly exportWh: Wh };
+
+/** A party of the slot with its connection meters' energy. */
+export type Participant = { readonly owner: string; readonly metered: Metered };
+
+/** Energy in Wh, positive = given to the feeder. A meter's two directions net inside a slot. */
+export function netMetered({ importWh, exportWh }: Metered): number {
+  return exportWh - importWh;
+}
+
+/** What a party promised to give, in Wh: sold minus bought. */
+export function netSold(owner: string, sales: readonly Sale[]): number {
+  let net = 0;
+  for (const { seller, buyer, energy } of sales) {
+    if (seller === owner) net += energy;
+    if (buyer === owner) net -= energy;
+  }
+  return net;
+}

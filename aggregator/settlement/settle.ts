@@ -1,0 +1,94 @@
+import {
+  cost,
+  type Micro,
+  type MicroPerKwh,
+  micro,
+  microPerKwh,
+  mulDiv,
+  type Wh,
+  wh,
+} from "@busbar/protocol";
+import { subsidy } from "../market/equations.ts";
+import { netMetered, netSold, type Participant, type Sale } from "./position.ts";
+
+/** The community's prices for what was not contracted. */
+export type SettlementTerms = {
+  readonly feedIn: MicroPerKwh;
+  readonly retail: MicroPerKwh;
+  /** How much worse than feed-in and retail an imbalance is, in thousandths. */
+  readonly imbalancePermille: number;
+  /** κ of eq. 3, 6 and 8, in thousandths; the paper's 0.05 is 50. */
+  readonly subsidyPermille: number;
+};
+
+/**
+ * One movement: `energy` goes from seller to buyer, `money` from buyer to seller (a subsidy is a
+ * payment from the bureau to a buyer and moves no energy). Each is posted to the seller's sales
+ * account and the buyer's purchase account, so every movement sums to zero.
+ */
+export type Movement = {
+  readonly reason: "sale" | "subsidy" | "imbalance-surplus" | "imbalance-shortage";
+  readonly contract?: string;
+  readonly seller: string;
+  readonly buyer: string;
+  readonly energy: Wh;
+  /** From buyer to seller; negative = from seller to buyer. */
+  readonly money: Micro;
+};
+
+/** What a settlement is made by: the community's terms and the party that balances. */
+export type Settlement = { readonly bureau: string; readonly terms: SettlementTerms };
+
+/**
+ * A sale at its contract's price and, where the bureau sold it, the buyer's subsidy: eq. 3 of Liu &
+ * Zhou for a company, eq. 8 for a user; their sum is the bureau's eq. 6.
+ */
+export function settleSale(sale: Sale, { bureau, terms }: Settlement): Movement[] {
+  return sale.seller === bureau ? [saleOf(sale), subsidyOf(sale, terms)] : [saleOf(sale)];
+}
+
+/**
+ * A party's difference between its meters and its contracts (`sales` are all of the slot's), as a
+ * trade with the bureau at prices that are always worse than the market's: planning well pays.
+ * Undefined where meter and contracts agree. The bureau itself takes the rest and has no imbalance.
+ */
+export function settleImbalance(
+  { owner, metered }: Participant,
+  sales: readonly Sale[],
+  { bureau, terms }: Settlement,
+): Movement | undefined {
+  const difference = netMetered(metered) - netSold(owner, sales);
+  if (difference === 0 || owner === bureau) return undefined;
+  return imbalanceOf(owner, difference, bureau, terms);
+}
+
+function saleOf({ contract, seller, buyer, energy, price }: Sale): Movement {
+  return { reason: "sale", contract, seller, buyer, energy, money: cost(price, energy) };
+}
+
+/** κ · Q · p², paid by the bureau. */
+function subsidyOf(
+  { contract, seller, buyer, energy, price }: Sale,
+  { subsidyPermille }: SettlementTerms,
+): Movement {
+  const money = micro(-subsidy(energy, price, subsidyPermille));
+  return { reason: "subsidy", contract, seller, buyer, energy: wh(0), money };
+}
+
+/** A surplus is bought below feed-in, a shortage sold above retail. */
+function imbalanceOf(
+  owner: string,
+  difference: number,
+  bureau: string,
+  { feedIn, retail, imbalancePermille }: SettlementTerms,
+): Movement {
+  const energy = wh(Math.abs(difference));
+  if (difference > 0) {
+    const price = microPerKwh(mulDiv(feedIn, 1000 - imbalancePermille, 1000, "floor"));
+    const money = cost(price, energy, "floor");
+    return { reason: "imbalance-surplus", seller: owner, buyer: bureau, energy, money };
+  }
+  const price = microPerKwh(mulDiv(retail, 1000 + imbalancePermille, 1000, "ceil"));
+  const money = cost(price, energy, "ceil");
+  return { reason: "imbalance-shortage", seller: bureau, buyer: owner, energy, money };
+}
