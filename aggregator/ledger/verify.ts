@@ -217,16 +217,20 @@ function checkSums(state: StateReader): Fault | undefined {
 
 /** Both walks are sorted by key. */
 function compareStates(stored: StateReader, expected: StateReader): Fault | undefined {
-  const entries = stored.scan("")[Symbol.iterator]();
-  for (const [key, value] of expected.scan("")) {
-    const next = entries.next();
-    if (next.done) return fault("state", `the stored state lacks ${key}`);
-    const [storedKey, storedValue] = next.value;
-    if (storedKey !== key) return fault("state", `expected ${key}, the store holds ${storedKey}`);
-    if (!same(storedValue, value)) return fault("state", `the stored value of ${key} differs`);
+  const entries = expected.scan("")[Symbol.iterator]();
+  try {
+    for (const [key, value] of stored.scan("")) {
+      const next = entries.next();
+      if (next.done) return fault("state", `the stored state holds ${key} besides`);
+      const [wanted, bytes] = next.value;
+      if (key !== wanted) return fault("state", `expected ${wanted}, the store holds ${key}`);
+      if (!same(value, bytes)) return fault("state", `the stored value of ${key} differs`);
+    }
+    const more = entries.next();
+    return more.done ? undefined : fault("state", `the stored state lacks ${more.value[0]}`);
+  } finally {
+    entries.return?.();
   }
-  const more = entries.next();
-  return more.done ? undefined : fault("state", `the stored state holds ${more.value[0]} besides`);
 }
 
 function fault(area: string, message: string): Fault {

@@ -29,11 +29,7 @@ export const mandateRule: TxRule<"mandate"> = ({ state, emit }, message, signer)
       : refuse("mandate.exists-different", `version ${version} says something else; raise it`);
   }
   if (current !== undefined && version < current.version) {
-    return refuse(
-      "mandate.version",
-      `expected a version above ${current.version}, got ${version}`,
-      current.version + 1,
-    );
+    return refuse("mandate.version", `expected a version above ${current.version}, got ${version}`);
   }
   mandates.set(state, device, message);
   emit({ type: "mandate-set", owner, device, version, until });

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
+import { openDatabase } from "../database.ts";
 import { emptyState, Overlay } from "./overlay.ts";
+import { SqliteState } from "./sqlite-state.ts";
 import { type StatePath, StateTree, verifyStatePath } from "./tree.ts";
 
 const sha = (...parts: Uint8Array[]) => {
@@ -33,6 +35,10 @@ function rootOf(entries: ReadonlyMap<string, Uint8Array>): Uint8Array {
   };
   return at(leaves, 0);
 }
+
+/** Entries by content. */
+const bytesOf = (entries: Iterable<readonly [string, Uint8Array]>) =>
+  Array.from(entries, ([name, bytes]) => `${name}=${Buffer.from(bytes).toString("hex")}`);
 
 const key = fc.integer({ min: 0, max: 40 }).map((n) => `${n % 2 ? "odd" : "even"}/${n}`);
 const value = fc.option(fc.uint8Array({ maxLength: 4 }), { nil: undefined });
@@ -142,6 +148,47 @@ test("an overlay reads and scans like a map that was really changed", () => {
       },
     ),
   );
+});
+
+test("the committed state reads and scans like the changes that were written", () => {
+  fc.assert(
+    fc.property(history, fc.constantFrom("", "odd/", "even/1", "none/"), (steps, prefix) => {
+      const db = openDatabase(":memory:");
+      const state = new SqliteState(db);
+      for (const changes of steps) {
+        state.write(new Map(changes));
+        state.written(new Map(changes));
+      }
+      const { entries } = play(steps);
+      const expected = [...entries].filter(([name]) => name.startsWith(prefix));
+      expected.sort((x, y) => (x[0] < y[0] ? -1 : 1));
+      for (const reader of [state, new SqliteState(db)]) {
+        assert.deepEqual(bytesOf(reader.scan(prefix)), bytesOf(expected));
+        for (const [name, bytes] of entries) {
+          assert.deepEqual(bytesOf([[name, reader.get(name) ?? bytes]]), bytesOf([[name, bytes]]));
+          assert.equal(reader.get(name), reader.get(name), "a held value keeps its identity");
+        }
+      }
+      db.close();
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("walks through the committed state may nest and may end early", () => {
+  const db = openDatabase(":memory:");
+  const state = new SqliteState(db);
+  state.write(new Map(["a/1", "a/2", "a/3"].map((name) => [name, Uint8Array.of(1)])));
+  const seen: string[] = [];
+  for (const [outer] of state.scan("a/")) {
+    for (const [inner] of state.scan("a/")) {
+      seen.push(`${outer} ${inner}`);
+      if (inner === "a/2") break;
+    }
+  }
+  const expected = ["a/1", "a/2", "a/3"].flatMap((name) => [`${name} a/1`, `${name} a/2`]);
+  assert.deepEqual(seen, expected);
+  db.close();
 });
 
 test("a dropped overlay changed nothing, an applied one everything", () => {
