@@ -154,6 +154,16 @@ test("a register that falls is refused unless it is said to begin anew", () => {
   assert.deepEqual([state?.importWh, state?.exportWh], [510, 11], "energy goes on from before");
 });
 
+test("a boundary between two readings lies on their line, rounded down", () => {
+  const s = site();
+  const third = hour / 3;
+  s.take(s.chain.batch(entry(startTime - third, 0, 0), entry(startTime + 2 * third, 5, 8)));
+  const { method, gapMs, ...energy } =
+    boundaries.get(s.state, boundaryId(s.chain.meter, startTime)) ?? {};
+  assert.deepEqual([method, gapMs], ["interpolated", hour]);
+  assert.deepEqual(energy, { importWh: 1, exportWh: 2, restarts: 0 });
+});
+
 test("a meter whose last and first registers are read in one instant loses nothing", () => {
   const s = site();
   s.take(s.chain.batch(entry(startTime, 0), entry(startTime + 10, 100)));

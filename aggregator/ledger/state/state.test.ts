@@ -119,6 +119,23 @@ test("a changed path proves nothing", () => {
   );
 });
 
+test("no leaf of the tree makes a key that is there absent", () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const { entries, tree } = play(steps);
+      for (const asked of entries.keys()) {
+        for (const [other, bytes] of entries) {
+          const { siblings } = tree.prove(other);
+          const leaf = { key: sha(Buffer.from(other)), value: sha(bytes) };
+          const path = { siblings, other: leaf };
+          assert.ok(!verifyStatePath(tree.root, { key: asked, value: undefined, path }));
+        }
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
 test("an overlay reads and scans like a map that was really changed", () => {
   fc.assert(
     fc.property(

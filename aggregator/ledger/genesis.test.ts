@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { verify } from "@busbar/protocol/node";
+import { genesisHash, readGenesis } from "./genesis.ts";
+import { proofJson } from "./prove.ts";
+import { signerOfName, testGenesis } from "./test-site.ts";
+import { rememberingVerify } from "./verified.ts";
+
+function write(t: TestContext, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "busbar-genesis-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "genesis.json");
+  writeFileSync(path, text);
+  return path;
+}
+
+test("a genesis file reads as what was written, whatever its layout, and keeps its hash", (t) => {
+  const genesis = testGenesis();
+  const text = proofJson(genesis);
+  const loose = JSON.stringify(JSON.parse(text), null, 7);
+  for (const form of [text, loose]) {
+    const read = readGenesis(write(t, form));
+    assert.deepEqual(genesisHash(read), genesisHash(genesis));
+  }
+  const other = testGenesis({ currency: "CNY" });
+  assert.notDeepEqual(genesisHash(other), genesisHash(genesis));
+});
+
+test("parameters that are left out take the defaults of the paper's experiment", (t) => {
+  const { parameters, ...rest } = JSON.parse(proofJson(testGenesis()));
+  assert.deepEqual(readGenesis(write(t, JSON.stringify(rest))).parameters, parameters);
+});
+
+test("a genesis that makes no sense is refused with the line and the reason", (t) => {
+  const plain = JSON.parse(proofJson(testGenesis()));
+  const refused = (changes: object, reason: RegExp) => {
+    const path = write(t, JSON.stringify({ ...plain, ...changes }, null, 2));
+    assert.throws(() => readGenesis(path), reason);
+  };
+  refused({ members: [] }, /members/);
+  refused({ members: [{ ...plain.members[0], voting: false }] }, /expected a voting member/);
+  refused({ parameters: { slotMinutes: 7 } }, /expected a divisor of 60/);
+  refused({ parameters: { gateMinutesBefore: 60 } }, /openMinutesBefore > gateMinutesBefore/);
+  refused({ ownerss: [] }, /owners/);
+  assert.throws(() => readGenesis("/nowhere/genesis.json"), { code: "genesis.missing" });
+});
+
+test("a signature is checked once, and a bad one each time", () => {
+  let checks = 0;
+  const counted = rememberingVerify((...args) => {
+    checks += 1;
+    return verify(...args);
+  });
+  const signer = signerOfName("somebody");
+  const message = Uint8Array.of(1, 2, 3);
+  const signature = signer.sign(message);
+  const bad = signature.slice();
+  bad[0] = (bad[0] ?? 0) ^ 1;
+  const good = () => counted(signature, message, signer.publicKey);
+  assert.deepEqual([good(), good(), checks], [true, true, 1]);
+  const wrong = () => counted(bad, message, signer.publicKey);
+  assert.deepEqual([wrong(), wrong(), checks], [false, false, 3]);
+  assert.equal(counted(signature, Uint8Array.of(1, 2), signer.publicKey), false);
+  assert.equal(counted(signature, message, signerOfName("another").publicKey), false);
+  assert.equal(counted(signature.slice(0, 63), message, signer.publicKey), false);
+});
