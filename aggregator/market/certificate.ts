@@ -1,0 +1,232 @@
+/**
+ * Checks a clearing without clearing: complementary slackness instead of a merge. Any member can run
+ * it on the revealed quotes and a block's result.
+ */
+import { mulDiv, type Refusal } from "@busbar/protocol";
+import { type Clearing, earlierFirst, type Fill, type Quote, type Rationed } from "./quotes.ts";
+
+type Verdict = { readonly ok: true } | Refusal;
+type Pair = { readonly quote: Quote; readonly fill: Fill; readonly cleared: number };
+
+/**
+ * Whether the clearing is the welfare optimum of these quotes with the largest volume, its price the
+ * point of the equilibrium interval nearest to the reference, its ties shared fairly, and nobody left
+ * on both sides. O(n), plus a sort of the one rationed group. Whether the certified reference is the
+ * slot's is the caller's to compare.
+ *
+ * Refuses, in this order: `clearing.fills`, `clearing.balance`, `clearing.interval`,
+ * `clearing.not-optimal`, `clearing.price`, `clearing.welfare`, `clearing.ties`, `clearing.self-match`.
+ */
+export function verifyClearing(quotes: readonly Quote[], clearing: Clearing): Verdict {
+  const pairs = pairUp(quotes, clearing.fills);
+  if (!Array.isArray(pairs)) return pairs;
+  return (
+    checkBalance(pairs, clearing) ??
+    checkInterval(pairs, clearing) ??
+    checkPrice(clearing) ??
+    checkWelfare(pairs, clearing) ??
+    checkTies(pairs, clearing) ??
+    checkSelfMatch(pairs) ?? { ok: true }
+  );
+}
+
+const refuse = (reason: string, message: string): Refusal => ({
+  ok: false,
+  code: `clearing.${reason}`,
+  message,
+});
+
+function pairUp(quotes: readonly Quote[], fills: readonly Fill[]): Pair[] | Refusal {
+  if (quotes.length !== fills.length) {
+    return refuse("fills", `expected ${quotes.length} fills, one a quote, got ${fills.length}`);
+  }
+  const pairs: Pair[] = [];
+  for (const [i, quote] of quotes.entries()) {
+    const fill = fills[i];
+    if (fill === undefined || fill.id !== quote.id) {
+      return refuse("fills", `fill ${i}: expected that of quote ${quote.id}, got ${fill?.id}`);
+    }
+    const cleared = fill.accepted + fill.netted;
+    const whole = Number.isSafeInteger(fill.accepted) && Number.isSafeInteger(fill.netted);
+    if (!whole || fill.accepted < 0 || fill.netted < 0 || cleared > quote.quantity) {
+      return refuse(
+        "fills",
+        `quote ${quote.id}: expected accepted + netted in 0 … ${quote.quantity} Wh, ` +
+          `got ${fill.accepted} + ${fill.netted}`,
+      );
+    }
+    pairs.push({ quote, fill, cleared });
+  }
+  return pairs;
+}
+
+function checkBalance(
+  pairs: readonly Pair[],
+  { volume, certificate }: Clearing,
+): Refusal | undefined {
+  const sums = { ask: { accepted: 0, cleared: 0 }, bid: { accepted: 0, cleared: 0 } };
+  for (const { quote, fill, cleared } of pairs) {
+    sums[quote.side].accepted += fill.accepted;
+    sums[quote.side].cleared += cleared;
+  }
+  const { ask, bid } = sums;
+  if (ask.accepted !== volume || bid.accepted !== volume) {
+    const got = `${ask.accepted} Wh and ${bid.accepted} Wh`;
+    return refuse("balance", `asks and bids are accepted for ${got}, the volume says ${volume} Wh`);
+  }
+  if (ask.cleared !== certificate.cleared || bid.cleared !== certificate.cleared) {
+    const got = `${ask.cleared} Wh and ${bid.cleared} Wh`;
+    const said = `the certificate says ${certificate.cleared} Wh`;
+    return refuse("balance", `asks and bids are cleared for ${got}, ${said}`);
+  }
+  return undefined;
+}
+
+/** The dual: with lo ≤ hi every price between supports the clearing, so no other can be worth more. */
+function checkInterval(pairs: readonly Pair[], { certificate }: Clearing): Refusal | undefined {
+  const { lo, hi } = certificate;
+  let [below, above]: [number, number] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  let [bidWithRest, askWithRest] = [below, above];
+  for (const { quote, cleared } of pairs) {
+    const [served, rest] = [cleared > 0, cleared < quote.quantity];
+    const ask = quote.side === "ask";
+    if (ask ? served : rest) below = Math.max(below, quote.limit);
+    if (ask ? rest : served) above = Math.min(above, quote.limit);
+    if (rest && ask) askWithRest = Math.min(askWithRest, quote.limit);
+    if (rest && !ask) bidWithRest = Math.max(bidWithRest, quote.limit);
+  }
+  if (below !== (lo ?? Number.NEGATIVE_INFINITY) || above !== (hi ?? Number.POSITIVE_INFINITY)) {
+    return refuse(
+      "interval",
+      `the quotes give [${below}, ${above}], the certificate [${lo}, ${hi}]`,
+    );
+  }
+  if (below > above) {
+    return refuse("not-optimal", `no price supports this clearing: ${below} is above ${above}`);
+  }
+  if (bidWithRest >= askWithRest) {
+    return refuse(
+      "not-optimal",
+      `a bid of ${bidWithRest} and an ask of ${askWithRest} are both left with energy`,
+    );
+  }
+  return undefined;
+}
+
+function checkPrice({ price, volume, certificate }: Clearing): Refusal | undefined {
+  const { lo, hi, reference } = certificate;
+  if (volume === 0 || lo === undefined || hi === undefined) {
+    if (price === undefined) return undefined;
+    return refuse("price", `nothing is traded, so no price was expected; got ${price}`);
+  }
+  const wished = reference ?? mulDiv(lo + hi, 1, 2, "half-even");
+  const nearest = wished < lo ? lo : wished > hi ? hi : wished;
+  if (price === nearest) return undefined;
+  return refuse(
+    "price",
+    `expected ${nearest}, the point of [${lo}, ${hi}] nearest to ${reference}; got ${price}`,
+  );
+}
+
+function checkWelfare(pairs: readonly Pair[], { certificate }: Clearing): Refusal | undefined {
+  let sum = 0n;
+  for (const { quote, cleared } of pairs) {
+    if (cleared === 0) continue;
+    const value = BigInt(quote.limit) * BigInt(cleared);
+    sum += quote.side === "bid" ? value : -value;
+  }
+  const welfare = Number(sum / 1000n);
+  if (welfare === certificate.welfare) return undefined;
+  return refuse(
+    "welfare",
+    `the fills are worth ${welfare}, the certificate ${certificate.welfare}`,
+  );
+}
+
+/** Equal limits are served alike: whole, not at all, or in the one rationed group by largest remainder. */
+function checkTies(pairs: readonly Pair[], { certificate }: Clearing): Refusal | undefined {
+  const { rationed } = certificate;
+  const inGroup = ({ quote }: Pair) =>
+    quote.side === rationed?.side && quote.limit === rationed.limit;
+  const others = pairs.filter((pair) => !inGroup(pair));
+  const partly = others.find(({ quote, cleared }) => cleared > 0 && cleared < quote.quantity);
+  if (partly !== undefined) {
+    return refuse("ties", `quote ${partly.quote.id} is served in part outside the rationed group`);
+  }
+  for (const side of ["ask", "bid"] as const) {
+    const unequal = servedUnequally(others, side);
+    if (unequal !== undefined) {
+      return refuse("ties", `of the ${side}s at ${unequal} some are served and some are not`);
+    }
+  }
+  return rationed === undefined ? undefined : checkShares(pairs.filter(inGroup), rationed);
+}
+
+/** A limit of this side at which some quotes are served and some are not. */
+function servedUnequally(pairs: readonly Pair[], side: Quote["side"]): number | undefined {
+  // After `checkInterval`, the worst limit served is at worst as good as the best one left out.
+  const better = side === "ask" ? Math.min : Math.max;
+  const worse = side === "ask" ? Math.max : Math.min;
+  let [worstServed, bestLeft]: [number | undefined, number | undefined] = [undefined, undefined];
+  for (const { quote, cleared } of pairs) {
+    const { limit } = quote;
+    if (quote.side !== side) continue;
+    if (cleared > 0) worstServed = worse(worstServed ?? limit, limit);
+    else bestLeft = better(bestLeft ?? limit, limit);
+  }
+  return worstServed === bestLeft ? worstServed : undefined;
+}
+
+/** Each share is its exact part rounded down, or up for the largest remainders. */
+function checkShares(group: readonly Pair[], { offered, cleared }: Rationed): Refusal | undefined {
+  const wanted = group.reduce((sum, { quote }) => sum + quote.quantity, 0);
+  const given = group.reduce((sum, pair) => sum + pair.cleared, 0);
+  if (wanted !== offered || given !== cleared || !(cleared > 0 && cleared < offered)) {
+    return refuse(
+      "ties",
+      `the rationed group offers ${wanted} and gets ${given} Wh, ` +
+        `the certificate says ${offered} and ${cleared}`,
+    );
+  }
+  const shares = group.map((pair) => {
+    const product = BigInt(pair.quote.quantity) * BigInt(cleared);
+    const extra = BigInt(pair.cleared) - product / BigInt(offered);
+    return { pair, extra, remainder: product % BigInt(offered) };
+  });
+  shares.sort((a, b) => {
+    if (a.remainder !== b.remainder) return a.remainder > b.remainder ? -1 : 1;
+    return earlierFirst(a.pair.quote, b.pair.quote);
+  });
+  const ups = shares.filter(({ extra }) => extra === 1n).length;
+  const wrong = shares.find(({ extra }, i) => extra !== (i < ups ? 1n : 0n));
+  if (wrong === undefined) return undefined;
+  return refuse(
+    "ties",
+    `quote ${wrong.pair.quote.id}: ${wrong.pair.cleared} Wh is not its share by largest remainder`,
+  );
+}
+
+/** Nobody is accepted on both sides, and what is netted is the same energy on both. */
+function checkSelfMatch(pairs: readonly Pair[]): Refusal | undefined {
+  const sides = new Map<string, { sold: number; bought: number; netted: number }>();
+  for (const { quote, fill, cleared } of pairs) {
+    if (cleared === 0) continue;
+    const own = sides.get(quote.party) ?? { sold: 0, bought: 0, netted: 0 };
+    if (quote.side === "ask") own.sold += fill.accepted;
+    else own.bought += fill.accepted;
+    own.netted += quote.side === "ask" ? fill.netted : -fill.netted;
+    sides.set(quote.party, own);
+  }
+  for (const [party, { sold, bought, netted }] of sides) {
+    if (sold > 0 && bought > 0) {
+      return refuse(
+        "self-match",
+        `${party} is accepted for ${sold} Wh sold and ${bought} Wh bought; net them out first`,
+      );
+    }
+    if (netted !== 0) {
+      return refuse("self-match", `${party} nets ${netted} Wh more sold than bought; expected 0`);
+    }
+  }
+  return undefined;
+}
