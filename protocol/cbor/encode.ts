@@ -9,6 +9,9 @@ import {
 
 const utf8 = new TextEncoder();
 
+/** Largest buffer that a writer keeps between two encodings. */
+const keptBytesMax = 65_536;
+
 /**
  * The deterministic encoding of a value (RFC 8949 §4.2.1): shortest heads, definite lengths, map
  * keys sorted bytewise.
@@ -16,10 +19,19 @@ const utf8 = new TextEncoder();
  * nesting past 16).
  */
 export function encodeCbor(value: CborValue): Uint8Array {
-  const out = new Writer();
-  write(out, value, 0);
-  return out.bytes();
+  const out = idle.pop() ?? new Writer();
+  try {
+    write(out, value, 0);
+    return out.bytes();
+  } finally {
+    out.clear();
+    idle.push(out);
+  }
 }
+
+/** Writers that are not at work. Encoding is on every hot path, and most of what a fresh one costs is
+ * its buffer; there are never more of them than maps inside maps. */
+const idle: Writer[] = [];
 
 /** A byte buffer that grows by doubling. */
 class Writer {
@@ -63,8 +75,15 @@ class Writer {
     this.#length += size;
   }
 
+  /** A copy of what was written. */
   bytes(): Uint8Array {
     return this.#buffer.slice(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+    // One huge message must not hold its buffer for ever.
+    if (this.#buffer.length > keptBytesMax) this.#buffer = new Uint8Array(256);
   }
 }
 
