@@ -1,0 +1,72 @@
+/** `npm start`: a complete virtual microgrid; `npm start -- --help` says what it can do. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Failure } from "@busbar/protocol";
+import { boardLines } from "./supervisor/board.ts";
+import { type Options, parseOptions } from "./supervisor/options.ts";
+import { look, type Snapshot } from "./supervisor/portal.ts";
+import { report } from "./supervisor/report.ts";
+import { type Site, startSite } from "./supervisor/site.ts";
+
+const hourMs = 3_600_000;
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  process.exitCode = await run(options);
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  console.error(error.message);
+  process.exitCode = error.code === "cli.usage" ? 2 : 1;
+}
+
+async function run(options: Options): Promise<number> {
+  const asked = stopAsked();
+  const progress = (line: string) => {
+    if (!options.json) console.log(line);
+  };
+  const site = await startSite(options, progress);
+  const stopAt = options.hours === undefined ? Infinity : site.startMs + options.hours * hourMs;
+  while (!asked.aborted && site.now() < stopAt) {
+    if (!options.json) show(await look(site.ports.portal), site, options);
+    await sleep(1_000, undefined, { signal: asked }).catch(() => undefined);
+  }
+  if (!options.json) console.log("\nending: the units hand over what they hold …");
+  await site.stopEdges();
+  const last = await look(site.ports.portal);
+  await site.stop();
+  if (options.hours === undefined) return 0;
+  const result = await report(site, last);
+  if (options.json) console.log(JSON.stringify(result));
+  else console.log(result);
+  return result.ok ? 0 : 1;
+}
+
+/** Aborts at the first Ctrl-C or SIGTERM. A second Ctrl-C ends the supervisor at once. */
+function stopAsked(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => controller.abort());
+  }
+  return controller.signal;
+}
+
+let lastSlot: number | undefined;
+
+/** On a terminal a board that stays in place; into a pipe one line for each new hour. */
+function show(snapshot: Snapshot | undefined, site: Site, options: Options): void {
+  const lines = boardLines(snapshot, {
+    siteMs: site.now(),
+    speed: site.speed,
+    portal: `http://127.0.0.1:${site.ports.portal}`,
+    flows: options.flows ? `http://127.0.0.1:${site.ports.flows}` : undefined,
+    restarts: site.restarts(),
+    units: `${site.cast.length} edge units, ${site.cast.flatMap(({ meters }) => meters).length} meters`,
+  });
+  if (process.stdout.isTTY) {
+    process.stdout.write(`\x1b[H\x1b[J${lines.join("\n")}\n`);
+    return;
+  }
+  const slot = snapshot?.slots[0]?.slot;
+  if (slot === undefined || slot === lastSlot) return;
+  lastSlot = slot;
+  console.log(lines.join("\n"));
+}

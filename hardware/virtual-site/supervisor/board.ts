@@ -1,0 +1,73 @@
+import type { PortalSlot, Snapshot } from "./portal.ts";
+
+/** What the board shows besides the portal's view. */
+export type BoardContext = {
+  readonly siteMs: number;
+  readonly speed: number;
+  readonly portal: string;
+  readonly flows: string | undefined;
+  readonly restarts: number;
+  readonly units: string;
+};
+
+const rowsMax = 12;
+
+/** The live table as lines of text; the newest hour stands last. */
+export function boardLines(snapshot: Snapshot | undefined, context: BoardContext): string[] {
+  const head = [
+    `Busbar  ${time(context.siteMs)} UTC site time, ${context.speed} times faster than real time`,
+    "",
+  ];
+  if (snapshot === undefined)
+    return [...head, "waiting for the aggregator …", "", ...foot(context)];
+  const { status, slots } = snapshot;
+  const rows = [...slots].slice(0, rowsMax).reverse().map(row);
+  return [
+    ...head,
+    "  hour     generation        load    C→G       C→U       G→C       G→U     clearing      traded  contracts  stage",
+    "                 kWh         kWh    ─────────────  CNY per kWh ─────────────────          kWh",
+    ...rows,
+    "",
+    `  ${status.readings} readings   ${status.contracts} trades, ${status.settledContracts} settled   ` +
+      `${status.blocks} blocks   ${status.notices.delivered} notices` +
+      (status.notices.queued > 0 ? ` (${status.notices.queued} waiting)` : "") +
+      `   sum of all accounts ${status.moneySum}`,
+    "",
+    ...foot(context),
+  ];
+}
+
+function foot({ portal, flows, restarts, units }: BoardContext): string[] {
+  return [
+    `  Portal    ${portal}`,
+    `  Node-RED  ${flows ?? "left out"}`,
+    `  ${units}${restarts > 0 ? `, ${restarts} started again` : ""}   Ctrl-C ends the site`,
+  ];
+}
+
+function row(slot: PortalSlot): string {
+  const { prices } = slot;
+  return [
+    `  ${time(slot.slot).slice(11)}`,
+    kwh(slot.generationWh).padStart(11),
+    kwh(slot.loadWh).padStart(11),
+    ...[prices.cg, prices.cu, prices.gc, prices.gu].map((value) => price(value).padStart(9)),
+    (slot.clearing === null ? "—" : (slot.clearing / 1e6).toFixed(4)).padStart(12),
+    kwh(slot.tradedWh).padStart(11),
+    String(slot.contracts).padStart(10),
+    `  ${slot.stage}`,
+  ].join(" ");
+}
+
+/** "not traded" in the width of a price. */
+function price(micro: number | null): string {
+  return micro === null ? "not tr." : (micro / 1e6).toFixed(4);
+}
+
+function kwh(wh: number | null): string {
+  return wh === null ? "…" : (wh / 1000).toFixed(1);
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace("T", " ");
+}

@@ -1,0 +1,80 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { type Part, type Ports, site } from "./cast.ts";
+
+/** The files of a virtual site, all below its home folder. */
+export type Home = ReturnType<typeof homeAt>;
+
+export function homeAt(home: string) {
+  const edge = (part: Part) => join(home, part.device);
+  return {
+    path: home,
+    clock: join(home, "clock.json"),
+    /** What the supervisor has to remember: how far site time has come, which processes are its own. */
+    state: join(home, "site.json"),
+    logs: join(home, "logs"),
+    meters: join(home, "meters.json"),
+    aggregator: join(home, "aggregator"),
+    aggregatorConfig: join(home, "aggregator", "aggregator.yaml"),
+    membership: join(home, "aggregator", "membership.json"),
+    operatorKey: join(home, "aggregator", "operator.key"),
+    flows: join(home, "flows"),
+    edge,
+    edgeConfig: (part: Part) => join(edge(part), "edge.yaml"),
+    edgeRequest: (part: Part) => join(edge(part), "request.json"),
+  };
+}
+
+/** Writes the configuration of the meters and the edge units; run at every start, ports may differ. */
+export function writeConfigs(
+  home: Home,
+  cast: readonly Part[],
+  { ports, commissionedMs }: { readonly ports: Ports; readonly commissionedMs: number },
+): void {
+  mkdirSync(home.logs, { recursive: true });
+  const meters = { ...metersConfig(home, cast), commissionedMs };
+  writeFileSync(home.meters, `${JSON.stringify(meters, null, 2)}\n`);
+  cast.forEach((part, i) => {
+    mkdirSync(home.edge(part), { recursive: true });
+    const text = stringify(
+      edgeConfig(home, part, { broker: ports.broker, status: ports.status(i) }),
+    );
+    writeFileSync(home.edgeConfig(part), `# Made by the virtual site at each start.\n${text}`);
+  });
+}
+
+function metersConfig(home: Home, cast: readonly Part[]) {
+  const buses = new Map<string, { devices: unknown[] }>();
+  for (const { connection, unit, profile, serialNumber, source } of cast.flatMap((p) => p.meters)) {
+    const { kind } = connection;
+    const at = kind === "rtu" ? { link: connection.path } : { port: connection.port };
+    const key = JSON.stringify(at);
+    const bus = buses.get(key) ?? { kind, ...at, devices: [] as unknown[] };
+    bus.devices.push({ unit, profile, serialNumber, source });
+    buses.set(key, bus);
+  }
+  return { clock: { kind: "file", path: home.clock }, buses: [...buses.values()] };
+}
+
+function edgeConfig(
+  home: Home,
+  part: Part,
+  ports: { readonly broker: number; readonly status: number },
+) {
+  return {
+    site,
+    membership: home.membership,
+    device: { id: part.device },
+    owner: { id: part.owner, party: part.party, name: part.name, key: "owner.key" },
+    clock: { kind: "file", path: home.clock },
+    brokers: [{ url: `mqtt://127.0.0.1:${ports.broker}` }],
+    status: { port: ports.status },
+    meters: part.meters.map(({ source, serialNumber, ...meter }) => meter),
+    sampling: { everySeconds: 300 },
+    batch: { minutes: 5 },
+    ...(part.limits === undefined
+      ? {}
+      : { agent: { enabled: true, form: part.form, limits: part.limits } }),
+  };
+}

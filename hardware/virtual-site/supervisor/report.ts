@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { runToEnd } from "./child.ts";
+import type { Snapshot } from "./portal.ts";
+import type { Site } from "./site.ts";
+
+/** What a bounded run has to show. Every figure is counted in the stores, after all has ended. */
+export type Report = {
+  readonly ok: boolean;
+  readonly readings: {
+    readonly taken: number;
+    readonly committed: number;
+    readonly lost: number;
+    readonly countedTwice: number;
+  };
+  readonly blocks: number;
+  readonly trades: number;
+  readonly settledTrades: number;
+  /** Sum over all accounts in 10⁻⁶ currency; anything but 0 is a fault. */
+  readonly settledMoneySum: number;
+  readonly notices: number;
+  readonly appHash: string;
+  readonly replay: "same" | string;
+};
+
+/** One meter's journal, as `busbar-edge journal list --json` tells it. */
+type JournalMeter = { readonly meter: string; readonly taken: number; readonly committed: number };
+
+/** The ledger, as `busbar-aggregator verify --json` tells it. */
+type Verified = {
+  readonly ok: boolean;
+  readonly message?: string;
+  readonly height: number;
+  readonly appHash: string;
+  readonly readings: Readonly<Record<string, number>>;
+  readonly countedTwice: number;
+  readonly moneySum: number;
+};
+
+const root = join(import.meta.dirname, "../../..");
+
+/** Compares what the units' journals took with what the ledger holds, after replaying the ledger. */
+export async function report(site: Site, last: Snapshot | undefined): Promise<Report> {
+  const { home, cast } = site;
+  const log = join(home.logs, "report.log");
+  const verified = JSON.parse(
+    await runToEnd({
+      name: "aggregator verify",
+      args: [
+        join(root, "aggregator/cli.ts"),
+        "verify",
+        "--config",
+        home.aggregatorConfig,
+        "--json",
+      ],
+      log,
+    }),
+  ) as Verified;
+  let [taken, committed, lost] = [0, 0, 0];
+  for (const part of cast) {
+    const out = await runToEnd({
+      name: `${part.device} journal`,
+      args: [
+        join(root, "edge/cli.ts"),
+        "journal",
+        "list",
+        "--config",
+        home.edgeConfig(part),
+        "--json",
+      ],
+      log,
+    });
+    const { meters } = JSON.parse(out) as { meters: readonly JournalMeter[] };
+    for (const journal of meters) {
+      taken += journal.taken;
+      const onLedger = verified.readings[journal.meter] ?? 0;
+      committed += onLedger;
+      lost += Math.max(0, journal.taken - onLedger);
+    }
+  }
+  const { countedTwice, moneySum } = verified;
+  return {
+    ok: verified.ok && lost === 0 && countedTwice === 0 && moneySum === 0,
+    readings: { taken, committed, lost, countedTwice },
+    blocks: verified.height,
+    trades: last?.status.contracts ?? 0,
+    settledTrades: last?.status.settledContracts ?? 0,
+    settledMoneySum: moneySum,
+    notices: last?.status.notices.delivered ?? 0,
+    appHash: verified.appHash,
+    replay: verified.ok ? "same" : (verified.message ?? "differs"),
+  };
+}
