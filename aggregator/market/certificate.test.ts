@@ -101,6 +101,31 @@ test("a bid and an ask at one limit that were both left with energy are refused"
   );
 });
 
+test("a dearer ask in the place of a cheaper one is refused, even with its true interval", () => {
+  const three = [
+    quote("a", "ask", 10, 300_000),
+    quote("b", "ask", 10, 500_000),
+    quote("c", "bid", 10, 600_000),
+  ];
+  const full = clear(three);
+  const fills = full.fills.map((fill, i) => ({ ...fill, accepted: wh(i === 0 ? 0 : 10) }));
+  const crossed = { lo: microPerKwh(500_000), hi: microPerKwh(300_000) };
+  const certificate = { ...full.certificate, ...crossed, welfare: micro(1000) };
+  assert.equal(codeOf({ ...full, fills, certificate }, three), "clearing.not-optimal");
+});
+
+test("one of two equal asks served whole and the other not at all is refused", () => {
+  const three = [
+    quote("a", "ask", 10, 500_000),
+    quote("b", "ask", 10, 500_000),
+    quote("c", "bid", 10, 600_000),
+  ];
+  const full = clear(three);
+  const fills = full.fills.map((fill, i) => ({ ...fill, accepted: wh(i === 0 ? 0 : 10) }));
+  const certificate = { ...full.certificate, rationed: undefined };
+  assert.equal(codeOf({ ...full, fills, certificate }, three), "clearing.ties");
+});
+
 test("an equal quote that gets more than its share is refused", () => {
   assert.equal(codeOf(withFills({ a2: { accepted: 34 }, a3: { accepted: 16 } })), "clearing.ties");
   assert.equal(codeOf(withFills({ a2: { accepted: 50 }, a3: { accepted: 0 } })), "clearing.ties");

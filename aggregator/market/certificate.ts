@@ -120,7 +120,7 @@ function checkPrice({ price, volume, certificate }: Clearing): Refusal | undefin
     return refuse("price", `nothing is traded, so no price was expected; got ${price}`);
   }
   const wished = reference ?? mulDiv(lo + hi, 1, 2, "half-even");
-  const nearest = wished < lo ? lo : wished > hi ? hi : wished;
+  const nearest = Math.min(Math.max(wished, lo), hi);
   if (price === nearest) return undefined;
   return refuse(
     "price",
