@@ -107,6 +107,8 @@ export type LedgerEvent =
       readonly buyer: string;
       readonly quantityWh: number;
       readonly price: number;
+      /** From the book, or with the bureau for what nobody else took or gave. */
+      readonly origin: "book" | "residual";
     }
   | {
       readonly type: "contract-settled";
@@ -115,7 +117,10 @@ export type LedgerEvent =
       readonly seller: string;
       readonly buyer: string;
       readonly deliveredWh: number;
+      /** Paid by the buyer to the seller. */
       readonly amount: number;
+      /** Paid by the bureau to the buyer (eq. 3 and 8 of Liu & Zhou). */
+      readonly subsidy: number;
     }
   | {
       readonly type: "imbalance-settled";

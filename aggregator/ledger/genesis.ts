@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { encodeCbor, Failure, idPattern, type MicroPerKwh, type UtcMs } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
-import { array, field, int, record, text } from "@busbar/protocol/schema";
+import { array, device, field, int, owner, record, text } from "@busbar/protocol/schema";
 import { z } from "zod";
 import { parametersCodec } from "./parameters.ts";
 import { sha256 } from "./sha256.ts";
-import { deviceCodec, memberCodec, ownerCodec } from "./tables.ts";
+import { memberCodec } from "./tables.ts";
 
 const id = z.string().regex(idPattern, "expected 1 to 32 of a-z, 0-9 and inner hyphens");
 
@@ -109,8 +109,8 @@ const genesisCodec = record("genesis", {
   currency: field(3, text(3)),
   time: field(4, int<UtcMs>(0, Number.MAX_SAFE_INTEGER)),
   members: field(5, array(memberCodec, 1, 128)),
-  owners: field(6, array(ownerCodec, 0, 100_000)),
-  devices: field(7, array(deviceCodec, 0, 100_000)),
+  owners: field(6, array(owner, 0, 100_000)),
+  devices: field(7, array(device, 0, 100_000)),
   parameters: field(8, parametersCodec),
 });
 

@@ -12,7 +12,9 @@ import {
 } from "@busbar/protocol";
 import {
   array,
+  blockHeader,
   bytes,
+  certificate,
   field,
   optional,
   pair,
@@ -22,7 +24,6 @@ import {
   text,
 } from "@busbar/protocol/schema";
 import type { Application } from "./application.ts";
-import { certificateCodec, headerCodec } from "./codecs.ts";
 import { refuse } from "./refuse.ts";
 import { type StatePath, verifyStatePath } from "./state/tree.ts";
 import type { Store } from "./store.ts";
@@ -34,8 +35,8 @@ const hash = bytes(32);
  * out). `other`: hashes of key and value of the leaf that stands in an absent key's place.
  */
 const stateProof = record("state-proof", {
-  header: field(1, headerCodec),
-  certificate: field(2, certificateCodec),
+  header: field(1, blockHeader),
+  certificate: field(2, certificate),
   key: field(3, text(200)),
   value: optional(4, bytes(0, 1 << 20)),
   siblings: field(5, array(hash, 0, 256)),

@@ -4,21 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
-import {
-  encodeCbor,
-  encodeHeader,
-  encodeMessage,
-  kinds,
-  toBeSigned,
-  utcMs,
-} from "@busbar/protocol";
+import { encodeHeader, toBeSigned, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { Application } from "./application.ts";
-import { certificateCodec, decodeHeader, headerCodec } from "./codecs.ts";
 import type { Projection } from "./projection.ts";
 import { rules } from "./rules/index.ts";
 import { Store } from "./store.ts";
-import { deviceCodec, ownerCodec } from "./tables.ts";
 import { chain, entry, MeterChain, signerOfName, startTime, testGenesis } from "./test-site.ts";
 
 /** Without the market's block rules: a block holds what its test put there. */
@@ -129,23 +120,4 @@ test("a state that was changed behind the ledger's back is noticed at the start"
   t.after(() => again.close());
   const open = () => new Application({ genesis: testGenesis(), store: again, verify });
   assert.throws(open, { code: "store.corrupt" });
-});
-
-test("headers, certificates, owners and devices are stored in their form on the wire", (t) => {
-  const store = new Store(file(t));
-  t.after(() => store.close());
-  recordBlocks(store, 1);
-  const block = store.block(1);
-  assert.ok(block);
-  assert.deepEqual(encodeCbor(headerCodec.encode(block.header)), encodeHeader(block.header));
-  assert.deepEqual(decodeHeader(encodeHeader(block.header)), block.header);
-  assert.equal(block.certificate.length, 1);
-  assert.ok(encodeCbor(certificateCodec.encode(block.certificate)).length > 64);
-  const { owners, devices } = testGenesis();
-  const message = { nonce: new Uint8Array(16), member: "member-a", owners, devices };
-  const wire = kinds.admission.encode(message);
-  const mine = new Map(wire as ReadonlyMap<number, never>)
-    .set(3, owners.map((owner) => ownerCodec.encode(owner)) as never)
-    .set(4, devices.map((device) => deviceCodec.encode(device)) as never);
-  assert.deepEqual(encodeCbor(mine), encodeMessage("admission", message));
 });

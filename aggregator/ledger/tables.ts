@@ -1,13 +1,14 @@
-import type { Device, Meter, Owner } from "@busbar/protocol";
-import { idPattern } from "@busbar/protocol";
+import type { Meter } from "@busbar/protocol";
 import {
-  array,
   bytes,
   type Codec,
+  device,
   field,
+  id,
   int,
+  meter,
   oneOf,
-  optional,
+  owner,
   record,
   SchemaError,
   text,
@@ -16,10 +17,7 @@ import { table } from "./state/table.ts";
 
 /** Who takes part: members, owners, devices, their keys and their meters, as the state holds them. */
 
-const id = text(32, idPattern);
 const key = bytes(32);
-const meterRole = oneOf("connection", "generation", "load", "storage", "exchange");
-const energyForm = oneOf("solar", "wind", "thermal", "nuclear", "storage", "any");
 
 /** A member of the consortium: `role` is what it is besides (company, bureau, user group, auditor). */
 export type MemberEntry = {
@@ -41,32 +39,6 @@ const flag: Codec<boolean> = {
   encode: (value) => value,
 };
 
-const owner: Codec<Owner> = record("owner", {
-  id: field(1, id),
-  party: field(2, oneOf("company", "bureau", "user", "operator")),
-  name: field(3, text(80)),
-  key: field(4, key),
-  boxKey: field(5, key),
-});
-
-const meter: Codec<Meter> = record("meter", {
-  id: field(1, id),
-  role: field(2, meterRole),
-  form: optional(3, energyForm),
-  feeder: field(4, id),
-});
-
-const device: Codec<Device> = record("device", {
-  id: field(1, id),
-  owner: field(2, id),
-  key: field(3, key),
-  meters: field(4, array(meter, 0, 32)),
-});
-
-/** The form of an owner in the state and in genesis. */
-export const ownerCodec = owner;
-/** The form of a device in the state and in genesis. */
-export const deviceCodec = device;
 /** The form of a member in the state and in genesis. */
 export const memberCodec: Codec<MemberEntry> = record("member", {
   id: field(1, id),
@@ -76,10 +48,7 @@ export const memberCodec: Codec<MemberEntry> = record("member", {
 });
 
 const meterEntry: Codec<MeterEntry> = record("meter-entry", {
-  id: field(1, id),
-  role: field(2, meterRole),
-  form: optional(3, energyForm),
-  feeder: field(4, id),
+  ...meter.fields,
   device: field(5, id),
   owner: field(6, id),
 });
@@ -92,9 +61,9 @@ const keyEntry = record("key-entry", {
 /** `member/<id>` */
 export const members = table("member", memberCodec);
 /** `owner/<id>` */
-export const owners = table("owner", ownerCodec);
+export const owners = table("owner", owner);
 /** `device/<id>` */
-export const devices = table("device", deviceCodec);
+export const devices = table("device", device);
 /** `meter/<id>` */
 export const meters = table("meter", meterEntry);
 /** `key/<key id, hex>`: whose key it is. */

@@ -1,4 +1,9 @@
 /** Types on the wire and in the ledger's state: one description checks, encodes and documents. */
+export { id } from "../messages/id.ts";
+export { quote } from "../messages/market.ts";
+export { instant } from "../messages/readings.ts";
+export { device, meter, owner } from "../messages/registry.ts";
+export { blockHeader, certificate } from "../receipt/block.ts";
 export {
   array,
   bytes,

@@ -25,19 +25,24 @@ export type RecordOf<F extends Fields> = {
   readonly [K in keyof F as F[K] extends Field<unknown, true> ? K : never]?: TypeOf<F[K]["type"]>;
 };
 
-/** A record type with its name, for the CDDL. */
-export type RecordCodec<T> = Codec<T> & { readonly name: string; readonly rule: string };
+/** A record type with its name and rule, for the CDDL, and its fields, for records that add to it. */
+export type RecordCodec<T, F = unknown> = Codec<T> & {
+  readonly name: string;
+  readonly rule: string;
+  readonly fields: F;
+};
 
 /**
  * A closed map with integer keys: an unknown key is refused, so that no two members can read one
  * message differently.
  */
-export function record<F extends Fields>(name: string, fields: F): RecordCodec<RecordOf<F>> {
+export function record<F extends Fields>(name: string, fields: F): RecordCodec<RecordOf<F>, F> {
   const entries = Object.entries(fields);
   const known = new Set<CborKey>(entries.map(([, { key }]) => key));
   if (known.size !== entries.length) throw new Error(`${name}: two fields share a key`);
   return {
     name,
+    fields,
     cddl: name,
     rule: ruleOf(name, fields),
     decode(value, path) {

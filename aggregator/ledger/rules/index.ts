@@ -2,6 +2,12 @@ import type { Kind } from "@busbar/protocol";
 import type { BlockRule, TxRule } from "../rule.ts";
 import { admissionRule } from "./admission.ts";
 import { mandateRule } from "./mandate.ts";
+import { clearingRule } from "./market/clearing-rule.ts";
+import { gateRule } from "./market/gate.ts";
+import { openingRule } from "./market/opening.ts";
+import { quoteCommitRule } from "./market/quote-commit.ts";
+import { quoteRevealRule } from "./market/quote-reveal.ts";
+import { settlementRule } from "./market/settlement-rule.ts";
 import { readingsRule } from "./readings.ts";
 
 /** The rule of each kind that may stand in a block. */
@@ -16,6 +22,9 @@ export const rules: Rules = {
     readings: readingsRule,
     mandate: mandateRule,
     admission: admissionRule,
+    "quote-commit": quoteCommitRule,
+    "quote-reveal": quoteRevealRule,
   },
-  block: [],
+  // A slot that comes to several stages in one block passes them in this order.
+  block: [openingRule, gateRule, clearingRule, settlementRule],
 };

@@ -1,0 +1,123 @@
+#!/usr/bin/env node
+/** `busbar-aggregator`: one member's aggregator, and what is done with its ledger. */
+import { Failure, isId } from "@busbar/protocol";
+import { describeConfig } from "@busbar/protocol/config";
+import { Command, InvalidArgumentError } from "commander";
+import { init } from "./commands/init.ts";
+import { prove } from "./commands/prove.ts";
+import { run } from "./commands/run.ts";
+import { status } from "./commands/status.ts";
+import { verifyCommand } from "./commands/verify.ts";
+import { aggregatorConfig } from "./config/schema.ts";
+
+const program = new Command("busbar-aggregator")
+  .description("Runs a member's aggregator: broker, ledger, market, settlement, notices, portal.")
+  .showHelpAfterError("(add --help for what is expected)");
+
+const configOption = [
+  "--config <file>",
+  "the aggregator's configuration",
+  "aggregator.yaml",
+] as const;
+
+program
+  .command("init")
+  .description("make a working aggregator in a folder: keys, genesis, membership, configuration")
+  .requiredOption("--site <id>", "the site, which names the chain", id)
+  .option("--home <folder>", "where to make it", ".")
+  .option("--member <id>", "this member's id", id, "recorder-1")
+  .option("--currency <code>", "three capitals, as in ISO 4217", "EUR")
+  .option("--time <iso>", "site time at which the chain begins", instant, Date.now())
+  .option("--clock <file>", "a virtual site's clock file, instead of the system's clock")
+  .option("--broker-port <port>", "MQTT port", port, 1883)
+  .option("--portal-port <port>", "port of the web portal", port, 8080)
+  .option("--operator <id...>", "onlookers (Node-RED, dashboards); each gets <id>.key", ids, [])
+  .option("--admit <file...>", "requests of edge units, made by busbar-edge enrol", [])
+  .option("--json", "print the result as JSON", false)
+  .addHelpText(
+    "after",
+    "\nExample:\n  busbar-aggregator init --site elm-street --admit unit/request.json",
+  )
+  .action((options) => {
+    const files = init({ ...options, operators: options.operator });
+    if (options.json) return print({ ok: true, files: files.map(({ path }) => path) });
+    for (const { path } of files) console.log(`made ${path}`);
+    console.log(`\nStart it with: busbar-aggregator run --config ${files.at(-1)?.path}`);
+  });
+
+program
+  .command("run")
+  .description("run the aggregator until SIGTERM or Ctrl-C")
+  .option(...configOption)
+  .action(({ config }) => run(config));
+
+program
+  .command("config")
+  .description("explain every key of aggregator.yaml")
+  .action(() => {
+    for (const { path, type, default: value, help } of describeConfig(aggregatorConfig)) {
+      console.log(`${path}: ${type}${value === undefined ? "" : ` (default ${value})`}`);
+      if (help !== "") console.log(`    ${help}`);
+    }
+  });
+
+program
+  .command("verify")
+  .description("replay the whole ledger and say the first height at which anything differs")
+  .option(...configOption)
+  .option("--json", "print the result as JSON", false)
+  .action((options) => verifyCommand(options, print));
+
+program
+  .command("prove")
+  .description("print a proof that others can check with the members' public keys alone")
+  .argument("<what>", "reading or state")
+  .argument("<which...>", "reading: METER SEQUENCE; state: KEY, as account/OWNER/sales")
+  .option(...configOption)
+  .option("--cbor <file>", "write the proof as CBOR to a file")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  busbar-aggregator prove reading house-7 42\n  busbar-aggregator prove state account/house-7/purchase",
+  )
+  .action((what, which, options) => prove(what, which, options));
+
+program
+  .command("status")
+  .description("height, readings, trades and sums of the ledger on disk")
+  .option(...configOption)
+  .option("--json", "print the result as JSON", false)
+  .action((options) => status(options, print));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  // One line for what the world or a file did; only our own mistakes show a stack.
+  console.error(`${error.message}\n(${error.code})`);
+  process.exitCode = 1;
+}
+
+function print(value: object): void {
+  console.log(JSON.stringify(value));
+}
+
+function id(text: string): string {
+  if (isId(text)) return text;
+  throw new InvalidArgumentError("expected 1 to 32 of a-z, 0-9 and inner hyphens");
+}
+
+function ids(text: string, before: readonly string[]): readonly string[] {
+  return [...before, id(text)];
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
+  throw new InvalidArgumentError("expected a port from 0 to 65535");
+}
+
+function instant(text: string): number {
+  const value = Date.parse(text);
+  if (!Number.isNaN(value) && value >= 0) return value;
+  throw new InvalidArgumentError("expected a time like 2026-06-21T02:20:00Z");
+}

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+const cli = join(import.meta.dirname, "../cli.ts");
+const folder = mkdtempSync(join(tmpdir(), "busbar-commands-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Runs the real command. */
+function busbar(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+    encoding: "utf8",
+    cwd: folder,
+  });
+  return { status, stdout, stderr };
+}
+
+const key = Buffer.alloc(32, 1).toString("base64url");
+const request = {
+  owner: { id: "house-7", party: "user", name: "House 7", key, boxKey: key },
+  device: {
+    id: "unit-7",
+    owner: "house-7",
+    key: Buffer.alloc(32, 2).toString("base64url"),
+    meters: [{ id: "house-7-net", role: "connection", feeder: "main" }],
+  },
+};
+
+test("init makes an aggregator whose ledger verifies, proves and tells its state", () => {
+  const home = join(folder, "good");
+  writeFileSync(join(folder, "request.json"), JSON.stringify(request));
+  const made = busbar("init", "--site", "elm", "--home", home, "--admit", "request.json", "--json");
+  assert.equal(made.status, 0, made.stderr);
+  assert.equal(JSON.parse(made.stdout).files.length, 3);
+  const config = join(home, "aggregator.yaml");
+  const verified = busbar("verify", "--config", config, "--json");
+  assert.equal(verified.status, 0, verified.stderr);
+  const { ok, height, moneySum } = JSON.parse(verified.stdout);
+  assert.deepEqual([ok, height, moneySum], [true, 0, 0]);
+  const status = busbar("status", "--config", config, "--json");
+  assert.equal(JSON.parse(status.stdout).chain, "elm");
+  const genesis = JSON.parse(readFileSync(join(home, "genesis.json"), "utf8"));
+  assert.equal(genesis.devices[0].id, "unit-7");
+  assert.equal(genesis.parameters.weights.company, 3, "the parameters are spelled out");
+
+  const again = busbar("init", "--site", "elm", "--home", home);
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /a chain is made once[\s\S]*init\.exists/);
+});
+
+test("wrong words and files end with one readable message and a code", () => {
+  const bad = join(folder, "bad.json");
+  const wrong: readonly (readonly [string[], RegExp])[] = [
+    [["init"], /required option '--site <id>'/],
+    [["init", "--site", "Elm"], /expected 1 to 32 of a-z/],
+    [["init", "--site", "elm", "--home", "x", "--broker-port", "x"], /expected a port/],
+    [["init", "--site", "elm", "--home", "x", "--time", "soon"], /expected a time like/],
+    [
+      ["init", "--site", "elm", "--home", "x", "--admit", "none.json"],
+      /none\.json: cannot read the unit's request/,
+    ],
+    [["init", "--site", "elm", "--home", "x", "--admit", bad], /bad\.json:1: .*owner/],
+    [["run", "--config", "none.yaml"], /none\.yaml: cannot read the configuration/],
+    [["frobnicate"], /unknown command/],
+  ];
+  writeFileSync(bad, '{"device": 5}');
+  for (const [args, message] of wrong) {
+    const { status, stderr } = busbar(...args);
+    assert.notEqual(status, 0, args.join(" "));
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /\n\s+at /, "no stack for a user's mistake");
+  }
+});
+
+test("proofs of what is not there are refused", () => {
+  const home = join(folder, "proofs");
+  busbar("init", "--site", "elm", "--home", home);
+  const config = ["--config", join(home, "aggregator.yaml")];
+  assert.match(
+    busbar("prove", "reading", "m", "1", ...config).stderr,
+    /no block holds reading 1 of meter m/,
+  );
+  assert.match(busbar("prove", "reading", "m", "x", ...config).stderr, /prove\.usage/);
+  assert.match(
+    busbar("prove", "soul", "m", ...config).stderr,
+    /expected reading or state, got soul/,
+  );
+});
+
+test("config explains every key", () => {
+  assert.match(
+    busbar("config").stdout,
+    /broker\.port: integer \(default 1883\)\n {4}Port to listen on/,
+  );
+});

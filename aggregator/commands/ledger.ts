@@ -1,0 +1,35 @@
+import type { Verify } from "@busbar/protocol";
+import { verify as verifyOnce } from "@busbar/protocol/node";
+import type { AggregatorConfig } from "../config/schema.ts";
+import { Application } from "../ledger/application.ts";
+import { type Genesis, readGenesis } from "../ledger/genesis.ts";
+import type { Projection } from "../ledger/projection.ts";
+import { Store } from "../ledger/store.ts";
+
+/** A ledger that is open: its genesis, its file, and the machine over it. */
+export type Ledger = {
+  readonly genesis: Genesis;
+  readonly store: Store;
+  readonly application: Application;
+};
+
+type LedgerOptions = {
+  readonly verify?: Verify;
+  readonly projections?: (genesis: Genesis) => readonly Projection[];
+};
+
+/** Opens the ledger that a configuration names, and begins it where it has not begun.
+ * Throws: `Failure` `genesis.*`, `store.*`. */
+export function openLedger(config: AggregatorConfig, options: LedgerOptions = {}): Ledger {
+  const { verify = verifyOnce, projections = () => [] } = options;
+  const genesis = readGenesis(config.genesis);
+  const store = new Store(config.store, projections(genesis));
+  try {
+    const application = new Application({ genesis, store, verify });
+    if (!application.info().begun) application.initChain();
+    return { genesis, store, application };
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+import { pino } from "pino";
+import { loadConfig } from "../config/load.ts";
+import { startAggregator } from "../main.ts";
+
+/** Runs the aggregator of a configuration file until a signal; says `ready` on standard output. */
+export async function run(path: string): Promise<void> {
+  const config = loadConfig(path);
+  const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
+  const stopped = signalled();
+  const aggregator = await startAggregator(config, log);
+  const { brokerPort, portal, height } = aggregator;
+  console.log(JSON.stringify({ event: "ready", broker: brokerPort, portal, height }));
+  const signal = await stopped;
+  log.info({ event: "stopping", signal });
+  await aggregator.stop();
+  log.info({ event: "stopped" });
+}
+
+function signalled(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  });
+}

@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { Failure } from "@busbar/protocol";
+import { parseConfig } from "@busbar/protocol/config";
+import { type AggregatorConfig, aggregatorConfig } from "./schema.ts";
+
+/**
+ * Reads `aggregator.yaml`; relative paths in it are relative to the file.
+ * Throws: `ConfigError` for a wrong line, `Failure` `config.unreadable`, `config.plain-text`.
+ */
+export function loadConfig(path: string): AggregatorConfig {
+  const config = parseConfig(path, readConfig(path), aggregatorConfig);
+  const { broker, clock } = config;
+  if (!isLoopback(broker.host) && broker.tls === undefined && !broker.allowPlainText) {
+    throw new Failure(
+      "config.plain-text",
+      `${path}: broker.host ${broker.host} is not loopback, so broker.tls is needed ` +
+        "(or broker.allowPlainText: true on a wire you trust)",
+      { retry: "never" },
+    );
+  }
+  const at = (name: string) => resolve(dirname(path), name);
+  return {
+    ...config,
+    key: at(config.key),
+    genesis: at(config.genesis),
+    store: at(config.store),
+    clock: clock.kind === "file" ? { ...clock, path: at(clock.path) } : clock,
+    broker:
+      broker.tls === undefined
+        ? broker
+        : {
+            ...broker,
+            tls: { certificate: at(broker.tls.certificate), key: at(broker.tls.key) },
+          },
+  };
+}
+
+function readConfig(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new Failure(
+      "config.unreadable",
+      `${path}: cannot read the configuration; busbar-aggregator init makes a working one`,
+      { retry: "never", cause },
+    );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
+}

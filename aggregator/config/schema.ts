@@ -1,0 +1,91 @@
+import { idPattern } from "@busbar/protocol";
+import { z } from "zod";
+
+const id = z
+  .string()
+  .regex(idPattern, "expected 1 to 32 lower-case letters, digits and inner hyphens");
+
+const port = z
+  .int("expected a port number")
+  .min(0, "expected a port from 0 to 65535")
+  .max(65_535, "expected a port from 0 to 65535");
+
+const url = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// address" });
+
+/** Everything that `aggregator.yaml` may say; each description is the key's help. */
+export const aggregatorConfig = z.strictObject({
+  site: id.describe("The site, which is also the chain's id"),
+  member: id.describe("Which member of the consortium this aggregator is"),
+  key: z.string().default("member.key").describe("The member's key file"),
+  genesis: z
+    .string()
+    .default("genesis.json")
+    .describe("The chain's first state, equal on all members"),
+  store: z.string().default("ledger.sqlite").describe("The ledger's database file"),
+  engine: z
+    .enum(["recorder"], "expected recorder (one member orders the transactions)")
+    .default("recorder")
+    .describe("What orders the transactions"),
+  blockIntervalMs: z
+    .int()
+    .min(10)
+    .max(60_000)
+    .default(100)
+    .describe("Least wall time between two blocks, in ms"),
+  clock: z
+    .discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("system") }),
+      z.strictObject({ kind: z.literal("file"), path: z.string() }),
+    ])
+    .default({ kind: "system" })
+    .describe("The site's time: the system's, or a virtual site's clock file"),
+  broker: z
+    .strictObject({
+      host: z.string().default("127.0.0.1").describe("Address to listen on"),
+      port: port.default(1883).describe("Port to listen on"),
+      tls: z
+        .strictObject({ certificate: z.string(), key: z.string() })
+        .optional()
+        .describe("PEM files; needed on any address but loopback"),
+      allowPlainText: z
+        .boolean()
+        .default(false)
+        .describe("Listen in clear beyond loopback; for a wire you trust"),
+    })
+    .prefault({})
+    .describe("The embedded MQTT broker"),
+  portal: z
+    .strictObject({
+      host: z.string().default("127.0.0.1").describe("Address to listen on"),
+      port: port.default(8080).describe("Port to listen on"),
+    })
+    .prefault({})
+    .describe("The web portal"),
+  notices: z
+    .strictObject({
+      webhooks: z
+        .array(
+          z.strictObject({
+            owner: id.describe("Whose notices"),
+            url: url.describe("Where to post them"),
+            secret: z
+              .string()
+              .regex(
+                /^whsec_[A-Za-z0-9+/=]{32,100}$/,
+                "expected whsec_ and base64 of 24 to 64 bytes",
+              )
+              .describe("Signing secret (Standard Webhooks)"),
+          }),
+        )
+        .default([])
+        .describe("Owners' webhooks"),
+    })
+    .prefault({})
+    .describe("Trade notices"),
+  logLevel: z
+    .enum(["fatal", "error", "warn", "info", "debug", "trace"])
+    .default("info")
+    .describe("Least level that is logged"),
+});
+
+export type AggregatorConfig = z.output<typeof aggregatorConfig>;

@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { type MicroPerKwh, type UtcMs, type Wh, wh } from "@busbar/protocol";
+import { verifyClearing } from "../../../market/certificate.ts";
+import type { Prices } from "../../../market/channels.ts";
+import { clear } from "../../../market/clearing.ts";
+import { pairQuotes } from "../../../market/pairing.ts";
+import type { Clearing, Quote } from "../../../market/quotes.ts";
+import { residualSales } from "../../../market/residual.ts";
+import type { BlockContext, BlockRule } from "../../rule.ts";
+import { nextAt } from "./gate.ts";
+import { known, orNull, pricesFor, slotsPerBlockMax } from "./opening.ts";
+import { bureauOf, marketParties } from "./parties.ts";
+import { expectSettlement } from "./settlement-rule.ts";
+import {
+  commitmentSlots,
+  commitments,
+  contracts,
+  credit,
+  cursors,
+  type Slot,
+  slotKey,
+  slots,
+} from "./tables.ts";
+import { slotMs } from "./timetable.ts";
+
+/** Clears slots: reference prices, the book, who trades with whom, and contracts for all of it. */
+export const clearingRule: BlockRule = {
+  name: "market-clearing",
+  due(state, time, parameters) {
+    const next = nextAt(state, "clear", parameters);
+    return next !== undefined && next.clearing <= time;
+  },
+  run(context) {
+    for (let i = 0; i < slotsPerBlockMax; i++) {
+      const next = nextAt(context.state, "clear", context.parameters);
+      if (next === undefined || next.clearing > context.time) return;
+      clearSlot(context, next.start);
+      const after = (next.start + slotMs(context.parameters)) as UtcMs;
+      cursors.set(context.state, "clear", { next: after });
+    }
+  },
+};
+
+function clearSlot(context: BlockContext, slot: UtcMs): void {
+  const { state, emit } = context;
+  const key = slotKey(slot);
+  const record = slots.get(state, key);
+  assert(record !== undefined, `slot ${slot} is cleared after it was opened`);
+  const quotes = openedQuotes(context, slot);
+  const prices = quotes.length > 0 ? quotedPrices(context, quotes) : pricesOf(record);
+  const clearing = clear(quotes, prices.gu);
+  const checked = verifyClearing(quotes, clearing);
+  assert(checked.ok, `the market certifies its own result: ${checked.ok || checked.message}`);
+
+  const traded = signContracts(context, { slot, quotes, clearing, prices });
+  const { price } = clearing;
+  slots.set(state, key, {
+    stage: "cleared",
+    prices: known(prices),
+    ...(price === undefined ? {} : { clearing: price }),
+    tradedWh: wh(traded),
+  });
+  emit({
+    type: "slot-cleared",
+    slot,
+    clearing: price ?? null,
+    quantityWh: traded,
+    prices: orNull(prices),
+  });
+  expectSettlement(context, slot);
+}
+
+/** The quotes that were opened in time. Those that were not are void and stand in the credit report. */
+function openedQuotes({ state, emit }: BlockContext, slot: UtcMs): Quote[] {
+  const quotes: Quote[] = [];
+  const prefix = `${slotKey(slot)}/`;
+  for (const [key, { owner, time, revealed }] of [...commitments.scan(state, prefix)]) {
+    const id = key.slice(prefix.length);
+    for (const [i, terms] of (revealed ?? []).entries()) {
+      quotes.push({ ...terms, id: `${id}-${i}`, party: owner, slot, time });
+    }
+    if (revealed === undefined) {
+      const report = credit.get(state, owner) ?? { unrevealed: 0 };
+      credit.set(state, owner, { ...report, unrevealed: report.unrevealed + 1 });
+      emit({ type: "quote-void", id, owner, slot, reason: "it was not opened before clearing" });
+    }
+    commitments.delete(state, key);
+    commitmentSlots.delete(state, id);
+  }
+  return quotes;
+}
+
+/** The colony's prices for what was really offered and asked for. */
+function quotedPrices({ state, parameters, seed }: BlockContext, quotes: readonly Quote[]): Prices {
+  const users = new Set(
+    marketParties(state).flatMap(({ owner, party }) => (party === "user" ? [owner] : [])),
+  );
+  let [surplusWh, usersWh] = [0, 0];
+  for (const { party, side, quantity } of quotes) {
+    if (users.has(party) && side === "bid") usersWh += quantity;
+    else surplusWh += side === "ask" ? quantity : -quantity;
+  }
+  return pricesFor({ surplusWh, usersWh }, parameters, seed);
+}
+
+type Cleared = {
+  readonly slot: UtcMs;
+  readonly quotes: readonly Quote[];
+  readonly clearing: Clearing;
+  readonly prices: Prices;
+};
+
+/** Signs a contract for each pair of the book and for what is left with the bureau; returns the Wh. */
+function signContracts(context: BlockContext, cleared: Cleared): number {
+  const sales = [...bookSales(cleared), ...bureauSales(context, cleared)];
+  sales.forEach((sale, i) => {
+    const contract = `${slotKey(cleared.slot)}-${String(i + 1).padStart(4, "0")}`;
+    const { seller, buyer, quantity, price, origin } = sale;
+    const terms = { slot: cleared.slot, seller, buyer, energy: quantity, price, origin };
+    contracts.set(context.state, contract, { ...terms, settled: 0 });
+    context.emit({
+      type: "contract-signed",
+      contract,
+      slot: cleared.slot,
+      seller,
+      buyer,
+      quantityWh: quantity,
+      price,
+      origin,
+    });
+  });
+  return sales.reduce((sum, { quantity }) => sum + quantity, 0);
+}
+
+type NewSale = {
+  readonly seller: string;
+  readonly buyer: string;
+  readonly quantity: Wh;
+  readonly price: MicroPerKwh;
+  readonly origin: "book" | "residual";
+};
+
+function bookSales({ quotes, clearing }: Cleared): NewSale[] {
+  const { price, fills } = clearing;
+  if (price === undefined) return [];
+  const accepted = quotes.flatMap((quote, i) => {
+    const fill = fills[i];
+    return fill !== undefined && fill.accepted > 0 ? [{ ...quote, accepted: fill.accepted }] : [];
+  });
+  const party = new Map(quotes.map((quote) => [quote.id, quote.party]));
+  const pairing = pairQuotes(accepted);
+  assert(pairing.ok, "netted fills leave every party on one side, so all of it can be paired");
+  return pairing.matches.map(({ ask, bid, quantity }) => ({
+    seller: party.get(ask) ?? "",
+    buyer: party.get(bid) ?? "",
+    quantity,
+    price,
+    origin: "book",
+  }));
+}
+
+function bureauSales(context: BlockContext, { quotes, clearing, prices }: Cleared): NewSale[] {
+  const bureau = bureauOf(context.state);
+  if (bureau === undefined) return [];
+  const roles = new Map(marketParties(context.state).map(({ owner, party }) => [owner, party]));
+  const rests = quotes.map(({ id, party, side, quantity }, i) => {
+    const { accepted, netted } = clearing.fills[i] ?? { accepted: 0, netted: 0 };
+    const role = roles.get(party) === "company" ? "company" : "user";
+    return { id, party, role, side, quantity: wh(quantity - accepted - netted) } as const;
+  });
+  const sales = residualSales(rests, { bureau, prices, tariff: context.parameters });
+  return sales.map((sale) => ({ ...sale, origin: "residual" }));
+}
+
+function pricesOf({ prices: { cg, cu, gc, gu } }: Slot): Prices {
+  return { cg, cu, gc, gu };
+}

@@ -1,0 +1,307 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  type Mandate,
+  microPerKwh,
+  type QuoteTerms,
+  sealQuotes,
+  utcMs,
+  wh,
+} from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
+import { netIncomes } from "../../../market/equations.ts";
+import { accountSums, accounts } from "../../accounts.ts";
+import type { LedgerEvent } from "../../events.ts";
+import { type BlockInput, execute } from "../../execution.ts";
+import { genesisState } from "../../genesis-state.ts";
+import { emptyState, Overlay } from "../../state/overlay.ts";
+import { chain, entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import { rules } from "../index.ts";
+import { contracts, credit, slotKey, slots } from "./tables.ts";
+
+const minute = 60_000;
+const hour = 60 * minute;
+const slot = startTime + hour;
+
+/** A ledger in memory that runs blocks at the times the test says. */
+class Chain {
+  readonly state = new Overlay(emptyState);
+  readonly events: LedgerEvent[] = [];
+  #height = 0;
+
+  constructor() {
+    for (const [key, value] of genesisState(testGenesis())) {
+      if (value !== undefined) this.state.set(key, value);
+    }
+  }
+
+  /** Runs a block `minutes` after the chain's start; returns the codes of refused frames. */
+  block(minutes: number, ...frames: Uint8Array[]): string[] {
+    this.#height += 1;
+    const input: BlockInput = {
+      height: this.#height,
+      time: utcMs(startTime + minutes * minute),
+      previous: new Uint8Array(32).fill(this.#height),
+      frames,
+    };
+    const { taken, refused, ownEvents, changes } = execute(this.state, input, {
+      chain,
+      rules,
+      verify,
+    });
+    for (const [key, value] of changes) {
+      if (value === undefined) this.state.delete(key);
+      else this.state.set(key, value);
+    }
+    this.events.push(...taken.flatMap(({ events }) => events), ...ownEvents);
+    return refused.map(({ refusal }) => refusal.code);
+  }
+
+  of<T extends LedgerEvent["type"]>(type: T): Extract<LedgerEvent, { type: T }>[] {
+    return this.events.filter(
+      (event): event is Extract<LedgerEvent, { type: T }> => event.type === type,
+    );
+  }
+
+  money(owner: string): number {
+    return ["sales", "purchase"].reduce(
+      (sum, side) => sum + (accounts.get(this.state, `${owner}/${side}`)?.money ?? 0),
+      0,
+    );
+  }
+}
+
+function mandate(owner: string, changes: Partial<Mandate> = {}): Uint8Array {
+  return frameOf(owner, "mandate", {
+    owner,
+    device: `${owner}-unit`,
+    version: 1,
+    askMax: wh(1_000_000),
+    askPriceMin: microPerKwh(400_000),
+    bidMax: wh(1_000_000),
+    bidPriceMax: microPerKwh(700_000),
+    until: utcMs(startTime + 1000 * hour),
+    ...changes,
+  });
+}
+
+/** A quote of an owner's device: the sealed frame and the one that opens it. */
+function quote(owner: string, name: number, terms: Partial<QuoteTerms>, at = slot) {
+  const id = new Uint8Array(16).fill(name);
+  const salt = new Uint8Array(32).fill(name);
+  const quotes = [
+    { side: "bid", form: "any", quantity: wh(1000), limit: microPerKwh(690_000), ...terms },
+  ] as const;
+  const signer = `${owner}-unit`;
+  return {
+    seal: frameOf(signer, "quote-commit", {
+      id,
+      owner,
+      slot: utcMs(at),
+      hash: sealQuotes(quotes, salt),
+    }),
+    open: frameOf(signer, "quote-reveal", { id, quotes, salt }),
+    id,
+    salt,
+    quotes,
+  };
+}
+
+const ask = quote("company-a", 1, { side: "ask", form: "solar", quantity: wh(324_000) });
+const bid = quote("user-a", 2, { quantity: wh(733_000), limit: microPerKwh(695_000) });
+
+/** A slot with the paper's noon: the company has 324 kWh to spare, the users need 733. */
+function noon(): Chain {
+  const run = new Chain();
+  run.block(20, mandate("company-a"), mandate("user-a"));
+  assert.deepEqual(run.block(25, ask.seal, bid.seal), []);
+  assert.deepEqual(run.block(41, ask.open, bid.open), []);
+  run.block(51);
+  return run;
+}
+
+test("a slot goes from sealed quotes to contracts at the paper's noon prices", () => {
+  const run = noon();
+  const [cleared] = run.of("slot-cleared");
+  assert.ok(cleared !== undefined && cleared.clearing !== null);
+  assert.ok(Math.abs((cleared.prices.cu ?? 0) - 556_800) <= 1_000, "p_CU of the closed form");
+  assert.ok(Math.abs((cleared.prices.gu ?? 0) - 688_500) <= 1_000, "p_GU of the closed form");
+  assert.equal(cleared.prices.gc, null, "what carries no energy is not traded");
+  assert.equal(cleared.prices.cg, null);
+  assert.ok(cleared.clearing >= 690_000 && cleared.clearing <= 695_000, "inside both limits");
+  const [book, residual, ...more] = run.of("contract-signed");
+  assert.equal(more.length, 0);
+  assert.deepEqual(
+    [book?.seller, book?.buyer, book?.quantityWh, book?.origin],
+    ["company-a", "user-a", 324_000, "book"],
+  );
+  assert.deepEqual(
+    [residual?.seller, residual?.buyer, residual?.quantityWh, residual?.price],
+    ["bureau-a", "user-a", 409_000, cleared.prices.cu],
+  );
+});
+
+test("delivery settles by the meters, as eq. 1-8 say, and all accounts sum to zero", () => {
+  const run = noon();
+  const company = new MeterChain("company-a");
+  const user = new MeterChain("user-a");
+  const before = startTime + 30 * minute;
+  assert.deepEqual(run.block(60, company.frame(entry(before, 0, 5), entry(slot, 0, 9))), []);
+  run.block(61, user.frame(entry(before, 70), entry(slot, 100)));
+  run.block(120, company.frame(entry(slot + hour, 0, 324_009)));
+  assert.equal(run.of("contract-settled").length, 0, "the user's meter has not reported");
+  run.block(121, user.frame(entry(slot + hour, 733_100)));
+  assert.equal(run.of("contract-settled").length, 2);
+  assert.equal(run.of("imbalance-settled").length, 0, "the meters showed what was contracted");
+  assert.equal(run.of("slot-settled").length, 1);
+  assert.equal(slots.get(run.state, slotKey(slot))?.stage, "settled");
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+
+  const [gu, cu] = run.of("contract-signed");
+  const expected = netIncomes({
+    quantities: { cg: wh(0), cu: wh(409_000), gc: wh(0), gu: wh(324_000) },
+    prices: {
+      cg: undefined,
+      cu: microPerKwh(cu?.price ?? 0),
+      gc: undefined,
+      gu: microPerKwh(gu?.price ?? 0),
+    },
+    subsidyPermille: 50,
+  });
+  assert.deepEqual(
+    [run.money("company-a"), run.money("bureau-a"), run.money("user-a")],
+    [expected.company, expected.bureau, expected.user],
+  );
+});
+
+test("who delivers less and who draws more settles the difference with the bureau", () => {
+  const run = noon();
+  const company = new MeterChain("company-a");
+  const user = new MeterChain("user-a");
+  run.block(60, company.frame(entry(slot, 0, 0)), user.frame(entry(slot, 0)));
+  run.block(
+    121,
+    company.frame(entry(slot + hour, 0, 320_000)),
+    user.frame(entry(slot + hour, 740_000)),
+  );
+  const differences = run
+    .of("imbalance-settled")
+    .map(({ owner, side, imbalanceWh, amount }) => [owner, side, imbalanceWh, amount]);
+  assert.deepEqual(differences, [
+    ["company-a", "bid", 4_000, -3_080_000],
+    ["user-a", "bid", 7_000, -5_390_000],
+  ]);
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+});
+
+test("a slot without quotes is settled at the meters all the same", () => {
+  const run = new Chain();
+  const user = new MeterChain("user-a");
+  const company = new MeterChain("company-a");
+  run.block(20);
+  run.block(60, user.frame(entry(slot, 0)), company.frame(entry(slot, 0)));
+  run.block(121, user.frame(entry(slot + hour, 10_000)), company.frame(entry(slot + hour, 0)));
+  assert.equal(run.of("contract-signed").length, 0);
+  assert.equal(run.money("user-a"), -7_700_000);
+  assert.equal(run.of("slot-settled").length, 1);
+});
+
+test("a quote that is never opened is void and stands in the credit report", () => {
+  const run = new Chain();
+  run.block(20, mandate("company-a"), mandate("user-a"));
+  run.block(25, ask.seal, bid.seal);
+  run.block(41, ask.open);
+  run.block(51);
+  assert.deepEqual(
+    run.of("quote-void").map(({ owner }) => owner),
+    ["user-a"],
+  );
+  assert.deepEqual(credit.get(run.state, "user-a"), { unrevealed: 1 });
+  assert.deepEqual(
+    run.of("contract-signed").map(({ seller, buyer }) => [seller, buyer]),
+    [["company-a", "bureau-a"]],
+  );
+});
+
+test("each wrong quote is refused with its code and changes nothing", () => {
+  const run = new Chain();
+  run.block(20, mandate("company-a"));
+  const unaligned = quote("company-a", 3, {}, slot + 1);
+  const unopened = quote("company-a", 4, {}, slot + 5 * hour);
+  const foreign = frameOf("user-a-unit", "quote-commit", {
+    id: ask.id,
+    owner: "company-a",
+    slot: utcMs(slot),
+    hash: new Uint8Array(32),
+  });
+  assert.deepEqual(run.block(25, unaligned.seal, unopened.seal, foreign), [
+    "quote.slot-unknown",
+    "quote.slot-unknown",
+    "quote.not-owner",
+  ]);
+  assert.deepEqual(run.block(26, ask.seal, ask.open), ["quote.not-yet"]);
+  const other = quote("company-a", 1, { quantity: wh(5) });
+  assert.deepEqual(run.block(27, other.seal), ["quote.exists-different"]);
+  assert.deepEqual(run.block(28, ask.seal), [], "the same once more is known");
+
+  const greedy = quote("company-a", 5, { side: "ask", quantity: wh(1_000_001) });
+  const cheap = quote("company-a", 6, { side: "ask", limit: microPerKwh(399_999) });
+  const unlimited = quote("user-a", 7, {});
+  run.block(29, greedy.seal, cheap.seal, unlimited.seal);
+  const forged = frameOf("company-a-unit", "quote-reveal", {
+    id: ask.id,
+    quotes: [{ ...ask.quotes[0], limit: microPerKwh(1) }],
+    salt: ask.salt,
+  });
+  const unknown = frameOf("company-a-unit", "quote-reveal", {
+    id: new Uint8Array(16),
+    quotes: ask.quotes,
+    salt: ask.salt,
+  });
+  assert.deepEqual(run.block(41, forged, unknown, greedy.open, cheap.open, unlimited.open), [
+    "quote.hash",
+    "quote.unknown",
+    "quote.beyond-mandate",
+    "quote.beyond-mandate",
+    "quote.no-mandate",
+  ]);
+  assert.deepEqual(run.block(42, quote("company-a", 8, {}).seal), ["quote.gate-closed"]);
+  run.block(51);
+  assert.deepEqual(run.of("contract-signed"), []);
+});
+
+test("nobody quotes on both sides of a slot, nor more often than eight times", () => {
+  const run = new Chain();
+  run.block(20, mandate("company-a"));
+  const many = Array.from({ length: 9 }, (_, i) => quote("company-a", 10 + i, {}).seal);
+  assert.deepEqual(run.block(25, ...many), ["quote.too-many"]);
+});
+
+test("after a long silence every slot is gone through in order, some in each block", () => {
+  const run = new Chain();
+  run.block(20);
+  run.block(60 * 60);
+  run.block(60 * 60 + 1);
+  run.block(60 * 60 + 2);
+  const opened = run.of("slot-opened").map((event) => event.slot);
+  const cleared = run.of("slot-cleared").map((event) => event.slot);
+  assert.deepEqual(opened.slice(0, 3), [slot, slot + hour, slot + 2 * hour]);
+  assert.deepEqual(
+    cleared,
+    [...cleared].sort((a, b) => a - b),
+  );
+  assert.equal(new Set(cleared).size, cleared.length);
+  assert.equal(cleared.length, 60);
+});
+
+test("contracts carry their origin and wait for settlement", () => {
+  const run = noon();
+  const stored = [...contracts.scan(run.state)].map(([, contract]) => contract);
+  assert.deepEqual(
+    stored.map(({ origin, settled }) => [origin, settled]),
+    [
+      ["book", 0],
+      ["residual", 0],
+    ],
+  );
+});

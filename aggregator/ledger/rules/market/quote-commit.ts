@@ -1,0 +1,81 @@
+import { compareBytes, type QuoteCommit, type Refusal } from "@busbar/protocol";
+import type { Identity } from "../../registry.ts";
+import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
+import { commitmentSlots, commitments, hex, slotKey, slots } from "./tables.ts";
+import { isSlotStart, timetable } from "./timetable.ts";
+
+/** Commitments of one owner in one slot; more would only bloat the book. */
+const perOwnerMax = 8;
+
+/**
+ * Takes a sealed quote until the gate closes. Codes, in order: `quote.not-owner`,
+ * `quote.exists-different`, `quote.slot-unknown`, `quote.gate-closed`, `quote.too-many`.
+ */
+export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer): Outcome => {
+  if (!actsFor(signer, message.owner)) {
+    return refuse("quote.not-owner", `${signer.id} may not quote for ${message.owner}`);
+  }
+  const known = existing(context, message);
+  if (known !== undefined) return known;
+
+  const { slot } = message;
+  if (
+    !isSlotStart(slot, context.parameters) ||
+    slots.get(context.state, slotKey(slot)) === undefined
+  ) {
+    return refuse("quote.slot-unknown", `no slot that starts at ${slot} is open for quotes`);
+  }
+  const { gate } = timetable(slot, context.parameters);
+  if (context.time >= gate) {
+    return refuse(
+      "quote.gate-closed",
+      `the gate of slot ${slot} closed at ${gate}, it is ${context.time}`,
+    );
+  }
+  if (countOf(context, message) >= perOwnerMax) {
+    return refuse("quote.too-many", `${message.owner} has ${perOwnerMax} quotes in slot ${slot}`);
+  }
+  const { owner, hash } = message;
+  const id = hex(message.id);
+  commitments.set(context.state, `${slotKey(slot)}/${id}`, {
+    owner,
+    slot,
+    hash,
+    time: context.time,
+  });
+  commitmentSlots.set(context.state, id, { slot });
+  context.emit({ type: "quote-committed", id, owner, slot });
+  return { ok: true };
+};
+
+/** A device acts for the owner it belongs to; an owner for itself. */
+export function actsFor(signer: Identity, owner: string): boolean {
+  if (signer.kind === "device") return signer.device.owner === owner;
+  return signer.kind === "owner" && signer.id === owner;
+}
+
+function existing({ state }: BlockContext, message: QuoteCommit): Outcome | undefined {
+  const id = hex(message.id);
+  const at = commitmentSlots.get(state, id);
+  if (at === undefined) return undefined;
+  const commitment = commitments.get(state, `${slotKey(at.slot)}/${id}`);
+  const same =
+    commitment !== undefined &&
+    commitment.owner === message.owner &&
+    commitment.slot === message.slot &&
+    compareBytes(commitment.hash, message.hash) === 0;
+  if (same) return { ok: true, code: "exists" };
+  return refuse("quote.exists-different", `id ${id} was used for another quote`);
+}
+
+function countOf({ state }: BlockContext, { slot, owner }: QuoteCommit): number {
+  let count = 0;
+  for (const [, commitment] of commitments.scan(state, `${slotKey(slot)}/`)) {
+    if (commitment.owner === owner) count += 1;
+  }
+  return count;
+}
+
+function refuse(code: string, message: string): Refusal {
+  return { ok: false, code, message };
+}

@@ -1,0 +1,102 @@
+import {
+  compareBytes,
+  type Mandate,
+  type QuoteReveal,
+  type QuoteTerms,
+  type Refusal,
+  sealQuotes,
+} from "@busbar/protocol";
+import type { Identity } from "../../registry.ts";
+import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
+import { mandates } from "../mandate.ts";
+import { actsFor } from "./quote-commit.ts";
+import { type Commitment, commitmentSlots, commitments, hex, slotKey } from "./tables.ts";
+import { timetable } from "./timetable.ts";
+
+/**
+ * Opens a sealed quote between gate and clearing. Codes, in order: `quote.unknown`,
+ * `quote.not-owner`, `quote.hash`, `quote.not-yet`, `quote.too-late`, `quote.both-sides`,
+ * `quote.no-mandate`, `quote.beyond-mandate`.
+ */
+export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer): Outcome => {
+  const id = hex(message.id);
+  const at = commitmentSlots.get(context.state, id);
+  const key = at === undefined ? undefined : `${slotKey(at.slot)}/${id}`;
+  const commitment = key === undefined ? undefined : commitments.get(context.state, key);
+  if (key === undefined || commitment === undefined) {
+    return refuse("quote.unknown", `no quote ${id} was committed`);
+  }
+  if (!actsFor(signer, commitment.owner)) {
+    return refuse("quote.not-owner", `${signer.id} may not open a quote of ${commitment.owner}`);
+  }
+  if (compareBytes(sealQuotes(message.quotes, message.salt), commitment.hash) !== 0) {
+    return refuse("quote.hash", `quote ${id} does not match what was committed`);
+  }
+  if (commitment.revealed !== undefined) return { ok: true, code: "exists" };
+  const refusal =
+    checkTime(context, commitment) ?? checkTerms(context, { message, commitment, signer });
+  if (refusal !== undefined) return refusal;
+
+  commitments.set(context.state, key, { ...commitment, revealed: message.quotes });
+  const { owner, slot } = commitment;
+  context.emit({ type: "quote-revealed", id, owner, slot, quotes: message.quotes.length });
+  return { ok: true };
+};
+
+function checkTime({ time, parameters }: BlockContext, { slot }: Commitment): Refusal | undefined {
+  const { gate, clearing } = timetable(slot, parameters);
+  if (time < gate) {
+    return refuse("quote.not-yet", `slot ${slot} takes quotes until ${gate}; open yours after it`);
+  }
+  if (time >= clearing) {
+    return refuse("quote.too-late", `slot ${slot} was cleared at ${clearing}, it is ${time}`);
+  }
+  return undefined;
+}
+
+function checkTerms(
+  context: BlockContext,
+  about: {
+    readonly message: QuoteReveal;
+    readonly commitment: Commitment;
+    readonly signer: Identity;
+  },
+): Refusal | undefined {
+  const { message, commitment, signer } = about;
+  const [first] = message.quotes;
+  // One net position per meter and slot: a party is a seller or a buyer in it, never both.
+  if (message.quotes.some(({ side }) => side !== first?.side)) {
+    return refuse("quote.both-sides", "one party quotes on one side of a slot");
+  }
+  if (signer.kind !== "device") return undefined;
+  const mandate = mandates.get(context.state, signer.id);
+  if (mandate === undefined || mandate.until <= commitment.slot) {
+    return refuse(
+      "quote.no-mandate",
+      `${commitment.owner} gave ${signer.id} no mandate for this slot`,
+    );
+  }
+  return withinMandate(message.quotes, mandate);
+}
+
+function withinMandate(quotes: readonly QuoteTerms[], mandate: Mandate): Refusal | undefined {
+  const total = quotes.reduce((sum, { quantity }) => sum + quantity, 0);
+  const asks = quotes[0]?.side === "ask";
+  const most = asks ? mandate.askMax : mandate.bidMax;
+  if (total > most) {
+    return refuse("quote.beyond-mandate", `${total} Wh quoted, the owner's limit is ${most} Wh`);
+  }
+  const beyond = quotes.find(({ limit }) =>
+    asks ? limit < mandate.askPriceMin : limit > mandate.bidPriceMax,
+  );
+  if (beyond === undefined) return undefined;
+  const limit = asks ? `at least ${mandate.askPriceMin}` : `at most ${mandate.bidPriceMax}`;
+  return refuse(
+    "quote.beyond-mandate",
+    `${beyond.limit} per kWh quoted, the owner's limit is ${limit}`,
+  );
+}
+
+function refuse(code: string, message: string): Refusal {
+  return { ok: false, code, message };
+}

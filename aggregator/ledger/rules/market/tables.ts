@@ -1,0 +1,96 @@
+import type { MicroPerKwh, Wh } from "@busbar/protocol";
+import {
+  array,
+  bytes,
+  field,
+  instant,
+  int,
+  oneOf,
+  optional,
+  quote,
+  record,
+  type TypeOf,
+  text,
+} from "@busbar/protocol/schema";
+import { table } from "../../state/table.ts";
+
+const most = Number.MAX_SAFE_INTEGER;
+const price = int<MicroPerKwh>(0, 1_000_000_000);
+const energy = int<Wh>(0, 1_000_000_000_000);
+const name = text(32);
+
+/** The four prices of the paper; one that carries no quantity is absent ("not traded"). */
+export const pricesCodec = record("slot-prices", {
+  cg: optional(1, price),
+  cu: optional(2, price),
+  gc: optional(3, price),
+  gu: optional(4, price),
+});
+
+/** A slot's way through the market. */
+const slotRecord = record("slot", {
+  stage: field(1, oneOf("open", "gate-closed", "cleared", "settled")),
+  /** Reference prices as published at opening and, once cleared, as used. */
+  prices: field(2, pricesCodec),
+  clearing: optional(3, price),
+  tradedWh: field(4, energy),
+});
+
+/** `slot/<start>`. */
+export const slots = table("slot", slotRecord);
+export type Slot = TypeOf<typeof slotRecord>;
+
+/** A commitment and, once opened, what was in it. */
+const commitmentRecord = record("commitment", {
+  owner: field(1, name),
+  slot: field(2, instant),
+  hash: field(3, bytes(32)),
+  time: field(4, instant),
+  revealed: optional(5, array(quote, 1, 16)),
+});
+
+/** `commitment/<slot>/<id>`: sorted by slot, so that a gate finds its own. */
+export const commitments = table("commitment", commitmentRecord);
+export type Commitment = TypeOf<typeof commitmentRecord>;
+
+/** `commitment-slot/<id>`: where a commitment lies; also keeps an id from being used twice. */
+export const commitmentSlots = table(
+  "commitment-slot",
+  record("commitment-slot", { slot: field(1, instant) }),
+);
+
+const contractRecord = record("contract", {
+  slot: field(1, instant),
+  seller: field(2, name),
+  buyer: field(3, name),
+  energy: field(4, energy),
+  price: field(5, price),
+  /** From the book, or with the bureau for what nobody else took or gave. */
+  origin: field(6, oneOf("book", "residual")),
+  settled: field(7, int<0 | 1>(0, 1)),
+});
+
+/** `contract/<slot>-<number>`. */
+export const contracts = table("contract", contractRecord);
+export type Contract = TypeOf<typeof contractRecord>;
+
+/** `market-cursor/<stage>`: start of the next slot that the stage has to deal with. */
+export const cursors = table("market-cursor", record("market-cursor", { next: field(1, instant) }));
+
+/** `unsettled/<slot>`: cleared slots whose meters have not all reported. */
+export const unsettled = table("unsettled", record("unsettled", { slot: field(1, instant) }));
+
+/** `waiting/<slot>/<owner>`: parties of such a slot that are not settled. */
+export const waiting = table("waiting", record("waiting", { slot: field(1, instant) }));
+
+/** `credit/<owner>`: the account's credit report, counted by kind of violation. */
+export const credit = table("credit", record("credit", { unrevealed: field(1, int(0, most)) }));
+
+/** Fifteen digits: sorts like the number, holds every instant until the year 33658. */
+export function slotKey(start: number): string {
+  return String(start).padStart(15, "0");
+}
+
+export function hex(data: Uint8Array): string {
+  return Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,218 @@
+import { compareBytes, Failure, type Signer, type Verify } from "@busbar/protocol";
+import {
+  openSiteClock,
+  readKeyFile,
+  type SiteClock,
+  signerOf,
+  verify,
+} from "@busbar/protocol/node";
+import type { Logger } from "pino";
+import { type Broker, startBroker } from "./broker/broker.ts";
+import { Counters } from "./broker/counters.ts";
+import { type Ledger, openLedger } from "./commands/ledger.ts";
+import type { AggregatorConfig } from "./config/schema.ts";
+import { DurablePool } from "./consensus/durable-pool.ts";
+import type { Engine } from "./consensus/engine.ts";
+import { Recorder } from "./consensus/recorder.ts";
+import { type Answers, createAnswers } from "./ingest/answers.ts";
+import { createIngest } from "./ingest/ingest.ts";
+import { receiptOf } from "./ledger/receipts.ts";
+import { members } from "./ledger/tables.ts";
+import { rememberingVerify } from "./ledger/verified.ts";
+import { channelNames, channelsFor } from "./notices/channels.ts";
+import { countDeliveries, outbox } from "./notices/outbox.ts";
+import { Sender } from "./notices/sender.ts";
+import { LedgerSource } from "./portal/ledger-source.ts";
+import { portalReadModel } from "./portal/read-model.ts";
+import { type Portal, startPortal } from "./portal/server.ts";
+import { Publisher } from "./publish/publisher.ts";
+
+/** A running aggregator. */
+export type Aggregator = {
+  readonly brokerPort: number;
+  readonly portal: string;
+  readonly height: number;
+  /** Ends in order: nothing new is taken, the block at work is finished, files are closed. */
+  stop(): Promise<void>;
+};
+
+/** Starts all that one member runs. Throws: `Failure` of whatever could not be opened. */
+export async function startAggregator(config: AggregatorConfig, log: Logger): Promise<Aggregator> {
+  const signer = signerOf(readKeyFile(config.key));
+  const { webhooks } = config.notices;
+  // Ingest, pool and block see the same frame: its signature is checked once.
+  const remembering = rememberingVerify(verify);
+  const ledger = openLedger(config, {
+    verify: remembering,
+    projections: ({ currency }) => [
+      portalReadModel,
+      outbox({ currency, channelNames: (owner) => channelNames(webhooks, owner) }),
+    ],
+  });
+  try {
+    checkMember(config, ledger, signer);
+    const clock = await openSiteClock(config.clock);
+    return await startAll(config, { ledger, verify: remembering, signer, clock, log });
+  } catch (error) {
+    ledger.store.close();
+    throw error;
+  }
+}
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly verify: Verify;
+  readonly signer: Signer;
+  readonly clock: SiteClock;
+  readonly log: Logger;
+};
+
+async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggregator> {
+  const { ledger, log } = parts;
+  const { application, store } = ledger;
+  const pool = new DurablePool(store);
+  const engine = startableEngine(config, parts, pool);
+  // The broker takes frames in through ingest, and ingest answers through the broker.
+  let broker: Broker | undefined;
+  const publish: Broker["publish"] = async (...message) => broker?.publish(...message);
+  const answers = createAnswers({
+    site: config.site,
+    registry: application.registry,
+    publish,
+    log,
+  });
+  broker = await openBroker(config, parts, { pool, answers });
+
+  const sender = openSender(config, parts, publish);
+  const source = new LedgerSource({
+    store,
+    member: config.member,
+    engine: config.engine,
+    clock: parts.clock,
+    notices: () => countDeliveries(store.db),
+  });
+  const publisher = new Publisher({
+    site: config.site,
+    member: config.member,
+    state: store.state,
+    publish,
+    now: Date.now,
+    log,
+  });
+  let portal: Portal;
+  try {
+    portal = await startPortal({ ...config.portal, source, log });
+  } catch (error) {
+    await broker.stop();
+    throw error;
+  }
+
+  engine.onCommit((block) => {
+    void answers.committed(block);
+    publisher.committed(block);
+    source.committed(block);
+    sender.wake();
+  });
+  engine.onRefused((refused) => void answers.refused(refused));
+  const { height, time } = application.info();
+  publisher.start(height, time);
+  engine.start();
+  sender.wake();
+  return {
+    brokerPort: broker.port,
+    portal: portal.url,
+    height,
+    async stop() {
+      const last = application.info();
+      await publisher.stop(last.height, last.time);
+      await broker?.stop();
+      await engine.stop();
+      await sender.stop();
+      await portal.stop();
+      store.close();
+    },
+  };
+}
+
+function startableEngine(
+  config: AggregatorConfig,
+  { ledger, signer, clock }: Parts,
+  pool: DurablePool,
+): Engine {
+  const { application, genesis } = ledger;
+  const member = { id: config.member, chain: genesis.chain, signer };
+  const { blockIntervalMs } = config;
+  return new Recorder({ application, pool, clock, member, blockIntervalMs });
+}
+
+function openBroker(
+  config: AggregatorConfig,
+  { ledger, verify, log }: Parts,
+  { pool, answers }: { readonly pool: DurablePool; readonly answers: Answers },
+): Promise<Broker> {
+  const { store, genesis, application } = ledger;
+  const counters = new Counters();
+  const shared = {
+    chain: genesis.chain,
+    registry: application.registry,
+    verify,
+    now: Date.now,
+    counters,
+    log,
+  };
+  const { ingest } = createIngest({
+    ...shared,
+    pool,
+    answers,
+    receiptOf: (hash) => receiptOf(store, hash),
+  });
+  const { host, port, tls } = config.broker;
+  return startBroker({
+    ...shared,
+    host,
+    port,
+    ...(tls === undefined ? {} : { tls }),
+    id: config.member,
+    site: config.site,
+    ingest,
+  });
+}
+
+function openSender(config: AggregatorConfig, { ledger, log }: Parts, publish: Broker["publish"]) {
+  const { store } = ledger;
+  return new Sender({
+    db: store.db,
+    channelsOf: channelsFor({
+      site: config.site,
+      state: store.state,
+      webhooks: config.notices.webhooks,
+      publish: (topic, payload) => publish(topic, payload, { qos: 1 }),
+      now: Date.now,
+    }),
+    now: Date.now,
+    random: Math.random,
+    onFailed: ({ id }, channel, { code, message }) =>
+      log.warn({ event: "notice-failed", notice: id, channel, code, message }),
+  });
+}
+
+/** Throws: `Failure` `member.unknown`, `member.other-key`, `member.other-site`. */
+function checkMember(
+  { site, member, key }: AggregatorConfig,
+  ledger: Ledger,
+  signer: Signer,
+): void {
+  const { store, genesis } = ledger;
+  const stop = (code: string, message: string): never => {
+    throw new Failure(code, message, { retry: "never" });
+  };
+  if (genesis.site !== site) {
+    stop("member.other-site", `site: expected ${genesis.site} as in the genesis, got ${site}`);
+  }
+  const known = members.get(store.state, member);
+  if (known === undefined) {
+    stop("member.unknown", `member: ${member} is no member of ${genesis.chain}`);
+  } else if (compareBytes(known.key, signer.publicKey) !== 0) {
+    stop("member.other-key", `${key} is not the key that ${member} has on the ledger`);
+  }
+}
