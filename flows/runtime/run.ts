@@ -24,19 +24,18 @@ export async function runFlows(given: FlowsConfig): Promise<Running> {
   requirePalette();
   // Flows and credentials are this user's alone, whatever file Node-RED writes.
   process.umask(0o077);
-  const secrets = openSecrets(config.userDir, takePassword());
-  seedFlow(config);
   Object.assign(process.env, config.environment);
-
   const red = loadNodeRed();
   const server = createServer((request, response) => answer(red, request, response));
-  // Taken first: with a taken port nothing else should start.
+  // The port first: a start that fails on it must not have made and hidden a password.
   const url = await listen(server, config);
+  const secrets = openSecrets(config.userDir, takePassword());
+  if (secrets.fresh !== undefined) showPassword(config.adminUser, secrets.fresh);
+  seedFlow(config);
   red.init(server, redSettings(config, secrets));
   const flowsKnown = untilFlowsKnown(red);
   await red.start();
   await flowsKnown;
-  if (secrets.fresh !== undefined) showPassword(config.adminUser, secrets.fresh);
   return {
     url,
     async stop() {

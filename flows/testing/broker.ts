@@ -72,13 +72,18 @@ export class TestBroker {
     return this.#aedes.connectedClients;
   }
 
-  /** Resolves at the next subscriptions to all of these topics. */
-  async subscribed(...topics: string[]): Promise<void> {
+  /** Resolves when all of these topics were subscribed to, counted from now. */
+  subscribed(...topics: string[]): Promise<void> {
     const left = new Set(topics);
-    while (left.size > 0) {
-      const [topic] = (await once(this.#events, "subscribed")) as [string];
-      left.delete(topic);
-    }
+    return new Promise((done) => {
+      const count = (topic: string) => {
+        left.delete(topic);
+        if (left.size > 0) return;
+        this.#events.off("subscribed", count);
+        done();
+      };
+      this.#events.on("subscribed", count);
+    });
   }
 
   publish(topic: string, body: unknown, retain = false): Promise<void> {

@@ -1,4 +1,5 @@
 import { isId } from "@busbar/protocol";
+import { entered, optional } from "../link/form.ts";
 import type { Msg, NodeConfig, Red, RedNode } from "../link/red.ts";
 import { tieToSite } from "../link/site.ts";
 import { type Live, type Output, parseLive, pick, powerOf } from "./live.ts";
@@ -11,8 +12,8 @@ const silentMs = 60_000;
 export default function register(red: Red): void {
   function MeterNode(this: RedNode, config: NodeConfig): void {
     red.nodes.createNode(this, config);
-    const device = String(config.device ?? "").trim();
-    const meter = String(config.meter ?? "").trim();
+    const device = entered(config.device);
+    const meter = optional(config.meter);
     const output = outputOf(config);
     if (!isId(device)) {
       this.status({ fill: "red", shape: "ring", text: "busbar.status.no-device" });
@@ -64,7 +65,7 @@ export default function register(red: Red): void {
 
 function outputOf(config: NodeConfig): Output {
   const kind = kinds.find((known) => known === config.outputType) ?? "reading";
-  return { kind, code: String(config.output ?? "").trim() };
+  return { kind, code: entered(config.output) };
 }
 
 function messageOf(live: Live, payload: unknown): Msg {

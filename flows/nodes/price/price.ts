@@ -38,9 +38,9 @@ function whichOf(value: unknown): Which {
 }
 
 function messageOf(prices: Prices, which: Which): Msg {
-  const { start, horizon, reference, clearing, feedIn, retail, gate, revealUntil } = prices;
+  const { start, end, horizon, reference, clearing, feedIn, retail, gate, revealUntil } = prices;
   const payload = choose(prices, which);
-  const slot = { start, horizon, gate, revealUntil };
+  const slot = { start, end, horizon, gate, revealUntil };
   return { topic: `price/${which}`, payload, slot, reference, clearing, feedIn, retail };
 }
 

@@ -6,7 +6,8 @@ import { choose, parsePrices } from "./prices.ts";
 const published = {
   slot: 1_760_000_400_000,
   start: 1_760_000_400_000,
-  horizon: "hour",
+  end: 1_760_004_000_000,
+  horizon: "hour-ahead",
   prices: { gu: { micro: 687_799 }, cu: { micro: 555_435 }, gc: null, cg: null },
   clearing: 601_000,
   feedIn: 400_000,

@@ -5,8 +5,9 @@ export const routes = ["gu", "cu", "gc", "cg"] as const;
 
 /** One slot's prices in currency/kWh; null = not traded, which is not the same as free. */
 export type Prices = {
-  /** The slot's start, site time in ms since 1970 UTC. */
+  /** The slot, from start to end: site time in ms since 1970 UTC. */
   readonly start: number;
+  readonly end: number | undefined;
   readonly horizon: string | number | undefined;
   readonly reference: Readonly<Record<(typeof routes)[number], number | null>>;
   readonly clearing: number | null;
@@ -28,6 +29,7 @@ export function parsePrices(payload: Buffer): Prices | undefined {
   const [gu, cu, gc, cg] = routes.map((route) => perKwh(prices[route]));
   return {
     start,
+    end: instant(body.end),
     horizon: typeof horizon === "string" || typeof horizon === "number" ? horizon : undefined,
     reference: { gu: gu ?? null, cu: cu ?? null, gc: gc ?? null, cg: cg ?? null },
     clearing: perKwh(body.clearing),

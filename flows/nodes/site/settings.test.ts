@@ -21,8 +21,8 @@ function refused(changes: SiteForm): { code: string; message: string } {
   return read;
 }
 
-test("a second connection of an identity is named by its label", () => {
-  const read = readSiteSettings({ ...form, label: "kitchen", member: "bureau-1" });
+test("a second connection of an identity has a name of its own", () => {
+  const read = readSiteSettings({ ...form, connection: "kitchen", member: "bureau-1" });
   assert.ok(read.ok);
   assert.equal(read.settings.client, "house:kitchen");
   assert.equal(read.settings.broker, "bureau-1");
@@ -45,7 +45,7 @@ test("an optional environment variable that is not set counts as nothing", () =>
 test("a mistyped scheme or id is refused by name, never guessed", () => {
   assert.equal(refused({ broker: "http://127.0.0.1" }).code, "flows.broker-url");
   assert.match(refused({ site: "Demo/#" }).message, /^site: expected/);
-  assert.equal(refused({ label: "no blanks" }).code, "flows.label");
+  assert.equal(refused({ connection: "no blanks" }).code, "flows.connection");
   assert.equal(refused({ identity: "" }).code, "flows.field-missing");
   assert.equal(refused({ keyFile: `${keyFile}.gone` }).code, "key.missing");
 });

@@ -1,5 +1,6 @@
 import { Failure, isId, type Refusal, type Signer } from "@busbar/protocol";
 import { readKeyFile, signerOf } from "@busbar/protocol/node";
+import { entered, optional, unsetVariable } from "../link/form.ts";
 
 /** What a person entered in a site node, checked. */
 export type SiteSettings = {
@@ -7,7 +8,7 @@ export type SiteSettings = {
   /** Site id, which is the chain id too. */
   readonly site: string;
   readonly identity: string;
-  /** MQTT client id `<identity>:<label>`: a second connection beside the identity's own. */
+  /** MQTT client id `<identity>:<connection>`: a second connection beside the identity's own. */
   readonly client: string;
   /** The member whose broker it is, or the site's id where that is not known. */
   readonly broker: string;
@@ -22,26 +23,28 @@ export type SiteForm = {
   readonly site?: unknown;
   readonly member?: unknown;
   readonly identity?: unknown;
-  readonly label?: unknown;
+  readonly connection?: unknown;
   readonly keyFile?: unknown;
   readonly portal?: unknown;
   readonly key?: unknown;
 };
 
 const labelPattern = /^[a-z0-9-]{1,31}$/;
-/** A `${NAME}` that Node-RED left as it was, because no such environment variable is set. */
-const unsetVariable = /^\$\{([^}]+)\}$/;
 
 /** Checks a site node's form and loads its key; codes `flows.*` and `key.*`. */
 export function readSiteSettings(form: SiteForm): { ok: true; settings: SiteSettings } | Refusal {
   const missing = required.flatMap((name) => unset(name, form[name]));
   if (missing[0] !== undefined) return missing[0];
-  const url = text(form.broker);
+  const url = entered(form.broker);
   if (!/^mqtts?:\/\/[^/]/.test(url)) {
     return refuse("flows.broker-url", `broker: expected mqtt://host:1883 or mqtts://…, got ${url}`);
   }
-  const [site, identity, member] = [text(form.site), text(form.identity), optional(form.member)];
-  const label = optional(form.label) || "flows";
+  const [site, identity, member] = [
+    entered(form.site),
+    entered(form.identity),
+    optional(form.member),
+  ];
+  const label = optional(form.connection) || "flows";
   for (const [name, value] of [
     ["site", site],
     ["identity", identity],
@@ -52,7 +55,10 @@ export function readSiteSettings(form: SiteForm): { ok: true; settings: SiteSett
     }
   }
   if (!labelPattern.test(label)) {
-    return refuse("flows.label", `label: expected 1 … 31 of a-z, 0-9 and -, got ${label}`);
+    return refuse(
+      "flows.connection",
+      `connection: expected 1 … 31 of a-z, 0-9 and -, got ${label}`,
+    );
   }
   const key = loadKey(form);
   if (!key.ok) return key;
@@ -76,7 +82,7 @@ function loadKey(form: SiteForm): { ok: true; signer: Signer } | Refusal {
   const [refusal] = unset("keyFile", form.keyFile);
   if (refusal !== undefined) return refusal;
   try {
-    return { ok: true, signer: signerOf(readKeyFile(text(form.keyFile))) };
+    return { ok: true, signer: signerOf(readKeyFile(entered(form.keyFile))) };
   } catch (error) {
     if (error instanceof Failure) return refuse(error.code, error.message);
     throw error;
@@ -102,23 +108,13 @@ function pastedKey(pasted: string): { ok: true; signer: Signer } | Refusal {
 }
 
 function unset(name: string, value: unknown): Refusal[] {
-  const variable = unsetVariable.exec(text(value))?.[1];
+  const variable = unsetVariable(value);
   if (variable !== undefined) {
     const message = `${name}: the environment variable ${variable} is not set`;
     return [refuse("flows.variable-unset", message)];
   }
-  if (text(value) === "") return [refuse("flows.field-missing", `${name}: nothing entered`)];
+  if (entered(value) === "") return [refuse("flows.field-missing", `${name}: nothing entered`)];
   return [];
-}
-
-/** Where nothing is needed, an environment variable that is not set means nothing. */
-function optional(value: unknown): string {
-  const entered = text(value);
-  return unsetVariable.test(entered) ? "" : entered;
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value.trim() : "";
 }
 
 function refuse(code: string, message: string): Refusal {

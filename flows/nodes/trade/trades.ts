@@ -13,7 +13,14 @@ export function parseTrade(payload: Buffer): TradeEvent | undefined {
   return typeof type === "string" && type !== "" ? { ...body, type } : undefined;
 }
 
-/** Whether a node with this choice passes an event on. */
-export function passes(choice: Choice, { type }: TradeEvent): boolean {
-  return choice === "all" || choice === type;
+/** What a node passes on: which events, and of one owner where `owner` is given. */
+export type Filter = { readonly choice: Choice; readonly owner: string | undefined };
+
+/** Whether an event is one of those that were asked for. */
+export function passes({ choice, owner }: Filter, event: TradeEvent): boolean {
+  const { type, seller, buyer } = event;
+  return (
+    (choice === "all" || choice === type) &&
+    (owner === undefined || owner === seller || owner === buyer)
+  );
 }
