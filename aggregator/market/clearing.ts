@@ -10,14 +10,9 @@
  * which it buys from an ask of 4.
  */
 import { allocate, divideBig, type MicroPerKwh, microPerKwh, mulDiv, wh } from "@busbar/protocol";
-import {
-  type Clearing,
-  type ClearingCertificate,
-  earlierFirst,
-  type Fill,
-  type Quote,
-  type Rationed,
-} from "./quotes.ts";
+import { type Book, earliestFirst, openBook } from "./book.ts";
+import { netOut } from "./netting.ts";
+import type { Clearing, ClearingCertificate, Fill, Quote, Rationed } from "./quotes.ts";
 
 /**
  * Clears one slot: who trades how much, and the point of the equilibrium interval [lo, hi] nearest to
@@ -39,7 +34,7 @@ export function clear(
   const rationedAsks = fill(asks, cleared);
   const bounds = equilibrium(bids, asks);
   const surplus = worth(bids) - worth(asks);
-  const volume = wh(cleared - net(quotes, bids, asks));
+  const volume = wh(cleared - netOut(bids, asks));
   const certificate: ClearingCertificate = {
     ...bounds,
     reference,
@@ -50,20 +45,6 @@ export function clear(
   const fills = collect(quotes, bids, asks);
   return { fills, price: volume > 0 ? priceIn(certificate) : undefined, volume, certificate };
 }
-
-/**
- * One side of the book, best limit first, as parallel columns with one entry a quote. Equal limits
- * stand in any order: only `ration` and `withdraw` tell them apart, by their own order.
- */
-type Book = {
-  readonly quotes: readonly Quote[];
-  /** Position of each entry in the clearing's input. */
-  readonly origin: Int32Array;
-  readonly limits: Float64Array;
-  readonly quantities: Float64Array;
-  readonly taken: Float64Array;
-  readonly netted: Float64Array;
-};
 
 function checkQuotes(quotes: readonly Quote[]): void {
   const slot = quotes[0]?.slot;
@@ -77,45 +58,6 @@ function checkQuotes(quotes: readonly Quote[]): void {
       throw new RangeError(`quote ${quote.id}: expected a quantity above 0, got ${quote.quantity}`);
     }
   }
-}
-
-function openBook(quotes: readonly Quote[], side: Quote["side"]): Book {
-  const origin = bestFirst(quotes, side);
-  const count = origin.length;
-  const [limits, quantities] = [new Float64Array(count), new Float64Array(count)];
-  origin.forEach((at, i) => {
-    limits[i] = quotes[at]?.limit ?? 0;
-    quantities[i] = quotes[at]?.quantity ?? 0;
-  });
-  const [taken, netted] = [new Float64Array(count), new Float64Array(count)];
-  return { quotes, origin, limits, quantities, taken, netted };
-}
-
-/**
- * The positions of one side's quotes, best limit first. Limit and position are packed into one number
- * each, because sorting plain numbers is several times as fast as sorting by a comparison.
- */
-function bestFirst(quotes: readonly Quote[], side: Quote["side"]): Int32Array {
-  const keys: number[] = [];
-  const count = quotes.length;
-  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { limit } of quotes) {
-    least = Math.min(least, limit);
-    most = Math.max(most, limit);
-  }
-  if (!Number.isSafeInteger((most - least + 1) * count) && count > 0) {
-    throw new RangeError(`limits ${least} … ${most} are too far apart for ${count} quotes`);
-  }
-  quotes.forEach((quote, i) => {
-    if (quote.side !== side) return;
-    keys.push((side === "ask" ? quote.limit - least : most - quote.limit) * count + i);
-  });
-  const sorted = Float64Array.from(keys).sort();
-  const origin = new Int32Array(sorted.length);
-  sorted.forEach((key, i) => {
-    origin[i] = key % count;
-  });
-  return origin;
 }
 
 /** The energy for which bids still value more than, or as much as, asks want. */
@@ -173,18 +115,6 @@ function ration(book: Book, from: number, to: number, total: number): Rationed |
   return { side, limit, offered: wh(offered), cleared: wh(total) };
 }
 
-type Entry = { readonly i: number; readonly quote: Quote };
-
-/** The entries from … to − 1 of a book, in the order of their commitment. */
-function earliestFirst({ quotes, origin }: Book, from: number, to: number): Entry[] {
-  const group: Entry[] = [];
-  for (let i = from; i < to; i += 1) {
-    const quote = quotes[origin[i] ?? -1];
-    if (quote !== undefined) group.push({ i, quote });
-  }
-  return group.sort((a, b) => earlierFirst(a.quote, b.quote));
-}
-
 /**
  * The prices at which nobody would rather have cleared more or less:
  * lo = max(cleared asks, bids with a rest), hi = min(cleared bids, asks with a rest).
@@ -226,62 +156,6 @@ function worth({ limits, taken }: Book): bigint {
     }
   }
   return large + BigInt(small);
-}
-
-/** Takes out of both sides what each party would have traded with itself; returns how much that is. */
-function net(quotes: readonly Quote[], bids: Book, asks: Book): number {
-  const party = numberParties(quotes);
-  const own = clearedByParty(bids, party);
-  const sold = clearedByParty(asks, party);
-  let total = 0;
-  for (let i = 0; i < own.length; i += 1) {
-    own[i] = Math.min(own[i] ?? 0, sold[i] ?? 0);
-    total += own[i] ?? 0;
-  }
-  if (total > 0) {
-    withdraw(bids, party, own.slice());
-    withdraw(asks, party, own);
-  }
-  return total;
-}
-
-/** A small number for each quote's party; sums by number are much faster than by name. */
-function numberParties(quotes: readonly Quote[]): Int32Array {
-  const numbers = new Map<string, number>();
-  const party = new Int32Array(quotes.length);
-  quotes.forEach((quote, i) => {
-    const known = numbers.get(quote.party);
-    party[i] = known ?? numbers.size;
-    if (known === undefined) numbers.set(quote.party, numbers.size);
-  });
-  return party;
-}
-
-function clearedByParty({ origin, taken }: Book, party: Int32Array): Float64Array {
-  const sums = new Float64Array(party.length);
-  for (let i = 0; i < taken.length; i += 1) {
-    const who = party[origin[i] ?? 0] ?? 0;
-    sums[who] = (sums[who] ?? 0) + (taken[i] ?? 0);
-  }
-  return sums;
-}
-
-/** Nets each party's own energy out of its cleared quotes: the worst limit first, then the latest. */
-function withdraw(book: Book, party: Int32Array, own: Float64Array): void {
-  const { limits, taken, netted, origin } = book;
-  const take = (i: number) => {
-    const who = party[origin[i] ?? 0] ?? 0;
-    const part = Math.min(taken[i] ?? 0, own[who] ?? 0);
-    taken[i] = (taken[i] ?? 0) - part;
-    netted[i] = part;
-    own[who] = (own[who] ?? 0) - part;
-  };
-  for (let to = limits.length, from = to; to > 0; to = from) {
-    from = to - 1;
-    while (from > 0 && limits[from - 1] === limits[to - 1]) from -= 1;
-    if (to - from === 1) take(from);
-    else for (const { i } of earliestFirst(book, from, to).reverse()) take(i);
-  }
 }
 
 /** The point of [lo, hi] nearest to the reference price, or its midpoint (half to even). */

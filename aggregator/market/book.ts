@@ -1,0 +1,66 @@
+import { earlierFirst, type Quote } from "./quotes.ts";
+
+/**
+ * One side of the book, best limit first, as parallel columns with one entry a quote. Equal limits
+ * stand in any order: whoever must tell them apart uses `earliestFirst`.
+ */
+export type Book = {
+  readonly quotes: readonly Quote[];
+  /** Position of each entry in `quotes`, which holds both sides. */
+  readonly origin: Int32Array;
+  readonly limits: Float64Array;
+  readonly quantities: Float64Array;
+  readonly taken: Float64Array;
+  readonly netted: Float64Array;
+};
+
+/** An entry of a book and its quote. */
+export type Entry = { readonly i: number; readonly quote: Quote };
+
+/**
+ * Opens one side's book with nothing taken. Limit and position are packed into one number each,
+ * because sorting plain numbers is several times as fast as sorting by a comparison.
+ * Throws: `RangeError` when such a number would pass 2⁵³.
+ */
+export function openBook(quotes: readonly Quote[], side: Quote["side"]): Book {
+  const total = quotes.length;
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { limit } of quotes) {
+    least = Math.min(least, limit);
+    most = Math.max(most, limit);
+  }
+  if (total > 0 && !Number.isSafeInteger((most - least + 1) * total)) {
+    throw new RangeError(`limits ${least} … ${most} are too far apart for ${total} quotes`);
+  }
+  const keys: number[] = [];
+  const quantityAt = new Float64Array(total);
+  quotes.forEach((quote, i) => {
+    quantityAt[i] = quote.quantity;
+    if (quote.side !== side) return;
+    keys.push((side === "ask" ? quote.limit - least : most - quote.limit) * total + i);
+  });
+  const count = keys.length;
+  const [limits, quantities] = [new Float64Array(count), new Float64Array(count)];
+  const [taken, netted] = [new Float64Array(count), new Float64Array(count)];
+  const origin = new Int32Array(count);
+  Float64Array.from(keys)
+    .sort()
+    .forEach((key, i) => {
+      const at = key % total;
+      const distance = (key - at) / total;
+      origin[i] = at;
+      limits[i] = side === "ask" ? least + distance : most - distance;
+      quantities[i] = quantityAt[at] ?? 0;
+    });
+  return { quotes, origin, limits, quantities, taken, netted };
+}
+
+/** The entries from … to − 1 of a book, in the order of their commitment. */
+export function earliestFirst({ quotes, origin }: Book, from: number, to: number): Entry[] {
+  const group: Entry[] = [];
+  for (let i = from; i < to; i += 1) {
+    const quote = quotes[origin[i] ?? -1];
+    if (quote !== undefined) group.push({ i, quote });
+  }
+  return group.sort((a, b) => earlierFirst(a.quote, b.quote));
+}
