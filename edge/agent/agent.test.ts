@@ -55,6 +55,8 @@ function prices(slot: number, gu: number | null = 687_000) {
       prices: { cg: price(420_000), cu: price(555_000), gc: null, gu: price(gu) },
       source: "colony",
       clearing: null,
+      feedIn: 400_000,
+      retail: 700_000,
       height: 7,
       gate: slot - hour / 3,
       revealUntil: slot - hour / 6,
@@ -149,6 +151,7 @@ test("one slot is quoted once, never after its gate, and not without prices or k
   const ignorant = setUp({});
   ignorant.agent.onPrices(prices(slot));
   assert.equal(ignorant.counters.of("agent.nothing-known"), 1);
+  assert.equal(ignorant.outbox.has(slot), false);
   ignorant.agent.onPrices(Buffer.from("{}"));
   ignorant.agent.onPrices(Buffer.from("nonsense"));
   assert.equal(ignorant.counters.of("agent.prices-not-understood"), 2);
@@ -177,7 +180,8 @@ test("no quote ever leaves the owner's limits, and none has two sides", () => {
       fc.record({ cg: price, cu: price, gc: price, gu: price }),
       fc.constantFrom("company" as const, "user" as const),
       (netWh, all, party) => {
-        const terms = quoteFor({ netWh, prices: all, party, form: "wind", limits: mandate });
+        const known = { prices: all, feedIn: 400_000, retail: 700_000 };
+        const terms = quoteFor({ netWh, prices: known, party, form: "wind", limits: mandate });
         if (terms === undefined) return;
         assert.equal(terms.side, netWh < 0 ? "ask" : "bid");
         assert.ok(terms.quantity >= 1 && terms.quantity <= Math.abs(netWh));
@@ -236,4 +240,27 @@ test("net energy of a slot is the difference of registers at its boundaries, or 
   assert.equal(history.currentPower(), 500);
   assert.equal(netHistory(journal, { meters: ["a", "c"], slotMs: hour }).ofSlot(start), undefined);
   database.close();
+});
+
+test("a slot that could not be forecast is quoted once readings have come", () => {
+  const slot = start + hour;
+  let net: number | undefined;
+  const { agent, outbox } = setUp({ ofSlot: () => net });
+  agent.onReadings();
+  agent.onPrices(prices(slot));
+  assert.equal(outbox.has(slot), false);
+  net = 20_000;
+  agent.onReadings();
+  assert.equal(outbox.has(slot), true);
+});
+
+test("where the market has no price yet the middle of the tariff stands in for it", () => {
+  const none = { cg: null, cu: null, gc: null, gu: null };
+  const grounds = {
+    prices: { prices: none, feedIn: 400_000, retail: 700_000 },
+    form: "solar",
+    limits: mandate,
+  } as const;
+  assert.equal(quoteFor({ ...grounds, netWh: -1000, party: "company" })?.limit, 533_500);
+  assert.equal(quoteFor({ ...grounds, netWh: 1000, party: "user" })?.limit, 566_500);
 });

@@ -38,6 +38,7 @@ export type AgentOptions = {
 /** Quotes for its owner: one side per slot, around the reference price, within the signed limits. */
 export class Agent {
   readonly #options: AgentOptions;
+  #newest: SlotPrices | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -45,16 +46,28 @@ export class Agent {
 
   /** Takes a message of `market/prices` and quotes its slot if that is open and not quoted yet. */
   onPrices(payload: Uint8Array): void {
-    const { counters, outbox, mandate, now } = this.#options;
+    const { counters } = this.#options;
     const prices = parsePrices(payload);
     if (prices === undefined) return counters.count("agent.prices-not-understood");
+    this.#newest = prices;
+    this.#consider(prices);
+  }
+
+  /** New readings: a slot that could not be forecast when its prices came may be now. */
+  onReadings(): void {
+    if (this.#newest !== undefined) this.#consider(this.#newest);
+  }
+
+  #consider(prices: SlotPrices): void {
+    const { outbox, mandate, now } = this.#options;
     const { slot, gate } = prices;
     if (now() >= gate || slot >= mandate.until || outbox.has(slot)) return;
     const terms = this.#termsFor(prices);
     if (terms !== undefined) this.#quote(prices, terms);
   }
 
-  #termsFor({ slot, prices }: SlotPrices): QuoteTerms | undefined {
+  #termsFor(prices: SlotPrices): QuoteTerms | undefined {
+    const { slot } = prices;
     const { history, slotMs, now, party, form, mandate, counters } = this.#options;
     const netWh = forecastNet(history, { slot, slotMs, now: now() });
     if (netWh === undefined) {

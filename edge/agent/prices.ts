@@ -7,6 +7,8 @@ const instant = z.int().min(0);
 const shape = z.object({
   slot: instant,
   prices: z.object({ cg: price, cu: price, gc: price, gu: price }),
+  feedIn: z.int().min(0),
+  retail: z.int().min(0),
   gate: instant,
   revealUntil: instant,
 });
@@ -20,6 +22,9 @@ export type SlotPrices = {
   readonly gate: number;
   readonly revealUntil: number;
   readonly prices: Readonly<Record<"cg" | "cu" | "gc" | "gu", number | null>>;
+  /** What the bureau takes and gives for what nobody else does. */
+  readonly feedIn: number;
+  readonly retail: number;
 };
 
 /** Reads a message of `market/prices`; undefined when it is none. */
@@ -33,13 +38,15 @@ export function parsePrices(payload: Uint8Array): SlotPrices | undefined {
   }
   const parsed = shape.safeParse(value);
   if (!parsed.success) return undefined;
-  const { slot, gate, revealUntil, prices } = parsed.data;
+  const { slot, gate, revealUntil, prices, feedIn, retail } = parsed.data;
   const { cg, cu, gc, gu } = prices;
   const micro = (price: { micro: number } | null) => price?.micro ?? null;
   return {
     slot,
     gate,
     revealUntil,
+    feedIn,
+    retail,
     prices: { cg: micro(cg), cu: micro(cu), gc: micro(gc), gu: micro(gu) },
   };
 }

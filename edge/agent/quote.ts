@@ -5,7 +5,7 @@ import type { SlotPrices } from "./prices.ts";
 /** What a quote is made of. `netWh`: forecast of the slot, positive = need. */
 export type QuoteGrounds = {
   readonly netWh: number;
-  readonly prices: SlotPrices["prices"];
+  readonly prices: Pick<SlotPrices, "prices" | "feedIn" | "retail">;
   readonly party: Party;
   readonly form: EnergyForm;
   readonly limits: Pick<Mandate, "askMax" | "askPriceMin" | "bidMax" | "bidPriceMax">;
@@ -17,26 +17,35 @@ const roomPermille = 30;
 
 /**
  * The one quote for a slot: an ask for a surplus, a bid for a need, never both; undefined when there
- * is nothing to trade, no reference price, or the owner's limits allow nothing.
+ * is nothing to trade, or the owner's limits allow nothing. Where the market has no reference price
+ * yet (a new site, a turn nobody expected) the middle of the tariff stands in for it.
  */
 export function quoteFor(grounds: QuoteGrounds): QuoteTerms | undefined {
   return grounds.netWh < 0 ? askFor(grounds) : bidFor(grounds);
 }
 
-function askFor({ netWh, prices, party, form, limits }: QuoteGrounds): QuoteTerms | undefined {
-  const reference = party === "bureau" ? (prices.cu ?? prices.cg) : (prices.gu ?? prices.gc);
+function askFor(grounds: QuoteGrounds): QuoteTerms | undefined {
+  const { netWh, party, form, limits } = grounds;
+  const { cg, cu, gc, gu } = grounds.prices.prices;
+  const reference = (party === "bureau" ? (cu ?? cg) : (gu ?? gc)) ?? middle(grounds);
   const quantity = Math.min(-netWh, limits.askMax);
-  if (reference === null || quantity < 1) return undefined;
+  if (quantity < 1) return undefined;
   const wish = mulDiv(reference, 1000 - roomPermille, 1000, "half-even");
   const limit = microPerKwh(Math.max(limits.askPriceMin, wish));
   return { side: "ask", form, quantity: wh(quantity), limit };
 }
 
-function bidFor({ netWh, prices, party, limits }: QuoteGrounds): QuoteTerms | undefined {
-  const reference = party === "company" ? prices.cg : (prices.gu ?? prices.cu);
+function bidFor(grounds: QuoteGrounds): QuoteTerms | undefined {
+  const { netWh, party, limits } = grounds;
+  const { cg, cu, gu } = grounds.prices.prices;
+  const reference = (party === "company" ? cg : (gu ?? cu)) ?? middle(grounds);
   const quantity = Math.min(netWh, limits.bidMax);
-  if (reference === null || quantity < 1) return undefined;
+  if (quantity < 1) return undefined;
   const wish = mulDiv(reference, 1000 + roomPermille, 1000, "half-even");
   const limit = microPerKwh(Math.min(limits.bidPriceMax, wish));
   return { side: "bid", form: "any", quantity: wh(quantity), limit };
+}
+
+function middle({ prices: { feedIn, retail } }: QuoteGrounds): number {
+  return mulDiv(feedIn + retail, 1, 2, "half-even");
 }
