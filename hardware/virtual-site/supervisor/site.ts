@@ -66,8 +66,8 @@ export async function startSite(options: Options, progress: (line: string) => vo
 
   const children: Child[] = [];
   const remember = () => {
-    const pids = children.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
-    const run = { siteMs: now(), supervisor: process.pid, children: pids };
+    const running = children.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+    const run = { siteMs: now(), supervisor: process.pid, children: running };
     writeState(home.state, { ...run, commissionedMs });
   };
   const timer = setInterval(remember, 1_000);

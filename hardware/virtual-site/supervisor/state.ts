@@ -7,7 +7,7 @@ export type SiteState = {
   readonly siteMs: number;
   readonly commissionedMs: number;
   readonly supervisor: number;
-  readonly children: readonly number[];
+  readonly children: readonly { readonly name: string; readonly pid: number }[];
 };
 
 /** The last run's state, or undefined where there was none. */
@@ -54,7 +54,7 @@ export function endLeftOvers(state: SiteState, home: string): void {
       { retry: "never" },
     );
   }
-  for (const pid of state.children) {
+  for (const { pid } of state.children) {
     // A number may belong to somebody else by now: only what names this home is ours.
     if (commandOf(pid).includes(home)) process.kill(pid, "SIGKILL");
   }
