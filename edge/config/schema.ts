@@ -14,7 +14,6 @@ const serial = {
     .optional()
     .describe("instead of the profile's factory setting"),
   parity: z.enum(["none", "even", "odd"]).optional(),
-  stopBits: z.literal([1, 2]).optional(),
 };
 
 const connection = z

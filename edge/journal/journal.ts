@@ -40,9 +40,14 @@ export class Journal {
     this.#signer = signer;
   }
 
-  /** Appends samples in one commit and returns after it is on the disk. */
-  append(samples: readonly Sample[]): void {
+  /**
+   * Appends samples in one commit and returns their sequence numbers after it is on the disk. Notes
+   * that differ from what is noted are in the same commit.
+   */
+  append(samples: readonly Sample[], notes: ReadonlyMap<string, string> = new Map()): number[] {
+    if (samples.length === 0) return [];
     const tips = new Map<string, Tip>();
+    const seqs: number[] = [];
     const insert = this.database.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?)");
     transaction(this.database, () => {
       for (const { meter, entry } of samples) {
@@ -51,10 +56,13 @@ export class Journal {
         const head = chainHead(prev, entry, sha256);
         insert.run(meter, seq, entry.time, encodeRow({ meter, seq, prev }, entry), head);
         tips.set(meter, { seq, head });
+        seqs.push(seq);
       }
+      for (const [key, value] of notes) if (this.note(key) !== value) this.#setNote(key, value);
     });
     // Only now: a commit that failed leaves memory as it leaves the disk.
     for (const [meter, tip] of tips) this.#tips.set(meter, tip);
+    return seqs;
   }
 
   /** Sequence number and head of the newest reading; seq 0 and the chain's start before the first. */
@@ -136,14 +144,6 @@ export class Journal {
     return row === undefined ? undefined : String(row.value);
   }
 
-  setNote(key: string, value: string): void {
-    this.database
-      .prepare(
-        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-      )
-      .run(`note/${key}`, value);
-  }
-
   /** A number that grows with each call, over restarts too: the session of an MQTT birth. */
   nextSession(): number {
     const row = this.database
@@ -156,6 +156,14 @@ export class Journal {
 
   close(): void {
     this.database.close();
+  }
+
+  #setNote(key: string, value: string): void {
+    this.database
+      .prepare(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+      )
+      .run(`note/${key}`, value);
   }
 
   #sealedUpTo(meter: string): number {

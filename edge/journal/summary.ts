@@ -4,6 +4,8 @@ import { usedBytes } from "./prune.ts";
 /** How much of a meter's readings is where. Times are site ms. */
 export type MeterSummary = {
   readonly meter: string;
+  /** Ever, those that were pruned too: the newest sequence number. */
+  readonly taken: number;
   readonly readings: number;
   readonly firstSeq: number | undefined;
   readonly lastSeq: number | undefined;
@@ -11,6 +13,7 @@ export type MeterSummary = {
   readonly to: number | undefined;
   readonly unsigned: number;
   readonly waiting: number;
+  /** Ever, those that were pruned too. */
   readonly committed: number;
   readonly refused: number;
   /** Why the ledger refused the oldest batch that waits. */
@@ -28,8 +31,11 @@ export type JournalSummary = {
 export function summarise(database: DatabaseSync): JournalSummary {
   const meters = database
     .prepare(
-      `SELECT meter, count(*) AS readings, min(seq) AS firstSeq, max(seq) AS lastSeq,
-              min(time) AS "from", max(time) AS "to" FROM reading GROUP BY meter ORDER BY meter`,
+      `SELECT m.meter, count(r.seq) AS readings, min(r.seq) AS firstSeq, max(r.seq) AS lastSeq,
+              min(r.time) AS "from", max(r.time) AS "to",
+              coalesce((SELECT seq FROM anchor WHERE meter = m.meter), 0) AS pruned
+       FROM (SELECT meter FROM reading UNION SELECT meter FROM anchor) AS m
+       LEFT JOIN reading AS r ON r.meter = m.meter GROUP BY m.meter ORDER BY m.meter`,
     )
     .all()
     .map((row) => meterSummary(database, row));
@@ -51,16 +57,19 @@ function meterSummary(database: DatabaseSync, row: Record<string, unknown>): Met
     .get(meter)?.code;
   const readings = Number(row.readings);
   const signed = count("signed", "sent", "committed", "refused");
+  const pruned = Number(row.pruned);
+  const number = (value: unknown) => (value === null ? undefined : Number(value));
   return {
     meter,
+    taken: number(row.lastSeq) ?? pruned,
     readings,
-    firstSeq: Number(row.firstSeq),
-    lastSeq: Number(row.lastSeq),
-    from: Number(row.from),
-    to: Number(row.to),
+    firstSeq: number(row.firstSeq),
+    lastSeq: number(row.lastSeq),
+    from: number(row.from),
+    to: number(row.to),
     unsigned: readings - signed,
     waiting: count("signed", "sent"),
-    committed: count("committed"),
+    committed: count("committed") + pruned,
     refused: count("refused"),
     code: typeof code === "string" ? code : undefined,
   };

@@ -19,10 +19,12 @@ export type ConnectionOptions = {
   readonly username: string;
   /** A fresh password for each attempt. */
   readonly password: (broker: BrokerConfig) => string;
-  readonly will: () => Publication;
+  readonly will: () => Publication | undefined;
   readonly subscriptions: readonly string[];
   readonly onUp: () => void;
   readonly onDown: (reason: string) => void;
+  /** An attempt did not lead to a connection. */
+  readonly onFailed?: (reason: string) => void;
   readonly onMessage: (topic: string, payload: Uint8Array) => void;
   readonly random?: () => number;
   readonly backOff?: BackOffBounds;
@@ -51,7 +53,8 @@ export class Connection {
   #reason = "not connected yet";
 
   constructor(options: ConnectionOptions) {
-    this.#options = { random: Math.random, backOff: { msMin: 250, msMax: 15_000 }, ...options };
+    const backOff = { msMin: 250, msMax: 15_000 };
+    this.#options = { random: Math.random, backOff, onFailed: () => {}, ...options };
   }
 
   /** Whether frames may be sent: signed in, and all subscriptions granted. */
@@ -115,6 +118,7 @@ export class Connection {
       client = mqtt.connect(this.#mqttOptions(broker));
     } catch (error) {
       this.#reason = messageOf(error);
+      this.#options.onFailed(this.#reason);
       return this.#retry();
     }
     this.#client = client;
@@ -155,6 +159,7 @@ export class Connection {
     this.#index = wasUp && this.#failures === 0 ? 0 : this.#index + 1;
     if (this.#index >= this.#options.brokers.length) this.#index = 0;
     if (wasUp) this.#options.onDown(this.#reason);
+    else this.#options.onFailed(this.#reason);
     if (!this.#stopped) this.#retry();
   }
 
@@ -168,7 +173,7 @@ export class Connection {
   #mqttOptions(broker: BrokerConfig): IClientOptions {
     const { scheme, host, port, path } = brokerAddress(broker.url);
     const { client, username, password, will } = this.#options;
-    const { topic, payload, qos, retain } = will();
+    const last = will();
     const ws = scheme === "ws" || scheme === "wss";
     return {
       protocol: scheme,
@@ -181,7 +186,7 @@ export class Connection {
       clientId: client,
       username,
       password: password(broker),
-      will: { topic, payload: Buffer.from(payload), qos, retain },
+      ...(last === undefined ? {} : { will: { ...last, payload: Buffer.from(last.payload) } }),
       clean: true,
       keepalive: 30,
       connectTimeout: connectTimeoutMs,

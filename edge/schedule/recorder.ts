@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import { clockSource, Failure, obis } from "@busbar/protocol";
+import { clockSource, Failure, obis, quality } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { buffer, connect, merge, type Subscription, throttleTime } from "rxjs";
@@ -29,7 +29,10 @@ export type RecorderOptions = {
   /** Folder whose disk must not run full. */
   readonly folder?: string;
   /** Called after readings are on the disk; `sealed` when there is something new to send. */
-  readonly onStored: (event: { readonly sealed: boolean }) => void;
+  readonly onStored: (event: {
+    readonly sealed: boolean;
+    readonly stored: readonly (Sample & { readonly seq: number })[];
+  }) => void;
 };
 
 /** Readings that come within so many wall ms share one commit to the disk. */
@@ -37,13 +40,19 @@ const commitWindowMs = 20;
 /** With less free disk only billing registers are recorded. */
 const freeBytesMin = 64 * 1024 * 1024;
 
-type Read = { readonly reading: MeterReading; readonly backward: boolean };
+/** `how` it came about: `quality` of the wire. */
+type Read = { readonly reading: MeterReading; readonly how: number };
+type Good = Extract<Poll<Read>, { ok: true }>;
 
 /** Polls all meters and puts what they show into the journal. */
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #lastTimes = new Map<string, number>();
+  /** Billing registers as they were read last, whether or not they could be stored. */
   readonly #registers = new Map<string, readonly [number, number] | undefined>();
+  readonly #serials = new Map<string, string | undefined>();
+  /** Resets and exchanges that no stored entry tells of yet. */
+  readonly #untold = new Map<string, number>();
   #subscription: Subscription | undefined;
 
   constructor(options: RecorderOptions) {
@@ -77,18 +86,27 @@ export class Recorder {
 
   /** A billing register that fell is read a second time before it is believed. */
   async #read(source: Source): Promise<Read> {
-    const reading = await source.read();
+    const { id } = source.config;
     const fell = ({ values }: MeterReading) =>
-      ranBackward(values, (code) => this.#lastOf(source.config.id, code));
-    if (!fell(reading)) return { reading, backward: false };
-    const again = await source.read();
-    const backward = fell(again);
-    this.#options.counters.count(backward ? "meter.register-reset" : "meter.misread");
-    return { reading: again, backward };
+      ranBackward(values, (code) => this.#lastOf(id, code));
+    let reading = await source.read();
+    let backward = fell(reading);
+    if (backward) {
+      reading = await source.read();
+      backward = fell(reading);
+      this.#options.counters.count(backward ? "meter.register-reset" : "meter.misread");
+    }
+    const how = qualityOf({ backward, replaced: this.#wasReplaced(source) });
+    for (const { obis: code, mantissa, exponent } of reading.values) {
+      if (code === obis.importEnergy || code === obis.exportEnergy) {
+        this.#registers.set(`${id} ${code}`, [mantissa, exponent]);
+      }
+    }
+    return { reading, how };
   }
 
   #take(polls: readonly Poll<Read>[]): void {
-    const { board, counters, log, journal, onStored, clock } = this.#options;
+    const { board, counters, log, journal, onStored } = this.#options;
     for (const poll of polls) {
       if (poll.ok) continue;
       const { code, message } = describe(poll.error);
@@ -100,12 +118,14 @@ export class Recorder {
     const boundary = new Set(
       reads.filter((poll) => this.#startsSlot(poll)).map(({ meter }) => meter),
     );
+    let samples: Sample[] = [];
+    let seqs: readonly number[] = [];
     try {
       const billingOnly = this.#diskIsLow();
-      const samples = reads.map((poll) => this.#sample(poll, billingOnly));
-      if (samples.length > 0) journal.append(samples);
-      for (const sample of samples) this.#remember(sample);
+      samples = reads.map((poll) => this.#sample(poll, billingOnly));
+      seqs = journal.append(samples, this.#notes(samples));
     } catch (error) {
+      for (const { meter, entry } of samples) this.#owe(meter, entry.quality);
       // The next poll tries again: a disk that is full now need not be full then.
       counters.count("journal.append-failed");
       log.error({ err: error }, "readings could not be stored");
@@ -115,39 +135,43 @@ export class Recorder {
     const sealed = polls.filter(({ meter }) =>
       this.#seal(meter, ({ count, age }) => boundary.has(meter) || this.#isDue(count, age)),
     );
-    log.debug({ readings: reads.length, sealed: sealed.length, time: clock.now() }, "stored");
-    onStored({ sealed: sealed.length > 0 });
+    const stored = samples.map((sample, i) => ({ ...sample, seq: seqs[i] ?? 0 }));
+    onStored({ sealed: sealed.length > 0, stored });
   }
 
-  #sample(
-    { meter, reading: { reading, backward } }: Extract<Poll<Read>, { ok: true }>,
-    billingOnly: boolean,
-  ): Sample {
+  #sample({ meter, reading: { reading, how } }: Good, billingOnly: boolean): Sample {
     const { clockByte = () => clockSource.informative, counters } = this.#options;
     const lastTime = this.#lastTime(meter);
     if (reading.time <= lastTime) counters.count("clock.backward");
-    const quality = qualityOf({ backward, replaced: this.#wasReplaced(meter) });
-    const entry = entryOf(reading, { lastTime, clock: clockByte(), quality, billingOnly });
+    const told = how === quality.measured ? (this.#untold.get(meter) ?? how) : how;
+    this.#untold.delete(meter);
+    const entry = entryOf(reading, { lastTime, clock: clockByte(), quality: told, billingOnly });
+    this.#lastTimes.set(meter, entry.time);
     return { meter, entry };
   }
 
-  #remember({ meter, entry }: Sample): void {
-    this.#lastTimes.set(meter, entry.time);
-    for (const code of [obis.importEnergy, obis.exportEnergy]) {
-      const value = entry.registers.get(code);
-      if (value !== undefined) this.#registers.set(`${meter} ${code}`, value);
+  /** An entry that could not be stored told of a reset: the next one has to. */
+  #owe(meter: string, how: number): void {
+    if (how !== quality.measured) this.#untold.set(meter, how);
+  }
+
+  /** Serial numbers go to the disk with the first entry of their meter, so that an exchange is told
+   * of once, whenever the unit dies. */
+  #notes(samples: readonly Sample[]): ReadonlyMap<string, string> {
+    const notes = new Map<string, string>();
+    for (const { meter } of samples) {
+      const serial = this.#serials.get(meter);
+      if (serial !== undefined) notes.set(`serial/${meter}`, serial);
     }
-    const serial = this.#options.sources.find(({ config }) => config.id === meter)?.serial;
-    const note = `serial/${meter}`;
-    if (serial !== undefined && this.#options.journal.note(note) !== serial) {
-      this.#options.journal.setNote(note, serial);
-    }
+    return notes;
   }
 
   /** Whether another meter stands in the old one's place, by its serial number. */
-  #wasReplaced(meter: string): boolean {
-    const serial = this.#options.sources.find(({ config }) => config.id === meter)?.serial;
-    const before = this.#options.journal.note(`serial/${meter}`);
+  #wasReplaced({ config: { id }, serial }: Source): boolean {
+    const before = this.#serials.has(id)
+      ? this.#serials.get(id)
+      : this.#options.journal.note(`serial/${id}`);
+    this.#serials.set(id, serial ?? before);
     return serial !== undefined && before !== undefined && serial !== before;
   }
 
@@ -164,7 +188,7 @@ export class Recorder {
   }
 
   /** Whether a reading is the first one of its slot. */
-  #startsSlot({ meter, reading }: Extract<Poll<Read>, { ok: true }>): boolean {
+  #startsSlot({ meter, reading }: Good): boolean {
     const { slotMs } = this.#options.rhythm;
     const slot = (time: number) => Math.floor(time / slotMs);
     return slot(reading.reading.time) > slot(this.#lastTime(meter));

@@ -1,34 +1,97 @@
-import type { UtcMs } from "@busbar/protocol";
+import { utcMs } from "@busbar/protocol";
+import type { SiteClock } from "@busbar/protocol/node";
 import type { MeterConfig } from "../config/schema.ts";
+import type { BusPool } from "../framing/bus-pool.ts";
+import { baseUnit } from "../meters/decode-value.ts";
+import { type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
+import { findProfile, loadProfile, loadProfiles, type Profile } from "../meters/profile.ts";
 
-/** One value as a driver reads it: mantissa · 10^exponent in a base unit (Wh, W, V, A, Hz). */
-export type MeterValue = {
-  readonly obis?: string | undefined;
-  readonly quantity: string;
+export type { MeterReading } from "../meters/meter.ts";
+
+/** A register of a meter's profile, for the birth message. */
+export type RegisterInfo = {
+  readonly obis: string;
   readonly unit: string;
-  readonly mantissa: number;
-  readonly exponent: number;
+  readonly quantity: string;
 };
 
-/** What a meter showed. `unknown` names quantities that it does not know now. */
-export type MeterReading = {
-  readonly time: UtcMs;
-  readonly values: readonly MeterValue[];
-  readonly unknown: readonly string[];
-};
-
-/** A meter that is read again and again; connects by itself and again after a failure. */
+/** A meter that is read again and again. */
 export type Source = {
   readonly config: MeterConfig;
-  /** Throws: `Failure` of the port or the meter. */
+  /** Throws: `Failure` of the port or the meter; the next read tries again. */
   read(): Promise<MeterReading>;
-  /** Once a meter has answered: what it said it is. */
+  /** What the meter said its serial number is, once it has answered. */
   readonly serial: string | undefined;
-  /** OBIS codes and units of its profile, for the birth message. */
-  readonly registers: readonly {
-    readonly obis: string;
-    readonly unit: string;
-    readonly quantity: string;
-  }[];
+  readonly registers: readonly RegisterInfo[];
   close(): Promise<void>;
 };
+
+/** After so many failures in a row a meter is asked again who it is: it may be another one now. */
+const failuresMax = 3;
+
+/** The configured meter. Throws: `Failure` `profile.*`, `meter.bus-settings`, `ConfigError`. */
+export function openSource(config: MeterConfig, clock: SiteClock, bus: BusPool): Source {
+  const profile = profileOf(config.profile);
+  const { connection, unit } = config;
+  const meter = openMeter({ profile, connection, unit, clock: () => utcMs(clock.now()), bus });
+  return new MeterSource(config, profile, meter);
+}
+
+/** The profile with an id, or in a file. Throws: `Failure` `profile.*`, `ConfigError`. */
+export function profileOf(name: string): Profile {
+  return name.includes("/") ? loadProfile(name) : findProfile(loadProfiles(), name);
+}
+
+class MeterSource implements Source {
+  readonly config: MeterConfig;
+  readonly registers: readonly RegisterInfo[];
+  readonly #meter: Meter;
+  #known = false;
+  #failures = 0;
+  #serial: string | undefined;
+
+  constructor(config: MeterConfig, profile: Profile, meter: Meter) {
+    this.config = config;
+    this.registers = registersOf(profile);
+    this.#meter = meter;
+  }
+
+  get serial(): string | undefined {
+    return this.#serial;
+  }
+
+  async read(): Promise<MeterReading> {
+    try {
+      if (!this.#known) {
+        this.#serial = (await this.#meter.identify()).serialNumber;
+        this.#known = true;
+      }
+      const reading = await this.#meter.read();
+      this.#failures = 0;
+      return reading;
+    } catch (error) {
+      this.#failures += 1;
+      if (this.#failures >= failuresMax) this.#known = false;
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#meter.close();
+  }
+}
+
+/** The profile's rows with an OBIS code, each code once. */
+function registersOf(profile: Profile): RegisterInfo[] {
+  const rows =
+    profile.protocol === "modbus"
+      ? profile.registers
+      : profile.models.flatMap(({ registers }) => registers);
+  const byCode = new Map<string, RegisterInfo>();
+  for (const { obis, unit, quantity } of rows) {
+    if (obis !== undefined && !byCode.has(obis)) {
+      byCode.set(obis, { obis, unit: baseUnit(unit), quantity });
+    }
+  }
+  return [...byCode.values()];
+}

@@ -69,21 +69,16 @@ export class MeterBoard {
     };
   }
 
-  /** The newest values of all meters that answered: numbers in base units, by OBIS code. */
-  live(time: number): object {
-    const meters = [...this.#lines.values()].flatMap(({ source, reading }) =>
-      reading === undefined
-        ? []
-        : [
-            {
-              id: source.config.id,
-              role: source.config.role,
-              time: reading.time,
-              values: numbersOf(reading),
-            },
-          ],
-    );
-    return { device: this.#device, time, meters };
+  /** A meter's newest values for people's tools: numbers in base units, by OBIS code and quantity. */
+  live(
+    meter: string,
+    entry: { readonly seq: number; readonly quality: number },
+  ): object | undefined {
+    const reading = this.#lines.get(meter)?.reading;
+    if (reading === undefined) return undefined;
+    const { seq, quality } = entry;
+    const head = { device: this.#device, meter, time: reading.time, seq, quality };
+    return { ...head, ...numbersOf(reading) };
   }
 
   /** Everything, for the status page. */
@@ -106,12 +101,17 @@ export class MeterBoard {
   }
 }
 
-function numbersOf({ values }: MeterReading): Record<string, number> {
-  return Object.fromEntries(
-    values.flatMap(({ obis, mantissa, exponent }) =>
-      obis === undefined ? [] : [[obis, numberOf(mantissa, exponent)]],
+function numbersOf({ values }: MeterReading) {
+  const all = values.map((value) => ({
+    ...value,
+    number: numberOf(value.mantissa, value.exponent),
+  }));
+  return {
+    values: Object.fromEntries(
+      all.flatMap(({ obis, number }) => (obis === undefined ? [] : [[obis, number]])),
     ),
-  );
+    quantities: Object.fromEntries(all.map(({ quantity, number }) => [quantity, number])),
+  };
 }
 
 /** For people's eyes and tools; what is billed stays mantissa and exponent. */

@@ -1,0 +1,156 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import { decodeCommand } from "./commands/decode.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { enrolCommand } from "./commands/enrol.ts";
+import { journalExport, journalList, journalVerify } from "./commands/journal.ts";
+import { exitCode, fail } from "./commands/output.ts";
+import { readCommand } from "./commands/read.ts";
+import { runCommand } from "./commands/run.ts";
+import { scanCommand } from "./commands/scan.ts";
+import { tokenCommand } from "./commands/token.ts";
+
+const { version } = JSON.parse(
+  readFileSync(new URL("./package.json", import.meta.url), "utf8"),
+) as { version: string };
+
+const program = new Command("busbar-edge")
+  .description(
+    "The unit beside the meters: reads them, keeps and signs readings, sends them to the ledger.",
+  )
+  .version(version)
+  .exitOverride()
+  .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+  .showHelpAfterError("(busbar-edge --help shows what there is)")
+  .addHelpText(
+    "after",
+    `
+A new unit, in order:
+  busbar-edge scan                      which meters are there?
+  busbar-edge read --at /dev/ttyUSB0 --profile eastron-sdm120
+  busbar-edge enrol --config edge.yaml  keys, and the request a member admits
+  busbar-edge doctor --config edge.yaml is all well?
+  busbar-edge run --config edge.yaml
+
+Exit codes: 0 done, 1 failed, 2 wrong use.`,
+  );
+
+/** A command with the options that most have. */
+function command(name: string, description: string, { config = true } = {}): Command {
+  const made = program.command(name).description(description).exitOverride();
+  if (config) made.addOption(configOption());
+  return made.option("--json", "print JSON");
+}
+
+function configOption(): Option {
+  return new Option("-c, --config <file>", "the unit's configuration")
+    .env("BUSBAR_EDGE_CONFIG")
+    .default("edge.yaml");
+}
+
+command("run", "run the unit until SIGTERM; SIGHUP reads the configuration again")
+  .addHelpText("after", example("busbar-edge run --config /etc/busbar/edge.yaml"))
+  .action(({ config }) => runCommand(config));
+
+command("read", "read meters and show every value")
+  .argument("[meters...]", "ids from the configuration; all where none is named")
+  .option("--at <place>", "instead: /dev/ttyUSB0, tcp://host:502 or rtu-over-tcp://host:port")
+  .option("--profile <id>", "the meter's profile, with --at")
+  .option("--unit <number>", "Modbus unit id, with --at", "1")
+  .option("-w, --watch", "again and again")
+  .option("--every <seconds>", "pause between readings, with --watch", "1")
+  .option("--raw", "registers as they came, and every frame on standard error")
+  .addHelpText(
+    "after",
+    example(
+      "busbar-edge read company-net --watch",
+      "busbar-edge read --at tcp://192.168.1.50:502 --profile eastron-sdm630 --raw",
+    ),
+  )
+  .action((ids: string[], options) => readCommand(ids, options));
+
+command("scan", "look for meters", { config: false })
+  .argument(
+    "[places...]",
+    "/dev/ttyUSB0, tcp://host:502 or rtu-over-tcp://host:port; all serial ports where none is named",
+  )
+  .option("--units <ids>", "Modbus unit ids to ask: 1, 1,3,5 or 1-10", "1-10")
+  .addHelpText(
+    "after",
+    example("busbar-edge scan", "busbar-edge scan tcp://192.168.1.50:502 --units 1-3"),
+  )
+  .action((places: string[], options) => scanCommand(places, options));
+
+const journal = program
+  .command("journal")
+  .description("look into the journal, beside a unit that runs or without it")
+  .exitOverride();
+const journalPart = (name: string, description: string) =>
+  journal.command(name).description(description).exitOverride().addOption(configOption());
+journalPart("list", "how many readings are where, by meter")
+  .option("--json", "print JSON")
+  .action((options) => journalList(options));
+journalPart("verify", "follow every chain, compare every batch, check every receipt")
+  .option("--json", "print JSON")
+  .action((options) => journalVerify(options));
+journalPart("export", "write readings for other programs")
+  .addOption(
+    new Option("--format <format>", "of the output")
+      .choices(["csv", "json", "cbor"])
+      .default("csv"),
+  )
+  .option("--meter <id>", "of one meter only")
+  .option("--from <time>", "from this time on, like 2026-06-21T12:00Z")
+  .option("--to <time>", "before this time")
+  .option("-o, --output <file>", "instead of standard output")
+  .addHelpText("after", example("busbar-edge journal export --from 2026-06-21 -o june.csv"))
+  .action((options) => journalExport(options));
+
+command("doctor", "look at everything the unit needs; each fault with its remedy").action(
+  (options) => doctorCommand(options),
+);
+
+command("decode", "turn captured bytes into readings", { config: false })
+  .argument("<file>", "raw bytes, or text in hexadecimal")
+  .requiredOption("--protocol <name>", "modbus-rtu")
+  .option("--profile <id>", "name the values by this meter's profile")
+  .addHelpText(
+    "after",
+    example("busbar-edge decode --protocol modbus-rtu --profile eastron-sdm120 capture.hex"),
+  )
+  .action((file: string, options) => decodeCommand(file, options));
+
+command("enrol", "make keys and the request that a member admits; sign the owner's limits")
+  .option("--home <folder>", "where request.json goes; the configuration's folder by default")
+  .option("--owner-key <file>", "the owner's secret key; made where there is none")
+  .addHelpText("after", example("busbar-edge enrol --config edge.yaml --owner-key owner.key"))
+  .action((options) => enrolCommand(options));
+
+command("token", "a fresh MQTT password for another client, good for a minute and one connection")
+  .option("--label <label>", "client id <device>:<label>, for a client beside the unit")
+  .option("--broker <id>", "the member that runs the broker")
+  .option("--owner", "sign in as the owner, not as the unit")
+  .addHelpText(
+    "after",
+    example(
+      'mosquitto_sub -u unit-1 -i unit-1:look -P "$(busbar-edge token --label look)" -t busbar/v1/demo/market/prices',
+    ),
+  )
+  .action((options) => tokenCommand(options));
+
+function example(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    const asked = ["commander.helpDisplayed", "commander.version", "commander.help"];
+    process.exitCode =
+      asked.includes(error.code) && error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+  } else {
+    fail(error, process.argv.includes("--json"));
+  }
+}

@@ -1,0 +1,37 @@
+import { Failure } from "@busbar/protocol";
+
+/** Exit codes of every command. */
+export const exitCode = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** Prints one JSON document, or the text made for people. */
+export function print(json: boolean, value: unknown, text: () => string): void {
+  process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text()}\n`);
+}
+
+/** One readable message for what went wrong, and the exit code for it. */
+export function fail(error: unknown, json: boolean): void {
+  // What is no Failure is a fault of ours: its stack is what we want to be told.
+  const known = error instanceof Failure;
+  const code = known ? error.code : "internal";
+  const message = error instanceof Error ? error.message : String(error);
+  if (json) process.stdout.write(`${JSON.stringify({ ok: false, code, message })}\n`);
+  else process.stderr.write(`busbar-edge: ${message} [${code}]\n`);
+  if (!known && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exitCode = code.startsWith("usage.") ? exitCode.usage : exitCode.failed;
+}
+
+/** A table with aligned columns; columns of numbers stand right. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((name, i) =>
+    Math.max(name.length, ...rows.map((row) => (row[i] ?? "").length)),
+  );
+  const right = head.map(
+    (_, i) => rows.length > 0 && rows.every((row) => /^[-\d.,…]*$/.test(row[i] ?? "")),
+  );
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => (right[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join("  ")
+      .trimEnd();
+  return [line(head), ...rows.map(line)].join("\n");
+}

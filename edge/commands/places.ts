@@ -1,0 +1,39 @@
+import { Failure } from "@busbar/protocol";
+import type { Connection } from "../meters/meter.ts";
+
+/**
+ * Where a meter is, from the command line: `/dev/ttyUSB0`, `tcp://host:502`,
+ * `rtu-over-tcp://host:4196`. Throws: `Failure` `usage.place`.
+ */
+export function placeOf(text: string): Connection {
+  if (text.startsWith("/")) return { kind: "rtu", path: text };
+  const match = /^(tcp|rtu-over-tcp):\/\/(\[[^\]]+\]|[^:/]+)(?::(\d{1,5}))?\/?$/.exec(text);
+  const [, kind, host = "", port = "502"] = match ?? [];
+  if ((kind !== "tcp" && kind !== "rtu-over-tcp") || Number(port) > 65_535) {
+    const message = `expected /dev/…, tcp://host:port or rtu-over-tcp://host:port, got ${JSON.stringify(text)}`;
+    throw new Failure("usage.place", message, { retry: "never" });
+  }
+  return { kind, host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
+/** A place as `placeOf` reads it. */
+export function placeText(connection: Connection): string {
+  if (connection.kind === "rtu") return connection.path;
+  return `${connection.kind}://${connection.host}:${connection.port}`;
+}
+
+/** Unit ids from `1`, `1,3,5` or `1-10`. Throws: `Failure` `usage.units`. */
+export function unitsOf(text: string): number[] {
+  const units = text.split(",").flatMap((part) => {
+    const [, from, to] = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(part.trim()) ?? [];
+    const [first, last] = [Number(from), Number(to ?? from)];
+    return Number.isNaN(first) || last < first
+      ? [Number.NaN]
+      : Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  if (units.some((unit) => !(unit >= 0 && unit <= 255))) {
+    const message = `expected unit ids like 1, 1,3,5 or 1-10, got ${JSON.stringify(text)}`;
+    throw new Failure("usage.units", message, { retry: "never" });
+  }
+  return [...new Set(units)];
+}

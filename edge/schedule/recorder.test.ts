@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, type TestContext, test } from "node:test";
+import { Failure, quality, type ReadingEntry, utcMs } from "@busbar/protocol";
+import fc from "fast-check";
+import { pino } from "pino";
+import { testSigner } from "../../test/support/memory-registry.ts";
+import { openDatabase } from "../journal/database.ts";
+import { Journal } from "../journal/journal.ts";
+import { ReadingsOutbox } from "../journal/readings-outbox.ts";
+import { verifyJournal } from "../journal/verify.ts";
+import { Counters } from "../status/counters.ts";
+import { MeterBoard } from "../status/meter-board.ts";
+import { entryOf, ranBackward } from "./entry.ts";
+import { Recorder } from "./recorder.ts";
+import type { MeterReading, Source } from "./source.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-recorder-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const minute = 60_000;
+let files = 0;
+
+const value = (obis: string | undefined, mantissa: number, exponent = 0) => ({
+  obis,
+  quantity: "q",
+  unit: "Wh",
+  mantissa,
+  exponent,
+  raw: [],
+});
+
+/** What a scripted meter does at its next reads; the last one repeats. */
+type Act = {
+  readonly wh?: number;
+  readonly fails?: boolean;
+  readonly serial?: string;
+  readonly at?: number;
+};
+
+/** A recorder of one scripted meter on a site that runs 6 000 times faster. */
+function setUp(context: TestContext, script: readonly Act[], entries = 64) {
+  files += 1;
+  const database = openDatabase(join(folder, `${files}.db`));
+  const journal = new Journal(database, { chain: "demo", signer: testSigner(4) });
+  const origin = Date.now();
+  const clock = {
+    speed: 6_000,
+    now: () => utcMs(Math.floor((Date.now() - origin) * 6_000)),
+    delay: (ms: number) => Math.ceil(ms / 6_000),
+  };
+  let step = 0;
+  let serial: string | undefined;
+  const source: Source = {
+    config: {
+      id: "m",
+      profile: "eastron-sdm630",
+      connection: { kind: "tcp", host: "127.0.0.1", port: 1 },
+      unit: 1,
+      role: "connection",
+      feeder: "main",
+    },
+    registers: [],
+    get serial() {
+      return serial;
+    },
+    read: async (): Promise<MeterReading> => {
+      const act = script[Math.min(step, script.length - 1)] ?? {};
+      step += 1;
+      serial = act.serial ?? serial;
+      if (act.fails === true) throw new Failure("meter.timeout", "no answer", { retry: "later" });
+      return {
+        time: utcMs(act.at ?? clock.now()),
+        values: [value("1-0:1.8.0", act.wh ?? 0)],
+        unknown: [],
+      };
+    },
+    close: async () => {},
+  };
+  const counters = new Counters();
+  const events = new EventEmitter();
+  const recorder = new Recorder({
+    journal,
+    sources: [source],
+    clock,
+    rhythm: { everyMs: minute, slotMs: 60 * minute },
+    sealing: { entries, ageMs: 5 * minute },
+    board: new MeterBoard("unit-1", [source]),
+    counters,
+    log: pino({ level: "silent" }),
+    onStored: (event) => events.emit("stored", event),
+  });
+  context.after(() => journal.close());
+  /** Runs until so many readings are stored and gives them. */
+  const record = async (count: number): Promise<ReadingEntry[]> => {
+    recorder.start();
+    const all: ReadingEntry[] = [];
+    while (all.length < count) {
+      const [{ stored }] = await once(events, "stored");
+      all.push(...stored.map(({ entry }: { entry: ReadingEntry }) => entry));
+    }
+    recorder.stop();
+    return all.slice(0, count);
+  };
+  return { journal, counters, record };
+}
+
+test("a register that fell is read again before it is believed", async (context) => {
+  const misread = setUp(context, [{ wh: 500 }, { wh: 3 }, { wh: 501 }]);
+  const [, second] = await misread.record(2);
+  assert.deepEqual(
+    [second?.quality, second?.registers.get("1-0:1.8.0")],
+    [quality.measured, [501, 0]],
+  );
+  assert.equal(misread.counters.of("meter.misread"), 1);
+
+  const reset = setUp(context, [{ wh: 500 }, { wh: 3 }, { wh: 3 }, { wh: 4 }]);
+  const entries = await reset.record(3);
+  assert.deepEqual(
+    entries.map((entry) => entry.quality),
+    [quality.measured, quality.reset, quality.measured],
+  );
+});
+
+test("another serial number is another meter, whatever it shows", async (context) => {
+  const { record } = setUp(context, [
+    { wh: 500, serial: "A" },
+    { wh: 900, serial: "B" },
+    { wh: 901, serial: "B" },
+  ]);
+  const entries = await record(3);
+  assert.deepEqual(
+    entries.map((entry) => entry.quality),
+    [quality.measured, quality.replaced, quality.measured],
+  );
+});
+
+test("a reading that fails is counted and leaves no entry", async (context) => {
+  const { record, counters, journal } = setUp(context, [{ wh: 1 }, { fails: true }, { wh: 2 }]);
+  await record(2);
+  assert.equal(counters.of("meter.timeout"), 1);
+  assert.deepEqual(verifyJournal(journal.database, "demo").problems, []);
+});
+
+test("a clock that was set back makes doubtful entries, never a time that runs backward", async (context) => {
+  const { record, counters } = setUp(context, [
+    { wh: 1, at: 900_000_000 },
+    { wh: 2, at: 600_000_000 },
+    { wh: 3, at: 600_060_000 },
+  ]);
+  const entries = await record(3);
+  assert.deepEqual(
+    entries.map(({ time }) => time),
+    [900_000_000, 900_000_001, 900_000_002],
+  );
+  assert.deepEqual(
+    entries.map(({ clock }) => clock & 0x02),
+    [0, 2, 2],
+  );
+  assert.equal(counters.of("clock.backward"), 2);
+});
+
+test("every reading ends up in exactly one signed batch", async (context) => {
+  const { record, journal } = setUp(context, [{ wh: 1 }], 3);
+  await record(20);
+  let next = 1;
+  for (const { range } of new ReadingsOutbox(journal.database).pending("m", 1000)) {
+    assert.equal(range?.first, next);
+    assert.ok((range?.last ?? 0) - next < 3);
+    next = (range?.last ?? 0) + 1;
+  }
+  assert.equal(next, journal.tip("m").seq + 1);
+});
+
+test("values without a code stay out, too fine ones are rounded, billing ones come first", () => {
+  const context = { lastTime: 0, clock: 16, quality: 0, billingOnly: false };
+  const many = Array.from({ length: 100 }, (_, i) => value(`1-1:${i}.7.0`, i));
+  const values = [
+    value(undefined, 7),
+    value("1-0:14.7.0", 123_456, -11),
+    ...many,
+    value("1-0:2.8.0", 5),
+  ];
+  const { registers } = entryOf({ time: utcMs(9), values }, context);
+  assert.equal(registers.size, 80);
+  assert.equal([...registers.keys()][0], "1-0:2.8.0");
+  const few = entryOf({ time: utcMs(9), values: values.slice(0, 2) }, context);
+  assert.deepEqual([...few.registers], [["1-0:14.7.0", [1235, -9]]]);
+  const lean = entryOf({ time: utcMs(9), values }, { ...context, billingOnly: true });
+  assert.deepEqual([...lean.registers.keys()], ["1-0:2.8.0"]);
+});
+
+test("a register ran backward exactly when its whole Wh did", () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1e9),
+      fc.nat(1e9),
+      fc.integer({ min: -3, max: 0 }),
+      (before, now, exponent) => {
+        const ran = ranBackward([value("1-0:1.8.0", now, exponent)], () => [before, exponent]);
+        const floor = (n: number) => Number(BigInt(n) / 10n ** BigInt(-exponent));
+        assert.equal(ran, floor(now) < floor(before));
+      },
+    ),
+  );
+});

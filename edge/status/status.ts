@@ -1,0 +1,61 @@
+import type { SiteClock } from "@busbar/protocol/node";
+import type { MarketOutbox } from "../agent/market-outbox.ts";
+import type { Journal } from "../journal/journal.ts";
+import { type JournalSummary, summarise } from "../journal/summary.ts";
+import type { LinkStatus } from "../link/link.ts";
+import type { Counters } from "./counters.ts";
+import type { MeterBoard } from "./meter-board.ts";
+
+/** All that a unit tells of itself. Times are ms: `time` of the site, `…At` of the wall. */
+export type Status = {
+  readonly site: string;
+  readonly device: string;
+  readonly owner: string;
+  readonly time: number;
+  readonly clockSpeed: number;
+  readonly startedAt: number;
+  readonly memoryBytes: number;
+  readonly meters: ReturnType<MeterBoard["view"]>;
+  readonly journal: JournalSummary;
+  /** Undefined while there is no membership to check receipts against. */
+  readonly link: LinkStatus | undefined;
+  readonly quotes: ReturnType<MarketOutbox["recent"]>;
+  readonly bus: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly counts: Readonly<Record<string, number>>;
+};
+
+/** What the status is gathered from. */
+export type StatusSources = {
+  readonly site: string;
+  readonly device: string;
+  readonly owner: string;
+  readonly startedAt: number;
+  readonly clock: SiteClock;
+  readonly board: MeterBoard;
+  readonly journal: Journal;
+  readonly link: () => LinkStatus | undefined;
+  readonly market: MarketOutbox;
+  readonly bus: () => ReadonlyMap<string, Readonly<Record<string, number>>>;
+  readonly counters: Counters;
+};
+
+/** The unit's status at this moment. */
+export function statusOf(sources: StatusSources): Status {
+  const { site, device, owner, startedAt, clock, board, journal, link, market, bus, counters } =
+    sources;
+  return {
+    site,
+    device,
+    owner,
+    time: clock.now(),
+    clockSpeed: clock.speed,
+    startedAt,
+    memoryBytes: process.memoryUsage().rss,
+    meters: board.view(),
+    journal: summarise(journal.database),
+    link: link(),
+    quotes: market.recent(10),
+    bus: Object.fromEntries(bus()),
+    counts: counters.all(),
+  };
+}
