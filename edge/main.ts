@@ -1,39 +1,39 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { clockSource, utcMs } from "@busbar/protocol";
+import { clockSource, type Signer, utcMs } from "@busbar/protocol";
 import { openKeyFile, openSiteClock, type SiteClock, signerOf } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { Agent } from "./agent/agent.ts";
 import { type MandateFile, readMandate } from "./agent/mandate.ts";
 import { MarketOutbox } from "./agent/market-outbox.ts";
 import { netHistory } from "./agent/net-history.ts";
+import { Wakes } from "./agent/wakes.ts";
 import { brokersOf } from "./config/brokers.ts";
 import type { LoadedConfig } from "./config/load.ts";
-import { loadMembership, type MembershipFile } from "./config/membership-file.ts";
+import type { MembershipFile } from "./config/membership-file.ts";
 import { BusPool } from "./framing/bus-pool.ts";
 import { lockFolder, openDatabase } from "./journal/database.ts";
-import { Journal } from "./journal/journal.ts";
+import { Journal, type Sample } from "./journal/journal.ts";
 import { prune } from "./journal/prune.ts";
 import { ReadingsOutbox } from "./journal/readings-outbox.ts";
+import { awaitMembership } from "./link/enrolment.ts";
 import { Link } from "./link/link.ts";
 import { Recorder } from "./schedule/recorder.ts";
-import { openSource } from "./schedule/source.ts";
+import { openSource, type Source } from "./schedule/source.ts";
 import { Counters } from "./status/counters.ts";
 import { MeterBoard } from "./status/meter-board.ts";
 import { serveStatus } from "./status/server.ts";
-import { statusOf } from "./status/status.ts";
+import { type Status, statusOf } from "./status/status.ts";
 import { feedWatchdog, serviceManager } from "./status/systemd.ts";
 
 /** A unit that runs. */
-export type Unit = {
+export type RunningUnit = {
   readonly statusPort: number;
   /** Signs what is unsigned, hands over what it can in a few seconds, and ends. */
   stop(): Promise<void>;
 };
 
-/** How often a unit that is not enrolled yet looks for its membership, wall ms. */
-const membershipMs = 2_000;
 const pruneMs = 10 * 60_000;
 /** How long an ending unit waits for receipts: well below what a service manager allows. */
 const drainMsMax = 5_000;
@@ -44,181 +44,206 @@ const dayMs = 86_400_000;
  * Starts all of an edge unit. Recording begins even where the unit cannot reach anybody.
  * Throws: `Failure` for what no retry can mend: configuration, key, journal, taken port.
  */
-export async function startUnit(config: LoadedConfig, log: Logger): Promise<Unit> {
-  const { site, device, owner, data, sampling, batch } = config;
-  const startedAt = Date.now();
+export async function startUnit(config: LoadedConfig, log: Logger): Promise<RunningUnit> {
   const mandate = mandateOf(config);
-  const lock = lockFolder(data);
-  const signer = signerOf(openKeyFile(device.key));
+  const lock = lockFolder(config.data);
+  const signer = signerOf(openKeyFile(config.device.key));
   const clock = await openSiteClock(config.clock);
-  const journal = new Journal(openDatabase(join(data, "journal.db")), { chain: site, signer });
-  const now = () => utcMs(clock.now());
-  const market = new MarketOutbox(journal.database, now);
-  const readings = new ReadingsOutbox(journal.database);
-  const counters = new Counters();
-  const bus = new BusPool();
-  const sources = config.meters.map((meter) => openSource(meter, clock, bus));
-  const board = new MeterBoard(device.id, sources);
-  const slotMs = sampling.alignToSlotMinutes * minuteMs;
-  let link: Link | undefined;
-
-  const agent =
-    mandate === undefined
-      ? undefined
-      : new Agent({
-          chain: site,
-          owner: owner.id,
-          party: owner.party,
-          form: config.agent.form,
-          mandate: mandate.mandate,
-          slotMs,
-          history: netHistory(journal, { meters: connectionMeters(config), slotMs }),
-          outbox: market,
-          signer,
-          now,
-          random: (bytes) => new Uint8Array(randomBytes(bytes)),
-          counters,
-          log,
-          onQuoted: () => wakes.plan(),
-        });
-  const wakes = new Wakes(clock, market, () => link?.wake());
-
-  const recorder = new Recorder({
-    journal,
-    sources,
-    clock,
-    rhythm: { everyMs: sampling.everySeconds * 1000, slotMs },
-    sealing: { entries: batch.entries, ageMs: batch.minutes * minuteMs },
-    board,
-    counters,
-    log,
-    clockByte: () => clockByteOf(config),
-    folder: data,
-    onStored: ({ sealed, stored }) => {
-      for (const { meter, seq, entry } of stored) {
-        const live = board.live(meter, { seq, quality: entry.quality });
-        if (live !== undefined) link?.publishLive(live);
-      }
-      if (sealed) link?.wake();
-      agent?.onReadings();
-    },
-  });
-
-  const status = await serveStatus(config.status, () =>
-    statusOf({
-      site,
-      device: device.id,
-      owner: owner.id,
-      startedAt,
-      clock,
-      board,
-      journal,
-      link: () => link?.status,
-      market,
-      bus: () => bus.counters(),
-      counters,
-    }),
-  );
-
-  const startLink = (membership: MembershipFile) => {
-    link = new Link({
-      chain: site,
-      device: device.id,
-      signer,
-      membership,
-      brokers: brokersOf(config, membership),
-      outboxes: [readings, market],
-      nextSession: () => journal.nextSession(),
-      birth: () => ({ time: clock.now(), ...board.birth() }),
-      mandate: mandate?.frame,
-      ...(agent === undefined ? {} : { onPrices: (payload) => agent.onPrices(payload) }),
-      counters,
-      log,
-    });
-    link.start();
-  };
-  const membership = loadMembership(config.membership, site);
-  if (membership !== undefined) startLink(membership);
-  else log.warn({ file: config.membership }, "no membership yet: recording only");
-  const enrolment = setInterval(() => {
-    if (link !== undefined) return clearInterval(enrolment);
-    try {
-      const late = loadMembership(config.membership, site);
-      if (late !== undefined) startLink(late);
-    } catch (error) {
-      counters.count("membership.unusable");
-      log.error({ err: error }, "membership file cannot be used");
-    }
-  }, membershipMs);
-
-  const tidy = () => {
-    const { days, megabytes } = config.retention;
-    const before = utcMs(Math.max(0, clock.now() - days * dayMs));
-    const gone = prune(journal.database, { before, bytesMax: megabytes * 1024 * 1024 });
-    if (gone > 0) log.info({ readings: gone }, "journal pruned");
-  };
-  tidy();
-  const tidying = setInterval(tidy, pruneMs);
-  recorder.start();
-  wakes.plan();
+  const unit = new Unit({ config, log, mandate, signer, clock });
+  const status = await serveStatus(config.status, () => unit.status());
+  unit.start();
   const manager = serviceManager();
-  const stallMs = 3 * clock.delay(Math.max(sampling.everySeconds * 1000, 5 * minuteMs));
-  const watchdog = feedWatchdog(manager, { progressAt: () => board.progressAt, stallMs });
-  manager.notify("READY=1", `STATUS=reads ${sources.length} meters`);
-
+  const everyMs = Math.max(config.sampling.everySeconds * 1000, 5 * minuteMs);
+  const watchdog = feedWatchdog(manager, {
+    progressAt: () => unit.progressAt,
+    stallMs: 3 * clock.delay(everyMs),
+  });
+  manager.notify("READY=1", `STATUS=reads ${config.meters.length} meters`);
   return {
     statusPort: status.port,
     stop: async () => {
       manager.notify("STOPPING=1");
       watchdog.stop();
-      clearInterval(enrolment);
-      clearInterval(tidying);
-      recorder.stop();
-      wakes.stop();
-      link?.wake();
-      await drained(readings, () => link?.status.hostReady === true);
-      await link?.stop();
+      await unit.stop();
       await status.close();
-      await Promise.all(sources.map((source) => source.close()));
-      journal.close();
       lock.release();
     },
   };
 }
 
-/** Wakes the link when a stored quote's time comes. */
-class Wakes {
-  readonly #clock: SiteClock;
+type UnitOptions = {
+  readonly config: LoadedConfig;
+  readonly log: Logger;
+  readonly mandate: MandateFile | undefined;
+  readonly signer: Signer;
+  readonly clock: SiteClock;
+};
+
+/** The parts of a unit and what they tell each other. */
+class Unit {
+  readonly #options: UnitOptions;
+  readonly #startedAt = Date.now();
+  readonly #counters = new Counters();
+  readonly #bus = new BusPool();
+  readonly #journal: Journal;
+  readonly #readings: ReadingsOutbox;
   readonly #market: MarketOutbox;
-  readonly #wake: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #sources: readonly Source[];
+  readonly #board: MeterBoard;
+  readonly #recorder: Recorder;
+  readonly #agent: Agent | undefined;
+  readonly #wakes: Wakes;
+  #link: Link | undefined;
+  #ends: (() => void)[] = [];
 
-  constructor(clock: SiteClock, market: MarketOutbox, wake: () => void) {
-    this.#clock = clock;
-    this.#market = market;
-    this.#wake = wake;
+  constructor(options: UnitOptions) {
+    const { config, signer, clock } = options;
+    this.#options = options;
+    const database = openDatabase(join(config.data, "journal.db"));
+    this.#journal = new Journal(database, { chain: config.site, signer });
+    this.#readings = new ReadingsOutbox(database);
+    this.#market = new MarketOutbox(database, () => clock.now());
+    this.#sources = config.meters.map((meter) => openSource(meter, clock, this.#bus));
+    this.#board = new MeterBoard(config.device.id, this.#sources);
+    this.#recorder = this.#makeRecorder();
+    this.#agent = this.#makeAgent();
+    this.#wakes = new Wakes(clock, this.#market, () => this.#link?.wake());
   }
 
-  plan(): void {
-    clearTimeout(this.#timer);
-    this.#wake();
-    const at = this.#market.nextOpening();
-    if (at === undefined) return;
-    // In steps, so that a clock that was set is noticed.
-    const wait = Math.min(minuteMs, this.#clock.delay(Math.max(0, at - this.#clock.now())) + 1);
-    this.#timer = setTimeout(() => this.plan(), wait);
+  /** Wall ms of the last poll that ended. */
+  get progressAt(): number {
+    return this.#board.progressAt;
   }
 
-  stop(): void {
-    clearTimeout(this.#timer);
+  start(): void {
+    const { config, log } = this.#options;
+    const enrolment = awaitMembership(config, {
+      onMembership: (membership) => this.#startLink(membership),
+      counters: this.#counters,
+      log,
+    });
+    this.#prune();
+    const pruning = setInterval(() => this.#prune(), pruneMs);
+    this.#ends = [() => enrolment.stop(), () => clearInterval(pruning), () => this.#wakes.stop()];
+    this.#recorder.start();
+    this.#wakes.plan();
   }
-}
 
-/** Waits until every batch has its receipt, for as long as somebody takes them. */
-async function drained(readings: ReadingsOutbox, taking: () => boolean): Promise<void> {
-  const until = Date.now() + drainMsMax;
-  while (readings.lanes().length > 0 && taking() && Date.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  async stop(): Promise<void> {
+    for (const end of this.#ends) end();
+    this.#recorder.stop();
+    this.#link?.wake();
+    await this.#drained();
+    await this.#link?.stop();
+    await Promise.all(this.#sources.map((source) => source.close()));
+    this.#journal.close();
+  }
+
+  status(): Status {
+    const { config, clock } = this.#options;
+    return statusOf({
+      site: config.site,
+      device: config.device.id,
+      owner: config.owner.id,
+      startedAt: this.#startedAt,
+      clock,
+      board: this.#board,
+      journal: this.#journal,
+      link: () => this.#link?.status,
+      market: this.#market,
+      bus: () => this.#bus.counters(),
+      counters: this.#counters,
+    });
+  }
+
+  #makeRecorder(): Recorder {
+    const { config, clock, log } = this.#options;
+    const { sampling, batch, data } = config;
+    return new Recorder({
+      journal: this.#journal,
+      sources: this.#sources,
+      clock,
+      rhythm: { everyMs: sampling.everySeconds * 1000, slotMs: slotMsOf(config) },
+      sealing: { entries: batch.entries, ageMs: batch.minutes * minuteMs },
+      board: this.#board,
+      counters: this.#counters,
+      log,
+      clockByte: () => clockByteOf(config),
+      folder: data,
+      onStored: (event) => this.#stored(event),
+    });
+  }
+
+  #makeAgent(): Agent | undefined {
+    const { config, mandate, signer, clock, log } = this.#options;
+    if (mandate === undefined) return undefined;
+    const slotMs = slotMsOf(config);
+    return new Agent({
+      chain: config.site,
+      owner: config.owner.id,
+      party: config.owner.party,
+      form: config.agent.form,
+      mandate: mandate.mandate,
+      slotMs,
+      history: netHistory(this.#journal, { meters: connectionMeters(config), slotMs }),
+      outbox: this.#market,
+      signer,
+      now: () => clock.now(),
+      random: (bytes) => new Uint8Array(randomBytes(bytes)),
+      counters: this.#counters,
+      log,
+      onQuoted: () => this.#wakes.plan(),
+    });
+  }
+
+  #startLink(membership: MembershipFile): void {
+    const { config, mandate, signer, clock, log } = this.#options;
+    const agent = this.#agent;
+    this.#link = new Link({
+      chain: config.site,
+      device: config.device.id,
+      signer,
+      membership,
+      brokers: brokersOf(config, membership),
+      outboxes: [this.#readings, this.#market],
+      nextSession: () => this.#journal.nextSession(),
+      birth: () => ({ time: clock.now(), ...this.#board.birth() }),
+      mandate: mandate?.frame,
+      ...(agent === undefined ? {} : { onPrices: (payload) => agent.onPrices(payload) }),
+      counters: this.#counters,
+      log,
+    });
+    this.#link.start();
+  }
+
+  #stored(event: {
+    readonly sealed: boolean;
+    readonly stored: readonly (Sample & { readonly seq: number })[];
+  }): void {
+    for (const { meter, seq, entry } of event.stored) {
+      const live = this.#board.live(meter, { seq, quality: entry.quality });
+      if (live !== undefined) this.#link?.publishLive(live);
+    }
+    if (event.sealed) this.#link?.wake();
+    if (event.stored.length > 0) this.#agent?.onReadings();
+  }
+
+  #prune(): void {
+    const { config, clock, log } = this.#options;
+    const { days, megabytes } = config.retention;
+    const before = utcMs(Math.max(0, clock.now() - days * dayMs));
+    const bytesMax = megabytes * 1024 * 1024;
+    const gone = prune(this.#journal.database, { before, bytesMax });
+    if (gone > 0) log.info({ readings: gone }, "journal pruned");
+  }
+
+  /** Waits until every batch has its receipt, for as long as somebody takes them. */
+  async #drained(): Promise<void> {
+    const until = Date.now() + drainMsMax;
+    const taking = () => this.#link?.status.hostReady === true && Date.now() < until;
+    while (this.#readings.lanes().length > 0 && taking()) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 }
 
@@ -226,6 +251,8 @@ function mandateOf({ agent, device, owner }: LoadedConfig): MandateFile | undefi
   if (!agent.enabled) return undefined;
   return readMandate(agent.mandate, { device: device.id, owner: owner.id });
 }
+
+const slotMsOf = ({ sampling }: LoadedConfig) => sampling.alignToSlotMinutes * minuteMs;
 
 /** The billed meters; where none is marked, all of them. */
 function connectionMeters({ meters }: LoadedConfig): string[] {

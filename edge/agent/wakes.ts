@@ -1,0 +1,33 @@
+import type { SiteClock } from "@busbar/protocol/node";
+import type { MarketOutbox } from "./market-outbox.ts";
+
+/** No sleep is longer, so that a clock that was set is noticed. Wall ms. */
+const sleepMsMax = 60_000;
+
+/** Wakes the link when a stored quote's time comes. */
+export class Wakes {
+  readonly #clock: SiteClock;
+  readonly #market: MarketOutbox;
+  readonly #wake: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(clock: SiteClock, market: MarketOutbox, wake: () => void) {
+    this.#clock = clock;
+    this.#market = market;
+    this.#wake = wake;
+  }
+
+  /** Something was stored: wakes now, and again when the next frame may go. */
+  plan(): void {
+    clearTimeout(this.#timer);
+    this.#wake();
+    const at = this.#market.nextOpening();
+    if (at === undefined) return;
+    const wait = this.#clock.delay(Math.max(0, at - this.#clock.now())) + 1;
+    this.#timer = setTimeout(() => this.plan(), Math.min(sleepMsMax, wait));
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
