@@ -40,12 +40,13 @@ export type LedgerEvent =
       readonly importWh: number;
       readonly exportWh: number;
     }
-  /** The meter's registers began anew; what flowed between the two readings is not known. */
+  /** The meter's registers began anew, or jumped by more than can flow; what flowed between the two
+   * readings is not known. */
   | {
       readonly type: "registers-restarted";
       readonly meter: string;
       readonly owner: string;
-      readonly quality: "reset" | "replaced";
+      readonly quality: "reset" | "replaced" | "implausible";
       readonly from: number;
       readonly to: number;
     }

@@ -6,6 +6,10 @@ import { dropOldBoundaries, gapMsMax, recordBoundaries } from "./boundaries.ts";
 import type { MeterState } from "./meter-state.ts";
 import type { EnergyRegisters } from "./registers.ts";
 
+/** 100 MW is far above any meter of a microgrid; 10 kWh covers the coarsest register's step. */
+const plausibleW = 100_000_000;
+const plausibleWh = 10_000;
+
 /** One entry on its way into a meter's state. */
 type Step = {
   readonly meter: MeterEntry;
@@ -29,34 +33,43 @@ export function advance(context: BlockContext, step: Step) {
         `${energy.importWh}/${energy.exportWh}; mark it as reset or replaced`,
     );
   }
+  const jumped = implausible(step);
+  const grown = (value: number | undefined, before: number | undefined) =>
+    jumped ? 0 : increase(value, before, step);
   const next: MeterState = {
     ...past,
     energyTime: entry.time,
-    importWh: now.importWh + increase(energy.importWh, now.importRegister, step),
-    exportWh: now.exportWh + increase(energy.exportWh, now.exportRegister, step),
+    importWh: now.importWh + grown(energy.importWh, now.importRegister),
+    exportWh: now.exportWh + grown(energy.exportWh, now.exportRegister),
     ...(energy.importWh === undefined ? {} : { importRegister: energy.importWh }),
     ...(energy.exportWh === undefined ? {} : { exportRegister: energy.exportWh }),
   };
   if (!Number.isSafeInteger(next.importWh) || !Number.isSafeInteger(next.exportWh)) {
     return refuse("readings.register", `the energy of ${meter.id} would pass 2⁵³ Wh`);
   }
-  return recordEnergy(context, { ...step, next });
+  return recordEnergy(context, { ...step, next, jumped });
 }
 
 /** Writes the boundaries that the new reading settles. */
 function recordEnergy(
   { state, emit, parameters }: BlockContext,
-  { meter, entry, now, next }: Step & { readonly next: MeterState },
+  {
+    meter,
+    entry,
+    now,
+    next,
+    jumped,
+  }: Step & { readonly next: MeterState; readonly jumped: boolean },
 ): MeterState {
   const slotMs = parameters.slotMinutes * 60_000;
   const to = { time: entry.time, importWh: next.importWh, exportWh: next.exportWh };
   const since = now.energyTime;
-  const restarted = since !== undefined && restarts(entry) && entry.time > since;
+  const anew = restarts(entry) || jumped;
+  const restarted = since !== undefined && anew && entry.time > since;
   const count = now.restarts + (restarted ? 1 : 0);
   const who = { meter: meter.id, owner: meter.owner, from: since ?? to.time, to: to.time };
   if (restarted) {
-    const why = entry.quality === quality.reset ? "reset" : "replaced";
-    emit({ type: "registers-restarted", ...who, quality: why });
+    emit({ type: "registers-restarted", ...who, quality: whyRestarted(entry) });
   }
   const tooLong = since !== undefined && to.time - since > gapMsMax;
   if (tooLong) {
@@ -112,6 +125,26 @@ function increase(
   if (value === undefined) return 0;
   if (now.energyTime === undefined) return value;
   return before === undefined || restarts(entry) ? 0 : value - before;
+}
+
+/**
+ * Whether a register grew faster than anything on a feeder can: a torn or wrong value. It counts as
+ * registers that began anew, so it is on record, bills nobody, and can overflow no account.
+ */
+function implausible({ entry, energy, now }: Step): boolean {
+  if (now.energyTime === undefined || restarts(entry)) return false;
+  const whMax = plausibleWh + Math.floor((plausibleW * (entry.time - now.energyTime)) / 3_600_000);
+  const rise = (value: number | undefined, before: number | undefined) =>
+    value === undefined || before === undefined ? 0 : value - before;
+  return (
+    rise(energy.importWh, now.importRegister) > whMax ||
+    rise(energy.exportWh, now.exportRegister) > whMax
+  );
+}
+
+function whyRestarted({ quality: how }: ReadingEntry): "reset" | "replaced" | "implausible" {
+  if (how === quality.reset) return "reset";
+  return how === quality.replaced ? "replaced" : "implausible";
 }
 
 /** Whether the meter's registers began anew with this entry. */

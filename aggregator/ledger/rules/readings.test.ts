@@ -136,6 +136,19 @@ test("time goes forward, and not beyond the block's by more than five minutes", 
   assert.equal(code(t.take(future)), "ok", "the same batch is taken when its time has come");
 });
 
+test("a jump that no feeder could carry is on record and bills nobody", () => {
+  const s = site();
+  s.take(s.chain.batch(entry(startTime, 500)));
+  assert.equal(code(s.take(s.chain.batch(entry(startTime + hour, 500 + 100_010_000)))), "ok");
+  assert.equal(s.events.filter(({ type }) => type === "registers-restarted").length, 0);
+  assert.equal(slot(s, 0)?.importWh, 100_010_000, "100 MW for an hour is just plausible");
+  const torn = entry(startTime + 2 * hour, 9_000_000_000_000);
+  assert.equal(code(s.take(s.chain.batch(torn))), "ok", "the chain of readings goes on");
+  const [jump] = s.events.filter(({ type }) => type === "registers-restarted");
+  assert.ok(jump?.type === "registers-restarted" && jump.quality === "implausible");
+  assert.deepEqual(slot(s, 1), { importWh: 0, exportWh: 0, method: "reset" });
+});
+
 test("a register that falls is refused unless it is said to begin anew", () => {
   const s = site();
   s.take(s.chain.batch(entry(startTime, 500, 7)));

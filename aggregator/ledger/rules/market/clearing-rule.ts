@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type MicroPerKwh, type UtcMs, type Wh, wh } from "@busbar/protocol";
+import { type MicroPerKwh, type QuoteTerms, type UtcMs, type Wh, wh } from "@busbar/protocol";
 import { verifyClearing } from "../../../market/certificate.ts";
 import type { Prices } from "../../../market/channels.ts";
 import { clear } from "../../../market/clearing.ts";
@@ -71,13 +71,14 @@ function clearSlot(context: BlockContext, slot: UtcMs): void {
 }
 
 /** The quotes that were opened in time. Those that were not are void and stand in the credit report. */
-function openedQuotes({ state, emit }: BlockContext, slot: UtcMs): Quote[] {
+function openedQuotes({ state, parameters, emit }: BlockContext, slot: UtcMs): Quote[] {
   const quotes: Quote[] = [];
   const prefix = `${slotKey(slot)}/`;
   for (const [key, { owner, time, revealed }] of [...commitments.scan(state, prefix)]) {
     const id = key.slice(prefix.length);
     for (const [i, terms] of (revealed ?? []).entries()) {
-      quotes.push({ ...terms, id: `${id}-${i}`, party: owner, slot, time });
+      const limit = withinTariff(terms, parameters);
+      quotes.push({ ...terms, limit, id: `${id}-${i}`, party: owner, slot, time });
     }
     if (revealed === undefined) {
       const report = credit.get(state, owner) ?? { unrevealed: 0 };
@@ -88,6 +89,15 @@ function openedQuotes({ state, emit }: BlockContext, slot: UtcMs): Quote[] {
     commitmentSlots.delete(state, id);
   }
   return quotes;
+}
+
+/** The tariff is what everybody can have from the bureau: nobody pays more or gets less than it. */
+function withinTariff(
+  { side, limit }: QuoteTerms,
+  { feedIn, retail }: BlockContext["parameters"],
+): MicroPerKwh {
+  if (side === "bid") return limit > retail ? retail : limit;
+  return limit < feedIn ? feedIn : limit;
 }
 
 /** The colony's prices for what was really offered and asked for. */

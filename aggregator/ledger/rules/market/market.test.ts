@@ -270,6 +270,53 @@ test("each wrong quote is refused with its code and changes nothing", () => {
   assert.deepEqual(run.of("contract-signed"), []);
 });
 
+test("limits hold for all of an owner's quotes in a slot together", () => {
+  const run = new Chain();
+  run.block(20, mandate("company-a", { askMax: wh(500_000) }));
+  const [one, two] = [30, 31].map((name) =>
+    quote("company-a", name, { side: "ask", quantity: wh(300_000) }),
+  );
+  const bought = quote("company-a", 32, { side: "bid" });
+  const flood = frameOf("company-a", "quote-commit", {
+    id: new Uint8Array(16).fill(33),
+    owner: "company-a",
+    slot: utcMs(slot),
+    hash: sealQuotes(
+      [{ side: "ask", form: "any", quantity: wh(99_999_999), limit: microPerKwh(1) }],
+      new Uint8Array(32),
+    ),
+  });
+  const floodOpen = frameOf("company-a", "quote-reveal", {
+    id: new Uint8Array(16).fill(33),
+    quotes: [{ side: "ask", form: "any", quantity: wh(99_999_999), limit: microPerKwh(1) }],
+    salt: new Uint8Array(32),
+  });
+  assert.ok(one !== undefined && two !== undefined);
+  assert.deepEqual(run.block(25, one.seal, two.seal, bought.seal, flood), []);
+  assert.deepEqual(run.block(41, one.open, two.open, bought.open, floodOpen), [
+    "quote.beyond-mandate",
+    "quote.both-sides",
+    "quote.too-much",
+  ]);
+});
+
+test("nobody pays more than retail or gets less than feed-in, whatever was quoted", () => {
+  const run = new Chain();
+  run.block(
+    20,
+    mandate("company-a", { askPriceMin: microPerKwh(0) }),
+    mandate("user-a", { bidPriceMax: microPerKwh(900_000) }),
+  );
+  const cheap = quote("company-a", 40, { side: "ask", limit: microPerKwh(1), quantity: wh(5000) });
+  const eager = quote("user-a", 41, { limit: microPerKwh(900_000), quantity: wh(4000) });
+  run.block(25, cheap.seal, eager.seal);
+  run.block(41, cheap.open, eager.open);
+  run.block(51);
+  for (const { price } of run.of("contract-signed"))
+    assert.ok(price >= 400_000 && price <= 700_000);
+  assert.equal(run.of("contract-signed").length, 2);
+});
+
 test("nobody quotes on both sides of a slot, nor more often than eight times", () => {
   const run = new Chain();
   run.block(20, mandate("company-a"));

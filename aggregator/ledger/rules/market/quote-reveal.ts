@@ -14,9 +14,15 @@ import { type Commitment, commitmentSlots, commitments, hex, slotKey } from "./t
 import { timetable } from "./timetable.ts";
 
 /**
+ * 100 MWh: more than any party of a microgrid moves in a slot. It keeps every price times quantity,
+ * and the accounts of many years, below 2⁵³.
+ */
+const slotWhMax = 100_000_000;
+
+/**
  * Opens a sealed quote between gate and clearing. Codes, in order: `quote.unknown`,
  * `quote.not-owner`, `quote.hash`, `quote.not-yet`, `quote.too-late`, `quote.both-sides`,
- * `quote.no-mandate`, `quote.beyond-mandate`.
+ * `quote.too-much`, `quote.no-mandate`, `quote.beyond-mandate`.
  */
 export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer): Outcome => {
   const id = hex(message.id);
@@ -63,10 +69,19 @@ function checkTerms(
   },
 ): Refusal | undefined {
   const { message, commitment, signer } = about;
-  const [first] = message.quotes;
+  // What the owner opened before in this slot counts too, else limits could be passed in slices.
+  const all = [...openedBefore(context, commitment), ...message.quotes];
+  const [first] = all;
   // One net position per meter and slot: a party is a seller or a buyer in it, never both.
-  if (message.quotes.some(({ side }) => side !== first?.side)) {
+  if (all.some(({ side }) => side !== first?.side)) {
     return refuse("quote.both-sides", "one party quotes on one side of a slot");
+  }
+  const total = all.reduce((sum, { quantity }) => sum + quantity, 0);
+  if (total > slotWhMax) {
+    return refuse(
+      "quote.too-much",
+      `${total} Wh quoted in one slot, at most ${slotWhMax} Wh count`,
+    );
   }
   if (signer.kind !== "device") return undefined;
   const mandate = mandates.get(context.state, signer.id);
@@ -76,7 +91,15 @@ function checkTerms(
       `${commitment.owner} gave ${signer.id} no mandate for this slot`,
     );
   }
-  return withinMandate(message.quotes, mandate);
+  return withinMandate(all, mandate);
+}
+
+function openedBefore({ state }: BlockContext, { owner, slot }: Commitment): QuoteTerms[] {
+  const quotes: QuoteTerms[] = [];
+  for (const [, commitment] of commitments.scan(state, `${slotKey(slot)}/`)) {
+    if (commitment.owner === owner) quotes.push(...(commitment.revealed ?? []));
+  }
+  return quotes;
 }
 
 function withinMandate(quotes: readonly QuoteTerms[], mandate: Mandate): Refusal | undefined {
