@@ -46,8 +46,8 @@ export function parseOptions(argv: readonly string[]): Options {
   return options;
 }
 
-/** A summer morning in Shanghai, 40 minutes before an hour: its first slot is traded at once. */
-const defaultStart = Date.UTC(2026, 5, 21, 2, 20);
+/** A summer morning in Shanghai, 35 minutes before an hour: its first slot is traded at once. */
+const defaultStart = Date.UTC(2026, 5, 21, 2, 25);
 
 function positive(text: string): number {
   const value = Number(text);

@@ -18,7 +18,7 @@ import { checkPorts } from "./ports.ts";
 import { endLeftOvers, readState, writeState } from "./state.ts";
 
 /** Wall time that the processes have to come up in before site time begins to run. */
-const bootMs = 5_000;
+const bootMs = 4_000;
 
 const hourMs = 3_600_000;
 /** A new site's meters have counted for a week. */
