@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -83,6 +83,7 @@ after(async () => {
   await flows?.stop();
   probe?.stop();
   await broker?.stop();
+  rmSync(folder, { recursive: true });
 });
 
 test("the ready line is all that stands on stdout", () => {

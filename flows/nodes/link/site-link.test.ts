@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
@@ -8,7 +8,7 @@ import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import { TestBroker } from "../../testing/broker.ts";
 import { type LinkSettings, SiteLink } from "./site-link.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "busbar-link-"));
+const folder = mkdtempSync(join(tmpdir(), "busbar-flows-link-"));
 const signer = signerOf(openKeyFile(join(folder, "house.json")));
 const stranger = signerOf(openKeyFile(join(folder, "stranger.json")));
 const prices = "busbar/v1/demo/market/prices";
@@ -26,7 +26,10 @@ afterEach(async () => {
   await Promise.all(links.splice(0).map((link) => link.close()));
   complaints.length = 0;
 });
-after(() => broker.stop());
+after(async () => {
+  await broker.stop();
+  rmSync(folder, { recursive: true });
+});
 
 function openLink(changes: Partial<LinkSettings> = {}): SiteLink {
   const link = new SiteLink({

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { openKeyFile } from "@busbar/protocol/node";
 import { readSiteSettings, type SiteForm } from "./settings.ts";
 
-const keyFile = join(mkdtempSync(join(tmpdir(), "busbar-site-")), "house.json");
+const folder = mkdtempSync(join(tmpdir(), "busbar-site-node-"));
+after(() => rmSync(folder, { recursive: true }));
+const keyFile = join(folder, "house.json");
 openKeyFile(keyFile);
 const form: SiteForm = {
   broker: "mqtt://127.0.0.1:1883",
