@@ -142,6 +142,7 @@ export class Connection {
         return;
       }
       this.#up = true;
+      this.#reason = "the broker closed the connection";
       this.#upSince = Date.now();
       this.#options.onUp();
     });
@@ -158,9 +159,10 @@ export class Connection {
     // Back to the nearest broker after a connection that worked, else on to the next.
     this.#index = wasUp && this.#failures === 0 ? 0 : this.#index + 1;
     if (this.#index >= this.#options.brokers.length) this.#index = 0;
+    if (this.#stopped) return;
     if (wasUp) this.#options.onDown(this.#reason);
     else this.#options.onFailed(this.#reason);
-    if (!this.#stopped) this.#retry();
+    this.#retry();
   }
 
   #retry(): void {
