@@ -1,0 +1,123 @@
+/**
+ * What the portal says over HTTP; the page is written against the same types.
+ *
+ * Units: names end in them; `time`, `slot` are site ms; prices are 10⁻⁶ currency/kWh, money 10⁻⁶
+ * currency. Hashes are hex. null = not known, or for a price "not traded": never a number.
+ */
+
+export type NoticeCounts = {
+  readonly queued: number;
+  readonly delivered: number;
+  readonly dead: number;
+};
+
+/** `/api/status` */
+export type PortalStatus = {
+  readonly site: string;
+  readonly chain: string;
+  readonly member: string;
+  readonly engine: string;
+  readonly currency: string;
+  readonly time: number;
+  /** Site ms per wall ms. */
+  readonly speed: number;
+  readonly slotMinutes: number;
+  readonly height: number;
+  readonly blockHash: string;
+  readonly appHash: string;
+  readonly blocks: number;
+  readonly transactions: number;
+  /** Accepted entries, not batches. */
+  readonly readings: number;
+  readonly contracts: number;
+  readonly settledContracts: number;
+  /** Contracted since the chain began, and for slots of the current UTC day. */
+  readonly tradedWh: number;
+  readonly tradedTodayWh: number;
+  /** Over all accounts; 0 on every sound ledger. */
+  readonly moneySum: number;
+  readonly energySum: number;
+  readonly notices: NoticeCounts;
+};
+
+export type PortalPrices = {
+  readonly cg: number | null;
+  readonly cu: number | null;
+  readonly gc: number | null;
+  readonly gu: number | null;
+};
+
+export type SlotStage = "open" | "gate-closed" | "cleared" | "settled";
+
+/** One of `/api/slots`. Energies are null until every meter's reading covers the slot. */
+export type PortalSlot = {
+  readonly slot: number;
+  readonly stage: SlotStage;
+  readonly prices: PortalPrices;
+  readonly clearing: number | null;
+  readonly tradedWh: number;
+  readonly contracts: number;
+  readonly generationWh: number | null;
+  readonly loadWh: number | null;
+};
+
+/** One of `/api/trades`. `origin`: from the book, or with the bureau for what nobody else took. */
+export type PortalTrade = {
+  readonly contract: string;
+  readonly slot: number;
+  readonly seller: string;
+  readonly buyer: string;
+  readonly energyWh: number;
+  readonly price: number;
+  readonly origin: "book" | "residual";
+  readonly settled: boolean;
+  /** Paid by the buyer; null until settled. */
+  readonly amount: number | null;
+};
+
+/** One of `/api/blocks`. */
+export type PortalBlock = {
+  readonly height: number;
+  readonly time: number;
+  readonly hash: string;
+  readonly transactions: number;
+  readonly proposer: string;
+};
+
+/** One of `/api/meters`: the newest reading. Power is positive when drawn from the grid. */
+export type PortalMeter = {
+  readonly meter: string;
+  readonly owner: string;
+  readonly ownerName: string;
+  readonly party: "company" | "bureau" | "user" | "operator";
+  readonly device: string;
+  readonly role: "connection" | "generation" | "load" | "storage" | "exchange";
+  readonly form: "solar" | "wind" | "thermal" | "nuclear" | "storage" | "any" | null;
+  readonly time: number;
+  readonly seq: number;
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly powerW: number | null;
+};
+
+/** `/api/events`: the name of a Server-Sent Event and its data. */
+export type PortalEvent =
+  | { readonly event: "block"; readonly data: PortalBlock }
+  | { readonly event: "price"; readonly data: PortalSlot }
+  | { readonly event: "trade"; readonly data: PortalTrade }
+  | { readonly event: "reading"; readonly data: PortalMeter }
+  | { readonly event: "notice"; readonly data: NoticeCounts };
+
+/** Body of every answer that is not 2xx. */
+export type PortalError = { readonly code: string; readonly message: string };
+
+/** What the server is asked for; `limit` counts rows, newest first. */
+export interface PortalSource {
+  status(): PortalStatus;
+  slots(limit: number): readonly PortalSlot[];
+  trades(limit: number): readonly PortalTrade[];
+  blocks(limit: number): readonly PortalBlock[];
+  meters(): readonly PortalMeter[];
+  /** Calls `listener` for everything that is committed from now on, until the result is called. */
+  subscribe(listener: (event: PortalEvent) => void): () => void;
+}

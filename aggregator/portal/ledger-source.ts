@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import type { DatabaseSync } from "node:sqlite";
+import { accountSums } from "../ledger/accounts.ts";
+import type { CommittedBlock } from "../ledger/block.ts";
+import type { LedgerEvent } from "../ledger/events.ts";
+import { parametersTable } from "../ledger/parameters.ts";
+import { siteTable } from "../ledger/site.ts";
+import type { StateReader } from "../ledger/state/state.ts";
+import { meters, owners } from "../ledger/tables.ts";
+import type {
+  NoticeCounts,
+  PortalBlock,
+  PortalEvent,
+  PortalMeter,
+  PortalSlot,
+  PortalSource,
+  PortalStatus,
+  PortalTrade,
+} from "./api.ts";
+import { type MeterRow, PortalQueries, type SlotRow } from "./queries.ts";
+import { type SiteEnergy, siteEnergies } from "./site-energy.ts";
+
+/** Events of one kind that a block sends to each page; a page shows fewer and reads the rest anew. */
+const perBlockMax = 200;
+
+export type LedgerSourceOptions = {
+  /** The ledger's store, with the portal's read model among its projections, after genesis. */
+  readonly store: { readonly db: DatabaseSync; readonly state: StateReader };
+  readonly member: string;
+  readonly engine: string;
+  readonly clock: { now(): number; readonly speed: number };
+  readonly notices: () => NoticeCounts;
+};
+
+/**
+ * The portal's view of a ledger. Whoever runs the ledger calls `committed` after each block is on
+ * disk, and `noticesChanged` when a notice went out or was given up.
+ */
+export class LedgerSource implements PortalSource {
+  readonly #options: LedgerSourceOptions;
+  readonly #queries: PortalQueries;
+  readonly #energyOf: (slot: number) => SiteEnergy;
+  readonly #slotMinutes: number;
+  readonly #listeners = new Set<(event: PortalEvent) => void>();
+  /** Sums over all accounts at a height: what they cost is paid once a block. */
+  #sums: { height: number; money: number; energyWh: number } | undefined;
+
+  constructor(options: LedgerSourceOptions) {
+    this.#options = options;
+    this.#queries = new PortalQueries(options.store.db);
+    const { state } = options.store;
+    const parameters = parametersTable.get(state, "current");
+    assert(parameters !== undefined, "genesis wrote the parameters");
+    this.#slotMinutes = parameters.slotMinutes;
+    this.#energyOf = siteEnergies(state, parameters.slotMinutes * 60_000);
+  }
+
+  status(): PortalStatus {
+    const { store, member, engine, clock, notices } = this.#options;
+    const site = siteTable.get(store.state, "genesis");
+    assert(site !== undefined, "genesis wrote what chain this is");
+    const totals = this.#queries.totals();
+    const time = clock.now();
+    const { money, energyWh } = this.#sumsAt(totals.height);
+    return {
+      ...totals,
+      site: site.site,
+      chain: site.chain,
+      currency: site.currency,
+      member,
+      engine,
+      time,
+      speed: clock.speed,
+      slotMinutes: this.#slotMinutes,
+      tradedTodayWh: this.#queries.tradedOnDay(time),
+      moneySum: money,
+      energySum: energyWh,
+      notices: notices(),
+    };
+  }
+
+  slots(limit: number): readonly PortalSlot[] {
+    return this.#queries.slots(limit).map((row) => this.#withEnergy(row));
+  }
+
+  trades(limit: number): readonly PortalTrade[] {
+    return this.#queries.trades(limit);
+  }
+
+  blocks(limit: number): readonly PortalBlock[] {
+    return this.#queries.blocks(limit);
+  }
+
+  meters(): readonly PortalMeter[] {
+    return this.#queries.meters().map((row) => this.#withRole(row));
+  }
+
+  subscribe(listener: (event: PortalEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells every page what a block brought; costs nothing while nobody looks. */
+  committed(block: Pick<CommittedBlock, "header" | "events">): void {
+    if (this.#listeners.size === 0) return;
+    for (const event of this.#eventsOf(block)) this.#tell(event);
+  }
+
+  noticesChanged(): void {
+    if (this.#listeners.size > 0) this.#tell({ event: "notice", data: this.#options.notices() });
+  }
+
+  #tell(event: PortalEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  *#eventsOf({ events }: Pick<CommittedBlock, "events">): Iterable<PortalEvent> {
+    for (const meter of newest(events, meterIn)) {
+      const row = this.#queries.meter(meter);
+      if (row !== undefined) yield { event: "reading", data: this.#withRole(row) };
+    }
+    for (const slot of newest(events, slotIn)) {
+      const row = this.#queries.slot(slot);
+      if (row !== undefined) yield { event: "price", data: this.#withEnergy(row) };
+    }
+    for (const contract of newest(events, contractIn)) {
+      const data = this.#queries.trade(contract);
+      if (data !== undefined) yield { event: "trade", data };
+    }
+    // Last, so that a page which looks anew at each block finds all of it.
+    const [data] = this.#queries.blocks(1);
+    if (data !== undefined) yield { event: "block", data };
+  }
+
+  #withEnergy(row: SlotRow): PortalSlot {
+    return { ...row, ...this.#energyOf(row.slot) };
+  }
+
+  #withRole(row: MeterRow): PortalMeter {
+    const { state } = this.#options.store;
+    const meter = meters.get(state, row.meter);
+    const owner = owners.get(state, row.owner);
+    return {
+      ...row,
+      ownerName: owner?.name ?? row.owner,
+      party: owner?.party ?? "user",
+      role: meter?.role ?? "connection",
+      form: meter?.form ?? null,
+    };
+  }
+
+  #sumsAt(height: number): { money: number; energyWh: number } {
+    if (this.#sums?.height !== height) {
+      const { money, energyWh } = accountSums(this.#options.store.state);
+      this.#sums = { height, money: Number(money), energyWh: Number(energyWh) };
+    }
+    return this.#sums;
+  }
+}
+
+/** What the events name, each once, the newest `perBlockMax` of them in the order they came last. */
+function newest<T>(
+  events: readonly LedgerEvent[],
+  nameOf: (event: LedgerEvent) => T | undefined,
+): T[] {
+  const names = new Set<T>();
+  for (const event of events) {
+    const name = nameOf(event);
+    if (name === undefined) continue;
+    names.delete(name);
+    names.add(name);
+  }
+  return [...names].slice(-perBlockMax);
+}
+
+function meterIn(event: LedgerEvent): string | undefined {
+  return event.type === "readings-accepted" ? event.meter : undefined;
+}
+
+function contractIn(event: LedgerEvent): string | undefined {
+  return event.type === "contract-signed" || event.type === "contract-settled"
+    ? event.contract
+    : undefined;
+}
+
+function slotIn(event: LedgerEvent): number | undefined {
+  switch (event.type) {
+    case "slot-opened":
+    case "gate-closed":
+    case "slot-cleared":
+    case "slot-settled":
+    case "contract-signed":
+      return event.slot;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { obis, type ReadingEntry, utcMs } from "@busbar/protocol";
+import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
+import { contracts } from "../ledger/rules/market/tables.ts";
+import { meterStates } from "../ledger/rules/meter-state.ts";
+import { slotEnergy } from "../ledger/slots.ts";
+import { entry, MeterChain } from "../ledger/test-site.ts";
+import { newestPowers } from "./power.ts";
+import { portalReadModel } from "./read-model.ts";
+
+const hour = 3_600_000;
+const tables = ["portal_total", "portal_block", "portal_slot", "portal_trade", "portal_meter"];
+
+const site = new PortalSite();
+site.runUntil(portalSiteStart + 8 * hour + 20 * 60_000);
+const { store, source } = site;
+
+function dump(db: DatabaseSync) {
+  return tables.map((table) => db.prepare(`SELECT * FROM ${table}`).all());
+}
+
+function blockAt(height: number) {
+  const block = store.block(height);
+  assert.ok(block !== undefined);
+  return block;
+}
+
+test("a block that is applied again changes nothing", () => {
+  const before = dump(store.db);
+  for (const height of [1, 2, store.height]) {
+    const block = blockAt(height);
+    portalReadModel.apply(store.db, block, block.events);
+  }
+  assert.deepEqual(dump(store.db), before);
+});
+
+test("the tables can be made again from the blocks", () => {
+  const db = new DatabaseSync(":memory:");
+  db.exec(portalReadModel.schema);
+  for (let height = 1; height <= store.height; height++) {
+    const block = blockAt(height);
+    portalReadModel.apply(db, block, block.events);
+  }
+  assert.deepEqual(dump(db), dump(store.db));
+});
+
+test("the counters are those of the ledger", () => {
+  const status = source.status();
+  const signed = [...contracts.scan(store.state)].map(([, contract]) => contract);
+  const readings = [...meterStates.scan(store.state)].reduce(
+    (sum, [, { next }]) => sum + next - 1,
+    0,
+  );
+  assert.ok(signed.length > 10 && readings > 100);
+  assert.equal(status.contracts, signed.length);
+  assert.equal(status.settledContracts, signed.filter(({ settled }) => settled === 1).length);
+  assert.equal(
+    status.tradedWh,
+    signed.reduce((sum, { energy }) => sum + energy, 0),
+  );
+  assert.equal(status.readings, readings);
+  assert.deepEqual([status.height, status.blocks], [store.height, store.height]);
+  const last = blockAt(store.height);
+  assert.equal(status.blockHash, Buffer.from(last.hash).toString("hex"));
+  assert.equal(status.appHash, Buffer.from(last.header.appHash).toString("hex"));
+  assert.deepEqual([status.moneySum, status.energySum], [0, 0]);
+});
+
+test("lists are newest first and no longer than asked for", () => {
+  const heights = source.blocks(5).map(({ height }) => height);
+  assert.deepEqual(
+    heights,
+    [0, 1, 2, 3, 4].map((back) => store.height - back),
+  );
+  const slots = source.slots(3).map(({ slot }) => slot);
+  assert.deepEqual(
+    slots,
+    [...slots].sort((a, b) => b - a),
+  );
+  assert.equal(source.trades(7).length, 7);
+});
+
+test("a slot passes its stages, and a price that carries no energy is null", () => {
+  const slots = source.slots(24);
+  assert.deepEqual(
+    new Set(slots.map(({ stage }) => stage)),
+    new Set(["open", "cleared", "settled"]),
+  );
+  const settled = slots.filter(({ stage }) => stage === "settled");
+  for (const { prices, tradedWh, contracts: count } of settled) {
+    const traded = Object.values(prices).filter((price) => price !== null);
+    assert.ok(traded.length >= 1 && traded.length <= 2, JSON.stringify(prices));
+    assert.ok(tradedWh > 0 && count > 0);
+  }
+});
+
+test("what was settled says what was paid, what was only signed does not", () => {
+  for (const { settled, amount } of source.trades(500)) assert.equal(amount === null, !settled);
+});
+
+test("generation and load of a slot balance with what the exchange measured", () => {
+  const known = source.slots(24).filter(({ generationWh }) => generationWh !== null);
+  assert.ok(known.length >= 6);
+  for (const { slot, generationWh, loadWh } of known) {
+    const exchange = slotEnergy(store.state, "bureau-exchange", utcMs(slot), hour);
+    assert.ok(exchange !== undefined && generationWh !== null && loadWh !== null);
+    const net = exchange.importWh - exchange.exportWh;
+    assert.ok(Math.abs(loadWh - generationWh - net) <= 8, `${loadWh} - ${generationWh} ≠ ${net}`);
+  }
+});
+
+test("the energy of a slot is unknown until every meter's readings cover it", () => {
+  const [open] = source.slots(1);
+  assert.equal(open?.stage, "open");
+  assert.deepEqual([open?.generationWh, open?.loadWh], [null, null]);
+});
+
+test("a meter shows the power of its newest signed reading", () => {
+  const meters = source.meters();
+  assert.equal(meters.length, 6);
+  const sum = (ids: readonly string[]) =>
+    ids.reduce(
+      (all, id) => all + (meters.find(({ meter }) => meter === id)?.powerW ?? Number.NaN),
+      0,
+    );
+  assert.equal(sum(["bureau-exchange"]), sum(["company-net", "user-1-net", "user-2-net"]));
+  assert.deepEqual(
+    meters.find(({ meter }) => meter === "company-pv"),
+    {
+      ...meters.find(({ meter }) => meter === "company-pv"),
+      role: "generation",
+      form: "solar",
+      party: "company",
+    },
+  );
+});
+
+test("power is the net register, else import less export, else not known", () => {
+  const registers = (codes: Readonly<Record<string, readonly [number, number]>>) => ({
+    registers: new Map(Object.entries(codes)),
+  });
+  const powerOf = (...changes: Partial<ReadingEntry>[]) => {
+    const chain = new MeterChain("user-a");
+    const entries = changes.map((change, i) => entry(1_000 + i, 5, 0, change));
+    const block = { frames: [chain.frame(...entries)], results: ["ok"] as const };
+    return newestPowers(block, new Map([["user-a-meter", true]])).get("user-a-meter");
+  };
+  const [net, drawn, given] = [obis.netPower, obis.importPower, obis.exportPower];
+  assert.equal(powerOf(registers({ [net]: [-1234, -1], [drawn]: [9, 0] })), -123);
+  assert.equal(powerOf(registers({ [drawn]: [2, 3], [given]: [5, 2] })), 1500);
+  assert.equal(powerOf(registers({ [given]: [5, 2] })), -500);
+  assert.equal(powerOf({}), null);
+  assert.equal(powerOf(registers({ [net]: [1, 0] }), registers({ [net]: [7, 0] })), 7);
+});
+
+test("pages hear of everything that a block brought, the block itself last", () => {
+  const heard: string[] = [];
+  const stop = source.subscribe(({ event }) => heard.push(event));
+  site.runUntil(site.time + hour);
+  stop();
+  const after = heard.length;
+  site.step();
+  assert.equal(heard.length, after);
+  assert.deepEqual(new Set(heard), new Set(["reading", "price", "trade", "notice", "block"]));
+  assert.equal(heard.filter((name) => name !== "notice").at(-1), "block");
+});

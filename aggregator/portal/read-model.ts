@@ -1,0 +1,164 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { CommittedBlock } from "../ledger/block.ts";
+import type { LedgerEvent } from "../ledger/events.ts";
+import type { Projection } from "../ledger/projection.ts";
+import { newestPowers } from "./power.ts";
+
+const schema = `
+CREATE TABLE portal_total (
+  id INTEGER PRIMARY KEY CHECK (id = 1), height INTEGER NOT NULL, app_hash TEXT NOT NULL,
+  blocks INTEGER NOT NULL, transactions INTEGER NOT NULL, readings INTEGER NOT NULL, contracts INTEGER NOT NULL,
+  settled INTEGER NOT NULL, traded_wh INTEGER NOT NULL) STRICT;
+INSERT INTO portal_total VALUES (1, 0, '', 0, 0, 0, 0, 0, 0);
+CREATE TABLE portal_block (
+  height INTEGER PRIMARY KEY, time INTEGER NOT NULL, hash TEXT NOT NULL,
+  transactions INTEGER NOT NULL, proposer TEXT NOT NULL) STRICT;
+CREATE TABLE portal_slot (
+  slot INTEGER PRIMARY KEY, stage TEXT NOT NULL DEFAULT 'open', cg INTEGER, cu INTEGER, gc INTEGER,
+  gu INTEGER, clearing INTEGER, traded_wh INTEGER NOT NULL DEFAULT 0,
+  contracts INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE portal_trade (
+  seq INTEGER PRIMARY KEY, contract TEXT NOT NULL UNIQUE, slot INTEGER NOT NULL,
+  seller TEXT NOT NULL, buyer TEXT NOT NULL, quantity_wh INTEGER NOT NULL, price INTEGER NOT NULL,
+  origin TEXT NOT NULL, settled INTEGER NOT NULL DEFAULT 0, amount INTEGER) STRICT;
+CREATE TABLE portal_meter (
+  meter TEXT PRIMARY KEY, device TEXT NOT NULL, owner TEXT NOT NULL, seq INTEGER NOT NULL,
+  time INTEGER NOT NULL, import_wh INTEGER NOT NULL, export_wh INTEGER NOT NULL,
+  power_w INTEGER) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * What the portal shows, kept in tables beside the ledger. Every block is counted once: one whose
+ * height was seen changes nothing.
+ */
+export const portalReadModel: Projection = { name: "portal", schema, apply };
+
+function apply(db: DatabaseSync, block: CommittedBlock, events: readonly LedgerEvent[]): void {
+  const sql = statementsOf(db);
+  const { header, frames, hash } = block;
+  if (header.height <= Number(sql.height.get()?.height ?? 0)) return;
+  sql.addBlock.run(header.height, header.time, hex(hash), frames.length, header.proposer);
+  for (const event of events) record(sql, event);
+  recordMeters(sql, block, events);
+  const { readings, contracts, settled, tradedWh } = tally(events);
+  const { height } = header;
+  sql.count.run(height, hex(header.appHash), frames.length, readings, contracts, settled, tradedWh);
+}
+
+type Event<T extends LedgerEvent["type"]> = Extract<LedgerEvent, { type: T }>;
+
+/** Events of owners, devices and quotes are in the ledger's own tables; these are kept here. */
+function record(sql: Statements, event: LedgerEvent): void {
+  switch (event.type) {
+    case "slot-opened":
+      return setPrices(sql, event, "open");
+    case "gate-closed":
+      sql.setStage.run(event.slot, "gate-closed");
+      return;
+    case "slot-cleared":
+      setPrices(sql, event, "cleared");
+      sql.setClearing.run(event.clearing, event.slot);
+      return;
+    case "contract-signed":
+      return addContract(sql, event);
+    case "contract-settled":
+      sql.settle.run(event.amount, event.contract);
+      return;
+    case "slot-settled":
+      sql.setStage.run(event.slot, "settled");
+      return;
+    default:
+      return;
+  }
+}
+
+function setPrices(
+  sql: Statements,
+  { slot, prices }: Event<"slot-opened"> | Event<"slot-cleared">,
+  stage: string,
+): void {
+  sql.setPrices.run(slot, stage, prices.cg, prices.cu, prices.gc, prices.gu);
+}
+
+function addContract(sql: Statements, event: Event<"contract-signed">): void {
+  const { contract, slot, seller, buyer, quantityWh, price, origin } = event;
+  sql.addContract.run(contract, slot, seller, buyer, quantityWh, price, origin);
+  sql.countContract.run(slot, quantityWh);
+}
+
+/** The newest batch of each meter. Events leave power out, for it is not billed; frames have it. */
+function recordMeters(
+  sql: Statements,
+  block: CommittedBlock,
+  events: readonly LedgerEvent[],
+): void {
+  const newest = new Map<string, Event<"readings-accepted">>();
+  for (const event of events) {
+    if (event.type === "readings-accepted") newest.set(event.meter, event);
+  }
+  const powers = newestPowers(block, newest);
+  for (const { meter, device, owner, last, to, importWh, exportWh } of newest.values()) {
+    const powerW = powers.get(meter) ?? null;
+    sql.setMeter.run(meter, device, owner, last, to, importWh, exportWh, powerW);
+  }
+}
+
+function tally(events: readonly LedgerEvent[]) {
+  const sum = { readings: 0, contracts: 0, settled: 0, tradedWh: 0 };
+  for (const event of events) {
+    if (event.type === "readings-accepted") sum.readings += event.last - event.first + 1;
+    if (event.type === "contract-settled") sum.settled += 1;
+    if (event.type !== "contract-signed") continue;
+    sum.contracts += 1;
+    sum.tradedWh += event.quantityWh;
+  }
+  return sum;
+}
+
+type Statements = ReturnType<typeof prepare>;
+
+/** Prepared once for each database, not once for each block. */
+const prepared = new WeakMap<DatabaseSync, Statements>();
+
+function statementsOf(db: DatabaseSync): Statements {
+  const known = prepared.get(db) ?? prepare(db);
+  prepared.set(db, known);
+  return known;
+}
+
+function prepare(db: DatabaseSync) {
+  return {
+    height: db.prepare("SELECT height FROM portal_total"),
+    count: db.prepare(
+      `UPDATE portal_total SET height = ?, app_hash = ?, blocks = blocks + 1,
+         transactions = transactions + ?, readings = readings + ?, contracts = contracts + ?, settled = settled + ?,
+         traded_wh = traded_wh + ?`,
+    ),
+    addBlock: db.prepare("INSERT INTO portal_block VALUES (?, ?, ?, ?, ?)"),
+    setPrices: db.prepare(
+      `INSERT INTO portal_slot (slot, stage, cg, cu, gc, gu) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (slot) DO UPDATE SET stage = excluded.stage,
+         cg = excluded.cg, cu = excluded.cu, gc = excluded.gc, gu = excluded.gu`,
+    ),
+    setStage: db.prepare(
+      `INSERT INTO portal_slot (slot, stage) VALUES (?, ?)
+       ON CONFLICT (slot) DO UPDATE SET stage = excluded.stage`,
+    ),
+    setClearing: db.prepare("UPDATE portal_slot SET clearing = ? WHERE slot = ?"),
+    addContract: db.prepare(
+      `INSERT INTO portal_trade (contract, slot, seller, buyer, quantity_wh, price, origin)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    countContract: db.prepare(
+      `INSERT INTO portal_slot (slot, traded_wh, contracts) VALUES (?, ?, 1)
+       ON CONFLICT (slot) DO UPDATE SET
+         traded_wh = traded_wh + excluded.traded_wh, contracts = contracts + 1`,
+    ),
+    settle: db.prepare("UPDATE portal_trade SET settled = 1, amount = ? WHERE contract = ?"),
+    setMeter: db.prepare("INSERT OR REPLACE INTO portal_meter VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+  };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
+}

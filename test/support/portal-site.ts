@@ -1,0 +1,237 @@
+import {
+  chainHeads,
+  chainStart,
+  encodeHeader,
+  type Kind,
+  keyId,
+  type Message,
+  microPerKwh,
+  obis,
+  type ReadingEntry,
+  type Signer,
+  sealFrame,
+  sealQuotes,
+  toBeSigned,
+  utcMs,
+  wh,
+} from "@busbar/protocol";
+import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/protocol/node";
+import { Application } from "../../aggregator/ledger/application.ts";
+import type { CommittedBlock } from "../../aggregator/ledger/block.ts";
+import { genesisSchema } from "../../aggregator/ledger/genesis.ts";
+import { rules } from "../../aggregator/ledger/rules/index.ts";
+import { sha256 } from "../../aggregator/ledger/sha256.ts";
+import { Store } from "../../aggregator/ledger/store.ts";
+import type { NoticeCounts } from "../../aggregator/portal/api.ts";
+import { LedgerSource } from "../../aggregator/portal/ledger-source.ts";
+import { portalReadModel } from "../../aggregator/portal/read-model.ts";
+import { Counters } from "../../hardware/virtual-site/physics/counters.ts";
+import { defaultPlace, makeSite, type Source } from "../../hardware/virtual-site/physics/site.ts";
+
+const minute = 60_000;
+const hour = 60 * minute;
+const chain = "busbar-demo";
+const member = "recorder-1";
+
+/** A day later it is early afternoon at the site: sun, wind and load. */
+export const portalSiteStart = Date.UTC(2026, 5, 13, 5);
+
+/** The parties and their meters: the cast of the virtual site. */
+const cast = [
+  {
+    owner: "company",
+    party: "company",
+    name: "Microgrid company",
+    meters: [
+      { id: "company-net", role: "connection", source: "company.net" },
+      { id: "company-pv", role: "generation", form: "solar", source: "company.pv" },
+      { id: "company-wind", role: "generation", form: "wind", source: "company.wind" },
+    ],
+  },
+  {
+    owner: "bureau",
+    party: "bureau",
+    name: "Energy bureau",
+    meters: [{ id: "bureau-exchange", role: "exchange", source: "bureau.exchange" }],
+  },
+  {
+    owner: "user-1",
+    party: "user",
+    name: "User 1",
+    meters: [{ id: "user-1-net", role: "connection", source: "user.1" }],
+  },
+  {
+    owner: "user-2",
+    party: "user",
+    name: "User 2",
+    meters: [{ id: "user-2-net", role: "connection", source: "user.2" }],
+  },
+] as const;
+
+/** Minutes between readings, and so between blocks. */
+const stepMinutes = 10;
+
+/**
+ * A site on the real ledger, in memory: signed readings of the virtual site's physics, sealed and
+ * opened quotes, the ledger's own market and settlement. The same in every run.
+ */
+export class PortalSite {
+  readonly store: Store;
+  readonly source: LedgerSource;
+  readonly #application: Application;
+  readonly #counters: Counters;
+  readonly #chains = new Map<string, { next: number; head: Uint8Array }>();
+  /** Quotes that wait for their gate, by the time at which they are opened. */
+  readonly #sealed = new Map<number, { owner: string; message: Message<"quote-reveal"> }[]>();
+  notices: NoticeCounts = { queued: 0, delivered: 0, dead: 0 };
+  /** Site time of the next block. */
+  time = portalSiteStart;
+
+  constructor(store = new Store(":memory:", [portalReadModel])) {
+    this.store = store;
+    this.#counters = new Counters(makeSite(7, defaultPlace), portalSiteStart - 2 * hour);
+    this.#application = new Application({ genesis, store, verify, rules });
+    this.#application.initChain();
+    this.source = new LedgerSource({
+      store,
+      member,
+      engine: "recorder",
+      clock: { now: () => this.time, speed: 360 },
+      notices: () => this.notices,
+    });
+  }
+
+  /** Makes blocks until `time`. */
+  runUntil(time: number): void {
+    while (this.time <= time) this.step();
+  }
+
+  /** One block with everybody's readings, and the quotes that are due; then ten minutes pass. */
+  step(): CommittedBlock {
+    const frames = [...this.#readings(), ...this.#quotes(), ...this.#reveals()];
+    const block = this.commit(frames);
+    const contracts = block.events.filter(({ type }) => type.startsWith("contract-")).length;
+    if (contracts > 0) {
+      const delivered = this.notices.delivered + 2 * contracts;
+      this.notices = { ...this.notices, delivered };
+      this.source.noticesChanged();
+    }
+    this.time += stepMinutes * minute;
+    return block;
+  }
+
+  commit(frames: readonly Uint8Array[]): CommittedBlock {
+    const time = utcMs(this.time);
+    const input = { time, proposer: member, view: 0, frames };
+    const { proposal, refused } = this.#application.prepareProposal(input);
+    const [first] = refused;
+    if (first !== undefined) throw new Error(`a frame was refused: ${first.refusal.message}`);
+    const { header } = this.#application.finalizeBlock(proposal);
+    const signer = signerOfName(member);
+    const signed = toBeSigned(encodeHeader(header), signer.kid, { chain, kind: "block" });
+    const block = this.#application.commit([{ kid: signer.kid, signature: signer.sign(signed) }]);
+    this.source.committed(block);
+    return block;
+  }
+
+  #readings(): Uint8Array[] {
+    return cast.flatMap(({ owner, meters }) =>
+      meters.map(({ id, source }) => {
+        const at = this.#chains.get(id) ?? { next: 1, head: chainStart(chain, id) };
+        const entries = [this.#entry(source)];
+        this.#chains.set(id, { next: at.next + 1, head: chainHeads(at.head, entries) });
+        const message = { meter: id, first: at.next, prev: at.head, entries };
+        return frameOf(`edge-${owner}`, "readings", message);
+      }),
+    );
+  }
+
+  #entry(source: Source): ReadingEntry {
+    const { powerWatts, importJoules, exportJoules } = this.#counters.read(source, this.time);
+    return {
+      time: utcMs(this.time),
+      clock: 0,
+      quality: 0,
+      registers: new Map([
+        [obis.importEnergy, [Math.floor(importJoules / 3600), 0] as const],
+        [obis.exportEnergy, [Math.floor(exportJoules / 3600), 0] as const],
+        [obis.netPower, [powerWatts, 0] as const],
+      ]),
+    };
+  }
+
+  /** Twenty past: everybody seals a quote for the next hour, knowing it well. */
+  #quotes(): Uint8Array[] {
+    const slot = Math.floor(this.time / hour) * hour + hour;
+    if (this.time !== slot - 40 * minute) return [];
+    return (["company", "user-1", "user-2"] as const).map((owner, i) => {
+      const net = this.#netWh(owner === "company" ? "company.net" : sourceOfUser[owner], slot);
+      const quote = {
+        side: net > 0 ? ("bid" as const) : ("ask" as const),
+        form: "any" as const,
+        quantity: wh(Math.max(1, Math.abs(net))),
+        // By the hour, so that prices move as prices do.
+        limit: microPerKwh((net > 0 ? 610_000 : 520_000) + ((slot / hour + 3 * i) % 7) * 13_000),
+      };
+      const salt = sha256(Buffer.from(`salt ${owner} ${slot}`));
+      const id = sha256(Buffer.from(`quote ${owner} ${slot}`)).subarray(0, 16);
+      const opens = slot - 20 * minute;
+      const waiting = this.#sealed.get(opens) ?? [];
+      this.#sealed.set(opens, [...waiting, { owner, message: { id, quotes: [quote], salt } }]);
+      const hash = sealQuotes([quote], salt);
+      return frameOf(owner, "quote-commit", { id, owner, slot: utcMs(slot), hash });
+    });
+  }
+
+  #reveals(): Uint8Array[] {
+    const due = this.#sealed.get(this.time) ?? [];
+    this.#sealed.delete(this.time);
+    return due.map(({ owner, message }) => frameOf(owner, "quote-reveal", message));
+  }
+
+  /** What will flow through a meter in an hour, positive = drawn. */
+  #netWh(source: Source, slot: number): number {
+    const [from, to] = [slot, slot + hour].map((at) => this.#counters.read(source, at));
+    if (from === undefined || to === undefined) return 0;
+    const joules = to.importJoules - from.importJoules - (to.exportJoules - from.exportJoules);
+    return Math.round(joules / 3600);
+  }
+}
+
+const sourceOfUser = { "user-1": "user.1", "user-2": "user.2" } as const;
+
+const genesis = genesisSchema.parse({
+  chain,
+  site: chain,
+  currency: "CNY",
+  time: portalSiteStart,
+  members: [{ id: member, key: keyText(member), voting: true, role: "recorder" }],
+  owners: cast.map(({ owner, party, name }) => ({
+    id: owner,
+    party,
+    name,
+    key: keyText(owner),
+    boxKey: keyText(`${owner} box`),
+  })),
+  devices: cast.map(({ owner, meters }) => ({
+    id: `edge-${owner}`,
+    owner,
+    key: keyText(`edge-${owner}`),
+    meters: meters.map(({ source: _source, ...meter }) => ({ ...meter, feeder: "feeder-1" })),
+  })),
+});
+
+function frameOf<K extends Kind>(name: string, kind: K, message: Message<K>): Uint8Array {
+  return sealFrame(kind, message, { chain, signer: signerOfName(name) });
+}
+
+function keyText(name: string): string {
+  return Buffer.from(signerOfName(name).publicKey).toString("base64url");
+}
+
+function signerOfName(name: string): Signer {
+  const seed = sha256(Buffer.from(`portal test key of ${name}`));
+  const key = privateKeyFromSeed(seed);
+  const publicKey = publicKeyFromSeed(seed);
+  return { kid: keyId(publicKey), publicKey, sign: (message) => sign(message, key) };
+}
