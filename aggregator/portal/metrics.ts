@@ -1,0 +1,68 @@
+import type { PortalStatus } from "./api.ts";
+
+/** What the portal counts about itself. */
+export type PortalCounters = {
+  readonly eventClients: number;
+  readonly eventClientsRefused: number;
+  readonly eventClientsSlow: number;
+};
+
+/** The content type of the Prometheus text format 0.0.4. */
+export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+type Sample = { readonly labels?: string; readonly value: number };
+
+/** Prometheus' text exposition of the ledger's figures and the portal's own. */
+export function metricsText(status: PortalStatus, counters: PortalCounters): string {
+  const { notices } = status;
+  return [
+    metric("busbar_block_height", "gauge", "Height of the last block", status.height),
+    metric("busbar_site_time_seconds", "gauge", "Site time", status.time / 1000),
+    metric("busbar_site_speed_ratio", "gauge", "Site time per wall time", status.speed),
+    metric("busbar_transactions_total", "counter", "Transactions in blocks", status.transactions),
+    metric("busbar_readings_total", "counter", "Accepted readings", status.readings),
+    metric("busbar_contracts_total", "counter", "Signed contracts", status.contracts),
+    metric(
+      "busbar_contracts_settled_total",
+      "counter",
+      "Settled contracts",
+      status.settledContracts,
+    ),
+    metric("busbar_traded_watt_hours_total", "counter", "Contracted energy", status.tradedWh),
+    metric(
+      "busbar_accounts_sum_micro_currency",
+      "gauge",
+      "Sum over all accounts, 0 on a sound ledger",
+      status.moneySum,
+    ),
+    metric(
+      "busbar_accounts_sum_watt_hours",
+      "gauge",
+      "Energy over all accounts, 0 on a sound ledger",
+      status.energySum,
+    ),
+    metric("busbar_notice_deliveries", "gauge", "Deliveries of notices by state", [
+      { labels: 'state="queued"', value: notices.queued },
+      { labels: 'state="delivered"', value: notices.delivered },
+      { labels: 'state="dead"', value: notices.dead },
+    ]),
+    metric("busbar_portal_event_clients", "gauge", "Open event streams", counters.eventClients),
+    metric("busbar_portal_event_clients_dropped_total", "counter", "Event streams ended by us", [
+      { labels: 'reason="full"', value: counters.eventClientsRefused },
+      { labels: 'reason="slow"', value: counters.eventClientsSlow },
+    ]),
+  ].join("");
+}
+
+function metric(
+  name: string,
+  type: "counter" | "gauge",
+  help: string,
+  samples: number | readonly Sample[],
+): string {
+  const all = typeof samples === "number" ? [{ value: samples }] : samples;
+  const lines = all.map(({ labels, value }: Sample) =>
+    labels === undefined ? `${name} ${value}` : `${name}{${labels}} ${value}`,
+  );
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("\n")}\n`;
+}

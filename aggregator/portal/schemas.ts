@@ -1,0 +1,107 @@
+/** JSON Schemas of the answers: Fastify serialises by them, so nothing leaves that is not named. */
+
+const integer = { type: "integer" } as const;
+const integerOrNull = { type: ["integer", "null"] } as const;
+const text = { type: "string" } as const;
+
+type Properties = Readonly<Record<string, object>>;
+
+function record<P extends Properties>(properties: P) {
+  return {
+    type: "object",
+    properties,
+    required: Object.keys(properties),
+    additionalProperties: false,
+  } as const;
+}
+
+const notices = record({ queued: integer, delivered: integer, dead: integer });
+
+const slot = record({
+  slot: integer,
+  stage: text,
+  prices: record({
+    cg: integerOrNull,
+    cu: integerOrNull,
+    gc: integerOrNull,
+    gu: integerOrNull,
+  }),
+  clearing: integerOrNull,
+  tradedWh: integer,
+  contracts: integer,
+  generationWh: integerOrNull,
+  loadWh: integerOrNull,
+});
+
+const trade = record({
+  contract: text,
+  slot: integer,
+  seller: text,
+  buyer: text,
+  energyWh: integer,
+  price: integer,
+  origin: text,
+  settled: { type: "boolean" },
+  amount: integerOrNull,
+});
+
+const block = record({
+  height: integer,
+  time: integer,
+  hash: text,
+  transactions: integer,
+  proposer: text,
+});
+
+const meter = record({
+  meter: text,
+  owner: text,
+  ownerName: text,
+  party: text,
+  device: text,
+  role: text,
+  form: { type: ["string", "null"] },
+  time: integer,
+  seq: integer,
+  importWh: integer,
+  exportWh: integer,
+  powerW: integerOrNull,
+});
+
+const status = record({
+  site: text,
+  chain: text,
+  member: text,
+  engine: text,
+  currency: text,
+  time: integer,
+  speed: { type: "number" },
+  slotMinutes: integer,
+  height: integer,
+  blockHash: text,
+  appHash: text,
+  blocks: integer,
+  transactions: integer,
+  readings: integer,
+  contracts: integer,
+  settledContracts: integer,
+  tradedWh: integer,
+  tradedTodayWh: integer,
+  moneySum: integer,
+  energySum: integer,
+  notices,
+});
+
+const list = <T extends object>(items: T) => ({ type: "array", items }) as const;
+
+/** By route of `/api`. */
+export const answers = {
+  status,
+  slots: list(slot),
+  trades: list(trade),
+  blocks: list(block),
+  meters: list(meter),
+} as const;
+
+export const errorAnswer = record({ code: text, message: text });
+export const healthAnswer = record({ ok: { type: "boolean" } });
