@@ -41,7 +41,8 @@ export function checkSignature(signature: Uint8Array): string | undefined {
 /** Why 32 bytes are no acceptable encoding of a point. */
 function pointFault(bytes: Uint8Array): "canonical" | "low-order" | undefined {
   // The top bit is the sign of x, the other 255 are y (RFC 8032 §5.1.2).
-  const y = bytes.slice();
+  // A copy: `slice` of a Node Buffer is a view, and clearing the bit would change the signature.
+  const y = Uint8Array.from(bytes);
   y[31] = (y[31] ?? 0) & 0x7f;
   // RFC 8032 §5.1.3 step 1: decoding fails for y ≥ p.
   if (!isBelow(y, modulus)) return "canonical";

@@ -142,6 +142,21 @@ test("S + L, the second signature of every message, is refused", () => {
   assert.equal(checkSignature(second), "signature.scalar");
 });
 
+test("verifying changes no byte of what it is given, be it a Buffer or not", () => {
+  const { seed, publicKey } = generateKey();
+  const message = utf8ToBytes("reading");
+  const signature = sign(message, seed);
+  for (const check of [verify, verifyPure]) {
+    const given = [signature, message, publicKey].map((bytes) => Buffer.from(bytes));
+    const [s = Buffer.alloc(0), m = s, k = s] = given;
+    for (let round = 0; round < 3; round++) assert.equal(check(s, m, k), true);
+    assert.deepEqual(
+      given.map((bytes) => Uint8Array.from(bytes)),
+      [signature, message, publicKey],
+    );
+  }
+});
+
 test("garbage of any length is refused without a throw", () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 130 }),
