@@ -99,6 +99,32 @@ describe("with mqtt.js", () => {
     await Promise.all([device.endAsync(), listener.endAsync()]);
   });
 
+  test("a retained message that others follow at once reaches who listens to all of them", async () => {
+    const listener = await connect(broker.port, "m1");
+    await listener.subscribeAsync(`busbar/v1/${site}/market/+`, { qos: 1 });
+    const heard = messages(listener, 6);
+    for (const round of ["1", "2"]) {
+      void broker.publish(topics.prices, `price ${round}`, { retain: true, qos: 1 });
+      void broker.publish(topics.trades, `trade ${round}a`, { qos: 1 });
+      void broker.publish(topics.trades, `trade ${round}b`, { qos: 1 });
+    }
+    assert.deepEqual((await heard).map(({ payload }) => payload.toString()).sort(), [
+      "price 1",
+      "price 2",
+      "trade 1a",
+      "trade 1b",
+      "trade 2a",
+      "trade 2b",
+    ]);
+    const later = await connect(broker.port, "m1", { clientId: "m1:later" });
+    const kept = messages(later, 1);
+    await later.subscribeAsync(topics.prices, { qos: 1 });
+    const [message] = await kept;
+    assert.deepEqual([message?.payload.toString(), message?.retain], ["price 2", true]);
+    await broker.publish(topics.prices, "", { retain: true });
+    await Promise.all([listener.endAsync(), later.endAsync()]);
+  });
+
   test("when the disk fails, nothing is acknowledged and the connection ends", async () => {
     answerIngest = () => Promise.reject(new Error("disk full"));
     const device = await connect(broker.port, "d1");

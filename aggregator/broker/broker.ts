@@ -155,7 +155,12 @@ function closeReplaced({ sessions, registry, counters, log }: HookContext): void
   }
 }
 
-function publish(
+/**
+ * aedes numbers a packet, stores it if it is retained, and then routes it; a subscriber drops what
+ * comes behind a higher number. So a retained message that another one overtakes while it is stored
+ * would reach nobody who listens to both: it is stored before it gets its number.
+ */
+async function publish(
   aedes: Aedes,
   topic: string,
   payload: string | Uint8Array,
@@ -165,12 +170,31 @@ function publish(
     typeof payload === "string"
       ? Buffer.from(payload)
       : Buffer.from(payload.buffer, payload.byteOffset, payload.length);
-  return new Promise((resolve, reject) => {
-    aedes.publish({ cmd: "publish", topic, payload: bytes, retain, qos, dup: false }, (cause) => {
-      if (!cause) return resolve();
-      const message = `cannot publish on ${topic}: ${cause.message}`;
-      reject(new Failure("broker.closed", message, { retry: "never", cause }));
+  const packet = { cmd: "publish", topic, payload: bytes, qos, dup: false } as const;
+  const failed = (cause: Error) =>
+    new Failure("broker.closed", `cannot publish on ${topic}: ${cause.message}`, {
+      retry: "never",
+      cause,
     });
+  if (retain) await storeRetained(aedes, packet);
+  await new Promise<void>((resolve, reject) => {
+    aedes.publish({ ...packet, retain: false }, (cause) =>
+      cause ? reject(failed(cause)) : resolve(),
+    );
+  });
+}
+
+/** What aedes itself does with a retained packet, before its number is given. */
+async function storeRetained(aedes: Aedes, packet: object): Promise<void> {
+  // Its types leave this part out.
+  const { persistence } = aedes as unknown as {
+    readonly persistence: { storeRetained(packet: object): Promise<void> };
+  };
+  await persistence.storeRetained({
+    ...packet,
+    retain: true,
+    brokerId: aedes.id,
+    brokerCounter: 0,
   });
 }
 
