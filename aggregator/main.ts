@@ -83,7 +83,6 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   });
   broker = await openBroker(config, parts, { pool, answers });
 
-  const sender = openSender(config, parts, publish);
   const source = new LedgerSource({
     store,
     member: config.member,
@@ -91,6 +90,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     clock: parts.clock,
     notices: () => countDeliveries(store.db),
   });
+  const sender = openSender(config, parts, { publish, source });
   const publisher = new Publisher({
     site: config.site,
     member: config.member,
@@ -112,6 +112,9 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     publisher.committed(block);
     source.committed(block);
     sender.wake();
+    if (block.events.some(({ type }) => type === "device-admitted" || type === "owner-admitted")) {
+      broker?.closeReplaced();
+    }
   });
   engine.onRefused((refused) => void answers.refused(refused));
   const { height, time } = application.info();
@@ -178,7 +181,11 @@ function openBroker(
   });
 }
 
-function openSender(config: AggregatorConfig, { ledger, log }: Parts, publish: Broker["publish"]) {
+function openSender(
+  config: AggregatorConfig,
+  { ledger, log }: Parts,
+  { publish, source }: { readonly publish: Broker["publish"]; readonly source: LedgerSource },
+): Sender {
   const { store } = ledger;
   return new Sender({
     db: store.db,
@@ -191,8 +198,11 @@ function openSender(config: AggregatorConfig, { ledger, log }: Parts, publish: B
     }),
     now: Date.now,
     random: Math.random,
-    onFailed: ({ id }, channel, { code, message }) =>
-      log.warn({ event: "notice-failed", notice: id, channel, code, message }),
+    onDelivered: () => source.noticesChanged(),
+    onFailed: ({ id }, channel, { code, message }) => {
+      log.warn({ event: "notice-failed", notice: id, channel, code, message });
+      source.noticesChanged();
+    },
   });
 }
 
