@@ -11,7 +11,8 @@ export const backOffMsMax = 5 * 60_000;
 /**
  * When the next reading is due: the next multiple of the interval or of the slot. A slot boundary
  * that passed while the last reading was under way is due at once. After `failures` failures in a
- * row the pause grows to `backOffMsMax`, so that a dead meter costs its bus little.
+ * row the pause grows to `backOffMsMax`, so that a dead meter costs its bus little. A clock that was
+ * set back does not stop the readings until it has caught up.
  */
 export function nextDue(
   { everyMs, slotMs }: Rhythm,
@@ -28,9 +29,10 @@ export function nextDue(
     );
     return after(now + pause - 1, everyMs);
   }
-  const boundary = after(last, slotMs);
+  const since = last - now > everyMs ? now : last;
+  const boundary = after(since, slotMs);
   if (boundary <= now) return boundary;
-  return Math.min(after(Math.max(now, last), everyMs), boundary);
+  return Math.min(after(Math.max(now, since), everyMs), boundary);
 }
 
 /** The first multiple of `step` after `time`. */

@@ -81,6 +81,28 @@ test("a reading at a boundary starts within a millisecond after it", () => {
   assert.equal(starts[1], 60 * minute);
 });
 
+test("a clock that is set back by two hours costs no reading", () => {
+  const { scheduler, clock } = virtualTime(1, 200 * minute);
+  const back = 120 * minute;
+  // Once while the poll waits, once while the meter is read.
+  for (const setBackAt of [10 * minute + 30_000, 10 * minute + 20]) {
+    const now = () => clock.now() - (scheduler.frame - began >= setBackAt ? back : 0);
+    const began = scheduler.frame;
+    const starts: number[] = [];
+    const read = () => {
+      starts.push(scheduler.frame - began);
+      return of(1).pipe(delay(40, scheduler));
+    };
+    pollMeter({ meter: "m", read, clock: { ...clock, now }, rhythm, scheduler })
+      .pipe(take(20))
+      .subscribe();
+    scheduler.flush();
+    for (const [i, at] of starts.entries()) {
+      assert.ok(at - (starts[i - 1] ?? 0) <= minute, `pause before ${at}`);
+    }
+  }
+});
+
 test("a dead meter takes nothing from its neighbours, and a broken reader is only a failed poll", () => {
   const { scheduler, clock } = virtualTime(1);
   const dead = pollMeter<number>({

@@ -79,13 +79,20 @@ function attempt<R>(read: () => ObservableInput<R>): Observable<R> {
   return defer(read);
 }
 
-function waitUntil(due: number, clock: PollClock, scheduler: SchedulerLike): Observable<number> {
+/** Waits for an instant, or until a look at the clock shows that it was set back. */
+function waitUntil(
+  due: number,
+  clock: PollClock,
+  scheduler: SchedulerLike,
+  leftMax = Number.POSITIVE_INFINITY,
+): Observable<number> {
   return defer(() => {
     const left = due - clock.now();
+    if (left > leftMax) return of(due);
     // One tick even when late: a meter that answers at once must not keep the others from running.
     const sleep = left <= 0 ? 0 : Math.min(sleepMsMax, clock.delay(left));
     return timer(sleep, scheduler).pipe(
-      switchMap(() => (clock.now() >= due ? of(due) : waitUntil(due, clock, scheduler))),
+      switchMap(() => (clock.now() >= due ? of(due) : waitUntil(due, clock, scheduler, left))),
     );
   });
 }
