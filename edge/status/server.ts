@@ -17,11 +17,19 @@ export async function serveStatus(
   status: () => Status,
 ): Promise<StatusServer> {
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://unit");
-    const answer =
-      request.method === "GET" || request.method === "HEAD" ? route(pathname, status) : undefined;
+    // Not by URL, which throws for what anybody may send, such as "//".
+    const [pathname = ""] = (request.url ?? "").split("?");
+    const reads = request.method === "GET" || request.method === "HEAD";
+    let answer: Answer | undefined;
+    try {
+      answer = reads ? route(pathname, status) : undefined;
+    } catch (error) {
+      // A disk that cannot be read now: whoever looks is told, and the unit goes on recording.
+      response.writeHead(500, plainText);
+      return response.end(`${error instanceof Error ? error.message : String(error)}\n`);
+    }
     if (answer === undefined) {
-      response.writeHead(404, { "content-type": "text/plain; charset=utf-8" });
+      response.writeHead(404, plainText);
       return response.end("Here are /, /status and /metrics.\n");
     }
     response.writeHead(200, {
@@ -45,10 +53,11 @@ export async function serveStatus(
   };
 }
 
-function route(
-  path: string,
-  status: () => Status,
-): { readonly type: string; readonly body: string } | undefined {
+type Answer = { readonly type: string; readonly body: string };
+
+const plainText = { "content-type": "text/plain; charset=utf-8" };
+
+function route(path: string, status: () => Status): Answer | undefined {
   if (path === "/status")
     return { type: "application/json", body: `${JSON.stringify(status())}\n` };
   if (path === "/metrics") return { type: "text/plain", body: metricsText(status()) };
