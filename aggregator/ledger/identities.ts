@@ -1,7 +1,7 @@
 import { type Device, keyId, type Owner } from "@busbar/protocol";
 import type { Identity } from "./registry.ts";
 import type { State, StateReader } from "./state/state.ts";
-import { devices, keys, type MemberEntry, members, meters, owners } from "./tables.ts";
+import { connections, devices, keys, type MemberEntry, members, meters, owners } from "./tables.ts";
 
 /** Who has this id. Members, owners and devices share one name space. */
 export function identityById(state: StateReader, id: string): Identity | undefined {
@@ -36,11 +36,17 @@ export function putOwner(state: State, owner: Owner): void {
 export function putDevice(state: State, device: Device): void {
   const before = devices.get(state, device.id);
   dropKey(state, before?.key);
-  for (const meter of before?.meters ?? []) meters.delete(state, meter.id);
+  for (const meter of before?.meters ?? []) {
+    meters.delete(state, meter.id);
+    connections.delete(state, `${device.owner}/${meter.id}`);
+  }
   devices.set(state, device.id, device);
   putKey(state, { kind: "device", id: device.id, key: device.key });
   for (const meter of device.meters) {
     meters.set(state, meter.id, { ...meter, device: device.id, owner: device.owner });
+    if (meter.role === "connection") {
+      connections.set(state, `${device.owner}/${meter.id}`, { meter: meter.id });
+    }
   }
 }
 

@@ -66,6 +66,8 @@ export const owners = table("owner", owner);
 export const devices = table("device", device);
 /** `meter/<id>` */
 export const meters = table("meter", meterEntry);
+/** `connection/<owner>/<meter>`: the meters that connect an owner to the feeder. */
+export const connections = table("connection", record("connection", { meter: field(1, id) }));
 /** `key/<key id, hex>`: whose key it is. */
 export const keys = table("key", keyEntry);
 

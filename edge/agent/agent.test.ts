@@ -25,6 +25,7 @@ import { forecastNet, type NetHistory } from "./forecast.ts";
 import { MarketOutbox } from "./market-outbox.ts";
 import { netHistory } from "./net-history.ts";
 import { quoteFor } from "./quote.ts";
+import { Wakes } from "./wakes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-agent-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -114,7 +115,7 @@ test("a surplus is committed before the gate and revealed after it, and the two 
   at(slot - hour / 3);
   const reveal = messageIn(outbox, "quote-reveal");
   assert.equal(outbox.lanes().length, 1, "the commitment is not sent after the gate");
-  assert.deepEqual(commit.hash, sealQuotes(reveal.quotes, reveal.salt));
+  assert.deepEqual(commit.hash, sealQuotes(commit, reveal.quotes, reveal.salt));
   assert.deepEqual(reveal.quotes, [
     { side: "ask", form: "solar", quantity: 300_000, limit: 666_390 },
   ]);
@@ -132,7 +133,7 @@ test("a unit that dies between commitment and reveal still reveals the same", ()
   second.agent.onPrices(prices(slot));
   second.at(slot - hour / 3);
   const reveal = messageIn(second.outbox, "quote-reveal");
-  assert.deepEqual(commit.hash, sealQuotes(reveal.quotes, reveal.salt));
+  assert.deepEqual(commit.hash, sealQuotes(commit, reveal.quotes, reveal.salt));
 });
 
 test("one slot is quoted once, never after its gate, and not without prices or knowledge", () => {
@@ -263,4 +264,53 @@ test("where the market has no price yet the middle of the tariff stands in for i
   } as const;
   assert.equal(quoteFor({ ...grounds, netWh: -1000, party: "company" })?.limit, 533_500);
   assert.equal(quoteFor({ ...grounds, netWh: 1000, party: "user" })?.limit, 566_500);
+});
+
+test("prices that nobody could trade at or that are far ahead store nothing, and none ends the unit", () => {
+  const hostile = fc.oneof(
+    fc.constantFrom(0, 1, 400_000, start, start + hour, 9e15, Number.MAX_SAFE_INTEGER),
+    fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+  );
+  const price = fc.option(fc.record({ micro: hostile }));
+  const message = fc.record({
+    slot: hostile,
+    gate: hostile,
+    revealUntil: hostile,
+    feedIn: hostile,
+    retail: hostile,
+    prices: fc.record({ cg: price, cu: price, gc: price, gu: price }),
+  });
+  const unit = setUp({ ofSlot: () => -300_000 });
+  fc.assert(
+    fc.property(message, (prices) => unit.agent.onPrices(Buffer.from(JSON.stringify(prices)))),
+  );
+  const real = JSON.parse(String(prices(start + hour)));
+  const others = [
+    { slot: start + hour + 1 },
+    { slot: start + 30 * day, gate: start + 30 * day, revealUntil: start + 30 * day },
+    { gate: start + 2 * hour, revealUntil: start + 3 * hour },
+    { revealUntil: start },
+    { retail: 2_000_000_000 },
+    { prices: { ...real.prices, gu: { micro: 2_000_000_000 } } },
+  ];
+  for (const other of others) {
+    unit.agent.onPrices(Buffer.from(JSON.stringify({ ...real, ...other })));
+    assert.deepEqual(unit.outbox.recent(10), [], JSON.stringify(other));
+  }
+  unit.agent.onPrices(prices(start + hour));
+  assert.equal(unit.outbox.recent(10).length, 2);
+});
+
+test("a unit that has stopped wakes nobody, also when it quotes while it ends", () => {
+  const { agent, outbox, database } = setUp({ ofSlot: () => -300_000 });
+  const clock = { now: () => utcMs(start), speed: 1, delay: (ms: number) => ms };
+  let woken = 0;
+  const wakes = new Wakes(clock, outbox, () => {
+    woken += 1;
+  });
+  wakes.stop();
+  agent.onPrices(prices(start + hour));
+  database.close();
+  wakes.plan();
+  assert.equal(woken, 0);
 });

@@ -83,7 +83,8 @@ export class Agent {
     const { chain, owner, signer, outbox, now, random, counters, log, onQuoted } = this.#options;
     const [id, salt] = [random(16), random(32)];
     const quotes = [terms];
-    const commit = { id, owner, slot: utcMs(slot), hash: sealQuotes(quotes, salt) };
+    const about = { id, owner, slot: utcMs(slot) };
+    const commit = { ...about, hash: sealQuotes(about, quotes, salt) };
     const signing = { chain, signer };
     outbox.add([
       {

@@ -69,9 +69,27 @@ export type Mandate = TypeOf<typeof mandate>;
 export type QuoteCommit = TypeOf<typeof quoteCommit>;
 export type QuoteReveal = TypeOf<typeof quoteReveal>;
 
-/** The hash that seals quotes: SHA-256(domain ‖ salt ‖ encoding of the quotes). The salt is 32
- * random bytes, else a quote could be guessed from its hash. */
-export function sealQuotes(quotes: readonly QuoteTerms[], salt: Uint8Array): Uint8Array {
+/** Which commitment a seal is for. */
+export type Sealed = Pick<QuoteCommit, "id" | "owner" | "slot">;
+
+const sealed = record("sealed", {
+  id: field(1, bytes(16)),
+  owner: field(2, id),
+  slot: field(3, instant),
+});
+
+/**
+ * The hash that seals quotes: SHA-256(domain ‖ salt ‖ what it is for ‖ encoding of the quotes). The
+ * salt is 32 random bytes, else a quote could be guessed from its hash. Id, owner and slot are in it,
+ * so that nobody can commit to a hash that it saw and open it once its maker has.
+ */
+export function sealQuotes(
+  about: Sealed,
+  quotes: readonly QuoteTerms[],
+  salt: Uint8Array,
+): Uint8Array {
+  const { id, owner, slot } = about;
+  const purpose = encodeCbor(sealed.encode({ id, owner, slot }));
   const list = encodeCbor(quotes.map((terms) => quote.encode(terms)));
-  return sha256(concatBytes(utf8ToBytes("busbar/1/quote"), salt, list));
+  return sha256(concatBytes(utf8ToBytes("busbar/1/quote"), salt, purpose, list));
 }

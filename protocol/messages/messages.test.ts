@@ -82,11 +82,20 @@ test("the chain covers every entry, its place, the meter and the site", () => {
   assert.deepEqual(chainHeads(chainStart("site-a", "m1", fast), [entry, later], fast), head);
 });
 
-test("a sealed quote depends on every term and on the salt", () => {
+test("a sealed quote depends on every term, on the salt, and on whose it is and for when", () => {
   const terms = examples["quote-reveal"].quotes;
-  const seal = sealQuotes(terms, bytes(32));
-  assert.notDeepEqual(sealQuotes(terms, bytes(32, 6)), seal);
-  assert.notDeepEqual(sealQuotes([...terms, ...terms], bytes(32)), seal);
+  const about = examples["quote-commit"];
+  const seal = sealQuotes(about, terms, bytes(32));
+  assert.deepEqual(sealQuotes({ ...about }, terms, bytes(32)), seal);
+  assert.notDeepEqual(sealQuotes(about, terms, bytes(32, 6)), seal);
+  assert.notDeepEqual(sealQuotes(about, [...terms, ...terms], bytes(32)), seal);
+  for (const other of [
+    { ...about, id: bytes(16, 9) },
+    { ...about, owner: "thief" },
+    { ...about, slot: utcMs(about.slot + 3_600_000) },
+  ]) {
+    assert.notDeepEqual(sealQuotes(other, terms, bytes(32)), seal);
+  }
 });
 
 test("OBIS codes have one text and six bytes", () => {

@@ -178,8 +178,8 @@ export class PortalSite {
       const opens = slot - 20 * minute;
       const waiting = this.#sealed.get(opens) ?? [];
       this.#sealed.set(opens, [...waiting, { owner, message: { id, quotes: [quote], salt } }]);
-      const hash = sealQuotes([quote], salt);
-      return frameOf(owner, "quote-commit", { id, owner, slot: utcMs(slot), hash });
+      const about = { id, owner, slot: utcMs(slot) };
+      return frameOf(owner, "quote-commit", { ...about, hash: sealQuotes(about, [quote], salt) });
     });
   }
 

@@ -12,7 +12,7 @@ import { known, orNull, pricesFor, slotsPerBlockMax } from "./opening.ts";
 import { bureauOf, marketParties } from "./parties.ts";
 import { expectSettlement } from "./settlement-rule.ts";
 import {
-  commitmentSlots,
+  commitmentPlaces,
   commitments,
   contracts,
   credit,
@@ -75,7 +75,7 @@ function openedQuotes({ state, parameters, emit }: BlockContext, slot: UtcMs): Q
   const quotes: Quote[] = [];
   const prefix = `${slotKey(slot)}/`;
   for (const [key, { owner, time, revealed }] of [...commitments.scan(state, prefix)]) {
-    const id = key.slice(prefix.length);
+    const id = key.slice(prefix.length + owner.length + 1);
     for (const [i, terms] of (revealed ?? []).entries()) {
       const limit = withinTariff(terms, parameters);
       quotes.push({ ...terms, limit, id: `${id}-${i}`, party: owner, slot, time });
@@ -86,7 +86,7 @@ function openedQuotes({ state, parameters, emit }: BlockContext, slot: UtcMs): Q
       emit({ type: "quote-void", id, owner, slot, reason: "it was not opened before clearing" });
     }
     commitments.delete(state, key);
-    commitmentSlots.delete(state, id);
+    commitmentPlaces.delete(state, id);
   }
   return quotes;
 }

@@ -1,111 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  type Mandate,
-  microPerKwh,
-  type QuoteTerms,
-  sealQuotes,
-  utcMs,
-  wh,
-} from "@busbar/protocol";
-import { verify } from "@busbar/protocol/node";
+import { microPerKwh, sealQuotes, utcMs, wh } from "@busbar/protocol";
 import { netIncomes } from "../../../market/equations.ts";
-import { accountSums, accounts } from "../../accounts.ts";
-import type { LedgerEvent } from "../../events.ts";
-import { type BlockInput, execute } from "../../execution.ts";
-import { genesisState } from "../../genesis-state.ts";
-import { emptyState, Overlay } from "../../state/overlay.ts";
-import { chain, entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
-import { rules } from "../index.ts";
+import { accountSums } from "../../accounts.ts";
+import { entry, frameOf, MeterChain, startTime } from "../../test-site.ts";
 import { contracts, credit, slotKey, slots } from "./tables.ts";
-
-const minute = 60_000;
-const hour = 60 * minute;
-const slot = startTime + hour;
-
-/** A ledger in memory that runs blocks at the times the test says. */
-class Chain {
-  readonly state = new Overlay(emptyState);
-  readonly events: LedgerEvent[] = [];
-  #height = 0;
-
-  constructor() {
-    for (const [key, value] of genesisState(testGenesis())) {
-      if (value !== undefined) this.state.set(key, value);
-    }
-  }
-
-  /** Runs a block `minutes` after the chain's start; returns the codes of refused frames. */
-  block(minutes: number, ...frames: Uint8Array[]): string[] {
-    this.#height += 1;
-    const input: BlockInput = {
-      height: this.#height,
-      time: utcMs(startTime + minutes * minute),
-      previous: new Uint8Array(32).fill(this.#height),
-      frames,
-    };
-    const { taken, refused, ownEvents, changes } = execute(this.state, input, {
-      chain,
-      rules,
-      verify,
-    });
-    for (const [key, value] of changes) {
-      if (value === undefined) this.state.delete(key);
-      else this.state.set(key, value);
-    }
-    this.events.push(...taken.flatMap(({ events }) => events), ...ownEvents);
-    return refused.map(({ refusal }) => refusal.code);
-  }
-
-  of<T extends LedgerEvent["type"]>(type: T): Extract<LedgerEvent, { type: T }>[] {
-    return this.events.filter(
-      (event): event is Extract<LedgerEvent, { type: T }> => event.type === type,
-    );
-  }
-
-  money(owner: string): number {
-    return ["sales", "purchase"].reduce(
-      (sum, side) => sum + (accounts.get(this.state, `${owner}/${side}`)?.money ?? 0),
-      0,
-    );
-  }
-}
-
-function mandate(owner: string, changes: Partial<Mandate> = {}): Uint8Array {
-  return frameOf(owner, "mandate", {
-    owner,
-    device: `${owner}-unit`,
-    version: 1,
-    askMax: wh(1_000_000),
-    askPriceMin: microPerKwh(400_000),
-    bidMax: wh(1_000_000),
-    bidPriceMax: microPerKwh(700_000),
-    until: utcMs(startTime + 1000 * hour),
-    ...changes,
-  });
-}
-
-/** A quote of an owner's device: the sealed frame and the one that opens it. */
-function quote(owner: string, name: number, terms: Partial<QuoteTerms>, at = slot) {
-  const id = new Uint8Array(16).fill(name);
-  const salt = new Uint8Array(32).fill(name);
-  const quotes = [
-    { side: "bid", form: "any", quantity: wh(1000), limit: microPerKwh(690_000), ...terms },
-  ] as const;
-  const signer = `${owner}-unit`;
-  return {
-    seal: frameOf(signer, "quote-commit", {
-      id,
-      owner,
-      slot: utcMs(at),
-      hash: sealQuotes(quotes, salt),
-    }),
-    open: frameOf(signer, "quote-reveal", { id, quotes, salt }),
-    id,
-    salt,
-    quotes,
-  };
-}
+import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
 
 const ask = quote("company-a", 1, { side: "ask", form: "solar", quantity: wh(324_000) });
 const bid = quote("user-a", 2, { quantity: wh(733_000), limit: microPerKwh(695_000) });
@@ -277,11 +177,11 @@ test("limits hold for all of an owner's quotes in a slot together", () => {
     quote("company-a", name, { side: "ask", quantity: wh(300_000) }),
   );
   const bought = quote("company-a", 32, { side: "bid" });
+  const about = { id: new Uint8Array(16).fill(33), owner: "company-a", slot: utcMs(slot) };
   const flood = frameOf("company-a", "quote-commit", {
-    id: new Uint8Array(16).fill(33),
-    owner: "company-a",
-    slot: utcMs(slot),
+    ...about,
     hash: sealQuotes(
+      about,
       [{ side: "ask", form: "any", quantity: wh(99_999_999), limit: microPerKwh(1) }],
       new Uint8Array(32),
     ),

@@ -1,7 +1,7 @@
 import type { Party, UtcMs } from "@busbar/protocol";
 import { slotEnergy } from "../../slots.ts";
 import type { StateReader } from "../../state/state.ts";
-import { meters, owners } from "../../tables.ts";
+import { connections, owners } from "../../tables.ts";
 
 /** A party of the market and the meters that connect it to the feeder. */
 export type MarketParty = {
@@ -10,20 +10,32 @@ export type MarketParty = {
   readonly meters: readonly string[];
 };
 
-/** Companies and users with a connection meter, by id. The bureau balances and is not among them. */
+/** Companies and users with a connection meter, in an order of their
+ * ids. The bureau balances and is not among them. */
 export function marketParties(state: StateReader): MarketParty[] {
-  const connections = new Map<string, string[]>();
-  for (const [, { id, owner, role }] of meters.scan(state)) {
-    if (role === "connection") connections.set(owner, [...(connections.get(owner) ?? []), id]);
+  const meters = new Map<string, string[]>();
+  for (const [id, { meter }] of connections.scan(state)) {
+    const owner = id.slice(0, id.indexOf("/"));
+    const own = meters.get(owner);
+    if (own === undefined) meters.set(owner, [meter]);
+    else own.push(meter);
   }
-  const parties: MarketParty[] = [];
-  for (const [, { id, party }] of owners.scan(state)) {
-    const own = connections.get(id);
-    if (own !== undefined && (party === "company" || party === "user")) {
-      parties.push({ owner: id, party, meters: own });
-    }
-  }
-  return parties;
+  return [...meters].flatMap(([owner, own]) => partyWith(state, owner, own) ?? []);
+}
+
+/** One of them; undefined for whoever has no meter at the feeder or takes no part. */
+export function marketParty(state: StateReader, owner: string): MarketParty | undefined {
+  const own = Array.from(connections.scan(state, `${owner}/`), ([, { meter }]) => meter);
+  return own.length === 0 ? undefined : partyWith(state, owner, own);
+}
+
+function partyWith(
+  state: StateReader,
+  owner: string,
+  meters: readonly string[],
+): MarketParty | undefined {
+  const party = owners.get(state, owner)?.party;
+  return party === "company" || party === "user" ? { owner, party, meters } : undefined;
 }
 
 /** The party that takes and gives what nobody else does: the bureau with the smallest id. */

@@ -1,7 +1,8 @@
 import { compareBytes, type QuoteCommit, type Refusal } from "@busbar/protocol";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
-import { commitmentSlots, commitments, hex, slotKey, slots } from "./tables.ts";
+import { bureauOf, marketParty } from "./parties.ts";
+import { commitmentPlaces, commitments, hex, slotKey, slots } from "./tables.ts";
 import { isSlotStart, timetable } from "./timetable.ts";
 
 /** Commitments of one owner in one slot; more would only bloat the book. */
@@ -9,7 +10,8 @@ const perOwnerMax = 8;
 
 /**
  * Takes a sealed quote until the gate closes. Codes, in order: `quote.not-owner`,
- * `quote.exists-different`, `quote.slot-unknown`, `quote.gate-closed`, `quote.too-many`.
+ * `quote.exists-different`, `quote.no-meter`, `quote.slot-unknown`, `quote.gate-closed`,
+ * `quote.too-many`.
  */
 export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer): Outcome => {
   if (!actsFor(signer, message.owner)) {
@@ -18,7 +20,11 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
   const known = existing(context, message);
   if (known !== undefined) return known;
 
-  const { slot } = message;
+  const { slot, owner } = message;
+  // Delivery is seen at the meter alone: without one, promises would be paid and never kept.
+  if (marketParty(context.state, owner) === undefined && bureauOf(context.state) !== owner) {
+    return refuse("quote.no-meter", `${owner} has no connection meter of a company or user`);
+  }
   if (
     !isSlotStart(slot, context.parameters) ||
     slots.get(context.state, slotKey(slot)) === undefined
@@ -35,15 +41,15 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
   if (countOf(context, message) >= perOwnerMax) {
     return refuse("quote.too-many", `${message.owner} has ${perOwnerMax} quotes in slot ${slot}`);
   }
-  const { owner, hash } = message;
+  const { hash } = message;
   const id = hex(message.id);
-  commitments.set(context.state, `${slotKey(slot)}/${id}`, {
+  commitments.set(context.state, `${slotKey(slot)}/${owner}/${id}`, {
     owner,
     slot,
     hash,
     time: context.time,
   });
-  commitmentSlots.set(context.state, id, { slot });
+  commitmentPlaces.set(context.state, id, { slot, owner });
   context.emit({ type: "quote-committed", id, owner, slot });
   return { ok: true };
 };
@@ -56,9 +62,9 @@ export function actsFor(signer: Identity, owner: string): boolean {
 
 function existing({ state }: BlockContext, message: QuoteCommit): Outcome | undefined {
   const id = hex(message.id);
-  const at = commitmentSlots.get(state, id);
+  const at = commitmentPlaces.get(state, id);
   if (at === undefined) return undefined;
-  const commitment = commitments.get(state, `${slotKey(at.slot)}/${id}`);
+  const commitment = commitments.get(state, `${slotKey(at.slot)}/${at.owner}/${id}`);
   const same =
     commitment !== undefined &&
     commitment.owner === message.owner &&
@@ -69,11 +75,7 @@ function existing({ state }: BlockContext, message: QuoteCommit): Outcome | unde
 }
 
 function countOf({ state }: BlockContext, { slot, owner }: QuoteCommit): number {
-  let count = 0;
-  for (const [, commitment] of commitments.scan(state, `${slotKey(slot)}/`)) {
-    if (commitment.owner === owner) count += 1;
-  }
-  return count;
+  return [...commitments.scan(state, `${slotKey(slot)}/${owner}/`)].length;
 }
 
 function refuse(code: string, message: string): Refusal {

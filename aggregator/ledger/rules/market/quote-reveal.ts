@@ -10,7 +10,7 @@ import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
 import { mandates } from "../mandate.ts";
 import { actsFor } from "./quote-commit.ts";
-import { type Commitment, commitmentSlots, commitments, hex, slotKey } from "./tables.ts";
+import { type Commitment, commitmentPlaces, commitments, hex, slotKey } from "./tables.ts";
 import { timetable } from "./timetable.ts";
 
 /**
@@ -26,8 +26,8 @@ const slotWhMax = 100_000_000;
  */
 export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer): Outcome => {
   const id = hex(message.id);
-  const at = commitmentSlots.get(context.state, id);
-  const key = at === undefined ? undefined : `${slotKey(at.slot)}/${id}`;
+  const at = commitmentPlaces.get(context.state, id);
+  const key = at === undefined ? undefined : `${slotKey(at.slot)}/${at.owner}/${id}`;
   const commitment = key === undefined ? undefined : commitments.get(context.state, key);
   if (key === undefined || commitment === undefined) {
     return refuse("quote.unknown", `no quote ${id} was committed`);
@@ -35,7 +35,8 @@ export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer
   if (!actsFor(signer, commitment.owner)) {
     return refuse("quote.not-owner", `${signer.id} may not open a quote of ${commitment.owner}`);
   }
-  if (compareBytes(sealQuotes(message.quotes, message.salt), commitment.hash) !== 0) {
+  const sealed = { id: message.id, owner: commitment.owner, slot: commitment.slot };
+  if (compareBytes(sealQuotes(sealed, message.quotes, message.salt), commitment.hash) !== 0) {
     return refuse("quote.hash", `quote ${id} does not match what was committed`);
   }
   if (commitment.revealed !== undefined) return { ok: true, code: "exists" };
@@ -96,8 +97,8 @@ function checkTerms(
 
 function openedBefore({ state }: BlockContext, { owner, slot }: Commitment): QuoteTerms[] {
   const quotes: QuoteTerms[] = [];
-  for (const [, commitment] of commitments.scan(state, `${slotKey(slot)}/`)) {
-    if (commitment.owner === owner) quotes.push(...(commitment.revealed ?? []));
+  for (const [, { revealed }] of commitments.scan(state, `${slotKey(slot)}/${owner}/`)) {
+    quotes.push(...(revealed ?? []));
   }
   return quotes;
 }

@@ -49,14 +49,14 @@ const commitmentRecord = record("commitment", {
   revealed: optional(5, array(quote, 1, 16)),
 });
 
-/** `commitment/<slot>/<id>`: sorted by slot, so that a gate finds its own. */
+/** `commitment/<slot>/<owner>/<id>`: a gate finds a slot's, and an owner's limit its own. */
 export const commitments = table("commitment", commitmentRecord);
 export type Commitment = TypeOf<typeof commitmentRecord>;
 
-/** `commitment-slot/<id>`: where a commitment lies; also keeps an id from being used twice. */
-export const commitmentSlots = table(
-  "commitment-slot",
-  record("commitment-slot", { slot: field(1, instant) }),
+/** `commitment-place/<id>`: where a commitment lies; also keeps an id from being used twice. */
+export const commitmentPlaces = table(
+  "commitment-place",
+  record("commitment-place", { slot: field(1, instant), owner: field(2, name) }),
 );
 
 const contractRecord = record("contract", {
