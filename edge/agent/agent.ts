@@ -35,6 +35,10 @@ export type AgentOptions = {
   readonly onQuoted: (revealAt: number) => void;
 };
 
+/** Slots further ahead are not quoted. Prices are unsigned: it bounds what a false broker can make
+ * the unit store. */
+const aheadMsMax = 3 * 86_400_000;
+
 /** Quotes for its owner: one side per slot, around the reference price, within the signed limits. */
 export class Agent {
   readonly #options: AgentOptions;
@@ -48,7 +52,9 @@ export class Agent {
   onPrices(payload: Uint8Array): void {
     const { counters } = this.#options;
     const prices = parsePrices(payload);
-    if (prices === undefined) return counters.count("agent.prices-not-understood");
+    if (prices === undefined || !this.#isSlot(prices)) {
+      return counters.count("agent.prices-not-understood");
+    }
     this.#newest = prices;
     this.#consider(prices);
   }
@@ -64,6 +70,13 @@ export class Agent {
     if (now() >= gate || slot >= mandate.until || outbox.has(slot)) return;
     const terms = this.#termsFor(prices);
     if (terms !== undefined) this.#quote(prices, terms);
+  }
+
+  /** A slot of this market, whose gate and reveal lie before it. */
+  #isSlot({ slot, gate, revealUntil }: SlotPrices): boolean {
+    const { slotMs, now } = this.#options;
+    const ahead = slot - now() <= aheadMsMax;
+    return ahead && slot % slotMs === 0 && gate < revealUntil && revealUntil <= slot;
   }
 
   #termsFor(prices: SlotPrices): QuoteTerms | undefined {

@@ -1,14 +1,16 @@
 import { z } from "zod";
 
-const price = z.object({ micro: z.int().min(0) }).nullable();
+/** 10⁻⁶ currency/kWh; a quote takes no higher limit, and nobody signs this message. */
+const micro = z.int().min(0).max(1_000_000_000);
+const price = z.object({ micro }).nullable();
 const instant = z.int().min(0);
 
 /** The retained message of `market/prices`; other keys are for people's tools. */
 const shape = z.object({
   slot: instant,
   prices: z.object({ cg: price, cu: price, gc: price, gu: price }),
-  feedIn: z.int().min(0),
-  retail: z.int().min(0),
+  feedIn: micro,
+  retail: micro,
   gate: instant,
   revealUntil: instant,
 });
@@ -40,13 +42,13 @@ export function parsePrices(payload: Uint8Array): SlotPrices | undefined {
   if (!parsed.success) return undefined;
   const { slot, gate, revealUntil, prices, feedIn, retail } = parsed.data;
   const { cg, cu, gc, gu } = prices;
-  const micro = (price: { micro: number } | null) => price?.micro ?? null;
+  const of = (price: { micro: number } | null) => price?.micro ?? null;
   return {
     slot,
     gate,
     revealUntil,
     feedIn,
     retail,
-    prices: { cg: micro(cg), cu: micro(cu), gc: micro(gc), gu: micro(gu) },
+    prices: { cg: of(cg), cu: of(cu), gc: of(gc), gu: of(gu) },
   };
 }

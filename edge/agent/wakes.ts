@@ -10,6 +10,7 @@ export class Wakes {
   readonly #market: MarketOutbox;
   readonly #wake: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(clock: SiteClock, market: MarketOutbox, wake: () => void) {
     this.#clock = clock;
@@ -19,6 +20,7 @@ export class Wakes {
 
   /** Something was stored: wakes now, and again when the next frame may go. */
   plan(): void {
+    if (this.#stopped) return;
     clearTimeout(this.#timer);
     this.#wake();
     const at = this.#market.nextOpening();
@@ -27,7 +29,9 @@ export class Wakes {
     this.#timer = setTimeout(() => this.plan(), Math.min(sleepMsMax, wait));
   }
 
+  /** For good: a unit that drains its outboxes may quote still, and then closes its database. */
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 }
