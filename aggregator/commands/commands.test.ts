@@ -53,6 +53,13 @@ test("init makes an aggregator whose ledger verifies, proves and tells its state
 
 test("wrong words and files end with one readable message and a code", () => {
   const bad = join(folder, "bad.json");
+  const market = join(folder, "market.json");
+  const named = { ...request, device: { ...request.device, id: "market" } };
+  writeFileSync(market, JSON.stringify(named));
+  writeFileSync(join(folder, "one.json"), JSON.stringify(request));
+  const two = join(folder, "two.json");
+  const other = { ...request.owner, key: Buffer.alloc(32, 3).toString("base64url") };
+  writeFileSync(two, JSON.stringify({ ...request, owner: other }));
   const wrong: readonly (readonly [string[], RegExp])[] = [
     [["init"], /required option '--site <id>'/],
     [["init", "--site", "Elm"], /expected 1 to 32 of a-z/],
@@ -63,6 +70,15 @@ test("wrong words and files end with one readable message and a code", () => {
       /none\.json: cannot read the unit's request/,
     ],
     [["init", "--site", "elm", "--home", "x", "--admit", bad], /bad\.json:1: .*owner/],
+    [["init", "--site", "elm", "--home", "y", "--admit", market], /market is a topic's name/],
+    [
+      ["init", "--site", "elm", "--home", "z", "--operator", "member"],
+      /shares|the key of member is that of member recorder-1/,
+    ],
+    [
+      ["init", "--site", "elm", "--home", "w", "--admit", join(folder, "one.json"), two],
+      /two\.json: .*house-7.*differs/,
+    ],
     [["run", "--config", "none.yaml"], /none\.yaml: cannot read the configuration/],
     [["frobnicate"], /unknown command/],
   ];

@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { Failure } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { openKeyFile, publicKeysOf } from "@busbar/protocol/node";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { type Genesis, genesisSchema } from "../ledger/genesis.ts";
+import { genesisState } from "../ledger/genesis-state.ts";
 
 /** What a new chain is made of. */
 export type InitOptions = {
@@ -39,7 +41,7 @@ const requestSchema = z.strictObject({
 /**
  * Makes a working aggregator in a folder: the member's key, genesis with all that is to be admitted,
  * the public membership file, and a configuration. Writes nothing where anything of it exists.
- * Throws: `Failure` `init.exists`, `config.*`.
+ * Throws: `Failure` `init.exists`, `init.request`, `config.*`, `genesis.invalid`.
  */
 export function init(options: InitOptions): readonly NewFile[] {
   const files = ["aggregator.yaml", "genesis.json", "membership.json"];
@@ -54,8 +56,9 @@ export function init(options: InitOptions): readonly NewFile[] {
   const requests = options.admit.map(readRequest);
   mkdirSync(options.home, { recursive: true });
   const genesis = genesisOf(options, requests);
-  // Checked by the very schema that `run` reads it with, so init never leaves a file that does not start.
+  // Checked by all that `run` reads it with, so init never leaves a file that does not start.
   const checked = parseConfig("genesis.json", JSON.stringify(genesis), genesisSchema);
+  genesisState(checked);
   // The parameters are spelled out: a later release's defaults must not change this chain.
   const complete = { ...genesis, parameters: checked.parameters };
   const written = [
@@ -67,7 +70,7 @@ export function init(options: InitOptions): readonly NewFile[] {
   return written;
 }
 
-type Request = { readonly owner: OwnerInput; readonly device: unknown };
+type Request = { readonly path: string; readonly owner: OwnerInput; readonly device: unknown };
 
 function readRequest(path: string): Request {
   let text: string;
@@ -80,14 +83,22 @@ function readRequest(path: string): Request {
     });
   }
   parseConfig(path, text, requestSchema);
-  return JSON.parse(text) as Request;
+  return { path, ...(JSON.parse(text) as Pick<Request, "owner" | "device">) };
 }
 
 function genesisOf(options: InitOptions, requests: readonly Request[]) {
   const { home, site, member, currency, time, operators } = options;
   const keys = (id: string) => publicKeysOf(openKeyFile(join(home, `${id}.key`)));
   // Two units of one owner each carry its entry; it stands in genesis once.
-  const owners = new Map(requests.map(({ owner }) => [owner.id, owner]));
+  const owners = new Map<string, OwnerInput>();
+  for (const { path, owner } of requests) {
+    const before = owners.get(owner.id);
+    if (before !== undefined && !isDeepStrictEqual(before, owner)) {
+      const message = `${path}: the entry of owner ${owner.id} differs from that of another request; name one key and name for it`;
+      throw new Failure("init.request", message, { retry: "never" });
+    }
+    owners.set(owner.id, owner);
+  }
   for (const id of operators) {
     const { key, boxKey } = keys(id);
     const entry = { id, party: "operator", name: "Operator", key: text(key), boxKey: text(boxKey) };

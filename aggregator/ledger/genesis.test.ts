@@ -45,6 +45,18 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   refused({ parameters: { slotMinutes: 7 } }, /expected a divisor of 60/);
   refused({ parameters: { gateMinutesBefore: 60 } }, /openMinutesBefore > gateMinutesBefore/);
   refused({ ownerss: [] }, /owners/);
+  const band = [500_000, 500_000];
+  const { bands } = plain.parameters;
+  // Each of these would stop every member at the first slot.
+  refused(
+    { parameters: { weights: { company: 3, bureau: 3, user: 0 } } },
+    /weight of user.*1 … 100/,
+  );
+  refused({ parameters: { bands: { ...bands, company: band } } }, /band of company.*low < high/);
+  refused({ parameters: { subsidyPermille: 900 } }, /band of bureau/);
+  // These would pay somebody for nothing.
+  refused({ parameters: { retail: 10_000_000 } }, /retail.*below 10000000, got 10000000/);
+  refused({ parameters: { imbalancePermille: 19 } }, /imbalancePermille: expected at least 20/);
   assert.throws(() => readGenesis("/nowhere/genesis.json"), { code: "genesis.missing" });
 });
 

@@ -3,7 +3,8 @@ import { encodeCbor, Failure, idPattern, type MicroPerKwh, type UtcMs } from "@b
 import { parseConfig } from "@busbar/protocol/config";
 import { array, device, field, int, owner, record, text } from "@busbar/protocol/schema";
 import { z } from "zod";
-import { parametersCodec } from "./parameters.ts";
+import { checkRules } from "../market/game.ts";
+import { type Parameters, parametersCodec } from "./parameters.ts";
 import { sha256 } from "./sha256.ts";
 import { memberCodec } from "./tables.ts";
 
@@ -26,7 +27,7 @@ const band = z
   .refine(([low, high]) => low <= high, "expected the lowest price first")
   .describe("Lowest and highest price, 10⁻⁶ currency/kWh (eq. 13 of Liu & Zhou)");
 
-const weight = z.int().min(0).max(1000);
+const weight = z.int().min(1, "expected an integer in 1 … 100");
 const minutes = z.int().min(0).max(2880);
 
 const parameters = z
@@ -63,7 +64,37 @@ const parameters = z
       openMinutesBefore > gateMinutesBefore && gateMinutesBefore > clearMinutesBefore,
     "expected openMinutesBefore > gateMinutesBefore > clearMinutesBefore",
   )
-  .refine(({ feedIn, retail }) => feedIn <= retail, "expected feedIn ≤ retail");
+  .refine(({ feedIn, retail }) => feedIn <= retail, "expected feedIn ≤ retail")
+  .superRefine((value, context) => {
+    const message = whyUnsound(value);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  });
+
+/** Why these parameters would stop the market or let somebody earn by trading nothing. */
+function whyUnsound({
+  bands,
+  weights,
+  subsidyPermille,
+  imbalancePermille,
+  feedIn,
+  retail,
+}: Parameters): string | undefined {
+  try {
+    checkRules({ bands, weights, subsidyPermille });
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
+  // What the bureau sells costs up to retail; from 1/2κ on the subsidy κ p² outgrows the price.
+  if (subsidyPermille * retail >= 500_000_000) {
+    const most = Math.ceil(500_000_000 / subsidyPermille);
+    return `retail: with a subsidy of ${subsidyPermille} ‰ it must stay below ${most}, got ${retail}`;
+  }
+  // Who buys at feed-in with the subsidy and hands it back as a surplus must not gain by it.
+  const least = Math.ceil((subsidyPermille * feedIn) / 1_000_000);
+  if (imbalancePermille >= least) return undefined;
+  return `imbalancePermille: expected at least ${least}, what the subsidy is worth at feed-in; got ${imbalancePermille}`;
+}
 
 const meter = z.strictObject({
   id,

@@ -5,6 +5,7 @@ import {
   encodeMessage,
   keyId,
   type Owner,
+  reservedIds,
 } from "@busbar/protocol";
 import { openAccounts } from "../accounts.ts";
 import { identityById, identityByKeyId, putDevice, putOwner } from "../identities.ts";
@@ -19,7 +20,7 @@ import { admissions, devices, meters, owners } from "../tables.ts";
  * box, other meters) as long as it stays what it was and whose it was.
  *
  * Codes, in order: `admission.rights`, `admission.exists-different`, then for each owner and device
- * `admission.id-taken`, `admission.party-changed`, `admission.owner-unknown`,
+ * `admission.id-taken`, `admission.id-reserved`, `admission.party-changed`, `admission.owner-unknown`,
  * `admission.owner-changed`, `admission.key-taken`, `admission.meter-taken`.
  */
 export const admissionRule: TxRule<"admission"> = (context, message, signer) => {
@@ -94,6 +95,12 @@ export function checkDevice(state: StateReader, device: Device) {
   const holder = identityById(state, device.id);
   if (holder !== undefined && holder.kind !== "device") {
     return refuse("admission.id-taken", `${device.id} is a ${holder.kind}`);
+  }
+  if (reservedIds.has(device.id)) {
+    return refuse(
+      "admission.id-reserved",
+      `${device.id} is a topic's name; call the device otherwise`,
+    );
   }
   if (owners.get(state, device.owner) === undefined) {
     return refuse(
