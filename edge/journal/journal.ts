@@ -126,19 +126,7 @@ export class Journal {
     return row === undefined ? undefined : rowOf(Number(row.seq), row.payload as Uint8Array).entry;
   }
 
-  /** The newest value of a register, looked for in the last `rowsMax` readings. */
-  lastOf(meter: string, obis: string, rowsMax = 1000): readonly [number, number] | undefined {
-    const rows = this.database
-      .prepare("SELECT seq, payload FROM reading WHERE meter = ? ORDER BY seq DESC LIMIT ?")
-      .iterate(meter, rowsMax);
-    for (const { seq, payload } of rows) {
-      const value = rowOf(Number(seq), payload as Uint8Array).entry.registers.get(obis);
-      if (value !== undefined) return value;
-    }
-    return undefined;
-  }
-
-  /** What was noted under a name, for example a meter's serial number. */
+  /** What was noted under a name; notes outlive pruning. */
   note(key: string): string | undefined {
     const row = this.database.prepare("SELECT value FROM meta WHERE key = ?").get(`note/${key}`);
     return row === undefined ? undefined : String(row.value);

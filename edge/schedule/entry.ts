@@ -1,4 +1,4 @@
-import { mulDiv, obis, quality, type ReadingEntry, utcMs } from "@busbar/protocol";
+import { mulDiv, obis, type ReadingEntry, utcMs } from "@busbar/protocol";
 
 /** One register as a driver reads it; see `meters/meter.ts`. */
 export type RegisterValue = {
@@ -6,6 +6,9 @@ export type RegisterValue = {
   readonly mantissa: number;
   readonly exponent: number;
 };
+
+/** mantissa · 10^exponent */
+export type Decimal = readonly [mantissa: number, exponent: number];
 
 /** What is known when a reading becomes an entry. */
 export type EntryContext = {
@@ -24,6 +27,9 @@ const clockDoubtful = 0x02;
 /** Most registers in one entry of the wire format. */
 const registersMax = 80;
 
+/** The ledger refuses a billing register beyond 10 TWh, and with it all that follows it. */
+const registerWhMax = 10_000_000_000_000;
+
 const billing: ReadonlySet<string> = new Set([obis.importEnergy, obis.exportEnergy]);
 
 /**
@@ -35,7 +41,7 @@ export function entryOf(
   { time, values }: { readonly time: number; readonly values: readonly RegisterValue[] },
   { lastTime, clock, quality, billingOnly }: EntryContext,
 ): ReadingEntry {
-  const registers = new Map<string, readonly [number, number]>();
+  const registers = new Map<string, Decimal>();
   const coded = values.flatMap((value) =>
     value.obis === undefined || (billingOnly && !billing.has(value.obis))
       ? []
@@ -53,38 +59,32 @@ export function entryOf(
   };
 }
 
-/** Whether a billing register shows less than before: a reset, an exchange or a misreading. */
-export function ranBackward(
-  values: readonly RegisterValue[],
-  lastOf: (obis: string) => readonly [number, number] | undefined,
-): boolean {
-  return values.some((value) => {
-    if (value.obis === undefined || !billing.has(value.obis)) return false;
-    const before = lastOf(value.obis);
-    return before !== undefined && wholeWh(decimalOf(value)) < wholeWh(before);
-  });
+/** The billing registers among values. */
+export function billingOf(values: readonly RegisterValue[]): Map<string, Decimal> {
+  return new Map(
+    values.flatMap((value) =>
+      value.obis !== undefined && billing.has(value.obis)
+        ? [[value.obis, decimalOf(value)] as const]
+        : [],
+    ),
+  );
+}
+
+/** Whether a value can be signed: the ledger takes billing registers from 0 to 10 TWh only. */
+export function isCredible(value: RegisterValue): boolean {
+  if (value.obis === undefined || !billing.has(value.obis)) return true;
+  const register = wholeWh(decimalOf(value));
+  return value.mantissa >= 0 && register <= registerWhMax;
 }
 
 /** A register in whole Wh, rounded down as the ledger does. */
-export function wholeWh([mantissa, exponent]: readonly [number, number]): number {
+export function wholeWh([mantissa, exponent]: Decimal): number {
   if (exponent < 0) return mulDiv(mantissa, 1, 10 ** -exponent, "floor");
   return mantissa * 10 ** exponent;
 }
 
 /** Within the wire's exponents −9 … 9; what is finer than 10⁻⁹ of a unit is rounded away. */
-function decimalOf({ mantissa, exponent }: RegisterValue): readonly [number, number] {
+function decimalOf({ mantissa, exponent }: RegisterValue): Decimal {
   if (exponent >= -9) return [mantissa, exponent];
   return [Math.round(mantissa / 10 ** (-9 - exponent)), -9];
-}
-
-/** How a reading came about, from what is known of the meter. */
-export function qualityOf({
-  backward,
-  replaced,
-}: {
-  readonly backward: boolean;
-  readonly replaced: boolean;
-}): number {
-  if (replaced) return quality.replaced;
-  return backward ? quality.reset : quality.measured;
 }

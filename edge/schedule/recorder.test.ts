@@ -14,7 +14,7 @@ import { ReadingsOutbox } from "../journal/readings-outbox.ts";
 import { verifyJournal } from "../journal/verify.ts";
 import { Counters } from "../status/counters.ts";
 import { MeterBoard } from "../status/meter-board.ts";
-import { entryOf, ranBackward } from "./entry.ts";
+import { entryOf, wholeWh } from "./entry.ts";
 import { Recorder } from "./recorder.ts";
 import type { MeterReading, Source } from "./source.ts";
 
@@ -192,17 +192,33 @@ test("values without a code stay out, too fine ones are rounded, billing ones co
   assert.deepEqual([...lean.registers.keys()], ["1-0:2.8.0"]);
 });
 
-test("a register ran backward exactly when its whole Wh did", () => {
+test("whole Wh are rounded down, as the ledger rounds them", () => {
   fc.assert(
-    fc.property(
-      fc.nat(1e9),
-      fc.nat(1e9),
-      fc.integer({ min: -3, max: 0 }),
-      (before, now, exponent) => {
-        const ran = ranBackward([value("1-0:1.8.0", now, exponent)], () => [before, exponent]);
-        const floor = (n: number) => Number(BigInt(n) / 10n ** BigInt(-exponent));
-        assert.equal(ran, floor(now) < floor(before));
-      },
-    ),
+    fc.property(fc.nat(1e9), fc.integer({ min: -3, max: 0 }), (mantissa, exponent) => {
+      assert.equal(
+        wholeWh([mantissa, exponent]),
+        Number(BigInt(mantissa) / 10n ** BigInt(-exponent)),
+      );
+    }),
   );
+});
+
+test("a register that no meter can show is unknown, not an entry that the ledger refuses for ever", async (context) => {
+  const { record, counters } = setUp(context, [
+    { wh: 5 },
+    { wh: -1 },
+    { wh: 10_000_000_000_001 },
+    { wh: 6 },
+  ]);
+  const entries = await record(4);
+  assert.deepEqual(
+    entries.map(({ registers, quality }) => [registers.get("1-0:1.8.0"), quality]),
+    [
+      [[5, 0], quality.measured],
+      [undefined, quality.measured],
+      [undefined, quality.measured],
+      [[6, 0], quality.measured],
+    ],
+  );
+  assert.equal(counters.of("meter.register-incredible"), 2);
 });

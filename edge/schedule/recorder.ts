@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import { clockSource, Failure, obis, quality } from "@busbar/protocol";
+import { clockSource, Failure } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { buffer, connect, merge, type Subscription, throttleTime } from "rxjs";
@@ -7,7 +7,8 @@ import type { Journal, Sample } from "../journal/journal.ts";
 import type { Counters } from "../status/counters.ts";
 import type { MeterBoard } from "../status/meter-board.ts";
 import type { Rhythm } from "./due.ts";
-import { entryOf, qualityOf, ranBackward } from "./entry.ts";
+import { billingOf, type Decimal, entryOf, isCredible } from "./entry.ts";
+import { fell, MeterMemory } from "./memory.ts";
 import { type Poll, pollMeter } from "./poll.ts";
 import type { MeterReading, Source } from "./source.ts";
 
@@ -40,23 +41,20 @@ const commitWindowMs = 20;
 /** With less free disk only billing registers are recorded. */
 const freeBytesMin = 64 * 1024 * 1024;
 
-/** `how` it came about: `quality` of the wire. */
-type Read = { readonly reading: MeterReading; readonly how: number };
+type Read = { readonly reading: MeterReading; readonly serial: string | undefined };
 type Good = Extract<Poll<Read>, { ok: true }>;
 
 /** Polls all meters and puts what they show into the journal. */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #lastTimes = new Map<string, number>();
-  /** Billing registers as they were read last, whether or not they could be stored. */
-  readonly #registers = new Map<string, readonly [number, number] | undefined>();
-  readonly #serials = new Map<string, string | undefined>();
-  /** Resets and exchanges that no stored entry tells of yet. */
-  readonly #untold = new Map<string, number>();
+  readonly #memory: MeterMemory;
+  /** Billing registers as they were read last, on their way to the disk still. */
+  readonly #seen = new Map<string, ReadonlyMap<string, Decimal>>();
   #subscription: Subscription | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#memory = new MeterMemory(options.journal);
   }
 
   start(): void {
@@ -86,23 +84,29 @@ export class Recorder {
 
   /** A billing register that fell is read a second time before it is believed. */
   async #read(source: Source): Promise<Read> {
+    const { counters } = this.#options;
     const { id } = source.config;
-    const fell = ({ values }: MeterReading) =>
-      ranBackward(values, (code) => this.#lastOf(id, code));
-    let reading = await source.read();
-    let backward = fell(reading);
-    if (backward) {
-      reading = await source.read();
-      backward = fell(reading);
-      this.#options.counters.count(backward ? "meter.register-reset" : "meter.misread");
+    const before = this.#seen.get(id) ?? this.#memory.registersOf(id);
+    const fallen = ({ values }: MeterReading) => fell(billingOf(values), before);
+    let reading = this.#credible(await source.read());
+    if (fallen(reading)) {
+      reading = this.#credible(await source.read());
+      counters.count(fallen(reading) ? "meter.register-reset" : "meter.misread");
     }
-    const how = qualityOf({ backward, replaced: this.#wasReplaced(source) });
-    for (const { obis: code, mantissa, exponent } of reading.values) {
-      if (code === obis.importEnergy || code === obis.exportEnergy) {
-        this.#registers.set(`${id} ${code}`, [mantissa, exponent]);
-      }
-    }
-    return { reading, how };
+    this.#seen.set(id, new Map([...before, ...billingOf(reading.values)]));
+    return { reading, serial: source.serial };
+  }
+
+  /** What no meter can show is unknown: the ledger would refuse it, and all that follows it. */
+  #credible(reading: MeterReading): MeterReading {
+    const odd = reading.values.filter((value) => !isCredible(value));
+    if (odd.length === 0) return reading;
+    this.#options.counters.count("meter.register-incredible");
+    return {
+      ...reading,
+      values: reading.values.filter(isCredible),
+      unknown: [...reading.unknown, ...odd.map(({ quantity }) => quantity)],
+    };
   }
 
   #take(polls: readonly Poll<Read>[]): void {
@@ -123,9 +127,10 @@ export class Recorder {
     try {
       const billingOnly = this.#diskIsLow();
       samples = reads.map((poll) => this.#sample(poll, billingOnly));
-      seqs = journal.append(samples, this.#notes(samples));
+      seqs = journal.append(samples, this.#memory.notes());
+      this.#memory.keep();
     } catch (error) {
-      for (const { meter, entry } of samples) this.#owe(meter, entry.quality);
+      this.#memory.forget();
       // The next poll tries again: a disk that is full now need not be full then.
       counters.count("journal.append-failed");
       log.error({ err: error }, "readings could not be stored");
@@ -139,59 +144,22 @@ export class Recorder {
     onStored({ sealed: sealed.length > 0, stored });
   }
 
-  #sample({ meter, reading: { reading, how } }: Good, billingOnly: boolean): Sample {
+  #sample({ meter, reading: { reading, serial } }: Good, billingOnly: boolean): Sample {
     const { clockByte = () => clockSource.informative, counters } = this.#options;
-    const lastTime = this.#lastTime(meter);
+    const lastTime = this.#memory.timeOf(meter);
     if (reading.time <= lastTime) counters.count("clock.backward");
-    const told = how === quality.measured ? (this.#untold.get(meter) ?? how) : how;
-    this.#untold.delete(meter);
-    const entry = entryOf(reading, { lastTime, clock: clockByte(), quality: told, billingOnly });
-    this.#lastTimes.set(meter, entry.time);
+    const shown = { serial, registers: billingOf(reading.values) };
+    const quality = this.#memory.judge(meter, shown);
+    const entry = entryOf(reading, { lastTime, clock: clockByte(), quality, billingOnly });
+    this.#memory.take(meter, entry.time, shown);
     return { meter, entry };
-  }
-
-  /** An entry that could not be stored told of a reset: the next one has to. */
-  #owe(meter: string, how: number): void {
-    if (how !== quality.measured) this.#untold.set(meter, how);
-  }
-
-  /** Serial numbers go to the disk with the first entry of their meter, so that an exchange is told
-   * of once, whenever the unit dies. */
-  #notes(samples: readonly Sample[]): ReadonlyMap<string, string> {
-    const notes = new Map<string, string>();
-    for (const { meter } of samples) {
-      const serial = this.#serials.get(meter);
-      if (serial !== undefined) notes.set(`serial/${meter}`, serial);
-    }
-    return notes;
-  }
-
-  /** Whether another meter stands in the old one's place, by its serial number. */
-  #wasReplaced({ config: { id }, serial }: Source): boolean {
-    const before = this.#serials.has(id)
-      ? this.#serials.get(id)
-      : this.#options.journal.note(`serial/${id}`);
-    this.#serials.set(id, serial ?? before);
-    return serial !== undefined && before !== undefined && serial !== before;
-  }
-
-  #lastTime(meter: string): number {
-    return this.#lastTimes.get(meter) ?? this.#options.journal.newest(meter)?.time ?? 0;
-  }
-
-  #lastOf(meter: string, code: string): readonly [number, number] | undefined {
-    const key = `${meter} ${code}`;
-    if (!this.#registers.has(key)) {
-      this.#registers.set(key, this.#options.journal.lastOf(meter, code));
-    }
-    return this.#registers.get(key);
   }
 
   /** Whether a reading is the first one of its slot. */
   #startsSlot({ meter, reading }: Good): boolean {
     const { slotMs } = this.#options.rhythm;
     const slot = (time: number) => Math.floor(time / slotMs);
-    return slot(reading.reading.time) > slot(this.#lastTime(meter));
+    return slot(reading.reading.time) > slot(this.#memory.timeOf(meter));
   }
 
   #isDue(count: number, ageMs: number): boolean {

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { quality, type ReadingEntry, utcMs } from "@busbar/protocol";
+import fc from "fast-check";
+import { testSigner } from "../../test/support/memory-registry.ts";
+import { openDatabase } from "../journal/database.ts";
+import { Journal } from "../journal/journal.ts";
+import { prune } from "../journal/prune.ts";
+import { type Decimal, entryOf, wholeWh } from "./entry.ts";
+import { MeterMemory } from "./memory.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-memory-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+let files = 0;
+
+const [taken, given] = ["1-0:1.8.0", "1-0:2.8.0"] as const;
+
+/** The ledger's rule on one meter's times and registers (aggregator/ledger/rules/energy.ts). */
+function ledger() {
+  let time = -1;
+  const registers = new Map<string, number>();
+  return (entry: ReadingEntry) => {
+    const anew = entry.quality === quality.reset || entry.quality === quality.replaced;
+    assert.ok(entry.time >= time + (anew ? 0 : 1), "the time ran backward");
+    time = entry.time;
+    const shown = [taken, given].flatMap((code) => {
+      const value = entry.registers.get(code);
+      return value === undefined ? [] : [[code, wholeWh(value)] as const];
+    });
+    if (shown.length === 0) return;
+    if ([...registers.keys()].some((code) => !entry.registers.has(code))) return;
+    for (const [code, wh] of shown) {
+      assert.ok(anew || wh >= (registers.get(code) ?? 0), `${code} ran backward without a mark`);
+      registers.set(code, wh);
+    }
+  };
+}
+
+const register = fc.option(fc.nat(20), { nil: undefined });
+const act = fc.record({
+  do: fc.constantFrom("store", "store", "store", "fail", "die", "prune" as const),
+  time: fc.nat(60),
+  taken: register,
+  given: register,
+  serial: fc.constantFrom("A", "B", undefined),
+});
+
+test("whatever a meter shows and whenever the unit dies, the ledger takes every entry", () => {
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
+      files += 1;
+      const database = openDatabase(join(folder, `${files}.db`));
+      const journal = new Journal(database, { chain: "demo", signer: testSigner(5) });
+      let memory = new MeterMemory(journal);
+      const take = ledger();
+      for (const { do: what, time, serial, ...shows } of acts) {
+        if (what === "die") memory = new MeterMemory(journal);
+        if (what === "prune") {
+          journal.seal("m", 64);
+          database.exec("UPDATE batch SET state = 'committed'");
+          prune(database, { before: utcMs(1e6), bytesMax: 1e9 });
+        }
+        const values = [[taken, shows.taken] as const, [given, shows.given] as const].flatMap(
+          ([obis, wh]) => (wh === undefined ? [] : [{ obis, mantissa: wh, exponent: 0 }]),
+        );
+        const registers = new Map<string, Decimal>(values.map((v) => [v.obis, [v.mantissa, 0]]));
+        const shown = { serial, registers };
+        const lastTime = memory.timeOf("m");
+        const how = memory.judge("m", shown);
+        const facts = { lastTime, clock: 16, quality: how, billingOnly: false };
+        const entry = entryOf({ time: utcMs(time), values }, facts);
+        memory.take("m", entry.time, shown);
+        if (what === "fail") {
+          memory.forget();
+          continue;
+        }
+        journal.append([{ meter: "m", entry }], memory.notes());
+        memory.keep();
+        take(entry);
+      }
+      database.close();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("an exchange is told of until an entry has every register of the old meter", () => {
+  const database = openDatabase(join(folder, "whole.db"));
+  const journal = new Journal(database, { chain: "demo", signer: testSigner(5) });
+  let memory = new MeterMemory(journal);
+  const show = (serial: string, registers: Record<string, Decimal>) => {
+    const shown = { serial, registers: new Map(Object.entries(registers)) };
+    const how = memory.judge("m", shown);
+    const time = memory.timeOf("m") + 1;
+    memory.take("m", time, shown);
+    const entry = { time: utcMs(time), clock: 16, registers: shown.registers, quality: how };
+    journal.append([{ meter: "m", entry }], memory.notes());
+    memory.keep();
+    return how;
+  };
+  assert.equal(show("A", { [taken]: [500, 0], [given]: [90, 0] }), quality.measured);
+  assert.equal(show("B", { [taken]: [3, 0] }), quality.replaced);
+  memory = new MeterMemory(journal);
+  assert.equal(show("B", { [taken]: [4, 0] }), quality.replaced);
+  assert.equal(show("B", { [taken]: [5, 0], [given]: [1, 0] }), quality.replaced);
+  assert.equal(show("B", { [taken]: [6, 0], [given]: [1, 0] }), quality.measured);
+  database.close();
+});

@@ -1,0 +1,109 @@
+import { quality } from "@busbar/protocol";
+import type { Journal } from "../journal/journal.ts";
+import { type Decimal, wholeWh } from "./entry.ts";
+
+/** What a reading shows of its meter: its billing registers, and its serial number if it has one. */
+export type Shown = {
+  readonly serial: string | undefined;
+  readonly registers: ReadonlyMap<string, Decimal>;
+};
+
+type Known = {
+  /** Site ms of the newest entry, 0 before the first. */
+  readonly time: number;
+  readonly serial?: string;
+  /** Billing registers as an entry showed them last. */
+  readonly registers: Readonly<Record<string, Decimal>>;
+  /** Quality of a reset or exchange that no entry with all these registers has told of yet. */
+  readonly owed: number;
+};
+
+const nothing: Known = { time: 0, registers: {}, owed: quality.measured };
+
+/**
+ * What the next entry of each meter is judged by. It goes to the disk with the entries: the ledger
+ * refuses for ever a register that fell without its mark, or a time that ran backward, so neither a
+ * restart nor pruning may forget what the ledger was told.
+ */
+export class MeterMemory {
+  readonly #journal: Journal;
+  readonly #stored = new Map<string, Known>();
+  readonly #taken = new Map<string, Known>();
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /** Site ms of the newest entry, 0 before the first. */
+  timeOf(meter: string): number {
+    return this.#of(meter).time;
+  }
+
+  /** Billing registers as an entry showed them last. */
+  registersOf(meter: string): ReadonlyMap<string, Decimal> {
+    return new Map(Object.entries(this.#of(meter).registers));
+  }
+
+  /** How a reading came about, as `quality` of the wire. */
+  judge(meter: string, { serial, registers }: Shown): number {
+    const before = this.#of(meter);
+    const known = serial !== undefined && before.serial !== undefined;
+    if (known && serial !== before.serial) return quality.replaced;
+    if (before.owed !== quality.measured) return before.owed;
+    return fell(registers, this.registersOf(meter)) ? quality.reset : quality.measured;
+  }
+
+  /**
+   * Takes in what becomes an entry. A reset or exchange is told of until an entry has every register
+   * that the meter has shown: the ledger passes over the ones that have not.
+   */
+  take(meter: string, time: number, shown: Shown): void {
+    const before = this.#of(meter);
+    const whole = Object.keys(before.registers).every((code) => shown.registers.has(code));
+    const serial = shown.serial ?? before.serial;
+    this.#taken.set(meter, {
+      time,
+      ...(serial === undefined ? {} : { serial }),
+      registers: { ...before.registers, ...Object.fromEntries(shown.registers) },
+      owed: whole ? quality.measured : this.judge(meter, shown),
+    });
+  }
+
+  /** What was taken, as notes for the commit that stores the entries. */
+  notes(): ReadonlyMap<string, string> {
+    return new Map([...this.#taken].map(([id, known]) => [noteOf(id), JSON.stringify(known)]));
+  }
+
+  /** The entries are on the disk. */
+  keep(): void {
+    for (const [meter, known] of this.#taken) this.#stored.set(meter, known);
+    this.#taken.clear();
+  }
+
+  /** The entries could not be stored: the next ones are judged as if these had not been read. */
+  forget(): void {
+    this.#taken.clear();
+  }
+
+  #of(meter: string): Known {
+    const known = this.#taken.get(meter) ?? this.#stored.get(meter);
+    if (known !== undefined) return known;
+    const note = this.#journal.note(noteOf(meter));
+    const read = note === undefined ? nothing : (JSON.parse(note) as Known);
+    this.#stored.set(meter, read);
+    return read;
+  }
+}
+
+/** Whether a register shows less than before: a reset, an exchange or a misreading. */
+export function fell(
+  now: ReadonlyMap<string, Decimal>,
+  before: ReadonlyMap<string, Decimal>,
+): boolean {
+  return [...now].some(([code, value]) => {
+    const last = before.get(code);
+    return last !== undefined && wholeWh(value) < wholeWh(last);
+  });
+}
+
+const noteOf = (meter: string) => `meter/${meter}`;
