@@ -10,7 +10,11 @@ const dayMs = 86_400_000;
  */
 export const gapMsMax = 31 * dayMs;
 
-/** How long a boundary is kept, by the meter's own time: two months of billing, and the forecasts'. */
+/**
+ * How long a boundary is kept, by the meter's own time: two months of billing, and the forecasts'.
+ * None is written that is older than this by the ledger's time: else a unit whose clock says 1970, or
+ * says so on purpose, could make the ledger write half a century of them.
+ */
 export const boundaryKeepMs = 62 * dayMs;
 
 /** Old boundaries deleted for each one written, so that no block pays for many at once. */
@@ -34,18 +38,21 @@ export type Interval = {
   readonly restarts: { readonly from: number; readonly to: number };
   /** Whether `to` was measured, not estimated or substituted. */
   readonly measured: boolean;
+  /** No boundary before this is written. */
+  readonly since: number;
 };
 
 /** Records the registers at each slot boundary after `from` up to and including `to`. */
 export function recordBoundaries(state: State, interval: Interval): number[] {
-  const { meter, from, to, slotMs, restarts, measured } = interval;
+  const { meter, from, to, slotMs, restarts, measured, since } = interval;
   const times: number[] = [];
-  const first = (Math.floor(from.time / slotMs) + 1) * slotMs;
+  const next = (Math.floor(from.time / slotMs) + 1) * slotMs;
+  const first = Math.max(next, Math.ceil(since / slotMs) * slotMs);
   for (let time = first; time < to.time; time += slotMs) {
     boundaries.set(state, boundaryId(meter, time), between(interval, time));
     times.push(time);
   }
-  if (to.time % slotMs === 0) {
+  if (to.time % slotMs === 0 && to.time >= first) {
     const { importWh, exportWh } = to;
     const method = measured ? "exact" : "interpolated";
     const at = { importWh, exportWh, method, gapMs: 0, restarts: restarts.to } as const;

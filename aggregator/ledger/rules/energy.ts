@@ -2,7 +2,7 @@ import { quality, type ReadingEntry } from "@busbar/protocol";
 import { refuse } from "../refuse.ts";
 import type { BlockContext } from "../rule.ts";
 import type { MeterEntry } from "../tables.ts";
-import { dropOldBoundaries, gapMsMax, recordBoundaries } from "./boundaries.ts";
+import { boundaryKeepMs, dropOldBoundaries, gapMsMax, recordBoundaries } from "./boundaries.ts";
 import type { MeterState } from "./meter-state.ts";
 import type { EnergyRegisters } from "./registers.ts";
 
@@ -52,7 +52,7 @@ export function advance(context: BlockContext, step: Step) {
 
 /** Writes the boundaries that the new reading settles. */
 function recordEnergy(
-  { state, emit, parameters }: BlockContext,
+  { state, emit, parameters, time }: BlockContext,
   {
     meter,
     entry,
@@ -90,6 +90,7 @@ function recordEnergy(
     restarted,
     restarts: { from: now.restarts, to: count },
     measured: isMeasured(entry),
+    since: time - boundaryKeepMs,
   });
   const oldest = dropOldBoundaries(state, {
     meter: meter.id,

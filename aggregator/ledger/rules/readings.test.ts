@@ -24,7 +24,7 @@ function site(owner = "user-a") {
   assert.ok(parameters);
   const chain = new MeterChain(owner);
   const events: LedgerEvent[] = [];
-  let now = startTime + 1000 * 24 * hour;
+  let now = startTime + 50 * 24 * hour;
   return {
     state,
     chain,
@@ -244,6 +244,7 @@ test("boundaries are forgotten after two months, and none before", () => {
   const s = site();
   const day = 24 * hour;
   for (let n = 0; n * day <= boundaryKeepMs + 3 * day; n++) {
+    s.setTime(startTime + n * day);
     assert.equal(code(s.take(s.chain.batch(entry(startTime + n * day, n * 24)))), "ok");
   }
   const times = [...boundaries.scan(s.state, `${s.chain.meter}/`)].map(([id]) =>
@@ -325,4 +326,17 @@ test("how readings are cut into batches changes no boundary", () => {
     }),
     { numRuns: 40 },
   );
+});
+
+test("readings of long ago make the ledger write no boundary that nobody would look at", () => {
+  const s = site();
+  const month = 31 * 24 * hour;
+  const now = startTime + 1000 * 24 * hour;
+  s.setTime(now);
+  for (let n = 0, time = hour; time < now; n++, time += month) {
+    assert.equal(code(s.take(s.chain.batch(entry(time, n)))), "ok");
+  }
+  const kept = [...boundaries.scan(s.state)].map(([id]) => Number(id.split("/")[1]));
+  assert.ok(kept.length > 0 && kept.every((time) => time >= now - boundaryKeepMs));
+  assert.ok(kept.length <= boundaryKeepMs / hour + 1);
 });
