@@ -73,7 +73,10 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
   }
   const ownEvents: LedgerEvent[] = [];
   const emit = (event: LedgerEvent) => void ownEvents.push(event);
-  for (const rule of machine.rules.block) rule.run({ height, time, seed, state, parameters, emit });
+  const touched = touchedBy(taken);
+  for (const rule of machine.rules.block) {
+    rule.run({ height, time, seed, state, parameters, emit }, touched);
+  }
   const delta = accountDelta(state.changes, { before: base, after: state });
   assert(
     delta.money === 0n && delta.energyWh === 0n,
@@ -99,6 +102,21 @@ export function resultsRootOf({ taken, ownEvents }: Execution): Uint8Array {
     encodeCbor([code, sha256(Buffer.from(JSON.stringify(events)))]);
   const leaves = taken.map(({ result, events }) => leaf(result, events));
   return merkleRoot([...leaves, leaf("block", ownEvents)], sha256);
+}
+
+function touchedBy(taken: readonly TakenTx[]): ReadonlySet<string> {
+  const owners = new Set<string>();
+  for (const { events } of taken) {
+    for (const event of events) {
+      switch (event.type) {
+        case "readings-accepted":
+        case "owner-admitted":
+        case "device-admitted":
+          owners.add(event.owner);
+      }
+    }
+  }
+  return owners;
 }
 
 function run(

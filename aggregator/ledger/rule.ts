@@ -40,6 +40,9 @@ export type BlockRule = {
   /** Whether a block is wanted at `time` for this rule's sake alone. After `run` at that time it
    * must be false. */
   due(state: StateReader, time: UtcMs, parameters: Parameters): boolean;
-  /** Runs in every block, due or not. */
-  run(context: BlockContext): void;
+  /**
+   * Runs in every block, due or not. `touched`: owners whom the block's transactions brought
+   * readings or another entry, so that a rule need not look at everybody.
+   */
+  run(context: BlockContext, touched: ReadonlySet<string>): void;
 };

@@ -44,7 +44,7 @@ export function bureauOf(state: StateReader): string | undefined {
   return undefined;
 }
 
-/** What a party's connection meters measured in a slot, or undefined while one has not reported. */
+/** What a party's connection meters measured in a slot, or undefined where one did not. */
 export function meteredBy(
   state: StateReader,
   connections: readonly string[],

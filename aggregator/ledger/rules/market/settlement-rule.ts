@@ -4,65 +4,134 @@ import type { Sale } from "../../../settlement/position.ts";
 import { type Movement, settleImbalance, settleSale } from "../../../settlement/settle.ts";
 import { post } from "../../accounts.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
-import { bureauOf, type MarketParty, marketParties, meteredBy } from "./parties.ts";
+import { slotEnergy } from "../../slots.ts";
+import { owners } from "../../tables.ts";
+import { gapMsMax } from "../boundaries.ts";
+import { meterStates } from "../meter-state.ts";
+import { bureauOf, type MarketParty, marketParties, marketParty, meteredBy } from "./parties.ts";
 import { type Contract, contracts, slotKey, slots, unsettled, waiting } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
 
 /**
+ * How long after its end a slot is waited for. Nothing later can come: beyond this gap readings are
+ * not shared out over slots.
+ */
+export const waitMsMax = gapMsMax;
+
+/**
  * Settles delivered slots party by party, as their meters report: a contract when both sides' meters
  * have, a party's imbalance when its own have. A silent meter holds up nobody but those who trade
- * with it.
+ * with it, and them no longer than `waitMsMax`. Where what flowed can never be known (a meter that
+ * came too late, was replaced, or stays silent), contracts count as they were signed and there is no
+ * imbalance: nobody is billed by a guess.
  */
 export const settlementRule: BlockRule = {
   name: "settlement",
   // Readings bring the blocks that this rule needs.
   due: () => false,
-  run(context) {
-    for (const [, { slot }] of [...unsettled.scan(context.state)]) {
-      if (timetable(slot, context.parameters).end <= context.time) settleReported(context, slot);
+  run(context, touched) {
+    settleOwners(context, touched);
+    for (const [, { slot }] of unsettled.scan(context.state)) {
+      if (!isOverdue(context, slot)) break;
+      const everybody = Array.from(owners.scan(context.state), ([id]) => id);
+      settleOwners(context, everybody);
+      break;
     }
   },
 };
 
 /** Puts a cleared slot on the list: every party's meters are waited for. */
-export function expectSettlement({ state }: BlockContext, slot: UtcMs): void {
-  unsettled.set(state, slotKey(slot), { slot });
-  for (const { owner } of marketParties(state)) {
-    waiting.set(state, `${slotKey(slot)}/${owner}`, { slot });
-  }
+export function expectSettlement(context: BlockContext, slot: UtcMs): void {
+  const { state, parameters, time } = context;
+  const key = slotKey(slot);
+  const parties = marketParties(state).map(({ owner }) => owner);
+  unsettled.set(state, key, { slot, left: parties.length });
+  for (const owner of parties) waiting.set(state, `${owner}/${key}`, { slot });
+  if (parties.length === 0) close(context, slot);
+  // Cleared after a long silence: the meters may have reported all of it before.
+  else if (timetable(slot, parameters).end <= time) settleOwners(context, parties);
 }
 
-function settleReported(context: BlockContext, slot: UtcMs): void {
-  const { state, parameters } = context;
-  const key = slotKey(slot);
-  const at = { start: slot, lengthMs: slotMs(parameters) };
-  const open = [...waiting.scan(state, `${key}/`)].map(([id]) => id.slice(key.length + 1));
-  const parties = new Map(marketParties(state).map((party) => [party.owner, party]));
-  const reported = open.filter((owner) => {
-    const party = parties.get(owner);
-    return party === undefined || meteredBy(state, party.meters, at) !== undefined;
-  });
-  if (reported.length > 0) {
-    const silent = new Set(open.filter((owner) => !reported.includes(owner)));
-    settleContracts(context, slot, silent);
-    for (const owner of reported) {
-      const party = parties.get(owner);
-      if (party !== undefined) settleParty(context, slot, party);
-      waiting.delete(state, `${key}/${owner}`);
+/** A party in a slot; without energy where it will never be known. */
+type Settled = {
+  readonly owner: string;
+  readonly energy: { readonly importWh: number; readonly exportWh: number } | undefined;
+};
+
+function settleOwners(context: BlockContext, list: Iterable<string>): void {
+  const bySlot = new Map<UtcMs, Settled[]>();
+  for (const owner of [...list].sort()) {
+    for (const { slot, settled } of reportedSlots(context, owner)) {
+      const others = bySlot.get(slot);
+      if (others === undefined) bySlot.set(slot, [settled]);
+      else others.push(settled);
     }
   }
-  if (reported.length === open.length) close(context, slot);
+  const inOrder = [...bySlot].sort(([a], [b]) => a - b);
+  for (const [slot, settled] of inOrder) settleSlot(context, slot, settled);
 }
 
-/** Settles the contracts neither side of which is waited for. */
-function settleContracts(context: BlockContext, slot: UtcMs, silent: ReadonlySet<string>): void {
-  const settlement = settlementOf(context);
-  if (settlement === undefined) return;
-  for (const [contract, terms] of [...contracts.scan(context.state, `${slotKey(slot)}-`)]) {
-    if (terms.settled === 1 || silent.has(terms.seller) || silent.has(terms.buyer)) continue;
-    const movements = settleSale(saleOf(contract, terms), settlement);
+/** The slots of a party, oldest first, up to the first that its meters have not come to. */
+function* reportedSlots(context: BlockContext, owner: string) {
+  const { state } = context;
+  const party = marketParty(state, owner);
+  for (const [, { slot }] of waiting.scan(state, `${owner}/`)) {
+    const energy = party === undefined ? "lost" : energyOf(context, party, slot);
+    if (energy === "pending") return;
+    yield { slot, settled: { owner, energy: energy === "lost" ? undefined : energy } };
+  }
+}
+
+/** What a party's meters showed; `lost` when no reading can tell it any more. */
+function energyOf(context: BlockContext, { meters }: MarketParty, slot: UtcMs) {
+  const { state, parameters } = context;
+  const lengthMs = slotMs(parameters);
+  const energy = meteredBy(state, meters, { start: slot, lengthMs });
+  if (energy !== undefined) return energy;
+  const passed = (meter: string) => {
+    if (slotEnergy(state, meter, slot, lengthMs) !== undefined) return true;
+    const last = meterStates.get(state, meter)?.energyTime;
+    return last !== undefined && last >= slot + lengthMs;
+  };
+  return isOverdue(context, slot) || meters.every(passed) ? "lost" : "pending";
+}
+
+function isOverdue({ time, parameters }: BlockContext, slot: UtcMs): boolean {
+  return timetable(slot, parameters).end + waitMsMax <= time;
+}
+
+function settleSlot(context: BlockContext, slot: UtcMs, settled: readonly Settled[]): void {
+  const { state } = context;
+  const key = slotKey(slot);
+  const record = unsettled.get(state, key);
+  assert(record !== undefined, `slot ${slot} is waited for, so it is unsettled`);
+  for (const { owner } of settled) waiting.delete(state, `${owner}/${key}`);
+  const sales = settleContracts(context, slot);
+  for (const party of settled) settleParty(context, slot, party, sales.get(party.owner) ?? []);
+  const left = record.left - settled.length;
+  if (left > 0) unsettled.set(state, key, { slot, left });
+  else close(context, slot);
+}
+
+/** Settles the contracts neither side of which is waited for. Returns all of the slot's, by party. */
+function settleContracts(context: BlockContext, slot: UtcMs): ReadonlyMap<string, Sale[]> {
+  const { state, parameters } = context;
+  const key = slotKey(slot);
+  const silent = (owner: string) => waiting.get(state, `${owner}/${key}`) !== undefined;
+  // Parties of the book settle with each other, also on a site without a bureau.
+  const settlement = { bureau: bureauOf(state) ?? "", terms: parameters };
+  const byParty = new Map<string, Sale[]>();
+  for (const [contract, terms] of [...contracts.scan(state, `${key}-`)]) {
+    const sale = saleOf(contract, terms);
+    for (const owner of [terms.seller, terms.buyer]) {
+      const own = byParty.get(owner);
+      if (own === undefined) byParty.set(owner, [sale]);
+      else own.push(sale);
+    }
+    if (terms.settled === 1 || silent(terms.seller) || silent(terms.buyer)) continue;
+    const movements = settleSale(sale, settlement);
     for (const movement of movements) book(context, movement);
-    contracts.set(context.state, contract, { ...terms, settled: 1 });
+    contracts.set(state, contract, { ...terms, settled: 1 });
     const subsidy = movements.find(({ reason }) => reason === "subsidy");
     context.emit({
       type: "contract-settled",
@@ -75,18 +144,20 @@ function settleContracts(context: BlockContext, slot: UtcMs, silent: ReadonlySet
       subsidy: subsidy === undefined ? 0 : -subsidy.money,
     });
   }
+  return byParty;
 }
 
-function settleParty(context: BlockContext, slot: UtcMs, { owner, meters }: MarketParty): void {
+function settleParty(
+  context: BlockContext,
+  slot: UtcMs,
+  { owner, energy }: Settled,
+  sales: readonly Sale[],
+): void {
   const { state, parameters } = context;
-  const settlement = settlementOf(context);
-  const energy = meteredBy(state, meters, { start: slot, lengthMs: slotMs(parameters) });
-  if (settlement === undefined || energy === undefined) return;
+  const bureau = bureauOf(state);
+  if (bureau === undefined || energy === undefined) return;
   const metered = { importWh: wh(energy.importWh), exportWh: wh(energy.exportWh) };
-  const sales = [...contracts.scan(state, `${slotKey(slot)}-`)].map(([id, terms]) =>
-    saleOf(id, terms),
-  );
-  const movement = settleImbalance({ owner, metered }, sales, settlement);
+  const movement = settleImbalance({ owner, metered }, sales, { bureau, terms: parameters });
   if (movement === undefined) return;
   book(context, movement);
   const surplus = movement.reason === "imbalance-surplus";
@@ -115,11 +186,6 @@ function book({ state }: BlockContext, { seller, buyer, money, energy }: Movemen
     { owner: seller, side: "sales", money, energyWh: -energy },
     { owner: buyer, side: "purchase", money: micro(-money), energyWh: energy },
   ]);
-}
-
-function settlementOf({ state, parameters }: BlockContext) {
-  const bureau = bureauOf(state);
-  return bureau === undefined ? undefined : { bureau, terms: parameters };
 }
 
 function saleOf(contract: string, { seller, buyer, energy, price }: Contract): Sale {

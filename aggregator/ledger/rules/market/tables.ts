@@ -77,10 +77,13 @@ export type Contract = TypeOf<typeof contractRecord>;
 /** `market-cursor/<stage>`: start of the next slot that the stage has to deal with. */
 export const cursors = table("market-cursor", record("market-cursor", { next: field(1, instant) }));
 
-/** `unsettled/<slot>`: cleared slots whose meters have not all reported. */
-export const unsettled = table("unsettled", record("unsettled", { slot: field(1, instant) }));
+/** `unsettled/<slot>`: cleared slots, and how many parties of each are still waited for. */
+export const unsettled = table(
+  "unsettled",
+  record("unsettled", { slot: field(1, instant), left: field(2, int(0, most)) }),
+);
 
-/** `waiting/<slot>/<owner>`: parties of such a slot that are not settled. */
+/** `waiting/<owner>/<slot>`: the slots that a party is not settled for, oldest first. */
 export const waiting = table("waiting", record("waiting", { slot: field(1, instant) }));
 
 /** `credit/<owner>`: the account's credit report, counted by kind of violation. */

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { wh } from "@busbar/protocol";
+import { accountSums } from "../../accounts.ts";
+import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import { waitMsMax } from "./settlement-rule.ts";
+import { unsettled, waiting } from "./tables.ts";
+import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
+
+/** A company sells 50 kWh to a user in the first slot; its meter reports what it promised. */
+function sold(run: Chain): Chain {
+  const ask = quote("company-a", 1, { side: "ask", quantity: wh(50_000) });
+  const bid = quote("user-a", 2, { quantity: wh(50_000) });
+  run.block(20, mandate("company-a"), mandate("user-a"));
+  assert.deepEqual(run.block(25, ask.seal, bid.seal), []);
+  assert.deepEqual(run.block(41, ask.open, bid.open), []);
+  run.block(51);
+  const company = new MeterChain("company-a");
+  run.block(121, company.frame(entry(slot, 0, 0), entry(slot + hour, 0, 50_000)));
+  assert.equal(run.of("contract-settled").length, 0, "the user's meter is waited for");
+  return run;
+}
+
+test("a meter that began within a slot does not hold up those who trade with its owner", () => {
+  const run = sold(new Chain());
+  const user = new MeterChain("user-a");
+  const late = slot + 30 * minute;
+  run.block(181, user.frame(entry(late, 7), entry(slot + 2 * hour, 9)));
+  assert.equal(run.of("contract-settled").length, 1, "what was signed is paid");
+  const guessed = run.of("imbalance-settled").filter((event) => event.slot === slot);
+  assert.deepEqual(guessed, [], "nobody is billed by a guess");
+  assert.equal(run.of("slot-settled").length, 1);
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+});
+
+test("a second meter admitted after a slot is not waited for in it for ever", () => {
+  const run = sold(new Chain());
+  const device = testGenesis().devices.find(({ owner }) => owner === "user-a");
+  assert.ok(device !== undefined);
+  const second = { id: "user-a2-meter", role: "connection", feeder: "feeder-1" } as const;
+  const admission = frameOf("member-a", "admission", {
+    nonce: new Uint8Array(16),
+    member: "member-a",
+    owners: [],
+    devices: [{ ...device, meters: [...device.meters, second] }],
+  });
+  const user = new MeterChain("user-a");
+  assert.deepEqual(
+    run.block(181, admission, user.frame(entry(slot, 0), entry(slot + 2 * hour, 100_000))),
+    [],
+  );
+  assert.equal(run.of("slot-settled").length, 0);
+  const first = new MeterChain("user-a2").batch(entry(slot + 3 * hour, 0));
+  assert.deepEqual(run.block(241, frameOf("user-a-unit", "readings", first)), []);
+  assert.equal(run.of("contract-settled").length, 1);
+  assert.deepEqual(
+    run.of("slot-settled").map((event) => event.slot),
+    [slot],
+  );
+});
+
+test("a meter that stays silent is waited for a month, then contracts count as signed", () => {
+  const run = sold(new Chain());
+  const end = 120 + waitMsMax / minute;
+  run.block(end - 1);
+  assert.equal(run.of("contract-settled").length, 0);
+  run.block(end);
+  assert.equal(run.of("contract-settled").length, 1);
+  assert.deepEqual(
+    run.of("slot-settled").map((event) => event.slot),
+    [slot],
+  );
+  assert.equal([...waiting.scan(run.state)].filter(([, w]) => w.slot === slot).length, 0);
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+});
+
+test("slots that are cleared after their meters reported are settled at once", () => {
+  const run = new Chain();
+  run.block(20);
+  const company = new MeterChain("company-a");
+  const user = new MeterChain("user-a");
+  const far = slot + 5 * hour;
+  run.block(
+    60 + 5 * 60,
+    company.frame(entry(startTime, 0, 0), entry(far, 0, 0)),
+    user.frame(entry(startTime, 0), entry(far, 10_000)),
+  );
+  run.block(60 + 5 * 60 + 1);
+  assert.equal(run.of("slot-settled").length, 5);
+  const open = [...unsettled.scan(run.state)].map(([, { slot: start }]) => start);
+  assert.deepEqual(open, [far]);
+});
+
+test("without a bureau the parties of the book still pay each other", () => {
+  const genesis = testGenesis();
+  const run = sold(
+    new Chain({
+      owners: genesis.owners.filter(({ party }) => party !== "bureau"),
+      devices: genesis.devices.filter(({ owner }) => owner !== "bureau-a"),
+    }),
+  );
+  const user = new MeterChain("user-a");
+  run.block(122, user.frame(entry(slot, 0), entry(slot + hour, 60_000)));
+  const [settled] = run.of("contract-settled");
+  assert.equal(run.money("company-a"), settled?.amount);
+  assert.equal(run.money("user-a"), -(settled?.amount ?? 0));
+});
