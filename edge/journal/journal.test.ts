@@ -213,3 +213,47 @@ test("every register of an exported reading is one CSV line", () => {
   ]);
   journal.close();
 });
+
+test("no batch spans more time than the ledger takes at once, also when the clock leapt", () => {
+  const day = 86_400_000;
+  const journal = open(fresh());
+  const times = [0, 10, 31, 32, 62, 70, 10_000].map((days) => days * day);
+  for (const time of times) journal.append([{ meter: "a", entry: entry(time, 1) }]);
+  journal.seal("a", 64);
+  const batches = new ReadingsOutbox(journal.database).pending("a", 99).map(({ range }) => range);
+  assert.deepEqual(batches, [
+    { first: 1, last: 3 },
+    { first: 4, last: 5 },
+    { first: 6, last: 6 },
+    { first: 7, last: 7 },
+  ]);
+  journal.close();
+});
+
+test("what a unit asks its journal at each poll and each look reads no whole table", () => {
+  const journal = open(fresh());
+  const asked: string[] = [];
+  const prepare = journal.database.prepare.bind(journal.database);
+  journal.append([{ meter: "a", entry: entry(1) }]);
+  journal.seal("a", 64);
+  journal.database.prepare = (sql) => {
+    asked.push(sql);
+    return prepare(sql);
+  };
+  journal.append([{ meter: "a", entry: entry(2) }]);
+  journal.unsealed("a");
+  journal.seal("a", 64);
+  summarise(journal.database);
+  new ReadingsOutbox(journal.database).pending("a", 64);
+  prune(journal.database, { before: utcMs(1), bytesMax: 1e9 });
+  journal.database.prepare = prepare;
+  for (const sql of asked.filter((text) => text.includes("FROM"))) {
+    for (const { detail } of prepare(`EXPLAIN QUERY PLAN ${sql}`).all()) {
+      // Reads along an index: of one meter's batches only those without a receipt.
+      const plan = String(detail);
+      const bounded = !/^SCAN (reading|batch|b|o)\b/.test(plan) || /batch_(open|done)/.test(plan);
+      assert.ok(bounded && !/max\(last\)/.test(sql), `${plan}: ${sql}`);
+    }
+  }
+  journal.close();
+});

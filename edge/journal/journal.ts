@@ -74,13 +74,6 @@ export class Journal {
     return tip;
   }
 
-  meters(): string[] {
-    const rows = this.database
-      .prepare("SELECT meter FROM reading UNION SELECT meter FROM anchor ORDER BY meter")
-      .all();
-    return rows.map(({ meter }) => String(meter));
-  }
-
   unsealed(meter: string): Unsealed {
     const row = this.database
       .prepare("SELECT count(*) AS n, min(time) AS oldest FROM reading WHERE meter = ? AND seq > ?")
@@ -155,10 +148,11 @@ export class Journal {
   }
 
   #sealedUpTo(meter: string): number {
+    // By the primary key: max(last) would look at every batch there is, at each poll.
     const row = this.database
-      .prepare("SELECT max(last) AS last FROM batch WHERE meter = ?")
+      .prepare("SELECT last FROM batch WHERE meter = ? ORDER BY first DESC LIMIT 1")
       .get(meter);
-    if (row?.last !== null && row?.last !== undefined) return Number(row.last);
+    if (row !== undefined) return Number(row.last);
     const anchor = this.database.prepare("SELECT seq FROM anchor WHERE meter = ?").get(meter);
     return Number(anchor?.seq ?? 0);
   }

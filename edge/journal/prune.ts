@@ -7,6 +7,8 @@ export type Retention = { readonly before: UtcMs; readonly bytesMax: number };
 
 /** Batches that go in one commit, so that pruning never holds up a reading for long. */
 const batchesPerStep = 200;
+/** The same while the database is too large: few, so that little more goes than has to. */
+const batchesPerSmallStep = 8;
 
 /**
  * Deletes the oldest committed batches and their readings: those older than the retention, and more
@@ -40,7 +42,10 @@ function candidates(database: DatabaseSync, before: UtcMs | undefined): Batch[] 
          SELECT 1 FROM batch AS o WHERE o.meter = b.meter AND o.first < b.first AND o.state <> 'committed')
        ORDER BY time, first LIMIT ?`,
     )
-    .all(before ?? Number.MAX_SAFE_INTEGER, before === undefined ? 1 : batchesPerStep);
+    .all(
+      before ?? Number.MAX_SAFE_INTEGER,
+      before === undefined ? batchesPerSmallStep : batchesPerStep,
+    );
   return rows.map(({ meter, first, last }) => ({
     meter: String(meter),
     first: Number(first),

@@ -24,6 +24,10 @@ export type Sealed = {
 /** What a frame holds besides its entries: COSE header and signature, kind, meter, head. */
 const overheadBytes = 512;
 
+/** The ledger takes no batch that covers more than 31 days: one left unsigned when the unit was
+ * switched off for long, or one over which a wrong clock was set right. */
+const spanMsMax = 31 * 86_400_000;
+
 /** Signs consecutive rows of one meter in as few batches as the limits allow. */
 export function sealRows(
   rows: readonly Row[],
@@ -50,6 +54,7 @@ function groups(rows: readonly Row[], entriesMax: number): Row[][] {
     if (
       group === undefined ||
       group.length >= entriesMax ||
+      row.entry.time - (group[0]?.entry.time ?? 0) > spanMsMax ||
       bytes > frameBytesMax - overheadBytes
     ) {
       all.push([row]);

@@ -27,50 +27,80 @@ export type JournalSummary = {
   readonly meters: readonly MeterSummary[];
 };
 
-/** Counts readings by what became of them. */
+/**
+ * Counts readings by what became of them, from the ends of the chains, which have no gaps, and from
+ * the batches that wait: what it costs does not grow with the journal.
+ */
 export function summarise(database: DatabaseSync): JournalSummary {
-  const meters = database
-    .prepare(
-      `SELECT m.meter, count(r.seq) AS readings, min(r.seq) AS firstSeq, max(r.seq) AS lastSeq,
-              min(r.time) AS "from", max(r.time) AS "to",
-              coalesce((SELECT seq FROM anchor WHERE meter = m.meter), 0) AS pruned
-       FROM (SELECT meter FROM reading UNION SELECT meter FROM anchor) AS m
-       LEFT JOIN reading AS r ON r.meter = m.meter GROUP BY m.meter ORDER BY m.meter`,
-    )
-    .all()
-    .map((row) => meterSummary(database, row));
   const waiting = database
     .prepare("SELECT count(*) AS n FROM batch WHERE state <> 'committed'")
     .get();
-  return { bytes: usedBytes(database), waitingBatches: Number(waiting?.n ?? 0), meters };
+  return {
+    bytes: usedBytes(database),
+    waitingBatches: Number(waiting?.n ?? 0),
+    meters: metersIn(database).map((meter) => meterSummary(database, meter)),
+  };
 }
 
-function meterSummary(database: DatabaseSync, row: Record<string, unknown>): MeterSummary {
-  const meter = String(row.meter);
-  const states = database
-    .prepare("SELECT state, sum(last - first + 1) AS n FROM batch WHERE meter = ? GROUP BY state")
-    .all(meter);
-  const count = (...names: string[]) =>
-    states.reduce((sum, { state, n }) => sum + (names.includes(String(state)) ? Number(n) : 0), 0);
-  const code = database
-    .prepare("SELECT code FROM batch WHERE meter = ? AND state = 'refused' ORDER BY first LIMIT 1")
-    .get(meter)?.code;
-  const readings = Number(row.readings);
-  const signed = count("signed", "sent", "committed", "refused");
-  const pruned = Number(row.pruned);
-  const number = (value: unknown) => (value === null ? undefined : Number(value));
+/** All meters that ever had a reading, in order of their ids. */
+function metersIn(database: DatabaseSync): string[] {
+  // From one meter to the next by the primary key; DISTINCT would look at every reading.
+  const rows = database
+    .prepare(
+      `WITH RECURSIVE next (meter) AS (
+         SELECT min(meter) FROM reading
+         UNION ALL
+         SELECT (SELECT min(meter) FROM reading WHERE meter > next.meter) FROM next
+         WHERE next.meter IS NOT NULL)
+       SELECT meter FROM next WHERE meter IS NOT NULL UNION SELECT meter FROM anchor ORDER BY meter`,
+    )
+    .all();
+  return rows.map(({ meter }) => String(meter));
+}
+
+function meterSummary(database: DatabaseSync, meter: string): MeterSummary {
+  const one = (sql: string) => {
+    const value = database.prepare(sql).get(meter)?.value;
+    return typeof value === "number" ? value : undefined;
+  };
+  const pruned = one("SELECT seq AS value FROM anchor WHERE meter = ?") ?? 0;
+  const firstSeq = one("SELECT min(seq) AS value FROM reading WHERE meter = ?");
+  const lastSeq = one("SELECT max(seq) AS value FROM reading WHERE meter = ?");
+  const taken = lastSeq ?? pruned;
+  const signed =
+    one("SELECT last AS value FROM batch WHERE meter = ? ORDER BY first DESC LIMIT 1") ?? pruned;
+  const { waiting, refused, code } = openBatches(database, meter);
   return {
     meter,
-    taken: number(row.lastSeq) ?? pruned,
-    readings,
-    firstSeq: number(row.firstSeq),
-    lastSeq: number(row.lastSeq),
-    from: number(row.from),
-    to: number(row.to),
-    unsigned: readings - signed,
-    waiting: count("signed", "sent"),
-    committed: count("committed") + pruned,
-    refused: count("refused"),
+    taken,
+    readings: taken - pruned,
+    firstSeq,
+    lastSeq,
+    from: one("SELECT min(time) AS value FROM reading WHERE meter = ?"),
+    to: one("SELECT max(time) AS value FROM reading WHERE meter = ?"),
+    unsigned: taken - signed,
+    waiting,
+    committed: signed - waiting - refused,
+    refused,
+    code,
+  };
+}
+
+/** Readings in batches without a receipt, and why the oldest refused one was refused. */
+function openBatches(database: DatabaseSync, meter: string) {
+  const rows = database
+    .prepare(
+      `SELECT state = 'refused' AS refused, sum(last - first + 1) AS readings, min(first), code
+       FROM batch WHERE meter = ? AND state <> 'committed' GROUP BY 1`,
+    )
+    .all(meter);
+  const readings = (refused: number) =>
+    Number(rows.find((row) => row.refused === refused)?.readings ?? 0);
+  // Beside min() SQLite gives the other columns of the row that has the minimum.
+  const code = rows.find((row) => row.refused === 1)?.code;
+  return {
+    waiting: readings(0),
+    refused: readings(1),
     code: typeof code === "string" ? code : undefined,
   };
 }
