@@ -8,6 +8,11 @@ import { report } from "./supervisor/report.ts";
 import { type Site, startSite } from "./supervisor/site.ts";
 
 const hourMs = 3_600_000;
+/** Two signals within this time are one Ctrl-C. */
+const echoMsMax = 1_000;
+
+/** The newest hour that a pipe was told of. */
+let lastSlot: number | undefined;
 
 try {
   const options = parseOptions(process.argv.slice(2));
@@ -40,16 +45,20 @@ async function run(options: Options): Promise<number> {
   return result.ok ? 0 : 1;
 }
 
-/** Aborts at the first Ctrl-C or SIGTERM. A second Ctrl-C ends the supervisor at once. */
+/** Aborts at the first Ctrl-C, SIGTERM, or when nobody reads any more; a second Ctrl-C ends all at once. */
 function stopAsked(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => controller.abort());
-  }
+  let first = Infinity;
+  const stop = () => {
+    // npm hands the terminal's Ctrl-C on, so that one key press comes twice.
+    if (performance.now() - first > echoMsMax) process.exit(130);
+    first = Math.min(first, performance.now());
+    controller.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  process.stdout.on("error", () => controller.abort());
   return controller.signal;
 }
-
-let lastSlot: number | undefined;
 
 /** On a terminal a board that stays in place; into a pipe one line for each new hour. */
 function show(snapshot: Snapshot | undefined, site: Site, options: Options): void {

@@ -30,6 +30,7 @@ export class Child {
   readonly #onChange: () => void;
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
+  #restarting: Promise<void> = Promise.resolve();
   #stopping = false;
   #wasReady = false;
   restarts = 0;
@@ -41,8 +42,9 @@ export class Child {
     this.#onChange = onChange;
   }
 
+  /** Undefined while it does not run. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#alive()?.pid;
   }
 
   /** Starts it and resolves with what it said when it was up. Throws `Failure` `site.process-failed`. */
@@ -71,7 +73,7 @@ export class Child {
     child.once("close", (code, signal) => {
       reject(failed(this.name, code ?? signal, tail, this.#program.log));
       this.#onChange();
-      if (!this.#stopping && this.#wasReady) void this.#restart();
+      if (!this.#stopping && this.#wasReady) this.#restarting = this.#restart();
     });
     this.#onChange();
     const ready = await Promise.race([promise, this.#tooSlow()]);
@@ -82,14 +84,26 @@ export class Child {
   /** Ends it: SIGTERM, then after a while SIGKILL. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const child = this.#process;
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+    const child = this.#alive();
+    if (child !== undefined) {
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), endMsMax);
       await this.#exited;
       clearTimeout(timer);
     }
+    await this.#restarting;
     this.#log.end();
+  }
+
+  /** Ends it at once: for a supervisor that has no time left. */
+  kill(): void {
+    this.#stopping = true;
+    this.#alive()?.kill("SIGKILL");
+  }
+
+  #alive(): ChildProcess | undefined {
+    const child = this.#process;
+    return child?.exitCode === null && child.signalCode === null ? child : undefined;
   }
 
   async #tooSlow(): Promise<never> {
@@ -107,6 +121,7 @@ export class Child {
         await this.start();
         return;
       } catch (error) {
+        if (this.#stopping) return;
         this.#log.write(`supervisor: ${error instanceof Error ? error.message : String(error)}\n`);
       }
     }

@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parseDocument, stringify } from "yaml";
 import { type Part, type Ports, site } from "./cast.ts";
 
 /** The files of a virtual site, all below its home folder. */
@@ -22,9 +22,13 @@ export function homeAt(home: string) {
     flows: join(home, "flows"),
     edge,
     edgeConfig: (part: Part) => join(edge(part), "edge.yaml"),
+    journal: (part: Part) => join(edge(part), "data", "journal.db"),
     edgeRequest: (part: Part) => join(edge(part), "request.json"),
   };
 }
+
+/** Mandates hold for a century of site time: a year of it is over in a day. */
+const mandateDays = 36_500;
 
 /** Writes the configuration of the meters and the edge units; run at every start, ports may differ. */
 export function writeConfigs(
@@ -42,6 +46,33 @@ export function writeConfigs(
     );
     writeFileSync(home.edgeConfig(part), `# Made by the virtual site at each start.\n${text}`);
   });
+}
+
+/** The aggregator's file is its operator's: only where it listens follows the command line. */
+export function moveAggregator({ aggregatorConfig, membership }: Home, ports: Ports): void {
+  const before = readFileSync(aggregatorConfig, "utf8");
+  const config = parseDocument(before);
+  config.setIn(["broker", "port"], ports.broker);
+  config.setIn(["portal", "port"], ports.portal);
+  const after = config.toString();
+  if (after === before) return;
+  replace(aggregatorConfig, after);
+  const known = JSON.parse(readFileSync(membership, "utf8")) as object;
+  const brokers = [`mqtt://127.0.0.1:${ports.broker}`];
+  replace(membership, `${JSON.stringify({ ...known, brokers }, null, 2)}\n`);
+}
+
+/** Deletes what a virtual site made below its home, and nothing besides. */
+export function forget(home: Home, cast: readonly Part[]): void {
+  const { clock, state, logs, meters, aggregator, flows, edge } = home;
+  for (const path of [clock, state, logs, meters, aggregator, flows, ...cast.map(edge)]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 function metersConfig(home: Home, cast: readonly Part[]) {
@@ -75,6 +106,8 @@ function edgeConfig(
     batch: { minutes: 5 },
     ...(part.limits === undefined
       ? {}
-      : { agent: { enabled: true, form: part.form, limits: part.limits } }),
+      : {
+          agent: { enabled: true, form: part.form, limits: { ...part.limits, days: mandateDays } },
+        }),
   };
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 /** What `npm start` was asked for. */
 export type Options = {
@@ -16,18 +16,25 @@ export type Options = {
   readonly json: boolean;
 };
 
-/** Parses the command line; prints help and ends the process where that is what was asked for. */
+/**
+ * Parses the command line; prints help and ends the process where that is what was asked for.
+ * Throws: `Failure` `cli.usage`.
+ */
 export function parseOptions(argv: readonly string[]): Options {
   const program = new Command("npm start --")
     .description(
-      "A complete virtual microgrid: simulated meters on real Modbus lines, four edge units, an\n" +
+      "A complete virtual microgrid: simulated meters on real Modbus lines, four edge units, an " +
         "aggregator with broker, ledger, market and portal, and Node-RED, each a process of its own.",
     )
     .option("--hours <n>", "stop after so many simulated hours", positive)
     .option("--json", "no screen; end with one JSON line (for --hours)", false)
     .option("--speed <n>", "site seconds per second: 360 makes an hour last 10 s", positive, 360)
     .option("--fresh", "forget the last run's ledger and begin anew", false)
-    .option("--start <time>", "a new site's first instant (ISO 8601)", instant, defaultStart)
+    .addOption(
+      new Option("--start <time>", "a new site's first instant (ISO 8601)")
+        .argParser(instant)
+        .default(defaultStart, new Date(defaultStart).toISOString()),
+    )
     .option("--port-base <port>", "first of 24 ports on 127.0.0.1", portBase, 8100)
     .option("--home <folder>", "where the site keeps its files", ".busbar")
     .option("--no-flows", "leave Node-RED out")
@@ -35,15 +42,28 @@ export function parseOptions(argv: readonly string[]): Options {
       "after",
       "\nExamples:\n  npm start\n  npm start -- --speed 3600 --fresh\n  npm start -- --hours 3 --json",
     );
-  program.parse([...argv], { from: "user" });
+  parse(program, argv);
   const { home, start, ...rest } = program.opts();
   const options = { hours: undefined, ...rest, home: resolve(home), startMs: start } as Options;
   if (options.json && options.hours === undefined) {
-    throw new Failure("cli.usage", "--json needs --hours N: it reports when the run has ended", {
-      retry: "never",
-    });
+    throw usage("--json needs --hours N: it reports when the run has ended");
   }
   return options;
+}
+
+function parse(program: Command, argv: readonly string[]): void {
+  program.exitOverride().configureOutput({ outputError: () => {} });
+  try {
+    program.parse([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) process.exit(0);
+    throw usage(`${error.message}\nnpm start -- --help says what there is`);
+  }
+}
+
+function usage(message: string): Failure {
+  return new Failure("cli.usage", message, { retry: "never" });
 }
 
 /** A summer morning in Shanghai, 35 minutes before an hour: its first slot is traded at once. */

@@ -1,30 +1,29 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { writeClockFile } from "../clock-file.ts";
-import {
-  allPorts,
-  castOf,
-  member,
-  operator,
-  type Part,
-  type Ports,
-  portsFrom,
-  site,
-} from "./cast.ts";
-import { Child, type Program, runToEnd } from "./child.ts";
-import { type Home, homeAt, writeConfigs } from "./home.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ClockFile, writeClockFile } from "../clock-file.ts";
+import { allPorts, castOf, type Part, type Ports, portsFrom } from "./cast.ts";
+import type { Program } from "./child.ts";
+import { Children } from "./children.ts";
+import { found } from "./found.ts";
+import { forget, type Home, homeAt, moveAggregator, writeConfigs } from "./home.ts";
+import { lockHome } from "./lock.ts";
 import type { Options } from "./options.ts";
 import { checkPorts } from "./ports.ts";
-import { endLeftOvers, readState, writeState } from "./state.ts";
+import { aggregatorProgram, edgeProgram, flowsProgram, metersProgram } from "./programs.ts";
+import { lastRecorded } from "./resume.ts";
+import { endLeftOvers, readState, type SiteState, writeState } from "./state.ts";
+import { unitIsConnected } from "./unit.ts";
 
 /** Wall time that the processes have to come up in before site time begins to run. */
 const bootMs = 4_000;
 
+/** How long an ending site waits for its units to have their aggregator again. */
+const connectedMsMax = 20_000;
+
 const hourMs = 3_600_000;
 /** A new site's meters have counted for a week. */
 const weekHours = 7 * 24;
-
-const root = join(import.meta.dirname, "../../..");
 
 /** A running virtual site: all its processes, and the time it lives in. */
 export type Site = {
@@ -44,53 +43,35 @@ export type Site = {
 /** Brings the site up, or says in one `Failure` why it cannot. `progress` gets one line a step. */
 export async function startSite(options: Options, progress: (line: string) => void): Promise<Site> {
   const home = homeAt(options.home);
-  const ports = portsFrom(options.portBase);
-  const before = readState(home.state);
-  if (before !== undefined) endLeftOvers(before, home.path);
-  await checkPorts(allPorts(ports));
-  if (options.fresh) rmSync(home.path, { recursive: true, force: true });
-  mkdirSync(home.path, { recursive: true });
+  const lock = lockHome(home.path, () => ` (process ${readState(home.state)?.supervisor ?? "?"})`);
+  try {
+    return await startLocked(home, options, { progress, release: lock.release });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
 
-  const isNew = !existsSync(home.aggregatorConfig);
-  const known = isNew ? undefined : before;
-  const startMs = known?.siteMs ?? options.startMs;
-  const commissionedMs = known?.commissionedMs ?? Math.floor(startMs / hourMs - weekHours) * hourMs;
-  const cast = castOf(home.path, ports, { serial: hasSocat() });
-  writeConfigs(home, cast, { ports, commissionedMs });
-  if (isNew) await found(home, cast, ports, startMs, progress);
+type Shell = { progress(line: string): void; release(): void };
 
-  const { speed } = options;
-  const originWallMs = Date.now() + bootMs;
-  await writeClockFile(home.clock, { originWallMs, originSiteMs: startMs, speed });
-  const now = () => startMs + Math.floor(Math.max(0, Date.now() - originWallMs) * speed);
-
-  const children: Child[] = [];
-  const remember = () => {
-    const running = children.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
-    const run = { siteMs: now(), supervisor: process.pid, children: running };
-    writeState(home.state, { ...run, commissionedMs });
-  };
-  const timer = setInterval(remember, 1_000);
-  const launch = async (program: Program) => {
-    const child = new Child(program, remember);
-    children.push(child);
-    await child.start();
-    progress(`${program.name} is up`);
-    return child;
-  };
-  const stopAll = async () => {
-    clearInterval(timer);
-    for (const child of [...children].reverse()) await child.stop();
-    remember();
-  };
-
+async function startLocked(home: Home, options: Options, shell: Shell): Promise<Site> {
+  const { speed, flows } = options;
+  const { progress } = shell;
+  const { cast, ports, startMs, commissionedMs } = await prepare(home, options, progress);
+  const clock = clockFrom(startMs, speed);
+  await writeClockFile(home.clock, clock);
+  const now = () => startMs + Math.floor(Math.max(0, Date.now() - clock.originWallMs) * speed);
+  const children = new Children((alive) => {
+    const run = { siteMs: now(), commissionedMs };
+    writeState(home.state, { ...run, supervisor: process.pid, children: alive });
+  });
+  const launch = (program: Program) => children.launch(program, progress);
   try {
     // The meters and the aggregator first; a unit waits for both anyway, but waiting costs retries.
-    await Promise.all(programs(home).map(launch));
+    await Promise.all([metersProgram(home), aggregatorProgram(home)].map(launch));
     const edges = await Promise.all(cast.map((part) => launch(edgeProgram(home, part))));
     // Node-RED takes longest and nothing waits for it.
-    if (options.flows)
-      void launch(flowsProgram(home, cast, ports)).catch((e) => progress(String(e)));
+    if (flows) void launch(flowsProgram(home, cast, ports)).catch((e) => progress(String(e)));
     return {
       home,
       cast,
@@ -98,104 +79,76 @@ export async function startSite(options: Options, progress: (line: string) => vo
       speed,
       startMs,
       now,
-      restarts: () => children.reduce((sum, { restarts }) => sum + restarts, 0),
-      stopEdges: async () => void (await Promise.all(edges.map((edge) => edge.stop()))),
-      stop: stopAll,
+      restarts: () => children.restarts,
+      stopEdges: async () => {
+        await untilConnected(cast.map((_, unit) => ports.status(unit)));
+        await Promise.all(edges.map((edge) => edge.stop()));
+      },
+      stop: async () => {
+        await children.stop();
+        shell.release();
+      },
     };
   } catch (error) {
-    await stopAll();
+    await children.stop();
     throw error;
   }
 }
 
-/** A new site: keys and requests of the units, then genesis with all of them admitted. */
-async function found(
-  home: Home,
-  cast: readonly Part[],
-  ports: Ports,
-  startMs: number,
-  progress: (line: string) => void,
-): Promise<void> {
-  progress("a new site: making keys and genesis");
-  await Promise.all(
-    cast.map((part) =>
-      runToEnd({
-        name: `${part.device} enrol`,
-        args: [cli("edge"), "enrol", "--config", home.edgeConfig(part)],
-        log: join(home.logs, "enrol.log"),
-      }),
-    ),
-  );
-  await runToEnd({
-    name: "aggregator init",
-    args: [
-      cli("aggregator"),
-      "init",
-      ...["--home", home.aggregator],
-      ...["--site", site],
-      ...["--member", member],
-      ...["--currency", "CNY"],
-      ...["--time", new Date(startMs).toISOString()],
-      ...["--clock", home.clock],
-      ...["--broker-port", String(ports.broker)],
-      ...["--portal-port", String(ports.portal)],
-      ...["--operator", operator],
-      ...cast.flatMap((part) => ["--admit", home.edgeRequest(part)]),
-    ],
-    log: join(home.logs, "init.log"),
-  });
+/** Everything on disk that the processes need: a site that is new, or the last run's. */
+async function prepare(home: Home, { fresh, ...options }: Options, progress: Shell["progress"]) {
+  const ports = portsFrom(options.portBase);
+  const cast = castOf(home.path, ports, { serial: hasSocat() });
+  const before = stateBefore(home, fresh);
+  if (before !== undefined) await endLeftOvers(before, home.path);
+  await checkPorts(allPorts(ports));
+  if (fresh) forget(home, cast);
+
+  const isNew = !existsSync(home.aggregatorConfig);
+  const known = isNew ? undefined : before;
+  const startMs = known === undefined ? options.startMs : await timeReached(home, cast, known);
+  const commissionedMs = known?.commissionedMs ?? Math.floor(startMs / hourMs - weekHours) * hourMs;
+  writeConfigs(home, cast, { ports, commissionedMs });
+  const run = { siteMs: startMs, commissionedMs };
+  writeState(home.state, { ...run, supervisor: process.pid, children: [] });
+  if (isNew) {
+    progress("a new site: making keys and genesis");
+    // The owners' mandates are limited in site time: it has to be known when they are signed.
+    await writeClockFile(home.clock, clockFrom(startMs, options.speed));
+    await found(home, cast, ports, startMs);
+  } else {
+    moveAggregator(home, ports);
+  }
+  return { cast, ports, startMs, commissionedMs };
 }
 
-function programs(home: Home): Program[] {
-  return [
-    {
-      name: "meters",
-      args: [join(root, "hardware/virtual-site/meters/main.ts"), "--config", home.meters],
-      log: join(home.logs, "meters.log"),
-    },
-    {
-      name: "aggregator",
-      args: [cli("aggregator"), "run", "--config", home.aggregatorConfig],
-      log: join(home.logs, "aggregator.log"),
-    },
-  ];
+function clockFrom(originSiteMs: number, speed: number): ClockFile {
+  return { originWallMs: Date.now() + bootMs, originSiteMs, speed };
 }
 
-function edgeProgram(home: Home, part: Part): Program {
-  return {
-    name: part.device,
-    args: [cli("edge"), "run", "--config", home.edgeConfig(part)],
-    log: join(home.logs, `${part.device}.log`),
-  };
+/** What the last run left; beginning anew needs no more of it than which processes it started. */
+function stateBefore(home: Home, fresh: boolean): SiteState | undefined {
+  try {
+    return readState(home.state);
+  } catch (error) {
+    if (fresh) return undefined;
+    throw error;
+  }
 }
 
-function flowsProgram(home: Home, cast: readonly Part[], ports: Ports): Program {
-  const [company] = cast;
-  return {
-    name: "flows",
-    args: [
-      cli("flows"),
-      "run",
-      ...["--user-dir", home.flows],
-      ...["--port", String(ports.flows)],
-      ...["--flow", join(root, "flows/examples/price-and-meter.json")],
-    ],
-    log: join(home.logs, "flows.log"),
-    env: {
-      BUSBAR_BROKER: `mqtt://127.0.0.1:${ports.broker}`,
-      BUSBAR_SITE: site,
-      BUSBAR_IDENTITY: operator,
-      BUSBAR_KEY_FILE: home.operatorKey,
-      BUSBAR_PORTAL: `http://127.0.0.1:${ports.portal}`,
-      BUSBAR_DEVICE: company?.device ?? "",
-      BUSBAR_METER: company?.meters[0]?.id ?? "",
-      BUSBAR_OWNER: company?.owner ?? "",
-    },
-  };
+/** Site time goes on after the last instant of the last run, and after all that is written down. */
+async function timeReached(home: Home, cast: readonly Part[], state: SiteState): Promise<number> {
+  const { siteMs, children } = state;
+  const endedInOrder = children.length === 0;
+  return 1 + (endedInOrder ? siteMs : Math.max(siteMs, await lastRecorded(home, cast)));
 }
 
-function cli(room: "edge" | "aggregator" | "flows"): string {
-  return join(root, room, "cli.ts");
+/** A unit or the aggregator may be starting again at this moment; only then is there a wait. */
+async function untilConnected(statusPorts: readonly number[]): Promise<void> {
+  const until = Date.now() + connectedMsMax;
+  for (const port of statusPorts) {
+    while (!(await unitIsConnected(port)) && Date.now() < until) await sleep(100);
+  }
 }
 
 function hasSocat(): boolean {

@@ -1,8 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "@busbar/protocol";
 
 /** What outlives a run: how far site time came, when the meters' counters stood at 0, and which
- * processes belong to it. */
+ * processes belong to it. A run that ended in order left no children. */
 export type SiteState = {
   readonly siteMs: number;
   readonly commissionedMs: number;
@@ -10,7 +11,7 @@ export type SiteState = {
   readonly children: readonly { readonly name: string; readonly pid: number }[];
 };
 
-/** The last run's state, or undefined where there was none. */
+/** The last run's state, or undefined where there was none. Throws: `Failure` `site.state-malformed`. */
 export function readState(path: string): SiteState | undefined {
   let text: string;
   try {
@@ -41,22 +42,21 @@ export function writeState(path: string, state: SiteState): void {
   renameSync(`${path}.new`, path);
 }
 
+/** How long a killed process may take to be gone. */
+const goneMsMax = 10_000;
+const lookMs = 20;
+
 /**
- * Makes sure that no other run uses this home. A supervisor that is alive is a refusal; processes
- * that outlived a killed one are ended, they would hold its ports and its databases.
- * Throws `Failure` `site.running`.
+ * Ends the processes that outlived a killed supervisor: they would hold its ports and its databases.
+ * Resolves when they are gone.
  */
-export function endLeftOvers(state: SiteState, home: string): void {
-  if (commandOf(state.supervisor).includes("virtual-site")) {
-    throw new Failure(
-      "site.running",
-      `the site in ${home} runs already (process ${state.supervisor}); end it with Ctrl-C there, or use another --home`,
-      { retry: "never" },
-    );
-  }
-  for (const { pid } of state.children) {
-    // A number may belong to somebody else by now: only what names this home is ours.
-    if (commandOf(pid).includes(home)) process.kill(pid, "SIGKILL");
+export async function endLeftOvers({ children }: SiteState, home: string): Promise<void> {
+  // A number may belong to somebody else by now: only what names this home is ours.
+  const ours = children.filter(({ pid }) => commandOf(pid).includes(home));
+  for (const { pid } of ours) process.kill(pid, "SIGKILL");
+  const until = Date.now() + goneMsMax;
+  while (ours.some(({ pid }) => commandOf(pid).includes(home)) && Date.now() < until) {
+    await sleep(lookMs);
   }
 }
 

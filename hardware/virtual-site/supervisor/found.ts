@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { member, operator, type Part, type Ports, site } from "./cast.ts";
+import { runToEnd } from "./child.ts";
+import type { Home } from "./home.ts";
+import { cli } from "./programs.ts";
+
+/** A new site: keys and requests of the units, then genesis with all of them admitted. */
+export async function found(
+  home: Home,
+  cast: readonly Part[],
+  ports: Ports,
+  startMs: number,
+): Promise<void> {
+  await Promise.all(
+    cast.map((part) =>
+      runToEnd({
+        name: `${part.device} enrol`,
+        args: [cli("edge"), "enrol", "--config", home.edgeConfig(part)],
+        log: join(home.logs, "enrol.log"),
+      }),
+    ),
+  );
+  await runToEnd({
+    name: "aggregator init",
+    args: [
+      cli("aggregator"),
+      "init",
+      ...["--home", home.aggregator],
+      ...["--site", site],
+      ...["--member", member],
+      ...["--currency", "CNY"],
+      ...["--time", new Date(startMs).toISOString()],
+      ...["--clock", home.clock],
+      ...["--broker-port", String(ports.broker)],
+      ...["--portal-port", String(ports.portal)],
+      ...["--operator", operator],
+      ...cast.flatMap((part) => ["--admit", home.edgeRequest(part)]),
+    ],
+    log: join(home.logs, "init.log"),
+  });
+}

@@ -1,0 +1,30 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Part } from "./cast.ts";
+import { runToEnd } from "./child.ts";
+import type { Home } from "./home.ts";
+import { cli } from "./programs.ts";
+
+/**
+ * Site ms of the newest thing that a run left: its ledger's last block or a journal's last reading.
+ * A supervisor that was killed could not write down how far it came, and its units went on without
+ * it; a site that resumed earlier would show its meters running backward.
+ */
+export async function lastRecorded(home: Home, cast: readonly Part[]): Promise<number> {
+  const log = join(home.logs, "resume.log");
+  const ask = async (room: "edge" | "aggregator", args: readonly string[]) =>
+    JSON.parse(await runToEnd({ name: `${room} ${args[0]}`, args: [cli(room), ...args], log }));
+  const ledger = async () => {
+    const args = ["status", "--config", home.aggregatorConfig, "--json"];
+    const { time } = (await ask("aggregator", args)) as { time: string };
+    return [Date.parse(time)];
+  };
+  const journal = async (part: Part) => {
+    if (!existsSync(home.journal(part))) return [];
+    const args = ["journal", "list", "--config", home.edgeConfig(part), "--json"];
+    const { meters } = (await ask("edge", args)) as { meters: readonly { to?: number }[] };
+    return meters.map(({ to }) => to ?? 0);
+  };
+  const times = await Promise.all([ledger(), ...cast.map(journal)]);
+  return Math.max(...times.flat());
+}
