@@ -1,0 +1,69 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { decodeCbor, encodeCbor, openFrame } from "@busbar/protocol";
+
+/** One reading as bytes: the CBOR of its entry, by "meter sequence". */
+export type Entries = Map<string, Uint8Array>;
+
+/** The field numbers of a readings message (`busbar.cddl`). */
+const field = { meter: 1, first: 2, entries: 4 } as const;
+
+/** Every reading in the journals of edge units, as it lies there. */
+export function journalEntries(files: readonly string[]): Entries {
+  const all: Entries = new Map();
+  for (const file of files) {
+    for (const payload of blobs(file, "SELECT payload AS blob FROM reading")) add(all, payload);
+  }
+  return all;
+}
+
+/** Every reading in a ledger's blocks. Throws where one stands there twice. */
+export function ledgerEntries(file: string): Entries {
+  const all: Entries = new Map();
+  for (const bytes of blobs(file, "SELECT frame AS blob FROM tx ORDER BY height, idx")) {
+    const opened = openFrame(bytes);
+    if (!opened.ok) throw new Error(`a block holds what is no frame: ${opened.message}`);
+    if (opened.frame.kind === "readings") add(all, opened.frame.envelope.payload);
+  }
+  return all;
+}
+
+/** Of a ledger's blocks: SHA-256 of each header, from height 1 on. */
+export function blockHashes(file: string): string[] {
+  return blobs(file, "SELECT header AS blob FROM block ORDER BY height").map((header) =>
+    createHash("sha256").update(header).digest("hex"),
+  );
+}
+
+/** What one database answers, a BLOB called `blob` in each row. */
+function blobs(file: string, query: string): Uint8Array[] {
+  if (!existsSync(file)) throw new Error(`${file} is not there`);
+  const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+  try {
+    return database
+      .prepare(query)
+      .all()
+      .map(({ blob }) => blob as Uint8Array);
+  } finally {
+    database.close();
+  }
+}
+
+/** The codec is canonical: an entry's own encoding is the bytes that stand in its message. */
+function add(all: Entries, payload: Uint8Array): void {
+  const message = decodeCbor(payload);
+  if (!(message instanceof Map)) throw new Error("a readings message is a map");
+  const [meter, first, entries] = [field.meter, field.first, field.entries].map((key) =>
+    message.get(key),
+  );
+  if (!Array.isArray(entries)) throw new Error("a readings message holds entries");
+  for (const [i, entry] of entries.entries()) {
+    const key = `${meter} ${Number(first) + i}`;
+    if (all.has(key)) throw new Error(`reading ${key} is there twice`);
+    const bytes = encodeCbor(entry);
+    if (!Buffer.from(payload).includes(Buffer.from(bytes)))
+      throw new Error(`${key}: other bytes than its own`);
+    all.set(key, bytes);
+  }
+}
