@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 
 const cli = join(import.meta.dirname, "../cli.ts");
@@ -104,6 +105,26 @@ test("proofs of what is not there are refused", () => {
     busbar("prove", "soul", "m", ...config).stderr,
     /expected reading or state, got soul/,
   );
+});
+
+test("verify says what is wrong with a ledger that does not even start", () => {
+  const home = join(folder, "damaged");
+  busbar("init", "--site", "elm", "--home", home);
+  const config = ["--config", join(home, "aggregator.yaml")];
+  assert.equal(busbar("verify", ...config).status, 0);
+  const db = new DatabaseSync(join(home, "ledger.sqlite"));
+  db.exec("UPDATE state SET value = x'00' WHERE key LIKE 'account/%'");
+  db.close();
+  for (const json of [[], ["--json"]]) {
+    const { status, stdout, stderr } = busbar("verify", ...config, ...json);
+    assert.equal(status, 1);
+    assert.match(stdout + stderr, /stored value of account\/.* differs/);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+  }
+  writeFileSync(join(home, "ledger.sqlite"), Buffer.alloc(8192, 7));
+  const garbage = busbar("verify", ...config);
+  assert.equal(garbage.status, 1);
+  assert.match(garbage.stderr, /store\.open/);
 });
 
 test("config explains every key", () => {

@@ -16,14 +16,32 @@ export type Ledger = {
 type LedgerOptions = {
   readonly verify?: Verify;
   readonly projections?: (genesis: Genesis) => readonly Projection[];
+  /** For commands that only look, also while the aggregator runs. */
+  readonly snapshot?: boolean;
 };
+
+/** A ledger's file, opened without looking at whether it is sound: for whoever finds that out. */
+export function openStore(config: AggregatorConfig): { genesis: Genesis; store: Store } {
+  const genesis = readGenesis(config.genesis);
+  const store = new Store(config.store, [], { snapshot: true });
+  try {
+    // A ledger that has not begun is begun, which writes no more than genesis says.
+    if (store.genesis === undefined) {
+      new Application({ genesis, store, verify: verifyOnce }).initChain();
+    }
+    return { genesis, store };
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
 
 /** Opens the ledger that a configuration names, and begins it where it has not begun.
  * Throws: `Failure` `genesis.*`, `store.*`. */
 export function openLedger(config: AggregatorConfig, options: LedgerOptions = {}): Ledger {
-  const { verify = verifyOnce, projections = () => [] } = options;
+  const { verify = verifyOnce, projections = () => [], snapshot = false } = options;
   const genesis = readGenesis(config.genesis);
-  const store = new Store(config.store, projections(genesis));
+  const store = new Store(config.store, projections(genesis), { snapshot });
   try {
     const application = new Application({ genesis, store, verify });
     if (!application.info().begun) application.initChain();

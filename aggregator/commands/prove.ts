@@ -15,7 +15,7 @@ export function prove(
   which: readonly string[],
   options: { readonly config: string; readonly cbor?: string },
 ): void {
-  const ledger = openLedger(loadConfig(options.config));
+  const ledger = openLedger(loadConfig(options.config), { snapshot: true });
   try {
     const { value, cbor } = proofOf(ledger, what, which);
     if (options.cbor === undefined) return console.log(proofJson(value));

@@ -10,7 +10,7 @@ export function status(
   print: (value: object) => void,
 ): void {
   const config = loadConfig(options.config);
-  const { store, application, genesis } = openLedger(config);
+  const { store, application, genesis } = openLedger(config, { snapshot: true });
   try {
     const { height, time, appHash } = application.info();
     const readings = [...meterStates.scan(store.state)].map(([meter, { next }]) => ({

@@ -2,6 +2,9 @@ import { DatabaseSync } from "node:sqlite";
 import { Failure } from "@busbar/protocol";
 import { SqliteState } from "./state/sqlite-state.ts";
 
+/** How long a write waits for another process that looks into the file, or upgrades it. */
+const busyMsMax = 10_000;
+
 /** Raised with every change that an older program could not read. */
 const schemaVersion = 1;
 
@@ -37,7 +40,7 @@ ${SqliteState.schema}
 export function openDatabase(path: string): DatabaseSync {
   let db: DatabaseSync;
   try {
-    db = new DatabaseSync(path);
+    db = new DatabaseSync(path, { timeout: busyMsMax });
     db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
   } catch (cause) {
     throw new Failure("store.open", `${path}: cannot open the ledger's store`, {
@@ -88,6 +91,8 @@ function prepare(db: DatabaseSync, path: string): void {
       { retry: "never" },
     );
   }
+  // A file that is as it should be is only read: who looks into it takes no lock.
+  if (!empty && version === schemaVersion) return;
   transaction(db, () => {
     db.exec(schema);
     db.exec(`PRAGMA application_id=${applicationId}; PRAGMA user_version=${schemaVersion};`);

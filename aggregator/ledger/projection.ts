@@ -66,7 +66,10 @@ function create(db: DatabaseSync, { name, schema }: Projection): number {
   const known = db.prepare("SELECT schema, height FROM projection WHERE name = ?").get(name);
   if (known?.schema === schema) return Number(known.height);
   const tables = db
-    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB ?")
+    // Newest first: a table goes before the one that it refers to.
+    .prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB ? ORDER BY rowid DESC",
+    )
     .all(`${name}_*`);
   for (const table of tables) db.exec(`DROP TABLE "${String(table.name)}"`);
   db.exec(schema);

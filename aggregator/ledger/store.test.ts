@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
-import { encodeHeader, toBeSigned, utcMs } from "@busbar/protocol";
+import { encodeHeader, toBeSigned, type UtcMs, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { Application } from "./application.ts";
 import type { Projection } from "./projection.ts";
 import { rules } from "./rules/index.ts";
 import { Store } from "./store.ts";
 import { chain, entry, MeterChain, signerOfName, startTime, testGenesis } from "./test-site.ts";
+import { verifyLedger } from "./verify.ts";
 
 /** Without the market's block rules: a block holds what its test put there. */
 const quiet = { ...rules, block: [] };
@@ -28,17 +29,16 @@ function recordBlocks(store: Store, count: number): void {
   for (let n = 0; n < count; n++) {
     const time = utcMs(startTime + n);
     const frames = [meter.frame(entry(time, n))];
-    const { proposal } = application.prepareProposal({
-      time,
-      proposer: "member-a",
-      view: 0,
-      frames,
-    });
-    const signer = signerOfName("member-a");
-    const { header } = application.finalizeBlock(proposal);
-    const message = toBeSigned(encodeHeader(header), signer.kid, { chain, kind: "block" });
-    application.commit([{ kid: signer.kid, signature: signer.sign(message) }]);
+    recordOne(application, frames, time);
   }
+}
+
+function recordOne(application: Application, frames: Uint8Array[], time: UtcMs): void {
+  const { proposal } = application.prepareProposal({ time, proposer: "member-a", view: 0, frames });
+  const signer = signerOfName("member-a");
+  const { header } = application.finalizeBlock(proposal);
+  const message = toBeSigned(encodeHeader(header), signer.kid, { chain, kind: "block" });
+  application.commit([{ kid: signer.kid, signature: signer.sign(message) }]);
 }
 
 /** Counts blocks and events: what a read model does. */
@@ -120,4 +120,74 @@ test("a state that was changed behind the ledger's back is noticed at the start"
   t.after(() => again.close());
   const open = () => new Application({ genesis: testGenesis(), store: again, verify });
   assert.throws(open, { code: "store.corrupt" });
+});
+
+test("who only reads sees one height, while blocks go on and nobody waits", (t) => {
+  const path = file(t);
+  const writer = new Store(path);
+  recordBlocks(writer, 2);
+  const reader = new Store(path, [], { snapshot: true });
+  const meter = new MeterChain("company-a");
+  const time = utcMs(startTime + 10);
+  const application = new Application({
+    genesis: testGenesis(),
+    store: writer,
+    verify,
+    rules: quiet,
+  });
+  recordOne(application, [meter.frame(entry(time, 1))], time);
+  assert.equal(writer.height, 3);
+  assert.equal(reader.height, 2);
+  const seen = new Application({ genesis: testGenesis(), store: reader, verify });
+  assert.equal(seen.info().height, 2);
+  assert.deepEqual(verifyLedger({ store: reader, genesis: testGenesis(), verify, rules: quiet }), {
+    ok: true,
+    height: 2,
+    transactions: 2,
+    readings: 2,
+  });
+  reader.close();
+  writer.close();
+});
+
+test("a reader's lock is waited for, not taken for a broken disk", (t) => {
+  const path = file(t);
+  const store = new Store(path);
+  recordBlocks(store, 1);
+  const { timeout } = store.db.prepare("PRAGMA busy_timeout").get() ?? {};
+  assert.ok(Number(timeout) >= 1_000, `busy timeout ${timeout} ms`);
+  store.close();
+});
+
+test("verify names the block that a damaged disk left unreadable", (t) => {
+  const path = file(t);
+  const store = new Store(path);
+  recordBlocks(store, 3);
+  store.db.exec("UPDATE block SET header = x'ff00' WHERE height = 2");
+  const result = verifyLedger({ store, genesis: testGenesis(), verify, rules: quiet });
+  assert.equal(result.ok, false);
+  assert.deepEqual([result.height, "code" in result && result.code], [2, "verify.unreadable"]);
+  store.close();
+});
+
+test("tables that refer to each other can be made again", (t) => {
+  const path = file(t);
+  const schema = (more: string) => `
+    CREATE TABLE pair_one (id INTEGER PRIMARY KEY${more});
+    CREATE TABLE pair_two (one INTEGER NOT NULL REFERENCES pair_one (id));`;
+  const pair = (more = ""): Projection => ({
+    name: "pair",
+    schema: schema(more),
+    apply(db, { header }) {
+      db.prepare("INSERT INTO pair_one (id) VALUES (?)").run(header.height);
+      db.prepare("INSERT INTO pair_two (one) VALUES (?)").run(header.height);
+    },
+  });
+  const store = new Store(path, [pair()]);
+  recordBlocks(store, 2);
+  store.close();
+  const changed = new Store(path, [pair(", more TEXT")]);
+  const count = changed.db.prepare("SELECT count(*) AS n FROM pair_two").get()?.n;
+  assert.equal(count, 2);
+  changed.close();
 });

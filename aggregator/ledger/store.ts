@@ -36,9 +36,18 @@ export class Store {
   readonly #sql: ReturnType<typeof statements>;
   #height: number;
 
-  /** Throws: `Failure` `store.open`, `store.foreign`, `store.newer`. */
-  constructor(path: string, projections: readonly Projection[] = []) {
+  /**
+   * `snapshot`: for commands that look into a ledger which another process may be writing. All they
+   * read is of one height; they write nothing to a ledger that has begun.
+   * Throws: `Failure` `store.open`, `store.foreign`, `store.newer`.
+   */
+  constructor(
+    path: string,
+    projections: readonly Projection[] = [],
+    { snapshot = false }: { readonly snapshot?: boolean } = {},
+  ) {
     this.db = openDatabase(path);
+    if (snapshot) beginSnapshot(this.db);
     this.#sql = statements(this.db);
     this.state = new SqliteState(this.db);
     this.#height = Number(this.#sql.height.get()?.height ?? 0);
@@ -206,6 +215,13 @@ export class Store {
       throw cause;
     }
   }
+}
+
+/** SQLite's read transaction; a file in which no ledger has begun is left open to `begin`. */
+function beginSnapshot(db: DatabaseSync): void {
+  db.exec("BEGIN");
+  const begun = db.prepare("SELECT 1 FROM meta WHERE key = 'genesis'").get() !== undefined;
+  if (!begun) db.exec("COMMIT");
 }
 
 function statements(db: DatabaseSync) {

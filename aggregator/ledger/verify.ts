@@ -44,7 +44,7 @@ type Fault = { readonly code: string; readonly message: string };
  * that the store holds: headers, roots, certificates, results, events, the state's entries. Checks
  * besides that money and energy sum to 0 and that each reading of each meter stands there once.
  *
- * Codes: `verify.genesis`, `verify.missing`, `verify.header`, `verify.certificate`,
+ * Codes: `verify.genesis`, `verify.missing`, `verify.unreadable`, `verify.header`, `verify.certificate`,
  * `verify.refused`, `verify.results`, `verify.events`, `verify.readings`, `verify.sums`,
  * `verify.state`.
  */
@@ -70,11 +70,8 @@ export function verifyLedger(options: {
       verify,
     });
     for (let height = 1; height <= store.height; height++) {
-      const block = store.block(height);
-      const fault =
-        block === undefined
-          ? { code: "verify.missing", message: "the store holds no such block" }
-          : replay.next(block);
+      const read = readBlock(store, height);
+      const fault = "code" in read ? read : replay.next(read);
       if (fault !== undefined) return { ok: false, height, ...fault };
       progress?.(height);
     }
@@ -86,6 +83,16 @@ export function verifyLedger(options: {
     return { ok: true, height: store.height, transactions, readings };
   } finally {
     db.close();
+  }
+}
+
+/** Whatever a damaged disk made of a block's rows is that block's fault, and no reason to stop with a stack. */
+function readBlock(store: Store, height: number): CommittedBlock | Fault {
+  try {
+    return store.block(height) ?? fault("missing", "the store holds no such block");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return fault("unreadable", `the stored block cannot be read: ${reason}`);
   }
 }
 
