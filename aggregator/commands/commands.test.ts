@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
+import { setTimeout as tick } from "node:timers/promises";
 
 const cli = join(import.meta.dirname, "../cli.ts");
 const folder = mkdtempSync(join(tmpdir(), "busbar-commands-"));
@@ -125,6 +127,19 @@ test("verify says what is wrong with a ledger that does not even start", () => {
   const garbage = busbar("verify", ...config);
   assert.equal(garbage.status, 1);
   assert.match(garbage.stderr, /store\.open/);
+});
+
+test("a signal ends an aggregator that still waits for its site's clock", async () => {
+  const home = join(folder, "early");
+  const ports = ["--broker-port", "0", "--portal-port", "0"];
+  busbar("init", "--site", "elm", "--home", home, "--clock", join(home, "clock.json"), ...ports);
+  const config = join(home, "aggregator.yaml");
+  const child = spawn(process.execPath, [cli, "run", "--config", config], { stdio: "ignore" });
+  const exit = once(child, "exit");
+  // Its file is there as soon as it listens to signals.
+  while (!existsSync(join(home, "ledger.sqlite"))) await tick(20);
+  child.kill("SIGTERM");
+  assert.deepEqual(await exit, [0, null]);
 });
 
 test("config explains every key", () => {

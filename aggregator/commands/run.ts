@@ -7,7 +7,12 @@ export async function run(path: string): Promise<void> {
   const config = loadConfig(path);
   const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
   const stopped = signalled();
-  const aggregator = await startAggregator(config, log);
+  const aggregator = await Promise.race([startAggregator(config, log), stopped]);
+  if (typeof aggregator === "string") {
+    // Whatever it was still opening is as safe as if the power had gone.
+    log.info({ event: "stopped", signal: aggregator, before: "ready" });
+    return process.exit(0);
+  }
   const { brokerPort, portal, height } = aggregator;
   console.log(JSON.stringify({ event: "ready", broker: brokerPort, portal, height }));
   const signal = await stopped;
