@@ -67,6 +67,20 @@ export function post(state: State, entries: readonly Entry[]): void {
   }
 }
 
+/** Posts entries as `post` does, or nothing where a balance would leave the range of its numbers. */
+export function postIfItFits(state: State, entries: readonly Entry[]): boolean {
+  const sums = new Map<string, { money: number; energyWh: number }>();
+  for (const { owner, side, money, energyWh } of entries) {
+    const id = accountId(owner, side);
+    const sum = sums.get(id) ?? { ...(accounts.get(state, id) ?? { money: 0, energyWh: 0 }) };
+    const after = { money: sum.money + money, energyWh: sum.energyWh + energyWh };
+    if (!Number.isSafeInteger(after.money) || !Number.isSafeInteger(after.energyWh)) return false;
+    sums.set(id, after);
+  }
+  post(state, entries);
+  return true;
+}
+
 /** The sums over all accounts: 0 and 0 on every sound ledger. */
 export function accountSums(state: StateReader): { money: bigint; energyWh: bigint } {
   let money = 0n;

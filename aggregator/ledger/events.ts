@@ -131,4 +131,12 @@ export type LedgerEvent =
       readonly imbalanceWh: number;
       readonly amount: number;
     }
+  /** Not settled, because a balance would pass 2⁵³; `contract` is null for an imbalance. */
+  | {
+      readonly type: "settlement-held";
+      readonly slot: number;
+      readonly contract: string | null;
+      readonly seller: string;
+      readonly buyer: string;
+    }
   | { readonly type: "slot-settled"; readonly slot: number; readonly rounding: number };

@@ -1,6 +1,7 @@
 import { quality, type ReadingEntry } from "@busbar/protocol";
 import { refuse } from "../refuse.ts";
 import type { BlockContext } from "../rule.ts";
+import { boundaries, boundaryId } from "../slots.ts";
 import type { MeterEntry } from "../tables.ts";
 import { boundaryKeepMs, dropOldBoundaries, gapMsMax, recordBoundaries } from "./boundaries.ts";
 import type { MeterState } from "./meter-state.ts";
@@ -33,7 +34,7 @@ export function advance(context: BlockContext, step: Step) {
         `${energy.importWh}/${energy.exportWh}; mark it as reset or replaced`,
     );
   }
-  const jumped = implausible(step);
+  const jumped = implausible(context, step);
   const grown = (value: number | undefined, before: number | undefined) =>
     jumped ? 0 : increase(value, before, step);
   const next: MeterState = {
@@ -132,15 +133,31 @@ function increase(
  * Whether a register grew faster than anything on a feeder can: a torn or wrong value. It counts as
  * registers that began anew, so it is on record, bills nobody, and can overflow no account.
  */
-function implausible({ entry, energy, now }: Step): boolean {
+function implausible({ state, parameters }: BlockContext, step: Step): boolean {
+  const { entry, energy, now, meter } = step;
   if (now.energyTime === undefined || restarts(entry)) return false;
-  const whMax = plausibleWh + Math.floor((plausibleW * (entry.time - now.energyTime)) / 3_600_000);
   const rise = (value: number | undefined, before: number | undefined) =>
     value === undefined || before === undefined ? 0 : value - before;
+  const importWh = rise(energy.importWh, now.importRegister);
+  const exportWh = rise(energy.exportWh, now.exportRegister);
+  const most = Math.max(importWh, exportWh);
+  const flowed = flowWhMax(entry.time - now.energyTime);
+  if (most <= flowed) return false;
+  if (most > flowed + plausibleWh) return true;
+  // A coarse step is allowed once a slot, else many readings in one second could add up to any sum.
+  const slotMs = parameters.slotMinutes * 60_000;
+  const start = Math.floor(now.energyTime / slotMs) * slotMs;
+  const since = boundaries.get(state, boundaryId(meter.id, start));
+  if (since === undefined) return false;
+  const slotWhMax = plausibleWh + flowWhMax(entry.time - start);
   return (
-    rise(energy.importWh, now.importRegister) > whMax ||
-    rise(energy.exportWh, now.exportRegister) > whMax
+    now.importWh + importWh - since.importWh > slotWhMax ||
+    now.exportWh + exportWh - since.exportWh > slotWhMax
   );
+}
+
+function flowWhMax(ms: number): number {
+  return Math.floor((plausibleW * ms) / 3_600_000);
 }
 
 function whyRestarted({ quality: how }: ReadingEntry): "reset" | "replaced" | "implausible" {

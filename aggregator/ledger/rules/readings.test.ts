@@ -149,6 +149,17 @@ test("a jump that no feeder could carry is on record and bills nobody", () => {
   assert.deepEqual(slot(s, 1), { importWh: 0, exportWh: 0, method: "reset" });
 });
 
+test("many small jumps are no more plausible than a large one", () => {
+  const s = site();
+  s.take(s.chain.batch(entry(startTime, 0)));
+  for (let n = 1; n <= 40; n++) {
+    const burst = entry(startTime + n, n * 10_000);
+    assert.equal(code(s.take(s.chain.batch(burst))), "ok");
+  }
+  s.take(s.chain.batch(entry(startTime + hour, 400_000)));
+  assert.ok((slot(s, 0)?.importWh ?? 0) <= 12_000, "one step of a coarse register, not forty");
+});
+
 test("a register that falls is refused unless it is said to begin anew", () => {
   const s = site();
   s.take(s.chain.batch(entry(startTime, 500, 7)));

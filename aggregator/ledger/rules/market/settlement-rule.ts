@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { micro, type UtcMs, wh } from "@busbar/protocol";
 import type { Sale } from "../../../settlement/position.ts";
 import { type Movement, settleImbalance, settleSale } from "../../../settlement/settle.ts";
-import { post } from "../../accounts.ts";
+import { type Entry, postIfItFits } from "../../accounts.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { slotEnergy } from "../../slots.ts";
 import { owners } from "../../tables.ts";
@@ -130,7 +130,7 @@ function settleContracts(context: BlockContext, slot: UtcMs): ReadonlyMap<string
     }
     if (terms.settled === 1 || silent(terms.seller) || silent(terms.buyer)) continue;
     const movements = settleSale(sale, settlement);
-    for (const movement of movements) book(context, movement);
+    if (!book(context, slot, movements)) continue;
     contracts.set(state, contract, { ...terms, settled: 1 });
     const subsidy = movements.find(({ reason }) => reason === "subsidy");
     context.emit({
@@ -159,7 +159,7 @@ function settleParty(
   const metered = { importWh: wh(energy.importWh), exportWh: wh(energy.exportWh) };
   const movement = settleImbalance({ owner, metered }, sales, { bureau, terms: parameters });
   if (movement === undefined) return;
-  book(context, movement);
+  if (!book(context, slot, [movement])) return;
   const surplus = movement.reason === "imbalance-surplus";
   context.emit({
     type: "imbalance-settled",
@@ -180,12 +180,22 @@ function close({ state, emit }: BlockContext, slot: UtcMs): void {
   emit({ type: "slot-settled", slot, rounding: 0 });
 }
 
-/** One movement as a posting: the seller's sales account and the buyer's purchase account. */
-function book({ state }: BlockContext, { seller, buyer, money, energy }: Movement): void {
-  post(state, [
+/**
+ * Movements that belong together as one posting: each to the seller's sales account and the buyer's
+ * purchase account. What does not fit into an account is held and on record: it must stop nobody.
+ */
+function book({ state, emit }: BlockContext, slot: UtcMs, movements: readonly Movement[]): boolean {
+  const entries = movements.flatMap(({ seller, buyer, money, energy }): Entry[] => [
     { owner: seller, side: "sales", money, energyWh: -energy },
     { owner: buyer, side: "purchase", money: micro(-money), energyWh: energy },
   ]);
+  const fits = postIfItFits(state, entries);
+  const [first] = movements;
+  if (!fits && first !== undefined) {
+    const { contract = null, seller, buyer } = first;
+    emit({ type: "settlement-held", slot, contract, seller, buyer });
+  }
+  return fits;
 }
 
 function saleOf(contract: string, { seller, buyer, energy, price }: Contract): Sale {

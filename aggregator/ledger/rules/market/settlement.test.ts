@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { wh } from "@busbar/protocol";
-import { accountSums } from "../../accounts.ts";
+import { micro, wh } from "@busbar/protocol";
+import { accountSums, accounts } from "../../accounts.ts";
 import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
 import { waitMsMax } from "./settlement-rule.ts";
 import { unsettled, waiting } from "./tables.ts";
@@ -89,6 +89,23 @@ test("slots that are cleared after their meters reported are settled at once", (
   assert.equal(run.of("slot-settled").length, 5);
   const open = [...unsettled.scan(run.state)].map(([, { slot: start }]) => start);
   assert.deepEqual(open, [far]);
+});
+
+test("an account that can hold no more stops nobody: the payment is held, and on record", () => {
+  const run = sold(new Chain());
+  const full = micro(Number.MAX_SAFE_INTEGER - 1);
+  accounts.set(run.state, "company-a/sales", { money: full, energyWh: 0 });
+  accounts.set(run.state, "~site/sales", { money: micro(-full), energyWh: 0 });
+  const user = new MeterChain("user-a");
+  run.block(122, user.frame(entry(slot, 0), entry(slot + hour, 60_000)));
+  assert.equal(run.of("contract-settled").length, 0);
+  assert.deepEqual(
+    run.of("settlement-held").map(({ seller, buyer }) => [seller, buyer]),
+    [["company-a", "user-a"]],
+  );
+  assert.equal(run.of("imbalance-settled").length, 1, "others go on");
+  assert.equal(run.of("slot-settled").length, 1);
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
 });
 
 test("without a bureau the parties of the book still pay each other", () => {
