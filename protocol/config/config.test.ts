@@ -102,3 +102,20 @@ test("the nearest word is near, or there is none", () => {
   assert.equal(nearest("brokr", ["broker", "port"]), "broker");
   assert.equal(nearest("x", ["broker", "port"]), undefined);
 });
+
+test("aliases that lead nowhere, in a circle or to far too much are wrong lines, not a crash", () => {
+  const tenfold = (name: string, of: string) => `${name}: &${name} [${`*${of},`.repeat(10)}]`;
+  const many = [
+    "a: &a [1, 1]",
+    tenfold("b", "a"),
+    tenfold("c", "b"),
+    tenfold("d", "c"),
+    tenfold("e", "d"),
+  ];
+  for (const text of ["a: 1\nb: *x", "a: 1\nb: &b [*b]", many.join("\n")]) {
+    assert.throws(() => parseConfig("f.yaml", text, z.strictObject({ a: z.int() })), {
+      code: "config.invalid",
+      message: /^f\.yaml:2: an alias cannot be used/,
+    });
+  }
+});

@@ -1,4 +1,4 @@
-import { isMap, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { Failure } from "../failure.ts";
 import { nearest } from "./nearest.ts";
@@ -39,7 +39,7 @@ export function parseConfig<S extends z.ZodType>(
     }));
     throw new ConfigError(file, problems);
   }
-  const result = schema.safeParse(document.toJS() ?? {}, { reportInput: true });
+  const result = schema.safeParse(plain(document, lines, file), { reportInput: true });
   if (result.success) return result.data;
 
   const lineOf = (path: Path): number => {
@@ -53,6 +53,28 @@ export function parseConfig<S extends z.ZodType>(
     file,
     result.error.issues.flatMap((issue) => explain(issue, schema, lineOf)),
   );
+}
+
+/** The document's value. An alias that leads nowhere, or to its own anchor, is found only here. */
+function plain(document: Document, lines: LineCounter, file: string): unknown {
+  try {
+    const value: unknown = document.toJS() ?? {};
+    JSON.stringify(value);
+    return value;
+  } catch (error) {
+    let alias: number | undefined;
+    visit(document, {
+      Alias: (_, { range }) => {
+        alias = range?.[0] ?? 0;
+        return visit.BREAK;
+      },
+    });
+    if (alias === undefined || !(error instanceof Error)) throw error;
+    const reason = error.message.split("\n")[0] ?? error.message;
+    throw new ConfigError(file, [
+      { line: lines.linePos(alias).line, message: `an alias cannot be used: ${reason}` },
+    ]);
+  }
 }
 
 function explain(
