@@ -1,8 +1,8 @@
 import type { UtcMs } from "@busbar/protocol";
 import type { SlotPrices } from "../ledger/events.ts";
-import type { Parameters } from "../ledger/parameters.ts";
-import { type Slot, slots } from "../ledger/rules/market/tables.ts";
-import { timetable } from "../ledger/rules/market/timetable.ts";
+import { type Parameters, parametersTable } from "../ledger/parameters.ts";
+import { cursors, type Slot, slotKey, slots } from "../ledger/rules/market/tables.ts";
+import { slotMs, timetable } from "../ledger/rules/market/timetable.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 
 /** What stands retained on `market/prices`: the slot that was opened or cleared last. Prices are
@@ -52,7 +52,10 @@ export function priceMessage(
 
 /** The newest slot of the state: what a broker that starts anew has to tell. */
 export function newestSlot(state: StateReader): { start: UtcMs; record: Slot } | undefined {
-  let newest: { start: UtcMs; record: Slot } | undefined;
-  for (const [id, record] of slots.scan(state)) newest = { start: Number(id) as UtcMs, record };
-  return newest;
+  const next = cursors.get(state, "open")?.next;
+  const parameters = parametersTable.get(state, "current");
+  if (next === undefined || parameters === undefined) return undefined;
+  const start = (next - slotMs(parameters)) as UtcMs;
+  const record = slots.get(state, slotKey(start));
+  return record === undefined ? undefined : { start, record };
 }

@@ -7,6 +7,7 @@ import { pairQuotes } from "../../../market/pairing.ts";
 import type { Clearing, Quote } from "../../../market/quotes.ts";
 import { residualSales } from "../../../market/residual.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
+import { boundaryKeepMs } from "../boundaries.ts";
 import { nextAt } from "./gate.ts";
 import { known, orNull, pricesFor, slotsPerBlockMax } from "./opening.ts";
 import { bureauOf, marketParties } from "./parties.ts";
@@ -68,6 +69,15 @@ function clearSlot(context: BlockContext, slot: UtcMs): void {
     prices: orNull(prices),
   });
   expectSettlement(context, slot);
+  forget(context, slot - boundaryKeepMs);
+}
+
+/** Takes a slot of long ago, with its contracts, out of the state; blocks and events keep it all. */
+function forget({ state }: BlockContext, slot: number): void {
+  const key = slot < 0 ? undefined : slotKey(slot);
+  if (key === undefined || slots.get(state, key)?.stage !== "settled") return;
+  for (const [contract] of [...contracts.scan(state, `${key}-`)]) contracts.delete(state, contract);
+  slots.delete(state, key);
 }
 
 /** The quotes that were opened in time. Those that were not are void and stand in the credit report. */

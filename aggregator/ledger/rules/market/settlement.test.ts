@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { micro, wh } from "@busbar/protocol";
+import { newestSlot } from "../../../publish/prices.ts";
 import { accountSums, accounts } from "../../accounts.ts";
 import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import { boundaryKeepMs } from "../boundaries.ts";
 import { waitMsMax } from "./settlement-rule.ts";
-import { unsettled, waiting } from "./tables.ts";
+import { contracts, slotKey, slots, unsettled, waiting } from "./tables.ts";
 import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
 
 /** A company sells 50 kWh to a user in the first slot; its meter reports what it promised. */
@@ -106,6 +108,22 @@ test("an account that can hold no more stops nobody: the payment is held, and on
   assert.equal(run.of("imbalance-settled").length, 1, "others go on");
   assert.equal(run.of("slot-settled").length, 1);
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+});
+
+test("a slot and its contracts leave the state two months after they are settled", () => {
+  const run = sold(new Chain());
+  const user = new MeterChain("user-a");
+  run.block(122, user.frame(entry(slot, 0), entry(slot + hour, 50_000)));
+  assert.equal(run.of("slot-settled").length, 1);
+  const days = boundaryKeepMs / (24 * hour);
+  for (let day = 1; day <= days; day++) run.block(day * 24 * 60 - 10);
+  assert.equal(slots.get(run.state, slotKey(slot))?.stage, "settled");
+  assert.equal([...contracts.scan(run.state, `${slotKey(slot)}-`)].length, 1);
+  run.block(days * 24 * 60 + 60);
+  run.block(days * 24 * 60 + 61);
+  assert.equal(slots.get(run.state, slotKey(slot)), undefined);
+  assert.equal([...contracts.scan(run.state, `${slotKey(slot)}-`)].length, 0);
+  assert.equal(newestSlot(run.state)?.start, run.of("slot-opened").at(-1)?.slot);
 });
 
 test("without a bureau the parties of the book still pay each other", () => {

@@ -36,7 +36,7 @@ const slotRecord = record("slot", {
   tradedWh: field(4, energy),
 });
 
-/** `slot/<start>`. */
+/** `slot/<start>`: two months of them; older ones are in the blocks. */
 export const slots = table("slot", slotRecord);
 export type Slot = TypeOf<typeof slotRecord>;
 
@@ -70,7 +70,7 @@ const contractRecord = record("contract", {
   settled: field(7, int<0 | 1>(0, 1)),
 });
 
-/** `contract/<slot>-<number>`. */
+/** `contract/<slot>-<number>`, as long as their slot. */
 export const contracts = table("contract", contractRecord);
 export type Contract = TypeOf<typeof contractRecord>;
 
