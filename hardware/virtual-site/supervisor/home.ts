@@ -14,6 +14,8 @@ export function homeAt(home: string) {
     /** What the supervisor has to remember: how far site time has come, which processes are its own. */
     state: join(home, "site.json"),
     logs: join(home, "logs"),
+    /** Node's cache of compiled modules; any run may delete it. */
+    compiled: join(home, "compiled"),
     meters: join(home, "meters.json"),
     aggregator: join(home, "aggregator"),
     aggregatorConfig: join(home, "aggregator", "aggregator.yaml"),

@@ -43,6 +43,8 @@ export type Site = {
 /** Brings the site up, or says in one `Failure` why it cannot. `progress` gets one line a step. */
 export async function startSite(options: Options, progress: (line: string) => void): Promise<Site> {
   const home = homeAt(options.home);
+  // Inherited by all processes: what one has compiled starts the next one sooner and smaller.
+  process.env.NODE_COMPILE_CACHE ??= home.compiled;
   const lock = lockHome(home.path, () => ` (process ${readState(home.state)?.supervisor ?? "?"})`);
   try {
     return await startLocked(home, options, { progress, release: lock.release });
