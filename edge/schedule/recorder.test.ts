@@ -222,3 +222,17 @@ test("a register that no meter can show is unknown, not an entry that the ledger
   );
   assert.equal(counters.of("meter.register-incredible"), 2);
 });
+
+test("a disk that is full when a batch is signed ends nothing, and the batch is signed later", async (context) => {
+  const { journal, counters, record } = setUp(context, [{ wh: 1 }], 2);
+  const seal = journal.seal.bind(journal);
+  let full = 3;
+  journal.seal = (meter, entriesMax) => {
+    full -= 1;
+    if (full >= 0) throw new Error("database or disk is full");
+    return seal(meter, entriesMax);
+  };
+  await record(20);
+  assert.equal(counters.of("journal.seal-failed"), 3);
+  assert.equal(journal.unsealed("m").count, 0);
+});

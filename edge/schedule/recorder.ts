@@ -168,11 +168,18 @@ export class Recorder {
   }
 
   #seal(meter: string, due: (waiting: { count: number; age: number }) => boolean): boolean {
-    const { journal, sealing, clock } = this.#options;
-    const { count, oldest } = journal.unsealed(meter);
-    if (count === 0 || oldest === undefined || !due({ count, age: clock.now() - oldest }))
+    const { journal, sealing, clock, counters, log } = this.#options;
+    try {
+      const { count, oldest } = journal.unsealed(meter);
+      if (count === 0 || oldest === undefined || !due({ count, age: clock.now() - oldest }))
+        return false;
+      return journal.seal(meter, sealing.entries) > 0;
+    } catch (error) {
+      // The readings are on the disk; the next poll, or the next start, signs them.
+      counters.count("journal.seal-failed");
+      log.error({ err: error, meter }, "readings could not be signed");
       return false;
-    return journal.seal(meter, sealing.entries) > 0;
+    }
   }
 
   #diskIsLow(): boolean {

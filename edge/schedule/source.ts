@@ -4,7 +4,13 @@ import type { MeterConfig } from "../config/schema.ts";
 import type { BusPool } from "../framing/bus-pool.ts";
 import { baseUnit } from "../meters/decode-value.ts";
 import { type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
-import { findProfile, loadProfile, loadProfiles, type Profile } from "../meters/profile.ts";
+import {
+  findProfile,
+  loadProfile,
+  loadProfiles,
+  type Profile,
+  valuesOf,
+} from "../meters/profile.ts";
 
 export type { MeterReading } from "../meters/meter.ts";
 
@@ -83,12 +89,8 @@ class MeterSource implements Source {
 
 /** The profile's rows with an OBIS code, each code once. */
 function registersOf(profile: Profile): RegisterInfo[] {
-  const rows =
-    profile.protocol === "modbus"
-      ? profile.registers
-      : profile.models.flatMap(({ registers }) => registers);
   const byCode = new Map<string, RegisterInfo>();
-  for (const { obis, unit, quantity } of rows) {
+  for (const { obis, unit, quantity } of valuesOf(profile)) {
     if (obis !== undefined && !byCode.has(obis)) {
       byCode.set(obis, { obis, unit: baseUnit(unit), quantity });
     }
