@@ -9,6 +9,10 @@ type Line = {
   error: string | undefined;
 };
 
+/** Brokers of ours close a connection for a packet beyond 16 KiB: a birth that large would keep the
+ * unit from ever sending anything. */
+const birthBytesMax = 12_000;
+
 /** What the unit's meters showed last: for the status page, the live topic and the birth message. */
 export class MeterBoard {
   readonly #device: string;
@@ -56,17 +60,27 @@ export class MeterBoard {
     });
   }
 
-  /** The birth message: every meter and register that the unit will tell of. */
-  birth(): object {
-    return {
-      meters: [...this.#lines.values()].map(({ source: { config, serial, registers } }) => ({
-        id: config.id,
-        role: config.role,
-        profile: config.profile,
-        ...(serial === undefined ? {} : { serial }),
-        registers,
-      })),
-    };
+  /**
+   * The birth message: every meter, and the registers that the unit will tell of by profile, as far
+   * as they fit one packet.
+   */
+  birth() {
+    const sources = [...this.#lines.values()].map(({ source }) => source);
+    const meters = sources.map(({ config: { id, role, profile }, serial }) => ({
+      id,
+      role,
+      profile,
+      ...(serial === undefined ? {} : { serial }),
+    }));
+    const registers: Record<string, Source["registers"]> = {};
+    let room = birthBytesMax - JSON.stringify(meters).length;
+    for (const { config, registers: rows } of sources) {
+      const bytes = JSON.stringify({ [config.profile]: rows }).length;
+      if (config.profile in registers || bytes > room) continue;
+      registers[config.profile] = rows;
+      room -= bytes;
+    }
+    return { meters, registers };
   }
 
   /** A meter's newest values for people's tools: numbers in base units, by OBIS code and quantity. */
