@@ -205,7 +205,8 @@ class Unit {
       signer,
       membership,
       brokers: brokersOf(config, membership),
-      outboxes: [this.#readings, this.#market],
+      // Quotes first: they have a gate to meet, while a day's readings may wait to be sent.
+      outboxes: [this.#market, this.#readings],
       nextSession: () => this.#journal.nextSession(),
       birth: () => ({ time: clock.now(), ...this.#board.birth() }),
       mandate: mandate?.frame,

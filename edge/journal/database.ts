@@ -85,6 +85,11 @@ export function lockFolder(folder: string): { release(): void } {
   }
 }
 
+/** Whether SQLite says that the disk or the file is at fault, not the program: full, gone, locked. */
+export function isDiskFault(error: unknown): boolean {
+  return (error as { code?: unknown }).code === "ERR_SQLITE_ERROR";
+}
+
 /** Runs `work` as one commit: all of it is on the disk afterwards, or none. */
 export function transaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec("BEGIN IMMEDIATE");

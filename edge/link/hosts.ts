@@ -1,13 +1,20 @@
 /** Which aggregators behind the broker say that they store what is sent to them. */
 export class Hosts {
   readonly #ready = new Map<string, boolean>();
+  readonly #members: ReadonlySet<string> | undefined;
+
+  /** `members`: whose word counts; of strangers there may be any number. */
+  constructor(members?: readonly { readonly id: string }[]) {
+    this.#members = members && new Set(members.map(({ id }) => id));
+  }
 
   get anyReady(): boolean {
     return [...this.#ready.values()].some((ready) => ready);
   }
 
-  /** Takes a message of `host/<member>/state`; returns false when it is none. */
+  /** Takes a message of `host/<member>/state`; returns false when it is none of a member's. */
   take(member: string, payload: Uint8Array): boolean {
+    if (this.#members?.has(member) === false) return false;
     try {
       const { ready } = JSON.parse(Buffer.from(payload).toString("utf8")) as { ready?: unknown };
       if (typeof ready !== "boolean") return false;

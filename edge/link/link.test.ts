@@ -238,3 +238,44 @@ test("what a ledger lost with its disk is sent again from the journal", async (c
   assert.equal(restored.committed(meter), 10);
   assert.equal(summarise(journal.database).meters[0]?.committed, 10);
 });
+
+test("only members of the ledger can say that they store readings", async (context) => {
+  const { host, link, record, counters } = await setUp(context);
+  host.sayReady(false);
+  const topics = topicsOf(chain);
+  host.publish(topics.host("stranger"), JSON.stringify({ ready: true }), true);
+  link.start();
+  record(2);
+  await once(host, "message");
+  while (counters.of("link.host-state") === 0) await new Promise(setImmediate);
+  assert.equal(link.status.hostReady, false);
+  assert.equal(host.frames.length, 0);
+});
+
+test("a disk that is full when a receipt or a sending is noted ends nothing and loses nothing", async (context) => {
+  const { host, link, record, allCommitted, outbox, counters } = await setUp(
+    context,
+    {},
+    { diskMs: 5 },
+  );
+  const { sent, committed } = outbox;
+  let full = 4;
+  const perhaps = () => {
+    full -= 1;
+    if (full >= 0)
+      throw Object.assign(new Error("database or disk is full"), { code: "ERR_SQLITE_ERROR" });
+  };
+  outbox.sent = (refs) => {
+    perhaps();
+    sent.call(outbox, refs);
+  };
+  outbox.committed = (ref, receipt) => {
+    perhaps();
+    return committed.call(outbox, ref, receipt);
+  };
+  link.start();
+  record(6);
+  await allCommitted();
+  assert.equal(host.committed(meter), 6);
+  assert.equal(counters.of("journal.write-failed"), 4);
+});

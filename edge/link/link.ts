@@ -12,6 +12,7 @@ import {
 import { verify } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import type { BrokerConfig } from "../config/schema.ts";
+import { isDiskFault } from "../journal/database.ts";
 import { sha256 } from "../journal/hash.ts";
 import type { Outbox } from "../journal/outbox.ts";
 import type { Counters } from "../status/counters.ts";
@@ -43,6 +44,8 @@ export type LinkOptions = {
   readonly answerMsMax?: number;
   /** Without a ready host for so long another broker is tried, where there is one. */
   readonly hostMsMax?: number;
+  /** A disk that could not be written is tried again after so long. */
+  readonly diskMs?: number;
 };
 
 /** What the status page and `doctor` show of the link. */
@@ -64,7 +67,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #connection: Connection;
   readonly #sender: Sender;
-  readonly #hosts = new Hosts();
+  readonly #hosts: Hosts;
   readonly #topics;
   #session: number;
   #sessionUsed = false;
@@ -77,6 +80,7 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#topics = topicsOf(options.chain);
+    this.#hosts = new Hosts(options.membership.members);
     this.#session = options.nextSession();
     this.#sender = new Sender({
       outboxes: options.outboxes,
@@ -200,6 +204,25 @@ export class Link {
   #pump(): void {
     clearTimeout(this.#timer);
     if (!this.#connection.up || !this.#hosts.anyReady) return;
+    this.#guarded(() => this.#send());
+  }
+
+  /** Does what writes to the disk. One that is full or gone is told of and tried again. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!isDiskFault(error)) throw error;
+      this.#options.counters.count("journal.write-failed");
+      this.#options.log.error({ err: error }, "the journal could not be written");
+      // What was on its way is not noted as such: it goes again, which counts nothing twice.
+      this.#sender.connectionLost();
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#pump(), this.#options.diskMs ?? 5_000);
+    }
+  }
+
+  #send(): void {
     const { device } = this.#options;
     this.#sayMandate();
     for (const { topic, frame } of this.#sender.next()) {
@@ -224,6 +247,10 @@ export class Link {
   }
 
   #message(name: string, payload: Uint8Array): void {
+    this.#guarded(() => this.#take(name, payload));
+  }
+
+  #take(name: string, payload: Uint8Array): void {
     const topic = parseTopic(this.#options.chain, name);
     if (topic?.of === "device" && topic.name === "receipts") return this.#answer(payload);
     if (topic?.of === "market") return this.#options.onPrices?.(payload);
