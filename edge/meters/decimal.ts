@@ -32,6 +32,17 @@ export function multiply(a: Decimal, b: Decimal): Decimal | undefined {
   return Number.isSafeInteger(result) ? { mantissa: result, exponent } : undefined;
 }
 
+/** The sum, at the finer of both resolutions. Undefined outside ±2⁵³. Shape: exponents ≤ 0. */
+export function add(a: Decimal, b: Decimal): Decimal | undefined {
+  const exponent = Math.min(a.exponent, b.exponent);
+  // The bound keeps a wild exponent from costing memory: 10^32 is far past 2⁵³.
+  if (Math.max(a.exponent, b.exponent) - exponent > 32) return undefined;
+  const at = ({ mantissa, exponent: from }: Decimal) =>
+    BigInt(mantissa) * 10n ** BigInt(from - exponent);
+  const mantissa = Number(at(a) + at(b));
+  return Number.isSafeInteger(mantissa) ? { mantissa, exponent } : undefined;
+}
+
 /** The plain decimal text: "5188.848", "-0.05", "120". Shape: |exponent| ≤ 400. */
 export function formatDecimal({ mantissa, exponent }: Decimal): string {
   const digits = String(Math.abs(mantissa));

@@ -11,6 +11,10 @@ export type ValueShape = {
   /** SunSpec's power of ten on the raw value. Default 0. */
   readonly scalePower?: number | undefined;
   readonly sentinels?: readonly number[] | undefined;
+  /** Names of factors that the value is short of without `factor`. */
+  readonly multiplyBy?: readonly string[] | undefined;
+  /** The product of those factors, where it is known. */
+  readonly factor?: Decimal | undefined;
 };
 
 const one: Decimal = { mantissa: 1, exponent: 0 };
@@ -36,7 +40,8 @@ export const baseUnit = (unit: string): string => bases[unit]?.unit ?? unit;
 
 /**
  * The exact decimal that the words say, in the base unit; undefined when the meter says that it does
- * not know (sentinel, NaN, infinity) or says a number beyond 2⁵³. Never 0 for unknown.
+ * not know (sentinel, NaN, infinity), says a number beyond 2⁵³, or when a factor is missing. Never 0
+ * for unknown.
  *
  * Shape: a float is taken as the shortest decimal that reads back as the same float, without
  * trailing zeros; an f64 to at most 15 digits. An integer keeps the resolution of its scale.
@@ -44,6 +49,7 @@ export const baseUnit = (unit: string): string => bases[unit]?.unit ?? unit;
  */
 export function decodeValue(words: readonly number[], shape: ValueShape): Decimal | undefined {
   const { type, wordOrder, unit, scale = 1, scalePower = 0, sentinels = [] } = shape;
+  const ratio = shape.multiplyBy === undefined ? one : shape.factor;
   if (words.length !== wordsOf(type)) {
     throw new RangeError(`${type} takes ${wordsOf(type)} registers, got ${words.length}`);
   }
@@ -52,10 +58,11 @@ export function decodeValue(words: readonly number[], shape: ValueShape): Decima
   if (sentinels.some((sentinel) => BigInt(sentinel) === raw)) return undefined;
   const number = type.startsWith("f") ? floatDecimal(raw, type) : integerDecimal(raw, type);
   const factor = parseDecimal(String(scale));
-  if (number === undefined || factor === undefined) return undefined;
-  const scaled = multiply(number, factor);
+  if (number === undefined || factor === undefined || ratio === undefined) return undefined;
   const power = scalePower + (bases[unit]?.power ?? 0);
-  return scaled && multiply(scaled, { ...one, exponent: power });
+  const scaled = multiply(number, factor);
+  const primary = scaled && multiply(scaled, ratio);
+  return primary && multiply(primary, { ...one, exponent: power });
 }
 
 function integerDecimal(raw: bigint, type: RegisterType): Decimal | undefined {

@@ -2,7 +2,7 @@ import type { UtcMs } from "@busbar/protocol";
 import type { BusPool } from "../framing/bus-pool.ts";
 import type { Connection } from "../framing/line.ts";
 import { ModbusMeter } from "./modbus-meter.ts";
-import type { Profile } from "./profile.ts";
+import { type Profile, usualSerial } from "./profile.ts";
 import type { Meter } from "./reading.ts";
 import { SunspecMeter } from "./sunspec-meter.ts";
 
@@ -23,7 +23,7 @@ export function openMeter(options: {
   readonly bus: BusPool;
 }): Meter {
   const { profile, connection, unit, clock, bus } = options;
-  const lease = bus.acquire(connection, profile.serial);
+  const lease = bus.acquire(connection, profile.serial ?? usualSerial);
   return profile.protocol === "modbus"
     ? new ModbusMeter({ profile, lease, unit, clock })
     : new SunspecMeter({ profile, lease, unit, clock });

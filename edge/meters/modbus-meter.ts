@@ -1,15 +1,20 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
 import type { BusLease } from "../framing/bus-pool.ts";
 import type { Span } from "../planner/plan.ts";
-import { assembleReading } from "./assemble-reading.ts";
-import { BlockReader } from "./block-reader.ts";
+import { assembleReading, type DecodedRow } from "./assemble-reading.ts";
+import { BlockReader, type RowWords } from "./block-reader.ts";
+import { add, type Decimal, multiply } from "./decimal.ts";
+import { decodeText } from "./decode-text.ts";
 import { decodeValue } from "./decode-value.ts";
 import type { ModbusProfile } from "./profile.ts";
 import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
-import { wordsOf } from "./register-type.ts";
+import { isText, wordsOf } from "./register-type.ts";
 
 type Row = ModbusProfile["registers"][number] & Span;
+type Factor = ModbusProfile["factors"][string] & Span;
+type Answers = ReadonlyMap<Row | Factor, RowWords>;
 type Place = NonNullable<ModbusProfile["serialNumber"]>;
+type Mark = ModbusProfile["identify"][number];
 
 /** What identification registers said. */
 export type Recognition = "confirmed" | "open" | "other";
@@ -21,7 +26,8 @@ export class ModbusMeter implements Meter {
   readonly #unit: number;
   readonly #clock: () => UtcMs;
   readonly #rows: readonly Row[];
-  readonly #reader: BlockReader<Row>;
+  readonly #factors: ReadonlyMap<string, Factor>;
+  readonly #reader: BlockReader<Row | Factor>;
 
   constructor(options: {
     readonly profile: ModbusProfile;
@@ -35,8 +41,14 @@ export class ModbusMeter implements Meter {
     this.#unit = unit;
     this.#clock = clock;
     this.#rows = profile.registers.map((row) => ({ ...row, words: wordsOf(row.type) }));
+    this.#factors = new Map(
+      Object.entries(profile.factors).map(([name, factor]) => [
+        name,
+        { ...factor, words: wordsOf(factor.type) },
+      ]),
+    );
     const { read } = profile;
-    this.#reader = new BlockReader<Row>({
+    this.#reader = new BlockReader<Row | Factor>({
       port: lease.port,
       unit,
       function: read.function,
@@ -67,42 +79,80 @@ export class ModbusMeter implements Meter {
   async recognise(): Promise<Recognition> {
     let confirmed = this.#profile.identify.length > 0;
     for (const place of this.#profile.identify) {
-      const value = await this.#value(place);
-      if (value === undefined || value === 0) confirmed = false;
-      else if (!place.equals.includes(value)) return "other";
+      const said = await this.#said(place);
+      if (said === undefined || said === 0 || said === "") confirmed = false;
+      else if (!matches(place, said)) return "other";
     }
     return confirmed ? "confirmed" : "open";
   }
 
   async read(): Promise<MeterReading> {
-    const answers = await this.#reader.read(this.#rows);
+    const answers = await this.#reader.read([...this.#factors.values(), ...this.#rows]);
     const { wordOrder } = this.#profile.read;
     const decoded = this.#rows.map((row) => {
       const answer = answers.get(row);
-      const value = answer && decodeValue(answer.words, { ...row, wordOrder });
+      const factor = this.#product(row, answers);
+      const value = answer && decodeValue(answer.words, { ...row, wordOrder, factor });
       const { obis, quantity, unit } = row;
       return { obis, quantity, unit, answer, raw: answer?.words ?? [], value };
     });
-    return assembleReading(decoded, this.#clock());
+    const sums = this.#profile.sums.map((sum) => sumOf(sum, decoded));
+    return assembleReading([...decoded, ...sums], this.#clock());
   }
 
   close(): Promise<void> {
     return this.#lease.release();
   }
 
-  async #serialNumber(): Promise<string | undefined> {
-    const place = this.#profile.serialNumber;
-    if (place === undefined) return undefined;
-    const value = await this.#value(place);
-    return value === undefined || value === 0 ? undefined : String(value);
+  /** The product of a row's factors, read with it; undefined when one is unknown or not above 0. */
+  #product({ multiplyBy }: Row, answers: Answers): Decimal | undefined {
+    let product: Decimal | undefined = { mantissa: 1, exponent: 0 };
+    for (const name of multiplyBy ?? []) {
+      const factor = this.#factors.get(name);
+      const words = factor && answers.get(factor)?.words;
+      const { wordOrder } = this.#profile.read;
+      const value = words && decodeValue(words, { ...factor, wordOrder, unit: "" });
+      // Ratios of 0 are of a meter that is not set up: its values mean nothing yet.
+      const usable = value !== undefined && value.mantissa > 0 ? value : undefined;
+      product = product && usable && multiply(product, usable);
+    }
+    return product;
   }
 
-  /** The integer in one place; undefined when the meter refuses it. */
-  async #value({ address, function: code, type }: Place): Promise<number | undefined> {
+  async #serialNumber(): Promise<string | undefined> {
+    const place = this.#profile.serialNumber;
+    const said = place && (await this.#said(place));
+    // Only digits 0 or nothing: a meter whose number was never set.
+    return said === undefined || /^0*$/.test(String(said)) ? undefined : String(said);
+  }
+
+  /** The whole number or text in one place; undefined when the meter refuses it. */
+  async #said(place: Place): Promise<number | string | undefined> {
+    const { type } = place;
+    const words = await this.#words(place);
+    if (words === undefined) return undefined;
+    if (isText(type)) return decodeText(words);
+    const { wordOrder } = this.#profile.read;
+    return decodeValue(words, { type, wordOrder, unit: "" })?.mantissa;
+  }
+
+  async #words({ address, type, oneByOne, function: code }: Place): Promise<number[] | undefined> {
+    const count = wordsOf(type);
+    if (oneByOne !== true) return this.#registers(code, { address, words: count });
+    const words: number[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const [word] = (await this.#registers(code, { address: address + i, words: 1 })) ?? [];
+      if (word === undefined) return undefined;
+      words.push(word);
+    }
+    return words;
+  }
+
+  async #registers(code: 3 | 4, span: Span): Promise<number[] | undefined> {
     const { read } = this.#profile;
-    const words = wordsOf(type);
     // Whether the limits of the measured values hold here is not known: exactly first, then padded.
-    for (const limits of [{ ...read, evenCount: false, evenStart: false }, read]) {
+    const exactly = { maxRegisters: 125, evenCount: false, evenStart: false };
+    for (const limits of read.evenCount || read.evenStart ? [exactly, read] : [exactly]) {
       const reader = new BlockReader<Span>({
         port: this.#lease.port,
         unit: this.#unit,
@@ -110,11 +160,27 @@ export class ModbusMeter implements Meter {
         limits,
         clock: this.#clock,
       });
-      const answer = await reader.one({ address, words });
-      if (answer === undefined) continue;
-      const shape = { type, wordOrder: read.wordOrder, unit: "" };
-      return decodeValue(answer.words, shape)?.mantissa;
+      const answer = await reader.one(span);
+      if (answer !== undefined) return [...answer.words];
     }
     return undefined;
   }
+}
+
+function matches({ equals, startsWith }: Mark, said: number | string): boolean {
+  if (typeof said === "number") return equals?.includes(said) === true;
+  const lower = said.toLowerCase();
+  return startsWith?.some((start) => lower.startsWith(start.toLowerCase())) === true;
+}
+
+function sumOf(
+  { quantity, obis, of }: ModbusProfile["sums"][number],
+  rows: readonly DecodedRow[],
+): DecodedRow {
+  const parts = rows.filter((row) => of.includes(row.quantity));
+  const value = parts
+    .map((row) => row.value)
+    .reduce((sum, part) => (sum === undefined || part === undefined ? undefined : add(sum, part)));
+  const { unit = "", answer } = parts[0] ?? {};
+  return { obis, quantity, unit, answer, raw: parts.flatMap(({ raw }) => raw), value };
 }

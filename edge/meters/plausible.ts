@@ -9,30 +9,68 @@ const ranges: readonly { readonly quantity: RegExp; readonly min: number; readon
     { quantity: /^frequency$/, min: 42, max: 68 },
     { quantity: /^pf\./, min: -1.01, max: 1.01 },
     { quantity: /^energy\.(import|export|sum)\./, min: 0, max: 1e12 },
+    { quantity: /^(power|apparent|reactive)\./, min: -1e9, max: 1e9 },
   ];
+const phaseVoltage = /^voltage\.l[123]$/;
 /** A supplied meter has at least one phase at a grid's voltage. */
 const suppliedVoltsMin = 80;
+/** Most of the rows that all units have: a unit that names itself may still lack a few. */
+const mostRows = 0.8;
 
 /**
- * Whether a reading can be a meter of this profile: every row that all its units have was answered,
- * and the numbers are ones that a grid has. Registers of another map read as nonsense floats.
+ * How far a reading can be a meter of this profile. `whole`: every row that all its units have was
+ * answered, with numbers that a supplied grid has, a live voltage among them. `most`: nearly, and
+ * nothing speaks against it. `none`: registers of another map read as nonsense.
  */
-export function isPlausible(profile: ModbusProfile, reading: MeterReading): boolean {
+export function fitOf(profile: ModbusProfile, reading: MeterReading): "whole" | "most" | "none" {
   const unknown = new Set(reading.unknown);
-  const complete = profile.registers.every(
-    ({ quantity, optional }) => optional === true || !unknown.has(quantity),
-  );
-  if (!complete) return false;
-  const values = reading.values.map(({ quantity, mantissa, exponent }) => ({
-    quantity,
-    value: mantissa * 10 ** exponent,
-  }));
-  const inRange = values.every(({ quantity, value }) =>
+  const needed = profile.registers.filter(({ optional }) => optional !== true);
+  const answered = needed.filter(({ quantity }) => !unknown.has(quantity)).length;
+  const values = valuesOf(reading);
+  const inRange = values.every(([quantity, value]) =>
     ranges.every((range) => {
       if (!range.quantity.test(quantity)) return true;
       return value >= range.min && value <= range.max;
     }),
   );
-  const volts = values.filter(({ quantity }) => /^voltage\.l[123]$/.test(quantity));
-  return inRange && (volts.length === 0 || volts.some(({ value }) => value >= suppliedVoltsMin));
+  if (!inRange || answered < mostRows * needed.length) return "none";
+  const volts = values.filter(([quantity]) => phaseVoltage.test(quantity));
+  // Power and energy alone prove nothing: registers that are all 0 read as an idle meter.
+  const supplied = volts.some(([, value]) => value >= suppliedVoltsMin);
+  return supplied && answered === needed.length ? "whole" : "most";
 }
+
+/** The profile with its most telling row only: a frequency or voltage is hard to mistake. */
+export function probeOf(profile: ModbusProfile): ModbusProfile {
+  const needed = profile.registers.filter(({ optional }) => optional !== true);
+  const row = needed.find(({ quantity }) => phaseVoltage.test(quantity));
+  const telling = needed.find(({ quantity }) => quantity === "frequency");
+  return { ...profile, registers: [telling ?? row ?? []].flat(), sums: [] };
+}
+
+/**
+ * Whether `profile` has all the registers of `other`, and its reading shows a live phase that
+ * `other` knows nothing of.
+ */
+export function hasFurtherPhase(
+  profile: ModbusProfile,
+  reading: MeterReading,
+  other: ModbusProfile,
+): boolean {
+  const key = ({ address, type }: { readonly address: number; readonly type: string }) =>
+    `${address} ${type}`;
+  const own = new Set(profile.registers.map(key));
+  const sameFamily =
+    profile.read.function === other.read.function &&
+    profile.read.wordOrder === other.read.wordOrder &&
+    other.registers.every((row) => row.optional === true || own.has(key(row)));
+  if (!sameFamily) return false;
+  const known = new Set(other.registers.map(({ quantity }) => quantity));
+  return valuesOf(reading).some(
+    ([quantity, value]) =>
+      phaseVoltage.test(quantity) && !known.has(quantity) && value >= suppliedVoltsMin,
+  );
+}
+
+const valuesOf = ({ values }: MeterReading): readonly (readonly [string, number])[] =>
+  values.map(({ quantity, mantissa, exponent }) => [quantity, mantissa * 10 ** exponent]);

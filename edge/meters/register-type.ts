@@ -4,8 +4,17 @@ export const registerTypes = ["u16", "s16", "u32", "s32", "u64", "s64", "f32", "
 /** A number format of one, two or four registers. */
 export type RegisterType = (typeof registerTypes)[number];
 
+/** A text in so many registers. */
+export type TextType = `ascii:${number}`;
+
 /** How many registers a value of this type fills. */
-export const wordsOf = (type: RegisterType): number => Number(type.slice(1)) / 16;
+export function wordsOf(type: RegisterType | TextType): number {
+  return isText(type) ? Number(type.slice("ascii:".length)) : Number(type.slice(1)) / 16;
+}
+
+/** Whether the registers hold a text. */
+export const isText = (type: RegisterType | TextType): type is TextType =>
+  type.startsWith("ascii:");
 
 /** SunSpec's "not implemented" values by type, raw and unsigned. Source: SunSpec Device Information
  * Model Specification, "data types". Of a float NaN says the same without being listed. */

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadProfiles } from "./profile.ts";
-import { type ScanProgress, scan } from "./scan.ts";
+import { loadProfiles, type Profile } from "./profile.ts";
+import { type ScanProgress, type ScanResult, scan } from "./scan.ts";
 import {
   device,
   floatRegisters,
   modbusProfile,
   type Registers,
+  setFloat,
   simulatedBus,
 } from "./test-support/simulated-meter.ts";
 
@@ -21,6 +22,16 @@ function sdm120(): Registers {
     for (const at of [address, address + 1]) registers.set(at, whole.get(at) ?? 0);
   }
   return registers;
+}
+
+/** One scan of unit 1 with some profiles only. */
+function scanned(
+  devices: ReadonlyMap<number, ReturnType<typeof device>>,
+  known: readonly Profile[],
+) {
+  const { timers, line, connection, bus } = simulatedBus();
+  for (const [unit, unitDevice] of devices) line.devices.set(unit, unitDevice);
+  return timers.run(scan({ connections: [connection], units: [1], profiles: known, bus }));
 }
 
 function bench(devices: ReadonlyMap<number, ReturnType<typeof device>>) {
@@ -65,22 +76,50 @@ test("a meter that names itself is found, with its serial number", async () => {
 });
 
 test("a meter without a code is found by what it answers", async () => {
-  const { ask } = bench(new Map([[1, device(sdm120())]]));
-  const { results } = await ask([1]);
+  const known = profiles.filter(({ id }) => id !== "eastron-sdm230");
+  const { results } = await scanned(new Map([[1, device(sdm120())]]), known);
   assert.deepEqual(
     results.map(({ status, candidates }) => [status, candidates[0]?.how, candidates[0]?.identity]),
     [["found", "probed", { profile: "eastron-sdm120" }]],
   );
 });
 
+const candidatesOf = ({ results }: { results: readonly ScanResult[] }) =>
+  results.flatMap(({ status, candidates }) => [
+    status,
+    ...candidates.map(({ identity }) => identity.profile),
+  ]);
+
 test("a meter that fits two profiles is called ambiguous, not guessed", async () => {
+  const { ask } = bench(new Map([[1, device(sdm120())]]));
+  assert.deepEqual(candidatesOf(await ask([1])), ["ambiguous", "eastron-sdm120", "eastron-sdm230"]);
+});
+
+test("a live second phase rules a single-phase meter out", async () => {
   const { ask } = bench(new Map([[1, device(sdm630)]]));
-  const { results } = await ask([1]);
-  assert.equal(results[0]?.status, "ambiguous");
-  assert.deepEqual(
-    results[0]?.candidates.map(({ identity }) => identity.profile),
-    ["eastron-sdm120", "eastron-sdm630"],
-  );
+  assert.deepEqual(candidatesOf(await ask([1])), [
+    "ambiguous",
+    "eastron-sdm630",
+    "eastron-sdm72d-v2",
+  ]);
+});
+
+test("a phase that reads 0 V may be a register that a single-phase meter does not have", async () => {
+  const registers = floatRegisters(modbusProfile("eastron-sdm630"));
+  for (const address of [2, 4]) setFloat(registers, address, 0);
+  const { ask } = bench(new Map([[1, device(registers)]]));
+  const names = candidatesOf(await ask([1]));
+  assert.equal(names[0], "ambiguous");
+  for (const id of ["eastron-sdm120", "eastron-sdm230", "eastron-sdm630"]) {
+    assert.ok(names.includes(id), id);
+  }
+});
+
+test("a code that stands where another map has a value is not believed without the rest", async () => {
+  const holding: Registers = new Map(Array.from({ length: 0x200 }, (_, at) => [at, 0]));
+  holding.set(0x000b, 71);
+  const { ask } = bench(new Map([[1, device(new Map(), holding)]]));
+  assert.deepEqual(candidatesOf(await ask([1])), ["unknown"]);
 });
 
 test("something that answers and fits nothing is reported as unknown", async () => {
@@ -97,7 +136,9 @@ test("a port of unknown speed is tried at every speed, and its meters named once
   const { timers, bus, line } = bench(new Map([[1, device(sdm120())]]));
   const connections = [{ kind: "rtu", path: "/dev/simulated" } as const];
   const silent = await timers.run(scan({ connections, units: [2], profiles, bus }));
-  assert.deepEqual([silent.results.length, line.written.length], [0, 2]);
+  const settings = profiles.flatMap(({ serial = [] }) => serial);
+  const speeds = new Set(settings.map(({ baud, parity }) => `${baud} ${parity}`));
+  assert.deepEqual([silent.results.length, line.written.length], [0, speeds.size]);
   const { results } = await timers.run(scan({ connections, units: [1], profiles, bus }));
   assert.deepEqual(
     results.map(({ connection }) => connection),
@@ -109,7 +150,8 @@ test("progress counts every place, and an absent port is a failure of its own", 
   const { ask, line } = bench(new Map());
   const seen: string[] = [];
   await ask([1, 2], ({ done, total }) => seen.push(`${done}/${total}`));
-  assert.deepEqual(seen, ["1/2", "2/2"]);
+  // At the port's baud rate, with the parities that meters ship with there: none and even.
+  assert.deepEqual(seen, ["1/4", "2/4", "3/4", "4/4"]);
   line.present = false;
   const { failures } = await ask([1]);
   assert.equal(failures[0]?.failure.code, "meter.port-missing");

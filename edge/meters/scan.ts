@@ -1,28 +1,15 @@
 import { existsSync } from "node:fs";
-import { Failure, utcMs } from "@busbar/protocol";
+import { Failure } from "@busbar/protocol";
 import { SerialPort } from "serialport";
 import type { BusPool } from "../framing/bus-pool.ts";
-import type { GuardedPort } from "../framing/guarded-port.ts";
-import { busName, type Connection } from "../framing/line.ts";
-import { ModbusMeter } from "./modbus-meter.ts";
-import { isPlausible } from "./plausible.ts";
-import type { ModbusProfile, Profile, SunspecProfile } from "./profile.ts";
-import type { MeterIdentity } from "./reading.ts";
-import { SunspecMeter } from "./sunspec-meter.ts";
+import { busName, type Connection, type SerialSettings } from "../framing/line.ts";
+import { type Profile, usualSerial } from "./profile.ts";
+import { askUnit, type UnitResult } from "./scan-unit.ts";
 
-/** A profile that fits: the meter named itself, or answered everything plausibly. */
-export type Candidate = {
-  readonly how: "identified" | "probed";
-  readonly identity: MeterIdentity;
-};
+export type { Candidate } from "./scan-unit.ts";
 
-/** What answers at one place. `unknown`: something does, and no profile fits it. */
-export type ScanResult = {
-  readonly connection: Connection;
-  readonly unit: number;
-  readonly status: "found" | "ambiguous" | "unknown";
-  readonly candidates: readonly Candidate[];
-};
+/** What answers at one place. */
+export type ScanResult = UnitResult & { readonly connection: Connection; readonly unit: number };
 
 export type ScanProgress = {
   readonly connection: Connection;
@@ -70,11 +57,11 @@ export async function scan(options: {
         const place = `${busName(connection)} ${unit}`;
         const result = answered.has(place)
           ? undefined
-          : await ask({ connection, serial, unit, profiles, bus });
+          : await askUnit({ connection, serial, unit, profiles, bus });
         if (result !== undefined) {
           answered.add(place);
-          results.push(result);
-          onResult?.(result);
+          results.push({ connection, unit, ...result });
+          onResult?.({ connection, unit, ...result });
         }
         done += 1;
         onProgress?.({ connection, unit, done, total });
@@ -102,12 +89,11 @@ export async function serialPorts(): Promise<
   });
 }
 
-type Speed = { readonly connection: Connection; readonly serial: Profile["serial"] };
+type Speed = { readonly connection: Connection; readonly serial: SerialSettings };
 
 function atEverySpeed(connection: Connection, profiles: readonly Profile[]): Speed[] {
-  const factory: Profile["serial"] = { baud: 9600, parity: "none", stopBits: 1 };
-  if (connection.kind !== "rtu") return [{ connection, serial: factory }];
-  const serials = [factory, ...profiles.map(({ serial }) => serial)];
+  if (connection.kind !== "rtu") return [{ connection, serial: usualSerial }];
+  const serials = [usualSerial, ...profiles.flatMap(({ serial = [] }) => serial)];
   const speeds = new Map<string, Speed>();
   for (const serial of serials) {
     const { baud = serial.baud, parity = serial.parity } = connection;
@@ -115,89 +101,4 @@ function atEverySpeed(connection: Connection, profiles: readonly Profile[]): Spe
     if (!speeds.has(key)) speeds.set(key, { connection: { ...connection, baud, parity }, serial });
   }
   return [...speeds.values()];
-}
-
-type Place = Speed & {
-  readonly unit: number;
-  readonly profiles: readonly Profile[];
-  readonly bus: BusPool;
-};
-
-async function ask(place: Place): Promise<ScanResult | undefined> {
-  const { connection, serial, unit, profiles, bus } = place;
-  const lease = bus.acquire(connection, serial);
-  try {
-    if (!(await isAlive(lease.port, unit))) return undefined;
-    const found: Candidate[] = [];
-    for (const profile of profiles) {
-      // Each meter takes a share of its own; ours keeps the bus open in between.
-      const candidate = await tryProfile(place, profile);
-      if (candidate !== undefined) found.push(candidate);
-    }
-    const identified = found.filter(({ how }) => how === "identified");
-    const candidates = identified.length > 0 ? identified : found;
-    const status = (["unknown", "found"] as const)[candidates.length] ?? "ambiguous";
-    return { connection, unit, status, candidates };
-  } finally {
-    await lease.release();
-  }
-}
-
-/** Whether anything answers at this unit id, an exception included. One timeout when nothing does. */
-async function isAlive(port: GuardedPort, unit: number): Promise<boolean> {
-  const first = { unit, address: 0, count: 2, maxRegisters: 80, evenCount: true } as const;
-  try {
-    const reply = await port.read({ ...first, function: 3 });
-    // A gateway answers in the name of units that are not there: exceptions 10 and 11.
-    return reply.ok || (reply.exception !== 10 && reply.exception !== 11);
-  } catch (error) {
-    if (error instanceof Failure && error.code === "meter.timeout") return false;
-    throw error;
-  }
-}
-
-async function tryProfile(place: Place, profile: Profile): Promise<Candidate | undefined> {
-  try {
-    return await (profile.protocol === "modbus"
-      ? tryModbus(place, profile)
-      : trySunspec(place, profile));
-  } catch (error) {
-    // It answered before, so a refusal or silence now is about this profile's registers.
-    if (error instanceof Failure && notThis.has(error.code)) return undefined;
-    throw error;
-  }
-}
-
-const notThis = new Set([
-  "meter.timeout",
-  "meter.exception",
-  "meter.refused",
-  "meter.suspect",
-  "meter.wrong-model",
-]);
-
-const epoch = utcMs(0);
-
-async function tryModbus(place: Place, profile: ModbusProfile): Promise<Candidate | undefined> {
-  const lease = place.bus.acquire(place.connection, place.serial);
-  const meter = new ModbusMeter({ profile, lease, unit: place.unit, clock: () => epoch });
-  try {
-    const recognition = await meter.recognise();
-    if (recognition === "other") return undefined;
-    if (recognition === "open" && !isPlausible(profile, await meter.read())) return undefined;
-    const identity = await meter.identify();
-    return { how: recognition === "confirmed" ? "identified" : "probed", identity };
-  } finally {
-    await meter.close();
-  }
-}
-
-async function trySunspec(place: Place, profile: SunspecProfile): Promise<Candidate | undefined> {
-  const lease = place.bus.acquire(place.connection, place.serial);
-  const meter = new SunspecMeter({ profile, lease, unit: place.unit, clock: () => epoch });
-  try {
-    return { how: "identified", identity: await meter.identify() };
-  } finally {
-    await meter.close();
-  }
 }

@@ -1,5 +1,6 @@
 import { Failure } from "@busbar/protocol";
 import type { ReadReply } from "../framing/guarded-port.ts";
+import { decodeText } from "./decode-text.ts";
 
 /** A model in a device: its start (where its id stands), id and length. */
 export type FoundModel = { readonly start: number; readonly id: number; readonly length: number };
@@ -58,17 +59,8 @@ async function commonOf(read: Read, { start }: FoundModel): Promise<Omit<Sunspec
   const texts: Record<string, string> = {};
   for (const [name, [offset, count]] of Object.entries(commonTexts)) {
     const reply = await read(start + offset, count);
-    const text = reply.ok ? asText(reply.registers) : "";
+    const text = reply.ok ? decodeText(reply.registers) : "";
     if (text !== "") texts[name] = text;
   }
   return texts;
-}
-
-/** Two characters a register, ended by the first NUL. */
-function asText(registers: readonly number[]): string {
-  const bytes = registers.flatMap((word) => [word >>> 8, word & 0xff]);
-  const end = bytes.indexOf(0);
-  return Buffer.from(end < 0 ? bytes : bytes.slice(0, end))
-    .toString("utf8")
-    .trim();
 }

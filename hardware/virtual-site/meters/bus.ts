@@ -25,8 +25,9 @@ export async function openBus(
     return listen({ ...config, onConnection: (socket) => serveModbusTcp(socket, devices) });
   }
   const line = new RtuLine(devices, {
-    baud: config.baud ?? first?.serial.baud ?? 9600,
-    bitsPerByte: 9 + (first?.serial.stopBits ?? 1) + (first?.serial.parity === "none" ? 0 : 1),
+    baud: config.baud ?? first?.serial?.baud ?? 9600,
+    bitsPerByte:
+      9 + (first?.serial?.stopBits ?? 1) + ((first?.serial?.parity ?? "none") === "none" ? 0 : 1),
     turnaroundMs: config.turnaroundMs,
   });
   const open =

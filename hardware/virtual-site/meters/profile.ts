@@ -15,11 +15,13 @@ const value = { unit: z.string(), quantity: z.string() };
 
 const common = {
   id: z.string(),
-  serial: z.object({
-    baud: z.int().positive(),
-    parity: z.enum(["none", "even", "odd"]),
-    stopBits: z.union([z.literal(1), z.literal(2)]),
-  }),
+  serial: z
+    .object({
+      baud: z.int().positive(),
+      parity: z.enum(["none", "even", "odd"]),
+      stopBits: z.union([z.literal(1), z.literal(2)]),
+    })
+    .optional(),
   read: z.object({
     function: z.union([z.literal(3), z.literal(4)]),
     wordOrder: z.enum(["msw", "lsw"]),
@@ -38,16 +40,24 @@ const profileSchema = z.discriminatedUnion("protocol", [
       z.object({
         ...cell,
         type: anyType,
-        equals: z.array(z.union([z.number(), z.string()])).min(1),
+        equals: z.array(z.number()).min(1).optional(),
+        startsWith: z.array(z.string()).min(1).optional(),
       }),
     ),
     serialNumber: z.object({ ...cell, type: anyType }).optional(),
+    factors: z
+      .record(
+        z.string(),
+        z.object({ address: cell.address, type: numberType, scale: z.number().default(1) }),
+      )
+      .default({}),
     registers: z.array(
       z.object({
         ...value,
         address: cell.address,
         type: numberType,
         scale: z.number().default(1),
+        multiplyBy: z.array(z.string()).default([]),
         optional: z.boolean().default(false),
       }),
     ),

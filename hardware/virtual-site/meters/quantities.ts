@@ -1,6 +1,6 @@
 import type { Reading } from "../physics/counters.ts";
 import { seededFraction, smoothNoise } from "../physics/noise.ts";
-import type { Source } from "../physics/site.ts";
+import { ratedWatts, type Source } from "../physics/site.ts";
 
 /** What an instrument measures, by the profiles' quantity names, in V, A, W, VA, var, Hz, Wh …, ratios. */
 export type Quantities = ReadonlyMap<string, number>;
@@ -13,6 +13,9 @@ export type Connection = {
 };
 
 const nominalVolts = 230;
+/** Part of all energy that falls into tariff 1, strings at an inverter: fixed, counters never run back. */
+const dayTariff = 0.7;
+const stringsMax = 6;
 /** Average power factor at each source; loads and machines are inductive. */
 const powerFactor: Readonly<Record<Source, number>> = {
   "company.net": 0.97,
@@ -50,7 +53,9 @@ export function makeQuantities(connection: Connection) {
     setPhases(found, { names, shares, volts, factor, watts: reading.powerWatts });
     setVoltages(found, names, volts);
     setEnergies(found, { names, shares, factor, reading });
-    setInverter(found, reading.powerWatts);
+    setCounters(found);
+    setInverter(found, reading.powerWatts, ratedWatts[source]);
+    setBattery(found);
     return found;
   };
 }
@@ -142,17 +147,83 @@ function setEnergies(
   });
 }
 
+/** Parts of the whole counters: by tariff, by quadrant, since a reset that never was. */
+function setCounters(found: Map<string, number>): void {
+  const of = (name: string) => found.get(name) ?? 0;
+  for (const direction of ["import", "export"]) {
+    const total = of(`energy.${direction}.total`);
+    found.set(`energy.${direction}.t1`, total * dayTariff);
+    found.set(`energy.${direction}.t2`, total * (1 - dayTariff));
+    found.set(`energy.${direction}.resettable`, total);
+    found.set(`energy.${direction}.partial`, total);
+  }
+  found.set("energy.sum.resettable", of("energy.sum.total"));
+  found.set("energy.net.total", of("energy.import.total") - of("energy.export.total"));
+  for (const phase of ["total", ...phaseNames]) {
+    const reactive = of(`reactive_energy.import.${phase}`);
+    const sum = of(`energy.sum.${phase}`);
+    for (const [direction, quadrant, idle] of [
+      ["import", 1, 4],
+      ["export", 2, 3],
+    ] as const) {
+      const part = sum === 0 ? 0 : of(`energy.${direction}.${phase}`) / sum;
+      found.set(`apparent_energy.${direction}.${phase}`, of(`apparent_energy.${phase}`) * part);
+      found.set(`reactive_energy.q${quadrant}.${phase}`, reactive * part);
+      found.set(`reactive_energy.q${idle}.${phase}`, 0);
+    }
+  }
+}
+
 /** The direct-current side of an inverter whose output is what the source exports. */
-function setInverter(found: Map<string, number>, watts: number): void {
+function setInverter(found: Map<string, number>, watts: number, rated: number): void {
   const output = Math.max(0, -watts);
   const input = output / 0.975;
   const volts = output === 0 ? 0 : 640;
   found.set("dc.power", input);
   found.set("dc.voltage", volts);
   found.set("dc.current", volts === 0 ? 0 : input / volts);
-  found.set("temperature.cabinet", 28 + output / 40_000);
+  for (let i = 1; i <= stringsMax; i++) {
+    found.set(`dc.${i}.power`, input / stringsMax);
+    found.set(`dc.${i}.voltage`, volts);
+    found.set(`dc.${i}.current`, volts === 0 ? 0 : input / volts / stringsMax);
+    found.set(`dc.${i}.energy`, (found.get("energy.export.total") ?? 0) / 0.975 / stringsMax);
+    found.set(`dc.${i}.state`, output > 0 ? 4 : 2);
+    found.set(`dc.${i}.temperature`, 31);
+  }
+  found.set("rated_power", rated);
+  for (const [i, part] of ["cabinet", "heatsink", "transformer", "other"].entries()) {
+    found.set(`temperature.${part}`, 28 + i + output / 40_000);
+  }
   // SunSpec operating state: 4 = tracking the power maximum, 2 = asleep.
   found.set("state", output > 0 ? 4 : 2);
+}
+
+/** A battery at rest: the site has none, a device that reports one may be simulated all the same. */
+function setBattery(found: Map<string, number>): void {
+  const still: Readonly<Record<string, number>> = {
+    capacity_charge: 200,
+    capacity_energy: 10_000,
+    charge_power_max: 5000,
+    discharge_power_max: 5000,
+    soc: 0.62,
+    soc_max: 1,
+    soc_min: 0.05,
+    dod: 0.38,
+    soh: 0.99,
+    cycles: 412,
+    charge_state: 6,
+    type: 4,
+    state: 4,
+    voltage: 51.4,
+    cell_voltage_max: 3.34,
+    cell_voltage_min: 3.31,
+    cell_voltage_avg: 3.33,
+    current: 0,
+    charge_current_max: 100,
+    discharge_current_max: 100,
+    power: 0,
+  };
+  for (const [name, value] of Object.entries(still)) found.set(`battery.${name}`, value);
 }
 
 /** Parts of the whole that each phase carries: constant, so that phase counters never run backwards. */

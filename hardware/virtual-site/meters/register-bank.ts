@@ -10,6 +10,8 @@ export type Quirks = {
   readonly maxRegisters?: number | undefined;
   /** Rows that this unit lacks, by their address. */
   readonly missing?: readonly number[] | undefined;
+  /** What its factor registers hold, by name, such as a transformer's ratio; default 1. */
+  readonly factors?: Readonly<Record<string, number>> | undefined;
 };
 
 /** One row: its place and how its words come from what is measured. */
@@ -66,28 +68,33 @@ function rowsOf(profile: ModbusProfile, quirks: Quirks, code: 3 | 4): Row[] {
     return { address, count: words.length, words: () => words };
   };
   const rows: Row[] = [];
-  for (const { function: of, address, type, equals } of profile.identify) {
-    if (of === code) rows.push(fixed(address, type, equals[0] ?? 0));
+  for (const { function: of, address, type, equals, startsWith } of profile.identify) {
+    if (of === code) rows.push(fixed(address, type, equals?.[0] ?? startsWith?.[0] ?? 0));
   }
   const serial = profile.serialNumber;
   if (serial?.function === code) {
     rows.push(fixed(serial.address, serial.type, quirks.serialNumber));
   }
   if (code !== profile.read.function) return rows;
-  for (const { address, type, scale, unit, quantity } of profile.registers) {
+  for (const [name, { address, type, scale }] of Object.entries(profile.factors)) {
+    rows.push(fixed(address, type, factorOf(quirks, name) / scale));
+  }
+  for (const { address, type, scale, unit, quantity, multiplyBy } of profile.registers) {
+    // A register behind transformers shows the secondary side.
+    const step = multiplyBy.reduce((product, name) => product * factorOf(quirks, name), scale);
     rows.push({
       address,
       count: wordCount(type),
-      words: (now) =>
-        encodeWords(
-          type,
-          counted(quantity, inUnit(now.get(quantity) ?? 0, unit) / scale, type),
-          wordOrder,
-        ),
+      words: (now) => {
+        const raw = inUnit(now.get(quantity) ?? 0, unit) / step;
+        return encodeWords(type, counted(quantity, raw, type), wordOrder);
+      },
     });
   }
   return rows;
 }
+
+const factorOf = ({ factors }: Quirks, name: string): number => factors?.[name] ?? 1;
 
 /** Integer counters show whole steps that are complete, not the nearest one. */
 function counted(quantity: string, raw: number, type: CellType): number {

@@ -1,0 +1,172 @@
+import { Failure, utcMs } from "@busbar/protocol";
+import type { BusLease, BusPool } from "../framing/bus-pool.ts";
+import type { GuardedPort } from "../framing/guarded-port.ts";
+import type { Connection, SerialSettings } from "../framing/line.ts";
+import { ModbusMeter, type Recognition } from "./modbus-meter.ts";
+import { fitOf, hasFurtherPhase, probeOf } from "./plausible.ts";
+import type { ModbusProfile, Profile } from "./profile.ts";
+import type { MeterIdentity, MeterReading } from "./reading.ts";
+import { SunspecMeter } from "./sunspec-meter.ts";
+
+/** A profile that fits: the meter named itself, or answered everything plausibly. */
+export type Candidate = {
+  readonly how: "identified" | "probed";
+  readonly identity: MeterIdentity;
+};
+
+/** What a unit is. `unknown`: something answers, and no profile fits it. */
+export type UnitResult = {
+  readonly status: "found" | "ambiguous" | "unknown";
+  readonly candidates: readonly Candidate[];
+  /** Profiles that read further parts of what was found, at the same unit id. */
+  readonly also: readonly string[];
+};
+
+/** One unit of a bus, and what it could be. */
+export type UnitPlace = {
+  readonly connection: Connection;
+  readonly serial: SerialSettings;
+  readonly unit: number;
+  readonly profiles: readonly Profile[];
+  readonly bus: BusPool;
+};
+
+type Found = Candidate & { readonly profile: Profile; readonly reading?: MeterReading };
+
+/**
+ * What one unit is; undefined when nothing answers. Meters that name themselves and read plausibly
+ * leave the others out; without one, every profile is tried that no register spoke against.
+ * Throws: `Failure` of the port.
+ */
+export async function askUnit(place: UnitPlace): Promise<UnitResult | undefined> {
+  const lease = place.bus.acquire(place.connection, place.serial);
+  try {
+    if (!(await isAlive(lease.port, place.unit))) return undefined;
+    const named: Found[] = [];
+    const open: ModbusProfile[] = [];
+    for (const profile of place.profiles) {
+      const recognition = await unlessRefused(() => recognise(place, profile));
+      if (recognition === "open" && profile.protocol === "modbus") open.push(profile);
+      if (recognition !== "confirmed") continue;
+      const found = await unlessRefused(() => identified(place, profile));
+      if (found !== undefined) named.push(found);
+    }
+    if (named.length > 0) return verdict(named);
+    const probed: Found[] = [];
+    for (const profile of open) {
+      const found = await unlessRefused(() => probe(place, profile));
+      if (found !== undefined) probed.push(found);
+    }
+    return verdict(probed.filter((one) => !probed.some((other) => outdoes(other, one))));
+  } finally {
+    await lease.release();
+  }
+}
+
+function verdict(found: readonly Found[]): UnitResult {
+  const isPart = ({ profile: { beside } }: Found) =>
+    beside !== undefined && found.some(({ profile }) => profile.id === beside);
+  const candidates = found
+    .filter((one) => !isPart(one))
+    .map(({ how, identity }) => ({ how, identity }));
+  const status = (["unknown", "found"] as const)[candidates.length] ?? "ambiguous";
+  return { status, candidates, also: found.filter(isPart).map(({ profile }) => profile.id) };
+}
+
+/** A three-phase meter answers all that a single-phase one of its family does: the live phase tells. */
+function outdoes(other: Found, one: Found): boolean {
+  if (other.profile.protocol !== "modbus" || one.profile.protocol !== "modbus") return false;
+  const { reading } = other;
+  return reading !== undefined && hasFurtherPhase(other.profile, reading, one.profile);
+}
+
+/** Whether anything answers at this unit id, an exception included. One timeout when nothing does. */
+async function isAlive(port: GuardedPort, unit: number): Promise<boolean> {
+  const first = { unit, address: 0, count: 2, maxRegisters: 80, evenCount: true } as const;
+  try {
+    const reply = await port.read({ ...first, function: 3 });
+    // A gateway answers in the name of units that are not there: exceptions 10 and 11.
+    return reply.ok || (reply.exception !== 10 && reply.exception !== 11);
+  } catch (error) {
+    if (error instanceof Failure && error.code === "meter.timeout") return false;
+    throw error;
+  }
+}
+
+const notThis = new Set([
+  "meter.timeout",
+  "meter.exception",
+  "meter.refused",
+  "meter.suspect",
+  "meter.wrong-model",
+]);
+
+/** The unit answered before, so a refusal or silence now is about this profile's registers. */
+async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof Failure && notThis.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+const epoch = utcMs(0);
+
+type Opened = {
+  readonly lease: BusLease;
+  readonly unit: number;
+  readonly clock: () => typeof epoch;
+};
+
+/** Each meter takes a share of the bus of its own, and gives it up. */
+async function withMeter<M extends { close(): Promise<void> }, T>(
+  { bus, connection, serial, unit }: UnitPlace,
+  open: (options: Opened) => M,
+  ask: (meter: M) => Promise<T>,
+): Promise<T> {
+  const meter = open({ lease: bus.acquire(connection, serial), unit, clock: () => epoch });
+  try {
+    return await ask(meter);
+  } finally {
+    await meter.close();
+  }
+}
+
+const modbus = (profile: ModbusProfile) => (options: Opened) =>
+  new ModbusMeter({ profile, ...options });
+
+async function recognise(place: UnitPlace, profile: Profile): Promise<Recognition> {
+  if (profile.protocol === "sunspec") return "confirmed";
+  return withMeter(place, modbus(profile), (meter) => meter.recognise());
+}
+
+/** A code may stand by chance where another kind of meter has a measured value: the rest must fit. */
+async function identified(place: UnitPlace, profile: Profile): Promise<Found | undefined> {
+  if (profile.protocol === "sunspec") {
+    const identity = await withMeter(
+      place,
+      (options) => new SunspecMeter({ profile, ...options }),
+      (meter) => meter.identify(),
+    );
+    return { how: "identified", identity, profile };
+  }
+  return withMeter(place, modbus(profile), async (meter) => {
+    const fit = fitOf(profile, await meter.read());
+    if (fit === "none") return undefined;
+    return { how: "identified", identity: await meter.identify(), profile };
+  });
+}
+
+/** One register first: most profiles are out of the question after one answer. */
+async function probe(place: UnitPlace, profile: ModbusProfile): Promise<Found | undefined> {
+  const short = probeOf(profile);
+  if (short.registers.length === 0) return undefined;
+  const first = await withMeter(place, modbus(short), (meter) => meter.read());
+  if (first.values.length === 0 || fitOf(short, first) === "none") return undefined;
+  return withMeter(place, modbus(profile), async (meter) => {
+    const reading = await meter.read();
+    if (fitOf(profile, reading) !== "whole") return undefined;
+    return { how: "probed", identity: await meter.identify(), profile, reading };
+  });
+}
