@@ -172,6 +172,39 @@ test("a SIGHUP takes a new configuration, and keeps the old one when the new one
   assert.deepEqual(await once(child, "exit"), [0, null]);
 });
 
+test("a SIGHUP whose configuration no unit can be started with goes on with the old one", async () => {
+  const { child, statusPort } = await startUnit();
+  if (child.stdout === null) throw new Error("no output");
+  const lines = createInterface({ input: child.stdout });
+  for (const wrong of [
+    config().replace("{ port: 0 }", `{ port: ${meter.port} }`),
+    config().replace("eastron-sdm630", "no-such-meter"),
+    config("membership: edge.yaml\n"),
+  ]) {
+    writeFileSync(file("edge.yaml"), wrong);
+    child.kill("SIGHUP");
+    const [line] = await once(lines, "line");
+    assert.match(String(line), /"ready"/);
+  }
+  writeFileSync(file("edge.yaml"), config());
+  assert.ok(statusPort > 0);
+  const frames = host.frames.length;
+  while (host.frames.length < frames + 2) await once(host, "frame");
+  child.kill("SIGTERM");
+  assert.deepEqual(await once(child, "exit"), [0, null]);
+});
+
+test("a unit that waits for its site's clock says so, and ends when it is told to", async () => {
+  writeFileSync(file("clockless.yaml"), config().replace("clock.json", "none.json"));
+  const args = [cli, "run", "--config", "clockless.yaml"];
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+  if (child.stderr === null) throw new Error("no output");
+  const [line] = await once(createInterface({ input: child.stderr }), "line");
+  assert.match(String(line), /none\.json.*waits for the site's clock/);
+  child.kill("SIGTERM");
+  assert.deepEqual(await once(child, "exit"), [0, null]);
+});
+
 test("a second unit on the same journal, and a wrong configuration, end with one message", async () => {
   const { child } = await startUnit();
   const second = await run("run");

@@ -41,16 +41,24 @@ const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
 /**
- * Starts all of an edge unit. Recording begins even where the unit cannot reach anybody.
+ * Starts all of an edge unit. Recording begins even where the unit cannot reach anybody. A start that
+ * fails leaves nothing behind.
  * Throws: `Failure` for what no retry can mend: configuration, key, journal, taken port.
  */
 export async function startUnit(config: LoadedConfig, log: Logger): Promise<RunningUnit> {
   const mandate = mandateOf(config);
-  const lock = lockFolder(config.data);
   const signer = signerOf(openKeyFile(config.device.key));
+  if (config.clock.kind === "file" && !existsSync(config.clock.path)) {
+    log.warn({ file: config.clock.path }, "waits for the site's clock");
+  }
   const clock = await openSiteClock(config.clock);
+  await using parts = new AsyncDisposableStack();
+  const lock = lockFolder(config.data);
+  parts.defer(() => lock.release());
   const unit = new Unit({ config, log, mandate, signer, clock });
+  parts.defer(() => unit.stop());
   const status = await serveStatus(config.status, () => unit.status());
+  parts.defer(() => status.close());
   unit.start();
   const manager = serviceManager();
   const everyMs = Math.max(config.sampling.everySeconds * 1000, 5 * minuteMs);
@@ -58,15 +66,14 @@ export async function startUnit(config: LoadedConfig, log: Logger): Promise<Runn
     progressAt: () => unit.progressAt,
     stallMs: 3 * clock.delay(everyMs),
   });
+  parts.defer(() => watchdog.stop());
   manager.notify("READY=1", `STATUS=reads ${config.meters.length} meters`);
+  const running = parts.move();
   return {
     statusPort: status.port,
     stop: async () => {
       manager.notify("STOPPING=1");
-      watchdog.stop();
-      await unit.stop();
-      await status.close();
-      lock.release();
+      await running.disposeAsync();
     },
   };
 }

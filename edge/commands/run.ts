@@ -1,10 +1,11 @@
+import { Failure } from "@busbar/protocol";
 import { type Logger, pino } from "pino";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
-import { startUnit } from "../main.ts";
+import { type RunningUnit, startUnit } from "../main.ts";
 
 /**
  * Runs the unit until SIGTERM or SIGINT. SIGHUP starts it anew with the configuration as it is now;
- * one that does not parse changes nothing.
+ * one that does not parse, or that no unit can be started with, changes nothing.
  */
 export async function runCommand(file: string): Promise<void> {
   let config = loadConfig(file);
@@ -12,36 +13,56 @@ export async function runCommand(file: string): Promise<void> {
     { level: config.log, base: null },
     pino.destination({ dest: 2, sync: true }),
   );
-  const next = signalQueue();
+  const { next, starting } = signalQueue();
+  let unit = await starting(startUnit(config, log));
   for (;;) {
-    const unit = await startUnit(config, log);
     const ready = { event: "ready", device: config.device.id, statusPort: unit.statusPort };
     process.stdout.write(`${JSON.stringify(ready)}\n`);
     const reloaded = await untilEnd(next, file, log);
     log.info({ reload: reloaded !== undefined }, "stopping");
     await unit.stop();
     if (reloaded === undefined) break;
-    config = reloaded;
+    [unit, config] = await starting(startOneOf([reloaded, config], log));
+    log.level = config.log;
   }
   // The log is synchronous and every store is closed: nothing is left that a timer could still do.
   process.exit(process.exitCode ?? 0);
 }
 
+/** Starts a unit with the new configuration, else with the one that worked before. */
+async function startOneOf(
+  [wanted, before]: readonly [LoadedConfig, LoadedConfig],
+  log: Logger,
+): Promise<[RunningUnit, LoadedConfig]> {
+  try {
+    return [await startUnit(wanted, log), wanted];
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    log.error({ err: error }, "the new configuration is not used");
+    return [await startUnit(before, log), before];
+  }
+}
+
 type Signal = "end" | "reload";
 
-/** Signals as they come, none lost between two waits. */
-function signalQueue(): () => Promise<Signal> {
+/**
+ * Signals as they come, none lost between two waits. A unit that is `starting`, for example one that
+ * waits for its site's clock, has nothing to hand over yet: it ends at once.
+ */
+function signalQueue() {
   const waiting: Signal[] = [];
   let wake: (() => void) | undefined;
+  let isStarting = false;
   const listen = (name: NodeJS.Signals, signal: Signal) =>
     process.on(name, () => {
+      if (isStarting && signal === "end") process.exit(0);
       waiting.push(signal);
       wake?.();
     });
   listen("SIGTERM", "end");
   listen("SIGINT", "end");
   listen("SIGHUP", "reload");
-  return async () => {
+  const next = async (): Promise<Signal> => {
     if (waiting.length === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -49,6 +70,15 @@ function signalQueue(): () => Promise<Signal> {
     }
     return waiting.includes("end") ? "end" : (waiting.shift() ?? "end");
   };
+  const starting = async <T>(start: Promise<T>): Promise<T> => {
+    isStarting = true;
+    try {
+      return await start;
+    } finally {
+      isStarting = false;
+    }
+  };
+  return { next, starting };
 }
 
 /** The new configuration after a SIGHUP, or undefined when the unit is to end. */
