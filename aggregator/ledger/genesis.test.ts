@@ -54,6 +54,7 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   );
   refused({ parameters: { bands: { ...bands, company: band } } }, /band of company.*low < high/);
   refused({ parameters: { subsidyPermille: 900 } }, /band of bureau/);
+  refused({ parameters: { feedIn: 690_000 } }, /feedIn: expected at most 675500/);
   // These would pay somebody for nothing.
   refused({ parameters: { retail: 10_000_000 } }, /retail.*below 10000000, got 10000000/);
   refused({ parameters: { imbalancePermille: 19 } }, /imbalancePermille: expected at least 20/);

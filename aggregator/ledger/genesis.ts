@@ -90,6 +90,10 @@ function whyUnsound({
     const most = Math.ceil(500_000_000 / subsidyPermille);
     return `retail: with a subsidy of ${subsidyPermille} ‰ it must stay below ${most}, got ${retail}`;
   }
+  const left = retail - Math.ceil((retail * retail * subsidyPermille) / 1_000_000_000);
+  if (left < feedIn) {
+    return `feedIn: expected at most ${left}, what a buyer at retail pays after its subsidy; got ${feedIn}`;
+  }
   // Who buys at feed-in with the subsidy and hands it back as a surplus must not gain by it.
   const least = Math.ceil((subsidyPermille * feedIn) / 1_000_000);
   if (imbalancePermille >= least) return undefined;

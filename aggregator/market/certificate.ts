@@ -30,27 +30,33 @@ export function verifyClearing(quotes: readonly Quote[], clearing: Clearing): Ve
   );
 }
 
-const refuse = (reason: string, message: string): Refusal => ({
+const refuse = (code: string, message: string): Refusal => ({
   ok: false,
-  code: `clearing.${reason}`,
+  code,
   message,
 });
 
 function pairUp(quotes: readonly Quote[], fills: readonly Fill[]): Pair[] | Refusal {
   if (quotes.length !== fills.length) {
-    return refuse("fills", `expected ${quotes.length} fills, one a quote, got ${fills.length}`);
+    return refuse(
+      "clearing.fills",
+      `expected ${quotes.length} fills, one a quote, got ${fills.length}`,
+    );
   }
   const pairs: Pair[] = [];
   for (const [i, quote] of quotes.entries()) {
     const fill = fills[i];
     if (fill === undefined || fill.id !== quote.id) {
-      return refuse("fills", `fill ${i}: expected that of quote ${quote.id}, got ${fill?.id}`);
+      return refuse(
+        "clearing.fills",
+        `fill ${i}: expected that of quote ${quote.id}, got ${fill?.id}`,
+      );
     }
     const cleared = fill.accepted + fill.netted;
     const whole = Number.isSafeInteger(fill.accepted) && Number.isSafeInteger(fill.netted);
     if (!whole || fill.accepted < 0 || fill.netted < 0 || cleared > quote.quantity) {
       return refuse(
-        "fills",
+        "clearing.fills",
         `quote ${quote.id}: expected accepted + netted in 0 … ${quote.quantity} Wh, ` +
           `got ${fill.accepted} + ${fill.netted}`,
       );
@@ -72,12 +78,15 @@ function checkBalance(
   const { ask, bid } = sums;
   if (ask.accepted !== volume || bid.accepted !== volume) {
     const got = `${ask.accepted} Wh and ${bid.accepted} Wh`;
-    return refuse("balance", `asks and bids are accepted for ${got}, the volume says ${volume} Wh`);
+    return refuse(
+      "clearing.balance",
+      `asks and bids are accepted for ${got}, the volume says ${volume} Wh`,
+    );
   }
   if (ask.cleared !== certificate.cleared || bid.cleared !== certificate.cleared) {
     const got = `${ask.cleared} Wh and ${bid.cleared} Wh`;
     const said = `the certificate says ${certificate.cleared} Wh`;
-    return refuse("balance", `asks and bids are cleared for ${got}, ${said}`);
+    return refuse("clearing.balance", `asks and bids are cleared for ${got}, ${said}`);
   }
   return undefined;
 }
@@ -97,16 +106,19 @@ function checkInterval(pairs: readonly Pair[], { certificate }: Clearing): Refus
   }
   if (below !== (lo ?? Number.NEGATIVE_INFINITY) || above !== (hi ?? Number.POSITIVE_INFINITY)) {
     return refuse(
-      "interval",
+      "clearing.interval",
       `the quotes give [${below}, ${above}], the certificate [${lo}, ${hi}]`,
     );
   }
   if (below > above) {
-    return refuse("not-optimal", `no price supports this clearing: ${below} is above ${above}`);
+    return refuse(
+      "clearing.not-optimal",
+      `no price supports this clearing: ${below} is above ${above}`,
+    );
   }
   if (bidWithRest >= askWithRest) {
     return refuse(
-      "not-optimal",
+      "clearing.not-optimal",
       `a bid of ${bidWithRest} and an ask of ${askWithRest} are both left with energy`,
     );
   }
@@ -117,13 +129,13 @@ function checkPrice({ price, volume, certificate }: Clearing): Refusal | undefin
   const { lo, hi, reference } = certificate;
   if (volume === 0 || lo === undefined || hi === undefined) {
     if (price === undefined) return undefined;
-    return refuse("price", `nothing is traded, so no price was expected; got ${price}`);
+    return refuse("clearing.price", `nothing is traded, so no price was expected; got ${price}`);
   }
   const wished = reference ?? mulDiv(lo + hi, 1, 2, "half-even");
   const nearest = Math.min(Math.max(wished, lo), hi);
   if (price === nearest) return undefined;
   return refuse(
-    "price",
+    "clearing.price",
     `expected ${nearest}, the point of [${lo}, ${hi}] nearest to ${reference}; got ${price}`,
   );
 }
@@ -138,7 +150,7 @@ function checkWelfare(pairs: readonly Pair[], { certificate }: Clearing): Refusa
   const welfare = Number(sum / 1000n);
   if (welfare === certificate.welfare) return undefined;
   return refuse(
-    "welfare",
+    "clearing.welfare",
     `the fills are worth ${welfare}, the certificate ${certificate.welfare}`,
   );
 }
@@ -151,12 +163,18 @@ function checkTies(pairs: readonly Pair[], { certificate }: Clearing): Refusal |
   const others = pairs.filter((pair) => !inGroup(pair));
   const partly = others.find(({ quote, cleared }) => cleared > 0 && cleared < quote.quantity);
   if (partly !== undefined) {
-    return refuse("ties", `quote ${partly.quote.id} is served in part outside the rationed group`);
+    return refuse(
+      "clearing.ties",
+      `quote ${partly.quote.id} is served in part outside the rationed group`,
+    );
   }
   for (const side of ["ask", "bid"] as const) {
     const unequal = servedUnequally(others, side);
     if (unequal !== undefined) {
-      return refuse("ties", `of the ${side}s at ${unequal} some are served and some are not`);
+      return refuse(
+        "clearing.ties",
+        `of the ${side}s at ${unequal} some are served and some are not`,
+      );
     }
   }
   return rationed === undefined ? undefined : checkShares(pairs.filter(inGroup), rationed);
@@ -183,7 +201,7 @@ function checkShares(group: readonly Pair[], { offered, cleared }: Rationed): Re
   const given = group.reduce((sum, pair) => sum + pair.cleared, 0);
   if (wanted !== offered || given !== cleared || !(cleared > 0 && cleared < offered)) {
     return refuse(
-      "ties",
+      "clearing.ties",
       `the rationed group offers ${wanted} and gets ${given} Wh, ` +
         `the certificate says ${offered} and ${cleared}`,
     );
@@ -201,7 +219,7 @@ function checkShares(group: readonly Pair[], { offered, cleared }: Rationed): Re
   const wrong = shares.find(({ extra }, i) => extra !== (i < ups ? 1n : 0n));
   if (wrong === undefined) return undefined;
   return refuse(
-    "ties",
+    "clearing.ties",
     `quote ${wrong.pair.quote.id}: ${wrong.pair.cleared} Wh is not its share by largest remainder`,
   );
 }
@@ -220,12 +238,15 @@ function checkSelfMatch(pairs: readonly Pair[]): Refusal | undefined {
   for (const [party, { sold, bought, netted }] of sides) {
     if (sold > 0 && bought > 0) {
       return refuse(
-        "self-match",
+        "clearing.self-match",
         `${party} is accepted for ${sold} Wh sold and ${bought} Wh bought; net them out first`,
       );
     }
     if (netted !== 0) {
-      return refuse("self-match", `${party} nets ${netted} Wh more sold than bought; expected 0`);
+      return refuse(
+        "clearing.self-match",
+        `${party} nets ${netted} Wh more sold than bought; expected 0`,
+      );
     }
   }
   return undefined;

@@ -2,9 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { microPerKwh, wh } from "@busbar/protocol";
 import fc from "fast-check";
+import { subsidy } from "./equations.ts";
 import { type Rest, residualSales } from "./residual.ts";
 
-const tariff = { feedIn: microPerKwh(400_000), retail: microPerKwh(700_000) };
+const tariff = {
+  feedIn: microPerKwh(400_000),
+  retail: microPerKwh(700_000),
+  subsidyPermille: 50,
+};
 const price = fc.option(fc.integer({ min: 0, max: 1_000_000 }).map(microPerKwh), {
   nil: undefined,
 });
@@ -36,14 +41,21 @@ test("every rest finds the bureau, within the tariff, and the bureau never trade
   );
 });
 
-test("no round trip through the bureau earns", () => {
+test("no round trip through the bureau earns, the buyer's subsidy included", () => {
+  const permille = fc.integer({ min: 0, max: 400 });
   fc.assert(
-    fc.property(rests, prices, (list, at) => {
-      const sales = residualSales(list, { bureau: "c", prices: at, tariff });
+    fc.property(rests, prices, permille, (list, at, subsidyPermille) => {
+      // A genesis that pays more subsidy than lies between feed-in and retail is refused.
+      const left = tariff.retail - subsidy(wh(1000), tariff.retail, subsidyPermille);
+      fc.pre(left >= tariff.feedIn);
+      const options = { bureau: "c", prices: at, tariff: { ...tariff, subsidyPermille } };
+      const sales = residualSales(list, options);
       const bought = sales.filter(({ buyer }) => buyer === "c").map((sale) => sale.price);
-      const sold = sales.filter(({ seller }) => seller === "c").map((sale) => sale.price);
-      if (bought.length > 0 && sold.length > 0) {
-        assert.ok(Math.max(...bought) <= Math.min(...sold));
+      const paid = sales
+        .filter(({ seller }) => seller === "c")
+        .map(({ price }) => price - subsidy(wh(1000), price, subsidyPermille));
+      if (bought.length > 0 && paid.length > 0) {
+        assert.ok(Math.max(...bought) <= Math.min(...paid) + 1, "to one millionth, by rounding");
       }
     }),
   );

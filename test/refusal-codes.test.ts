@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { ledgerCodes } from "../aggregator/ledger/codes.ts";
+import { protocolCodes } from "../protocol/refusal-codes.ts";
+
+/** The string literals of a room's code that look like codes of the given areas. */
+function codesIn(folders: readonly string[], areas: readonly string[]): Set<string> {
+  const literal = new RegExp(`"((?:${areas.join("|")})\\.[a-z-]+)"`, "g");
+  const files = folders.flatMap((folder) => globSync(`${folder}/**/*.ts`));
+  const own = files.filter((file) => !/\.test\.ts$|codes\.ts$|node_modules/.test(file));
+  return new Set(
+    own.flatMap((file) =>
+      [...readFileSync(file, "utf8").matchAll(literal)].map(([, code]) => code ?? ""),
+    ),
+  );
+}
+
+const areasOf = (catalogue: object) => [
+  ...new Set(Object.keys(catalogue).map((code) => code.split(".")[0] ?? "")),
+];
+
+test("every code that the ledger refuses with is catalogued, and every catalogued one is used", () => {
+  const used = codesIn(["aggregator/ledger", "aggregator/market"], areasOf(ledgerCodes));
+  assert.deepEqual([...used].sort(), Object.keys(ledgerCodes).sort());
+});
+
+test("the same holds for the protocol's codes", () => {
+  const used = codesIn(["protocol"], areasOf(protocolCodes));
+  // Made of two parts in one place: the filter says what is wrong, its caller with what.
+  const composed = ["canonical", "low-order"].flatMap((fault) => [
+    `key.${fault}`,
+    `signature.${fault}`,
+  ]);
+  const files = ["key.malformed", "key.missing", "key.unreadable"]; // Failures of a file, not refusals
+  const refused = [...used].filter((code) => !files.includes(code));
+  assert.deepEqual(
+    [...new Set([...refused, ...composed])].sort(),
+    Object.keys(protocolCodes).sort(),
+  );
+});
+
+test("no code stands in two catalogues", () => {
+  const twice = Object.keys(ledgerCodes).filter((code) => code in protocolCodes);
+  assert.deepEqual(twice, []);
+});
