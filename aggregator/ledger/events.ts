@@ -98,7 +98,10 @@ export type LedgerEvent =
       readonly slot: number;
       readonly clearing: number | null;
       readonly quantityWh: number;
+      /** The colony's, for what was quoted. */
       readonly prices: SlotPrices;
+      /** The closed form's for the same energy; null where nothing was quoted. */
+      readonly exact: SlotPrices | null;
     }
   | {
       readonly type: "contract-signed";

@@ -9,9 +9,10 @@ import { residualSales } from "../../../market/residual.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { nextAt } from "./gate.ts";
-import { known, orNull, pricesFor, slotsPerBlockMax } from "./opening.ts";
+import { slotsPerBlockMax } from "./opening.ts";
 import { bureauOf, marketParties } from "./parties.ts";
 import { expectSettlement } from "./settlement-rule.ts";
+import { type CertifiedPrices, known, orNull, pricesFor } from "./slot-prices.ts";
 import {
   commitmentPlaces,
   commitments,
@@ -48,7 +49,9 @@ function clearSlot(context: BlockContext, slot: UtcMs): void {
   const record = slots.get(state, key);
   assert(record !== undefined, `slot ${slot} is cleared after it was opened`);
   const quotes = openedQuotes(context, slot);
-  const prices = quotes.length > 0 ? quotedPrices(context, quotes) : pricesOf(record);
+  // Without quotes the prices of the opening stand; they go with no trade.
+  const certified = quotes.length > 0 ? quotedPrices(context, quotes) : undefined;
+  const prices = certified?.prices ?? pricesOf(record);
   const clearing = clear(quotes, prices.gu);
   const checked = verifyClearing(quotes, clearing);
   assert(checked.ok, `the market certifies its own result: ${checked.ok || checked.message}`);
@@ -67,6 +70,7 @@ function clearSlot(context: BlockContext, slot: UtcMs): void {
     clearing: price ?? null,
     quantityWh: traded,
     prices: orNull(prices),
+    exact: certified === undefined ? null : orNull(certified.exact),
   });
   expectSettlement(context, slot);
   forget(context, slot - boundaryKeepMs);
@@ -111,7 +115,10 @@ function withinTariff(
 }
 
 /** The colony's prices for what was really offered and asked for. */
-function quotedPrices({ state, parameters, seed }: BlockContext, quotes: readonly Quote[]): Prices {
+function quotedPrices(
+  { state, parameters, seed }: BlockContext,
+  quotes: readonly Quote[],
+): CertifiedPrices {
   const users = new Set(
     marketParties(state).flatMap(({ owner, party }) => (party === "user" ? [owner] : [])),
   );

@@ -26,6 +26,10 @@ test("a slot goes from sealed quotes to contracts at the paper's noon prices", (
   assert.ok(cleared !== undefined && cleared.clearing !== null);
   assert.ok(Math.abs((cleared.prices.cu ?? 0) - 556_800) <= 1_000, "p_CU of the closed form");
   assert.ok(Math.abs((cleared.prices.gu ?? 0) - 688_500) <= 1_000, "p_GU of the closed form");
+  for (const channel of ["cu", "gu"] as const) {
+    const error = Math.abs((cleared.prices[channel] ?? 0) - (cleared.exact?.[channel] ?? 0));
+    assert.ok(error <= 1_000, `${channel}: the certificate is within 0.001 of the colony`);
+  }
   assert.equal(cleared.prices.gc, null, "what carries no energy is not traded");
   assert.equal(cleared.prices.cg, null);
   assert.ok(cleared.clearing >= 690_000 && cleared.clearing <= 695_000, "inside both limits");

@@ -1,12 +1,10 @@
 import { type UtcMs, utcMs, wh } from "@busbar/protocol";
 import type { Prices } from "../../../market/channels.ts";
 import { type SlotNet, seasonalNaive } from "../../../market/forecast.ts";
-import { allocateQuantities } from "../../../market/quantities.ts";
-import { referencePrices } from "../../../market/reference.ts";
-import type { SlotPrices } from "../../events.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import type { StateReader } from "../../state/state.ts";
 import { type MarketParty, marketParties, meteredBy } from "./parties.ts";
+import { known, orNull, pricesFor } from "./slot-prices.ts";
 import { cursors, slotKey, slots } from "./tables.ts";
 import { firstTradableSlot, slotMs, timetable } from "./timetable.ts";
 
@@ -64,23 +62,7 @@ function expectedPrices(context: BlockContext, slot: UtcMs): Prices {
     if (party.party === "company") surplusWh += net;
     else usersWh -= net;
   }
-  return pricesFor({ surplusWh, usersWh }, parameters, seed);
-}
-
-/** Reference prices where companies together have `surplusWh` to sell and users need `usersWh`;
- * users that generate more than they need count as sellers. */
-export function pricesFor(
-  { surplusWh, usersWh }: { readonly surplusWh: number; readonly usersWh: number },
-  parameters: BlockContext["parameters"],
-  seed: Uint8Array,
-): Prices {
-  const net = surplusWh + Math.max(0, -usersWh);
-  const quantities = allocateQuantities({
-    generationWh: wh(Math.max(0, net)),
-    ownLoadWh: wh(Math.max(0, -net)),
-    usersLoadWh: wh(Math.max(0, usersWh)),
-  });
-  return referencePrices(quantities, parameters, seed).prices;
+  return pricesFor({ surplusWh, usersWh }, parameters, seed).prices;
 }
 
 /** The slots a naive forecast can use: yesterday's same one and the last few before `slot`. */
@@ -96,19 +78,4 @@ function historyOf(
     const energy = meteredBy(state, party.meters, { start: utcMs(start), lengthMs });
     return energy === undefined ? [] : [{ start, netWh: energy.exportWh - energy.importWh }];
   });
-}
-
-/** Prices as events and JSON carry them: null is "not traded". */
-export function orNull({ cg, cu, gc, gu }: Prices): SlotPrices {
-  return { cg: cg ?? null, cu: cu ?? null, gc: gc ?? null, gu: gu ?? null };
-}
-
-/** Prices as the state carries them: what is not traded is absent. */
-export function known({ cg, cu, gc, gu }: Prices) {
-  return {
-    ...(cg === undefined ? {} : { cg }),
-    ...(cu === undefined ? {} : { cu }),
-    ...(gc === undefined ? {} : { gc }),
-    ...(gu === undefined ? {} : { gu }),
-  };
 }
