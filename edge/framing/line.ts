@@ -10,11 +10,13 @@ export type Connection =
   | { readonly kind: "rtu-over-tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
-/** Settings of an RS-485 line. */
+/** Settings of a serial line. */
 export type SerialSettings = {
   readonly baud: number;
   readonly parity: "none" | "even" | "odd";
   readonly stopBits: 1 | 2;
+  /** Default 8. */
+  readonly dataBits?: 7 | 8;
 };
 
 /** What a line tells its owner. */
@@ -29,6 +31,11 @@ export interface Line {
   /** Throws: `Failure` `meter.port-missing`, `-denied`, `-busy` or `meter.unreachable`. */
   open(events: LineEvents): Promise<void>;
   write(bytes: Uint8Array): void;
+  /**
+   * Changes the speed once all that was written is out. Absent where there is none to change: a
+   * network. Throws: `Failure` `meter.port-lost`.
+   */
+  setBaud?(baud: number): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -14,13 +14,13 @@ export class SerialLine implements Line {
   }
 
   open(events: LineEvents): Promise<void> {
-    const { baud: baudRate, parity, stopBits } = this.#settings;
+    const { baud: baudRate, parity, stopBits, dataBits = 8 } = this.#settings;
     const port = new SerialPort({
       path: this.#path,
       baudRate,
       parity,
       stopBits,
-      dataBits: 8,
+      dataBits,
       lock: true,
       autoOpen: false,
     });
@@ -47,6 +47,17 @@ export class SerialLine implements Line {
     this.#port?.write(Buffer.from(bytes));
   }
 
+  async setBaud(baud: number): Promise<void> {
+    const port = this.#port;
+    if (port === undefined) throw this.#gone(undefined);
+    const settled = (start: (done: (error: Error | null) => void) => void) =>
+      new Promise<void>((resolve, reject) => {
+        start((error) => (error ? reject(this.#gone(error)) : resolve()));
+      });
+    await settled((done) => port.drain(done));
+    await settled((done) => port.update({ baudRate: baud }, done));
+  }
+
   close(): Promise<void> {
     const port = this.#port;
     this.#port = undefined;
@@ -54,6 +65,11 @@ export class SerialLine implements Line {
     return new Promise((resolve) => {
       port.close(() => resolve());
     });
+  }
+
+  #gone(cause: unknown): Failure {
+    const message = `${this.#path} went away while its speed was changed; it is opened again when it is back`;
+    return new Failure("meter.port-lost", message, { retry: "later", cause });
   }
 }
 
