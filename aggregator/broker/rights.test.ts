@@ -47,18 +47,29 @@ const table: readonly (readonly [topic: string, publish: string, subscribe: stri
   ["busbar/v1/site/owners/d1/notices", "m", "m"],
   ["busbar/v1/site/host/m1/state", "m", "dopm"],
   ["busbar/v1/site/host/m2/state", "m", "dopm"],
+  ["busbar/v1/site/host/m1/transactions", "m", "m"],
+  ["busbar/v1/site/host/m2/transactions", "", "m"],
+  ["busbar/v1/site/host/d1/transactions", "", "m"],
+  ["busbar/v1/site/host/m1/receipts", "", "m"],
+  ["busbar/v1/site/host/m2/receipts", "", "m"],
   // Names of no meaning: below the site a member may listen, nobody may speak.
   ["busbar/v1/site/d1", "", "m"],
   ["busbar/v1/site/d1/other", "", "m"],
   ["busbar/v1/site/d1/state/more", "", "m"],
   ["busbar/v1/site/market/state", "", "m"],
   ["busbar/v1/site/owners/readings", "", "m"],
+  ["busbar/v1/site/host/transactions", "", "m"],
+  ["busbar/v1/site/host/m1/notices", "", "m"],
   ["busbar/v1/site/__proto__/readings", "", "m"],
   ["busbar/v1/site/constructor/constructor", "", "m"],
   ["busbar/v1/site/d1/__proto__", "", "m"],
   ["busbar/v1/site/D1/readings", "", "m"],
   // Wildcards.
   ["busbar/v1/site/host/+/state", "", "dopm"],
+  ["busbar/v1/site/host/+/transactions", "", "m"],
+  ["busbar/v1/site/host/+/receipts", "", "m"],
+  ["busbar/v1/site/host/m1/+", "", "m"],
+  ["busbar/v1/site/host/m1/#", "", "m"],
   ["busbar/v1/site/+/live", "", "pm"],
   ["busbar/v1/site/+/state", "", "pm"],
   ["busbar/v1/site/+/readings", "", "m"],
@@ -109,7 +120,17 @@ for (const [topic, publish, subscribe] of table) {
 
 test("no filter of a device, an owner or an operator matches a topic it may not hear", () => {
   const parts = ["busbar", "v1", "site", "d1", "d2", "market", "owners", "host", "o1", "o2", "m1"];
-  const names = ["state", "readings", "receipts", "live", "notices", "trades", "quotes", "prices"];
+  const names = [
+    "state",
+    "readings",
+    "receipts",
+    "live",
+    "notices",
+    "trades",
+    "quotes",
+    "prices",
+    "transactions",
+  ];
   const level = fc.constantFrom(...parts, ...names, "+");
   const filter = fc
     .tuple(fc.array(level, { minLength: 1, maxLength: 4 }), fc.constantFrom("", "/#"))

@@ -14,7 +14,7 @@ export function mayPublish(identity: Identity, topic: string, { site }: Grounds)
   const isQuotes = meaning.of === "market" && meaning.name === "quotes";
   switch (identity.kind) {
     case "member":
-      return true;
+      return memberSpeaksOn(meaning, identity.id);
     case "owner":
       return isQuotes;
     case "device":
@@ -40,7 +40,7 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
   if (topic === undefined) return false;
   switch (topic.of) {
     case "host":
-      return true;
+      return topic.name === "state";
     case "market":
       return topic.name === "prices" || (topic.name === "trades" && looksOn);
     case "owner":
@@ -57,15 +57,23 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
 /** Topics whose last message is kept for those who come later; elsewhere the retain flag is dropped. */
 export function mayRetain(topic: Topic): boolean {
   if (topic.of === "device") return topic.name === "state";
-  return topic.of === "host" || (topic.of === "market" && topic.name === "prices");
+  if (topic.of === "host") return topic.name === "state";
+  return topic.of === "market" && topic.name === "prices";
 }
 
 /** Topics whose messages go to the ledger and to nobody else. */
 export function isIngested(topic: Topic): boolean {
   return (
     (topic.of === "device" && topic.name === "readings") ||
-    (topic.of === "market" && topic.name === "quotes")
+    (topic.of === "market" && topic.name === "quotes") ||
+    (topic.of === "host" && topic.name === "transactions")
   );
+}
+
+/** All of the site but other members' transactions, and members' receipts: those come from brokers. */
+function memberSpeaksOn(topic: Topic, member: string): boolean {
+  if (topic.of !== "host" || topic.name === "state") return true;
+  return topic.name === "transactions" && topic.id === member;
 }
 
 function isOwn(topic: Topic, device: string): boolean {

@@ -17,7 +17,7 @@ import { verify } from "@busbar/protocol/node";
 import fc from "fast-check";
 import { pino } from "pino";
 import { registry, signers, site } from "../../test/support/test-broker.ts";
-import { commitFrame, readingsFrame } from "../../test/support/test-messages.ts";
+import { admissionFrame, commitFrame, readingsFrame } from "../../test/support/test-messages.ts";
 import { createAnswers, receiptsOf } from "./answers.ts";
 
 const membership: Membership = {
@@ -67,23 +67,24 @@ function answersInto(sent: [topic: string, answer: Answer][]) {
   });
 }
 
-test("each device gets a receipt of each of its frames that verifies against the members", async () => {
+test("devices and members get a receipt of each of their frames that verifies against the members", async () => {
   const frames = [
     readingsFrame("d1", signers.d1),
     commitFrame("o2", signers.o2),
     readingsFrame("d2", signers.d2),
     commitFrame("o1", signers.d1),
+    admissionFrame("m1", signers.m1),
   ];
   const sent: [string, Answer][] = [];
-  await answersInto(sent).committed(blockOf(frames, ["d1", "o2", "d2", "d1"]));
-  const { receipts } = topicsOf(site);
+  await answersInto(sent).committed(blockOf(frames, ["d1", "o2", "d2", "d1", "m1"]));
+  const { receipts, memberReceipts } = topicsOf(site);
   assert.deepEqual(
     sent.map(([topic]) => topic),
-    [receipts("d1"), receipts("d2"), receipts("d1")],
+    [receipts("d1"), receipts("d2"), receipts("d1"), memberReceipts("m1")],
   );
   sent.forEach(([, answer], i) => {
     assert.ok(answer.kind === "receipt");
-    assert.deepEqual(answer.receipt.frame, frames[[0, 2, 3][i] ?? -1]);
+    assert.deepEqual(answer.receipt.frame, frames[[0, 2, 3, 4][i] ?? -1]);
     assert.ok(verifyReceipt(answer.receipt, membership, verify).ok);
   });
 });
@@ -101,7 +102,7 @@ test("the receipts of a block of any size all verify", () => {
   );
 });
 
-test("what the rules refuse is told to the device that signed it, and to no owner or stranger", async () => {
+test("what the rules refuse is told to the device or member that signed it, and to no owner or stranger", async () => {
   const sent: [string, Answer][] = [];
   const answers = answersInto(sent);
   const hash = new Uint8Array(32).fill(5);
@@ -111,8 +112,12 @@ test("what the rules refuse is told to the device that signed it, and to no owne
     message: "m".repeat(1_000),
     expected: 12,
   } as const;
-  for (const signer of ["d1", "o1", undefined]) await answers.refused({ hash, signer, refusal });
-  assert.equal(sent.length, 1);
+  for (const signer of ["d1", "o1", "m1", "nobody", undefined])
+    await answers.refused({ hash, signer, refusal });
+  assert.deepEqual(
+    sent.map(([topic]) => topic),
+    [topicsOf(site).receipts("d1"), topicsOf(site).memberReceipts("m1")],
+  );
   assert.deepEqual(sent[0], [
     topicsOf(site).receipts("d1"),
     {

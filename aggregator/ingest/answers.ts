@@ -19,17 +19,17 @@ export type PublishAnswer = (
 ) => Promise<void>;
 
 /**
- * Sends devices what became of their messages, on `<device>/receipts`. Nothing is kept for a device
- * that is away: it sends what it got no receipt for again and is answered then.
+ * Tells devices and members what became of their messages, each on its own `receipts` topic. Nothing
+ * is kept for one that is away: it sends what it got no receipt for again and is answered then.
  */
 export type Answers = {
-  /** A receipt for each frame of a block that a device signed. */
+  /** A receipt for each frame of a block that a device or a member signed. */
   committed(block: CommittedBlock): Promise<void>;
   /** What the rules refused after the pool had taken it. */
   refused(refused: RefusedFrame): Promise<void>;
-  receipt(device: string, receipt: Receipt): Promise<void>;
+  receipt(identity: string, receipt: Receipt): Promise<void>;
   /** `ref` is the SHA-256 of the refused bytes. */
-  refuse(device: string, ref: Uint8Array, refusal: Refused): Promise<void>;
+  refuse(identity: string, ref: Uint8Array, refusal: Refused): Promise<void>;
 };
 
 type Refused = Refusal & { readonly expected?: number };
@@ -46,18 +46,23 @@ const messageMax = 400;
 
 export function createAnswers({ site, registry, publish, log }: AnswersOptions): Answers {
   const topics = topicsOf(site);
-  const isDevice = (id: string | undefined) =>
-    id !== undefined && registry.byId(id)?.kind === "device";
-  const send = async (device: string, answer: Answer): Promise<void> => {
+  /** Where an identity is answered; undefined for owners, whose units speak for them, and strangers. */
+  const topicOf = (identity: string | undefined): string | undefined => {
+    const known = identity === undefined ? undefined : registry.byId(identity);
+    if (known?.kind === "device") return topics.receipts(known.id);
+    return known?.kind === "member" ? topics.memberReceipts(known.id) : undefined;
+  };
+  const send = async (topic: string | undefined, answer: Answer): Promise<void> => {
+    if (topic === undefined) return;
     try {
-      await publish(topics.receipts(device), encodeAnswer(answer), { qos: 1 });
+      await publish(topic, encodeAnswer(answer), { qos: 1 });
     } catch (error) {
-      // An answer may be lost: the device asks again by sending its message again.
-      log.warn({ event: "answer-not-sent", device, err: error });
+      // An answer may be lost: who waits for it asks again by sending its message again.
+      log.warn({ event: "answer-not-sent", topic, err: error });
     }
   };
-  const refuse = (device: string, ref: Uint8Array, { code, message, expected }: Refused) =>
-    send(device, {
+  const refuse = (identity: string, ref: Uint8Array, { code, message, expected }: Refused) =>
+    send(topicOf(identity), {
       kind: "refused",
       refused: {
         ref,
@@ -68,22 +73,17 @@ export function createAnswers({ site, registry, publish, log }: AnswersOptions):
     });
   return {
     refuse,
-    receipt: (device, receipt) => send(device, { kind: "receipt", receipt }),
+    receipt: (identity, receipt) => send(topicOf(identity), { kind: "receipt", receipt }),
     async committed(block) {
-      const mine = block.signers.map((id) => isDevice(id));
-      if (!mine.includes(true)) return;
+      const answerTopics = block.signers.map(topicOf);
+      if (answerTopics.every((topic) => topic === undefined)) return;
       const receipts = receiptsOf(block);
       await Promise.all(
-        receipts.map((receipt, i) => {
-          const signer = block.signers[i];
-          return mine[i] && signer !== undefined
-            ? send(signer, { kind: "receipt", receipt })
-            : null;
-        }),
+        receipts.map((receipt, i) => send(answerTopics[i], { kind: "receipt", receipt })),
       );
     },
     async refused({ hash, signer, refusal }) {
-      if (signer !== undefined && isDevice(signer)) await refuse(signer, hash, refusal);
+      if (signer !== undefined) await refuse(signer, hash, refusal);
     },
   };
 }

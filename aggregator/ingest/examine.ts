@@ -28,7 +28,7 @@ const quoteKinds: readonly Kind[] = ["mandate", "quote-commit", "quote-reveal"];
  * Whether a payload is a genuine message in its right place. Pure; what it says about the ledger's
  * state (sequence, balance, gate) is the rules' matter. Codes in the order of the checks: `frame.*`,
  * `envelope.*`, `cbor.*`, `ingest.wrong-kind`, `ingest.unknown-key`, `ingest.wrong-signer`,
- * `ingest.wrong-device`, `ingest.signature`, then `cbor.*` and `message.shape` of the content.
+ * `ingest.wrong-device`, `ingest.wrong-member`, `ingest.signature`, then `cbor.*` and `message.shape` of the content.
  */
 export function examine(
   payload: Uint8Array,
@@ -64,11 +64,12 @@ export function examine(
 
 function kindsOn(topic: Topic): readonly Kind[] {
   if (topic.of === "device" && topic.name === "readings") return ["readings"];
+  if (topic.of === "host" && topic.name === "transactions") return ["admission"];
   return topic.of === "market" && topic.name === "quotes" ? quoteKinds : [];
 }
 
 function checkSigner(signer: Identity, kind: Kind, topic: Topic): Refusal | undefined {
-  const wanted = kind === "readings" ? ["device"] : ["device", "owner"];
+  const wanted = signersOf(kind);
   if (!wanted.includes(signer.kind)) {
     return refuse(
       "ingest.wrong-signer",
@@ -81,7 +82,18 @@ function checkSigner(signer: Identity, kind: Kind, topic: Topic): Refusal | unde
       `signed by ${signer.id}, sent on the topic of ${topic.id}; send it on ${signer.id}'s own`,
     );
   }
+  if (topic.of === "host" && topic.id !== signer.id) {
+    return refuse(
+      "ingest.wrong-member",
+      `signed by ${signer.id}, sent on the topic of ${topic.id}; send it on ${signer.id}'s own`,
+    );
+  }
   return undefined;
+}
+
+function signersOf(kind: Kind): readonly Identity["kind"][] {
+  if (kind === "admission") return ["member"];
+  return kind === "readings" ? ["device"] : ["device", "owner"];
 }
 
 function refuse(code: IngestCode, message: string): Refusal {

@@ -20,7 +20,7 @@ import { MemoryPool } from "../../test/support/memory-pool.ts";
 import { testSigner } from "../../test/support/memory-registry.ts";
 import { connect, messages } from "../../test/support/mqtt-client.ts";
 import { identities, registry, signers, site, testBroker } from "../../test/support/test-broker.ts";
-import { commitFrame, readingsFrame } from "../../test/support/test-messages.ts";
+import { admissionFrame, commitFrame, readingsFrame } from "../../test/support/test-messages.ts";
 import type { Broker } from "../broker/broker.ts";
 import { Counters } from "../broker/counters.ts";
 import { createAnswers } from "./answers.ts";
@@ -50,6 +50,7 @@ const receipt: Receipt = {
 
 let broker: Broker;
 let device: MqttClient;
+let member: MqttClient;
 let pool: MemoryPool;
 let counters: Counters;
 let quarantined: ReturnType<typeof createIngest>["quarantined"];
@@ -60,9 +61,11 @@ before(async () => {
   broker = await testBroker({ ingest: (arrival) => ingest(arrival) });
   device = await connect(broker.port, "d1");
   await device.subscribeAsync(topics.receipts("d1"), { qos: 1 });
+  member = await connect(broker.port, "m1");
+  await member.subscribeAsync(topics.memberReceipts("m1"), { qos: 1 });
 });
 after(async () => {
-  await device.endAsync();
+  await Promise.all([device.endAsync(), member.endAsync()]);
   await broker.stop();
 });
 beforeEach(() => {
@@ -85,9 +88,9 @@ beforeEach(() => {
 });
 
 /** Publishes and waits for PUBACK and for one answer. */
-async function answerTo(topic: string, payload: Uint8Array): Promise<Answer> {
-  const answered = messages(device, 1);
-  await device.publishAsync(topic, Buffer.from(payload), { qos: 1 });
+async function answerTo(topic: string, payload: Uint8Array, client = device): Promise<Answer> {
+  const answered = messages(client, 1);
+  await client.publishAsync(topic, Buffer.from(payload), { qos: 1 });
   const decoded = decodeAnswer(new Uint8Array((await answered)[0]?.payload ?? []));
   assert.ok(decoded.ok);
   return decoded.answer;
@@ -107,6 +110,18 @@ test("a device's sealed quote is taken in on the market's topic", async () => {
   const frame = commitFrame("o1", signers.d1);
   await device.publishAsync(topics.quotes, Buffer.from(frame), { qos: 1 });
   assert.equal(pool.frames[0]?.kind, "quote-commit");
+});
+
+test("a member's admission is taken in on its own topic, and its receipt is sent again", async () => {
+  const frame = admissionFrame("m1", signers.m1);
+  await member.publishAsync(topics.transactions("m1"), Buffer.from(frame), { qos: 1 });
+  assert.deepEqual(
+    pool.frames.map(({ bytes }) => bytes),
+    [frame],
+  );
+  pool.commit(createHash("sha256").update(frame).digest());
+  const answer = await answerTo(topics.transactions("m1"), frame, member);
+  assert.deepEqual(answer, { kind: "receipt", receipt });
 });
 
 test("a batch sent twice is taken once; when it stands in a block its receipt is sent again", async () => {
@@ -228,6 +243,33 @@ for (const [rule, code, topic, payload] of refusals) {
   });
 }
 
+const asM1 = { ...signers.o1, kid: keyId(signers.m1.publicKey) };
+/** The rule, the code, the bytes on the topic of member m1. */
+const memberRefusals: readonly (readonly [rule: string, code: string, payload: Uint8Array])[] = [
+  ["readings as a member's transaction", "ingest.wrong-kind", good],
+  ["an admission by an owner", "ingest.wrong-signer", admissionFrame("m1", signers.o1)],
+  ["an admission by a stranger", "ingest.unknown-key", admissionFrame("m1", testSigner(99))],
+  ["an admission forged under the member's key id", "ingest.signature", admissionFrame("m1", asM1)],
+  ["another member's admission", "ingest.wrong-member", admissionFrame("m2", signers.m2)],
+];
+
+for (const [rule, code, payload] of memberRefusals) {
+  test(`${rule} is answered with ${code} and reaches no pool`, async () => {
+    const answer = await answerTo(topics.transactions("m1"), payload, member);
+    assert.equal(answer.kind === "refused" && answer.refused.code, code);
+    assert.equal(pool.frames.length, 0);
+    assert.deepEqual(
+      quarantined().map((entry) => [entry.code, entry.topic]),
+      [[code, "host/m1/transactions"]],
+    );
+  });
+}
+
+test("an admission among the quotes is answered with ingest.wrong-kind", async () => {
+  const answer = await answerTo(topics.quotes, admissionFrame("m1", signers.m1), member);
+  assert.equal(answer.kind === "refused" && answer.refused.code, "ingest.wrong-kind");
+});
+
 test("a member may not sign a quote", async () => {
   const answer = await answerTo(topics.quotes, commitFrame("o1", signers.m1));
   assert.equal(answer.kind === "refused" && answer.refused.code, "ingest.wrong-signer");
@@ -263,6 +305,7 @@ test("any bytes are refused without a throw, the quarantine stays bounded", asyn
   const topic = fc.constantFrom(
     { of: "device", id: "d1", name: "readings" } as const,
     { of: "market", name: "quotes" } as const,
+    { of: "host", id: "m1", name: "transactions" } as const,
   );
   await fc.assert(
     fc.asyncProperty(topic, bytes, async (where, payload) => {

@@ -67,8 +67,7 @@ export function createIngest(options: IngestOptions): {
     if (code !== "pool.full") {
       quarantine.add({ at: now(), code, message, ...where, bytes: payload });
     }
-    const device = deviceToTell(arrival, signer);
-    if (device !== undefined) void answers.refuse(device, hash, refusal);
+    void answers.refuse(whomToTell(arrival, signer), hash, refusal);
   };
 
   const ingest: Ingest = async (arrival) => {
@@ -79,20 +78,20 @@ export function createIngest(options: IngestOptions): {
     const submitted = await line.submit(frame, hash);
     if (!submitted.ok) return refuse(arrival, hash, submitted, signer);
     counters.count(outcomes[submitted.state]);
-    if (submitted.state !== "committed" || signer.kind !== "device") return;
+    if (submitted.state !== "committed") return;
     const receipt = options.receiptOf(hash);
     if (receipt !== undefined) void answers.receipt(signer.id, receipt);
   };
   return { ingest, quarantined: () => quarantine.list() };
 }
 
-/** Who hears of a refusal: the proven signer, else the device whose topic or connection it was. */
-function deviceToTell({ topic, publisher }: Arrival, signer?: Identity): string | undefined {
-  if (signer !== undefined) return signer.kind === "device" ? signer.id : undefined;
-  if (topic.of === "device") return topic.id;
-  return publisher.kind === "device" ? publisher.id : undefined;
+/** Who hears of a refusal: the proven signer, else the device whose topic or the one whose
+ * connection it was. */
+function whomToTell({ topic, publisher }: Arrival, signer?: Identity): string {
+  return signer?.id ?? (topic.of === "device" ? topic.id : publisher.id);
 }
 
 function nameOf(topic: Topic): string {
-  return topic.of === "market" ? `market/${topic.name}` : `${topic.id}/${topic.name}`;
+  if (topic.of === "market") return `market/${topic.name}`;
+  return topic.of === "host" ? `host/${topic.id}/${topic.name}` : `${topic.id}/${topic.name}`;
 }

@@ -17,7 +17,13 @@ test("every topic of a site says what it is", () => {
     id: "u1",
     name: "notices",
   });
-  assert.deepEqual(parseTopic("site-a", site.host("a1")), { of: "host", id: "a1", name: "state" });
+  for (const [topic, name] of [
+    [site.host("a1"), "state"],
+    [site.transactions("a1"), "transactions"],
+    [site.memberReceipts("a1"), "receipts"],
+  ] as const) {
+    assert.deepEqual(parseTopic("site-a", topic), { of: "host", id: "a1", name });
+  }
 });
 
 test("other sites, wildcards, reserved ids and deeper names mean nothing", () => {
@@ -27,6 +33,10 @@ test("other sites, wildcards, reserved ids and deeper names mean nothing", () =>
     "busbar/v1/site-a/#",
     "busbar/v1/site-a/market/readings",
     "busbar/v1/site-a/owners/readings",
+    "busbar/v1/site-a/owners/a1/transactions",
+    "busbar/v1/site-a/host/receipts",
+    "busbar/v1/site-a/host/a1/notices",
+    "busbar/v1/site-a/host/+/transactions",
     "busbar/v1/site-a/d1/readings/more/yet",
     "busbar/v1/site-a/d1",
     "busbar/v1/site-a//readings",

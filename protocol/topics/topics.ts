@@ -19,6 +19,8 @@ export function topicsOf(site: string) {
     notices: (owner: string) => `${base}/owners/${owner}/notices`,
     ownTrades: (owner: string) => `${base}/owners/${owner}/trades`,
     host: (member: string) => `${base}/host/${member}/state`,
+    transactions: (member: string) => `${base}/host/${member}/transactions`,
+    memberReceipts: (member: string) => `${base}/host/${member}/receipts`,
   } as const;
 }
 
@@ -28,13 +30,14 @@ export const reservedIds: ReadonlySet<string> = new Set(["market", "owners", "ho
 const deviceTopics = ["state", "readings", "receipts", "live", "commands", "acks"] as const;
 const marketTopics = ["prices", "quotes", "trades"] as const;
 const ownerTopics = ["notices", "trades"] as const;
+const hostTopics = ["state", "transactions", "receipts"] as const;
 
 /** What a topic name means. */
 export type Topic =
   | { readonly of: "device"; readonly id: string; readonly name: (typeof deviceTopics)[number] }
   | { readonly of: "market"; readonly name: (typeof marketTopics)[number] }
   | { readonly of: "owner"; readonly id: string; readonly name: (typeof ownerTopics)[number] }
-  | { readonly of: "host"; readonly id: string; readonly name: "state" };
+  | { readonly of: "host"; readonly id: string; readonly name: (typeof hostTopics)[number] };
 
 /** The meaning of a topic name on this site, or undefined for every other name (wildcards too). */
 export function parseTopic(site: string, topic: string): Topic | undefined {
@@ -50,8 +53,10 @@ export function parseTopic(site: string, topic: string): Topic | undefined {
     return { of: "device", id: first, name };
   }
   if (!isId(second)) return undefined;
-  const name = ownerTopics.find((known) => known === third);
-  if (first === "owners" && name !== undefined) return { of: "owner", id: second, name };
-  if (first === "host" && third === "state") return { of: "host", id: second, name: "state" };
+  const ofOwner = ownerTopics.find((known) => known === third);
+  if (first === "owners" && ofOwner !== undefined)
+    return { of: "owner", id: second, name: ofOwner };
+  const ofHost = hostTopics.find((known) => known === third);
+  if (first === "host" && ofHost !== undefined) return { of: "host", id: second, name: ofHost };
   return undefined;
 }

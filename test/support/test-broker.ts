@@ -13,7 +13,7 @@ import {
 /** The site that the broker's tests play on. */
 export const site = "site";
 
-/** Keys of its identities: two devices, their owners, an onlooker and a member. */
+/** Keys of its identities: two devices, their owners, an onlooker and two members. */
 export const signers = {
   d1: testSigner(1),
   d2: testSigner(2),
@@ -21,6 +21,7 @@ export const signers = {
   o2: testSigner(4),
   op: testSigner(5),
   m1: testSigner(6),
+  m2: testSigner(7),
 } as const;
 
 export const identities: readonly Identity[] = [
@@ -30,6 +31,7 @@ export const identities: readonly Identity[] = [
   ownerIdentity("o2", signers.o2, "user"),
   ownerIdentity("op", signers.op, "operator"),
   memberIdentity("m1", signers.m1),
+  memberIdentity("m2", signers.m2),
 ];
 
 export const registry = memoryRegistry(identities);

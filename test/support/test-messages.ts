@@ -1,4 +1,5 @@
 import {
+  type Admission,
   chainStart,
   type QuoteCommit,
   type Readings,
@@ -31,6 +32,18 @@ export function readingsFrame(
   { first = 1, chain = site }: { first?: number; chain?: string } = {},
 ): Uint8Array {
   return sealFrame("readings", readingsOf(device, first), { chain, signer });
+}
+
+/** A member's admission of one new owner. */
+export function admissionFrame(member: string, signer: Signer): Uint8Array {
+  const key = new Uint8Array(32).fill(9);
+  const admission: Admission = {
+    nonce: new Uint8Array(16),
+    member,
+    owners: [{ id: "o9", party: "user", name: "o9", key, boxKey: key }],
+    devices: [],
+  };
+  return sealFrame("admission", admission, { chain: site, signer });
 }
 
 export function commitFrame(owner: string, signer: Signer): Uint8Array {
