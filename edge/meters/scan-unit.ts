@@ -31,7 +31,12 @@ export type UnitPlace = {
   readonly bus: BusPool;
 };
 
-type Found = Candidate & { readonly profile: Profile; readonly reading?: MeterReading };
+type Found = Candidate & {
+  readonly profile: Profile;
+  readonly reading?: MeterReading;
+  /** Where the SunSpec model that the profile reads starts. */
+  readonly modelStart?: number | undefined;
+};
 
 /**
  * What one unit is; undefined when nothing answers. Meters that name themselves and read plausibly
@@ -64,13 +69,19 @@ export async function askUnit(place: UnitPlace): Promise<UnitResult | undefined>
 }
 
 function verdict(found: readonly Found[]): UnitResult {
-  const isPart = ({ profile: { beside } }: Found) =>
-    beside !== undefined && found.some(({ profile }) => profile.id === beside);
+  const hostOf = ({ profile: { beside } }: Found) =>
+    beside === undefined ? undefined : found.find(({ profile }) => profile.id === beside);
   const candidates = found
-    .filter((one) => !isPart(one))
+    .filter((one) => hostOf(one) === undefined)
     .map(({ how, identity }) => ({ how, identity }));
   const status = (["unknown", "found"] as const)[candidates.length] ?? "ambiguous";
-  return { status, candidates, also: found.filter(isPart).map(({ profile }) => profile.id) };
+  // A part that reads the very model that its host reads adds nothing.
+  const further = found.filter((one) => {
+    const host = hostOf(one);
+    const sameModel = one.modelStart !== undefined && one.modelStart === host?.modelStart;
+    return host !== undefined && !sameModel;
+  });
+  return { status, candidates, also: further.map(({ profile }) => profile.id) };
 }
 
 /** A three-phase meter answers all that a single-phase one of its family does: the live phase tells. */
@@ -144,12 +155,11 @@ async function recognise(place: UnitPlace, profile: Profile): Promise<Recognitio
 /** A code may stand by chance where another kind of meter has a measured value: the rest must fit. */
 async function identified(place: UnitPlace, profile: Profile): Promise<Found | undefined> {
   if (profile.protocol === "sunspec") {
-    const identity = await withMeter(
-      place,
-      (options) => new SunspecMeter({ profile, ...options }),
-      (meter) => meter.identify(),
-    );
-    return { how: "identified", identity, profile };
+    const open = (options: Opened) => new SunspecMeter({ profile, ...options });
+    return withMeter(place, open, async (meter) => {
+      const identity = await meter.identify();
+      return { how: "identified", identity, profile, modelStart: meter.modelStart };
+    });
   }
   return withMeter(place, modbus(profile), async (meter) => {
     const fit = fitOf(profile, await meter.read());

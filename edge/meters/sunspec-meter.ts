@@ -38,6 +38,11 @@ export class SunspecMeter implements Meter {
     this.#clock = clock;
   }
 
+  /** Where the model that is read starts; undefined before `identify` or a reading. */
+  get modelStart(): number | undefined {
+    return this.#layout?.header.address;
+  }
+
   async identify(): Promise<MeterIdentity> {
     this.#layout = await this.#discover();
     const { manufacturer, model, serialNumber } = this.#layout.device;

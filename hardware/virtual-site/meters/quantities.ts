@@ -191,9 +191,7 @@ function setInverter(found: Map<string, number>, watts: number, rated: number): 
     found.set(`dc.${i}.temperature`, 31);
   }
   found.set("rated_power", rated);
-  for (const [i, part] of ["cabinet", "heatsink", "transformer", "other"].entries()) {
-    found.set(`temperature.${part}`, 28 + i + output / 40_000);
-  }
+  found.set("temperature.cabinet", 28 + output / 40_000);
   // SunSpec operating state: 4 = tracking the power maximum, 2 = asleep.
   found.set("state", output > 0 ? 4 : 2);
 }

@@ -37,21 +37,26 @@ const unlisted: Readonly<Record<number, readonly (readonly [number, number, numb
 
 /**
  * Registers of a SunSpec device: marker, model 1, an inverter (103) at the photovoltaic plant or a
- * meter (203) elsewhere, end model.
+ * meter (203) elsewhere, or what `models` names, end model.
  */
 export function sunspecBank(
   profile: SunSpecProfile,
-  device: Quirks & { readonly unit: number; readonly source: Source },
+  device: Quirks & {
+    readonly unit: number;
+    readonly source: Source;
+    /** Ids of the models it has, in this order. */
+    readonly models?: readonly number[] | undefined;
+  },
   measure: () => Quantities,
 ): Bank {
-  const id = device.source === "company.pv" ? inverterModel : meterModel;
-  const model = profile.models.find(({ ids }) => ids.includes(id));
-  assert(model !== undefined, `the profile ${profile.id} describes no model ${id}`);
   const base = profile.sunspec.bases[0] ?? 0;
   const limit = Math.min(125, device.maxRegisters ?? profile.read.maxRegisters);
   const before = [...marker, ...commonModel(device)];
-  const template = modelTemplate(model, id, ratedWatts[device.source]);
-  const length = before.length + template.words.length + endModel.length;
+  const templates = (device.models ?? [usualModel(profile, device.source)]).map((id) =>
+    modelTemplate(modelOf(profile, id), id, ratedWatts[device.source]),
+  );
+  const length =
+    before.length + templates.reduce((sum, { words }) => sum + words.length, endModel.length);
 
   return {
     knows: (code) => code === profile.read.function,
@@ -60,10 +65,23 @@ export function sunspecBank(
       if (count < 1 || count > limit) return refuse(exception.illegalValue);
       const from = address - base;
       if (from < 0 || from + count > length) return refuse(exception.illegalAddress);
-      const image = [...before, ...filled(template, measure()), ...endModel];
+      const now = measure();
+      const image = [...before, ...templates.flatMap((of) => filled(of, now)), ...endModel];
       return { ok: true, words: image.slice(from, from + count) };
     },
   };
+}
+
+function usualModel({ models }: SunSpecProfile, source: Source): number {
+  const usual = source === "company.pv" ? inverterModel : meterModel;
+  const known = models.flatMap(({ ids }) => ids);
+  return known.includes(usual) ? usual : (known[0] ?? usual);
+}
+
+function modelOf({ id: profile, models }: SunSpecProfile, id: number): Model {
+  const model = models.find(({ ids }) => ids.includes(id));
+  assert(model !== undefined, `the profile ${profile} describes no model ${id}`);
+  return model;
 }
 
 /** Model 1: who made the device. Offsets from the model's start: Mn 2, Md 18, Opt 34, Vr 42, SN 50, DA 66. */
@@ -117,7 +135,8 @@ function raw(point: Point, value: number, factors: ReadonlyMap<number, number>):
   return isEnergy(point) ? Math.floor(steps) % 2 ** 32 : steps;
 }
 
-const isEnergy = ({ quantity }: Point): boolean => quantity.startsWith("energy.");
+const isEnergy = ({ quantity, type }: Point): boolean =>
+  type === "u32" && quantity.includes("energy");
 
 /** Fixed for a device, as its maker would choose: the finest that its rating still fits into. */
 function scaleFactors(points: readonly Point[], rating: number): Map<number, number> {
@@ -147,11 +166,11 @@ function largest(quantity: string, rating: number): number {
     case "current":
       return (quantity === "current.sum" ? 1 : 0.5) * (rating / 200);
     case "dc":
-      return quantity === "dc.voltage"
-        ? 1000
-        : quantity === "dc.current"
-          ? rating / 500
-          : rating * 1.1;
+      if (quantity.endsWith("voltage")) return 1000;
+      if (quantity.endsWith("current")) return rating / 500;
+      return quantity.endsWith("temperature") ? 100 : rating * 1.1;
+    case "battery":
+      return /soc|soh|dod|voltage/.test(quantity) ? 1 : 10_000;
     case "power":
     case "apparent":
     case "reactive":
