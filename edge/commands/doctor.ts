@@ -48,10 +48,15 @@ async function examine(config: LoadedConfig): Promise<Finding[]> {
   const membership = attempt(findings, "membership", "fetch the site's membership.json", () =>
     membershipOf(config),
   );
+  const now = await siteTime(config);
   if (config.agent.enabled) {
     attempt(findings, "mandate", "run busbar-edge enrol", () => {
-      readMandate(config.agent.mandate, { device: config.device.id, owner: config.owner.id });
-      return "the owner's limits are signed";
+      const who = { device: config.device.id, owner: config.owner.id };
+      const { until } = readMandate(config.agent.mandate, who).mandate;
+      const end = new Date(until).toISOString().slice(0, 10);
+      if (until > now) return `the owner's limits are signed, until ${end}`;
+      const message = `the owner's limits ended on ${end}: the unit quotes no more`;
+      throw new Failure("mandate.expired", message, { retry: "never" });
     });
   }
   findings.push(...(await brokers(config, membership)), await journal(config));
@@ -260,7 +265,7 @@ async function journal(config: LoadedConfig): Promise<Finding> {
   const refused = meters.find(({ code }) => code !== undefined);
   if (refused !== undefined) {
     const message = `the ledger refuses readings of ${refused.meter}: ${refused.code}`;
-    const remedy = "nothing is lost; ask a member whether the meter is admitted for this unit";
+    const remedy = `nothing is lost; ${refusalRemedy(refused.code ?? "")}`;
     return { check, state: "fault", message, remedy };
   }
   const age =
@@ -269,6 +274,27 @@ async function journal(config: LoadedConfig): Promise<Finding> {
   if (typeof newest?.time === "number" || waitingBatches === 0)
     return { check, state: "ok", message };
   return { check, state: "warning", message, remedy: "see the findings on membership and brokers" };
+}
+
+/** What helps against a refusal of readings, by its code (aggregator/ledger/rules/readings.ts). */
+function refusalRemedy(code: string): string {
+  switch (code) {
+    case "readings.future":
+      return "the readings are of a later time than now: set the unit's clock; they are taken when their time has come";
+    case "readings.overlap":
+    case "readings.chain":
+    case "readings.exists-different":
+    case "readings.gap":
+      return "the ledger holds another history of this meter, of an earlier disk or another unit: put the old data folder back, or have the meter admitted under a new id";
+    default:
+      return "ask a member whether the meter is admitted for this unit";
+  }
+}
+
+/** The site's time; the wall's where a virtual site does not run. */
+async function siteTime({ clock: source }: LoadedConfig): Promise<number> {
+  if (source.kind === "file" && !existsSync(source.path)) return Date.now();
+  return (await openSiteClock(source)).now();
 }
 
 async function ageText({ clock: source }: LoadedConfig, time: number): Promise<string> {

@@ -74,7 +74,9 @@ function summaryText(
   failures: readonly { readonly code: string; readonly message: string }[],
 ): string {
   const lines = failures.map(({ code, message }) => `${message} [${code}]`);
-  return [...lines, `${results.length} found`].join("\n");
+  const silent = results.length === 0 && failures.length === 0;
+  const hint = silent ? "; check power, wires A and B, and the unit ids asked (--units)" : "";
+  return [...lines, `${results.length} found${hint}`].join("\n");
 }
 
 function showProgress({ connection, unit, done, total }: ScanProgress): void {

@@ -99,6 +99,16 @@ test("one meter stands once", () => {
   assert.match(problems(twice).join(), /8: meters\.1\.id: the meter anna-grid stands twice/);
 });
 
+test("one device is no two meters: it would be billed twice", () => {
+  const meter = (id: string, unit: number) =>
+    `  - { id: ${id}, profile: eastron-sdm630, unit: ${unit}, connection: { kind: tcp, host: 10.0.0.7 } }\n`;
+  const head = good.slice(0, good.indexOf("meters:"));
+  assert.match(
+    problems(`${head}meters:\n${meter("a", 1)}${meter("b", 2)}${meter("c", 1)}`).join(),
+    /meters\.2\.unit: c reads unit 1 at 10\.0\.0\.7:502, which is a already/,
+  );
+});
+
 test("no garbage is taken for a configuration, and none ends in anything but a Failure", () => {
   fc.assert(
     fc.property(fc.string(), fc.nat(good.length), fc.nat(20), (noise, at, cut) => {

@@ -1,5 +1,6 @@
 import { idPattern } from "@busbar/protocol";
 import { z } from "zod";
+import { busName } from "../framing/line.ts";
 import { brokerProblem } from "./broker-url.ts";
 
 const id = z.string().regex(idPattern, "expected an id: a–z, 0–9 and inner hyphens, at most 32");
@@ -163,12 +164,21 @@ export const configSchema = z
   })
   .superRefine((value, context) => {
     const seen = new Set<string>();
-    for (const [i, { id }] of value.meters.entries()) {
+    const places = new Map<string, string>();
+    for (const [i, { id, connection, unit, profile }] of value.meters.entries()) {
       if (seen.has(id)) {
         const message = `the meter ${id} stands twice`;
         context.addIssue({ code: "custom", path: ["meters", i, "id"], message });
       }
       seen.add(id);
+      // One device under two names would be billed twice.
+      const place = `${busName(connection)} ${unit} ${profile}`;
+      const other = places.get(place);
+      if (other !== undefined) {
+        const message = `${id} reads unit ${unit} at ${busName(connection)}, which is ${other} already`;
+        context.addIssue({ code: "custom", path: ["meters", i, "unit"], message });
+      }
+      places.set(place, id);
     }
   });
 
