@@ -32,9 +32,6 @@ export type Source = {
   close(): Promise<void>;
 };
 
-/** After so many failures in a row a meter is asked again who it is: it may be another one now. */
-const failuresMax = 3;
-
 /** The configured meter. Throws: `Failure` `profile.*`, `meter.bus-settings`, `ConfigError`. */
 export function openSource(config: MeterConfig, clock: SiteClock, bus: BusPool): Source {
   const profile = profileOf(config.profile);
@@ -53,7 +50,6 @@ class MeterSource implements Source {
   readonly registers: readonly RegisterInfo[];
   readonly #meter: Meter;
   #known = false;
-  #failures = 0;
   #serial: string | undefined;
 
   constructor(config: MeterConfig, profile: Profile, meter: Meter) {
@@ -72,12 +68,11 @@ class MeterSource implements Source {
         this.#serial = (await this.#meter.identify()).serialNumber;
         this.#known = true;
       }
-      const reading = await this.#meter.read();
-      this.#failures = 0;
-      return reading;
+      return await this.#meter.read();
     } catch (error) {
-      this.#failures += 1;
-      if (this.#failures >= failuresMax) this.#known = false;
+      // It may be another one now: an exchange taken for the same meter would bill what the old and
+      // the new register differ by.
+      this.#known = false;
       throw error;
     }
   }

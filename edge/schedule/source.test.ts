@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  device,
+  floatRegisters,
+  modbusProfile,
+  simulatedBus,
+} from "../meters/test-support/simulated-meter.ts";
+import { openSource } from "./source.ts";
+
+test("a meter that missed one reading is asked who it is: it may have been exchanged", async () => {
+  const { timers, line, bus, connection, clock } = simulatedBus();
+  const registers = floatRegisters(modbusProfile("eastron-sdm630"));
+  const meter = (serial: number) => {
+    const holding = new Map([
+      [0xfc00, 0],
+      [0xfc01, serial],
+    ]);
+    return device(registers, holding);
+  };
+  line.devices.set(1, meter(11));
+  const site = { now: clock, speed: 1, delay: (ms: number) => ms };
+  const config = {
+    id: "m",
+    profile: "eastron-sdm630",
+    connection,
+    unit: 1,
+    role: "connection",
+    feeder: "main",
+  } as const;
+  const source = openSource(config, site, bus);
+  await timers.run(source.read());
+  assert.equal(source.serial, "11");
+  line.devices.delete(1);
+  await assert.rejects(timers.run(source.read()), { code: "meter.timeout" });
+  line.devices.set(1, meter(12));
+  await timers.run(source.read());
+  assert.equal(source.serial, "12");
+});
