@@ -1,4 +1,4 @@
-import { compareBytes, Failure, type Signer, type Verify } from "@busbar/protocol";
+import { type Signer, topicsOf, type Verify } from "@busbar/protocol";
 import {
   openSiteClock,
   readKeyFile,
@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import { type Broker, startBroker } from "./broker/broker.ts";
 import { Counters } from "./broker/counters.ts";
 import { type Ledger, openLedger } from "./commands/ledger.ts";
+import { checkMember } from "./commands/member.ts";
 import type { AggregatorConfig } from "./config/schema.ts";
 import { DurablePool } from "./consensus/durable-pool.ts";
 import type { Engine } from "./consensus/engine.ts";
@@ -17,7 +18,7 @@ import { Recorder } from "./consensus/recorder.ts";
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { receiptOf } from "./ledger/receipts.ts";
-import { members } from "./ledger/tables.ts";
+import type { Identity } from "./ledger/registry.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { channelNames, channelsFor } from "./notices/channels.ts";
 import { countDeliveries, outbox } from "./notices/outbox.ts";
@@ -81,7 +82,14 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     publish,
     log,
   });
-  broker = await openBroker(config, parts, { pool, answers });
+  let sender: Sender | undefined;
+  broker = await openBroker(config, parts, {
+    pool,
+    answers,
+    onSubscribed({ id }, topic) {
+      if (topic === topicsOf(config.site).notices(id)) sender?.heard(id, "mqtt");
+    },
+  });
 
   const source = new LedgerSource({
     store,
@@ -90,7 +98,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     clock: parts.clock,
     notices: () => countDeliveries(store.db),
   });
-  const sender = openSender(config, parts, { publish, source });
+  sender = openSender(config, parts, { broker, source });
   const publisher = new Publisher({
     site: config.site,
     member: config.member,
@@ -111,7 +119,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     void answers.committed(block);
     publisher.committed(block);
     source.committed(block);
-    sender.wake();
+    sender?.wake();
     if (block.events.some(({ type }) => type === "device-admitted" || type === "owner-admitted")) {
       broker?.closeReplaced();
     }
@@ -120,7 +128,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   const { height, time } = application.info();
   publisher.start(height, time);
   engine.start();
-  sender.wake();
+  sender.start();
   return {
     brokerPort: broker.port,
     portal: portal.url,
@@ -130,7 +138,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
       await publisher.stop(last.height, last.time);
       await broker?.stop();
       await engine.stop();
-      await sender.stop();
+      await sender?.stop();
       await portal.stop();
       store.close();
     },
@@ -148,10 +156,16 @@ function startableEngine(
   return new Recorder({ application, pool, clock, member, blockIntervalMs });
 }
 
+type BrokerParts = {
+  readonly pool: DurablePool;
+  readonly answers: Answers;
+  readonly onSubscribed: (identity: Identity, filter: string) => void;
+};
+
 function openBroker(
   config: AggregatorConfig,
   { ledger, verify, log }: Parts,
-  { pool, answers }: { readonly pool: DurablePool; readonly answers: Answers },
+  { pool, answers, onSubscribed }: BrokerParts,
 ): Promise<Broker> {
   const { store, genesis, application } = ledger;
   const counters = new Counters();
@@ -178,13 +192,14 @@ function openBroker(
     id: config.member,
     site: config.site,
     ingest,
+    onSubscribed,
   });
 }
 
 function openSender(
   config: AggregatorConfig,
   { ledger, log }: Parts,
-  { publish, source }: { readonly publish: Broker["publish"]; readonly source: LedgerSource },
+  { broker, source }: { readonly broker: Broker; readonly source: LedgerSource },
 ): Sender {
   const { store } = ledger;
   return new Sender({
@@ -193,7 +208,7 @@ function openSender(
       site: config.site,
       state: store.state,
       webhooks: config.notices.webhooks,
-      publish: (topic, payload) => publish(topic, payload, { qos: 1 }),
+      broker,
       now: Date.now,
     }),
     now: Date.now,
@@ -204,25 +219,4 @@ function openSender(
       source.noticesChanged();
     },
   });
-}
-
-/** Throws: `Failure` `member.unknown`, `member.other-key`, `member.other-site`. */
-function checkMember(
-  { site, member, key }: AggregatorConfig,
-  ledger: Ledger,
-  signer: Signer,
-): void {
-  const { store, genesis } = ledger;
-  const stop = (code: string, message: string): never => {
-    throw new Failure(code, message, { retry: "never" });
-  };
-  if (genesis.site !== site) {
-    stop("member.other-site", `site: expected ${genesis.site} as in the genesis, got ${site}`);
-  }
-  const known = members.get(store.state, member);
-  if (known === undefined) {
-    stop("member.unknown", `member: ${member} is no member of ${genesis.chain}`);
-  } else if (compareBytes(known.key, signer.publicKey) !== 0) {
-    stop("member.other-key", `${key} is not the key that ${member} has on the ledger`);
-  }
 }

@@ -4,10 +4,11 @@ import { compareBytes, Failure, type Verify } from "@busbar/protocol";
 import { Aedes, type Client } from "aedes";
 import type { Logger } from "pino";
 import type { Ingest } from "../ingest/ingest.ts";
-import type { Registry } from "../ledger/registry.ts";
+import type { Identity, Registry } from "../ledger/registry.ts";
 import { BoundedLog } from "./bounded-log.ts";
 import type { BrokerCode } from "./codes.ts";
 import { Counters } from "./counters.ts";
+import { Deliveries, type Outcome } from "./deliveries.ts";
 import { guardSocket } from "./guard.ts";
 import type { HookContext } from "./hook-context.ts";
 import { makeHooks } from "./hooks.ts";
@@ -31,6 +32,8 @@ export type BrokerOptions = {
   readonly log: Logger;
   readonly counters?: Counters;
   readonly limits?: Partial<BrokerLimits>;
+  /** A connection of an identity was granted a subscription, and its SUBACK is sent. */
+  readonly onSubscribed?: (identity: Identity, filter: string) => void;
 };
 
 export type PublishOptions = { readonly retain?: boolean; readonly qos?: 0 | 1 };
@@ -41,6 +44,14 @@ export type Broker = {
   readonly counters: Counters;
   /** Resolves when every connected subscriber's socket has it. Throws: `Failure` `broker.closed`. */
   publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): Promise<void>;
+  /** Whether a connection of an identity is subscribed to a topic by its own name; wildcards, which
+   * only members hold, do not count. */
+  listens(identity: string, topic: string): boolean;
+  /**
+   * Publishes with QoS 1 and waits for the PUBACK of a connection of this identity. A connection that
+   * subscribed with QoS 0 has acknowledged when its socket has the message.
+   */
+  deliver(identity: string, topic: string, payload: Uint8Array): Promise<Outcome>;
   clients(): readonly Session[];
   /** Closes the connections of identities whose key the ledger replaced; to be called after a block
    * with an admission. */
@@ -56,6 +67,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     ...options,
     limits,
     sessions: new Sessions(),
+    deliveries: new Deliveries(),
     counters: options.counters ?? new Counters(),
     log: new BoundedLog(options.log, options.now, limits.logLinesPerSecond),
   };
@@ -74,17 +86,29 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
   const sockets = admit(server, aedes, context);
   watch(aedes, context);
+  followSubscriptions(aedes, context, options.onSubscribed);
   // Its store is in memory, so this is a fault of ours; it must be seen, and must not end the process.
   const emitter: EventEmitter = aedes;
   emitter.on("error", (error) => options.log.error({ event: "broker-error", err: error }));
   const port = await listen(server, options.host, options.port);
   await aedes.listen();
+  context.deliveries.hear(aedes);
   server.on("error", (error) => options.log.error({ event: "broker-server-error", err: error }));
   return {
     port,
     counters: context.counters,
     clients: () => context.sessions.all(),
     publish: (topic, payload, settings) => publish(aedes, topic, payload, settings),
+    listens: (identity, topic) => context.sessions.listens(identity, topic),
+    deliver: (identity, topic, payload) => {
+      // A view of its own, by which the message is known on its way.
+      const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+      const route = () => publish(aedes, topic, bytes, { qos: 1 });
+      return context.deliveries.deliver(identity, bytes, {
+        route,
+        waitMsMax: limits.acknowledgeMsMax,
+      });
+    },
     closeReplaced: () => closeReplaced(context),
     stop: () => stop(server, aedes, sockets),
   };
@@ -142,6 +166,24 @@ function watch(aedes: Aedes, { counters, log }: Watched): void {
   aedes.on("connectionError", ended);
 }
 
+/** Keeps each session's filters true, and tells who was granted which. */
+function followSubscriptions(
+  aedes: Aedes,
+  { sessions }: HookContext,
+  onSubscribed: BrokerOptions["onSubscribed"],
+): void {
+  aedes.on("subscribe", (subscriptions, client) => {
+    const session = sessions.of(client);
+    if (session === undefined) return;
+    for (const { topic } of subscriptions) {
+      if (session.filters.has(topic)) onSubscribed?.(session.identity, topic);
+    }
+  });
+  aedes.on("unsubscribe", (filters, client) => {
+    for (const filter of filters) sessions.of(client)?.filters.delete(filter);
+  });
+}
+
 /** A stolen key is good for nothing from the block on that replaces it. */
 function closeReplaced({ sessions, registry, counters, log }: HookContext): void {
   const stale = sessions.takeStale(({ id, key }) => {
@@ -166,11 +208,7 @@ async function publish(
   payload: string | Uint8Array,
   { retain = false, qos = 0 }: PublishOptions = {},
 ): Promise<void> {
-  const bytes =
-    typeof payload === "string"
-      ? Buffer.from(payload)
-      : Buffer.from(payload.buffer, payload.byteOffset, payload.length);
-  const packet = { cmd: "publish", topic, payload: bytes, qos, dup: false } as const;
+  const packet = { cmd: "publish", topic, payload: bytesOf(payload), qos, dup: false } as const;
   const failed = (cause: Error) =>
     new Failure("broker.closed", `cannot publish on ${topic}: ${cause.message}`, {
       retry: "never",
@@ -182,6 +220,12 @@ async function publish(
       cause ? reject(failed(cause)) : resolve(),
     );
   });
+}
+
+function bytesOf(payload: string | Uint8Array): Buffer {
+  if (typeof payload === "string") return Buffer.from(payload);
+  if (Buffer.isBuffer(payload)) return payload;
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.length);
 }
 
 /** What aedes itself does with a retained packet, before its number is given. */

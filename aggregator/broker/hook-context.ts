@@ -4,6 +4,7 @@ import type { Ingest } from "../ingest/ingest.ts";
 import type { Registry } from "../ledger/registry.ts";
 import type { BoundedLog } from "./bounded-log.ts";
 import type { Counters } from "./counters.ts";
+import type { Deliveries } from "./deliveries.ts";
 import type { BrokerLimits } from "./limits.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -16,6 +17,7 @@ export type HookContext = {
   readonly verify: Verify;
   readonly ingest: Ingest;
   readonly sessions: Sessions;
+  readonly deliveries: Deliveries;
   readonly counters: Counters;
   readonly limits: BrokerLimits;
   readonly log: BoundedLog;

@@ -50,18 +50,19 @@ function publishGate(context: HookContext, grounds: Grounds): Hooks["authorizePu
 /** Refuses with 128 in SUBACK, the connection stays. */
 function subscribeGate(context: HookContext, grounds: Grounds): Hooks["authorizeSubscribe"] {
   const { sessions, counters, log, limits } = context;
-  const refusalOf = (client: Client, filter: string): BrokerCode | undefined => {
+  const refusalOf = (client: Client, subscription: Subscription): BrokerCode | undefined => {
+    const { topic: filter, qos } = subscription;
     const session = sessions.of(client);
     if (session === undefined || !maySubscribe(session.identity, filter, grounds)) {
       return "rights.subscribe";
     }
-    session.filters.add(filter);
+    session.filters.set(filter, qos);
     if (session.filters.size <= limits.filtersPerConnection) return undefined;
     session.filters.delete(filter);
     return "rights.too-many-filters";
   };
   return (client: Client, subscription: Subscription, callback) => {
-    const code = refusalOf(client, subscription.topic);
+    const code = refusalOf(client, subscription);
     if (code === undefined) {
       callback(null, subscription);
       return;
@@ -73,7 +74,8 @@ function subscribeGate(context: HookContext, grounds: Grounds): Hooks["authorize
   };
 }
 
-function forwardGate({ site, limits, counters, log }: HookContext): Hooks["authorizeForward"] {
+function forwardGate(context: HookContext): Hooks["authorizeForward"] {
+  const { site, sessions, deliveries, limits, counters, log } = context;
   return (client: Client, packet: AedesPublishPacket) => {
     const topic = parseTopic(site, packet.topic);
     if (topic === undefined || isIngested(topic)) return null;
@@ -83,6 +85,10 @@ function forwardGate({ site, limits, counters, log }: HookContext): Hooks["autho
       client.conn.destroy();
       return null;
     }
+    const session = sessions.of(client);
+    if (session === undefined) return null;
+    const qos = session.filters.get(packet.topic) ?? 0;
+    deliveries.leaving(client, packet, { identity: session.identity.id, qos });
     return packet;
   };
 }

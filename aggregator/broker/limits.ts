@@ -32,6 +32,8 @@ export type BrokerLimits = {
   readonly filtersPerConnection: number;
   /** QoS 2 publishes awaiting PUBREL per connection: half-open handshakes kept in memory. */
   readonly halfOpenMax: number;
+  /** Wait for the PUBACK of a delivery: a client that reads and never acknowledges. */
+  readonly acknowledgeMsMax: number;
   /** Lines a second about turned-away clients: a disk filled with log. */
   readonly logLinesPerSecond: number;
 };
@@ -55,5 +57,6 @@ export const brokerLimits: BrokerLimits = {
   topicLevelsMax: 7,
   filtersPerConnection: 128,
   halfOpenMax: 32,
+  acknowledgeMsMax: 10_000,
   logLinesPerSecond: 5,
 };

@@ -49,7 +49,7 @@ export function loginGate(context: HookContext): Pick<Hooks, "preConnect" | "aut
         identity: checked.identity,
         address,
         since: context.now(),
-        filters: new Set(),
+        filters: new Map(),
       });
       done(null, true);
     },

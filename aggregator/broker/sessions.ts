@@ -8,8 +8,8 @@ export type Session = {
   readonly address: string;
   /** Wall-clock ms of the login. */
   readonly since: number;
-  /** Filters granted so far on this connection. */
-  readonly filters: Set<string>;
+  /** Filters granted on this connection and not given up, with the QoS that was asked for. */
+  readonly filters: Map<string, 0 | 1 | 2>;
 };
 
 /** Who is connected. A connection enters at its login and leaves when it closes, replaced or not. */
@@ -46,6 +46,11 @@ export class Sessions {
   besides(identity: string, client: string): number {
     return this.all().filter((held) => held.identity.id === identity && held.client !== client)
       .length;
+  }
+
+  /** Whether a connection of an identity holds this very filter. */
+  listens(identity: string, filter: string): boolean {
+    return this.all().some((held) => held.identity.id === identity && held.filters.has(filter));
   }
 
   all(): readonly Session[] {

@@ -15,6 +15,12 @@ import type { LedgerEvent } from "./events.ts";
 export type Projection = {
   readonly name: string;
   readonly schema: string;
+  /**
+   * Makes the tables, of other names, that hold what no block tells (what was sent, and when): they
+   * are never dropped. Runs at every start; `seen` is the height that the projection had come to,
+   * whatever its schema was.
+   */
+  keep?(db: DatabaseSync, seen: number): void;
   apply(db: DatabaseSync, block: CommittedBlock, events: readonly LedgerEvent[]): void;
 };
 
@@ -53,7 +59,8 @@ export function applyProjection(
 }
 
 /** Returns the height that the projection has seen. */
-function create(db: DatabaseSync, { name, schema }: Projection): number {
+function create(db: DatabaseSync, projection: Projection): number {
+  const { name, schema } = projection;
   if (!/^[a-z]+$/.test(name)) {
     throw new Failure(
       "store.projection",
@@ -64,6 +71,7 @@ function create(db: DatabaseSync, { name, schema }: Projection): number {
     );
   }
   const known = db.prepare("SELECT schema, height FROM projection WHERE name = ?").get(name);
+  projection.keep?.(db, Number(known?.height ?? 0));
   if (known?.schema === schema) return Number(known.height);
   const tables = db
     // Newest first: a table goes before the one that it refers to.

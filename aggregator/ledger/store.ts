@@ -30,7 +30,8 @@ export type Pending = {
 /** The ledger's file: blocks, state, events, waiting frames, and what is projected from them. */
 export class Store {
   readonly state: SqliteState;
-  /** For readers of projections. Nothing but a projection's `apply` writes through it. */
+  /** For readers of projections. Only a projection's `apply` writes through it, and who works off
+   * the tables that a projection keeps. */
   readonly db: DatabaseSync;
   readonly #projections: readonly Projection[];
   readonly #sql: ReturnType<typeof statements>;

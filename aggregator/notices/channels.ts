@@ -1,3 +1,4 @@
+import type { Broker } from "../broker/broker.ts";
 import type { AggregatorConfig } from "../config/schema.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import { owners } from "../ledger/tables.ts";
@@ -17,14 +18,14 @@ export function channelsFor(options: {
   readonly site: string;
   readonly state: StateReader;
   readonly webhooks: Webhooks;
-  readonly publish: (topic: string, payload: Uint8Array) => Promise<void>;
+  readonly broker: Pick<Broker, "listens" | "deliver">;
   readonly now: () => number;
 }): ChannelsOf {
-  const { site, state, webhooks, publish, now } = options;
+  const { site, state, webhooks, broker, now } = options;
   return (owner) => {
     const boxKey = owners.get(state, owner)?.boxKey;
     if (boxKey === undefined) return [];
-    const mqtt = mqttChannel({ site, owner, boxKey, publish });
+    const mqtt = mqttChannel({ site, owner, boxKey, broker });
     const hooks = webhooks.filter((hook) => hook.owner === owner);
     return [mqtt, ...hooks.map((hook) => webhookChannel(hook, { now }))];
   };

@@ -1,22 +1,35 @@
 import { randomBytes } from "node:crypto";
-import { boxNotice, topicsOf } from "@busbar/protocol";
-import type { Channel } from "./channel.ts";
+import { boxNotice, Failure, topicsOf } from "@busbar/protocol";
+import type { Broker } from "../broker/broker.ts";
+import { type Channel, nobodyListens } from "./channel.ts";
 import type { Notice } from "./notice.ts";
 
-/** Publishes notices boxed to the owner's key, so that the broker cannot read them. */
+/**
+ * Publishes notices boxed to the owner's key, so that the broker cannot read them. Delivered means
+ * that a connection of the owner, subscribed to its notices with QoS 1, sent the PUBACK.
+ */
 export function mqttChannel(options: {
   readonly site: string;
   readonly owner: string;
   readonly boxKey: Uint8Array;
-  readonly publish: (topic: string, payload: Uint8Array) => Promise<void>;
+  readonly broker: Pick<Broker, "listens" | "deliver">;
 }): Channel {
-  const topic = topicsOf(options.site).notices(options.owner);
+  const { site, owner, boxKey, broker } = options;
+  const topic = topicsOf(site).notices(owner);
   const random = (count: number) => new Uint8Array(randomBytes(count));
+  const away = () =>
+    new Failure(nobodyListens, `${owner} is not subscribed to ${topic}`, { retry: "later" });
   return {
     name: "mqtt",
     async deliver(notice: Notice): Promise<void> {
+      if (!broker.listens(owner, topic)) throw away();
       const plain = new TextEncoder().encode(JSON.stringify(notice));
-      await options.publish(topic, boxNotice(plain, options.boxKey, random));
+      const outcome = await broker.deliver(owner, topic, boxNotice(plain, boxKey, random));
+      if (outcome === "acknowledged") return;
+      if (!broker.listens(owner, topic)) throw away();
+      throw new Failure("notice.unacknowledged", `${owner} did not acknowledge ${notice.id}`, {
+        retry: "later",
+      });
     },
   };
 }
