@@ -6,6 +6,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { enrolCommand } from "./commands/enrol.ts";
 import { journalExport, journalList, journalVerify } from "./commands/journal.ts";
 import { exitCode, fail } from "./commands/output.ts";
+import { profilesCheck, profilesList, profilesShow } from "./commands/profiles.ts";
 import { readCommand } from "./commands/read.ts";
 import { runCommand } from "./commands/run.ts";
 import { scanCommand } from "./commands/scan.ts";
@@ -106,6 +107,21 @@ journalPart("export", "write readings for other programs")
   .option("-o, --output <file>", "instead of standard output")
   .addHelpText("after", example("busbar-edge journal export --from 2026-06-21 -o june.csv"))
   .action((options) => journalExport(options));
+
+const profiles = program
+  .command("profiles")
+  .description("the meters that can be read; a file of yours is one too: ./my-meter.yaml")
+  .exitOverride();
+const profilePart = (name: string, description: string) =>
+  profiles.command(name).description(description).exitOverride().option("--json", "print JSON");
+profilePart("list", "all meters of the project").action((options) => profilesList(options));
+profilePart("show", "how one is connected and recognised, its values and its doubts")
+  .argument("<id>", "of the list, or a file like ./my-meter.yaml")
+  .action((id: string, options) => profilesShow(id, options));
+profilePart("check", "every mistake of a profile file with its line")
+  .argument("<files...>", "profiles of your own, named after their id: my-meter.yaml")
+  .addHelpText("after", example("busbar-edge profiles check my-meter.yaml"))
+  .action((files: string[], options) => profilesCheck(files, options));
 
 command("doctor", "look at everything the unit needs; each fault with its remedy").action(
   (options) => doctorCommand(options),
