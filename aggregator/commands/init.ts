@@ -1,13 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { Failure } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { openKeyFile, publicKeysOf } from "@busbar/protocol/node";
 import { stringify } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
 import { type Genesis, genesisSchema } from "../ledger/genesis.ts";
 import { genesisState } from "../ledger/genesis-state.ts";
+import { type Requests, readRequests } from "./request.ts";
 
 /** What a new chain is made of. */
 export type InitOptions = {
@@ -32,16 +32,10 @@ export type NewFile = { readonly path: string; readonly text: string };
 
 type OwnerInput = z.input<typeof genesisSchema>["owners"][number];
 
-/** What an edge unit asks to be admitted with. */
-const requestSchema = z.strictObject({
-  owner: genesisSchema.shape.owners.element,
-  device: genesisSchema.shape.devices.element,
-});
-
 /**
  * Makes a working aggregator in a folder: the member's key, genesis with all that is to be admitted,
  * the public membership file, and a configuration. Writes nothing where anything of it exists.
- * Throws: `Failure` `init.exists`, `init.request`, `config.*`, `genesis.invalid`.
+ * Throws: `Failure` `init.exists`, `request.*`, `config.*`, `genesis.invalid`.
  */
 export function init(options: InitOptions): readonly NewFile[] {
   const files = ["aggregator.yaml", "genesis.json", "membership.json"];
@@ -53,9 +47,9 @@ export function init(options: InitOptions): readonly NewFile[] {
       { retry: "never" },
     );
   }
-  const requests = options.admit.map(readRequest);
+  const { written: admitted } = readRequests(options.admit);
   mkdirSync(options.home, { recursive: true });
-  const genesis = genesisOf(options, requests);
+  const genesis = genesisOf(options, admitted);
   // Checked by all that `run` reads it with, so init never leaves a file that does not start.
   const checked = parseConfig("genesis.json", JSON.stringify(genesis), genesisSchema);
   genesisState(checked);
@@ -70,48 +64,21 @@ export function init(options: InitOptions): readonly NewFile[] {
   return written;
 }
 
-type Request = { readonly path: string; readonly owner: OwnerInput; readonly device: unknown };
-
-function readRequest(path: string): Request {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new Failure("init.request", `${path}: cannot read the unit's request`, {
-      retry: "never",
-      cause,
-    });
-  }
-  parseConfig(path, text, requestSchema);
-  return { path, ...(JSON.parse(text) as Pick<Request, "owner" | "device">) };
-}
-
-function genesisOf(options: InitOptions, requests: readonly Request[]) {
+function genesisOf(options: InitOptions, admitted: Requests["written"]) {
   const { home, site, member, currency, time, operators } = options;
   const keys = (id: string) => publicKeysOf(openKeyFile(join(home, `${id}.key`)));
-  // Two units of one owner each carry its entry; it stands in genesis once.
-  const owners = new Map<string, OwnerInput>();
-  for (const { path, owner } of requests) {
-    const before = owners.get(owner.id);
-    if (before !== undefined && !isDeepStrictEqual(before, owner)) {
-      const message = `${path}: the entry of owner ${owner.id} differs from that of another request; name one key and name for it`;
-      throw new Failure("init.request", message, { retry: "never" });
-    }
-    owners.set(owner.id, owner);
-  }
-  for (const id of operators) {
+  const onlookers = operators.map((id): OwnerInput => {
     const { key, boxKey } = keys(id);
-    const entry = { id, party: "operator", name: "Operator", key: text(key), boxKey: text(boxKey) };
-    owners.set(id, entry as OwnerInput);
-  }
+    return { id, party: "operator", name: "Operator", key: text(key), boxKey: text(boxKey) };
+  });
   return {
     chain: site,
     site,
     currency,
     time,
     members: [{ id: member, key: text(keys("member").key), voting: true, role: "company" }],
-    owners: [...owners.values()],
-    devices: requests.map(({ device }) => device),
+    owners: [...admitted.owners, ...onlookers],
+    devices: admitted.devices,
     parameters: {},
   };
 }

@@ -1,0 +1,87 @@
+import { readFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
+import { type Device, Failure, type Owner } from "@busbar/protocol";
+import { parseConfig } from "@busbar/protocol/config";
+import { z } from "zod";
+import { genesisSchema } from "../ledger/genesis.ts";
+
+/** What an edge unit asks to be admitted with. */
+const requestSchema = z.strictObject({
+  owner: genesisSchema.shape.owners.element,
+  device: genesisSchema.shape.devices.element,
+});
+
+/** Owners and devices of some requests, each once. */
+export type Requests = {
+  readonly owners: readonly Owner[];
+  readonly devices: readonly Device[];
+  /** The same as the files say it. */
+  readonly written: Pick<z.input<typeof genesisSchema>, "owners" | "devices">;
+};
+
+/**
+ * Reads `request.json` files that `busbar-edge enrol` made.
+ * Throws: `Failure` `request.unreadable`, `request.owner-differs`, `request.device-twice`, `config.*`.
+ */
+export function readRequests(paths: readonly string[]): Requests {
+  const requests = paths.map(readRequest);
+  // Two units of one owner each carry its entry; it is admitted once.
+  const owners = new Map<string, Request>();
+  const devices = new Map<string, Request>();
+  for (const request of requests) {
+    const { path, owner, device } = request;
+    const before = owners.get(owner.id);
+    if (before !== undefined && !isDeepStrictEqual(before.owner, owner)) {
+      throw stop(
+        "request.owner-differs",
+        `${path}: the entry of owner ${owner.id} differs from that of ${before.path}; name one key and name for it`,
+      );
+    }
+    const twin = devices.get(device.id);
+    if (twin !== undefined) {
+      throw stop(
+        "request.device-twice",
+        `${path}: unit ${device.id} is asked for by ${twin.path} already; give each unit an id of its own`,
+      );
+    }
+    owners.set(owner.id, request);
+    devices.set(device.id, request);
+  }
+  return {
+    owners: Array.from(owners.values(), ({ owner }) => owner),
+    devices: Array.from(devices.values(), ({ device }) => device),
+    written: {
+      owners: Array.from(owners.values(), ({ written }) => written.owner),
+      devices: Array.from(devices.values(), ({ written }) => written.device),
+    },
+  };
+}
+
+type Request = z.output<typeof requestSchema> & {
+  readonly path: string;
+  readonly written: z.input<typeof requestSchema>;
+};
+
+function readRequest(path: string): Request {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw stop("request.unreadable", `${path}: cannot read the unit's request`, cause);
+  }
+  const request = parseConfig(path, text, requestSchema);
+  return { path, ...request, written: written(path, text) };
+}
+
+/** The file once more, now that it is known to fit. */
+function written(path: string, text: string): Request["written"] {
+  try {
+    return JSON.parse(text) as Request["written"];
+  } catch (cause) {
+    throw stop("request.json", `${path}: expected JSON, as busbar-edge enrol writes it`, cause);
+  }
+}
+
+function stop(code: string, message: string, cause?: unknown): Failure {
+  return new Failure(code, message, { retry: "never", cause });
+}
