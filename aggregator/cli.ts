@@ -3,6 +3,7 @@
 import { Failure, isId } from "@busbar/protocol";
 import { describeConfig } from "@busbar/protocol/config";
 import { Command, InvalidArgumentError } from "commander";
+import { admit } from "./commands/admit.ts";
 import { init } from "./commands/init.ts";
 import { prove } from "./commands/prove.ts";
 import { run } from "./commands/run.ts";
@@ -50,6 +51,25 @@ program
   .description("run the aggregator until SIGTERM or Ctrl-C")
   .option(...configOption)
   .action(({ config }) => run(config));
+
+program
+  .command("admit")
+  .description("take units and their owners into a chain that runs")
+  .requiredOption("--request <file...>", "requests of edge units, made by busbar-edge enrol")
+  .option(...configOption)
+  .option("--replace", "let entries that the ledger has under these ids be replaced", false)
+  .option("--dry-run", "say what would come of it, and hand nothing in", false)
+  .option("--json", "print the result as JSON", false)
+  .addHelpText(
+    "after",
+    `
+Exit codes: 0 it stands on the ledger (with --dry-run: it would), 1 it was refused or a file is
+wrong, 3 no aggregator answered: try again.
+
+Example:
+  busbar-aggregator admit --request unit/request.json --config elm/aggregator.yaml`,
+  )
+  .action((options) => admit(options, print));
 
 program
   .command("config")

@@ -1,0 +1,27 @@
+import { compareBytes, Failure, type Signer } from "@busbar/protocol";
+import type { AggregatorConfig } from "../config/schema.ts";
+import { members } from "../ledger/tables.ts";
+import type { Ledger } from "./ledger.ts";
+
+/**
+ * Checks that a configuration's member is one of its ledger, with the key that stands there.
+ * Throws: `Failure` `member.unknown`, `member.other-key`, `member.other-site`.
+ */
+export function checkMember(
+  { site, member, key }: AggregatorConfig,
+  { store, genesis }: Pick<Ledger, "store" | "genesis">,
+  signer: Signer,
+): void {
+  const stop = (code: string, message: string): never => {
+    throw new Failure(code, message, { retry: "never" });
+  };
+  if (genesis.site !== site) {
+    stop("member.other-site", `site: expected ${genesis.site} as in the genesis, got ${site}`);
+  }
+  const known = members.get(store.state, member);
+  if (known === undefined) {
+    stop("member.unknown", `member: ${member} is no member of ${genesis.chain}`);
+  } else if (compareBytes(known.key, signer.publicKey) !== 0) {
+    stop("member.other-key", `${key} is not the key that ${member} has on the ledger`);
+  }
+}
