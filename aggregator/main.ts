@@ -1,4 +1,4 @@
-import { compareBytes, Failure, type Signer, topicsOf, type Verify } from "@busbar/protocol";
+import { type Signer, topicsOf, type Verify } from "@busbar/protocol";
 import {
   openSiteClock,
   readKeyFile,
@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import { type Broker, startBroker } from "./broker/broker.ts";
 import { Counters } from "./broker/counters.ts";
 import { type Ledger, openLedger } from "./commands/ledger.ts";
+import { checkMember } from "./commands/member.ts";
 import type { AggregatorConfig } from "./config/schema.ts";
 import { DurablePool } from "./consensus/durable-pool.ts";
 import type { Engine } from "./consensus/engine.ts";
@@ -18,7 +19,6 @@ import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
-import { members } from "./ledger/tables.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { channelNames, channelsFor } from "./notices/channels.ts";
 import { countDeliveries, outbox } from "./notices/outbox.ts";
@@ -219,25 +219,4 @@ function openSender(
       source.noticesChanged();
     },
   });
-}
-
-/** Throws: `Failure` `member.unknown`, `member.other-key`, `member.other-site`. */
-function checkMember(
-  { site, member, key }: AggregatorConfig,
-  ledger: Ledger,
-  signer: Signer,
-): void {
-  const { store, genesis } = ledger;
-  const stop = (code: string, message: string): never => {
-    throw new Failure(code, message, { retry: "never" });
-  };
-  if (genesis.site !== site) {
-    stop("member.other-site", `site: expected ${genesis.site} as in the genesis, got ${site}`);
-  }
-  const known = members.get(store.state, member);
-  if (known === undefined) {
-    stop("member.unknown", `member: ${member} is no member of ${genesis.chain}`);
-  } else if (compareBytes(known.key, signer.publicKey) !== 0) {
-    stop("member.other-key", `${key} is not the key that ${member} has on the ledger`);
-  }
 }
