@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatDecimal, multiply, parseDecimal } from "./decimal.ts";
+import { add, formatDecimal, multiply, parseDecimal } from "./decimal.ts";
 import { baseUnit, decodeValue } from "./decode-value.ts";
 import type { RegisterType } from "./register-type.ts";
 
@@ -84,6 +84,27 @@ test("a decimal's text reads back as the same decimal", () => {
     fc.property(decimal, (value) => {
       assert.deepEqual(parseDecimal(formatDecimal(value)), { ...value });
     }),
+  );
+});
+
+test("a sum is exact at the finer resolution, against whole-number arithmetic", () => {
+  const decimal = fc.record({
+    mantissa: fc.integer({ min: -1e12, max: 1e12 }),
+    exponent: fc.integer({ min: -3, max: 0 }),
+  });
+  fc.assert(
+    fc.property(decimal, decimal, (a, b) => {
+      const got = add(a, b);
+      assert.ok(got !== undefined);
+      assert.equal(got.exponent, Math.min(a.exponent, b.exponent));
+      const thousandths = (d: { mantissa: number; exponent: number }) =>
+        BigInt(d.mantissa) * 10n ** BigInt(d.exponent + 3);
+      assert.equal(thousandths(got), thousandths(a) + thousandths(b));
+    }),
+  );
+  assert.equal(
+    add({ mantissa: 2 ** 53 - 1, exponent: 0 }, { mantissa: 1, exponent: 0 }),
+    undefined,
   );
 });
 

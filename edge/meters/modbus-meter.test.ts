@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatDecimal } from "./decimal.ts";
 import { openMeter } from "./meter.ts";
 import {
   device,
@@ -11,6 +12,20 @@ import {
 } from "./test-support/simulated-meter.ts";
 
 const profile = modbusProfile("eastron-sdm630");
+
+/** A meter of a profile on a unit of some registers, all of function 3. */
+function benchOf(of: string, holding: Registers, input: Registers = new Map()) {
+  const site = simulatedBus();
+  const { bus, connection, clock, line } = site;
+  line.devices.set(1, device(input, holding));
+  const meter = openMeter({ profile: modbusProfile(of), connection, unit: 1, clock, bus });
+  const read = async (quantity: string) => {
+    const { values } = await site.timers.run(meter.read());
+    const found = values.find((value) => value.quantity === quantity);
+    return found && formatDecimal(found);
+  };
+  return { ...site, meter, textOf: read };
+}
 
 function bench(input: Registers = floatRegisters(profile), holding: Registers = new Map()) {
   const site = simulatedBus();
@@ -131,6 +146,111 @@ test("another kind of meter is not read as this one", async () => {
 test("an early unit without a code is taken at its word", async () => {
   const { timers, meter } = bench(undefined, new Map([[0xfc02, 0]]));
   assert.deepEqual(await timers.run(meter.identify()), { profile: "eastron-sdm630" });
+});
+
+/** A DTSU666 of 12.5 kWh and 230.1 V on its secondary side. */
+function chint(ratios: readonly (readonly [number, number])[]): Registers {
+  const registers = floatRegisters(modbusProfile("chint-dtsu666"));
+  setFloat(registers, 0x101e, 12.5);
+  setFloat(registers, 0x2006, 2301);
+  for (const [address, ratio] of ratios) registers.set(address, ratio);
+  return registers;
+}
+
+test("values behind transformers are those of the grid, by the ratios that the meter holds", async () => {
+  const direct = benchOf(
+    "chint-dtsu666",
+    chint([
+      [6, 1],
+      [7, 10],
+    ]),
+  );
+  assert.equal(await direct.textOf("energy.import.total"), "12500");
+  assert.equal(await direct.textOf("voltage.l1"), "230.10");
+  const behind = benchOf(
+    "chint-dtsu666",
+    chint([
+      [6, 40],
+      [7, 577],
+    ]),
+  );
+  assert.equal(await behind.textOf("energy.import.total"), "28850000");
+  assert.equal(await behind.textOf("voltage.l1"), "13276.77");
+  assert.equal(await behind.textOf("frequency"), (await direct.textOf("frequency")) ?? "");
+});
+
+test("a value is unknown while its ratio is missing or 0, and its neighbours live on", async () => {
+  const unset: readonly (readonly [number, number])[][] = [
+    [[7, 10]],
+    [
+      [6, 0],
+      [7, 10],
+    ],
+  ];
+  for (const ratios of unset) {
+    const { textOf } = benchOf("chint-dtsu666", chint(ratios));
+    assert.equal(await textOf("energy.import.total"), undefined);
+    assert.equal(await textOf("voltage.l1"), "230.10");
+    assert.ok((await textOf("frequency")) !== undefined);
+  }
+});
+
+test("a ratio that is changed on the meter counts from the next reading", async () => {
+  const registers = chint([
+    [6, 1],
+    [7, 10],
+  ]);
+  const { textOf } = benchOf("chint-dtsu666", registers);
+  assert.equal(await textOf("energy.import.total"), "12500");
+  registers.set(6, 2);
+  assert.equal(await textOf("energy.import.total"), "25000");
+});
+
+test("a sum is exact, and unknown while one of its parts is", async () => {
+  const registers: Registers = new Map(Array.from({ length: 900 }, (_, at) => [at, 0]));
+  const setDouble = (address: number, value: number) => {
+    const view = new DataView(new ArrayBuffer(8));
+    view.setFloat64(0, value);
+    for (let i = 0; i < 4; i += 1) registers.set(address + i, view.getUint16(2 * i));
+  };
+  setDouble(801, 1_234_567.25);
+  setDouble(805, 0.5);
+  const { textOf } = benchOf("siemens-pac2200", registers);
+  assert.equal(await textOf("energy.import.total"), "1234567.75");
+  setDouble(805, Number.NaN);
+  assert.equal(await textOf("energy.import.total"), undefined);
+  assert.equal(await textOf("energy.import.t1"), "1234567.25");
+});
+
+test("a serial number is asked for register by register where the meter wants it so", async () => {
+  const holding: Registers = new Map([[0x000b, 71]]);
+  for (const [i, letter] of [..."BF12345"].entries()) {
+    holding.set(0x1300 + i, letter.charCodeAt(0));
+  }
+  const { timers, line, meter } = benchOf("cg-em24", holding);
+  const whole = device(new Map(), holding);
+  line.devices.set(1, (code, address, count) => (count > 1 ? 2 : whole(code, address, count)));
+  assert.deepEqual(await timers.run(meter.identify()), {
+    profile: "cg-em24",
+    serialNumber: "BF12345",
+    model: "EM24 RS-485",
+  });
+});
+
+test("a model is told by the beginning of its text, capitals or not", async () => {
+  const text = (address: number, value: string): [number, number][] =>
+    [...value].map((letter, i) => [address + i, letter.charCodeAt(0)]);
+  const socomec = (model: string) =>
+    benchOf("socomec-countis-e", new Map([...text(0xc350, "SOCO"), ...text(0xc38a, model)]));
+  const other = socomec("Diris B3");
+  await assert.rejects(other.timers.run(other.meter.identify()), { code: "meter.wrong-model" });
+  const holding: Registers = new Map(text(0xc350, "SOCO"));
+  for (const [i, word] of [0x436f, 0x756e, 0x7469, 0x7320, 0x4532, 0x3400, 0, 0].entries()) {
+    holding.set(0xc38a + i, word);
+  }
+  const e24 = benchOf("socomec-countis-e", holding);
+  const { model } = await e24.timers.run(e24.meter.identify());
+  assert.equal(model, "Countis E14 to E44 or Diris A14");
 });
 
 test("two meters on one connection share the bus, and close it together", async () => {

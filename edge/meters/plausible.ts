@@ -57,18 +57,23 @@ export function hasFurtherPhase(
   reading: MeterReading,
   other: ModbusProfile,
 ): boolean {
-  const key = ({ address, type }: { readonly address: number; readonly type: string }) =>
-    `${address} ${type}`;
-  const own = new Set(profile.registers.map(key));
-  const sameFamily =
-    profile.read.function === other.read.function &&
-    profile.read.wordOrder === other.read.wordOrder &&
-    other.registers.every((row) => row.optional === true || own.has(key(row)));
-  if (!sameFamily) return false;
+  if (!hasRowsOf(profile, other)) return false;
   const known = new Set(other.registers.map(({ quantity }) => quantity));
   return valuesOf(reading).some(
     ([quantity, value]) =>
       phaseVoltage.test(quantity) && !known.has(quantity) && value >= suppliedVoltsMin,
+  );
+}
+
+/** Whether all that every unit of `other` has stands in `profile` at the same places. */
+export function hasRowsOf(profile: ModbusProfile, other: ModbusProfile): boolean {
+  const key = ({ address, type }: { readonly address: number; readonly type: string }) =>
+    `${address} ${type}`;
+  const own = new Set(profile.registers.map(key));
+  return (
+    profile.read.function === other.read.function &&
+    profile.read.wordOrder === other.read.wordOrder &&
+    other.registers.every((row) => row.optional === true || own.has(key(row)))
   );
 }
 

@@ -3,7 +3,7 @@ import type { BusLease, BusPool } from "../framing/bus-pool.ts";
 import type { GuardedPort } from "../framing/guarded-port.ts";
 import type { Connection, SerialSettings } from "../framing/line.ts";
 import { ModbusMeter, type Recognition } from "./modbus-meter.ts";
-import { fitOf, hasFurtherPhase, probeOf } from "./plausible.ts";
+import { fitOf, hasFurtherPhase, hasRowsOf, probeOf } from "./plausible.ts";
 import type { ModbusProfile, Profile } from "./profile.ts";
 import type { MeterIdentity, MeterReading } from "./reading.ts";
 import { SunspecMeter } from "./sunspec-meter.ts";
@@ -47,10 +47,12 @@ export async function askUnit(place: UnitPlace): Promise<UnitResult | undefined>
   const lease = place.bus.acquire(place.connection, place.serial);
   try {
     if (!(await isAlive(lease.port, place.unit))) return undefined;
+    const silences = lease.port.counters.timeouts;
     const named: Found[] = [];
     const open: ModbusProfile[] = [];
     for (const profile of place.profiles) {
-      const recognition = await unlessRefused(() => recognise(place, profile));
+      // Silence about its code speaks neither for a profile nor against it.
+      const recognition = (await unlessRefused(() => recognise(place, profile))) ?? "open";
       if (recognition === "open" && profile.protocol === "modbus") open.push(profile);
       if (recognition !== "confirmed") continue;
       const found = await unlessRefused(() => identified(place, profile));
@@ -62,6 +64,8 @@ export async function askUnit(place: UnitPlace): Promise<UnitResult | undefined>
       const found = await unlessRefused(() => probe(place, profile));
       if (found !== undefined) probed.push(found);
     }
+    // A read that was not answered may have cost the right profile: nothing is certain then.
+    if (lease.port.counters.timeouts > silences) return unsure(probed, open);
     return verdict(probed.filter((one) => !probed.some((other) => outdoes(other, one))));
   } finally {
     await lease.release();
@@ -82,6 +86,22 @@ function verdict(found: readonly Found[]): UnitResult {
     return host !== undefined && !sameModel;
   });
   return { status, candidates, also: further.map(({ profile }) => profile.id) };
+}
+
+/** What fits, and what reads the same registers and was not spoken against. */
+function unsure(probed: readonly Found[], open: readonly ModbusProfile[]): UnitResult {
+  const rivals = open.filter(({ id }) => !probed.some(({ profile }) => profile.id === id));
+  const alike = rivals.filter((rival) =>
+    probed.some(
+      ({ profile }) =>
+        profile.protocol === "modbus" && (hasRowsOf(profile, rival) || hasRowsOf(rival, profile)),
+    ),
+  );
+  const candidates: Candidate[] = [
+    ...probed.map(({ how, identity }) => ({ how, identity })),
+    ...alike.map(({ id }) => ({ how: "probed" as const, identity: { profile: id } })),
+  ];
+  return { status: candidates.length === 0 ? "unknown" : "ambiguous", candidates, also: [] };
 }
 
 /** A three-phase meter answers all that a single-phase one of its family does: the live phase tells. */

@@ -8,6 +8,8 @@ const profiles = loadProfiles();
 const plants: Readonly<Record<string, UnitOptions>> = {
   "as it is": {},
   "that says no code": { named: false },
+  "that keeps silent instead of refusing": { silent: true },
+  "that keeps silent and says no code": { silent: true, named: false },
   "without load, new": { powerWatts: 0, importWh: 0, exportWh: 0 },
   "without load, new, that says no code": { powerWatts: 0, importWh: 0, exportWh: 0, named: false },
   "of a large consumer": { source: "user.1", powerWatts: 640_000, importWh: 3e9, exportWh: 0 },
@@ -32,14 +34,18 @@ for (const [plant, options] of Object.entries(plants)) {
       const { status, candidates } = await scanned(id, options);
       const names = candidates.map(({ identity }) => identity.profile);
       if (status === "found") assert.deepEqual(names, [id]);
-      if (status === "ambiguous") assert.ok(names.includes(id), names.join());
-      if (status === "unknown") assert.ok(withoutProof.has(id) && options.named === false);
+      if (status === "ambiguous") assert.ok(names.includes(id) || options.silent, names.join());
+      if (status === "unknown") assert.ok(mayBeUnknown(id, options), "it is known");
     });
   }
 }
 
 /** No voltage that two sources confirm: without their codes these are not recognised. */
 const withoutProof = new Set(["eastron-sdm72d", "huawei-sun2000"]);
+
+/** Each silence may be a late answer yet, so a bus on which many are outstanding tells little. */
+const mayBeUnknown = (id: string, { named, silent }: UnitOptions): boolean =>
+  silent === true || (withoutProof.has(id) && named === false);
 
 test("a meter that names itself is found as what it is", async () => {
   for (const { id, beside, identify, protocol } of profiles.values()) {

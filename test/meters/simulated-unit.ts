@@ -18,6 +18,8 @@ export type UnitOptions = Partial<Quirks> & {
   readonly exportWh?: number;
   /** Whether its identification registers answer. */
   readonly named?: boolean;
+  /** It says nothing where others answer with an exception. */
+  readonly silent?: boolean;
 };
 
 /** A unit generated from a profile, and what it measures, in V, A, W, Wh … and ratios. */
@@ -40,7 +42,13 @@ export async function simulatedUnit(
           quirks,
           () => quantities,
         );
-  return { device: deviceOf(bank), quantities };
+  const device = deviceOf(bank);
+  if (options.silent !== true) return { device, quantities };
+  const silent: Device = (...request) => {
+    const reply = device(...request);
+    return typeof reply === "number" && request[1] !== 0 ? undefined : reply;
+  };
+  return { device: silent, quantities };
 }
 
 /** Profiles of meters with one phase only. */
