@@ -11,6 +11,11 @@ const hourMs = 3_600_000;
 /** Two signals within this time are one Ctrl-C. */
 const echoMsMax = 1_000;
 
+/** Lines of the board that show what the owners were told last. */
+const noticesShown = 4;
+/** How long an ending site waits until the owners have been told everything. */
+const toldMsMax = 3_000;
+
 /** The newest hour that a pipe was told of. */
 let lastSlot: number | undefined;
 
@@ -36,13 +41,23 @@ async function run(options: Options): Promise<number> {
   }
   if (!options.json) console.log("\nending: the units hand over what they hold …");
   await site.stopEdges();
-  const last = await look(site.ports.portal);
+  const last = await whenTold(site);
   await site.stop();
   if (options.hours === undefined) return 0;
   const result = await report(site, last);
   if (options.json) console.log(JSON.stringify(result));
   else console.log(result);
   return result.ok ? 0 : 1;
+}
+
+/** The last look: when no notice waits any more, or only such as nobody takes. */
+async function whenTold({ ports }: Site): Promise<Snapshot | undefined> {
+  const until = performance.now() + toldMsMax;
+  for (;;) {
+    const snapshot = await look(ports.portal);
+    if (snapshot?.status.notices.queued === 0 || performance.now() > until) return snapshot;
+    await sleep(50);
+  }
 }
 
 /** Aborts at the first Ctrl-C, SIGTERM, or when nobody reads any more; a second Ctrl-C ends all at once. */
@@ -66,6 +81,8 @@ function show(snapshot: Snapshot | undefined, site: Site, options: Options): voi
     siteMs: site.now(),
     speed: site.speed,
     portal: `http://127.0.0.1:${site.ports.portal}`,
+    flowsPassword: site.flowsPassword,
+    notices: site.phones.newest(noticesShown),
     flows: options.flows ? `http://127.0.0.1:${site.ports.flows}` : undefined,
     restarts: site.restarts(),
     units: `${site.cast.length} edge units, ${site.cast.flatMap(({ meters }) => meters).length} meters`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { blockHashes, journalEntries, ledgerEntries } from "../support/stores.ts";
+import { blockHashes, journalEntries, ledgerEntries, noticeDeliveries } from "../support/stores.ts";
 import {
   finish,
   kill,
@@ -67,6 +67,13 @@ test("an aggregator and units killed at random instants lose no reading and coun
     for (const [key, bytes] of journals) {
       assert.ok(Buffer.from(ledger.get(key) ?? []).equals(bytes), `${key} differs`);
     }
+  });
+
+  await t.test("every notice reached its owner's phone", () => {
+    const { notices, deliveries } = noticeDeliveries(scene.file("aggregator", "ledger.sqlite"));
+    assert.ok(notices > 0);
+    assert.equal(report.notices, notices);
+    assert.deepEqual(deliveries, { delivered: notices });
   });
 
   await t.test("a second replay comes to the same app hash", async () => {

@@ -36,15 +36,31 @@ export function blockHashes(file: string): string[] {
   );
 }
 
+/** Of a ledger's outbox: how many notices there are, and how many deliveries in which state. */
+export function noticeDeliveries(file: string): {
+  readonly notices: number;
+  readonly deliveries: Readonly<Record<string, number>>;
+} {
+  const count = "SELECT count(*) AS n FROM notice_message";
+  const states = "SELECT state, count(*) AS n FROM delivery GROUP BY state";
+  return {
+    notices: Number(rows(file, count)[0]?.n),
+    deliveries: Object.fromEntries(
+      rows(file, states).map(({ state, n }) => [String(state), Number(n)]),
+    ),
+  };
+}
+
 /** What one database answers, a BLOB called `blob` in each row. */
 function blobs(file: string, query: string): Uint8Array[] {
+  return rows(file, query).map(({ blob }) => blob as Uint8Array);
+}
+
+function rows(file: string, query: string): Record<string, unknown>[] {
   if (!existsSync(file)) throw new Error(`${file} is not there`);
   const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
   try {
-    return database
-      .prepare(query)
-      .all()
-      .map(({ blob }) => blob as Uint8Array);
+    return database.prepare(query).all();
   } finally {
     database.close();
   }

@@ -40,6 +40,7 @@ export type Report = {
   readonly trades: number;
   readonly settledTrades: number;
   readonly settledMoneySum: number;
+  /** Different notices that the owners' phones received in this run. */
   readonly notices: number;
   readonly appHash: string;
   readonly replay: string;

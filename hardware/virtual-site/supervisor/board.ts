@@ -1,3 +1,4 @@
+import type { Told } from "./phones.ts";
 import type { PortalSlot, Snapshot } from "./portal.ts";
 
 /** What the board shows besides the portal's view. */
@@ -6,6 +7,9 @@ export type BoardContext = {
   readonly speed: number;
   readonly portal: string;
   readonly flows: string | undefined;
+  readonly flowsPassword: string | undefined;
+  /** The newest notices on the owners' phones, the newest last. */
+  readonly notices: readonly Told[];
   readonly restarts: number;
   readonly units: string;
 };
@@ -21,6 +25,7 @@ export function boardLines(snapshot: Snapshot | undefined, context: BoardContext
   if (snapshot === undefined)
     return [...head, "waiting for the aggregator …", "", ...foot(context)];
   const { status, slots } = snapshot;
+  const { notices } = context;
   const rows = [...slots].slice(0, rowsMax).reverse().map(row);
   return [
     ...head,
@@ -33,14 +38,17 @@ export function boardLines(snapshot: Snapshot | undefined, context: BoardContext
       (status.notices.queued > 0 ? ` (${status.notices.queued} waiting)` : "") +
       `   sum of all accounts ${status.moneySum}`,
     "",
+    ...notices.map(noticeLine),
+    ...(notices.length > 0 ? [""] : []),
     ...foot(context),
   ];
 }
 
-function foot({ portal, flows, restarts, units }: BoardContext): string[] {
+function foot({ portal, flows, flowsPassword, restarts, units }: BoardContext): string[] {
+  const signIn = flowsPassword === undefined ? "" : `   sign in: admin / ${flowsPassword}`;
   return [
     `  Portal    ${portal}`,
-    `  Node-RED  ${flows ?? "left out"}`,
+    `  Node-RED  ${flows ?? "left out"}${signIn}`,
     `  ${units}${restarts > 0 ? `, ${restarts} started again` : ""}   Ctrl-C ends the site`,
   ];
 }
@@ -57,6 +65,11 @@ function row(slot: PortalSlot): string {
     String(slot.contracts).padStart(10),
     `  ${slot.stage}`,
   ].join(" ");
+}
+
+/** What one owner was told, as its phone shows it. */
+function noticeLine({ time: at, owner, title }: Told): string {
+  return `  ${time(at).slice(11)}  ${owner.padEnd(10)}  ${title}`;
 }
 
 /** "not traded" in the width of a price. */

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import { type Part, type Ports, site } from "./cast.ts";
 
+/** Name of an owner's key file in its unit's folder. */
+const ownerKeyFile = "owner.key";
+
 /** The files of a virtual site, all below its home folder. */
 export type Home = ReturnType<typeof homeAt>;
 
@@ -22,9 +25,11 @@ export function homeAt(home: string) {
     membership: join(home, "aggregator", "membership.json"),
     operatorKey: join(home, "aggregator", "operator.key"),
     flows: join(home, "flows"),
+    flowsPassword: join(home, "flows.password"),
     edge,
     edgeConfig: (part: Part) => join(edge(part), "edge.yaml"),
     journal: (part: Part) => join(edge(part), "data", "journal.db"),
+    ownerKey: (part: Part) => join(edge(part), ownerKeyFile),
     edgeRequest: (part: Part) => join(edge(part), "request.json"),
   };
 }
@@ -66,8 +71,9 @@ export function moveAggregator({ aggregatorConfig, membership }: Home, ports: Po
 
 /** Deletes what a virtual site made below its home, and nothing besides. */
 export function forget(home: Home, cast: readonly Part[]): void {
-  const { clock, state, logs, meters, aggregator, flows, edge } = home;
-  for (const path of [clock, state, logs, meters, aggregator, flows, ...cast.map(edge)]) {
+  const { clock, state, logs, meters, aggregator, flows, flowsPassword, edge } = home;
+  const files = [clock, state, logs, meters, aggregator, flows, flowsPassword];
+  for (const path of [...files, ...cast.map(edge)]) {
     rmSync(path, { recursive: true, force: true });
   }
 }
@@ -99,7 +105,7 @@ function edgeConfig(
     site,
     membership: home.membership,
     device: { id: part.device },
-    owner: { id: part.owner, party: part.party, name: part.name, key: "owner.key" },
+    owner: { id: part.owner, party: part.party, name: part.name, key: ownerKeyFile },
     clock: { kind: "file", path: home.clock },
     brokers: [{ url: `mqtt://127.0.0.1:${ports.broker}` }],
     status: { port: ports.status },

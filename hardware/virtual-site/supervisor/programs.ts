@@ -37,8 +37,12 @@ export function edgeProgram(home: Home, part: Part): Program {
   };
 }
 
-/** Node-RED with the example flow, as the operator. */
-export function flowsProgram(home: Home, cast: readonly Part[], ports: Ports): Program {
+/** Node-RED with the example flow, as the operator. `password` is the admin's at its first start. */
+export function flowsProgram(
+  home: Home,
+  cast: readonly Part[],
+  { ports, password }: { readonly ports: Ports; readonly password: string | undefined },
+): Program {
   const [company] = cast;
   return {
     name: "flows",
@@ -59,6 +63,7 @@ export function flowsProgram(home: Home, cast: readonly Part[], ports: Ports): P
       BUSBAR_DEVICE: company?.device ?? "",
       BUSBAR_METER: company?.meters[0]?.id ?? "",
       BUSBAR_OWNER: company?.owner ?? "",
+      ...(password === undefined ? {} : { BUSBAR_FLOWS_PASSWORD: password }),
     },
   };
 }

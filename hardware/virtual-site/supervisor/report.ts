@@ -17,6 +17,7 @@ export type Report = {
   readonly settledTrades: number;
   /** Sum over all accounts in 10⁻⁶ currency; anything but 0 is a fault. */
   readonly settledMoneySum: number;
+  /** Different notices that the owners' phones received and opened in this run. */
   readonly notices: number;
   readonly appHash: string;
   readonly replay: "same" | string;
@@ -85,7 +86,7 @@ export async function report(site: Site, last: Snapshot | undefined): Promise<Re
     trades: last?.status.contracts ?? 0,
     settledTrades: last?.status.settledContracts ?? 0,
     settledMoneySum: moneySum,
-    notices: last?.status.notices.delivered ?? 0,
+    notices: site.phones.received,
     appHash: verified.appHash,
     replay: verified.ok ? "same" : (verified.message ?? "differs"),
   };

@@ -5,10 +5,12 @@ import { type ClockFile, writeClockFile } from "../clock-file.ts";
 import { allPorts, castOf, type Part, type Ports, portsFrom } from "./cast.ts";
 import type { Program } from "./child.ts";
 import { Children } from "./children.ts";
+import { flowsPassword } from "./flows-password.ts";
 import { found } from "./found.ts";
 import { forget, type Home, homeAt, moveAggregator, writeConfigs } from "./home.ts";
 import { lockHome } from "./lock.ts";
 import type { Options } from "./options.ts";
+import { Phones } from "./phones.ts";
 import { checkPorts } from "./ports.ts";
 import { aggregatorProgram, edgeProgram, flowsProgram, metersProgram } from "./programs.ts";
 import { lastRecorded } from "./resume.ts";
@@ -33,6 +35,10 @@ export type Site = {
   readonly speed: number;
   /** Site time of this run's first instant. */
   readonly startMs: number;
+  /** Where the owners read their notices. */
+  readonly phones: Phones;
+  /** Password of Node-RED's admin; undefined where it is not known here or Node-RED is left out. */
+  readonly flowsPassword: string | undefined;
   now(): number;
   restarts(): number;
   /** Ends the edge units, which first hand over what they hold; the rest keeps running. */
@@ -73,13 +79,19 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
     await Promise.all([metersProgram(home), aggregatorProgram(home)].map(launch));
     const edges = await Promise.all(cast.map((part) => launch(edgeProgram(home, part))));
     // Node-RED takes longest and nothing waits for it.
-    if (flows) void launch(flowsProgram(home, cast, ports)).catch((e) => progress(String(e)));
+    const password = flows ? flowsPassword(home) : undefined;
+    const nodeRed = flowsProgram(home, cast, { ports, password });
+    if (flows) void launch(nodeRed).catch((e) => progress(String(e)));
+    const phones = new Phones(home, cast, ports);
+    phones.start();
     return {
       home,
       cast,
       ports,
       speed,
       startMs,
+      phones,
+      flowsPassword: password,
       now,
       restarts: () => children.restarts,
       stopEdges: async () => {
@@ -87,7 +99,9 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
         await Promise.all(edges.map((edge) => edge.stop()));
       },
       stop: async () => {
+        // After the aggregator, which may tell of its last block while it ends.
         await children.stop();
+        phones.stop();
         shell.release();
       },
     };

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { boardLines } from "./board.ts";
+
+const slotMs = Date.UTC(2026, 5, 21, 3);
+const context = {
+  siteMs: slotMs,
+  speed: 360,
+  portal: "http://127.0.0.1:8100",
+  flows: "http://127.0.0.1:8101",
+  flowsPassword: "abcdefgh",
+  notices: [
+    { id: "a", owner: "company", time: slotMs, title: "Sold 324.500 kWh" },
+    { id: "b", owner: "user-1", time: slotMs + 60_000, title: "Bought 324.500 kWh" },
+  ],
+  restarts: 0,
+  units: "4 edge units, 6 meters",
+};
+const snapshot = {
+  status: {
+    time: slotMs,
+    height: 1,
+    blocks: 1,
+    readings: 6,
+    contracts: 1,
+    settledContracts: 0,
+    tradedWh: 324_500,
+    moneySum: 0,
+    appHash: "00",
+    notices: { queued: 0, delivered: 2, dead: 0 },
+  },
+  slots: [],
+};
+
+test("the board shows what the owners were told, a line each, the newest last", () => {
+  const lines = boardLines(snapshot, context);
+  const at = lines.indexOf("  03:00  company     Sold 324.500 kWh");
+  assert.ok(at > 0, lines.join("\n"));
+  assert.equal(lines[at + 1], "  03:01  user-1      Bought 324.500 kWh");
+});
+
+test("the board says how to sign in to Node-RED where the password is known, else only where it is", () => {
+  const line = (changes: object) =>
+    boardLines(snapshot, { ...context, ...changes }).find((text) => text.includes("Node-RED"));
+  assert.equal(line({}), "  Node-RED  http://127.0.0.1:8101   sign in: admin / abcdefgh");
+  assert.equal(line({ flowsPassword: undefined }), "  Node-RED  http://127.0.0.1:8101");
+  assert.equal(line({ flows: undefined, flowsPassword: undefined }), "  Node-RED  left out");
+});
