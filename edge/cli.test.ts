@@ -19,6 +19,7 @@ import { connectAsync } from "mqtt";
 import { FakeAggregator } from "../test/support/fake-aggregator.ts";
 import { testSigner } from "../test/support/memory-registry.ts";
 import { withCrc } from "./framing/crc16.ts";
+import { sagemcomNl } from "./framing/dsmr/test-support/vectors.ts";
 import { startMeter, type TestMeter } from "./test-support/modbus-meter.ts";
 
 const cli = fileURLToPath(new URL("./cli.ts", import.meta.url));
@@ -273,6 +274,19 @@ test("decode turns captured bytes into readings, and says what is none", async (
     /1-0:1\.8\.0 energy\.import\.total 12500 Wh/,
   );
   assert.equal((await run("decode", "--protocol", "morse", "capture.hex")).code, 1);
+});
+
+test("decode shows what a telegram without a profile says, and its help names the protocols", async () => {
+  writeFileSync(file("meter.hex"), "68610100000000689108333334335933 33338a16");
+  assert.equal(
+    (await run("decode", "--protocol", "dlt645", "meter.hex")).out,
+    "0: dlt645 meter 000000000161\n    1-0:1.8.0 energy.import.total 0.26 kWh\n",
+  );
+  writeFileSync(file("p1.txt"), sagemcomNl);
+  const { out } = await run("decode", "--protocol", "dsmr", "p1.txt");
+  assert.match(out, /^0: dsmr meter E0047000007630817 at 2017-11-05T20:13:24\+01:00\n/);
+  assert.match(out, /1-0:1\.8\.1 energy\.import\.t1 51\.775 kWh/);
+  assert.match((await run("decode", "--help")).out, /dlt645, mbus, sml, dsmr/);
 });
 
 test("scan finds the meter at a place that is named", async () => {

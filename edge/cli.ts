@@ -11,6 +11,7 @@ import { readCommand } from "./commands/read.ts";
 import { runCommand } from "./commands/run.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { captureProtocols } from "./framing/decode-capture.ts";
 
 const { version } = JSON.parse(
   readFileSync(new URL("./package.json", import.meta.url), "utf8"),
@@ -128,12 +129,15 @@ command("doctor", "look at everything the unit needs; each fault with its remedy
 );
 
 command("decode", "turn captured bytes into readings", { config: false })
-  .argument("<file>", "raw bytes, or text in hexadecimal")
-  .requiredOption("--protocol <name>", "modbus-rtu")
-  .option("--profile <id>", "name the values by this meter's profile")
+  .argument("<file>", "raw bytes, or text in hexadecimal; of a P1 port (dsmr) the text itself")
+  .requiredOption("--protocol <name>", captureProtocols.join(", "))
+  .option("--profile <id>", "of modbus-rtu: name the values by this meter's profile")
   .addHelpText(
     "after",
-    example("busbar-edge decode --protocol modbus-rtu --profile eastron-sdm120 capture.hex"),
+    example(
+      "busbar-edge decode --protocol modbus-rtu --profile eastron-sdm120 capture.hex",
+      "busbar-edge decode --protocol sml optical-head.bin",
+    ),
   )
   .action((file: string, options) => decodeCommand(file, options));
 

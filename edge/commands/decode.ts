@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Failure } from "@busbar/protocol";
 import { type CaptureEntry, decodeCapture } from "../framing/decode-capture.ts";
+import type { CaptureReading, ModbusEntry } from "../framing/modbus-capture.ts";
+import type { TelegramEntry, TelegramReading } from "../framing/telegram.ts";
 import { profileOf } from "../schedule/source.ts";
 
 /** Options of `busbar-edge decode`. */
@@ -26,7 +28,12 @@ export function decodeCommand(file: string, { protocol, profile, json }: DecodeO
 
 function entryText(entry: CaptureEntry): string {
   if (!entry.ok) return `${entry.offset}: ${entry.message} [${entry.code}]  ${entry.bytes}`;
-  const { offset, kind, unit, function: code, address, count, exception, registers } = entry;
+  const head = "kind" in entry ? modbusText(entry) : telegramText(entry);
+  return [head, ...(entry.readings ?? []).map(readingText)].join("\n");
+}
+
+function modbusText(telegram: ModbusEntry & { readonly ok: true }): string {
+  const { offset, kind, unit, function: code, address, count, exception, registers } = telegram;
   const parts = [
     `${offset}: ${kind} unit ${unit} function ${code}`,
     address === undefined ? "" : `from ${address}`,
@@ -36,9 +43,19 @@ function entryText(entry: CaptureEntry): string {
       ? ""
       : registers.map((word) => word.toString(16).padStart(4, "0")).join(" "),
   ];
-  const readings = (entry.readings ?? []).map(
-    ({ obis = "", quantity, value = "unknown", unit: of }) =>
-      `    ${obis} ${quantity} ${value} ${of}`,
-  );
-  return [parts.filter((part) => part !== "").join(" "), ...readings].join("\n");
+  return parts.filter((part) => part !== "").join(" ");
+}
+
+function telegramText(telegram: TelegramEntry & { readonly ok: true }): string {
+  const { offset, protocol, address, time } = telegram;
+  const meter = address === undefined ? "" : ` meter ${address}`;
+  return `${offset}: ${protocol}${meter}${time === undefined ? "" : ` at ${time}`}`;
+}
+
+function readingText(reading: CaptureReading | TelegramReading): string {
+  const { obis = "", quantity, value = "unknown", unit } = reading;
+  const text = "text" in reading ? reading.text : undefined;
+  const time = "time" in reading && reading.time !== undefined ? ` at ${reading.time}` : "";
+  const said = text === undefined ? `${value} ${unit}`.trimEnd() : JSON.stringify(text);
+  return `    ${obis} ${quantity} ${said}${time}`;
 }

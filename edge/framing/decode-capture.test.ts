@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadProfile, profileFolder } from "../meters/profile.ts";
-import { decodeCapture } from "./decode-capture.ts";
+import { captureProtocols, decodeCapture } from "./decode-capture.ts";
+import { iskraV22, sagemcomNl } from "./dsmr/test-support/vectors.ts";
+import { recorded as recordedSml } from "./sml/test-support/recorded.ts";
 
 const sdm630 = loadProfile(new URL("eastron-sdm630.yaml", profileFolder));
 
@@ -49,7 +51,7 @@ test("a damaged telegram is refused with its reason and offset, and its neighbou
   const damaged = Buffer.concat([wire, wire.with(12, 0), wire].map((b) => Buffer.from(b)));
   const found = decode(damaged);
   assert.deepEqual(
-    found.map((e) => (e.ok ? e.kind : [e.code, e.offset, e.bytes])),
+    found.map((e) => ("kind" in e ? e.kind : !e.ok && [e.code, e.offset, e.bytes])),
     [
       "request",
       "response",
@@ -67,10 +69,54 @@ test("half a byte of hex text is refused with its line", () => {
 
 test("an unknown protocol and a profile without addresses are refused before anything is read", () => {
   const bytes = Buffer.alloc(0);
-  assert.throws(() => decodeCapture({ protocol: "modbus", bytes }), /known: modbus-rtu/);
+  assert.throws(
+    () => decodeCapture({ protocol: "modbus", bytes }),
+    /known: modbus-rtu, dlt645, mbus/,
+  );
   const profile = loadProfile(new URL("sunspec.yaml", profileFolder));
   assert.throws(
     () => decodeCapture({ protocol: "modbus-rtu", bytes, profile }),
     /no fixed addresses/,
+  );
+});
+
+// One telegram of a meter each; the tests and README.md of the protocol's folder name the sources.
+const telegrams: Readonly<Record<string, readonly [file: string, reading: string]>> = {
+  dlt645: [
+    "rx: fe fe fe fe 68 61 01 00 00 00 00 68 91 08 33 33 34 33 59 33 33 33 8a 16",
+    "1-0:1.8.0 0.26 kWh",
+  ],
+  mbus: [
+    `68 32 32 68 08 05 72 08 06 10 30 52 3b 01 02 01 00 00 00 04 03 fa 04 00 00 04 83 7f fa 04 00 00
+     02 fd 48 44 09 02 fd 5b 00 00 02 2b 00 00 0c 78 08 06 10 30 0f 0e 71 16`,
+    "1-0:1.8.0 1274 Wh",
+  ],
+  sml: [recordedSml.easyMeterQ3B.replaceAll(/\s/g, ""), "1-0:1.8.0 8603838.7975 Wh"],
+  dsmr: [Buffer.from(sagemcomNl).toString("latin1"), "1-0:1.8.1 51.775 kWh"],
+  dsmr22: [Buffer.from(iskraV22).toString("latin1"), "1-0:1.8.1 1.001 kWh"],
+};
+
+test("a recorded telegram of every protocol decodes, from hexadecimal text or its own", () => {
+  assert.deepEqual(["modbus-rtu", ...Object.keys(telegrams)], captureProtocols);
+  for (const [protocol, [text, reading]] of Object.entries(telegrams)) {
+    const [entry, ...rest] = decodeCapture({ protocol, bytes: Buffer.from(text, "latin1") });
+    assert.ok(entry?.ok && rest.length === 0, `${protocol}: ${JSON.stringify([entry, rest])}`);
+    const found = (entry.readings ?? []).map(({ obis, value, unit }) => `${obis} ${value} ${unit}`);
+    assert.ok(found.includes(reading), `${protocol}: ${found.join(", ")}`);
+  }
+});
+
+test("the text of a P1 port is never taken for hexadecimal, however it looks", () => {
+  const found = [...decodeCapture({ protocol: "dsmr", bytes: Buffer.from("0 1 2\r\n") })];
+  assert.deepEqual(
+    found.map((entry) => (entry.ok ? "telegram" : [entry.code, entry.bytes])),
+    [["frame.noise", "30 20 31 20 32 0d 0a"]],
+  );
+});
+
+test("a profile is refused for telegrams that name their values themselves", () => {
+  assert.throws(
+    () => decodeCapture({ protocol: "sml", bytes: Buffer.alloc(0), profile: sdm630 }),
+    /sml telegrams name their values themselves/,
   );
 });

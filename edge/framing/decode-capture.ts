@@ -1,47 +1,38 @@
 import { Failure } from "@busbar/protocol";
-import { formatDecimal } from "../meters/decimal.ts";
-import { baseUnit, decodeValue } from "../meters/decode-value.ts";
 import type { ModbusProfile, Profile } from "../meters/profile.ts";
-import { wordsOf } from "../meters/register-type.ts";
 import { captureBytes } from "./capture-bytes.ts";
-import { RtuFramer, type RtuTelegram } from "./modbus-rtu.ts";
-
-/** A value found in a telegram; `value` is the exact decimal in base units, undefined = unknown. */
-export type CaptureReading = {
-  readonly obis: string | undefined;
-  readonly quantity: string;
-  readonly value: string | undefined;
-  readonly unit: string;
-};
+import { decodeDlt645 } from "./dlt645/capture.ts";
+import { decodeDsmr } from "./dsmr/capture.ts";
+import { decodeMbus } from "./mbus/capture.ts";
+import { decodeModbus, type ModbusEntry } from "./modbus-capture.ts";
+import { decodeSml } from "./sml/capture.ts";
+import type { TelegramEntry } from "./telegram.ts";
 
 /** One telegram of a capture, or the bytes that are none. `offset` is in bytes from the start. */
-export type CaptureEntry =
-  | {
-      readonly ok: true;
-      readonly offset: number;
-      readonly kind: RtuTelegram["kind"];
-      readonly unit: number;
-      readonly function: number;
-      readonly address?: number;
-      readonly count?: number;
-      readonly registers?: readonly number[];
-      readonly exception?: number;
-      readonly readings?: readonly CaptureReading[];
-    }
-  | {
-      readonly ok: false;
-      readonly offset: number;
-      readonly code: string;
-      readonly message: string;
-      readonly bytes: string;
-    };
+export type CaptureEntry = ModbusEntry | TelegramEntry;
 
-/** Protocols that a capture can be decoded as. */
-export const captureProtocols = ["modbus-rtu"] as const;
+type Decoder = {
+  /** Text telegrams are taken as they are; a capture of bytes may also be hexadecimal text. */
+  readonly text: boolean;
+  decode(bytes: Uint8Array, profile: ModbusProfile | undefined): Iterable<CaptureEntry>;
+};
+
+const modbus = "modbus-rtu";
+const decoders = new Map<string, Decoder>([
+  [modbus, { text: false, decode: decodeModbus }],
+  ["dlt645", { text: false, decode: (bytes) => decodeDlt645(bytes) }],
+  ["mbus", { text: false, decode: (bytes) => decodeMbus(bytes) }],
+  ["sml", { text: false, decode: (bytes) => decodeSml(bytes) }],
+  ["dsmr", { text: true, decode: (bytes) => decodeDsmr(bytes) }],
+  ["dsmr22", { text: true, decode: (bytes) => decodeDsmr(bytes, { checksum: "optional" }) }],
+]);
+
+/** Protocols that a capture can be decoded as; `dsmr22` is P1 without a checksum (DSMR 2.2 and 3). */
+export const captureProtocols: readonly string[] = [...decoders.keys()];
 
 /**
- * The telegrams of a capture file, in order, with readings when a profile is given and the request
- * is in the capture too (a response alone does not say which registers it holds).
+ * The telegrams of a capture file, in order. Only Modbus takes a profile, and gives no readings
+ * without one; telegrams of the other protocols say themselves what they hold.
  * Throws: `Failure` `decode.protocol`, `decode.profile`, `decode.hex` before the first entry.
  */
 export function decodeCapture(options: {
@@ -49,76 +40,24 @@ export function decodeCapture(options: {
   readonly bytes: Uint8Array;
   readonly profile?: Profile | undefined;
 }): Iterable<CaptureEntry> {
-  const { protocol, profile } = options;
-  if (!captureProtocols.some((name) => name === protocol)) {
+  const { protocol, bytes } = options;
+  const decoder = decoders.get(protocol);
+  if (decoder === undefined) {
     const message = `unknown capture protocol ${protocol}; known: ${captureProtocols.join(", ")}`;
     throw new Failure("decode.protocol", message, { retry: "never" });
   }
-  if (profile !== undefined && profile.protocol !== "modbus") {
-    const message = `profile ${profile.id} has no fixed addresses: a capture does not say which model is where; decode without a profile`;
+  const profile = addressed(protocol, options.profile);
+  return decoder.decode(decoder.text ? bytes : captureBytes(bytes), profile);
+}
+
+/** The profile, if it can name what is in a capture. */
+function addressed(protocol: string, profile: Profile | undefined): ModbusProfile | undefined {
+  if (profile === undefined) return undefined;
+  if (protocol !== modbus) {
+    const message = `profile ${profile.id} names Modbus registers, and ${protocol} telegrams name their values themselves; decode without a profile`;
     throw new Failure("decode.profile", message, { retry: "never" });
   }
-  return entries(captureBytes(options.bytes), profile);
+  if (profile.protocol === "modbus") return profile;
+  const message = `profile ${profile.id} has no fixed addresses: a capture does not say which model is where; decode without a profile`;
+  throw new Failure("decode.profile", message, { retry: "never" });
 }
-
-function* entries(bytes: Uint8Array, profile: ModbusProfile | undefined): Generator<CaptureEntry> {
-  const framer = new RtuFramer();
-  const chunkBytes = 4096;
-  for (let at = 0; at < bytes.length; at += chunkBytes) {
-    for (const item of framer.push(bytes.subarray(at, at + chunkBytes))) yield entry(item, profile);
-  }
-  for (const item of framer.end()) yield entry(item, profile);
-}
-
-type Item = ReturnType<RtuFramer["push"]> extends Generator<infer T> ? T : never;
-
-const damageMessages = {
-  crc: "no checksum holds here",
-  "unknown-function": "no telegram starts with this function code",
-  cut: "the telegram ends before its length",
-} as const;
-
-function entry(item: Item, profile: ModbusProfile | undefined): CaptureEntry {
-  if (item.kind === "damage") {
-    const { offset, reason, bytes } = item;
-    const message = `${bytes.length} bytes skipped: ${damageMessages[reason]}`;
-    return { ok: false, offset, code: `frame.${reason}`, message, bytes: hex(bytes) };
-  }
-  const { offset, kind, unit, function: code, address, count, registers, exception } = item;
-  const readings = profile === undefined ? undefined : readingsOf(item, profile);
-  return {
-    ok: true,
-    offset,
-    kind,
-    unit,
-    function: code,
-    ...(address === undefined ? {} : { address }),
-    ...(count === undefined ? {} : { count }),
-    ...(registers === undefined ? {} : { registers }),
-    ...(exception === undefined ? {} : { exception }),
-    ...(readings === undefined ? {} : { readings }),
-  };
-}
-
-function readingsOf(telegram: RtuTelegram, profile: ModbusProfile): CaptureReading[] | undefined {
-  const { address, registers, function: code } = telegram;
-  if (address === undefined || registers === undefined) return undefined;
-  if (code !== profile.read.function) return undefined;
-  return profile.registers.flatMap((row) => {
-    const from = row.address - address;
-    const words = registers.slice(Math.max(from, 0), from + wordsOf(row.type));
-    if (from < 0 || words.length < wordsOf(row.type)) return [];
-    const value = decodeValue(words, { ...row, wordOrder: profile.read.wordOrder });
-    return [
-      {
-        obis: row.obis,
-        quantity: row.quantity,
-        value: value && formatDecimal(value),
-        unit: baseUnit(row.unit),
-      },
-    ];
-  });
-}
-
-const hex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
