@@ -182,9 +182,10 @@ async function readTwice(meter: DsmrMeter): Promise<MeterReading> {
 for (const kind of ["nl", "nl-2.2"] as const) {
   test(`a simulated meter (${kind}) is read over a real terminal`, {
     skip: "skip" in socat && socat.skip,
-  }, async () => {
+  }, async (t) => {
     const link = join(folder, `p1-${kind}`);
     const simulated = await simulate("dsmr", "--link", link, "--kind", kind, "--every", "100");
+    t.after(() => simulated.end());
     const line = new SerialLine(link, kind === "nl" ? dsmrSerial : dsmrSerial22);
     const port = new LinePort({ name: link, line, timers: processTimers, random: () => 0 });
     const checksum = kind === "nl" ? "required" : "optional";
@@ -192,15 +193,14 @@ for (const kind of ["nl", "nl-2.2"] as const) {
     assert.equal((await meter.identify()).serialNumber, "E0053003812345617");
     const reading = await readTwice(meter);
     assert.deepEqual(value(reading, "0-1:24.2.1"), [371_471, -3, "m3"]);
-    await simulated.end();
   });
 }
 
-test("a simulated meter that sends totals is read over TCP", async () => {
+test("a simulated meter that sends totals is read over TCP", async (t) => {
   const simulated = await simulate("dsmr", "--port", "0", "--kind", "se", "--every", "100");
+  t.after(() => simulated.end());
   const line = new TcpLine("127.0.0.1", Number(simulated.at));
   const port = new LinePort({ name: "tcp", line, timers: processTimers, random: () => 0 });
   const reading = await readTwice(new DsmrMeter({ profile: "dsmr", port, clock }));
   assert.equal(value(reading, "1-0:72.7.0")?.[2], "V");
-  await simulated.end();
 });

@@ -76,6 +76,11 @@ export class LinePort {
     this.#line.write(bytes);
   }
 
+  /** Whether the speed can be changed: a network's cannot. */
+  get hasSpeed(): boolean {
+    return this.#line.setBaud !== undefined;
+  }
+
   /** Changes the speed where there is one to change. Throws: `Failure` `meter.port-lost`. */
   async setBaud(baud: number): Promise<void> {
     await this.#line.setBaud?.(baud);

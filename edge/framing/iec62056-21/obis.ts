@@ -23,7 +23,9 @@ export function parseObis(id: string): ObisId | undefined {
   const match = pattern.exec(id);
   if (match === null) return undefined;
   const group = (text: string | undefined): number => letters[text ?? ""] ?? Number(text ?? 0);
-  const [c, d, e] = [group(match[3]), group(match[4]), group(match[5])];
+  const [c, d, said] = [group(match[3]), group(match[4]), group(match[5])];
+  // EasyMeter's Q3D writes momentary values as 1-0:1.7.255*255.
+  const e = d === 7 && said === 255 ? 0 : said;
   const a = match[1] === undefined ? (c >= 96 ? 0 : 1) : Number(match[1]);
   const b = Number(match[2] ?? 0);
   const f = match[6] === undefined ? 255 : Number(match[6]);

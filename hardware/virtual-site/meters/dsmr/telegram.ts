@@ -19,7 +19,9 @@ export function telegram(plate: DsmrPlate, quantities: Quantities, timeMs: numbe
 function linesOf({ kind, serialNumber }: DsmrPlate, found: Quantities, timeMs: number): string[] {
   const number = (quantity: string, whole: number, fraction: number, part = 1): string => {
     const scaled = Math.floor((found.get(quantity) ?? 0) * part * 10 ** fraction);
-    const digits = String(scaled).padStart(whole + fraction, "0");
+    // A counter rolls over where its digits end; a power takes another digit.
+    const shown = quantity.startsWith("energy") ? scaled % 10 ** (whole + fraction) : scaled;
+    const digits = String(shown).padStart(whole + fraction, "0");
     return fraction === 0 ? digits : `${digits.slice(0, -fraction)}.${digits.slice(-fraction)}`;
   };
   const time = stamp(timeMs);
