@@ -10,6 +10,7 @@ import { loadMembership, type MembershipFile } from "../config/membership-file.t
 import type { MeterConfig } from "../config/schema.ts";
 import { openDatabaseToRead } from "../journal/database.ts";
 import { summarise } from "../journal/summary.ts";
+import { isTelegramProfile } from "../meters/telegram-profiles.ts";
 import { profileOf } from "../schedule/source.ts";
 import { probeBroker } from "./doctor-broker.ts";
 import { exitCode, print } from "./output.ts";
@@ -166,7 +167,7 @@ async function clock({ clock: source }: LoadedConfig): Promise<Finding> {
 async function meterPort({ id, connection, profile }: MeterConfig): Promise<Finding> {
   const check = `meter ${id}`;
   try {
-    profileOf(profile);
+    if (!isTelegramProfile(profile)) profileOf(profile);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return { check, state: "fault", message: error.message, remedy: "correct the meter's profile" };

@@ -3,8 +3,8 @@ import { Failure, utcMs } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
 import { BusPool } from "../framing/bus-pool.ts";
 import { formatDecimal } from "../meters/decimal.ts";
-import { type Connection, type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
-import { profileOf } from "../schedule/source.ts";
+import type { Meter, MeterReading } from "../meters/meter.ts";
+import { type MeterPlace, openPlace } from "../schedule/source.ts";
 import { exitCode, print, table } from "./output.ts";
 import { placeOf, unitsOf } from "./places.ts";
 
@@ -14,18 +14,14 @@ export type ReadOptions = {
   readonly at?: string;
   readonly profile?: string;
   readonly unit: string;
+  readonly address?: string;
   readonly watch?: boolean;
   readonly every: string;
   readonly raw?: boolean;
   readonly json?: boolean;
 };
 
-type Target = {
-  readonly id: string;
-  readonly profile: string;
-  readonly connection: Connection;
-  readonly unit: number;
-};
+type Target = MeterPlace & { readonly id: string };
 
 /** Reads meters once, or again and again, and shows all that they say. */
 export async function readCommand(ids: readonly string[], options: ReadOptions): Promise<void> {
@@ -38,15 +34,10 @@ export async function readCommand(ids: readonly string[], options: ReadOptions):
   const bus = new BusPool(
     options.raw === true && options.json !== true ? { trace: showFrame } : {},
   );
-  const meters = targets.map(({ id, profile, connection, unit }) => ({
-    id,
-    meter: openMeter({
-      profile: profileOf(profile),
-      connection,
-      unit,
-      clock: () => utcMs(Date.now()),
-      bus,
-    }),
+  const clock = () => utcMs(Date.now());
+  const meters = targets.map((target) => ({
+    id: target.id,
+    meter: openPlace(target, clock, bus).meter,
   }));
   try {
     do {
@@ -58,13 +49,14 @@ export async function readCommand(ids: readonly string[], options: ReadOptions):
   }
 }
 
-function targetsOf(ids: readonly string[], { at, profile, unit, config }: ReadOptions): Target[] {
+function targetsOf(ids: readonly string[], options: ReadOptions): Target[] {
+  const { at, profile, unit, address, config } = options;
   if (at !== undefined) {
     if (profile === undefined) {
       const message = `expected --profile with --at; busbar-edge scan ${at} tells which meter it is`;
       throw new Failure("usage.profile", message, { retry: "never" });
     }
-    return [{ id: at, profile, connection: placeOf(at), unit: unitsOf(unit)[0] ?? 1 }];
+    return [{ id: at, profile, connection: placeOf(at), unit: unitsOf(unit)[0] ?? 1, address }];
   }
   const { meters } = loadConfig(config);
   for (const id of ids) {

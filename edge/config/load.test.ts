@@ -165,3 +165,41 @@ test("a membership is of this site or refused; a missing one is waited for", () 
   write({ chain: "demo", site: "demo", members: [{ id: "m1", key: "short", voting: true }] });
   assert.throws(() => loadMembership(path, "demo"), { code: "config.invalid" });
 });
+
+const meterLine = (id: string, profile: string, more = "") =>
+  `  - { id: ${id}, profile: ${profile}, connection: { kind: rtu, path: /dev/ttyUSB0 }${more} }\n`;
+const meters = (...lines: readonly string[]) =>
+  problems(`${good.slice(0, good.indexOf("  - id"))}${lines.join("")}`);
+
+test("meters with addresses share a line, each address once", () => {
+  const [one, other] = [', address: "161"', ', address: "000000000161"'];
+  const two = ', address: "162"';
+  assert.deepEqual(
+    meters(meterLine("a", "dlt645-2007", one), meterLine("b", "dlt645-2007", two)),
+    [],
+  );
+  assert.match(
+    meters(meterLine("a", "dlt645-2007", one), meterLine("b", "dlt645-2007", other)).join(),
+    /b reads address 000000000161 at \/dev\/ttyUSB0, which is a already/,
+  );
+});
+
+test("a meter that talks unasked or is asked without an address needs a line of its own", () => {
+  for (const [profile, more] of [
+    ["sml", ""],
+    ["dsmr", ""],
+    ["dlt645-2007", ""],
+    ["mbus", ', address: "254"'],
+  ] as const) {
+    assert.match(
+      meters(meterLine("a", profile, more), meterLine("b", "mbus", ', address: "7"')).join(),
+      /has a on it already, and a needs a line of its own/,
+    );
+  }
+});
+
+test("an address is text, there where the protocol has one and needs one", () => {
+  assert.match(meters(meterLine("a", "mbus")).join(), /expected the address: 0 to 250/);
+  assert.match(meters(meterLine("a", "mbus", ", address: 7")).join(), /expected text in quotes/);
+  assert.match(meters(meterLine("a", "sml", ', address: "7"')).join(), /sml has no addresses/);
+});

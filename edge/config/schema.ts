@@ -1,7 +1,8 @@
 import { idPattern } from "@busbar/protocol";
 import { z } from "zod";
-import { busName } from "../framing/line.ts";
+import { telegramProfiles } from "../meters/telegram-profiles.ts";
 import { brokerProblem } from "./broker-url.ts";
+import { addressProblem, lineProblem, placeOfMeter } from "./meter-problems.ts";
 
 const id = z.string().regex(idPattern, "expected an id: a–z, 0–9 and inner hyphens, at most 32");
 const path = z.string().min(1);
@@ -39,9 +40,19 @@ const connection = z
 
 const meter = z.strictObject({
   id: id.describe("the meter's name on the ledger"),
-  profile: z.string().min(1).describe("id of a profile in hardware/meters, or a path to a .yaml"),
+  profile: z
+    .string()
+    .min(1)
+    .describe(
+      `id of a profile in hardware/meters, a path to a .yaml, or ${telegramProfiles.join(", ")}`,
+    ),
   connection,
   unit: z.int().min(0).max(255).default(1).describe("Modbus unit id"),
+  address: z
+    .string('expected text in quotes, like "201000000012"')
+    .min(1)
+    .optional()
+    .describe("of a DL/T 645 or M-Bus meter, as on its plate, in quotes"),
   role: z
     .enum(["connection", "generation", "load", "storage", "exchange"])
     .default("connection")
@@ -165,20 +176,29 @@ export const configSchema = z
   .superRefine((value, context) => {
     const seen = new Set<string>();
     const places = new Map<string, string>();
-    for (const [i, { id, connection, unit, profile }] of value.meters.entries()) {
+    for (const [i, meter] of value.meters.entries()) {
+      const { id } = meter;
       if (seen.has(id)) {
         const message = `the meter ${id} stands twice`;
         context.addIssue({ code: "custom", path: ["meters", i, "id"], message });
       }
       seen.add(id);
       // One device under two names would be billed twice.
-      const place = `${busName(connection)} ${unit} ${profile}`;
-      const other = places.get(place);
+      const { key, text, field } = placeOfMeter(meter);
+      const other = places.get(key);
       if (other !== undefined) {
-        const message = `${id} reads unit ${unit} at ${busName(connection)}, which is ${other} already`;
-        context.addIssue({ code: "custom", path: ["meters", i, "unit"], message });
+        const message = `${id} reads ${text}, which is ${other} already`;
+        context.addIssue({ code: "custom", path: ["meters", i, field], message });
       }
-      places.set(place, id);
+      places.set(key, id);
+      const address = addressProblem(meter);
+      if (address !== undefined) {
+        context.addIssue({ code: "custom", path: ["meters", i, "address"], message: address });
+      }
+      const line = other === undefined ? lineProblem(meter, value.meters.slice(0, i)) : undefined;
+      if (line !== undefined) {
+        context.addIssue({ code: "custom", path: ["meters", i, "connection"], message: line });
+      }
     }
   });
 

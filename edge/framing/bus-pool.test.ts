@@ -170,3 +170,22 @@ test("RTU on a serial port: modbus-serial's own server is read through a pair of
   await lease.release();
   await new Promise((resolve) => server.close(() => resolve(undefined)));
 });
+
+test("meters of one protocol share a line, another protocol on it is refused until they are gone", async () => {
+  const bus = new BusPool();
+  const connection = { kind: "rtu", path: "/dev/ttyUSB0" } as const;
+  const use = { serial, idleMs: 100, totalMs: 1000 };
+  const line = bus.requestLine(connection, { ...use, protocol: "M-Bus" });
+  line.retain();
+  assert.equal(bus.requestLine(connection, { ...use, protocol: "M-Bus" }), line);
+  const refused = { code: "meter.bus-settings", message: /open as M-Bus 9600 8N1, not as/ };
+  assert.throws(() => bus.requestLine(connection, { ...use, protocol: "DL/T 645" }), refused);
+  assert.throws(() => bus.acquire(connection, serial), refused);
+  await line.release();
+  const lease = bus.acquire(connection, serial);
+  assert.throws(() => bus.requestLine(connection, { ...use, protocol: "M-Bus" }), {
+    code: "meter.bus-settings",
+  });
+  await lease.release();
+  assert.notEqual(bus.requestLine(connection, { ...use, protocol: "M-Bus" }), line);
+});

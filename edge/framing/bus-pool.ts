@@ -2,6 +2,7 @@ import { Failure } from "@busbar/protocol";
 import type { BusCounters } from "./bus-counters.ts";
 import { GuardedPort, type Trace } from "./guarded-port.ts";
 import { busName, type Connection, type Line, type SerialSettings } from "./line.ts";
+import { RequestLine } from "./request-line.ts";
 import { SerialLine } from "./serial-line.ts";
 import { TcpLine } from "./tcp-line.ts";
 import { processTimers, type Timers } from "./timers.ts";
@@ -15,12 +16,24 @@ type Shared = {
   users: number;
 };
 
+/** How meters of one protocol use a line; times as in `RequestLineOptions`. */
+export type LineUse = {
+  readonly protocol: string;
+  /** The meters' factory setting. */
+  readonly serial: SerialSettings;
+  readonly idleMs: number;
+  readonly totalMs: number;
+};
+
+type SharedLine = { readonly line: RequestLine; readonly settings: string };
+
 /** The buses of this unit: meters on one connection share one port, and so one queue. */
 export class BusPool {
   readonly timers: Timers;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly #buses = new Map<string, Shared>();
+  readonly #lines = new Map<string, SharedLine>();
   readonly #openLine: (connection: Connection, serial: SerialSettings) => Line;
   readonly #replyMs: number | undefined;
   readonly #trace: Trace | undefined;
@@ -50,11 +63,8 @@ export class BusPool {
     const name = busName(connection);
     const serial = settingsOf(connection, defaults);
     const settings = connection.kind === "rtu" ? serialText(serial) : connection.kind;
+    this.#checkSettings(name, settings);
     const shared = this.#buses.get(name) ?? this.#create(connection, serial, settings);
-    if (shared.settings !== settings) {
-      const message = `${name} is open as ${shared.settings}, not as ${settings}; meters on one bus need the same settings`;
-      throw new Failure("meter.bus-settings", message, { retry: "never" });
-    }
     shared.users += 1;
     let released = false;
     const release = async () => {
@@ -68,9 +78,42 @@ export class BusPool {
     return { port: shared.port, release };
   }
 
+  /**
+   * The line of a connection for meters that are not asked by Modbus, opened at its first question.
+   * Throws: `Failure` `meter.bus-settings` when another meter uses the same port in another way.
+   */
+  requestLine(connection: Connection, { protocol, serial, ...timing }: LineUse): RequestLine {
+    const name = busName(connection);
+    const asked = settingsOf(connection, serial);
+    const wire = connection.kind === "rtu" ? serialText(asked) : "TCP";
+    const settings = `${protocol} ${wire}`;
+    this.#checkSettings(name, settings);
+    const shared = this.#lines.get(name);
+    if (shared !== undefined && !shared.line.closed) return shared.line;
+    const { timers, random } = this;
+    const trace = this.#trace;
+    const opened = this.#openLine(connection, asked);
+    const line = new RequestLine({ name, line: opened, timers, random, ...timing, trace });
+    this.#lines.set(name, { line, settings });
+    return line;
+  }
+
+  /** A line for one meter that talks unasked. */
+  ownLine(connection: Connection, defaults: SerialSettings): Line {
+    return this.#openLine(connection, settingsOf(connection, defaults));
+  }
+
   /** What happened on each open bus, by name. */
   counters(): ReadonlyMap<string, Readonly<BusCounters>> {
     return new Map([...this.#buses].map(([name, { port }]) => [name, { ...port.counters }]));
+  }
+
+  #checkSettings(name: string, settings: string): void {
+    const shared = this.#lines.get(name);
+    const open = shared?.line.closed === false ? shared.settings : this.#buses.get(name)?.settings;
+    if (open === undefined || open === settings) return;
+    const message = `${name} is open as ${open}, not as ${settings}; meters on one bus need the same settings`;
+    throw new Failure("meter.bus-settings", message, { retry: "never" });
   }
 
   #create(connection: Connection, serial: SerialSettings, settings: string): Shared {

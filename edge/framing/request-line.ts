@@ -61,6 +61,11 @@ export class RequestLine {
     this.#backoff = new Backoff({ minMs: 500, maxMs: 60_000, random: options.random });
   }
 
+  /** Whether its last meter gave it up: it is never opened again. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   retain(): void {
     this.#users += 1;
   }

@@ -1,9 +1,9 @@
-import { utcMs } from "@busbar/protocol";
+import { type UtcMs, utcMs } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { MeterConfig } from "../config/schema.ts";
 import type { BusPool } from "../framing/bus-pool.ts";
 import { baseUnit } from "../meters/decode-value.ts";
-import { type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
+import { type Connection, type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
 import {
   findProfile,
   loadProfile,
@@ -11,6 +11,8 @@ import {
   type Profile,
   valuesOf,
 } from "../meters/profile.ts";
+import { openTelegramMeter } from "../meters/telegram-meter.ts";
+import { isTelegramProfile } from "../meters/telegram-profiles.ts";
 
 export type { MeterReading } from "../meters/meter.ts";
 
@@ -32,12 +34,37 @@ export type Source = {
   close(): Promise<void>;
 };
 
-/** The configured meter. Throws: `Failure` `profile.*`, `meter.bus-settings`, `ConfigError`. */
+/** Which meter is where. `profile`: an id or a file; `unit` for Modbus, `address` for others. */
+export type MeterPlace = {
+  readonly profile: string;
+  readonly connection: Connection;
+  readonly unit: number;
+  readonly address?: string | undefined;
+};
+
+type Opened = { readonly meter: Meter; readonly registers: readonly RegisterInfo[] };
+
+/** The configured meter. Throws as `openPlace`. */
 export function openSource(config: MeterConfig, clock: SiteClock, bus: BusPool): Source {
-  const profile = profileOf(config.profile);
-  const { connection, unit } = config;
-  const meter = openMeter({ profile, connection, unit, clock: () => utcMs(clock.now()), bus });
-  return new MeterSource(config, profile, meter);
+  return new MeterSource(
+    config,
+    openPlace(config, () => utcMs(clock.now()), bus),
+  );
+}
+
+/**
+ * The meter at a place; which registers it has is known beforehand by a profile file only.
+ * Throws: `Failure` `profile.*`, `meter.bus-settings`, `meter.address`, `ConfigError`.
+ */
+export function openPlace(place: MeterPlace, clock: () => UtcMs, bus: BusPool): Opened {
+  const { connection, unit, address } = place;
+  if (isTelegramProfile(place.profile)) {
+    const meter = openTelegramMeter(place.profile, { connection, address, clock, bus });
+    return { meter, registers: [] };
+  }
+  const profile = profileOf(place.profile);
+  const meter = openMeter({ profile, connection, unit, clock, bus });
+  return { meter, registers: registersOf(profile) };
 }
 
 /** The profile with an id, or in a file. Throws: `Failure` `profile.*`, `ConfigError`. */
@@ -52,9 +79,9 @@ class MeterSource implements Source {
   #known = false;
   #serial: string | undefined;
 
-  constructor(config: MeterConfig, profile: Profile, meter: Meter) {
+  constructor(config: MeterConfig, { meter, registers }: Opened) {
     this.config = config;
-    this.registers = registersOf(profile);
+    this.registers = registers;
     this.#meter = meter;
   }
 
