@@ -37,3 +37,15 @@ function isExecutable(path: string): boolean {
     return false;
   }
 }
+
+/** How Debian's Chromium is started for tests: without a screen, and without calling anybody. */
+export const chromiumArgs = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+] as const;
