@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { loadProfile, profileFolder } from "../meters/profile.ts";
 import { captureProtocols, decodeCapture } from "./decode-capture.ts";
 import { iskraV22, sagemcomNl } from "./dsmr/test-support/vectors.ts";
+import { logarex } from "./iec62056-21/test-support/vectors.ts";
 import { recorded as recordedSml } from "./sml/test-support/recorded.ts";
 
 const sdm630 = loadProfile(new URL("eastron-sdm630.yaml", profileFolder));
@@ -94,6 +95,10 @@ const telegrams: Readonly<Record<string, readonly [file: string, reading: string
   sml: [recordedSml.easyMeterQ3B.replaceAll(/\s/g, ""), "1-0:1.8.0 8603838.7975 Wh"],
   dsmr: [Buffer.from(sagemcomNl).toString("latin1"), "1-0:1.8.1 51.775 kWh"],
   dsmr22: [Buffer.from(iskraV22).toString("latin1"), "1-0:1.8.1 1.001 kWh"],
+  "iec62056-21": [
+    Buffer.concat([logarex.identification, logarex.readout]).toString("hex"),
+    "1-0:1.8.0 15882.6927 kWh",
+  ],
 };
 
 test("a recorded telegram of every protocol decodes, from hexadecimal text or its own", () => {

@@ -3,6 +3,7 @@ import type { ModbusProfile, Profile } from "../meters/profile.ts";
 import { captureBytes } from "./capture-bytes.ts";
 import { decodeDlt645 } from "./dlt645/capture.ts";
 import { decodeDsmr } from "./dsmr/capture.ts";
+import { decodeIec62056 } from "./iec62056-21/capture.ts";
 import { decodeMbus } from "./mbus/capture.ts";
 import { decodeModbus, type ModbusEntry } from "./modbus-capture.ts";
 import { decodeSml } from "./sml/capture.ts";
@@ -25,6 +26,7 @@ const decoders = new Map<string, Decoder>([
   ["sml", { text: false, decode: (bytes) => decodeSml(bytes) }],
   ["dsmr", { text: true, decode: (bytes) => decodeDsmr(bytes) }],
   ["dsmr22", { text: true, decode: (bytes) => decodeDsmr(bytes, { checksum: "optional" }) }],
+  ["iec62056-21", { text: false, decode: (bytes) => decodeIec62056(bytes) }],
 ]);
 
 /** Protocols that a capture can be decoded as; `dsmr22` is P1 without a checksum (DSMR 2.2 and 3). */
