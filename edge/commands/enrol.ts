@@ -64,7 +64,8 @@ export async function enrolCommand(options: EnrolOptions): Promise<void> {
       isNew
         ? "The owner's key is new: keep a copy of it in a safe place, it is the owner's account."
         : "",
-      `Give request.json to a member: busbar-aggregator init --admit ${requestFile}`,
+      `Give request.json to a member: busbar-aggregator admit --request ${requestFile}`,
+      "(for a chain that is yet to be made: busbar-aggregator init --admit FILE)",
     ]
       .filter((line) => line !== "")
       .join("\n"),
