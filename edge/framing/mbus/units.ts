@@ -102,7 +102,7 @@ const phases: readonly (Phase | undefined)[] = [undefined, "l1", "l2", "l3", "n"
 
 /**
  * Makers whose own VIFEs (behind FFh) 1 … 3 name the phases and 0 the sum. Seen in recorded telegrams
- * of EMU, FIN (Finder) and SBC (Saia-Burgess); of ABB in its manuals.
+ * of EMU, FIN (Finder) and SBC (Saia-Burgess); of ABB in excerpts of its manual, unseen on a wire.
  */
 const phaseMakers = new Set(["ABB", "EMU", "FIN", "SBC"]);
 

@@ -3,7 +3,10 @@ import { runToEnd } from "./child.ts";
 import type { Snapshot } from "./portal.ts";
 import type { Site } from "./site.ts";
 
-/** What a bounded run has to show. Every figure is counted in the stores, after all has ended. */
+/**
+ * What a bounded run has to show. Readings, blocks and sums are counted in the stores after all has
+ * ended; trades are the portal's last word, notices what the owners' phones opened.
+ */
 export type Report = {
   readonly ok: boolean;
   readonly readings: {
