@@ -1,22 +1,14 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { decodeCommand } from "./commands/decode.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { enrolCommand } from "./commands/enrol.ts";
-import { journalExport, journalList, journalVerify } from "./commands/journal.ts";
 import { exitCode, fail } from "./commands/output.ts";
-import { profilesCheck, profilesList, profilesShow } from "./commands/profiles.ts";
-import { readCommand } from "./commands/read.ts";
-import { runCommand } from "./commands/run.ts";
-import { scanCommand } from "./commands/scan.ts";
-import { tokenCommand } from "./commands/token.ts";
-import { captureProtocols } from "./framing/decode-capture.ts";
+import { captureProtocols } from "./framing/capture-protocols.ts";
 
 const { version } = JSON.parse(
   readFileSync(new URL("./package.json", import.meta.url), "utf8"),
 ) as { version: string };
 
+// Each command's module is imported when it is called: a unit that runs for years holds no other's code.
 const program = new Command("busbar-edge")
   .description(
     "The unit beside the meters: reads them, keeps and signs readings, sends them to the ledger.",
@@ -53,7 +45,7 @@ function configOption(): Option {
 
 command("run", "run the unit until SIGTERM; SIGHUP reads the configuration again")
   .addHelpText("after", example("busbar-edge run --config /etc/busbar/edge.yaml"))
-  .action(({ config }) => runCommand(config));
+  .action(async ({ config }) => (await import("./commands/run.ts")).runCommand(config));
 
 command("read", "read meters and show every value")
   .argument("[meters...]", "ids from the configuration; all where none is named")
@@ -71,7 +63,9 @@ command("read", "read meters and show every value")
       "busbar-edge read --at tcp://192.168.1.50:502 --profile eastron-sdm630 --raw",
     ),
   )
-  .action((ids: string[], options) => readCommand(ids, options));
+  .action(async (ids: string[], options) =>
+    (await import("./commands/read.ts")).readCommand(ids, options),
+  );
 
 command("scan", "look for meters", { config: false })
   .argument(
@@ -83,7 +77,9 @@ command("scan", "look for meters", { config: false })
     "after",
     example("busbar-edge scan", "busbar-edge scan tcp://192.168.1.50:502 --units 1-3"),
   )
-  .action((places: string[], options) => scanCommand(places, options));
+  .action(async (places: string[], options) =>
+    (await import("./commands/scan.ts")).scanCommand(places, options),
+  );
 
 const journal = program
   .command("journal")
@@ -93,10 +89,10 @@ const journalPart = (name: string, description: string) =>
   journal.command(name).description(description).exitOverride().addOption(configOption());
 journalPart("list", "how many readings are where, by meter")
   .option("--json", "print JSON")
-  .action((options) => journalList(options));
+  .action(async (options) => (await import("./commands/journal.ts")).journalList(options));
 journalPart("verify", "follow every chain, compare every batch, check every receipt")
   .option("--json", "print JSON")
-  .action((options) => journalVerify(options));
+  .action(async (options) => (await import("./commands/journal.ts")).journalVerify(options));
 journalPart("export", "write readings for other programs")
   .addOption(
     new Option("--format <format>", "of the output")
@@ -108,7 +104,7 @@ journalPart("export", "write readings for other programs")
   .option("--to <time>", "before this time")
   .option("-o, --output <file>", "instead of standard output")
   .addHelpText("after", example("busbar-edge journal export --from 2026-06-21 -o june.csv"))
-  .action((options) => journalExport(options));
+  .action(async (options) => (await import("./commands/journal.ts")).journalExport(options));
 
 const profiles = program
   .command("profiles")
@@ -116,17 +112,23 @@ const profiles = program
   .exitOverride();
 const profilePart = (name: string, description: string) =>
   profiles.command(name).description(description).exitOverride().option("--json", "print JSON");
-profilePart("list", "all meters of the project").action((options) => profilesList(options));
+profilePart("list", "all meters of the project").action(async (options) =>
+  (await import("./commands/profiles.ts")).profilesList(options),
+);
 profilePart("show", "how one is connected and recognised, its values and its doubts")
   .argument("<id>", "of the list, or a file like ./my-meter.yaml")
-  .action((id: string, options) => profilesShow(id, options));
+  .action(async (id: string, options) =>
+    (await import("./commands/profiles.ts")).profilesShow(id, options),
+  );
 profilePart("check", "every mistake of a profile file with its line")
   .argument("<files...>", "profiles of your own, named after their id: my-meter.yaml")
   .addHelpText("after", example("busbar-edge profiles check my-meter.yaml"))
-  .action((files: string[], options) => profilesCheck(files, options));
+  .action(async (files: string[], options) =>
+    (await import("./commands/profiles.ts")).profilesCheck(files, options),
+  );
 
 command("doctor", "look at everything the unit needs; each fault with its remedy").action(
-  (options) => doctorCommand(options),
+  async (options) => (await import("./commands/doctor.ts")).doctorCommand(options),
 );
 
 command("decode", "turn captured bytes into readings", { config: false })
@@ -140,13 +142,15 @@ command("decode", "turn captured bytes into readings", { config: false })
       "busbar-edge decode --protocol sml optical-head.bin",
     ),
   )
-  .action((file: string, options) => decodeCommand(file, options));
+  .action(async (file: string, options) =>
+    (await import("./commands/decode.ts")).decodeCommand(file, options),
+  );
 
 command("enrol", "make keys and the request that a member admits; sign the owner's limits")
   .option("--home <folder>", "where request.json goes; the configuration's folder by default")
   .option("--owner-key <file>", "the owner's secret key; made where there is none")
   .addHelpText("after", example("busbar-edge enrol --config edge.yaml --owner-key owner.key"))
-  .action((options) => enrolCommand(options));
+  .action(async (options) => (await import("./commands/enrol.ts")).enrolCommand(options));
 
 command("token", "a fresh MQTT password for another client, good for a minute and one connection")
   .option("--label <label>", "client id <device>:<label>, for a client beside the unit")
@@ -158,7 +162,7 @@ command("token", "a fresh MQTT password for another client, good for a minute an
       'mosquitto_sub -u unit-1 -i unit-1:look -P "$(busbar-edge token --label look)" -t busbar/v1/demo/market/prices',
     ),
   )
-  .action((options) => tokenCommand(options));
+  .action(async (options) => (await import("./commands/token.ts")).tokenCommand(options));
 
 function example(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadProfile, profileFolder } from "../meters/profile.ts";
-import { captureProtocols, decodeCapture } from "./decode-capture.ts";
+import { captureProtocols } from "./capture-protocols.ts";
+import { decodeCapture } from "./decode-capture.ts";
 import { iskraV22, sagemcomNl } from "./dsmr/test-support/vectors.ts";
 import { logarex } from "./iec62056-21/test-support/vectors.ts";
 import { recorded as recordedSml } from "./sml/test-support/recorded.ts";

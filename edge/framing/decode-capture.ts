@@ -1,6 +1,7 @@
 import { Failure } from "@busbar/protocol";
 import type { ModbusProfile, Profile } from "../meters/profile.ts";
 import { captureBytes } from "./capture-bytes.ts";
+import { type CaptureProtocol, captureProtocols, isCaptureProtocol } from "./capture-protocols.ts";
 import { decodeDlt645 } from "./dlt645/capture.ts";
 import { decodeDsmr } from "./dsmr/capture.ts";
 import { decodeIec62056 } from "./iec62056-21/capture.ts";
@@ -18,19 +19,15 @@ type Decoder = {
   decode(bytes: Uint8Array, profile: ModbusProfile | undefined): Iterable<CaptureEntry>;
 };
 
-const modbus = "modbus-rtu";
-const decoders = new Map<string, Decoder>([
-  [modbus, { text: false, decode: decodeModbus }],
-  ["dlt645", { text: false, decode: (bytes) => decodeDlt645(bytes) }],
-  ["mbus", { text: false, decode: (bytes) => decodeMbus(bytes) }],
-  ["sml", { text: false, decode: (bytes) => decodeSml(bytes) }],
-  ["dsmr", { text: true, decode: (bytes) => decodeDsmr(bytes) }],
-  ["dsmr22", { text: true, decode: (bytes) => decodeDsmr(bytes, { checksum: "optional" }) }],
-  ["iec62056-21", { text: false, decode: (bytes) => decodeIec62056(bytes) }],
-]);
-
-/** Protocols that a capture can be decoded as; `dsmr22` is P1 without a checksum (DSMR 2.2 and 3). */
-export const captureProtocols: readonly string[] = [...decoders.keys()];
+const decoders: Readonly<Record<CaptureProtocol, Decoder>> = {
+  "modbus-rtu": { text: false, decode: decodeModbus },
+  dlt645: { text: false, decode: (bytes) => decodeDlt645(bytes) },
+  mbus: { text: false, decode: (bytes) => decodeMbus(bytes) },
+  sml: { text: false, decode: (bytes) => decodeSml(bytes) },
+  dsmr: { text: true, decode: (bytes) => decodeDsmr(bytes) },
+  dsmr22: { text: true, decode: (bytes) => decodeDsmr(bytes, { checksum: "optional" }) },
+  "iec62056-21": { text: false, decode: (bytes) => decodeIec62056(bytes) },
+};
 
 /**
  * The telegrams of a capture file, in order. Only Modbus takes a profile, and gives no readings
@@ -43,19 +40,22 @@ export function decodeCapture(options: {
   readonly profile?: Profile | undefined;
 }): Iterable<CaptureEntry> {
   const { protocol, bytes } = options;
-  const decoder = decoders.get(protocol);
-  if (decoder === undefined) {
+  if (!isCaptureProtocol(protocol)) {
     const message = `unknown capture protocol ${protocol}; known: ${captureProtocols.join(", ")}`;
     throw new Failure("decode.protocol", message, { retry: "never" });
   }
   const profile = addressed(protocol, options.profile);
+  const decoder = decoders[protocol];
   return decoder.decode(decoder.text ? bytes : captureBytes(bytes), profile);
 }
 
 /** The profile, if it can name what is in a capture. */
-function addressed(protocol: string, profile: Profile | undefined): ModbusProfile | undefined {
+function addressed(
+  protocol: CaptureProtocol,
+  profile: Profile | undefined,
+): ModbusProfile | undefined {
   if (profile === undefined) return undefined;
-  if (protocol !== modbus) {
+  if (protocol !== "modbus-rtu") {
     const message = `profile ${profile.id} names Modbus registers, and ${protocol} telegrams name their values themselves; decode without a profile`;
     throw new Failure("decode.profile", message, { retry: "never" });
   }
