@@ -1,35 +1,22 @@
-import { createHash } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { createServer, type Server } from "node:net";
 import {
   type Answer,
-  type BlockHeader,
-  chainHeads,
-  chainStart,
-  compareBytes,
   decodeMessage,
   encodeAnswer,
-  encodeHeader,
-  inclusionProof,
-  type Kind,
   type Membership,
-  merkleRoot,
   openFrame,
   type Receipt,
   type Signer,
-  toBeSigned,
   topicsOf,
-  utcMs,
-  validatorsHash,
   verifyEnvelope,
 } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { Aedes } from "aedes";
+import { type CommittedFrame, refusal, StandInLedger } from "./stand-in-ledger.ts";
 
 /** What the aggregator does with the next frame; left out, it commits it and answers. */
 export type Mood = "answer" | "silent" | "twice" | "forge" | "full" | "forget";
-
-type Meter = { next: number; head: Uint8Array };
 
 /**
  * One aggregator without a ledger behind it, for tests of an edge unit: a real broker, sequence
@@ -39,29 +26,37 @@ type Meter = { next: number; head: Uint8Array };
  * Emits `frame` (kind, mood), `message` (topic, payload) and `login` (ok).
  */
 export class FakeAggregator extends EventEmitter {
-  readonly chain: string;
-  readonly member: Signer;
+  readonly ledger: StandInLedger;
   readonly devices = new Map<string, Uint8Array>();
-  readonly frames: { readonly kind: Kind; readonly bytes: Uint8Array }[] = [];
   readonly retained = new Map<string, string>();
   /** Chosen for each frame. */
   mood: () => Mood = () => "answer";
   ready = true;
   port = 0;
   logins = 0;
-  readonly #meters = new Map<string, Meter>();
-  readonly #receipts = new Map<string, Receipt>();
   #broker: Aedes | undefined;
   #server: Server | undefined;
 
   constructor(chain: string, member: Signer) {
     super();
-    this.chain = chain;
-    this.member = member;
+    this.ledger = new StandInLedger(chain, member);
+  }
+
+  get chain(): string {
+    return this.ledger.chain;
+  }
+
+  get member(): Signer {
+    return this.ledger.member;
   }
 
   get membership(): Membership {
-    return { chain: this.chain, members: [{ id: "m1", key: this.member.publicKey, voting: true }] };
+    return this.ledger.membership;
+  }
+
+  /** The frames on the ledger, in order. */
+  get frames(): readonly CommittedFrame[] {
+    return this.ledger.frames;
   }
 
   get url(): string {
@@ -70,7 +65,7 @@ export class FakeAggregator extends EventEmitter {
 
   /** Readings that are on the ledger, by meter. */
   committed(meter: string): number {
-    return (this.#meters.get(meter)?.next ?? 1) - 1;
+    return this.ledger.committed(meter);
   }
 
   async start(): Promise<void> {
@@ -113,7 +108,7 @@ export class FakeAggregator extends EventEmitter {
 
   sayReady(ready: boolean): void {
     this.ready = ready;
-    const state = { member: "m1", ready, height: this.#receipts.size, time: 0 };
+    const state = { member: "m1", ready, height: this.ledger.height, time: 0 };
     this.publish(topicsOf(this.chain).host("m1"), JSON.stringify(state), true);
   }
 
@@ -147,47 +142,19 @@ export class FakeAggregator extends EventEmitter {
   #take(bytes: Uint8Array, device: string): void {
     const opened = openFrame(bytes);
     if (!opened.ok) throw new Error(opened.message);
-    const { kind, envelope } = opened.frame;
+    const { kind } = opened.frame;
     const mood = this.mood();
-    const ref = sha256(bytes);
-    const refuse = (code: string, expected?: number) =>
-      this.#answer(device, {
-        kind: "refused",
-        refused: { ref, code, message: code, ...(expected === undefined ? {} : { expected }) },
-      });
-    if (mood === "forget") return void this.emit("frame", kind, mood);
-    const known = this.#receipts.get(hex(ref));
-    if (mood === "full" && known === undefined) {
-      refuse("pool.full");
-    } else {
-      const wrong = known === undefined ? this.#apply(kind, envelope.payload) : undefined;
-      if (wrong !== undefined) refuse(wrong.code, wrong.expected);
-      else this.#commit(kind, bytes, device, mood);
+    if (mood === "full" && !this.ledger.knows(bytes)) {
+      this.#answer(device, refusal(bytes, "pool.full"));
+    } else if (mood !== "forget") {
+      const verdict = this.ledger.take(bytes);
+      if (verdict.kind === "refused") this.#answer(device, verdict);
+      else this.#answerReceipt(device, verdict.receipt, mood);
     }
     this.emit("frame", kind, mood);
   }
 
-  #apply(kind: Kind, payload: Uint8Array): { code: string; expected?: number } | undefined {
-    if (kind !== "readings") return undefined;
-    const decoded = decodeMessage("readings", payload);
-    if (!decoded.ok) return { code: decoded.code };
-    const { meter, first, prev, entries } = decoded.message;
-    const at = this.#meters.get(meter) ?? { next: 1, head: chainStart(this.chain, meter) };
-    if (first !== at.next)
-      return { code: first > at.next ? "readings.gap" : "readings.overlap", expected: at.next };
-    if (compareBytes(prev, at.head) !== 0) return { code: "readings.chain", expected: at.next };
-    this.#meters.set(meter, { next: first + entries.length, head: chainHeads(prev, entries) });
-    return undefined;
-  }
-
-  #commit(kind: Kind, bytes: Uint8Array, device: string, mood: Mood): void {
-    const ref = hex(sha256(bytes));
-    let receipt = this.#receipts.get(ref);
-    if (receipt === undefined) {
-      this.frames.push({ kind, bytes });
-      receipt = this.receiptOf(bytes);
-      this.#receipts.set(ref, receipt);
-    }
+  #answerReceipt(device: string, receipt: Receipt, mood: Mood): void {
     if (mood === "silent") return;
     if (mood === "forge") {
       const [vote] = receipt.certificate;
@@ -201,32 +168,10 @@ export class FakeAggregator extends EventEmitter {
 
   /** A receipt of a block that holds this frame between two others. */
   receiptOf(frame: Uint8Array): Receipt {
-    const leaves = [Uint8Array.of(1), frame, Uint8Array.of(2)];
-    const zero = new Uint8Array(32);
-    const { members } = this.membership;
-    const header: BlockHeader = {
-      chain: this.chain,
-      height: this.#receipts.size + 1,
-      time: utcMs(1),
-      previous: zero,
-      txRoot: merkleRoot(leaves),
-      resultsRoot: zero,
-      appHash: zero,
-      validatorsHash: validatorsHash(members),
-      proposer: "m1",
-      view: 0,
-    };
-    const { kid } = this.member;
-    const signed = toBeSigned(encodeHeader(header), kid, { chain: this.chain, kind: "block" });
-    const certificate = [{ kid, signature: this.member.sign(signed) }];
-    return { header, certificate, index: 1, size: 3, proof: inclusionProof(leaves, 1), frame };
+    return this.ledger.receiptOf(frame);
   }
 
   #answer(device: string, answer: Answer): void {
     this.publish(topicsOf(this.chain).receipts(device), encodeAnswer(answer));
   }
 }
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-const sha256 = (bytes: Uint8Array): Uint8Array =>
-  new Uint8Array(createHash("sha256").update(bytes).digest());

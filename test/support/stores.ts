@@ -20,10 +20,15 @@ export function journalEntries(files: readonly string[]): Entries {
 
 /** Every reading in a ledger's blocks. Throws where one stands there twice. */
 export function ledgerEntries(file: string): Entries {
+  return entriesOf(blobs(file, "SELECT frame AS blob FROM tx ORDER BY height, idx"));
+}
+
+/** Every reading in committed frames, in their order. Throws where one stands there twice. */
+export function entriesOf(frames: readonly Uint8Array[]): Entries {
   const all: Entries = new Map();
-  for (const bytes of blobs(file, "SELECT frame AS blob FROM tx ORDER BY height, idx")) {
+  for (const bytes of frames) {
     const opened = openFrame(bytes);
-    if (!opened.ok) throw new Error(`a block holds what is no frame: ${opened.message}`);
+    if (!opened.ok) throw new Error(`what was committed is no frame: ${opened.message}`);
     if (opened.frame.kind === "readings") add(all, opened.frame.envelope.payload);
   }
   return all;
