@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Device, FaultLine } from "../../test/support/fault-line.ts";
 import { withCrc } from "./crc16.ts";
 import { GuardedPort, type ReadReply } from "./guarded-port.ts";
-import { type Device, FaultLine, type Faults } from "./test-support/fault-line.ts";
 import { seededRandom, VirtualTimers } from "./test-support/virtual-timers.ts";
 import { sleep } from "./timers.ts";
 
@@ -48,12 +48,10 @@ function assertRight(reply: ReadReply, unit: number, address: number, count: num
 }
 
 /** Reads random registers of three units, one of them dead; every value given must be right. */
-async function readMany(faults: Faults, reads: number, seed: number): Promise<number> {
+async function readMany(faults: FaultLine["faults"], reads: number, seed: number): Promise<number> {
   const { timers, random, line, port, read } = bench(seed);
   line.devices.set(1, meter(1)).set(2, meter(2));
   line.faults = faults;
-  line.lateMs = () => 150 + random() * 4000;
-  line.repeatMs = () => random() * 1900;
   let right = 0;
   for (let i = 0; i < reads; i += 1) {
     const unit = random() < 0.02 ? 3 : 1 + Math.floor(random() * 2);
@@ -73,7 +71,7 @@ test("a healthy bus gives every value", async () => {
 });
 
 test("2 000 reads under every fault at once give no wrong value and many right ones", async () => {
-  const faults: Faults = {
+  const faults: FaultLine["faults"] = {
     late: 0.05,
     dropped: 0.02,
     cut: 0.04,
@@ -82,7 +80,7 @@ test("2 000 reads under every fault at once give no wrong value and many right o
     merged: 0.04,
     repeated: 0.02,
     wrongUnit: 0.02,
-    echo: true,
+    echo: 1,
   };
   const right = await readMany(faults, 2000, 7);
   assert.ok(right > 1400, `${right} of 2000 reads answered`);
@@ -91,8 +89,7 @@ test("2 000 reads under every fault at once give no wrong value and many right o
 test("a late answer on a busy bus is not given to the reads behind it", async () => {
   const { timers, line, port, read } = bench();
   line.devices.set(1, meter(1));
-  line.lateMs = () => 300;
-  line.faults = { late: 1 };
+  line.faults = { late: 1, lateMs: [280, 280] };
   const slow = read(1, 0).catch((error: unknown) => error);
   const next = [72, 74, 76].map((address) => read(1, address));
   assert.match(String(await timers.run(slow)), /did not answer/);
@@ -125,7 +122,7 @@ test("reads of one unit at the same time each get their own registers", async ()
 test("an answer repeated by a gateway does not pass for the next one", async () => {
   const { timers, line, read } = bench();
   line.devices.set(1, meter(1));
-  line.faults = { repeated: 1 };
+  line.faults = { repeated: 1, repeatMs: [25, 25] };
   for (const address of [0, 8, 16, 24]) {
     assertRight(await timers.run(read(1, address)), 1, address, 2);
   }
@@ -134,7 +131,7 @@ test("an answer repeated by a gateway does not pass for the next one", async () 
 test("an adapter that echoes is read as well, and the echo is counted", async () => {
   const { timers, line, port, read } = bench();
   line.devices.set(1, meter(1));
-  line.faults = { echo: true };
+  line.faults = { echo: 1 };
   assertRight(await timers.run(read(1, 4)), 1, 4, 2);
   assertRight(await timers.run(read(1, 6)), 1, 6, 2);
   assert.equal(port.counters.echoes, 2);

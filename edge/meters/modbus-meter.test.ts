@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatDecimal } from "./decimal.ts";
-import { openMeter } from "./meter.ts";
 import {
   device,
   floatRegisters,
@@ -9,7 +7,9 @@ import {
   type Registers,
   setFloat,
   simulatedBus,
-} from "./test-support/simulated-meter.ts";
+} from "../../test/support/simulated-meter.ts";
+import { formatDecimal } from "./decimal.ts";
+import { openMeter } from "./meter.ts";
 
 const profile = modbusProfile("eastron-sdm630");
 
@@ -271,7 +271,7 @@ test("readings on a bad line are right or not there", async () => {
   const right = new Map(
     (await timers.run(meter.read())).values.map((value) => [value.quantity, value]),
   );
-  line.faults = { late: 0.05, cut: 0.05, damaged: 0.05, noise: 0.1, dropped: 0.03, echo: true };
+  line.faults = { late: 0.05, cut: 0.05, damaged: 0.05, noise: 0.1, dropped: 0.03, echo: 1 };
   let read = 0;
   for (let i = 0; i < 100; i += 1) {
     const reading = await timers.run(meter.read().catch(() => undefined));

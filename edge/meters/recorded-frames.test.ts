@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { device, type Registers, simulatedBus } from "../../test/support/simulated-meter.ts";
 import { crc16 } from "../framing/crc16.ts";
 import { decodeCapture } from "../framing/decode-capture.ts";
 import { formatDecimal } from "./decimal.ts";
@@ -7,7 +8,6 @@ import { decodeValue } from "./decode-value.ts";
 import { openMeter } from "./meter.ts";
 import { findProfile, loadProfiles } from "./profile.ts";
 import { scan } from "./scan.ts";
-import { device, type Registers, simulatedBus } from "./test-support/simulated-meter.ts";
 
 const profiles = loadProfiles();
 const bytes = (hex: string) =>

@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadProfiles, type Profile } from "./profile.ts";
-import { type ScanProgress, type ScanResult, scan } from "./scan.ts";
 import {
   device,
   floatRegisters,
@@ -9,7 +7,9 @@ import {
   type Registers,
   setFloat,
   simulatedBus,
-} from "./test-support/simulated-meter.ts";
+} from "../../test/support/simulated-meter.ts";
+import { loadProfiles, type Profile } from "./profile.ts";
+import { type ScanProgress, type ScanResult, scan } from "./scan.ts";
 
 const profiles = [...loadProfiles().values()];
 const sdm630 = floatRegisters(modbusProfile("eastron-sdm630"));

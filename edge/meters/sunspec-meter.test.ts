@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { device, type Registers, simulatedBus } from "../../test/support/simulated-meter.ts";
 import { openMeter } from "./meter.ts";
 import { loadProfile, profileFolder } from "./profile.ts";
-import { device, type Registers, simulatedBus } from "./test-support/simulated-meter.ts";
 
 const profile = loadProfile(new URL("sunspec.yaml", profileFolder));
 

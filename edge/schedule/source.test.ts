@@ -5,7 +5,7 @@ import {
   floatRegisters,
   modbusProfile,
   simulatedBus,
-} from "../meters/test-support/simulated-meter.ts";
+} from "../../test/support/simulated-meter.ts";
 import { openSource } from "./source.ts";
 
 test("a meter that missed one reading is asked who it is: it may have been exchanged", async () => {

@@ -1,6 +1,5 @@
 import { utcMs } from "@busbar/protocol";
 import { BusPool } from "../../edge/framing/bus-pool.ts";
-import { type Device, FaultLine } from "../../edge/framing/test-support/fault-line.ts";
 import { seededRandom, VirtualTimers } from "../../edge/framing/test-support/virtual-timers.ts";
 import type { Bank } from "../../hardware/virtual-site/meters/bank.ts";
 import { loadProfile } from "../../hardware/virtual-site/meters/profile.ts";
@@ -8,6 +7,7 @@ import { makeQuantities, type Quantities } from "../../hardware/virtual-site/met
 import { type Quirks, registerBank } from "../../hardware/virtual-site/meters/register-bank.ts";
 import { sunspecBank } from "../../hardware/virtual-site/meters/sunspec-bank.ts";
 import type { Source } from "../../hardware/virtual-site/physics/site.ts";
+import { type Device, FaultLine } from "../support/fault-line.ts";
 
 /** What a simulated unit is like; by default a three-phase meter at a plant that feeds in. */
 export type UnitOptions = Partial<Quirks> & {

@@ -3,6 +3,7 @@ import { Failure } from "@busbar/protocol";
 import { ConfigError, parseConfig } from "@busbar/protocol/config";
 import { z } from "zod";
 import { defaultPlace, sources } from "../physics/site.ts";
+import { faultsShape } from "./faults/faults.ts";
 
 const hourMs = 3_600_000;
 
@@ -13,6 +14,7 @@ const device = z.strictObject({
   source: z.enum(sources).describe("where in the site the device is connected"),
   maxRegisters: z.int().min(1).max(125).optional().describe("fewer than its type takes"),
   missing: z.array(z.int().min(0).max(0xffff)).optional().describe("rows this unit lacks"),
+  faults: faultsShape.optional().describe("beside and instead of the bus's"),
 });
 
 const devices = z
@@ -22,8 +24,13 @@ const devices = z
     message: "expected each unit id once per bus",
   });
 
+const faults = {
+  faults: faultsShape.prefault({}).describe("what goes wrong, of all units"),
+};
+
 const line = {
   devices,
+  ...faults,
   baud: z.int().min(300).max(921_600).optional().describe("default: the first device's profile"),
   turnaroundMs: z.int().min(0).max(10_000).default(20).describe("meter's time to answer"),
 };
@@ -36,7 +43,7 @@ const tcp = {
 const bus = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("rtu"), link: z.string().min(1), ...line }),
   z.strictObject({ kind: z.literal("rtu-over-tcp"), ...tcp, ...line }),
-  z.strictObject({ kind: z.literal("tcp"), ...tcp, devices }),
+  z.strictObject({ kind: z.literal("tcp"), ...tcp, devices, ...faults }),
 ]);
 
 const schema = z.strictObject({

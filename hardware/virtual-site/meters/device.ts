@@ -3,6 +3,8 @@ import type { Reading } from "../physics/counters.ts";
 import type { Source } from "../physics/site.ts";
 import { type Bank, exception, refuse } from "./bank.ts";
 import type { DeviceConfig } from "./config.ts";
+import { faultyQuantities, tornBank } from "./faults/device-faults.ts";
+import { seededRandom } from "./faults/dice.ts";
 import type { Profile } from "./profile.ts";
 import { makeQuantities } from "./quantities.ts";
 import { registerBank } from "./register-bank.ts";
@@ -23,13 +25,15 @@ const idle: Reading = { powerWatts: 0, importJoules: 0, exportJoules: 0 };
  * Throws: `Failure` `meter.serial-number`, `meter.quantity-unknown`.
  */
 export function makeDevice(config: DeviceConfig, profile: Profile, site: SiteView): Bank {
-  const { source } = config;
+  const { source, faults = {} } = config;
+  const random = seededRandom(site.seed + 7919 * config.unit);
   const quantities = makeQuantities({ seed: site.seed, source, phases: phasesOf(profile) });
   const known = quantities(idle, 0);
-  const measure = () => {
+  const measured = () => {
     const now = site.now() ?? 0;
     return quantities(site.read(source, now), now);
   };
+  const measure = faultyQuantities(measured, faults, random);
   checkSerialNumber(config, profile);
   let bank: Bank;
   if (profile.protocol === "sunspec") bank = sunspecBank(profile, config, measure);
@@ -41,10 +45,11 @@ export function makeDevice(config: DeviceConfig, profile: Profile, site: SiteVie
     const missing = [...(config.missing ?? []), ...strange.map(({ address }) => address)];
     bank = registerBank(profile, { ...config, missing }, measure);
   }
+  const torn = tornBank(bank, faults, random);
   return {
-    knows: (code) => bank.knows(code),
+    knows: (code) => torn.knows(code),
     read: (request) =>
-      site.now() === undefined ? refuse(exception.deviceBusy) : bank.read(request),
+      site.now() === undefined ? refuse(exception.deviceBusy) : torn.read(request),
   };
 }
 

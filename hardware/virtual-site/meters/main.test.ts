@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { existsSync, watch } from "node:fs";
+import { mkdtemp, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import modbusSerial from "modbus-serial";
 import { program } from "../../../test/support/programs.ts";
 import { writeClockFile } from "../clock-file.ts";
+import { withCrc } from "./crc16.ts";
 
 // A CommonJS module whose export carries the class under `default` too, which its types insist on.
 const ModbusRTU = modbusSerial.default;
@@ -47,20 +48,23 @@ type Meters = {
 };
 
 let files = 0;
-async function launch(config: object, env = process.env) {
+async function launch(config: object, env = process.env, more: readonly string[] = []) {
   const file = join(folder, `meters-${files++}.json`);
   await writeFile(
     file,
     JSON.stringify({ clock: clock(), seed: 9, commissionedMs, ...config }, null, 1),
   );
-  return spawn(process.execPath, [command, "--config", file], {
+  return spawn(process.execPath, [command, "--config", file, ...more], {
     stdio: ["pipe", "pipe", "pipe"],
     env,
   });
 }
 
 async function start(...buses: readonly object[]): Promise<Meters> {
-  const child = await launch({ buses });
+  return started(await launch({ buses }));
+}
+
+async function started(child: Meters["child"]): Promise<Meters> {
   child.stderr.pipe(process.stderr);
   const ended = once(child, "exit") as Promise<[number | null]>;
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
@@ -77,8 +81,12 @@ async function start(...buses: readonly object[]): Promise<Meters> {
 }
 
 /** Runs a configuration that cannot work; returns the one line of complaint. */
-async function complaint(config: object, env = process.env): Promise<string> {
-  const child = await launch(config, env);
+async function complaint(
+  config: object,
+  env = process.env,
+  more: readonly string[] = [],
+): Promise<string> {
+  const child = await launch(config, env, more);
   let text = "";
   child.stderr.on("data", (bytes: Buffer) => {
     text += bytes.toString();
@@ -272,4 +280,66 @@ test("a site time before the meters' commissioning is refused", async () => {
   const buses = [{ kind: "tcp", port: 0, devices: [user1] }];
   const late = { buses, commissionedMs: Date.UTC(2026, 6, 1) };
   assert.match(await complaint(late), /before.*commissioning 2026-07-01.*commissionedMs/);
+});
+
+test("faults of the command line befall a real line, as its seed has it", async () => {
+  const course = async (seed: string) => {
+    const bus = { kind: "rtu-over-tcp", port: 0, baud: 921_600, turnaroundMs: 0 };
+    const config = { buses: [{ ...bus, devices: [user1] }] };
+    const faults = ["--faults", "dropped=0.5,echo=1", "--seed", seed];
+    const meters = await started(await launch(config, process.env, faults));
+    const socket = connect({ port: meters.buses[0]?.port ?? 0, host: "127.0.0.1" });
+    const request = Buffer.from(withCrc(Uint8Array.of(3, 4, 0, 0, 0, 2)));
+    let heard = Buffer.alloc(0);
+    socket.on("data", (bytes) => {
+      heard = Buffer.concat([heard, bytes]);
+    });
+    // Each echo ends one request: what stands behind it is its answer, or nothing.
+    for (let i = 1; i <= 24; i += 1) {
+      socket.write(request);
+      while (heard.toString("hex").split(request.toString("hex")).length <= i) {
+        await once(socket, "data");
+      }
+    }
+    socket.destroy();
+    await meters.end();
+    const parts = heard.toString("hex").split(request.toString("hex")).slice(1, -1);
+    return parts.map((part) => (part === "" ? "-" : "x")).join("");
+  };
+  const [one, again, other] = [await course("5"), await course("5"), await course("6")];
+  assert.equal(one, again);
+  assert.notEqual(one, other);
+  assert.match(one, /-.*x|x.*-/);
+});
+
+test("an adapter is unplugged and plugged in again by a signal", needsSocat, async () => {
+  const link = join(folder, "tty-plug");
+  const meters = await start({ kind: "rtu", link, devices: [user1] });
+  const before = await readlink(link);
+  const gone = watchFor(folder, () => !existsSync(link));
+  meters.child.kill("SIGUSR2");
+  await gone;
+  const back = watchFor(folder, () => existsSync(link));
+  meters.child.kill("SIGUSR2");
+  await back;
+  const modbus = await client(3, (one) => one.connectRTUBuffered(link, { baudRate: 9600 }));
+  assert.equal((await modbus.readHoldingRegisters(0xfc00, 2)).buffer.readUInt32BE(), 1001);
+  await close(modbus);
+  assert.equal(await meters.end(), 0);
+  assert.ok(before.startsWith("/dev/pts/") && !existsSync(link));
+});
+
+/** Resolves once something in a folder has changed so that it holds. */
+async function watchFor(place: string, holds: () => boolean): Promise<void> {
+  const watcher = watch(place);
+  while (!holds()) await once(watcher, "change");
+  watcher.close();
+}
+
+test("a fault that does not exist is refused with the nearest one", async () => {
+  const config = { buses: [{ kind: "tcp", port: 0, devices: [user1] }] };
+  const text = await complaint(config, process.env, ["--faults", "lte=0.1"]);
+  assert.equal(text, "meters: --faults: there is no fault lte; did you mean late?");
+  const faulty = { buses: [{ kind: "tcp", port: 0, devices: [user1], faults: { late: 3 } }] };
+  assert.match(await complaint(faulty), /\.json:\d+: buses\.0\.faults\.late/);
 });

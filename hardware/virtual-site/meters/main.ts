@@ -4,19 +4,23 @@ import { Failure } from "@busbar/protocol";
 import { openSiteClock, type SiteClock } from "@busbar/protocol/node";
 import { Counters } from "../physics/counters.ts";
 import { makeSite } from "../physics/site.ts";
-import { openBus } from "./bus.ts";
+import { type MeterBus, openBus } from "./bus.ts";
 import { type MetersConfig, readConfig } from "./config.ts";
-import type { OpenBus } from "./listen.ts";
+import { parseFaults } from "./faults/faults.ts";
 
-const usage = "usage: node hardware/virtual-site/meters/main.ts --config FILE.json";
+const usage =
+  "usage: node hardware/virtual-site/meters/main.ts --config FILE.json [--faults late=0.01,…] [--seed N]";
 
 await main();
 
 async function main(): Promise<void> {
   try {
-    const config = await readConfig(configFile());
+    const config = await configured();
     const stop = stopSignal();
     const buses = await openAll(config, stop.fail);
+    process.on("SIGUSR2", () => {
+      for (const { plug } of buses) void plug?.toggle();
+    });
     console.log(JSON.stringify({ event: "ready", buses: buses.map(describe(config)) }));
     const failure = await stop.stopped;
     await Promise.all(buses.map((bus) => bus.close()));
@@ -29,12 +33,32 @@ async function main(): Promise<void> {
   }
 }
 
-function configFile(): string {
+/** The configuration file; the command line's faults come on top of those of every bus. */
+async function configured(): Promise<MetersConfig> {
+  const { file, faults, seed } = options();
+  const config = await readConfig(file);
+  const buses = config.buses.map((bus) => ({ ...bus, faults: { ...bus.faults, ...faults } }));
+  return { ...config, buses, seed: seed ?? config.seed };
+}
+
+function options() {
   try {
-    const { values } = parseArgs({ options: { config: { type: "string" } } });
-    if (values.config !== undefined) return values.config;
-    throw new Error("no --config");
+    const { values } = parseArgs({
+      options: {
+        config: { type: "string" },
+        faults: { type: "string" },
+        seed: { type: "string" },
+      },
+    });
+    if (values.config === undefined) throw new Error("no --config");
+    const seed = values.seed === undefined ? undefined : Number(values.seed);
+    if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
+      throw new Error(`--seed ${values.seed}: expected a whole number from 0`);
+    }
+    const faults = values.faults === undefined ? {} : parseFaults(values.faults);
+    return { file: values.config, faults, seed };
   } catch (cause) {
+    if (cause instanceof Failure) throw cause;
     throw new Failure("cli.usage", `${(cause as Error).message}; ${usage}`, {
       retry: "never",
       cause,
@@ -43,7 +67,7 @@ function configFile(): string {
 }
 
 /** Opens all buses or none. Meters that are asked before the site's clock has started are busy. */
-async function openAll(config: MetersConfig, fail: (error: unknown) => void): Promise<OpenBus[]> {
+async function openAll(config: MetersConfig, fail: (error: unknown) => void): Promise<MeterBus[]> {
   const { seed, place, commissionedMs } = config;
   const counters = new Counters(makeSite(seed, place), commissionedMs);
   let clock: SiteClock | undefined;
@@ -90,7 +114,7 @@ function stopSignal(): { stopped: Promise<unknown>; fail: (error: unknown) => vo
 }
 
 function describe({ buses }: MetersConfig) {
-  return ({ at }: OpenBus, index: number) => {
+  return ({ at }: MeterBus, index: number) => {
     const bus = buses[index];
     return {
       kind: bus?.kind,

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { type Bank, exception } from "./bank.ts";
+import type { TcpFaults } from "./faults/tcp-faults.ts";
 import { answer, refusal } from "./pdu.ts";
 
 /** Transaction, protocol, length, unit. Source: Modbus Messaging on TCP/IP V1.0b, section 3.1.3. */
@@ -7,8 +8,27 @@ const headerBytes = 7;
 const pduBytesMax = 253;
 
 /** Serves Modbus TCP to one client. A unit that is not there gets a gateway's exception 11. */
-export function serveModbusTcp(socket: Socket, devices: ReadonlyMap<number, Bank>): void {
+export function serveModbusTcp(
+  socket: Socket,
+  devices: ReadonlyMap<number, Bank>,
+  faults?: TcpFaults,
+): void {
   let buffer = Buffer.alloc(0);
+  const timers = new Set<NodeJS.Timeout>();
+  const send = (bytes: Uint8Array, afterMs: number): void => {
+    if (afterMs === 0) {
+      socket.write(bytes);
+      return;
+    }
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      if (socket.writable) socket.write(bytes);
+    }, afterMs);
+    timers.add(timer);
+  };
+  socket.on("close", () => {
+    for (const timer of timers) clearTimeout(timer);
+  });
   socket.on("data", (bytes) => {
     buffer = Buffer.concat([buffer, bytes]);
     while (buffer.length >= headerBytes) {
@@ -19,7 +39,12 @@ export function serveModbusTcp(socket: Socket, devices: ReadonlyMap<number, Bank
         return;
       }
       if (buffer.length < 6 + length) return;
-      socket.write(reply(buffer.subarray(0, 6 + length), devices));
+      const request = buffer.subarray(0, 6 + length);
+      const frame = reply(request, devices);
+      const deliveries = faults?.befall(request, frame, performance.now()) ?? [
+        { afterMs: 0, bytes: frame },
+      ];
+      for (const delivery of deliveries) send(delivery.bytes, delivery.afterMs);
       buffer = buffer.subarray(6 + length);
     }
   });

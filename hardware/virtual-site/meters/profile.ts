@@ -51,6 +51,7 @@ const profileSchema = z.discriminatedUnion("protocol", [
         z.object({ address: cell.address, type: numberType, scale: z.number().default(1) }),
       )
       .default({}),
+    sentinels: z.partialRecord(numberType, z.array(z.number())).default({}),
     registers: z.array(
       z.object({
         ...value,
@@ -58,6 +59,7 @@ const profileSchema = z.discriminatedUnion("protocol", [
         type: numberType,
         scale: z.number().default(1),
         multiplyBy: z.array(z.string()).default([]),
+        sentinels: z.array(z.number()).default([]),
         optional: z.boolean().default(false),
       }),
     ),

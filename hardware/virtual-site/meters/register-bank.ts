@@ -1,7 +1,7 @@
 import { type Bank, exception, refuse } from "./bank.ts";
 import type { CellType, ModbusProfile } from "./profile.ts";
 import { inUnit, type Quantities } from "./quantities.ts";
-import { encodeWords, wordCount } from "./words.ts";
+import { encodeWords, notAvailable, type WordOrder, wordCount } from "./words.ts";
 
 /** How one device differs from its type: what an edge has to learn about it. */
 export type Quirks = {
@@ -79,14 +79,18 @@ function rowsOf(profile: ModbusProfile, quirks: Quirks, code: 3 | 4): Row[] {
   for (const [name, { address, type, scale }] of Object.entries(profile.factors)) {
     rows.push(fixed(address, type, factorOf(quirks, name) / scale));
   }
-  for (const { address, type, scale, unit, quantity, multiplyBy } of profile.registers) {
+  for (const row of profile.registers) {
+    const { address, type, scale, unit, quantity, multiplyBy } = row;
+    const unknown = unknownWords(profile, row);
     // A register behind transformers shows the secondary side.
     const step = multiplyBy.reduce((product, name) => product * factorOf(quirks, name), scale);
     rows.push({
       address,
       count: wordCount(type),
       words: (now) => {
-        const raw = inUnit(now.get(quantity) ?? 0, unit) / step;
+        const value = now.get(quantity) ?? 0;
+        if (Number.isNaN(value) && unknown !== undefined) return unknown;
+        const raw = inUnit(Number.isNaN(value) ? 0 : value, unit) / step;
         return encodeWords(type, counted(quantity, raw, type), wordOrder);
       },
     });
@@ -95,6 +99,24 @@ function rowsOf(profile: ModbusProfile, quirks: Quirks, code: 3 | 4): Row[] {
 }
 
 const factorOf = ({ factors }: Quirks, name: string): number => factors?.[name] ?? 1;
+
+/** What this type of meter shows for a value that it does not know; undefined: it has no such thing. */
+function unknownWords(
+  { sentinels, read }: ModbusProfile,
+  { type, sentinels: own }: ModbusProfile["registers"][number],
+): number[] | undefined {
+  if (type === "f32" || type === "f64") return inOrder(notAvailable(type), read.wordOrder);
+  const [raw] = [...own, ...(sentinels[type] ?? [])];
+  if (raw === undefined) return undefined;
+  const count = wordCount(type);
+  const words = Array.from({ length: count }, (_, i) =>
+    Number((BigInt(raw) >> BigInt(16 * (count - 1 - i))) & 0xffffn),
+  );
+  return inOrder(words, read.wordOrder);
+}
+
+const inOrder = (words: number[], order: WordOrder): number[] =>
+  order === "lsw" ? words.reverse() : words;
 
 /** Integer counters show whole steps that are complete, not the nearest one. */
 function counted(quantity: string, raw: number, type: CellType): number {

@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Bank } from "./bank.ts";
-import { withCrc } from "./crc16.ts";
+import { crcHolds, withCrc } from "./crc16.ts";
+import { LineFaults } from "./faults/line-faults.ts";
 import { answer } from "./pdu.ts";
 import { RtuFramer, type RtuRequest } from "./rtu-framer.ts";
 
@@ -14,10 +15,19 @@ export type LineTiming = {
   readonly turnaroundMs: number;
 };
 
+export type RtuLineOptions = {
+  readonly devices: ReadonlyMap<number, Bank>;
+  readonly timing: LineTiming;
+  readonly faults?: LineFaults;
+  /** The adapter is to be unplugged for so long. */
+  readonly onUnplug?: (awayMs: number) => void;
+};
+
 /** Requests that may wait for the line: a client that floods it stops being heard. */
 const waitingMax = 16;
 /** Pause that ends a frame of unknown length; far above 3.5 characters, for processes are scheduled. */
 const silenceMs = 25;
+const noFaults = () => new LineFaults({ faultsOf: () => ({}), random: () => 1 });
 
 /**
  * A half-duplex line with devices on it: one request after the other, answered when a meter at this
@@ -26,13 +36,17 @@ const silenceMs = 25;
 export class RtuLine {
   readonly #devices: ReadonlyMap<number, Bank>;
   readonly #timing: LineTiming;
+  readonly #faults: LineFaults;
+  readonly #onUnplug: (awayMs: number) => void;
   readonly #closing = new AbortController();
   #last: Promise<void> = Promise.resolve();
   #waiting = 0;
 
-  constructor(devices: ReadonlyMap<number, Bank>, timing: LineTiming) {
+  constructor({ devices, timing, faults = noFaults(), onUnplug = () => {} }: RtuLineOptions) {
     this.#devices = devices;
     this.#timing = timing;
+    this.#faults = faults;
+    this.#onUnplug = onUnplug;
   }
 
   /** Listens to a client's bytes until its stream ends; the stream's errors are its owner's to handle. */
@@ -56,11 +70,14 @@ export class RtuLine {
   }
 
   #enqueue(request: RtuRequest, stream: Duplex): void {
+    const awayMs = this.#faults.unplugged(request.unit);
+    if (awayMs !== undefined) return this.#onUnplug(awayMs);
+    const echo = this.#faults.echoes(request.unit);
     const bank = this.#devices.get(request.unit);
-    if (bank === undefined || this.#waiting >= waitingMax) return;
+    if ((bank === undefined && !echo) || this.#waiting >= waitingMax) return;
     this.#waiting++;
     this.#last = this.#last
-      .then(() => this.#serve(request, bank, stream))
+      .then(() => this.#serve(request, { bank, echo, stream }))
       .catch((error: unknown) => {
         if (!this.#closing.signal.aborted) throw error;
       })
@@ -69,13 +86,44 @@ export class RtuLine {
       });
   }
 
-  async #serve({ unit, pdu }: RtuRequest, bank: Bank, stream: Duplex): Promise<void> {
+  async #serve(
+    { unit, pdu }: RtuRequest,
+    { bank, echo, stream }: { bank: Bank | undefined; echo: boolean; stream: Duplex },
+  ): Promise<void> {
     const { turnaroundMs } = this.#timing;
-    await this.#wait(this.#onWireMs(pdu.length + 3) + turnaroundMs);
-    const reply = answer(pdu, bank);
-    const frame = withCrc(Uint8Array.of(unit, ...reply));
+    const request = withCrc(Uint8Array.of(unit, ...pdu));
+    await this.#wait(this.#onWireMs(request.length));
+    if (echo) this.#send(request, stream);
+    if (bank === undefined) return;
+    await this.#wait(turnaroundMs);
+    const frame = withCrc(Uint8Array.of(unit, ...answer(pdu, bank)));
     await this.#wait(this.#onWireMs(frame.length));
-    if (!stream.destroyed && stream.writable) stream.write(frame);
+    const nowMs = performance.now();
+    const ask = (other: Uint8Array) => this.#answered(other);
+    for (const { afterMs, bytes } of this.#faults.befall({ request, frame, nowMs, ask })) {
+      if (afterMs === 0) this.#send(bytes, stream);
+      else void this.#sendLater(afterMs, bytes, stream);
+    }
+  }
+
+  /** What comes late comes whoever is asked by then. */
+  async #sendLater(afterMs: number, bytes: Uint8Array, stream: Duplex): Promise<void> {
+    const going = await this.#wait(afterMs).then(
+      () => true,
+      () => false,
+    );
+    if (going) this.#send(bytes, stream);
+  }
+
+  #send(bytes: Uint8Array, stream: Duplex): void {
+    if (!stream.destroyed && stream.writable) stream.write(this.#faults.joined(bytes));
+  }
+
+  #answered(request: Uint8Array): Uint8Array | undefined {
+    const unit = request[0] ?? 0;
+    const bank = this.#devices.get(unit);
+    if (bank === undefined || !crcHolds(request)) return undefined;
+    return withCrc(Uint8Array.of(unit, ...answer(request.subarray(1, -2), bank)));
   }
 
   #onWireMs(bytes: number): number {

@@ -122,7 +122,9 @@ function filled({ points, words, factors }: Template, now: Quantities): number[]
     const { offset, type, quantity } = point;
     const value = now.get(quantity);
     const encoded =
-      value === undefined ? notAvailable(type) : encodeWords(type, raw(point, value, factors));
+      value === undefined || Number.isNaN(value)
+        ? notAvailable(type)
+        : encodeWords(type, raw(point, value, factors));
     for (const [i, word] of encoded.entries()) image[offset + i] = word;
   }
   return image;

@@ -1,8 +1,8 @@
 import { utcMs } from "@busbar/protocol";
-import { BusPool } from "../../framing/bus-pool.ts";
-import { type Device, FaultLine } from "../../framing/test-support/fault-line.ts";
-import { seededRandom, VirtualTimers } from "../../framing/test-support/virtual-timers.ts";
-import { loadProfile, type ModbusProfile, profileFolder } from "../profile.ts";
+import { BusPool } from "../../edge/framing/bus-pool.ts";
+import { seededRandom, VirtualTimers } from "../../edge/framing/test-support/virtual-timers.ts";
+import { loadProfile, type ModbusProfile, profileFolder } from "../../edge/meters/profile.ts";
+import { type Device, FaultLine } from "./fault-line.ts";
 
 /** The registers of a Modbus address space; what is not in the map does not exist. */
 export type Registers = Map<number, number>;
