@@ -49,10 +49,14 @@ command("run", "run the unit until SIGTERM; SIGHUP reads the configuration again
 
 command("read", "read meters and show every value")
   .argument("[meters...]", "ids from the configuration; all where none is named")
-  .option("--at <place>", "instead: /dev/ttyUSB0, tcp://host:502 or rtu-over-tcp://host:port")
+  .option(
+    "--at <place>",
+    "instead: /dev/ttyUSB0, tcp://host:502, rtu-over-tcp://host:port or gpio://gpiochip0/17",
+  )
   .option("--profile <id>", "the meter's profile, with --at")
   .option("--unit <number>", "Modbus unit id, with --at", "1")
-  .option("--address <text>", "address of a DL/T 645 or M-Bus meter, with --at")
+  .option("--address <text>", "address of a DL/T 645, M-Bus or IEC 62056-21 meter, with --at")
+  .option("--pulses-per-kwh <number>", "constant of a meter with pulses, with --at gpio://…")
   .option("-w, --watch", "again and again")
   .option("--every <seconds>", "pause between readings, with --watch", "1")
   .option("--raw", "registers as they came, and every frame on standard error")

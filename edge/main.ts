@@ -110,7 +110,9 @@ class Unit {
     this.#journal = new Journal(database, { chain: config.site, signer });
     this.#readings = new ReadingsOutbox(database);
     this.#market = new MarketOutbox(database, () => clock.now());
-    this.#sources = config.meters.map((meter) => openSource(meter, clock, this.#bus));
+    this.#sources = config.meters.map((meter) =>
+      openSource(meter, { clock, bus: this.#bus, data: config.data }),
+    );
     this.#board = new MeterBoard(config.device.id, this.#sources);
     this.#recorder = this.#makeRecorder();
     this.#agent = this.#makeAgent();

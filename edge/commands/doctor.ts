@@ -10,9 +10,10 @@ import { loadMembership, type MembershipFile } from "../config/membership-file.t
 import type { MeterConfig } from "../config/schema.ts";
 import { openDatabaseToRead } from "../journal/database.ts";
 import { summarise } from "../journal/summary.ts";
-import { isTelegramProfile } from "../meters/telegram-profiles.ts";
+import { isBuiltInProfile } from "../meters/telegram-profiles.ts";
 import { profileOf } from "../schedule/source.ts";
 import { probeBroker } from "./doctor-broker.ts";
+import { gpioLine } from "./doctor-gpio.ts";
 import { exitCode, print } from "./output.ts";
 
 /** One thing looked at. `remedy` says what to do where it is not well. */
@@ -167,12 +168,13 @@ async function clock({ clock: source }: LoadedConfig): Promise<Finding> {
 async function meterPort({ id, connection, profile }: MeterConfig): Promise<Finding> {
   const check = `meter ${id}`;
   try {
-    if (!isTelegramProfile(profile)) profileOf(profile);
+    if (!isBuiltInProfile(profile)) profileOf(profile);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return { check, state: "fault", message: error.message, remedy: "correct the meter's profile" };
   }
   if (connection.kind === "rtu") return serialPort(check, connection.path);
+  if (connection.kind === "gpio") return { check, ...gpioLine(connection) };
   const { host, port } = connection;
   const reason = await reach(host, port);
   if (reason === undefined)

@@ -1,4 +1,5 @@
 import { Failure } from "@busbar/protocol";
+import type { MeterConnection } from "../framing/line.ts";
 import type { Connection } from "../meters/meter.ts";
 
 /**
@@ -16,8 +17,21 @@ export function placeOf(text: string): Connection {
   return { kind, host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
 }
 
-/** A place as `placeOf` reads it. */
-export function placeText(connection: Connection): string {
+/** A meter's place: as `placeOf`, or a line with a pulse output, `gpio://gpiochip0/17`. */
+export function meterPlaceOf(text: string): MeterConnection {
+  if (!text.startsWith("gpio:")) return placeOf(text);
+  const match = /^gpio:\/\/([A-Za-z0-9][\w.:-]*)\/(\d{1,4})$/.exec(text);
+  const [, chip, offset] = match ?? [];
+  if (chip === undefined) {
+    const message = `expected gpio://CHIP/LINE like gpio://gpiochip0/17, got ${JSON.stringify(text)}`;
+    throw new Failure("usage.place", message, { retry: "never" });
+  }
+  return { kind: "gpio", chip, offset: Number(offset), bias: "pull-up", activeLow: true };
+}
+
+/** A place as `meterPlaceOf` reads it. */
+export function placeText(connection: MeterConnection): string {
+  if (connection.kind === "gpio") return `gpio://${connection.chip}/${connection.offset}`;
   if (connection.kind === "rtu") return connection.path;
   return `${connection.kind}://${connection.host}:${connection.port}`;
 }

@@ -4,9 +4,9 @@ import { loadConfig } from "../config/load.ts";
 import { BusPool } from "../framing/bus-pool.ts";
 import { formatDecimal } from "../meters/decimal.ts";
 import type { Meter, MeterReading } from "../meters/meter.ts";
-import { type MeterPlace, openPlace } from "../schedule/source.ts";
+import { countFileOf, type MeterPlace, openPlace } from "../schedule/source.ts";
 import { exitCode, print, table } from "./output.ts";
-import { placeOf, unitsOf } from "./places.ts";
+import { meterPlaceOf, unitsOf } from "./places.ts";
 
 /** Options of `busbar-edge read`. */
 export type ReadOptions = {
@@ -15,6 +15,7 @@ export type ReadOptions = {
   readonly profile?: string;
   readonly unit: string;
   readonly address?: string;
+  readonly pulsesPerKwh?: string;
   readonly watch?: boolean;
   readonly every: string;
   readonly raw?: boolean;
@@ -56,16 +57,21 @@ function targetsOf(ids: readonly string[], options: ReadOptions): Target[] {
       const message = `expected --profile with --at; busbar-edge scan ${at} tells which meter it is`;
       throw new Failure("usage.profile", message, { retry: "never" });
     }
-    return [{ id: at, profile, connection: placeOf(at), unit: unitsOf(unit)[0] ?? 1, address }];
+    const pulsesPerKwh =
+      options.pulsesPerKwh === undefined ? undefined : Number(options.pulsesPerKwh);
+    const connection = meterPlaceOf(at);
+    return [{ id: at, profile, connection, unit: unitsOf(unit)[0] ?? 1, address, pulsesPerKwh }];
   }
-  const { meters } = loadConfig(config);
+  const { meters, data } = loadConfig(config);
   for (const id of ids) {
     if (meters.some((meter) => meter.id === id)) continue;
     const known = meters.map((meter) => meter.id).join(", ");
     const message = `no meter ${id} in ${config}; there are: ${known}`;
     throw new Failure("usage.meter", message, { retry: "never" });
   }
-  return meters.filter(({ id }) => ids.length === 0 || ids.includes(id));
+  return meters
+    .filter(({ id }) => ids.length === 0 || ids.includes(id))
+    .map((meter) => ({ ...meter, countFile: countFileOf(data, meter.id) }));
 }
 
 async function readOne(

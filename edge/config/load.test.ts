@@ -61,7 +61,7 @@ test("each mistake names its line, what was expected and what came", () => {
       "  - idd: anna-grid",
       /^5: unknown key meters\.0\.idd; did you mean id\?/,
     ],
-    ["kind: tcp, host", "kind: tpc, host", /^7: meters\.0\.connection.*rtu-over-tcp or tcp/],
+    ["kind: tcp, host", "kind: tpc, host", /^7: meters\.0\.connection.*rtu-over-tcp, tcp or gpio/],
     ["port: 5020", "port: 0", /^7: meters\.0\.connection\.port: .*got 0/],
     [
       "port: 5020",
@@ -202,4 +202,58 @@ test("an address is text, there where the protocol has one and needs one", () =>
   assert.match(meters(meterLine("a", "mbus")).join(), /expected the address: 0 to 250/);
   assert.match(meters(meterLine("a", "mbus", ", address: 7")).join(), /expected text in quotes/);
   assert.match(meters(meterLine("a", "sml", ', address: "7"')).join(), /sml has no addresses/);
+});
+
+const pulses = (place: string, more = "") =>
+  meters(`  - { id: a, profile: s0, connection: { kind: gpio, ${place} }${more} }\n`).join();
+
+test("a pulse output needs its line and its constant, and nothing else is on a GPIO line", () => {
+  const constant = ", pulsesPerKwh: 1000";
+  assert.equal(pulses("offset: 17", constant), "");
+  assert.match(pulses("offset: 17"), /expected pulsesPerKwh: the constant on the meter's plate/);
+  assert.match(pulses("chip: gpiochip0", constant), /connection\.offset/);
+  assert.match(pulses("chip: --help, offset: 1", constant), /as gpiodetect names it/);
+  for (const value of ["0", "-5", "0.5", "many", "1000000001"]) {
+    assert.match(pulses("offset: 17", `, pulsesPerKwh: ${value}`), /pulsesPerKwh/);
+  }
+  assert.match(meters(meterLine("a", "s0", constant)).join(), /expected kind: gpio/);
+  const other = meters("  - { id: a, profile: sml, connection: { kind: gpio, offset: 17 } }\n");
+  assert.match(other.join(), /a GPIO line carries pulses, profile s0, not sml/);
+  const line = (id: string, offset: number) =>
+    `  - { id: ${id}, profile: s0, connection: { kind: gpio, offset: ${offset} }${constant} }\n`;
+  assert.deepEqual(meters(line("a", 17), line("b", 27)), []);
+  assert.match(meters(line("a", 17), line("b", 17)).join(), /b reads gpiochip0:17, which is a/);
+});
+
+test("what only some profiles have is refused elsewhere", () => {
+  const readout = ", startBaud: 300, baudMax: 9600, parityBy: line, energyUnit: kWh, mode: B";
+  assert.deepEqual(meters(meterLine("a", "iec62056-21", readout)), []);
+  assert.match(
+    meters(meterLine("a", "sml", ", startBaud: 300")).join(),
+    /profile sml has no startBaud; leave it out/,
+  );
+  assert.match(
+    meters(meterLine("a", "iec62056-21-push", ", baudMax: 300")).join(),
+    /iec62056-21-push has no baudMax/,
+  );
+  for (const wrong of ["startBaud: 301", "parityBy: odd", "energyUnit: J", "mode: D"]) {
+    assert.notEqual(meters(meterLine("a", "iec62056-21", `, ${wrong}`)).join(), "");
+  }
+  assert.match(
+    meters(meterLine("a", "iec62056-21", ', address: "/?!"')).join(),
+    /expected an address of 1 to 32 digits and letters/,
+  );
+  const rtu = (more: string) =>
+    meters(
+      `  - { id: a, profile: iec62056-21, startBaud: 300, connection: { kind: rtu, path: /dev/x, ${more} } }\n`,
+    ).join();
+  assert.match(rtu("parity: even"), /leave parity out/);
+  assert.match(rtu("baud: 600"), /are the same thing/);
+  assert.equal(rtu("baud: 300"), "");
+});
+
+test("two asked IEC 62056-21 meters share a line when both have addresses", () => {
+  const one = meterLine("a", "iec62056-21", ', address: "1"');
+  assert.deepEqual(meters(one, meterLine("b", "iec62056-21", ', address: "2"')), []);
+  assert.match(meters(one, meterLine("b", "iec62056-21")).join(), /b needs a line of its own/);
 });

@@ -1,8 +1,9 @@
 import { idPattern } from "@busbar/protocol";
 import { z } from "zod";
-import { telegramProfiles } from "../meters/telegram-profiles.ts";
+import { builtInProfiles } from "../meters/telegram-profiles.ts";
 import { brokerProblem } from "./broker-url.ts";
-import { addressProblem, lineProblem, placeOfMeter } from "./meter-problems.ts";
+import { meterOptions, optionProblems } from "./meter-options.ts";
+import { addressProblem, connectionProblem, lineProblem, placeOfMeter } from "./meter-problems.ts";
 
 const id = z.string().regex(idPattern, "expected an id: a–z, 0–9 and inner hyphens, at most 32");
 const path = z.string().min(1);
@@ -12,7 +13,7 @@ const priceMicro = z.int().min(0).max(1_000_000_000);
 
 const serial = {
   baud: z
-    .literal([1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200])
+    .literal([300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200])
     .optional()
     .describe("instead of the profile's factory setting"),
   parity: z.enum(["none", "even", "odd"]).optional(),
@@ -33,8 +34,22 @@ const connection = z
         host: z.string().min(1),
         port: port.default(502),
       }),
+      z.strictObject({
+        kind: z.literal("gpio"),
+        chip: z
+          .string()
+          .regex(/^[A-Za-z0-9/][\w./:-]*$/, "expected a chip as gpiodetect names it")
+          .default("gpiochip0"),
+        offset: z
+          .int()
+          .min(0)
+          .max(4095)
+          .describe("the line's number on the chip; on a Raspberry Pi the BCM number, not the pin"),
+        bias: z.enum(["pull-up", "pull-down", "disabled"]).default("pull-up"),
+        activeLow: z.boolean().default(true).describe("a pulse closes the contact to ground"),
+      }),
     ],
-    "expected kind: rtu, rtu-over-tcp or tcp",
+    "expected kind: rtu, rtu-over-tcp, tcp or gpio",
   )
   .describe("how the meter is reached");
 
@@ -44,7 +59,7 @@ const meter = z.strictObject({
     .string()
     .min(1)
     .describe(
-      `id of a profile in hardware/meters, a path to a .yaml, or ${telegramProfiles.join(", ")}`,
+      `id of a profile in hardware/meters, a path to a .yaml, or ${builtInProfiles.join(", ")}`,
     ),
   connection,
   unit: z.int().min(0).max(255).default(1).describe("Modbus unit id"),
@@ -52,7 +67,8 @@ const meter = z.strictObject({
     .string('expected text in quotes, like "201000000012"')
     .min(1)
     .optional()
-    .describe("of a DL/T 645 or M-Bus meter, as on its plate, in quotes"),
+    .describe("of a DL/T 645, M-Bus or IEC 62056-21 meter, as on its plate, in quotes"),
+  ...meterOptions,
   role: z
     .enum(["connection", "generation", "load", "storage", "exchange"])
     .default("connection")
@@ -191,11 +207,16 @@ export const configSchema = z
         context.addIssue({ code: "custom", path: ["meters", i, field], message });
       }
       places.set(key, id);
+      for (const { field, message } of optionProblems(meter)) {
+        context.addIssue({ code: "custom", path: ["meters", i, field], message });
+      }
       const address = addressProblem(meter);
       if (address !== undefined) {
         context.addIssue({ code: "custom", path: ["meters", i, "address"], message: address });
       }
-      const line = other === undefined ? lineProblem(meter, value.meters.slice(0, i)) : undefined;
+      const line =
+        connectionProblem(meter) ??
+        (other === undefined ? lineProblem(meter, value.meters.slice(0, i)) : undefined);
       if (line !== undefined) {
         context.addIssue({ code: "custom", path: ["meters", i, "connection"], message: line });
       }

@@ -1,11 +1,13 @@
 import { Failure } from "@busbar/protocol";
 import type { BusCounters } from "./bus-counters.ts";
 import { GuardedPort, type Trace } from "./guarded-port.ts";
+import { LinePort } from "./iec62056-21/line-port.ts";
 import { busName, type Connection, type Line, type SerialSettings } from "./line.ts";
 import { RequestLine } from "./request-line.ts";
 import { SerialLine } from "./serial-line.ts";
 import { TcpLine } from "./tcp-line.ts";
 import { processTimers, type Timers } from "./timers.ts";
+import { tracedLine } from "./traced-line.ts";
 
 /** A meter's share in a bus. `release` closes the bus when no other meter uses it. */
 export type BusLease = { readonly port: GuardedPort; release(): Promise<void> };
@@ -25,6 +27,7 @@ export type LineUse = {
   readonly totalMs: number;
 };
 
+type SharedPort = { readonly port: LinePort; readonly settings: string };
 type SharedLine = { readonly line: RequestLine; readonly settings: string };
 
 /** The buses of this unit: meters on one connection share one port, and so one queue. */
@@ -34,6 +37,7 @@ export class BusPool {
   readonly random: () => number;
   readonly #buses = new Map<string, Shared>();
   readonly #lines = new Map<string, SharedLine>();
+  readonly #ports = new Map<string, SharedPort>();
   readonly #openLine: (connection: Connection, serial: SerialSettings) => Line;
   readonly #replyMs: number | undefined;
   readonly #trace: Trace | undefined;
@@ -100,7 +104,30 @@ export class BusPool {
 
   /** A line for one meter that talks unasked. */
   ownLine(connection: Connection, defaults: SerialSettings): Line {
-    return this.#openLine(connection, settingsOf(connection, defaults));
+    const line = this.#openLine(connection, settingsOf(connection, defaults));
+    return this.#trace === undefined ? line : tracedLine(busName(connection), line, this.#trace);
+  }
+
+  /**
+   * The port of a connection for meters that send text, opened when it is first needed; the last of
+   * its meters closes it.
+   * Throws: `Failure` `meter.bus-settings` when another meter uses the same port in another way.
+   */
+  linePort(
+    connection: Connection,
+    { protocol, serial }: Pick<LineUse, "protocol" | "serial">,
+  ): LinePort {
+    const name = busName(connection);
+    const wire =
+      connection.kind === "rtu" ? serialText(settingsOf(connection, serial)) : connection.kind;
+    const settings = `${protocol} ${wire}`;
+    this.#checkSettings(name, settings);
+    const shared = this.#ports.get(name);
+    if (shared !== undefined && !shared.port.ended) return shared.port;
+    const { timers, random } = this;
+    const port = new LinePort({ name, line: this.ownLine(connection, serial), timers, random });
+    this.#ports.set(name, { port, settings });
+    return port;
   }
 
   /** What happened on each open bus, by name. */
@@ -110,7 +137,11 @@ export class BusPool {
 
   #checkSettings(name: string, settings: string): void {
     const shared = this.#lines.get(name);
-    const open = shared?.line.closed === false ? shared.settings : this.#buses.get(name)?.settings;
+    const port = this.#ports.get(name);
+    const open =
+      (shared?.line.closed === false ? shared.settings : undefined) ??
+      (port?.port.ended === false ? port.settings : undefined) ??
+      this.#buses.get(name)?.settings;
     if (open === undefined || open === settings) return;
     const message = `${name} is open as ${open}, not as ${settings}; meters on one bus need the same settings`;
     throw new Failure("meter.bus-settings", message, { retry: "never" });

@@ -1,3 +1,5 @@
+import { type GpioConnection, gpioName } from "./s0/gpiomon-lines.ts";
+
 /** Where a meter's bus is. `path` of a serial port is best taken from /dev/serial/by-id. */
 export type Connection =
   | {
@@ -9,6 +11,9 @@ export type Connection =
     }
   | { readonly kind: "rtu-over-tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+/** How a meter is reached. */
+export type MeterConnection = Connection | GpioConnection;
 
 /** Settings of a serial line. */
 export type SerialSettings = {
@@ -39,7 +44,8 @@ export interface Line {
   close(): Promise<void>;
 }
 
-/** The bus of a connection, in words: "/dev/ttyUSB0", "10.0.0.7:502". Also its key. */
-export function busName(connection: Connection): string {
+/** The bus of a connection, in words: "/dev/ttyUSB0", "10.0.0.7:502", "gpiochip0:17". Also its key. */
+export function busName(connection: MeterConnection): string {
+  if (connection.kind === "gpio") return gpioName(connection);
   return connection.kind === "rtu" ? connection.path : `${connection.host}:${connection.port}`;
 }

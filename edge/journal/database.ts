@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "@busbar/protocol";
+import { takeLock } from "../process-lock.ts";
 
 /** One step for each version; an older file is brought up to the newest, a newer one refused. */
 const migrations = [
@@ -72,16 +73,17 @@ export function openDatabaseToRead(path: string): DatabaseSync {
  */
 export function lockFolder(folder: string): { release(): void } {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, "run.lock");
+  const lock = lockOf(join(folder, "run.lock"));
+  if (lock !== undefined) return lock;
+  const message = `${folder}: another busbar-edge writes here; stop it, or give this unit its own "data" folder`;
+  throw new Failure("journal.in-use", message, { retry: "never" });
+}
+
+function lockOf(path: string): { release(): void } | undefined {
   try {
-    const lock = new DatabaseSync(path, { timeout: 0 });
-    lock.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
-    return { release: () => lock.close() };
+    return takeLock(path);
   } catch (cause) {
-    const busy = (cause as { errcode?: number }).errcode === 5;
-    if (!busy) throw unusable(path, cause);
-    const message = `${folder}: another busbar-edge writes here; stop it, or give this unit its own "data" folder`;
-    throw new Failure("journal.in-use", message, { retry: "never", cause });
+    throw unusable(path, cause);
   }
 }
 

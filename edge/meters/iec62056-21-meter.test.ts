@@ -31,7 +31,9 @@ const value = ({ values }: MeterReading, obis: string) => {
   return found && [found.mantissa, found.exponent, found.unit];
 };
 
-type Extra = Partial<Pick<Iec62056MeterOptions, "mode" | "baudMax" | "address" | "energyUnit">>;
+type Extra = Partial<
+  Pick<Iec62056MeterOptions, "mode" | "baudMax" | "address" | "energyUnit" | "parityBy">
+>;
 
 /** A meter behind a line on which speed counts. */
 function bench(identification: string, readout: Uint8Array = logarex.readout, extra: Extra = {}) {
@@ -211,6 +213,18 @@ test("a meter that is not there costs two requests, and the message says where t
   assert.ok(timers.now() < 20_000, `${timers.now()} ms`);
 });
 
+test("a meter that takes no parity bit is found by the second request and remembered", async () => {
+  const { timers, device, meter } = bench("5LK123");
+  device.carried = "none";
+  await timers.run(meter.read());
+  const after = timers.now();
+  await timers.run(meter.read());
+  assert.ok(timers.now() - after < after / 2, `${timers.now() - after} of ${after} ms`);
+  const told = bench("5LK123", logarex.readout, { parityBy: "unit" });
+  told.device.carried = "none";
+  await assert.rejects(told.timers.run(told.meter.read()), { code: "meter.timeout" });
+});
+
 test("two meters on one line are read one after another", async () => {
   const { timers, port, meter } = bench("5X");
   const clock = () => utcMs(1_800_000_000_000 + Math.round(timers.now()));
@@ -305,18 +319,15 @@ test("a simulated meter is read over a real terminal in mode D", {
   await readTwice(new Iec62056PushMeter({ profile: "iec", port, clock }));
 });
 
-test("a simulated meter is read over TCP, where the gateway does the parity", async (t) => {
-  const simulated = await simulate(
-    "iec62056-21",
-    "--port",
-    "0",
-    "--no-parity",
-    "--reaction",
-    "20",
-    "--mode",
-    "B",
-  );
-  t.after(() => simulated.end());
-  const port = portOn("tcp", new TcpLine("127.0.0.1", Number(simulated.at)));
-  await readTwice(new Iec62056Meter({ profile: "iec", port, clock, parity: "line", pauseMs: 50 }));
-});
+for (const mode of ["A", "B", "C"] as const) {
+  for (const parity of ["the unit makes", "the gateway makes"] as const) {
+    test(`a simulated meter in mode ${mode} is read over TCP where ${parity} the parity`, async (t) => {
+      const made = parity === "the unit makes" ? [] : ["--no-parity"];
+      const options = ["--port", "0", "--reaction", "20", "--mode", mode, ...made];
+      const simulated = await simulate("iec62056-21", ...options);
+      t.after(() => simulated.end());
+      const port = portOn("tcp", new TcpLine("127.0.0.1", Number(simulated.at)));
+      await readTwice(new Iec62056Meter({ profile: "iec", port, clock, pauseMs: 50 }));
+    });
+  }
+}

@@ -35,8 +35,11 @@ export type Iec62056MeterOptions = Common & {
   readonly startBaud?: number;
   /** The fastest that the optical head takes. Default 19 200. */
   readonly baudMax?: number;
-  /** "line" where the line itself is set to 7E1, such as a gateway's. Default "software". */
-  readonly parity?: "software" | "line";
+  /**
+   * Who makes the parity bit: this driver, or a line that is itself set to 7E1, such as a gateway's
+   * (or 8N1 meters, which have none). Default: as the meter's first answer shows.
+   */
+  readonly parityBy?: "unit" | "line";
   /** The longest that a readout may take. Default 5 min. */
   readonly readoutMs?: number;
   /** Silence before a request, in which the meter gets back to its start speed. Default 1500. */
@@ -73,7 +76,7 @@ export class Iec62056Meter implements Meter {
       mode: options.mode ?? "auto",
       startBaud: options.startBaud ?? 300,
       baudMax: options.baudMax ?? 19_200,
-      parity: options.parity ?? "software",
+      parityBy: options.parityBy,
       readoutMs: options.readoutMs ?? 300_000,
       pauseMs: options.pauseMs ?? 1500,
       identified: () => {

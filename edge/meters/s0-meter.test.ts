@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
@@ -10,86 +9,14 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { utcMs } from "@busbar/protocol";
 import fc from "fast-check";
+import { PulseStore } from "../framing/s0/pulse-store.ts";
+import { Wire } from "../framing/s0/test-support/wire.ts";
 import { processTimers } from "../framing/timers.ts";
 import { energyOf, S0Meter } from "./s0-meter.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-s0-"));
-const standIn = fileURLToPath(
-  new URL("../../hardware/virtual-site/meters/s0/gpiomon.ts", import.meta.url),
-);
-
-/** The wire of a pulse output: each gpiomon that listens to it is one connection. */
-class Wire {
-  readonly socket = join(folder, "wire");
-  readonly #server: Server;
-  readonly #listeners: { readonly socket: Socket; readonly pid: number; readonly args: string }[] =
-    [];
-  #waiting: (() => void) | undefined;
-  us = 5_000_000;
-
-  constructor() {
-    this.#server = createServer((socket) => {
-      socket.on("error", () => socket.destroy());
-      createInterface({ input: socket }).once("line", (line) => {
-        const [pid, ...args] = line.split(" ");
-        this.#listeners.push({ socket, pid: Number(pid), args: args.join(" ") });
-        this.#waiting?.();
-      });
-    });
-  }
-
-  async open(): Promise<void> {
-    this.#server.listen(this.socket);
-    await once(this.#server, "listening");
-  }
-
-  close(): void {
-    for (const { socket } of this.#listeners) socket.destroy();
-    this.#server.close();
-  }
-
-  /** The next gpiomon that begins to listen. */
-  async listener(): Promise<{ readonly pid: number; readonly args: string }> {
-    const seen = this.#listeners.length;
-    if (seen === this.#taken) {
-      await new Promise<void>((resolve) => {
-        this.#waiting = resolve;
-      });
-    }
-    const listener = this.#listeners[this.#taken];
-    this.#taken += 1;
-    assert.ok(listener !== undefined);
-    return listener;
-  }
-  #taken = 0;
-
-  say(text: string): void {
-    this.#listeners.at(-1)?.socket.write(`${text}\n`);
-  }
-
-  /** Pulses of 30 ms to ground, `everyMs` apart, on the wire's own clock. */
-  pulses(count: number, everyMs: number): void {
-    for (let i = 0; i < count; i += 1) {
-      this.say(`0 ${this.us}`);
-      this.say(`1 ${this.us + 30_000}`);
-      this.us += everyMs * 1000;
-    }
-  }
-}
-
-const wire = new Wire();
-
-/** A program named gpiomon of the given version. */
-function program(version: string): string {
-  const path = join(folder, `gpiomon-${version}`);
-  const run = `exec ${process.execPath} ${standIn} "$@"`;
-  writeFileSync(
-    path,
-    `#!/bin/sh\nGPIOMON_SOCKET=${wire.socket} GPIOMON_VERSION=${version} ${run}\n`,
-  );
-  chmodSync(path, 0o755);
-  return path;
-}
+const wire = new Wire(folder);
+const program = (version: string) => wire.program(version);
 
 before(() => wire.open());
 after(() => {
@@ -100,20 +27,27 @@ after(() => {
 const line = { chip: "gpiochip0", offset: 17, bias: "pull-up", activeLow: true } as const;
 const clock = () => utcMs(Date.now());
 
-const meterOf = (
+const openCount = (name: string) => () =>
+  new PulseStore(join(folder, name), { line: "gpiochip0:17", pulsesPerKwh: 1000 });
+
+/** A meter that has begun to count. */
+function meterOf(
   name: string,
   options: { version?: string; program?: string; direction?: "export" } = {},
-) =>
-  new S0Meter({
+) {
+  const meter = new S0Meter({
     line,
     pulsesPerKwh: 1000,
-    countFile: join(folder, name),
+    openCount: openCount(name),
     program: options.program ?? program(options.version ?? "1.6.3"),
     timers: processTimers,
     clock,
     random: () => 0.99,
     ...(options.direction === undefined ? {} : { direction: options.direction }),
   });
+  meter.start();
+  return meter;
+}
 
 /** Waits until the meter has counted so many pulses: nothing else tells that a pipe was read. */
 async function counted(meter: S0Meter, pulses: number): Promise<void> {
@@ -230,7 +164,7 @@ test("a missing gpiomon is told with what to install", async () => {
   const meter = new S0Meter({
     line,
     pulsesPerKwh: 1000,
-    countFile: join(folder, "missing"),
+    openCount: openCount("missing"),
     program: join(folder, "no-gpiomon"),
     timers: processTimers,
     clock,
@@ -241,13 +175,16 @@ test("a missing gpiomon is told with what to install", async () => {
 
 /** A unit in a process of its own that says its count whenever it is asked for it. */
 const unit = `
-  const [{ S0Meter }, { processTimers }, { utcMs }] = await Promise.all([
+  const [{ S0Meter }, { PulseStore }, { processTimers }, { utcMs }] = await Promise.all([
     import(${JSON.stringify(new URL("./s0-meter.ts", import.meta.url).href)}),
+    import(${JSON.stringify(new URL("../framing/s0/pulse-store.ts", import.meta.url).href)}),
     import(${JSON.stringify(new URL("../framing/timers.ts", import.meta.url).href)}),
     import("@busbar/protocol")]);
   const [program, countFile] = process.argv.slice(1);
-  const meter = new S0Meter({ line: ${JSON.stringify(line)}, pulsesPerKwh: 1000, countFile, program,
+  const openCount = () => new PulseStore(countFile, { line: "gpiochip0:17", pulsesPerKwh: 1000 });
+  const meter = new S0Meter({ line: ${JSON.stringify(line)}, pulsesPerKwh: 1000, openCount, program,
     timers: processTimers, clock: () => utcMs(Date.now()), random: () => 0.99 });
+  meter.start();
   let said = -1;
   for (;;) {
     if (meter.counters.pulses !== said) console.log(said = meter.counters.pulses);
@@ -293,6 +230,31 @@ async function gone(pid: number): Promise<void> {
     await new Promise(setImmediate);
   }
 }
+
+test("a meter that nobody asked counts nothing and makes no file", async () => {
+  const meter = new S0Meter({
+    line,
+    pulsesPerKwh: 1000,
+    openCount: () => assert.fail("opened"),
+    timers: processTimers,
+    clock,
+  });
+  assert.equal(meter.counters.pulses, 0);
+  await meter.close();
+  await assert.rejects(meter.read(), { code: "meter.bus-closed" });
+});
+
+test("a count that another process keeps is not read beside it, and is read when it is free", async () => {
+  const path = join(folder, "held");
+  const source = { line: "gpiochip0:17", pulsesPerKwh: 1000 };
+  const other = new PulseStore(path, source);
+  assert.throws(() => new PulseStore(path, source), {
+    code: "meter.counter-in-use",
+    message: /status page/,
+  });
+  await other.close();
+  await new PulseStore(path, source).close();
+});
 
 test("energy is exact where a pulse is a decimal of Wh, else rounded down from the whole count", () => {
   assert.deepEqual(energyOf(5, 1000, 0), { mantissa: 5, exponent: 0 });

@@ -1,8 +1,8 @@
-import type { UtcMs } from "@busbar/protocol";
+import { Failure, type UtcMs } from "@busbar/protocol";
 import { GpioMonitor } from "../framing/s0/gpio-monitor.ts";
 import { type GpioLine, gpioName } from "../framing/s0/gpiomon-lines.ts";
+import type { PulseCount } from "../framing/s0/pulse-count.ts";
 import { PulseFilter, type PulseLimits } from "../framing/s0/pulse-filter.ts";
-import { PulseStore } from "../framing/s0/pulse-store.ts";
 import type { Timers } from "../framing/timers.ts";
 import type { Decimal } from "./decimal.ts";
 import type { Meter, MeterIdentity, MeterReading, RegisterValue } from "./reading.ts";
@@ -18,30 +18,30 @@ const powerMsMax = 15 * 60_000;
 
 /** A meter with a pulse output (S0) on a GPIO line: its energy is the pulses that were counted. */
 export class S0Meter implements Meter {
+  readonly #name: string;
   readonly #pulsesPerKwh: number;
   readonly #direction: "import" | "export";
   readonly #initialWh: number;
   readonly #timers: Timers;
   readonly #clock: () => UtcMs;
-  readonly #store: PulseStore;
+  readonly #openCount: () => PulseCount;
+  #store: PulseCount | undefined;
   readonly #filter: PulseFilter;
   readonly #monitor: GpioMonitor;
   readonly #syncMs: number;
   #cancelSync: (() => void) | undefined;
+  #closed = false;
   /** The last pulse: its beginning on the kernel's clock and when it was told on ours. */
   #last:
     | { readonly us: number; readonly toldMs: number; readonly gapUs: number | undefined }
     | undefined;
 
-  /**
-   * Counting begins at once. Throws: `Failure` `meter.counter-*`.
-   */
   constructor(options: {
     readonly line: GpioLine;
     /** The meter's constant, from its plate: a whole number above 0. */
     readonly pulsesPerKwh: number;
-    /** The file that keeps the count. */
-    readonly countFile: string;
+    /** Opens what keeps the count, when counting begins. Throws: `Failure` `meter.counter-*`. */
+    readonly openCount: () => PulseCount;
     /** What the meter showed when the count was 0. Default 0. */
     readonly initialWh?: number | undefined;
     /** Default import. */
@@ -56,14 +56,15 @@ export class S0Meter implements Meter {
     /** 0 ≤ x < 1. */
     readonly random?: (() => number) | undefined;
   }) {
-    const { line, pulsesPerKwh, countFile, timers, limits = limitsDefault } = options;
+    const { line, pulsesPerKwh, timers, limits = limitsDefault } = options;
+    this.#name = gpioName(line);
     this.#pulsesPerKwh = pulsesPerKwh;
     this.#direction = options.direction ?? "import";
     this.#initialWh = options.initialWh ?? 0;
     this.#timers = timers;
     this.#clock = options.clock;
     this.#syncMs = options.syncMs ?? syncMsDefault;
-    this.#store = new PulseStore(countFile, { line: gpioName(line), pulsesPerKwh });
+    this.#openCount = options.openCount;
     this.#filter = new PulseFilter(limits);
     this.#monitor = new GpioMonitor({
       line,
@@ -80,7 +81,14 @@ export class S0Meter implements Meter {
         if (began !== undefined) this.#take(began);
       },
     });
-    this.#monitor.start();
+  }
+
+  /**
+   * Begins to count; the first question does too. A meter that is only configured counts nothing.
+   * Throws: `Failure` `meter.counter-*`, `meter.bus-closed`.
+   */
+  start(): void {
+    this.#started();
   }
 
   /** What was counted and what was not. */
@@ -92,7 +100,7 @@ export class S0Meter implements Meter {
     readonly starts: number;
   } {
     return {
-      pulses: this.#store.count,
+      pulses: this.#store?.count ?? 0,
       ...this.#filter.counters,
       ...this.#monitor.counters,
     };
@@ -100,19 +108,21 @@ export class S0Meter implements Meter {
 
   /** A pulse output does not say whose it is. */
   async identify(): Promise<MeterIdentity> {
+    this.#started();
     await this.#monitor.running(startMsMax);
     return { profile: "s0" };
   }
 
   /**
    * The count, after it is on the disk: a reading that was given out is never taken back.
-   * Throws: `Failure` `meter.gpio-lost`, `meter.gpio-tool`, `meter.counter-unusable`.
+   * Throws: `Failure` `meter.gpio-lost`, `meter.gpio-tool`, `meter.counter-*`.
    */
   async read(): Promise<MeterReading> {
+    const store = this.#started();
     await this.#monitor.running(startMsMax);
     const time = this.#clock();
     const power = this.#power();
-    const count = await this.#store.sync();
+    const count = await store.sync();
     const { code, sign } =
       this.#direction === "import" ? { code: 1, sign: 1 } : { code: 2, sign: -1 };
     const energy: RegisterValue = {
@@ -129,19 +139,32 @@ export class S0Meter implements Meter {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#cancelSync?.();
     await this.#monitor.stop();
-    await this.#store.close();
+    await this.#store?.close();
+  }
+
+  #started(): PulseCount {
+    if (this.#closed) {
+      throw new Failure("meter.bus-closed", `${this.#name}: was closed`, { retry: "never" });
+    }
+    if (this.#store !== undefined) return this.#store;
+    this.#store = this.#openCount();
+    this.#monitor.start();
+    return this.#store;
   }
 
   #take(us: number): void {
+    const store = this.#store;
+    if (store === undefined) return;
     const gapUs = this.#last === undefined ? undefined : us - this.#last.us;
     this.#last = { us, toldMs: this.#timers.now(), gapUs };
-    this.#store.add();
+    store.add();
     this.#cancelSync ??= this.#timers.after(this.#syncMs, () => {
       this.#cancelSync = undefined;
       // The next reading says what is wrong with the disk.
-      void this.#store.sync().catch(() => undefined);
+      void store.sync().catch(() => undefined);
     });
   }
 

@@ -1,18 +1,27 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
 import type { BusPool } from "../framing/bus-pool.ts";
-import { LinePort } from "../framing/iec62056-21/line-port.ts";
-import { busName, type Connection, type SerialSettings } from "../framing/line.ts";
+import { busName, type Connection } from "../framing/line.ts";
 import { Dlt645Meter, dlt645Serial, dlt645Timing } from "./dlt645-meter.ts";
 import { DsmrMeter, dsmrSerial, dsmrSerial22 } from "./dsmr-meter.ts";
+import { Iec62056Meter, Iec62056PushMeter, iecPushSerial, iecSerial } from "./iec62056-21-meter.ts";
 import { MbusMeter, mbusSerial, mbusTiming } from "./mbus-meter.ts";
 import type { Meter } from "./reading.ts";
 import { SmlMeter, smlSerial } from "./sml-meter.ts";
 import type { TelegramProfile } from "./telegram-profiles.ts";
 
+/** What IEC 62056-21 meters may need to be told; left out, it is found out or as the standard says. */
+export type ReadoutOptions = {
+  readonly mode?: "A" | "B" | "C" | undefined;
+  readonly startBaud?: number | undefined;
+  readonly baudMax?: number | undefined;
+  readonly parityBy?: "unit" | "line" | undefined;
+  readonly energyUnit?: "Wh" | "kWh" | undefined;
+};
+
 /** Where a meter is and how it is read. */
-export type TelegramMeterOptions = {
+export type TelegramMeterOptions = ReadoutOptions & {
   readonly connection: Connection;
-  /** As on the plate: DL/T 645, where left out the meter is asked for it; M-Bus. */
+  /** As on the plate: DL/T 645, IEC 62056-21, where left out whichever meter is there; M-Bus. */
   readonly address?: string | undefined;
   /** The reading's time. */
   readonly clock: () => UtcMs;
@@ -45,16 +54,36 @@ const openers: Readonly<Record<TelegramProfile, (options: TelegramMeterOptions) 
     const line = bus.ownLine(connection, smlSerial);
     return new SmlMeter({ name: busName(connection), line, timers: bus.timers, clock });
   },
-  dsmr: (options) =>
-    new DsmrMeter({ profile: "dsmr", port: p1Port(options, dsmrSerial), clock: options.clock }),
-  dsmr22: (options) => {
-    const port = p1Port(options, dsmrSerial22);
-    return new DsmrMeter({ profile: "dsmr22", port, clock: options.clock, checksum: "optional" });
+  dsmr: ({ connection, clock, bus }) => {
+    const port = bus.linePort(connection, { protocol: "P1", serial: dsmrSerial });
+    return new DsmrMeter({ profile: "dsmr", port, clock });
   },
+  dsmr22: ({ connection, clock, bus }) => {
+    const port = bus.linePort(connection, { protocol: "P1", serial: dsmrSerial22 });
+    return new DsmrMeter({ profile: "dsmr22", port, clock, checksum: "optional" });
+  },
+  "iec62056-21": (options) => {
+    const { connection, clock, bus, address, mode, baudMax, parityBy, energyUnit } = options;
+    const own = connection.kind === "rtu" ? connection.baud : undefined;
+    const startBaud = options.startBaud ?? own ?? iecSerial.baud;
+    const serial = { ...iecSerial, baud: startBaud };
+    return new Iec62056Meter({
+      profile: "iec62056-21",
+      port: bus.linePort(connection, { protocol: "IEC 62056-21", serial }),
+      clock,
+      startBaud,
+      ...(address === undefined ? {} : { address }),
+      ...(mode === undefined ? {} : { mode }),
+      ...(baudMax === undefined ? {} : { baudMax }),
+      ...(parityBy === undefined ? {} : { parityBy }),
+      ...(energyUnit === undefined ? {} : { energyUnit }),
+    });
+  },
+  "iec62056-21-push": ({ connection, clock, bus, energyUnit }) =>
+    new Iec62056PushMeter({
+      profile: "iec62056-21-push",
+      port: bus.linePort(connection, { protocol: "IEC 62056-21", serial: iecPushSerial }),
+      clock,
+      ...(energyUnit === undefined ? {} : { energyUnit }),
+    }),
 };
-
-function p1Port({ connection, bus }: TelegramMeterOptions, serial: SerialSettings): LinePort {
-  const { timers, random } = bus;
-  const line = bus.ownLine(connection, serial);
-  return new LinePort({ name: busName(connection), line, timers, random });
-}

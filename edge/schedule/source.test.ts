@@ -28,7 +28,7 @@ test("a meter that missed one reading is asked who it is: it may have been excha
     role: "connection",
     feeder: "main",
   } as const;
-  const source = openSource(config, site, bus);
+  const source = openSource(config, { clock: site, bus, data: "/nowhere" });
   await timers.run(source.read());
   assert.equal(source.serial, "11");
   line.devices.delete(1);

@@ -1,9 +1,12 @@
-import { type UtcMs, utcMs } from "@busbar/protocol";
+import { join } from "node:path";
+import { Failure, type UtcMs, utcMs } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
+import type { MeterOptions } from "../config/meter-options.ts";
 import type { MeterConfig } from "../config/schema.ts";
 import type { BusPool } from "../framing/bus-pool.ts";
+import type { MeterConnection } from "../framing/line.ts";
 import { baseUnit } from "../meters/decode-value.ts";
-import { type Connection, type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
+import { type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
 import {
   findProfile,
   loadProfile,
@@ -11,6 +14,7 @@ import {
   type Profile,
   valuesOf,
 } from "../meters/profile.ts";
+import { openPulseMeter } from "../meters/pulse-meter.ts";
 import { openTelegramMeter } from "../meters/telegram-meter.ts";
 import { isTelegramProfile } from "../meters/telegram-profiles.ts";
 
@@ -35,31 +39,49 @@ export type Source = {
 };
 
 /** Which meter is where. `profile`: an id or a file; `unit` for Modbus, `address` for others. */
-export type MeterPlace = {
+export type MeterPlace = MeterOptions & {
   readonly profile: string;
-  readonly connection: Connection;
+  readonly connection: MeterConnection;
   readonly unit: number;
   readonly address?: string | undefined;
+  /** Where pulses are counted; left out, the count starts at 0 and ends with the process. */
+  readonly countFile?: string | undefined;
 };
 
 type Opened = { readonly meter: Meter; readonly registers: readonly RegisterInfo[] };
 
-/** The configured meter. Throws as `openPlace`. */
-export function openSource(config: MeterConfig, clock: SiteClock, bus: BusPool): Source {
+/** The configured meter. `data`: the unit's folder. Throws as `openPlace`. */
+export function openSource(
+  config: MeterConfig,
+  { clock, bus, data }: { readonly clock: SiteClock; readonly bus: BusPool; readonly data: string },
+): Source {
+  const place = { ...config, countFile: countFileOf(data, config.id) };
   return new MeterSource(
     config,
-    openPlace(config, () => utcMs(clock.now()), bus),
+    openPlace(place, () => utcMs(clock.now()), bus),
   );
 }
 
+/** Where a unit keeps the count of a meter's pulses. */
+export const countFileOf = (data: string, meter: string): string =>
+  join(data, "s0", `${meter}.count`);
+
 /**
  * The meter at a place; which registers it has is known beforehand by a profile file only.
- * Throws: `Failure` `profile.*`, `meter.bus-settings`, `meter.address`, `ConfigError`.
+ * Throws: `Failure` `profile.*`, `meter.bus-settings`, `meter.address`, `meter.pulses`,
+ * `meter.connection`, `ConfigError`.
  */
 export function openPlace(place: MeterPlace, clock: () => UtcMs, bus: BusPool): Opened {
-  const { connection, unit, address } = place;
+  const { connection, unit } = place;
+  if (place.profile === "s0") {
+    return { meter: openPulseMeter({ ...place, clock, timers: bus.timers }), registers: [] };
+  }
+  if (connection.kind === "gpio") {
+    const message = `a GPIO line carries pulses, profile s0, not ${place.profile}`;
+    throw new Failure("meter.connection", message, { retry: "never" });
+  }
   if (isTelegramProfile(place.profile)) {
-    const meter = openTelegramMeter(place.profile, { connection, address, clock, bus });
+    const meter = openTelegramMeter(place.profile, { ...place, connection, clock, bus });
     return { meter, registers: [] };
   }
   const profile = profileOf(place.profile);

@@ -125,7 +125,7 @@ test("with parity and without it a dialog is the same", () => {
   const { request, identification, acknowledgement, readout } = logarex;
   const all = [request, identification, acknowledgement, readout];
   const kinds = (parts: readonly Uint8Array[]) =>
-    messages(parts).map((item) => item.kind === "telegram" && item.telegram);
+    messages(parts).map((item) => item.kind === "telegram" && { ...item.telegram, carried: "" });
   assert.deepEqual(kinds(all.map(sevenEven)), kinds(all));
 });
 

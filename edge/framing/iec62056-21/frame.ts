@@ -7,7 +7,11 @@ export type IecMessage =
   /** "/?address!", from the reader or as its echo. */
   | { readonly kind: "request"; readonly address: string }
   /** "/XXXZident": who the meter is and which speed it proposes. */
-  | { readonly kind: "identification"; readonly identification: Identification }
+  | {
+      readonly kind: "identification";
+      readonly identification: Identification;
+      readonly carried: Carried;
+    }
   /** ACK with protocol, speed and mode, from the reader or as its echo. */
   | { readonly kind: "acknowledgement"; readonly text: string }
   /** A readout between STX and ETX, whose block check character holds. */
@@ -104,7 +108,8 @@ function opening(bytes: Uint8Array, at: number, context: Opening): Look<IecMessa
   if (match === null) return { reason: noise };
   const [, manufacturer = "", baudCharacter = "", type = ""] = match;
   const identification = { manufacturer, baudCharacter, type };
-  const telegram = { kind: "identification", identification } as const;
+  const { carried } = context;
+  const telegram = { kind: "identification", identification, carried } as const;
   if (context.expected === "polled") return { length, telegram };
   const next = bytes[found.end];
   if (next === undefined && !context.ended) return "wait";

@@ -57,6 +57,11 @@ export class LinePort {
     if (open) await this.#line.close();
   }
 
+  /** Whether its last user left, and it cannot be used any more. */
+  get ended(): boolean {
+    return this.#state === "ended";
+  }
+
   /** Hears everything from now on; the returned function ends that. */
   listen(listener: PortListener): () => void {
     this.#listeners.add(listener);
@@ -123,17 +128,13 @@ export class LinePort {
       this.#openAfter = this.timers.now() + this.#backoff.next();
       throw error;
     }
-    if (this.#ended()) await this.#line.close();
+    if (this.ended) await this.#line.close();
     this.#assertNotEnded();
     this.#state = "open";
   }
 
-  #ended(): boolean {
-    return this.#state === "ended";
-  }
-
   #assertNotEnded(): void {
-    if (this.#ended()) throw this.failure("meter.bus-closed", "was closed", "never");
+    if (this.ended) throw this.failure("meter.bus-closed", "was closed", "never");
   }
 
   #received(bytes: Uint8Array): void {

@@ -20,8 +20,11 @@ export type ReadoutOptions = {
   readonly startBaud: number;
   /** The fastest that the optical head takes. */
   readonly baudMax: number;
-  /** Who makes the parity bit: "software" on a line set to 8N1, "line" where that is done below. */
-  readonly parity: "software" | "line";
+  /**
+   * Who makes the parity bit: "unit" on a line set to 8N1; "line" where a gateway does, or nobody.
+   * Undefined: both are tried until the meter answers, and its answer shows it.
+   */
+  readonly parityBy: "unit" | "line" | undefined;
   /** The longest that a readout may take; 4 kB at 300 baud need 140 s. */
   readonly readoutMs: number;
   /** Silence between two messages of the line and a request: a meter has to be back at its start speed. */
@@ -58,9 +61,14 @@ export class ReadoutSession {
   #damaged = 0;
   /** A meter that proposed mode C and did not answer it, but did without. */
   #withoutAcknowledgement = false;
+  #parityBy: "unit" | "line";
+  /** Whether who makes the parity bit was said, or shown by an answer. */
+  #parityKnown: boolean;
 
   constructor(options: ReadoutOptions) {
     this.#options = options;
+    this.#parityKnown = options.parityBy !== undefined;
+    this.#parityBy = options.parityBy ?? "unit";
     this.#unlisten = options.port.listen({
       data: (bytes) => this.#received(bytes),
       lost: (failure) => this.#abort?.(failure),
@@ -117,8 +125,13 @@ export class ReadoutSession {
     const said = await unlessLost(
       this.#message("identification", { silentMs: answerMs, totalMs: answerMs }),
     );
-    if (said?.kind !== "identification") return this.#silent(undefined, undefined);
+    if (said?.kind !== "identification") {
+      if (!this.#parityKnown) this.#parityBy = this.#parityBy === "unit" ? "line" : "unit";
+      return this.#silent(undefined, undefined);
+    }
     identified();
+    if (!this.#parityKnown) this.#parityBy = said.carried === "even" ? "unit" : "line";
+    this.#parityKnown = true;
     const { identification } = said;
     const asked = plain ? "A" : mode;
     const options = { mode: asked, startBaud, baudMax, fixed: !port.hasSpeed };
@@ -197,8 +210,8 @@ export class ReadoutSession {
   }
 
   #write(text: string): void {
-    const { port, parity } = this.#options;
-    port.write(parity === "software" ? toSevenEven(text) : Buffer.from(text, "latin1"));
+    const bytes = this.#parityBy === "unit" ? toSevenEven(text) : Buffer.from(text, "latin1");
+    this.#options.port.write(bytes);
   }
 
   #silent(identification: Identification | undefined, proposal: Proposal | undefined): Silent {

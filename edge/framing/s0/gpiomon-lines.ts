@@ -10,6 +10,9 @@ export type GpioLine = {
   readonly activeLow: boolean;
 };
 
+/** Where a meter with a pulse output is. */
+export type GpioConnection = { readonly kind: "gpio" } & GpioLine;
+
 /** The line changed its level. */
 export type Edge = {
   /** Whether a pulse begins. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,8 +13,14 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const source = { line: "gpiochip0:17", pulsesPerKwh: 1000 };
 const pageBytes = 4096;
 
+let copies = 0;
+
+/** The count in a file as it is now, whoever holds it: as after the end of its process. */
 function reopened(path: string): number {
-  return new PulseStore(path, source).count;
+  copies += 1;
+  const copy = `${path}-${copies}`;
+  copyFileSync(path, copy);
+  return new PulseStore(copy, source).count;
 }
 
 test("a count survives closing and opening", async () => {

@@ -13,6 +13,8 @@ import {
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { Failure } from "@busbar/protocol";
+import { takeLock } from "../../process-lock.ts";
+import type { PulseCount } from "./pulse-count.ts";
 
 /** Whose pulses a file counts: pulses of another line or weight must not be added to them. */
 export type PulseSource = { readonly line: string; readonly pulsesPerKwh: number };
@@ -22,13 +24,14 @@ const pageBytes = 4096;
 const slots = 3;
 
 /**
- * A count of pulses in a file. `add` writes at once, so that no end of the process loses a pulse; `sync`
+ * A count of pulses in a file, of one process at a time. `add` writes at once, so that no end of the process loses a pulse; `sync`
  * makes what was written survive a power cut too. Of three records one always holds the last count that
  * was synced: writes go to another, and while one is being synced to the third.
  */
-export class PulseStore {
+export class PulseStore implements PulseCount {
   readonly #path: string;
   readonly #source: PulseSource;
+  readonly #lock: { release(): void };
   readonly #file: number;
   #count: number;
   #sequence: number;
@@ -44,11 +47,13 @@ export class PulseStore {
 
   /**
    * Opens the file or makes it, with a count of 0. Throws: `Failure` `meter.counter-unusable`,
-   * `-damaged` (never begun anew by itself), `-other` when it counts another source.
+   * `-damaged` (never begun anew by itself), `-other` when it counts another source, `-in-use` while
+   * another process counts in it.
    */
   constructor(path: string, source: PulseSource) {
     this.#path = path;
     this.#source = source;
+    const lock = lockOf(path);
     try {
       if (!existsSync(path)) create(path, source);
       const found = newest(path, readFileSync(path));
@@ -60,8 +65,10 @@ export class PulseStore {
       // What a killed process wrote may not be on the disk yet.
       fdatasyncSync(this.#file);
     } catch (cause) {
+      lock.release();
       throw cause instanceof Failure ? cause : unusable(path, cause);
     }
+    this.#lock = lock;
     this.#synced = this.#count;
     this.#current = this.#durable;
     this.#written = this.#durable;
@@ -98,6 +105,7 @@ export class PulseStore {
       await this.sync();
     } finally {
       closeSync(this.#file);
+      this.#lock.release();
     }
   }
 
@@ -155,8 +163,21 @@ function recordOf(source: PulseSource, sequence: number, count: number): Buffer 
   return Buffer.from(`${text} ${sum}\n`.padEnd(pageBytes));
 }
 
+/** Two processes that count in one file would each take back what the other one counted. */
+function lockOf(path: string): { release(): void } {
+  let lock: { release(): void } | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    lock = takeLock(`${path}.lock`);
+  } catch (cause) {
+    throw unusable(path, cause);
+  }
+  if (lock !== undefined) return lock;
+  const message = `${path}: another process counts these pulses, most likely the unit that runs; its status page shows them, or stop it first`;
+  throw new Failure("meter.counter-in-use", message, { retry: "later" });
+}
+
 function create(path: string, source: PulseSource): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const made = `${path}.new`;
   const file = openSync(made, "w", 0o600);
   writeSync(

@@ -1,4 +1,4 @@
-import { sevenBits, toSevenEven } from "../parity.ts";
+import { type Carried, sevenBits, toSevenEven } from "../parity.ts";
 import type { SpeedLine, SpeedMeter } from "./speed-line.ts";
 
 /** A meter that does as its identification says, at the right speeds and no others. */
@@ -6,6 +6,8 @@ export class ScriptedMeter implements SpeedMeter {
   baud = 300;
   readouts = 0;
   acknowledged: string[] = [];
+  /** Whether its characters carry a parity bit; what it hears has to be the same. */
+  carried: Carried = "even";
   /** What it reads out, from STX to the block check. */
   readout: () => string;
   readonly #line: SpeedLine;
@@ -19,7 +21,7 @@ export class ScriptedMeter implements SpeedMeter {
   }
 
   heard(byte: number): void {
-    this.#heard += String.fromCharCode(sevenBits(byte, "even") ?? 0x3f);
+    this.#heard += String.fromCharCode(sevenBits(byte, this.carried) ?? 0x3f);
     if (this.#heard.endsWith("/?!\r\n")) this.#identify();
     // ACK, protocol 0, the speed, mode 0, line end.
     const said = this.#heard.slice(-6);
@@ -34,7 +36,7 @@ export class ScriptedMeter implements SpeedMeter {
     this.#heard = "";
     this.baud = 300;
     const line = `/ABC${this.#identification}\r\n`;
-    this.#line.say(toSevenEven(line), 200);
+    this.#line.say(this.#sent(line), 200);
     const sentMs = 200 + (line.length * 10_000) / 300;
     const letter = "@ABCDEF".indexOf(this.#identification.charAt(0));
     if (/^\d/.test(this.#identification) && this.readoutWithout === false) return;
@@ -44,12 +46,16 @@ export class ScriptedMeter implements SpeedMeter {
     });
   }
 
+  #sent(text: string): Uint8Array {
+    return this.carried === "even" ? toSevenEven(text) : Buffer.from(text, "latin1");
+  }
+
   /** Whether a meter that proposes mode C reads out without an acknowledgement. */
   readoutWithout = false;
 
   #readOut(afterMs: number): void {
     this.readouts += 1;
-    this.#line.say(toSevenEven(this.readout()), afterMs, () => {
+    this.#line.say(this.#sent(this.readout()), afterMs, () => {
       this.baud = 300;
     });
   }

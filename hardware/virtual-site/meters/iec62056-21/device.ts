@@ -15,6 +15,9 @@ export type IecDevice = {
 /** The longest message that a reader sends: a request with a 32-character address. */
 const heardMax = 40;
 
+/** Normal protocol, a speed, readout. */
+const acknowledgements = [0, 1, 2, 3, 4, 5, 6].map((speed) => `\x060${speed}0\r\n`);
+
 /** Answers on a stream until it ends. Returns what ends it earlier. */
 export function attach(device: IecDevice, stream: Duplex): () => void {
   const { parity, plate, reactionMs } = device;
@@ -44,7 +47,10 @@ export function attach(device: IecDevice, stream: Duplex): () => void {
     if (asked !== null && (asked[1] === "" || asked[1] === plate.serialNumber)) {
       if (plate.mode === "C") send(identification(plate));
       else sendReadout(identification(plate));
-    } else if (plate.mode === "C" && message.endsWith("\x06050\r\n")) sendReadout("");
+      // At the speed that was acknowledged: "0" where the reader's line has none to change.
+    } else if (plate.mode === "C" && acknowledgements.some((all) => message.endsWith(all))) {
+      sendReadout("");
+    }
   });
   const end = (): void => clearTimeout(timer);
   stream.on("close", end);
