@@ -25,13 +25,14 @@ import { Counters } from "./status/counters.ts";
 import { MeterBoard } from "./status/meter-board.ts";
 import { serveStatus } from "./status/server.ts";
 import { type Status, statusOf } from "./status/status.ts";
-import { feedWatchdog, serviceManager } from "./status/systemd.ts";
+import { feedWatchdog, reloading, serviceManager } from "./status/systemd.ts";
 
 /** A unit that runs. */
 export type RunningUnit = {
   readonly statusPort: number;
-  /** Signs what is unsigned, hands over what it can in a few seconds, and ends. */
-  stop(): Promise<void>;
+  /** Signs what is unsigned, hands over what it can in a few seconds, and ends: for good, or to start
+   * anew at once. */
+  stop(why: "end" | "reload"): Promise<void>;
 };
 
 const pruneMs = 10 * 60_000;
@@ -67,13 +68,14 @@ export async function startUnit(config: LoadedConfig, log: Logger): Promise<Runn
     stallMs: 3 * clock.delay(everyMs),
   });
   parts.defer(() => watchdog.stop());
-  manager.notify("READY=1", `STATUS=reads ${config.meters.length} meters`);
+  void manager.notify("READY=1", `STATUS=reads ${config.meters.length} meters`);
   const running = parts.move();
   return {
     statusPort: status.port,
-    stop: async () => {
-      manager.notify("STOPPING=1");
+    stop: async (why) => {
+      const told = manager.notify(...(why === "reload" ? reloading() : ["STOPPING=1"]));
       await running.disposeAsync();
+      await told;
     },
   };
 }
@@ -119,7 +121,7 @@ class Unit {
     this.#wakes = new Wakes(clock, this.#market, () => this.#link?.wake());
   }
 
-  /** Wall ms of the last poll that ended. */
+  /** When the last poll ended, well or not: ms of `performance.now()`. */
   get progressAt(): number {
     return this.#board.progressAt;
   }

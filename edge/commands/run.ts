@@ -20,7 +20,7 @@ export async function runCommand(file: string): Promise<void> {
     process.stdout.write(`${JSON.stringify(ready)}\n`);
     const reloaded = await untilEnd(next, file, log);
     log.info({ reload: reloaded !== undefined }, "stopping");
-    await unit.stop();
+    await unit.stop(reloaded === undefined ? "end" : "reload");
     if (reloaded === undefined) break;
     [unit, config] = await starting(startOneOf([reloaded, config], log));
     log.level = config.log;

@@ -17,8 +17,8 @@ const birthBytesMax = 12_000;
 export class MeterBoard {
   readonly #device: string;
   readonly #lines: ReadonlyMap<string, Line>;
-  /** Wall ms of the last poll that ended, well or not: what the watchdog asks for. */
-  progressAt = Date.now();
+  /** When the last poll ended, well or not, in ms of `performance.now()`: what the watchdog asks for. */
+  progressAt = performance.now();
 
   constructor(device: string, sources: readonly Source[]) {
     this.#device = device;
@@ -38,7 +38,7 @@ export class MeterBoard {
   }
 
   read(meter: string, reading: MeterReading): void {
-    this.progressAt = Date.now();
+    this.progressAt = performance.now();
     const line = this.#lines.get(meter);
     if (line === undefined) return;
     Object.assign(line, {
@@ -50,7 +50,7 @@ export class MeterBoard {
   }
 
   failed(meter: string, error: string): void {
-    this.progressAt = Date.now();
+    this.progressAt = performance.now();
     const line = this.#lines.get(meter);
     if (line === undefined) return;
     Object.assign(line, {

@@ -2,11 +2,15 @@ import { spawn } from "node:child_process";
 
 /** What systemd is told, and how often it wants to hear of progress. */
 export type ServiceManager = {
-  /** `STATUS=…`, `READY=1` and the like; does nothing where systemd did not start us. */
-  notify(...lines: readonly string[]): void;
+  /** `STATUS=…`, `READY=1` and the like; does nothing where systemd did not start us. Resolves when it
+   * was handed over, or could not be: a process that ends before says nothing. */
+  notify(...lines: readonly string[]): Promise<void>;
   /** Wall ms between two signs of life that systemd waits for, or undefined without a watchdog. */
   readonly watchdogMs: number | undefined;
 };
+
+/** More messages than a manager that works ever leaves waiting. */
+const waitingMax = 16;
 
 /**
  * The service manager of this process, by its environment. Node has no datagram sockets of the local
@@ -14,22 +18,47 @@ export type ServiceManager = {
  */
 export function serviceManager(env: NodeJS.ProcessEnv = process.env): ServiceManager {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec } = env;
-  if (socket === undefined || socket === "") return { notify: () => {}, watchdogMs: undefined };
+  if (socket === undefined || socket === "")
+    return { notify: async () => {}, watchdogMs: undefined };
   const watchdog = Number(usec);
+  // One after another: of two processes at once the later message might arrive first.
+  let last = Promise.resolve();
+  let waiting = 0;
   return {
     watchdogMs: Number.isFinite(watchdog) && watchdog > 0 ? watchdog / 1000 : undefined,
     notify: (...lines) => {
-      const child = spawn("systemd-notify", [...lines], { stdio: "ignore", env });
-      // Without the program the unit works all the same; systemd then ends it by its own rules.
-      child.on("error", () => {});
-      child.unref();
+      if (waiting >= waitingMax) return last;
+      waiting += 1;
+      last = last.then(async () => {
+        await spoken(lines, env);
+        waiting -= 1;
+      });
+      return last;
     },
   };
 }
 
+/** Ends when the message was handed over, or could not be. */
+function spoken(lines: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  return new Promise((resolve) => {
+    const child = spawn("systemd-notify", [...lines], { stdio: "ignore", env });
+    // Without the program the unit works all the same; systemd then ends it by its own rules.
+    child.once("error", () => resolve());
+    child.once("close", () => resolve());
+  });
+}
+
+/** The unit is about to start anew with another configuration; READY=1 follows. systemd would end a
+ * service that says STOPPING=1 and then does not stop. */
+export function reloading(): readonly string[] {
+  // CLOCK_MONOTONIC, which sd_notify(3) asks for.
+  return ["RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`];
+}
+
 /**
  * Feeds the watchdog while polling makes progress, and lets it bite when it does not: an event loop
- * that runs but reads no meter is as dead as one that hangs.
+ * that runs but reads no meter is as dead as one that hangs. `progressAt` is in ms of
+ * `performance.now()`: a wall clock that is set, as every boot does without a clock chip, is no stall.
  */
 export function feedWatchdog(
   { notify, watchdogMs }: ServiceManager,
@@ -37,7 +66,7 @@ export function feedWatchdog(
 ): { stop(): void } {
   if (watchdogMs === undefined) return { stop: () => {} };
   const timer = setInterval(() => {
-    if (Date.now() - progressAt() < stallMs) notify("WATCHDOG=1");
+    if (performance.now() - progressAt() < stallMs) void notify("WATCHDOG=1");
   }, watchdogMs / 3);
   return { stop: () => clearInterval(timer) };
 }
