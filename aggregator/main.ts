@@ -17,6 +17,7 @@ import type { Engine } from "./consensus/engine.ts";
 import { Recorder } from "./consensus/recorder.ts";
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
+import { proveMeter } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
@@ -80,6 +81,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     site: config.site,
     registry: application.registry,
     publish,
+    tipOf: (meter) => proveMeter(application, store, meter),
     log,
   });
   let sender: Sender | undefined;

@@ -19,6 +19,7 @@ import { prune } from "./journal/prune.ts";
 import { ReadingsOutbox } from "./journal/readings-outbox.ts";
 import { awaitMembership } from "./link/enrolment.ts";
 import { Link } from "./link/link.ts";
+import { Adoption } from "./schedule/adoption.ts";
 import { Recorder } from "./schedule/recorder.ts";
 import { openSource, type Source } from "./schedule/source.ts";
 import { Counters } from "./status/counters.ts";
@@ -39,6 +40,8 @@ const pruneMs = 10 * 60_000;
 /** How long an ending unit waits for receipts: well below what a service manager allows. */
 const drainMsMax = 5_000;
 const minuteMs = 60_000;
+/** A unit that is alive brings a batch in this many times a batch's age. */
+const quietBatches = 3;
 const dayMs = 86_400_000;
 
 /**
@@ -210,6 +213,12 @@ class Unit {
   #startLink(membership: MembershipFile): void {
     const { config, mandate, signer, clock, log } = this.#options;
     const agent = this.#agent;
+    const adoption = new Adoption({
+      journal: this.#journal,
+      memory: this.#recorder.memory,
+      now: () => clock.now(),
+      quietMs: quietBatches * config.batch.minutes * minuteMs,
+    });
     this.#link = new Link({
       chain: config.site,
       device: config.device.id,
@@ -221,6 +230,7 @@ class Unit {
       nextSession: () => this.#journal.nextSession(),
       birth: () => ({ time: clock.now(), ...this.#board.birth() }),
       mandate: mandate?.frame,
+      onTip: (tip) => adoption.take(tip),
       ...(agent === undefined ? {} : { onPrices: (payload) => agent.onPrices(payload) }),
       counters: this.#counters,
       log,

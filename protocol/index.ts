@@ -17,6 +17,7 @@ export {
 export { type Frame, frameBytesMax, openFrame, sealFrame } from "./envelope/frame.ts";
 export { keyId } from "./envelope/key-id.ts";
 export { Failure, type Retry } from "./failure.ts";
+export { type StateClaim, type StatePath, verifyStatePath } from "./merkle/state-path.ts";
 export {
   consistencyProof,
   inclusionProof,
@@ -71,7 +72,19 @@ export {
   validatorsHash,
   verifyCertificate,
 } from "./receipt/membership.ts";
+export {
+  type MeterState,
+  type MeterTip,
+  meterStateTable,
+  verifyMeterTip,
+} from "./receipt/meter-state.ts";
 export { decodeReceipt, encodeReceipt, type Receipt, verifyReceipt } from "./receipt/receipt.ts";
+export {
+  decodeStateProof,
+  encodeStateProof,
+  type StateProof,
+  verifyStateProof,
+} from "./receipt/state-proof.ts";
 export type { Refusal } from "./refusal.ts";
 export { parseTopic, reservedIds, type Topic, topicPrefix, topicsOf } from "./topics/topics.ts";
 export { allocate, type Share } from "./units/allocate.ts";

@@ -3,7 +3,7 @@
  * and never means anything else. Those of broker, ingest and ledger are catalogued where they arise.
  */
 export const protocolCodes = {
-  "answer.unknown-kind": "an answer is a receipt or a refusal, and nothing else",
+  "answer.unknown-kind": "an answer is a receipt, a refusal or a tip, and nothing else",
   "cbor.depth": "nested deeper than any message is",
   "cbor.head": "a longer head than needed, an indefinite length, or a reserved head",
   "cbor.integer": "a number that is no integer below 2⁵³",
@@ -28,6 +28,9 @@ export const protocolCodes = {
   "key.low-order": "a public key for which anybody can sign",
   "message.shape": "a field is missing, unknown, or not what its message says",
   "notice.not-for-us": "a box that this key does not open",
+  "proof.chain": "a proof of another chain",
+  "proof.key": "a proof of another entry than a meter's state",
+  "proof.path": "the path does not lead from the entry to the state",
   "receipt.chain": "a receipt of another chain",
   "receipt.inclusion": "the proof does not lead from the transaction to the block",
   "signature.canonical": "a signature whose R is in an encoding that is not its only one",

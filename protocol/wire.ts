@@ -5,7 +5,9 @@ import { device, meter, owner } from "./messages/registry.ts";
 import { boxed } from "./notice/boxed.ts";
 import { refused } from "./receipt/answer.ts";
 import { blockHeader, certificateVote } from "./receipt/block.ts";
+import { meterState } from "./receipt/meter-state.ts";
 import { receipt } from "./receipt/receipt.ts";
+import { stateProof } from "./receipt/state-proof.ts";
 import { cddlOf } from "./schema/cddl.ts";
 import type { RecordCodec } from "./schema/record.ts";
 
@@ -28,12 +30,13 @@ message = ${Object.values(kinds)
   .join(" / ")}
 
 ; What comes back on a device's receipts topic.
-answer = [ "receipt", receipt ] / [ "refused", refused ]
+answer = [ "receipt", receipt ] / [ "refused", refused ] / [ "tip", state-proof ]
 `;
 
 /** The text of `busbar.cddl`. */
 export function wireCddl(): string {
   const inner = [readingEntry, quote, owner, meter, device, certificateVote, blockHeader, receipt];
-  const records = [...Object.values(kinds), ...inner, refused, boxed];
+  const proofs = [stateProof, meterState];
+  const records = [...Object.values(kinds), ...inner, refused, ...proofs, boxed];
   return `${head}\n${cddlOf(records as unknown as RecordCodec<unknown>[])}\n`;
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import {
   type Admission,
-  type Answer,
   CborError,
   Failure,
   type Membership,
@@ -19,7 +18,7 @@ import { openLedger } from "./ledger.ts";
 import { checkMember } from "./member.ts";
 import { remedyOf } from "./remedies.ts";
 import { readRequests } from "./request.ts";
-import { submit } from "./submit.ts";
+import { submit, type Verdict } from "./submit.ts";
 
 /** Options of `busbar-aggregator admit`. */
 export type AdmitOptions = {
@@ -122,7 +121,7 @@ function seal(admission: Admission, by: { chain: string; signer: Signer }): Uint
   }
 }
 
-function resultOf(answer: Answer, membership: Membership): Result {
+function resultOf(answer: Verdict, membership: Membership): Result {
   if (answer.kind === "refused") return refusedBy(answer.refused);
   const checked = verifyReceipt(answer.receipt, membership, verify);
   if (checked.ok) return { ok: true, result: "admitted", height: checked.header.height };

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
-import { encodeReceipt, Failure } from "@busbar/protocol";
+import { encodeReceipt, encodeStateProof, Failure } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
-import { encodeStateProof, proofJson, proveState } from "../ledger/prove.ts";
+import { proofJson, proveState } from "../ledger/prove.ts";
 import { receiptOfReading } from "../ledger/receipts.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 

@@ -24,6 +24,9 @@ export type Submission = {
   readonly answerMs: number;
 };
 
+/** What can become of one frame. */
+export type Verdict = Exclude<Answer, { kind: "tip" }>;
+
 /** An aggregator on the same machine answers at once; a busy one takes a moment. */
 const usualConnectMs = 5_000;
 /** A token is made for one attempt; brokers accept none longer than a minute. */
@@ -34,7 +37,7 @@ const tokenMs = 30_000;
  * Throws: `Failure` `submit.port`, `submit.certificate`; `submit.no-aggregator`, `submit.login`,
  * `submit.topics` before the frame was sent; `submit.no-answer` where it may have been taken.
  */
-export async function submit(frame: Uint8Array, submission: Submission): Promise<Answer> {
+export async function submit(frame: Uint8Array, submission: Submission): Promise<Verdict> {
   const { config, connectMs = usualConnectMs, answerMs } = submission;
   const topics = topicsOf(config.site);
   const client = mqtt.connect(clientOptions(submission, connectMs));
@@ -100,13 +103,14 @@ class Link {
 }
 
 /** The first answer that concerns the frame; another command of this member hears its own. */
-function answerTo(client: MqttClient, frame: Uint8Array): Promise<Answer> {
+function answerTo(client: MqttClient, frame: Uint8Array): Promise<Verdict> {
   const ref = new Uint8Array(createHash("sha256").update(frame).digest());
   return new Promise((resolve) => {
     client.on("message", (_, payload) => {
       const decoded = decodeAnswer(new Uint8Array(payload));
       if (!decoded.ok) return;
       const { answer } = decoded;
+      if (answer.kind === "tip") return;
       const isOurs =
         answer.kind === "receipt"
           ? compareBytes(answer.receipt.frame, frame) === 0

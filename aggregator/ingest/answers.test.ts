@@ -7,6 +7,7 @@ import {
   encodeHeader,
   type Membership,
   merkleRoot,
+  type StateProof,
   toBeSigned,
   topicsOf,
   utcMs,
@@ -53,10 +54,11 @@ function blockOf(frames: readonly Uint8Array[], signerIds: readonly string[]) {
   };
 }
 
-function answersInto(sent: [topic: string, answer: Answer][]) {
+function answersInto(sent: [topic: string, answer: Answer][], tip?: StateProof) {
   return createAnswers({
     site,
     registry,
+    tipOf: () => tip,
     log: pino({ level: "silent" }),
     publish(topic, payload) {
       const decoded = decodeAnswer(payload);
@@ -127,11 +129,32 @@ test("what the rules refuse is told to the device or member that signed it, and 
   ]);
 });
 
+test("who holds another chain than the ledger is told where the ledger's stands", async () => {
+  const { header, certificate, hash } = blockOf([readingsFrame("d1", signers.d1)], ["d1"]);
+  const tip = { header, certificate, key: "reading/m", siblings: [] };
+  const refusal = { ok: false, code: "readings.overlap", message: "m", tipOf: "m" } as const;
+  const sent: [string, Answer][] = [];
+  const answers = answersInto(sent, tip);
+  await answers.refused({ hash, signer: "d1", refusal });
+  assert.deepEqual(
+    sent.map(([topic, answer]) => [topic, answer.kind]),
+    [
+      [topicsOf(site).receipts("d1"), "refused"],
+      [topicsOf(site).receipts("d1"), "tip"],
+    ],
+  );
+  assert.deepEqual(sent[1]?.[1], { kind: "tip", tip });
+  const { tipOf: _, ...other } = refusal;
+  await answers.refused({ hash, signer: "d1", refusal: other });
+  assert.equal(sent.length, 3);
+});
+
 test("an answer that cannot be sent is no error: the device asks again", async () => {
   const answers = createAnswers({
     site,
     registry,
     log: pino({ level: "silent" }),
+    tipOf: () => undefined,
     publish: () => Promise.reject(new Error("the broker has stopped")),
   });
   await answers.committed(blockOf([readingsFrame("d1", signers.d1)], ["d1"]));

@@ -5,6 +5,7 @@ import {
   inclusionProofs,
   type Receipt,
   type Refusal,
+  type StateProof,
   topicsOf,
 } from "@busbar/protocol";
 import type { Logger } from "pino";
@@ -25,7 +26,8 @@ export type PublishAnswer = (
 export type Answers = {
   /** A receipt for each frame of a block that a device or a member signed. */
   committed(block: CommittedBlock): Promise<void>;
-  /** What the rules refused after the pool had taken it. */
+  /** What the rules refused after the pool had taken it; where the sender's chain parted from the
+   * ledger's, with a proof of the ledger's. */
   refused(refused: RefusedFrame): Promise<void>;
   receipt(identity: string, receipt: Receipt): Promise<void>;
   /** `ref` is the SHA-256 of the refused bytes. */
@@ -38,13 +40,16 @@ type AnswersOptions = {
   readonly site: string;
   readonly registry: Registry;
   readonly publish: PublishAnswer;
+  /** Proves where a meter's chain stands; undefined before there is a block. */
+  readonly tipOf: (meter: string) => StateProof | undefined;
   readonly log: Logger;
 };
 
 /** Longest `message` and `code` that fit a `refused` answer. */
 const messageMax = 400;
 
-export function createAnswers({ site, registry, publish, log }: AnswersOptions): Answers {
+export function createAnswers(options: AnswersOptions): Answers {
+  const { site, registry, publish, tipOf, log } = options;
   const topics = topicsOf(site);
   /** Where an identity is answered; undefined for owners, whose units speak for them, and strangers. */
   const topicOf = (identity: string | undefined): string | undefined => {
@@ -83,7 +88,10 @@ export function createAnswers({ site, registry, publish, log }: AnswersOptions):
       );
     },
     async refused({ hash, signer, refusal }) {
-      if (signer !== undefined) await refuse(signer, hash, refusal);
+      if (signer === undefined) return;
+      await refuse(signer, hash, refusal);
+      const tip = refusal.tipOf === undefined ? undefined : tipOf(refusal.tipOf);
+      if (tip !== undefined) await send(topicOf(signer), { kind: "tip", tip });
     },
   };
 }

@@ -77,7 +77,7 @@ beforeEach(() => {
     registry,
     verify,
     pool,
-    answers: createAnswers({ site, registry, publish, log }),
+    answers: createAnswers({ site, registry, publish, tipOf: () => undefined, log }),
     receiptOf: () => receipt,
     now: () => Date.now(),
     delay: () => Promise.resolve(),

@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeHeader, type Receipt, toBeSigned, utcMs, verifyReceipt } from "@busbar/protocol";
+import {
+  decodeStateProof,
+  encodeHeader,
+  encodeStateProof,
+  type Receipt,
+  toBeSigned,
+  utcMs,
+  verifyReceipt,
+  verifyStateProof,
+} from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { accounts, post } from "./accounts.ts";
 import { Application, type Proposal } from "./application.ts";
 import type { CommittedBlock } from "./block.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
-import { decodeStateProof, encodeStateProof, proveState, verifyStateProof } from "./prove.ts";
+import { proveState } from "./prove.ts";
 import { receiptOf, receiptOfReading } from "./receipts.ts";
 import type { BlockRule } from "./rule.ts";
 import { rules } from "./rules/index.ts";

@@ -9,6 +9,7 @@ import {
   type Frame,
   type Membership,
   type Refusal,
+  type StatePath,
   type UtcMs,
   type Verify,
   verifyCertificate,
@@ -25,7 +26,7 @@ import { refuse } from "./refuse.ts";
 import type { Registry } from "./registry.ts";
 import { rules as ledgerRules, type Rules } from "./rules/index.ts";
 import { sha256 } from "./sha256.ts";
-import { type StatePath, StateTree } from "./state/tree.ts";
+import { StateTree } from "./state/tree.ts";
 import type { Batch, Store } from "./store.ts";
 import { members } from "./tables.ts";
 

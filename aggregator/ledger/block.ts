@@ -1,5 +1,6 @@
-import type { BlockHeader, Certificate, Refusal } from "@busbar/protocol";
+import type { BlockHeader, Certificate } from "@busbar/protocol";
 import type { LedgerEvent } from "./events.ts";
+import type { TxRefusal } from "./rule.ts";
 
 /** What the ledger made of a transaction that stands in a block: `exists` when all of it was there. */
 export type Result = "ok" | "exists";
@@ -27,5 +28,5 @@ export type CommittedBlock = {
 export type RefusedFrame = {
   readonly hash: Uint8Array;
   readonly signer: string | undefined;
-  readonly refusal: Refusal & { readonly expected?: number };
+  readonly refusal: TxRefusal;
 };

@@ -32,8 +32,6 @@ export const ledgerCodes = {
   "mandate.rights": "only the owner gives a mandate",
   "mandate.version": "a later version is in force",
   "market.paired-with-itself": "a party has to trade with itself for all to be paired",
-  "proof.chain": "a proof of another chain",
-  "proof.path": "the path does not lead from the entry to the state",
   "quote.beyond-mandate": "more energy, or a worse price, than the owner allows",
   "quote.both-sides": "a party quotes on one side of a slot",
   "quote.exists-different": "this id seals another quote",

@@ -21,8 +21,13 @@ export type Outcome =
   | { readonly ok: true }
   /** All of it was on the ledger already, with the same content. */
   | { readonly ok: true; readonly code: "exists" }
-  /** `expected`: the sequence number to go on with, where one was refused. */
-  | (Refusal & { readonly expected?: number });
+  | TxRefusal;
+
+/**
+ * `expected`: the sequence number to go on with, where one was refused. `tipOf`: the meter whose
+ * chain the sender does not hold as the ledger does; it is told where the chain stands, with a proof.
+ */
+export type TxRefusal = Refusal & { readonly expected?: number; readonly tipOf?: string };
 
 /**
  * The rule of one kind of message. The signature was checked against `signer`; everything else is

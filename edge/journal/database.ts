@@ -34,6 +34,11 @@ const migrations = [
   `,
   // Pruning begins with the oldest: without an index each step would sort all batches there are.
   "CREATE INDEX batch_done ON batch (time, first) WHERE state = 'committed'",
+  // Readings that the ledger cannot take: it held later ones of the meter when the unit took its
+  // chain over. Kept to be looked at; their numbers are those of the journal at that time.
+  `CREATE TABLE aside (
+    meter TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL, payload BLOB NOT NULL
+  )`,
 ];
 const schemaVersion = migrations.length;
 

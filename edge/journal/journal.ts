@@ -9,14 +9,12 @@ import {
 } from "@busbar/protocol";
 import { transaction } from "./database.ts";
 import { sha256 } from "./hash.ts";
-import { decodeRow, encodeRow } from "./row.ts";
+import { type Rechaining, rechain } from "./rechain.ts";
+import { decodeRow, encodeRow, type Tip } from "./row.ts";
 import { type Row, sealRows } from "./seal.ts";
 
 /** What one meter showed at one moment. */
 export type Sample = { readonly meter: string; readonly entry: ReadingEntry };
-
-/** The end of a meter's chain. */
-export type Tip = { readonly seq: number; readonly head: Uint8Array };
 
 /** Readings of a meter that no batch holds yet. */
 export type Unsealed = { readonly count: number; readonly oldest: UtcMs | undefined };
@@ -123,6 +121,33 @@ export class Journal {
   note(key: string): string | undefined {
     const row = this.database.prepare("SELECT value FROM meta WHERE key = ?").get(`note/${key}`);
     return row === undefined ? undefined : String(row.value);
+  }
+
+  /** Notes something by itself; what belongs to readings goes with `append`. */
+  remember(key: string, value: string): void {
+    this.#setNote(key, value);
+  }
+
+  /** The chain's head after a reading; undefined where the journal does not hold it. */
+  headAt(meter: string, seq: number): Uint8Array | undefined {
+    if (seq === 0) return chainStart(this.#chain, meter, sha256);
+    const row =
+      this.database
+        .prepare("SELECT head FROM reading WHERE meter = ? AND seq = ?")
+        .get(meter, seq) ??
+      this.database.prepare("SELECT head FROM anchor WHERE meter = ? AND seq = ?").get(meter, seq);
+    return row?.head as Uint8Array | undefined;
+  }
+
+  /**
+   * Puts a meter's readings behind another tip, in one commit: each gets the next number there, with
+   * what `change` makes of it; the ones it gives back nothing for are set aside. Batches that were
+   * signed under the old numbers go; the readings are signed anew.
+   */
+  rechain(meter: string, tip: Tip, change: Rechaining): { moved: number; aside: number } {
+    const result = rechain(this.database, { meter, tip, change, note: this.#setNote.bind(this) });
+    this.#tips.delete(meter);
+    return result;
   }
 
   /** A number that grows with each call, over restarts too: the session of an MQTT birth. */

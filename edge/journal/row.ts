@@ -1,5 +1,8 @@
 import { decodeMessage, encodeMessage, type ReadingEntry, type Readings } from "@busbar/protocol";
 
+/** The end of a meter's chain. */
+export type Tip = { readonly seq: number; readonly head: Uint8Array };
+
 /** Where an entry stands in its meter's chain. */
 export type Place = { readonly meter: string; readonly seq: number; readonly prev: Uint8Array };
 

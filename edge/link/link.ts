@@ -2,11 +2,14 @@ import {
   decodeAnswer,
   encodeReceipt,
   type Membership,
+  type MeterTip,
   parseTopic,
   type Receipt,
   type Refused,
   type Signer,
+  type StateProof,
   topicsOf,
+  verifyMeterTip,
   verifyReceipt,
 } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
@@ -15,11 +18,12 @@ import type { BrokerConfig } from "../config/schema.ts";
 import { isDiskFault } from "../journal/database.ts";
 import { sha256 } from "../journal/hash.ts";
 import type { Outbox } from "../journal/outbox.ts";
+import type { Adopted } from "../schedule/adoption.ts";
 import type { Counters } from "../status/counters.ts";
 import type { BackOffBounds } from "./back-off.ts";
 import { Connection, type Publication } from "./connection.ts";
 import { Hosts } from "./hosts.ts";
-import { Sender } from "./sender.ts";
+import { type Blocked, Sender } from "./sender.ts";
 import { loginToken } from "./token.ts";
 
 /** What the link is told at its start. */
@@ -38,6 +42,9 @@ export type LinkOptions = {
   readonly mandate?: Uint8Array | undefined;
   readonly onPrices?: (payload: Uint8Array) => void;
   readonly onCommitted?: () => void;
+  /** Told where the ledger's chain of a meter stands, proven, after it refused what we hold to be
+   * the next readings of it. */
+  readonly onTip?: (tip: MeterTip) => Adopted;
   readonly counters: Counters;
   readonly log: Logger;
   readonly backOff?: BackOffBounds;
@@ -56,7 +63,7 @@ export type LinkStatus = {
   readonly hostReady: boolean;
   readonly inFlight: number;
   readonly lastReceiptAt: number | undefined;
-  readonly blocked: readonly { readonly lane: string; readonly code: string }[];
+  readonly blocked: readonly Blocked[];
 };
 
 /**
@@ -269,7 +276,8 @@ export class Link {
     }
     const { answer } = decoded;
     if (answer.kind === "receipt") this.#receipt(answer.receipt);
-    else this.#refusal(answer.refused);
+    else if (answer.kind === "refused") this.#refusal(answer.refused);
+    else this.#tip(answer.tip);
     this.wake();
   }
 
@@ -291,6 +299,30 @@ export class Link {
     onCommitted?.();
   }
 
+  #tip(proof: StateProof): void {
+    const { membership, counters, log, onTip } = this.#options;
+    const checked = verifyMeterTip(proof, membership, verify);
+    if (!checked.ok) {
+      counters.count(checked.code);
+      log.error({ code: checked.code, message: checked.message }, "proof of the chain refused");
+      return;
+    }
+    if (checked.tip === undefined || onTip === undefined) return;
+    const { meter, state } = checked.tip;
+    const adopted = onTip(checked.tip);
+    if (adopted === "own") return;
+    counters.count(`chain.${adopted}`);
+    const about = { meter, next: state.next };
+    if (adopted === "adopted") {
+      log.warn(about, "went on with the ledger's chain of the meter");
+      this.#sender.renewed("readings", meter);
+      return;
+    }
+    const message = partedWords[adopted];
+    log.warn(about, message);
+    this.#sender.explain("readings", meter, message);
+  }
+
   #refusal(refused: Refused): void {
     const { counters, log } = this.#options;
     const known = this.#sender.refused(hexOf(refused.ref), refused);
@@ -299,5 +331,13 @@ export class Link {
     if (known) log.warn({ code, message, expected }, "frame refused");
   }
 }
+
+/** Why readings wait that do not continue the ledger's chain, and what to do. */
+const partedWords = {
+  waits:
+    "the ledger holds readings of this meter that are not in this journal; the unit goes on behind them once no other unit has sent any for a while",
+  parted:
+    "the ledger holds readings of this meter that are not in this journal: stop the other unit that signs with this key; if there is none, this data folder is an old copy: stop the unit, keep the folder elsewhere, start with an empty one",
+} as const;
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

@@ -88,7 +88,9 @@ test("after a refusal the lane waits, longer each time, and goes on from the old
     waits.join(),
   );
   assert.ok((waits.at(-1) ?? 0) <= 300_000);
-  assert.deepEqual(sender.blocked, [{ lane: "readings/m", code: "readings.sequence" }]);
+  assert.deepEqual(sender.blocked, [
+    { lane: "readings/m", code: "readings.sequence", message: "readings.sequence" },
+  ]);
   sender.committed("1", new Uint8Array());
   assert.deepEqual(sender.blocked, []);
 });

@@ -22,7 +22,15 @@ type Flight = {
   readonly sentAt: number;
   readonly frame: Outgoing;
 };
-type Lane = { failures: number; blockedUntil: number; code: string | undefined };
+type Lane = {
+  failures: number;
+  blockedUntil: number;
+  code: string | undefined;
+  message: string | undefined;
+};
+
+/** A lane that waits because of a refusal: why, and in words what to do. */
+export type Blocked = { readonly lane: string; readonly code: string; readonly message: string };
 
 const refusedBackOff = { msMin: 200, msMax: 300_000 };
 
@@ -45,9 +53,9 @@ export class Sender {
   }
 
   /** The last refusal of each lane that waits because of it. */
-  get blocked(): readonly { readonly lane: string; readonly code: string }[] {
-    return [...this.#lanes].flatMap(([lane, { code }]) =>
-      code === undefined ? [] : [{ lane, code }],
+  get blocked(): readonly Blocked[] {
+    return [...this.#lanes].flatMap(([lane, { code, message }]) =>
+      code === undefined ? [] : [{ lane, code, message: message ?? code }],
     );
   }
 
@@ -66,7 +74,7 @@ export class Sender {
     for (const outbox of this.#options.outboxes) {
       const name = outbox.committed(ref, receipt);
       if (name === undefined) continue;
-      Object.assign(this.#lane(outbox, name), { failures: 0, blockedUntil: 0, code: undefined });
+      free(this.#lane(outbox, name));
       return true;
     }
     return false;
@@ -86,6 +94,7 @@ export class Sender {
       if (refused.expected !== undefined) this.#lost(flight, refused.expected);
       if (lane.blockedUntil <= now()) lane.failures += 1;
       lane.code = refused.code;
+      lane.message = refused.message;
       lane.blockedUntil = now() + backOffMs(lane.failures, refusedBackOff, random);
       return true;
     }
@@ -95,6 +104,20 @@ export class Sender {
   /** The connection broke: nothing that was sent over it is sure to have arrived. */
   connectionLost(): void {
     this.#flights.clear();
+  }
+
+  /** A lane's frames were made anew: the old ones are under way no more, nothing is waited for. */
+  renewed(topic: Outbox["topic"], name: string): void {
+    const lane = this.#lanes.get(`${topic}/${name}`);
+    if (lane === undefined) return;
+    for (const [ref, flight] of this.#flights) if (flight.lane === lane) this.#flights.delete(ref);
+    free(lane);
+  }
+
+  /** What the unit itself knows about why a lane waits. */
+  explain(topic: Outbox["topic"], name: string, message: string): void {
+    const lane = this.#lanes.get(`${topic}/${name}`);
+    if (lane?.code !== undefined) lane.message = message;
   }
 
   /** When `next` may have something that it does not have now. */
@@ -152,10 +175,14 @@ export class Sender {
     const key = keyOf(outbox, name);
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
-    const lane: Lane = { failures: 0, blockedUntil: 0, code: undefined };
+    const lane: Lane = { failures: 0, blockedUntil: 0, code: undefined, message: undefined };
     this.#lanes.set(key, lane);
     return lane;
   }
+}
+
+function free(lane: Lane): void {
+  Object.assign(lane, { failures: 0, blockedUntil: 0, code: undefined, message: undefined });
 }
 
 const keyOf = ({ topic }: Outbox, lane: string) => `${topic}/${lane}`;

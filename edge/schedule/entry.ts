@@ -70,6 +70,11 @@ export function billingOf(values: readonly RegisterValue[]): Map<string, Decimal
   );
 }
 
+/** The billing registers of an entry. */
+export function billingIn({ registers }: ReadingEntry): Map<string, Decimal> {
+  return new Map([...registers].filter(([code]) => billing.has(code)));
+}
+
 /** Whether a value can be signed: the ledger takes billing registers from 0 to 10 TWh only. */
 export function isCredible(value: RegisterValue): boolean {
   if (value.obis === undefined || !billing.has(value.obis)) return true;

@@ -1,6 +1,6 @@
-import { quality } from "@busbar/protocol";
+import { type MeterState, obis, quality, type ReadingEntry } from "@busbar/protocol";
 import type { Journal } from "../journal/journal.ts";
-import { type Decimal, wholeWh } from "./entry.ts";
+import { billingIn, type Decimal, wholeWh } from "./entry.ts";
 
 /** What a reading shows of its meter: its billing registers, and its serial number if it has one. */
 export type Shown = {
@@ -16,6 +16,15 @@ type Known = {
   readonly registers: Readonly<Record<string, Decimal>>;
   /** Quality of a reset or exchange that no entry with all these registers has told of yet. */
   readonly owed: number;
+};
+
+/** What the ledger holds of a meter, as far as its next entry is judged by it. */
+export type LedgerMeter = Pick<MeterState, "time" | "importRegister" | "exportRegister">;
+
+/** Entries judged again, in order, and what is known after them as a note. */
+export type Rejudgement = {
+  entry(entry: ReadingEntry): ReadingEntry | undefined;
+  note(): readonly [key: string, value: string];
 };
 
 const nothing: Known = { time: 0, registers: {}, owed: quality.measured };
@@ -45,28 +54,45 @@ export class MeterMemory {
   }
 
   /** How a reading came about, as `quality` of the wire. */
-  judge(meter: string, { serial, registers }: Shown): number {
-    const before = this.#of(meter);
-    const known = serial !== undefined && before.serial !== undefined;
-    if (known && serial !== before.serial) return quality.replaced;
-    if (before.owed !== quality.measured) return before.owed;
-    return fell(registers, this.registersOf(meter)) ? quality.reset : quality.measured;
+  judge(meter: string, shown: Shown): number {
+    return judge(this.#of(meter), shown);
+  }
+
+  /** Takes in what becomes an entry. */
+  take(meter: string, time: number, shown: Shown): void {
+    this.#taken.set(meter, after(this.#of(meter), time, shown));
   }
 
   /**
-   * Takes in what becomes an entry. A reset or exchange is told of until an entry has every register
-   * that the meter has shown: the ledger passes over the ones that have not.
+   * Judges a meter's readings again, as followers of what the ledger holds of it. An entry that is
+   * not later than that cannot follow it: none is given back.
    */
-  take(meter: string, time: number, shown: Shown): void {
-    const before = this.#of(meter);
-    const whole = Object.keys(before.registers).every((code) => shown.registers.has(code));
-    const serial = shown.serial ?? before.serial;
-    this.#taken.set(meter, {
-      time,
-      ...(serial === undefined ? {} : { serial }),
-      registers: { ...before.registers, ...Object.fromEntries(shown.registers) },
-      owed: whole ? quality.measured : this.judge(meter, shown),
-    });
+  rejudge(meter: string, { time, importRegister, exportRegister }: LedgerMeter): Rejudgement {
+    const { serial } = this.#of(meter);
+    const registers = Object.fromEntries<Decimal>([
+      ...(importRegister === undefined ? [] : [[obis.importEnergy, [importRegister, 0]] as const]),
+      ...(exportRegister === undefined ? [] : [[obis.exportEnergy, [exportRegister, 0]] as const]),
+    ]);
+    let known: Known = { ...nothing, time, registers };
+    return {
+      entry: (entry) => {
+        if (entry.time <= known.time) return undefined;
+        const shown = { serial: undefined, registers: billingIn(entry) };
+        const anew = entry.quality === quality.measured ? judge(known, shown) : entry.quality;
+        known = after(known, entry.time, shown);
+        return { ...entry, quality: anew };
+      },
+      note: () => [
+        noteOf(meter),
+        JSON.stringify(serial === undefined ? known : { ...known, serial }),
+      ],
+    };
+  }
+
+  /** What is noted of a meter was changed by others. */
+  reload(meter: string): void {
+    this.#taken.delete(meter);
+    this.#stored.delete(meter);
   }
 
   /** What was taken, as notes for the commit that stores the entries. */
@@ -93,6 +119,30 @@ export class MeterMemory {
     this.#stored.set(meter, read);
     return read;
   }
+}
+
+/** How a reading came about, after what is known. */
+function judge(before: Known, { serial, registers }: Shown): number {
+  const known = serial !== undefined && before.serial !== undefined;
+  if (known && serial !== before.serial) return quality.replaced;
+  if (before.owed !== quality.measured) return before.owed;
+  const last = new Map(Object.entries(before.registers));
+  return fell(registers, last) ? quality.reset : quality.measured;
+}
+
+/**
+ * What is known after an entry. A reset or exchange is told of until an entry has every register
+ * that the meter has shown: the ledger passes over the ones that have not.
+ */
+function after(before: Known, time: number, shown: Shown): Known {
+  const whole = Object.keys(before.registers).every((code) => shown.registers.has(code));
+  const serial = shown.serial ?? before.serial;
+  return {
+    time,
+    ...(serial === undefined ? {} : { serial }),
+    registers: { ...before.registers, ...Object.fromEntries(shown.registers) },
+    owed: whole ? quality.measured : judge(before, shown),
+  };
 }
 
 /** Whether a register shows less than before: a reset, an exchange or a misreading. */

@@ -47,14 +47,15 @@ type Good = Extract<Poll<Read>, { ok: true }>;
 /** Polls all meters and puts what they show into the journal. */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #memory: MeterMemory;
+  /** What the next entries are judged by. */
+  readonly memory: MeterMemory;
   /** Billing registers as they were read last, on their way to the disk still. */
   readonly #seen = new Map<string, ReadonlyMap<string, Decimal>>();
   #subscription: Subscription | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#memory = new MeterMemory(options.journal);
+    this.memory = new MeterMemory(options.journal);
   }
 
   start(): void {
@@ -86,7 +87,7 @@ export class Recorder {
   async #read(source: Source): Promise<Read> {
     const { counters } = this.#options;
     const { id } = source.config;
-    const before = this.#seen.get(id) ?? this.#memory.registersOf(id);
+    const before = this.#seen.get(id) ?? this.memory.registersOf(id);
     const fallen = ({ values }: MeterReading) => fell(billingOf(values), before);
     let reading = this.#credible(await source.read());
     if (fallen(reading)) {
@@ -127,10 +128,10 @@ export class Recorder {
     try {
       const billingOnly = this.#diskIsLow();
       samples = reads.map((poll) => this.#sample(poll, billingOnly));
-      seqs = journal.append(samples, this.#memory.notes());
-      this.#memory.keep();
+      seqs = journal.append(samples, this.memory.notes());
+      this.memory.keep();
     } catch (error) {
-      this.#memory.forget();
+      this.memory.forget();
       // The next poll tries again: a disk that is full now need not be full then.
       counters.count("journal.append-failed");
       log.error({ err: error }, "readings could not be stored");
@@ -146,12 +147,12 @@ export class Recorder {
 
   #sample({ meter, reading: { reading, serial } }: Good, billingOnly: boolean): Sample {
     const { clockByte = () => clockSource.informative, counters } = this.#options;
-    const lastTime = this.#memory.timeOf(meter);
+    const lastTime = this.memory.timeOf(meter);
     if (reading.time <= lastTime) counters.count("clock.backward");
     const shown = { serial, registers: billingOf(reading.values) };
-    const quality = this.#memory.judge(meter, shown);
+    const quality = this.memory.judge(meter, shown);
     const entry = entryOf(reading, { lastTime, clock: clockByte(), quality, billingOnly });
-    this.#memory.take(meter, entry.time, shown);
+    this.memory.take(meter, entry.time, shown);
     return { meter, entry };
   }
 
@@ -159,7 +160,7 @@ export class Recorder {
   #startsSlot({ meter, reading }: Good): boolean {
     const { slotMs } = this.#options.rhythm;
     const slot = (time: number) => Math.floor(time / slotMs);
-    return slot(reading.reading.time) > slot(this.#memory.timeOf(meter));
+    return slot(reading.reading.time) > slot(this.memory.timeOf(meter));
   }
 
   #isDue(count: number, ageMs: number): boolean {

@@ -35,7 +35,10 @@ function linkHtml({ link }: Status): string {
       : `last receipt ${Math.max(0, Math.round((Date.now() - link.lastReceiptAt) / 1000))} s ago`;
   const host = link.hostReady ? "" : ` <span class="bad">No aggregator is ready to store.</span>`;
   const blocked = link.blocked
-    .map(({ lane, code }) => `<p class="bad">${textOf(lane)} waits: ${textOf(code)}</p>`)
+    .map(
+      ({ lane, code, message }) =>
+        `<p class="bad">${textOf(lane)} waits: ${textOf(message)} (${textOf(code)})</p>`,
+    )
     .join("");
   return `<p>Connected to ${textOf(link.broker ?? "")}, ${receipt}, ${link.inFlight} under way.${host}</p>${blocked}`;
 }

@@ -5,6 +5,7 @@ import type { Refusal } from "../refusal.ts";
 import { bytes, int, SchemaError, type TypeOf, text } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
 import { type Receipt, receipt } from "./receipt.ts";
+import { type StateProof, stateProof } from "./state-proof.ts";
 
 /**
  * Why the ledger did not take a message. `ref` is the SHA-256 of the refused bytes. A refusal is not
@@ -20,15 +21,30 @@ export const refused = record("refused", {
 
 export type Refused = TypeOf<typeof refused>;
 
-/** What travels on a device's `receipts` topic. */
+/**
+ * What travels on a device's `receipts` topic. A `tip` follows the refusal of a batch that does not
+ * continue its meter's chain: it proves where the ledger's chain stands (`verifyMeterTip`).
+ */
 export type Answer =
   | { readonly kind: "receipt"; readonly receipt: Receipt }
-  | { readonly kind: "refused"; readonly refused: Refused };
+  | { readonly kind: "refused"; readonly refused: Refused }
+  | { readonly kind: "tip"; readonly tip: StateProof };
 
 export function encodeAnswer(answer: Answer): Uint8Array {
-  const body: CborValue =
-    answer.kind === "receipt" ? receipt.encode(answer.receipt) : refused.encode(answer.refused);
-  return encodeCbor([answer.kind, body]);
+  return encodeCbor([answer.kind, bodyOf(answer)]);
+}
+
+function bodyOf(answer: Answer): CborValue {
+  switch (answer.kind) {
+    case "receipt":
+      return receipt.encode(answer.receipt);
+    case "refused":
+      return refused.encode(answer.refused);
+    case "tip":
+      return stateProof.encode(answer.tip);
+    default:
+      return answer satisfies never;
+  }
 }
 
 /** Codes: `cbor.*`, `message.shape`, `answer.unknown-kind`. */
@@ -42,7 +58,9 @@ export function decodeAnswer(data: Uint8Array): { ok: true; answer: Answer } | R
     if (kind === "refused") {
       return { ok: true, answer: { kind, refused: refused.decode(body, "refused") } };
     }
-    return { ok: false, code: "answer.unknown-kind", message: "expected a receipt or a refusal" };
+    if (kind === "tip") return { ok: true, answer: { kind, tip: stateProof.decode(body, "tip") } };
+    const message = "expected a receipt, a refusal or a tip";
+    return { ok: false, code: "answer.unknown-kind", message };
   } catch (error) {
     if (error instanceof CborError || error instanceof SchemaError) {
       return { ok: false, code: error.code, message: `answer: ${error.message}` };

@@ -110,6 +110,7 @@ async function startAggregator(
     registry,
     log,
     publish: async (...message) => broker?.publish(...message),
+    tipOf: () => undefined,
   });
   const { ingest } = createIngest({
     chain,

@@ -77,7 +77,7 @@ function publishAll({ client, topic, frames }: Unit, window: number): Promise<vo
       if (answer.kind === "receipt") {
         const at = sentAt.get(nameOf(answer.receipt.frame)) ?? Number.NaN;
         latencies.push(performance.now() - at);
-      } else {
+      } else if (answer.kind === "refused") {
         refused.push(answer.refused.code);
       }
       answered++;

@@ -8,7 +8,7 @@ import {
   utcMs,
 } from "@busbar/protocol";
 import { refuse } from "../refuse.ts";
-import type { BlockContext, Outcome, TxRule } from "../rule.ts";
+import type { BlockContext, Outcome, TxRefusal, TxRule } from "../rule.ts";
 import { sha256 } from "../sha256.ts";
 import { siteTable } from "../site.ts";
 import type { StateReader } from "../state/state.ts";
@@ -101,18 +101,18 @@ function checkPlace(state: StateReader, batch: Readings, now: MeterState): Outco
       if (end.last !== last) continue;
       const same = compareBytes(chainHeads(prev, entries, sha256), end.head) === 0;
       if (same) return { ok: true, code: "exists" };
-      return refuse(
+      return parted(
         "readings.exists-different",
         `readings ${first} to ${last} of ${meter} are on the ledger with other content`,
-        now.next,
+        { meter, now },
       );
     }
   }
   if (first < now.next) {
-    return refuse(
+    return parted(
       "readings.overlap",
-      `expected reading ${now.next} of ${meter}, got ${first} to ${last}; send what is new`,
-      now.next,
+      `expected reading ${now.next} of ${meter}, got ${first} to ${last}`,
+      { meter, now },
     );
   }
   if (first > now.next) {
@@ -123,11 +123,21 @@ function checkPlace(state: StateReader, batch: Readings, now: MeterState): Outco
     );
   }
   if (compareBytes(prev, now.head) === 0) return undefined;
-  return refuse(
+  return parted(
     "readings.chain",
     `reading ${first} of ${meter} does not continue the chain that the ledger holds`,
-    now.next,
+    { meter, now },
   );
+}
+
+/** The sender holds another chain than the ledger: it lost its journal, or is one of two with a key. */
+function parted(
+  code: string,
+  message: string,
+  { meter, now }: { readonly meter: string; readonly now: MeterState },
+): TxRefusal {
+  const why = "another unit signs with this key, or this one lost its data folder";
+  return { ...refuse(code, `${message}; ${why}`, now.next), tipOf: meter };
 }
 
 /** Bounds what one batch can make the ledger write, together with `gapMsMax`. */

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { type StatePath, verifyStatePath } from "@busbar/protocol";
 import fc from "fast-check";
 import { openDatabase } from "../database.ts";
 import { emptyState, Overlay } from "./overlay.ts";
 import { SqliteState } from "./sqlite-state.ts";
-import { type StatePath, StateTree, verifyStatePath } from "./tree.ts";
+import { StateTree } from "./tree.ts";
 
 const sha = (...parts: Uint8Array[]) => {
   const hash = createHash("sha256");

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { StatePath } from "@busbar/protocol";
 
 /**
  * The authenticated form of the state: a compact sparse Merkle tree over the bits of SHA-256(key),
@@ -52,43 +53,6 @@ export class StateTree {
     if (node === undefined || node.key === name) return { siblings };
     return { siblings, other: { key: toBytes(node.key), value: toBytes(node.value) } };
   }
-}
-
-/**
- * From the root down: the hash beside the path at each depth. `other` is the leaf that stands where
- * an absent key's would: hashes of its key and value.
- */
-export type StatePath = {
-  readonly siblings: readonly Uint8Array[];
-  readonly other?: { readonly key: Uint8Array; readonly value: Uint8Array };
-};
-
-/** Whether the state with this root holds `value` under `key`; with undefined: holds nothing. */
-export function verifyStatePath(
-  root: Uint8Array,
-  { key, value, path }: { key: string; value: Uint8Array | undefined; path: StatePath },
-): boolean {
-  const { siblings, other } = path;
-  if (siblings.length > 256 || siblings.some(({ length }) => length !== 32)) return false;
-  const name = keyHash(key);
-  let node: string;
-  if (value !== undefined) {
-    if (other !== undefined) return false;
-    node = leafHash(name, sha256(value));
-  } else if (other === undefined) {
-    node = emptyHash;
-  } else {
-    if (other.key.length !== 32 || other.value.length !== 32) return false;
-    const stranger = fromBytes(other.key);
-    if (stranger === name) return false;
-    // The way up follows the bits of the absent key, so only a leaf on its path leads to the root.
-    node = leafHash(stranger, fromBytes(other.value));
-  }
-  for (let depth = siblings.length - 1; depth >= 0; depth--) {
-    const sibling = fromBytes(siblings[depth] ?? new Uint8Array());
-    node = bit(name, depth) === 1 ? innerHash(sibling, node) : innerHash(node, sibling);
-  }
-  return node === fromBytes(root);
 }
 
 /** Hashes are kept as strings of 32 Latin-1 characters: a third of what byte arrays take. */
@@ -184,8 +148,4 @@ function prefixed(prefix: number, first: string, second: string): string {
 
 function toBytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "latin1"));
-}
-
-function fromBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
