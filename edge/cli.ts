@@ -43,6 +43,15 @@ function configOption(): Option {
     .default("edge.yaml");
 }
 
+function baudOption(): Option {
+  const bauds = ["1200", "2400", "4800", "9600", "19200", "38400", "57600", "115200"];
+  return new Option("--baud <number>", "the line's speed").choices(bauds);
+}
+
+function parityOption(): Option {
+  return new Option("--parity <parity>", "the line's parity").choices(["none", "even", "odd"]);
+}
+
 command("run", "run the unit until SIGTERM; SIGHUP reads the configuration again")
   .addHelpText("after", example("busbar-edge run --config /etc/busbar/edge.yaml"))
   .action(async ({ config }) => (await import("./commands/run.ts")).runCommand(config));
@@ -57,6 +66,8 @@ command("read", "read meters and show every value")
   .option("--unit <number>", "Modbus unit id, with --at", "1")
   .option("--address <text>", "address of a DL/T 645, M-Bus or IEC 62056-21 meter, with --at")
   .option("--pulses-per-kwh <number>", "constant of a meter with pulses, with --at gpio://…")
+  .addOption(baudOption())
+  .addOption(parityOption())
   .option("-w, --watch", "again and again")
   .option("--every <seconds>", "pause between readings, with --watch", "1")
   .option("--raw", "registers as they came, and every frame on standard error")
@@ -76,10 +87,18 @@ command("scan", "look for meters", { config: false })
     "[places...]",
     "/dev/ttyUSB0, tcp://host:502 or rtu-over-tcp://host:port; all serial ports where none is named",
   )
-  .option("--units <ids>", "Modbus unit ids to ask: 1, 1,3,5 or 1-10", "1-10")
+  .option("--units <ids>", "Modbus unit ids to ask, like 1,3,5 or 1-247 (default: 1-10)")
+  .addOption(baudOption())
+  .addOption(parityOption())
+  .option("--quick", "units 1-3, the likeliest speeds, little patience")
+  .option("--thorough", "all speeds there are, and on after something answered")
   .addHelpText(
     "after",
-    example("busbar-edge scan", "busbar-edge scan tcp://192.168.1.50:502 --units 1-3"),
+    example(
+      "busbar-edge scan",
+      "busbar-edge scan /dev/ttyUSB0 --baud 9600 --units 1-247",
+      "busbar-edge scan tcp://192.168.1.50:502 --units 1-3",
+    ),
   )
   .action(async (places: string[], options) =>
     (await import("./commands/scan.ts")).scanCommand(places, options),

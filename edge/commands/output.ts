@@ -1,7 +1,13 @@
 import { Failure } from "@busbar/protocol";
 
 /** Exit codes of every command. */
-export const exitCode = { ok: 0, failed: 1, usage: 2 } as const;
+export const exitCode = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Ends the process once all that was printed is out. */
+export async function exitWith(code: number): Promise<never> {
+  await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  process.exit(code);
+}
 
 /** Prints one JSON document, or the text made for people. */
 export function print(json: boolean, value: unknown, text: () => string): void {

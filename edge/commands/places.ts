@@ -2,12 +2,35 @@ import { Failure } from "@busbar/protocol";
 import type { MeterConnection } from "../framing/line.ts";
 import type { Connection } from "../meters/meter.ts";
 
+/** Speed and parity as given on the command line. */
+export type SpeedOptions = {
+  readonly baud?: string;
+  readonly parity?: "none" | "even" | "odd";
+};
+
+/** A serial connection at the speed asked for; others have none. */
+export function withSpeed<C extends MeterConnection>(
+  connection: C,
+  { baud, parity }: SpeedOptions,
+): C {
+  if (connection.kind !== "rtu") return connection;
+  return {
+    ...connection,
+    ...(baud === undefined ? {} : { baud: Number(baud) }),
+    ...(parity === undefined ? {} : { parity }),
+  };
+}
+
 /**
  * Where a meter is, from the command line: `/dev/ttyUSB0`, `tcp://host:502`,
  * `rtu-over-tcp://host:4196`. Throws: `Failure` `usage.place`.
  */
 export function placeOf(text: string): Connection {
   if (text.startsWith("/")) return { kind: "rtu", path: text };
+  // A bare address is most likely a device on the network.
+  if (/^(\d{1,3}(\.\d{1,3}){3}|[\w-]+(\.[\w-]+)+)(:\d{1,5})?$/.test(text)) {
+    return placeOf(`tcp://${text}`);
+  }
   const match = /^(tcp|rtu-over-tcp):\/\/(\[[^\]]+\]|[^:/]+)(?::(\d{1,5}))?\/?$/.exec(text);
   const [, kind, host = "", port = "502"] = match ?? [];
   if ((kind !== "tcp" && kind !== "rtu-over-tcp") || Number(port) > 65_535) {

@@ -6,10 +6,10 @@ import { formatDecimal } from "../meters/decimal.ts";
 import type { Meter, MeterReading } from "../meters/meter.ts";
 import { countFileOf, type MeterPlace, openPlace } from "../schedule/source.ts";
 import { exitCode, print, table } from "./output.ts";
-import { meterPlaceOf, unitsOf } from "./places.ts";
+import { meterPlaceOf, type SpeedOptions, unitsOf, withSpeed } from "./places.ts";
 
 /** Options of `busbar-edge read`. */
-export type ReadOptions = {
+export type ReadOptions = SpeedOptions & {
   readonly config: string;
   readonly at?: string;
   readonly profile?: string;
@@ -59,7 +59,7 @@ function targetsOf(ids: readonly string[], options: ReadOptions): Target[] {
     }
     const pulsesPerKwh =
       options.pulsesPerKwh === undefined ? undefined : Number(options.pulsesPerKwh);
-    const connection = meterPlaceOf(at);
+    const connection = withSpeed(meterPlaceOf(at), options);
     return [{ id: at, profile, connection, unit: unitsOf(unit)[0] ?? 1, address, pulsesPerKwh }];
   }
   const { meters, data } = loadConfig(config);

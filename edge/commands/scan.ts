@@ -2,86 +2,145 @@ import { Failure } from "@busbar/protocol";
 import { BusPool } from "../framing/bus-pool.ts";
 import type { Connection } from "../meters/meter.ts";
 import { loadProfiles } from "../meters/profile.ts";
-import { type ScanProgress, type ScanResult, scan, serialPorts } from "../meters/scan.ts";
-import { exitCode, print } from "./output.ts";
-import { placeOf, placeText, unitsOf } from "./places.ts";
+import {
+  longestScanMs,
+  type ScanEffort,
+  type ScanOptions,
+  type ScanProgress,
+  type ScanReport,
+  type ScanResult,
+  scan,
+} from "../meters/scan.ts";
+import { serialPorts } from "../meters/serial-ports.ts";
+import { exitCode, exitWith, print } from "./output.ts";
+import { placeOf, placeText, type SpeedOptions, unitsOf, withSpeed } from "./places.ts";
+import { portRemedies } from "./port-remedy.ts";
+import { busJson, portText, progressText, resultText, summaryText } from "./scan-text.ts";
+import { canRedraw, columnsOf, StatusLine, waitText, wrap } from "./terminal.ts";
 
 /** Options of `busbar-edge scan`. */
-export type ScanOptions = { readonly units: string; readonly json?: boolean };
+export type ScanCommandOptions = SpeedOptions & {
+  readonly units?: string;
+  readonly quick?: boolean;
+  readonly thorough?: boolean;
+  readonly json?: boolean;
+};
+
+const usualUnits = unitsOf("1-10");
+/** Unit ids that inverters and their gateways are found at on a network. */
+const networkUnits = [...usualUnits, 71, 126, 200, 240, 247];
+const quickUnits = unitsOf("1-3");
+/** Enough for all but the slowest meters. */
+const quickReplyMs = 250;
 
 /** Looks for meters at the places named, or at all serial ports, and says which they are. */
 export async function scanCommand(
   places: readonly string[],
-  { units, json = false }: ScanOptions,
+  options: ScanCommandOptions,
 ): Promise<void> {
-  const connections = await connectionsOf(places);
-  const abort = new AbortController();
-  process.once("SIGINT", () => abort.abort());
-  const progress = !json && process.stderr.isTTY;
-  const { results, failures } = await scan({
-    connections,
-    units: unitsOf(units),
-    profiles: [...loadProfiles().values()],
-    bus: new BusPool(),
-    signal: abort.signal,
-    onResult: (result) => {
-      if (progress) process.stderr.write("\r\u001b[K");
-      if (!json) process.stdout.write(`${resultText(result)}\n`);
-    },
-    ...(progress ? { onProgress: showProgress } : {}),
+  const { json = false } = options;
+  const width = columnsOf(process.stdout);
+  const scanOptions = scanOptionsOf(connectionsOf(places, options), options);
+  if (!json) process.stdout.write(`${introText(scanOptions, width)}\n\n`);
+  const report = await scanWithProgress(scanOptions, { quiet: json, width });
+  const { results, failures, buses, ms, interrupted } = report;
+  const failed = failures.map(({ connection, failure }) => {
+    const { code, message } = failure;
+    return { connection, code, message, remedies: portRemedies(connection, failure) };
   });
-  if (progress) process.stderr.write("\r\u001b[K");
-  const failed = failures.map(({ connection, failure: { code, message } }) => ({
-    connection,
-    code,
-    message,
-  }));
-  print(json, { results, failures: failed }, () => summaryText(results, failed));
+  const all = { results, failures: failed, buses: buses.map(busJson), ms, interrupted };
+  print(json, all, () => summaryText(report, { width, ms, interrupted }));
+  // The port is still being asked; nobody waits for the answer.
+  if (interrupted) await exitWith(exitCode.interrupted);
   if (results.length === 0) process.exitCode = exitCode.failed;
 }
 
-async function connectionsOf(places: readonly string[]): Promise<Connection[]> {
-  if (places.length > 0) return places.map(placeOf);
-  const ports = await serialPorts();
+/** What a scan of connections asks, by the command's options. */
+export function scanOptionsOf(
+  connections: readonly Connection[],
+  { units, quick = false, thorough = false }: ScanCommandOptions,
+): ScanOptions {
+  const effort: ScanEffort = quick ? "quick" : thorough ? "thorough" : "usual";
+  const named = units === undefined ? undefined : unitsOf(units);
+  return {
+    connections,
+    units: ({ kind }) => named ?? (quick ? quickUnits : kind === "tcp" ? networkUnits : usualUnits),
+    profiles: [...loadProfiles().values()],
+    bus: new BusPool(quick ? { replyMs: quickReplyMs } : {}),
+    effort,
+  };
+}
+
+/** Scans with results as they come and progress on standard error; Ctrl-C ends it with what there is. */
+export async function scanWithProgress(
+  options: ScanOptions,
+  { quiet, width }: { readonly quiet: boolean; readonly width: number },
+): Promise<ScanReport & { readonly ms: number; readonly interrupted: boolean }> {
+  const start = performance.now();
+  const abort = new AbortController();
+  const results: ScanResult[] = [];
+  const status = new StatusLine();
+  const show = quiet ? undefined : progressShown(status);
+  let place = "";
+  const shown = (result: ScanResult) => {
+    const where = placeText(result.connection);
+    if (where !== place) process.stdout.write(`${where}\n`);
+    place = where;
+    process.stdout.write(`${resultText(result, width)}\n`);
+  };
+  const interrupted = new Promise<ScanReport>((resolve) => {
+    abort.signal.addEventListener("abort", () => resolve({ results, failures: [], buses: [] }));
+  });
+  const stop = () => abort.abort();
+  process.once("SIGINT", stop);
+  try {
+    const done = scan({
+      ...options,
+      signal: abort.signal,
+      onResult: (result) => {
+        results.push(result);
+        if (!quiet) status.above(() => shown(result));
+      },
+      onProgress: show,
+    });
+    const report = await Promise.race([done, interrupted]);
+    const ms = Math.round(performance.now() - start);
+    return { ...report, ms, interrupted: abort.signal.aborted };
+  } finally {
+    status.clear();
+    process.off("SIGINT", stop);
+  }
+}
+
+/** A bar where it can be drawn over, else a line for each tenth. */
+function progressShown(status: StatusLine): (progress: ScanProgress) => void {
+  if (canRedraw(process.stderr)) return (progress) => status.show(progressText(progress));
+  let tenth = 0;
+  return (progress) => {
+    const now = Math.floor((10 * progress.done) / progress.total);
+    if (now > tenth) process.stderr.write(`${progressText(progress)}\n`);
+    tenth = now;
+  };
+}
+
+function connectionsOf(places: readonly string[], speed: SpeedOptions): Connection[] {
+  if (places.length > 0) return places.map((place) => withSpeed(placeOf(place), speed));
+  const ports = serialPorts();
   if (ports.length === 0) {
     const message =
       "this machine has no serial port; plug the adapter in, or name a place like tcp://192.168.1.50:502";
     throw new Failure("scan.no-port", message, { retry: "later" });
   }
-  return ports.map(({ path }) => ({ kind: "rtu", path }));
+  return ports.map(({ path }) => withSpeed({ kind: "rtu", path }, speed));
 }
 
-function resultText({ connection, unit, status, candidates }: ScanResult): string {
-  const speed =
-    connection.kind === "rtu" ? ` ${connection.baud ?? ""} ${connection.parity ?? ""}` : "";
-  const where = `${placeText(connection)}${speed} unit ${unit}`;
-  if (status === "unknown") return `${where}: answers, but no profile fits`;
-  const names = candidates.map(({ identity: { profile, model, serialNumber }, how }) =>
-    [
-      profile,
-      model === undefined ? "" : `(${model})`,
-      serialNumber === undefined ? "" : `serial ${serialNumber}`,
-      how === "probed" ? "by its values" : "",
-    ]
-      .filter((part) => part !== "")
-      .join(" "),
-  );
-  return `${where}: ${status === "ambiguous" ? "one of " : ""}${names.join(" or ")}`;
-}
-
-function summaryText(
-  results: readonly ScanResult[],
-  failures: readonly { readonly code: string; readonly message: string }[],
-): string {
-  const lines = failures.map(({ code, message }) => `${message} [${code}]`);
-  const silent = results.length === 0 && failures.length === 0;
-  const hint = silent ? "; check power, wires A and B, and the unit ids asked (--units)" : "";
-  return [...lines, `${results.length} found${hint}`].join("\n");
-}
-
-function showProgress({ connection, unit, done, total }: ScanProgress): void {
-  const width = 30;
-  const filled = Math.round((width * done) / Math.max(1, total));
-  const bar = "#".repeat(filled).padEnd(width, ".");
-  process.stderr.write(`\r\u001b[K[${bar}] ${done}/${total} ${placeText(connection)} unit ${unit}`);
+function introText(options: ScanOptions, width: number): string {
+  const known = new Map(serialPorts().map((port) => [port.path, port]));
+  const places = options.connections.map((connection) => {
+    const port = connection.kind === "rtu" ? known.get(connection.path) : undefined;
+    return port === undefined ? `  ${placeText(connection)}` : portText(port, width);
+  });
+  const time = waitText(longestScanMs(options));
+  const head = `Looking for meters, ${time} at most where nothing answers (Ctrl-C ends):`;
+  return [wrap(head, width), ...places].join("\n");
 }

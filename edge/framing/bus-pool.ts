@@ -2,7 +2,7 @@ import { Failure } from "@busbar/protocol";
 import type { BusCounters } from "./bus-counters.ts";
 import { GuardedPort, type Trace } from "./guarded-port.ts";
 import { LinePort } from "./iec62056-21/line-port.ts";
-import { busName, type Connection, type Line, type SerialSettings } from "./line.ts";
+import { busName, type Connection, type Line, type SerialSettings, settingsText } from "./line.ts";
 import { RequestLine } from "./request-line.ts";
 import { SerialLine } from "./serial-line.ts";
 import { TcpLine } from "./tcp-line.ts";
@@ -66,7 +66,7 @@ export class BusPool {
   acquire(connection: Connection, defaults: SerialSettings): BusLease {
     const name = busName(connection);
     const serial = settingsOf(connection, defaults);
-    const settings = connection.kind === "rtu" ? serialText(serial) : connection.kind;
+    const settings = connection.kind === "rtu" ? settingsText(serial) : connection.kind;
     this.#checkSettings(name, settings);
     const shared = this.#buses.get(name) ?? this.#create(connection, serial, settings);
     shared.users += 1;
@@ -89,7 +89,7 @@ export class BusPool {
   requestLine(connection: Connection, { protocol, serial, ...timing }: LineUse): RequestLine {
     const name = busName(connection);
     const asked = settingsOf(connection, serial);
-    const wire = connection.kind === "rtu" ? serialText(asked) : "TCP";
+    const wire = connection.kind === "rtu" ? settingsText(asked) : "TCP";
     const settings = `${protocol} ${wire}`;
     this.#checkSettings(name, settings);
     const shared = this.#lines.get(name);
@@ -119,7 +119,7 @@ export class BusPool {
   ): LinePort {
     const name = busName(connection);
     const wire =
-      connection.kind === "rtu" ? serialText(settingsOf(connection, serial)) : connection.kind;
+      connection.kind === "rtu" ? settingsText(settingsOf(connection, serial)) : connection.kind;
     const settings = `${protocol} ${wire}`;
     this.#checkSettings(name, settings);
     const shared = this.#ports.get(name);
@@ -128,6 +128,11 @@ export class BusPool {
     const port = new LinePort({ name, line: this.ownLine(connection, serial), timers, random });
     this.#ports.set(name, { port, settings });
     return port;
+  }
+
+  /** How long a unit that is not there is waited for, ms. */
+  silenceMs(connection: Connection): number {
+    return this.#replyMs ?? (connection.kind === "rtu" ? 500 : 2000);
   }
 
   /** What happened on each open bus, by name. */
@@ -155,7 +160,7 @@ export class BusPool {
       baud: connection.kind === "rtu" ? serial.baud : undefined,
       timers: this.timers,
       random: this.random,
-      replyMs: this.#replyMs ?? (connection.kind === "rtu" ? 500 : 2000),
+      replyMs: this.silenceMs(connection),
       trace: this.#trace,
     });
     const shared = { port, settings, users: 0 };
@@ -169,9 +174,6 @@ function settingsOf(connection: Connection, defaults: SerialSettings): SerialSet
   const { baud = defaults.baud, parity = defaults.parity } = connection;
   return { baud, parity, stopBits: defaults.stopBits };
 }
-
-const serialText = ({ baud, parity, stopBits }: SerialSettings): string =>
-  `${baud} 8${parity.charAt(0).toUpperCase()}${stopBits}`;
 
 function lineOf(connection: Connection, serial: SerialSettings): Line {
   return connection.kind === "rtu"

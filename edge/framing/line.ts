@@ -49,3 +49,14 @@ export function busName(connection: MeterConnection): string {
   if (connection.kind === "gpio") return gpioName(connection);
   return connection.kind === "rtu" ? connection.path : `${connection.host}:${connection.port}`;
 }
+
+/** Settings of a serial line in words: "9600 8N1". */
+export function settingsText(settings: {
+  readonly baud?: number | undefined;
+  readonly parity?: SerialSettings["parity"] | undefined;
+  readonly stopBits?: 1 | 2;
+  readonly dataBits?: 7 | 8;
+}): string {
+  const { baud, parity = "none", stopBits = 1, dataBits = 8 } = settings;
+  return `${baud ?? "?"} ${dataBits}${parity.charAt(0).toUpperCase()}${stopBits}`;
+}

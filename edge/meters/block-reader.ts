@@ -1,6 +1,7 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
-import type { GuardedPort, ReadReply } from "../framing/guarded-port.ts";
+import type { ReadReply } from "../framing/guarded-port.ts";
 import { type Block, type BlockLimits, plan, requestCost, type Span } from "../planner/plan.ts";
+import type { RegisterPort } from "./reply-memory.ts";
 
 /** What came back for one row. */
 export type RowWords = { readonly words: readonly number[]; readonly time: UtcMs };
@@ -16,7 +17,7 @@ const gatewayUnanswered = new Set([10, 11]);
  * allow: where blocks must be parted, and which rows do not exist. What fails alone, fails alone.
  */
 export class BlockReader<Row extends Span> {
-  readonly #port: GuardedPort;
+  readonly #port: RegisterPort;
   readonly #unit: number;
   readonly #function: 3 | 4;
   readonly #limits: BlockLimits;
@@ -30,7 +31,7 @@ export class BlockReader<Row extends Span> {
   #silent = false;
 
   constructor(options: {
-    readonly port: GuardedPort;
+    readonly port: RegisterPort;
     readonly unit: number;
     readonly function: 3 | 4;
     readonly limits: BlockLimits;

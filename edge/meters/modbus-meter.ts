@@ -1,5 +1,4 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
-import type { BusLease } from "../framing/bus-pool.ts";
 import type { Span } from "../planner/plan.ts";
 import { assembleReading, type DecodedRow } from "./assemble-reading.ts";
 import { BlockReader, type RowWords } from "./block-reader.ts";
@@ -9,6 +8,7 @@ import { decodeValue } from "./decode-value.ts";
 import type { ModbusProfile } from "./profile.ts";
 import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
 import { isText, wordsOf } from "./register-type.ts";
+import type { MeterLease } from "./reply-memory.ts";
 
 type Row = ModbusProfile["registers"][number] & Span;
 type Factor = ModbusProfile["factors"][string] & Span;
@@ -22,7 +22,7 @@ export type Recognition = "confirmed" | "open" | "other";
 /** A meter with registers at fixed addresses. */
 export class ModbusMeter implements Meter {
   readonly #profile: ModbusProfile;
-  readonly #lease: BusLease;
+  readonly #lease: MeterLease;
   readonly #unit: number;
   readonly #clock: () => UtcMs;
   readonly #rows: readonly Row[];
@@ -31,7 +31,7 @@ export class ModbusMeter implements Meter {
 
   constructor(options: {
     readonly profile: ModbusProfile;
-    readonly lease: BusLease;
+    readonly lease: MeterLease;
     readonly unit: number;
     readonly clock: () => UtcMs;
   }) {

@@ -49,6 +49,21 @@ export function probeOf(profile: ModbusProfile): ModbusProfile {
 }
 
 /**
+ * The rows that tell this kind of meter from others soonest, each to be asked alone: all phases, then
+ * a few spread over the map. A unit that lacks one of them is another kind.
+ */
+export function samplesOf(profile: ModbusProfile): readonly ModbusProfile[] {
+  const needed = profile.registers.filter(({ optional }) => optional !== true);
+  const phases = needed.filter(({ quantity }) => /^(voltage|current)\.l[123]$/.test(quantity));
+  const byPhase = phases.toReversed().toSorted((a, b) => phaseOf(b) - phaseOf(a));
+  const spread = [1, 0.75, 0.5, 0.25].map((at) => needed[Math.floor(at * (needed.length - 1))]);
+  const rows = new Set([...byPhase, ...spread].filter((row) => row !== undefined));
+  return [...rows].map((row) => ({ ...profile, registers: [row], sums: [] }));
+}
+
+const phaseOf = ({ quantity }: { readonly quantity: string }) => Number(quantity.at(-1));
+
+/**
  * Whether `profile` has all the registers of `other`, and its reading shows a live phase that
  * `other` knows nothing of.
  */

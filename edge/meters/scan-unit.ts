@@ -1,11 +1,12 @@
 import { Failure, utcMs } from "@busbar/protocol";
-import type { BusLease, BusPool } from "../framing/bus-pool.ts";
+import type { BusPool } from "../framing/bus-pool.ts";
 import type { GuardedPort } from "../framing/guarded-port.ts";
 import type { Connection, SerialSettings } from "../framing/line.ts";
 import { ModbusMeter, type Recognition } from "./modbus-meter.ts";
-import { fitOf, hasFurtherPhase, hasRowsOf, probeOf } from "./plausible.ts";
+import { fitOf, hasFurtherPhase, hasRowsOf, probeOf, samplesOf } from "./plausible.ts";
 import type { ModbusProfile, Profile } from "./profile.ts";
 import type { MeterIdentity, MeterReading } from "./reading.ts";
+import { type MeterLease, type RegisterPort, remembering } from "./reply-memory.ts";
 import { SunspecMeter } from "./sunspec-meter.ts";
 
 /** A profile that fits: the meter named itself, or answered everything plausibly. */
@@ -38,13 +39,17 @@ type Found = Candidate & {
   readonly modelStart?: number | undefined;
 };
 
+/** The unit with what it has answered already. */
+type AskedPlace = UnitPlace & { readonly port: RegisterPort };
+
 /**
  * What one unit is; undefined when nothing answers. Meters that name themselves and read plausibly
  * leave the others out; without one, every profile is tried that no register spoke against.
  * Throws: `Failure` of the port.
  */
-export async function askUnit(place: UnitPlace): Promise<UnitResult | undefined> {
-  const lease = place.bus.acquire(place.connection, place.serial);
+export async function askUnit(unitPlace: UnitPlace): Promise<UnitResult | undefined> {
+  const lease = unitPlace.bus.acquire(unitPlace.connection, unitPlace.serial);
+  const place: AskedPlace = { ...unitPlace, port: remembering(lease.port) };
   try {
     if (!(await isAlive(lease.port, place.unit))) return undefined;
     const silences = lease.port.counters.timeouts;
@@ -145,18 +150,19 @@ async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | undefined> {
 const epoch = utcMs(0);
 
 type Opened = {
-  readonly lease: BusLease;
+  readonly lease: MeterLease;
   readonly unit: number;
   readonly clock: () => typeof epoch;
 };
 
-/** Each meter takes a share of the bus of its own, and gives it up. */
+/** The unit's share of the bus is held for all of them; none closes it. */
 async function withMeter<M extends { close(): Promise<void> }, T>(
-  { bus, connection, serial, unit }: UnitPlace,
+  { port, unit }: AskedPlace,
   open: (options: Opened) => M,
   ask: (meter: M) => Promise<T>,
 ): Promise<T> {
-  const meter = open({ lease: bus.acquire(connection, serial), unit, clock: () => epoch });
+  const lease = { port, release: async () => {} };
+  const meter = open({ lease, unit, clock: () => epoch });
   try {
     return await ask(meter);
   } finally {
@@ -167,13 +173,13 @@ async function withMeter<M extends { close(): Promise<void> }, T>(
 const modbus = (profile: ModbusProfile) => (options: Opened) =>
   new ModbusMeter({ profile, ...options });
 
-async function recognise(place: UnitPlace, profile: Profile): Promise<Recognition> {
+async function recognise(place: AskedPlace, profile: Profile): Promise<Recognition> {
   if (profile.protocol === "sunspec") return "confirmed";
   return withMeter(place, modbus(profile), (meter) => meter.recognise());
 }
 
 /** A code may stand by chance where another kind of meter has a measured value: the rest must fit. */
-async function identified(place: UnitPlace, profile: Profile): Promise<Found | undefined> {
+async function identified(place: AskedPlace, profile: Profile): Promise<Found | undefined> {
   if (profile.protocol === "sunspec") {
     const open = (options: Opened) => new SunspecMeter({ profile, ...options });
     return withMeter(place, open, async (meter) => {
@@ -188,12 +194,19 @@ async function identified(place: UnitPlace, profile: Profile): Promise<Found | u
   });
 }
 
-/** One register first: most profiles are out of the question after one answer. */
-async function probe(place: UnitPlace, profile: ModbusProfile): Promise<Found | undefined> {
+/**
+ * One register first: most profiles are out of the question after one answer, and most of the others
+ * after a few. Reading all rows of a map that is not the unit's would take hundreds of requests.
+ */
+async function probe(place: AskedPlace, profile: ModbusProfile): Promise<Found | undefined> {
   const short = probeOf(profile);
   if (short.registers.length === 0) return undefined;
   const first = await withMeter(place, modbus(short), (meter) => meter.read());
   if (first.values.length === 0 || fitOf(short, first) === "none") return undefined;
+  for (const sample of samplesOf(profile)) {
+    const { unknown } = await withMeter(place, modbus(sample), (meter) => meter.read());
+    if (unknown.length > 0) return undefined;
+  }
   return withMeter(place, modbus(profile), async (meter) => {
     const reading = await meter.read();
     if (fitOf(profile, reading) !== "whole") return undefined;

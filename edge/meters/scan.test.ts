@@ -156,3 +156,52 @@ test("progress counts every place, and an absent port is a failure of its own", 
   const { failures } = await ask([1]);
   assert.equal(failures[0]?.failure.code, "meter.port-missing");
 });
+
+test("a bus has one speed: once something answered, the others are left out and count as done", async () => {
+  const { timers, bus, line } = bench(new Map([[2, device(sdm120())]]));
+  const connections = [{ kind: "rtu", path: "/dev/simulated" } as const];
+  const seen: ScanProgress[] = [];
+  const onProgress = (progress: ScanProgress) => seen.push(progress);
+  const options = { connections, units: [1, 2], profiles, bus, onProgress };
+  const { buses } = await timers.run(scan(options));
+  assert.deepEqual(buses[0]?.tried.length, 1);
+  const last = seen.at(-1);
+  assert.deepEqual([last?.done, last?.leftMs], [last?.total, 0]);
+  const asked = line.written.length;
+  const thorough = await timers.run(scan({ ...options, effort: "thorough" }));
+  assert.ok((thorough.buses[0]?.tried.length ?? 0) > 10);
+  assert.equal(thorough.results.length, 1);
+  assert.ok(line.written.length > 2 * asked);
+});
+
+test("a device that answers to several unit ids is one meter", async () => {
+  const code: Registers = new Map([
+    [0xfc00, 0],
+    [0xfc01, 4711],
+    [0xfc02, 0x0070],
+  ]);
+  const same = device(sdm630, code);
+  const other = device(sdm630, new Map([...code, [0xfc01, 4712]]));
+  const { ask } = bench(
+    new Map([
+      [1, same],
+      [2, same],
+      [3, other],
+    ]),
+  );
+  const { results } = await ask([1, 2, 3]);
+  assert.deepEqual(
+    results.map(({ unit, sameAs }) => [unit, sameAs]),
+    [
+      [1, undefined],
+      [2, 1],
+      [3, undefined],
+    ],
+  );
+});
+
+test("finding out what a meter is takes tens of requests, not hundreds", async () => {
+  const { ask, line } = bench(new Map([[1, device(sdm120())]]));
+  await ask([1]);
+  assert.ok(line.written.length < 120, `${line.written.length} requests`);
+});

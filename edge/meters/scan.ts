@@ -1,104 +1,197 @@
-import { existsSync } from "node:fs";
 import { Failure } from "@busbar/protocol";
-import { SerialPort } from "serialport";
+import { noCounts } from "../framing/bus-counters.ts";
 import type { BusPool } from "../framing/bus-pool.ts";
-import { busName, type Connection, type SerialSettings } from "../framing/line.ts";
-import { type Profile, usualSerial } from "./profile.ts";
+import { busName, type Connection } from "../framing/line.ts";
+import type { Profile } from "./profile.ts";
+import { addSeen, type LineSeen, lineHints } from "./scan-hints.ts";
+import { type ScanEffort, type Speed, speedsOf } from "./scan-speeds.ts";
 import { askUnit, type UnitResult } from "./scan-unit.ts";
 
+export type { ScanEffort } from "./scan-speeds.ts";
 export type { Candidate } from "./scan-unit.ts";
+export { serialPorts } from "./serial-ports.ts";
 
 /** What answers at one place. */
-export type ScanResult = UnitResult & { readonly connection: Connection; readonly unit: number };
+export type ScanResult = UnitResult & {
+  readonly connection: Connection;
+  readonly unit: number;
+  /** The unit id under which the very same meter answered before: some answer to every id. */
+  readonly sameAs?: number;
+};
 
 export type ScanProgress = {
   readonly connection: Connection;
   readonly unit: number;
-  /** Places asked so far, of `total`. */
+  /** Places asked so far, of `total`; those left out because a bus has one speed count as asked. */
   readonly done: number;
   readonly total: number;
+  /** The longest it can still take where nothing more answers, ms. */
+  readonly leftMs: number;
 };
 
 /** A place that could not be scanned at all, such as a port in use. */
 export type ScanFailure = { readonly connection: Connection; readonly failure: Failure };
 
+/** How the scan of one bus went. */
+export type ScannedBus = {
+  /** As it was asked for. */
+  readonly connection: Connection;
+  readonly ms: number;
+  /** The settings tried, the last one first to answer where something did. */
+  readonly tried: readonly Connection[];
+  readonly seen: LineSeen;
+  /** What the line itself tells, as sentences. */
+  readonly hints: readonly string[];
+};
+
+export type ScanReport = {
+  readonly results: readonly ScanResult[];
+  readonly failures: readonly ScanFailure[];
+  readonly buses: readonly ScannedBus[];
+};
+
+export type ScanOptions = {
+  readonly connections: readonly Connection[];
+  /** Unit ids to ask; of a function, those for one connection. */
+  readonly units: readonly number[] | ((connection: Connection) => readonly number[]);
+  readonly profiles: readonly Profile[];
+  readonly bus: BusPool;
+  readonly effort?: ScanEffort | undefined;
+  readonly onResult?: ((result: ScanResult) => void) | undefined;
+  readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
 /**
  * Asks every unit of every connection what it is: identification registers first, then the profiles
  * that fit all that the unit answers. Where several fit it says so rather than guess.
  *
- * Shape: an `rtu` connection without a baud rate is scanned at every rate that a profile ships with.
- * Results come as they are found, and all of them at the end.
+ * Shape: an `rtu` connection without a baud rate is scanned at every rate that a profile ships with,
+ * until something answers: a bus has one speed. Buses are scanned side by side. Results come as they
+ * are found, and all of them at the end.
  */
-export async function scan(options: {
-  readonly connections: readonly Connection[];
-  readonly units: readonly number[];
-  readonly profiles: readonly Profile[];
-  readonly bus: BusPool;
-  readonly onResult?: (result: ScanResult) => void;
-  readonly onProgress?: (progress: ScanProgress) => void;
-  readonly signal?: AbortSignal;
-}): Promise<{
-  readonly results: readonly ScanResult[];
-  readonly failures: readonly ScanFailure[];
-}> {
-  const { units, profiles, bus, onResult, onProgress, signal } = options;
-  const lines = options.connections.flatMap((connection) => atEverySpeed(connection, profiles));
-  const results: ScanResult[] = [];
-  const failures: ScanFailure[] = [];
-  // One bus has one speed: a unit that answered at one is not asked at the others.
-  const answered = new Set<string>();
-  const total = lines.length * units.length;
-  let done = 0;
-  for (const { connection, serial } of lines) {
-    const before = done;
+export async function scan(options: ScanOptions): Promise<ScanReport> {
+  const scans = options.connections.map((connection) => new BusScan(connection, options));
+  const total = scans.reduce((sum, one) => sum + one.total, 0);
+  const progress: Progress = (connection, unit) => {
+    const done = scans.reduce((sum, { done }) => sum + done, 0);
+    const leftMs = Math.max(...scans.map((each) => each.leftMs));
+    options.onProgress?.({ connection, unit, done, total, leftMs });
+  };
+  // One bus at a time where two connections lead to the same.
+  const byBus = Map.groupBy(scans, ({ connection }) => busName(connection)).values();
+  await Promise.all(
+    Array.from(byBus, async (sameBus) => {
+      for (const one of sameBus) await one.run(progress);
+    }),
+  );
+  return {
+    results: scans.flatMap(({ results }) => results),
+    failures: scans.flatMap(({ failures }) => failures),
+    buses: scans.map((one) => one.told),
+  };
+}
+
+/** The longest that a scan can take where nothing answers, ms. */
+export function longestScanMs(options: ScanOptions): number {
+  return Math.max(
+    0,
+    ...options.connections.map((connection) => new BusScan(connection, options).leftMs),
+  );
+}
+
+type Progress = (connection: Connection, unit: number) => void;
+
+class BusScan {
+  readonly connection: Connection;
+  readonly total: number;
+  readonly results: ScanResult[] = [];
+  readonly failures: ScanFailure[] = [];
+  done = 0;
+  readonly #options: ScanOptions;
+  readonly #speeds: readonly Speed[];
+  readonly #units: readonly number[];
+  readonly #tried: Connection[] = [];
+  #seen: LineSeen = noCounts();
+  #ms = 0;
+
+  constructor(connection: Connection, options: ScanOptions) {
+    this.connection = connection;
+    this.#options = options;
+    this.#speeds = speedsOf(connection, options.profiles, options.effort);
+    this.#units = typeof options.units === "function" ? options.units(connection) : options.units;
+    this.total = this.#speeds.length * this.#units.length;
+  }
+
+  get leftMs(): number {
+    return (this.total - this.done) * this.#options.bus.silenceMs(this.connection);
+  }
+
+  get told(): ScannedBus {
+    const hints = lineHints(this.#seen, { serial: this.connection.kind === "rtu" });
+    return {
+      connection: this.connection,
+      ms: Math.round(this.#ms),
+      tried: this.#tried,
+      seen: this.#seen,
+      hints: this.failures.length > 0 && this.#seen.requests === 0 ? [] : hints,
+    };
+  }
+
+  async run(progress: Progress): Promise<void> {
+    const { effort, bus, signal } = this.#options;
+    const start = bus.timers.now();
     try {
-      for (const unit of units) {
-        if (signal?.aborted) return { results, failures };
-        const place = `${busName(connection)} ${unit}`;
-        const result = answered.has(place)
-          ? undefined
-          : await askUnit({ connection, serial, unit, profiles, bus });
-        if (result !== undefined) {
-          answered.add(place);
-          results.push({ connection, unit, ...result });
-          onResult?.({ connection, unit, ...result });
-        }
-        done += 1;
-        onProgress?.({ connection, unit, done, total });
+      for (const speed of this.#speeds) {
+        if (signal?.aborted || (this.results.length > 0 && effort !== "thorough")) break;
+        await this.#atSpeed(speed, progress);
       }
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
-      failures.push({ connection, failure });
-      done = before + units.length;
+      this.failures.push({ connection: this.connection, failure });
+    } finally {
+      this.#ms = bus.timers.now() - start;
+      const unit = this.#units.at(-1);
+      const leftOut = this.done < this.total;
+      this.done = this.total;
+      if (leftOut && unit !== undefined) progress(this.connection, unit);
     }
   }
-  return { results, failures };
-}
 
-/** The serial ports of this machine, by names that stay when adapters are plugged elsewhere. */
-export async function serialPorts(): Promise<
-  readonly { readonly path: string; readonly description: string }[]
-> {
-  const ports = await SerialPort.list();
-  return ports.map(({ path, pnpId, manufacturer = "", serialNumber = "" }) => {
-    const stable = `/dev/serial/by-id/${pnpId}`;
-    return {
-      path: pnpId !== undefined && existsSync(stable) ? stable : path,
-      description: [path, manufacturer, serialNumber].filter((part) => part !== "").join(" "),
-    };
-  });
-}
-
-type Speed = { readonly connection: Connection; readonly serial: SerialSettings };
-
-function atEverySpeed(connection: Connection, profiles: readonly Profile[]): Speed[] {
-  if (connection.kind !== "rtu") return [{ connection, serial: usualSerial }];
-  const serials = [usualSerial, ...profiles.flatMap(({ serial = [] }) => serial)];
-  const speeds = new Map<string, Speed>();
-  for (const serial of serials) {
-    const { baud = serial.baud, parity = serial.parity } = connection;
-    const key = `${baud} ${parity}`;
-    if (!speeds.has(key)) speeds.set(key, { connection: { ...connection, baud, parity }, serial });
+  async #atSpeed({ connection, serial }: Speed, progress: Progress): Promise<void> {
+    const { profiles, bus, onResult, signal } = this.#options;
+    this.#tried.push(connection);
+    // A share of its own, so that the port is opened once and its counts cover the whole speed.
+    const lease = bus.acquire(connection, serial);
+    try {
+      for (const unit of this.#units) {
+        if (signal?.aborted) return;
+        const result = this.results.some((known) => known.unit === unit)
+          ? undefined
+          : await askUnit({ connection, serial, unit, profiles, bus });
+        if (result !== undefined) {
+          const whole = { connection, unit, ...result, ...this.#sameAs(result) };
+          this.results.push(whole);
+          onResult?.(whole);
+        }
+        this.done += 1;
+        progress(connection, unit);
+      }
+    } finally {
+      this.#seen = addSeen(this.#seen, lease.port.counters);
+      await lease.release();
+    }
   }
-  return [...speeds.values()];
+
+  /** Devices on a network often answer to every unit id. */
+  #sameAs({ candidates }: UnitResult): { readonly sameAs?: number } {
+    const identity = candidates[0]?.identity;
+    if (identity?.serialNumber === undefined || candidates.length !== 1) return {};
+    const before = this.results.find(({ candidates: [known, ...others] }) => {
+      const { profile, serialNumber } = known?.identity ?? {};
+      const same = profile === identity.profile && serialNumber === identity.serialNumber;
+      return same && others.length === 0;
+    });
+    return before === undefined ? {} : { sameAs: before.sameAs ?? before.unit };
+  }
 }

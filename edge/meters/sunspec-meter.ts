@@ -1,5 +1,4 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
-import type { BusLease } from "../framing/bus-pool.ts";
 import type { Span } from "../planner/plan.ts";
 import { assembleReading } from "./assemble-reading.ts";
 import { BlockReader, type RowWords } from "./block-reader.ts";
@@ -8,6 +7,7 @@ import { decodeValue } from "./decode-value.ts";
 import type { SunspecProfile } from "./profile.ts";
 import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
 import { sunspecNotImplemented, wordsOf } from "./register-type.ts";
+import type { MeterLease } from "./reply-memory.ts";
 import { discoverSunspec, type FoundModel, type SunspecDevice } from "./sunspec-models.ts";
 
 type ModelRow = SunspecProfile["models"][number]["registers"][number];
@@ -20,14 +20,14 @@ type Reader = BlockReader<Row | Header>;
 /** A device that lists its SunSpec models; the first one that the profile knows is read. */
 export class SunspecMeter implements Meter {
   readonly #profile: SunspecProfile;
-  readonly #lease: BusLease;
+  readonly #lease: MeterLease;
   readonly #unit: number;
   readonly #clock: () => UtcMs;
   #layout: (Layout & { readonly reader: Reader }) | undefined;
 
   constructor(options: {
     readonly profile: SunspecProfile;
-    readonly lease: BusLease;
+    readonly lease: MeterLease;
     readonly unit: number;
     readonly clock: () => UtcMs;
   }) {
