@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { BuiltIn } from "../meters/built-in-profiles.ts";
 import {
   type ModbusProfile,
   type Profile,
@@ -67,6 +68,24 @@ export function profileText(profile: Profile, flags: readonly string[], width: n
   ];
   const body = profile.protocol === "modbus" ? modbusTable(profile) : modelTables(profile);
   return [...head, "", body].join("\n");
+}
+
+/** The same of meters without a file. */
+export function builtInText(builtIn: BuiltIn, width: number): string {
+  const { id, model, connected, connection, options, values, verified, more } = builtIn;
+  const fact = (name: string, text: string) => paragraph(name.padEnd(16), text, width);
+  const needed = Object.entries(options).filter(([, text]) => text.endsWith("needed"));
+  const keys = [...needed.map(([name]) => `${name}: …`), `connection: ${connection}`];
+  return [
+    `${id}: ${model}`,
+    ...fact("connected by", connected),
+    ...fact("edge.yaml", "- id: …"),
+    ...[`profile: ${id}`, ...keys].map((key) => `${" ".repeat(18)}${key}`),
+    ...Object.entries(options).flatMap(([name, text]) => fact(`  ${name}`, text)),
+    ...fact("reading", values),
+    ...fact("verified", verified),
+    ...fact("more", more),
+  ].join("\n");
 }
 
 type Fact = (name: string, text: string) => string[];

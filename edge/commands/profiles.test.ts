@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { optionsOf } from "../config/meter-options.ts";
+import { builtInProfiles } from "../meters/telegram-profiles.ts";
 import { flagsOf } from "./profile-text.ts";
 
 const cli = fileURLToPath(new URL("../cli.ts", import.meta.url));
@@ -58,6 +60,27 @@ test("show says how a meter is connected, recognised and read, and what is in do
   const shown = JSON.parse(json.output) as { id: string; flags: string[]; factors: object };
   assert.deepEqual([shown.id, Object.keys(shown.factors)], ["chint-dtsu666", ["ct", "vt"]]);
   assert.ok(shown.flags.some((flag) => flag.includes("ratios")));
+});
+
+test("meters without a profile file are listed and shown with how they are connected", async () => {
+  const list = (await run("list")).output;
+  for (const id of builtInProfiles) {
+    assert.match(list, new RegExp(`^${id} +\\S.*\\S  +\\S`, "m"));
+    const { code, output } = await run("show", id);
+    assert.equal(code, 0);
+    assert.match(
+      output,
+      new RegExp(`edge.yaml +- id: …\n +profile: ${id}\n(.*\n)*? +connection: {`),
+    );
+    assert.ok(longest(output) <= 80, output);
+    const [, more = ""] = /^more +(\S+)$/m.exec(output) ?? [];
+    assert.ok(existsSync(new URL(`../../${more}`, import.meta.url)), more);
+  }
+  const shown = JSON.parse((await run("show", "iec62056-21", "--json")).output);
+  assert.deepEqual(
+    Object.keys(shown.options).sort(),
+    [...optionsOf("iec62056-21"), "address"].sort(),
+  );
 });
 
 test("an unknown profile is answered with the nearest one", async () => {

@@ -1,14 +1,15 @@
 import { basename } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { ConfigError } from "@busbar/protocol/config";
+import { builtInOf, builtIns } from "../meters/built-in-profiles.ts";
 import { loadProfile, loadProfiles, type Profile, valuesOf } from "../meters/profile.ts";
 import { profileHints, requestsOf } from "../meters/profile-hints.ts";
 import { exitCode, print, table } from "./output.ts";
-import { loadShown, profileText } from "./profile-text.ts";
+import { builtInText, loadShown, profileText } from "./profile-text.ts";
 
 type Options = { readonly json?: boolean };
 
-/** Lists the project's meter profiles. */
+/** Lists the project's meter profiles, and the meters that need none. */
 export function profilesList({ json = false }: Options): void {
   const byId = [...loadProfiles().values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   const found = byId.map((profile) => ({
@@ -20,7 +21,7 @@ export function profilesList({ json = false }: Options): void {
     verified: profile.verified,
     rows: valuesOf(profile).length,
   }));
-  print(json, found, () => {
+  print(json, [...found, ...builtIns], () => {
     const rows = found.map(({ id, vendor, model, protocol, trust, rows: count }) => [
       id,
       cut(vendor, 13),
@@ -30,12 +31,25 @@ export function profilesList({ json = false }: Options): void {
       String(count),
     ]);
     const head = ["id", "vendor", "model", "protocol", "trust", "rows"];
-    return table(head, fitted(head, rows, 2));
+    const others = builtIns.map(({ id, model, connected }) => [id, model, connected]);
+    return [
+      table(head, fitted(head, rows, 2)),
+      "",
+      "Without a file: these meters name their values themselves, or send pulses.",
+      table(["id", "meters", "connected by"], others),
+      "",
+      "busbar-edge profiles show <id> says how one is connected and what is read.",
+    ].join("\n");
   });
 }
 
 /** Shows all that a profile says: how to connect the meter, what is read, and what is in doubt. */
 export function profilesShow(name: string, { json = false }: Options): void {
+  const builtIn = builtInOf(name);
+  if (builtIn !== undefined) {
+    print(json, builtIn, () => builtInText(builtIn, width()));
+    return;
+  }
   const { profile, flags } = loadShown(name);
   print(json, { ...profile, flags }, () => profileText(profile, flags, width()));
 }

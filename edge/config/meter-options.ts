@@ -43,7 +43,7 @@ const ofS0 = ["pulsesPerKwh", "initialWh", "direction"] as const;
 const ofReadout = ["mode", "startBaud", "baudMax", "parityBy", "energyUnit"] as const;
 
 /** Which options a profile has. */
-function optionsOf(profile: string): readonly (keyof MeterOptions)[] {
+export function optionsOf(profile: string): readonly (keyof MeterOptions)[] {
   switch (profile) {
     case "s0":
       return ofS0;

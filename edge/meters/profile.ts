@@ -5,6 +5,7 @@ import { Failure } from "@busbar/protocol";
 import { ConfigError, nearest, parseConfig } from "@busbar/protocol/config";
 import { checkProfile } from "./profile-check.ts";
 import { type ProfileFile, profileShape } from "./profile-shape.ts";
+import { builtInProfiles } from "./telegram-profiles.ts";
 
 type Parts = "protocol" | "registers" | "sums" | "factors" | "sentinels" | "sunspec" | "models";
 type Common = Omit<ProfileFile, Parts>;
@@ -100,7 +101,7 @@ export function loadProfiles(folder: URL = profileFolder): ReadonlyMap<string, P
 export function findProfile(profiles: ReadonlyMap<string, Profile>, id: string): Profile {
   const profile = profiles.get(id);
   if (profile !== undefined) return profile;
-  const known = [...profiles.keys()];
+  const known = [...profiles.keys(), ...builtInProfiles];
   const near = nearest(id, known);
   const hint = near === undefined ? `known profiles: ${known.join(", ")}` : `did you mean ${near}?`;
   throw new Failure("meter.profile-unknown", `no meter profile ${id}; ${hint}`, { retry: "never" });
