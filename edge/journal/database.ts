@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "@busbar/protocol";
 import { takeLock } from "../process-lock.ts";
@@ -48,7 +48,7 @@ const schemaVersion = migrations.length;
  */
 export function openDatabase(path: string): DatabaseSync {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     const database = new DatabaseSync(path, { timeout: 5_000 });
     // FULL: with NORMAL a power cut may take the last commits, which were acknowledged.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
@@ -77,7 +77,7 @@ export function openDatabaseToRead(path: string): DatabaseSync {
  * ends with the process, however it ends. Throws: `Failure` `journal.in-use`.
  */
 export function lockFolder(folder: string): { release(): void } {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const lock = lockOf(join(folder, "run.lock"));
   if (lock !== undefined) return lock;
   const message = `${folder}: another busbar-edge writes here; stop it, or give this unit its own "data" folder`;
@@ -107,6 +107,17 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
+  }
+}
+
+/** SQLite syncs the folder of its files, and nobody the folders above: a power cut would take all. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = resolve(folder); made !== dirname(first); made = dirname(made)) {
+    const parent = openSync(dirname(made), "r");
+    fsyncSync(parent);
+    closeSync(parent);
   }
 }
 
