@@ -31,6 +31,7 @@ function ledger() {
       return value === undefined ? [] : [[code, wholeWh(value)] as const];
     });
     if (shown.length === 0) return;
+    if (entry.quality === quality.replaced) registers.clear();
     if ([...registers.keys()].some((code) => !entry.registers.has(code))) return;
     for (const [code, wh] of shown) {
       assert.ok(anew || wh >= (registers.get(code) ?? 0), `${code} ran backward without a mark`);
@@ -87,7 +88,26 @@ test("whatever a meter shows and whenever the unit dies, the ledger takes every 
   );
 });
 
-test("an exchange is told of until an entry has every register of the old meter", () => {
+test("another profile is another meter where the registers do not go on", () => {
+  const journal = new Journal(openDatabase(":memory:"), { chain: "demo", signer: testSigner(5) });
+  const memory = new MeterMemory(journal);
+  const shown = (profile: string, registers: Record<string, Decimal>) => ({
+    serial: undefined,
+    profile,
+    registers: new Map(Object.entries(registers)),
+  });
+  memory.take("m", 1, shown("two-way", { [taken]: [500, 0], [given]: [90, 0] }));
+  const judged = (profile: string, registers: Record<string, Decimal>) =>
+    memory.judge("m", shown(profile, registers));
+  assert.equal(judged("two-way", { [taken]: [501, 0] }), quality.measured);
+  assert.equal(judged("one-way", { [taken]: [501, 0] }), quality.replaced);
+  assert.equal(judged("other", { [taken]: [501, 0], [given]: [9, 0] }), quality.replaced);
+  assert.equal(judged("same-by-path", { [taken]: [501, 0], [given]: [90, 0] }), quality.measured);
+  memory.take("m", 2, shown("one-way", { [taken]: [501, 0] }));
+  assert.equal(judged("one-way", { [taken]: [502, 0] }), quality.measured);
+});
+
+test("an exchange is told of until an entry shows a register, a reset until it shows all", () => {
   const database = openDatabase(join(folder, "whole.db"));
   const journal = new Journal(database, { chain: "demo", signer: testSigner(5) });
   let memory = new MeterMemory(journal);
@@ -102,10 +122,14 @@ test("an exchange is told of until an entry has every register of the old meter"
     return how;
   };
   assert.equal(show("A", { [taken]: [500, 0], [given]: [90, 0] }), quality.measured);
-  assert.equal(show("B", { [taken]: [3, 0] }), quality.replaced);
+  assert.equal(show("B", {}), quality.replaced);
   memory = new MeterMemory(journal);
   assert.equal(show("B", { [taken]: [4, 0] }), quality.replaced);
-  assert.equal(show("B", { [taken]: [5, 0], [given]: [1, 0] }), quality.replaced);
-  assert.equal(show("B", { [taken]: [6, 0], [given]: [1, 0] }), quality.measured);
+  assert.equal(show("B", { [taken]: [5, 0], [given]: [1, 0] }), quality.measured);
+  assert.equal(show("B", { [taken]: [1, 0] }), quality.reset);
+  memory = new MeterMemory(journal);
+  assert.equal(show("B", { [given]: [2, 0] }), quality.reset);
+  assert.equal(show("B", { [taken]: [2, 0], [given]: [2, 0] }), quality.reset);
+  assert.equal(show("B", { [taken]: [2, 0], [given]: [2, 0] }), quality.measured);
   database.close();
 });

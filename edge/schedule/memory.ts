@@ -5,6 +5,8 @@ import { billingIn, type Decimal, wholeWh } from "./entry.ts";
 /** What a reading shows of its meter: its billing registers, and its serial number if it has one. */
 export type Shown = {
   readonly serial: string | undefined;
+  /** By which profile it is read. */
+  readonly profile?: string;
   readonly registers: ReadonlyMap<string, Decimal>;
 };
 
@@ -12,6 +14,7 @@ type Known = {
   /** Site ms of the newest entry, 0 before the first. */
   readonly time: number;
   readonly serial?: string;
+  readonly profile?: string;
   /** Billing registers as an entry showed them last. */
   readonly registers: Readonly<Record<string, Decimal>>;
   /** Quality of a reset or exchange that no entry with all these registers has told of yet. */
@@ -68,7 +71,11 @@ export class MeterMemory {
    * not later than that cannot follow it: none is given back.
    */
   rejudge(meter: string, { time, importRegister, exportRegister }: LedgerMeter): Rejudgement {
-    const { serial } = this.#of(meter);
+    const { serial, profile } = this.#of(meter);
+    const who = {
+      ...(serial === undefined ? {} : { serial }),
+      ...(profile === undefined ? {} : { profile }),
+    };
     const registers = Object.fromEntries<Decimal>([
       ...(importRegister === undefined ? [] : [[obis.importEnergy, [importRegister, 0]] as const]),
       ...(exportRegister === undefined ? [] : [[obis.exportEnergy, [exportRegister, 0]] as const]),
@@ -82,10 +89,7 @@ export class MeterMemory {
         known = after(known, entry.time, shown);
         return { ...entry, quality: anew };
       },
-      note: () => [
-        noteOf(meter),
-        JSON.stringify(serial === undefined ? known : { ...known, serial }),
-      ],
+      note: () => [noteOf(meter), JSON.stringify({ ...known, ...who })],
     };
   }
 
@@ -122,27 +126,43 @@ export class MeterMemory {
 }
 
 /** How a reading came about, after what is known. */
-function judge(before: Known, { serial, registers }: Shown): number {
+function judge(before: Known, shown: Shown): number {
+  const { serial, registers } = shown;
   const known = serial !== undefined && before.serial !== undefined;
-  if (known && serial !== before.serial) return quality.replaced;
+  if ((known && serial !== before.serial) || isOther(before, shown)) return quality.replaced;
   if (before.owed !== quality.measured) return before.owed;
   const last = new Map(Object.entries(before.registers));
   return fell(registers, last) ? quality.reset : quality.measured;
 }
 
 /**
- * What is known after an entry. A reset or exchange is told of until an entry has every register
- * that the meter has shown: the ledger passes over the ones that have not.
+ * What is known after an entry. The ledger passes over a reset that lacks a register which the meter
+ * has shown, and over an exchange that shows none, so these are told of until an entry settles them.
+ * Another meter need not have the registers of the one before it.
  */
 function after(before: Known, time: number, shown: Shown): Known {
-  const whole = Object.keys(before.registers).every((code) => shown.registers.has(code));
-  const serial = shown.serial ?? before.serial;
+  const how = judge(before, shown);
+  const settled =
+    how === quality.replaced
+      ? shown.registers.size > 0
+      : Object.keys(before.registers).every((code) => shown.registers.has(code));
+  const old = how === quality.replaced && settled ? {} : before.registers;
+  const { serial = before.serial, profile = before.profile } = shown;
   return {
     time,
     ...(serial === undefined ? {} : { serial }),
-    registers: { ...before.registers, ...Object.fromEntries(shown.registers) },
-    owed: whole ? quality.measured : judge(before, shown),
+    ...(profile === undefined ? {} : { profile }),
+    registers: { ...old, ...Object.fromEntries(shown.registers) },
+    owed: settled ? quality.measured : how,
   };
+}
+
+/** Whether the meter is read by another profile now and does not go on from what was shown before. */
+function isOther(before: Known, { profile, registers }: Shown): boolean {
+  const changed = profile !== undefined && before.profile !== undefined;
+  if (!changed || profile === before.profile) return false;
+  const last = new Map(Object.entries(before.registers));
+  return [...last.keys()].some((code) => !registers.has(code)) || fell(registers, last);
 }
 
 /** Whether a register shows less than before: a reset, an exchange or a misreading. */
@@ -153,6 +173,24 @@ export function fell(
   return [...now].some(([code, value]) => {
     const last = before.get(code);
     return last !== undefined && wholeWh(value) < wholeWh(last);
+  });
+}
+
+/** 1 MW is far above what one meter of a unit measures; 10 kWh covers the coarsest register's step. */
+const leapW = 1_000_000;
+const leapWh = 10_000;
+
+/** Whether a register rose by more than can have flowed in so many site ms: a misreading, or another
+ * meter. */
+export function leapt(
+  now: ReadonlyMap<string, Decimal>,
+  before: ReadonlyMap<string, Decimal>,
+  ms: number,
+): boolean {
+  const most = leapWh + (leapW * Math.max(0, ms)) / 3_600_000;
+  return [...now].some(([code, value]) => {
+    const last = before.get(code);
+    return last !== undefined && wholeWh(value) - wholeWh(last) > most;
   });
 }
 

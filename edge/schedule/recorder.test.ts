@@ -124,6 +124,37 @@ test("a register that fell is read again before it is believed", async (context)
   );
 });
 
+test("a burst of bad readings makes no reset, and readings that disagree make no entry", async (context) => {
+  const burst = setUp(context, [{ wh: 500 }, { wh: 3 }, { wh: 3 }, { wh: 501 }]);
+  const [, second] = await burst.record(2);
+  assert.deepEqual(
+    [second?.quality, second?.registers.get("1-0:1.8.0")],
+    [quality.measured, [501, 0]],
+  );
+
+  const noise = setUp(context, [{ wh: 500 }, { wh: 30 }, { wh: 3 }, { wh: 502 }]);
+  const entries = await noise.record(2);
+  assert.deepEqual(
+    entries.map((entry) => [entry.quality, entry.registers.get("1-0:1.8.0")]),
+    [
+      [quality.measured, [500, 0]],
+      [quality.measured, [502, 0]],
+    ],
+  );
+  assert.equal(noise.counters.of("meter.register-unsteady"), 1);
+});
+
+test("a register that leapt is read again: a misreading would make the next true one a reset", async (context) => {
+  const { record, counters } = setUp(context, [{ wh: 500 }, { wh: 90_000_000 }, { wh: 501 }]);
+  const [, second] = await record(2);
+  assert.deepEqual(second?.registers.get("1-0:1.8.0"), [501, 0]);
+  assert.equal(counters.of("meter.misread"), 1);
+  // What stays is the meter's own word; the ledger bills nobody for it.
+  const true_ = setUp(context, [{ wh: 500 }, { wh: 90_000_000 }]);
+  const [, leap] = await true_.record(2);
+  assert.deepEqual(leap?.registers.get("1-0:1.8.0"), [90_000_000, 0]);
+});
+
 test("another serial number is another meter, whatever it shows", async (context) => {
   const { record } = setUp(context, [
     { wh: 500, serial: "A" },

@@ -1,4 +1,5 @@
 import { statfsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { clockSource, Failure } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { Logger } from "pino";
@@ -8,7 +9,7 @@ import type { Counters } from "../status/counters.ts";
 import type { MeterBoard } from "../status/meter-board.ts";
 import type { Rhythm } from "./due.ts";
 import { billingOf, type Decimal, entryOf, isCredible } from "./entry.ts";
-import { fell, MeterMemory } from "./memory.ts";
+import { fell, leapt, MeterMemory } from "./memory.ts";
 import { type Poll, pollMeter } from "./poll.ts";
 import type { MeterReading, Source } from "./source.ts";
 
@@ -41,7 +42,16 @@ const commitWindowMs = 20;
 /** With less free disk only billing registers are recorded. */
 const freeBytesMin = 64 * 1024 * 1024;
 
-type Read = { readonly reading: MeterReading; readonly serial: string | undefined };
+/** Further readings of a register that is hard to believe, and site ms between them: a disturbance
+ * on the line that spoils one reading may well spoil the next. */
+const confirmations = 2;
+const confirmMs = 1_000;
+
+type Read = {
+  readonly reading: MeterReading;
+  readonly serial: string | undefined;
+  readonly profile: string;
+};
 type Good = Extract<Poll<Read>, { ok: true }>;
 
 /** Polls all meters and puts what they show into the journal. */
@@ -83,19 +93,29 @@ export class Recorder {
     for (const { config } of this.#options.sources) this.#seal(config.id, () => true);
   }
 
-  /** A billing register that fell is read a second time before it is believed. */
+  /**
+   * A billing register that fell, or rose by more than can have flowed, is read twice more, a while
+   * apart, before it is believed; the three must agree.
+   * Throws: `Failure` `meter.register-unsteady`, and those of the source.
+   */
   async #read(source: Source): Promise<Read> {
-    const { counters } = this.#options;
+    const { counters, clock } = this.#options;
     const { id } = source.config;
     const before = this.#seen.get(id) ?? this.memory.registersOf(id);
-    const fallen = ({ values }: MeterReading) => fell(billingOf(values), before);
+    const since = this.memory.timeOf(id);
+    const odd = ({ time, values }: MeterReading) =>
+      fell(billingOf(values), before) || leapt(billingOf(values), before, time - since);
     let reading = this.#credible(await source.read());
-    if (fallen(reading)) {
-      reading = this.#credible(await source.read());
-      counters.count(fallen(reading) ? "meter.register-reset" : "meter.misread");
+    for (let left = confirmations; left > 0 && odd(reading); left--) {
+      await sleep(clock.delay(confirmMs));
+      const again = this.#credible(await source.read());
+      if (!odd(again)) counters.count("meter.misread");
+      else if (fell(billingOf(again.values), billingOf(reading.values))) throw unsteady(id);
+      reading = again;
     }
+    if (odd(reading)) counters.count("meter.register-reset");
     this.#seen.set(id, new Map([...before, ...billingOf(reading.values)]));
-    return { reading, serial: source.serial };
+    return { reading, serial: source.serial, profile: source.config.profile };
   }
 
   /** What no meter can show is unknown: the ledger would refuse it, and all that follows it. */
@@ -145,11 +165,11 @@ export class Recorder {
     onStored({ sealed: sealed.length > 0, stored });
   }
 
-  #sample({ meter, reading: { reading, serial } }: Good, billingOnly: boolean): Sample {
+  #sample({ meter, reading: { reading, ...who } }: Good, billingOnly: boolean): Sample {
     const { clockByte = () => clockSource.informative, counters } = this.#options;
     const lastTime = this.memory.timeOf(meter);
     if (reading.time <= lastTime) counters.count("clock.backward");
-    const shown = { serial, registers: billingOf(reading.values) };
+    const shown = { ...who, registers: billingOf(reading.values) };
     const quality = this.memory.judge(meter, shown);
     const entry = entryOf(reading, { lastTime, clock: clockByte(), quality, billingOnly });
     this.memory.take(meter, entry.time, shown);
@@ -191,6 +211,11 @@ export class Recorder {
     if (low) counters.count("disk.low");
     return low;
   }
+}
+
+function unsteady(meter: string): Failure {
+  const message = `${meter}: energy registers differ from one reading to the next; look for noise, a loose wire, or two meters with one address`;
+  return new Failure("meter.register-unsteady", message, { retry: "later" });
 }
 
 function describe(error: unknown): { code: string; message: string } {

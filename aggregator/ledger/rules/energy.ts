@@ -23,8 +23,10 @@ type Step = {
  * The meter's state after one entry, its slot boundaries written; or why its registers cannot be:
  * `readings.register-backward`, `readings.register`.
  */
-export function advance(context: BlockContext, step: Step) {
-  const { entry, energy, now, meter } = step;
+export function advance(context: BlockContext, given: Step) {
+  const { entry, energy, meter } = given;
+  const now = registersBefore(given);
+  const step = { ...given, now };
   const past = { ...now, time: entry.time };
   if (entry.quality === quality.gap || !complete(energy, now)) return past;
   if (!restarts(entry) && backward(energy, now)) {
@@ -100,6 +102,17 @@ function recordEnergy(
     slotMs,
   });
   return { ...next, restarts: count, ...(oldest === undefined ? {} : { oldestBoundary: oldest }) };
+}
+
+/**
+ * The state with the registers that the entry goes on from: another meter goes on from none, so that
+ * it owes no register that only the one before it had.
+ */
+function registersBefore({ entry, energy, now }: Step): MeterState {
+  const shows = energy.importWh !== undefined || energy.exportWh !== undefined;
+  if (entry.quality !== quality.replaced || !shows) return now;
+  const { importRegister: _, exportRegister: __, ...rest } = now;
+  return rest;
 }
 
 /** An entry counts as an energy reading when it shows every energy register the meter has shown. */

@@ -196,6 +196,50 @@ test("a meter whose last and first registers are read in one instant loses nothi
   assert.deepEqual(slot(s, 0), { importWh: 150, exportWh: 0, method: "exact" });
 });
 
+test("a meter that was exchanged for one with fewer registers is counted from its first reading on", () => {
+  const s = site();
+  const only = (code: string, wh: number) => ({ registers: new Map([[code, [wh, 0] as const]]) });
+  const taken = (time: number, wh: number, how: number = quality.measured) =>
+    entry(time, 0, 0, { ...only(obis.importEnergy, wh), quality: how });
+  const batch = s.chain.batch(
+    entry(startTime, 1_000, 500),
+    entry(startTime + hour, 1_040, 520),
+    taken(startTime + hour, 7, quality.replaced),
+    taken(startTime + 2 * hour, 37),
+    // The export of the new one was only late: what it shows flowed at other times.
+    entry(startTime + 3 * hour, 50, 3_000),
+    entry(startTime + 4 * hour, 60, 3_011),
+  );
+  assert.equal(code(s.take(batch)), "ok");
+  const slots = [0, 1, 2, 3].map((n) => slot(s, n));
+  assert.deepEqual(
+    slots.map((energy) => [energy?.importWh, energy?.exportWh]),
+    [
+      [40, 20],
+      [30, 0],
+      [13, 0],
+      [10, 11],
+    ],
+  );
+  const state = meterStates.get(s.state, s.chain.meter);
+  assert.deepEqual([state?.importWh, state?.exportWh], [1_040 + 53, 520 + 11]);
+});
+
+test("a meter that was exchanged for one that shows more owes nothing of it", () => {
+  const s = site();
+  const before = { registers: new Map([[obis.importEnergy, [900, 0] as const]]) };
+  const batch = s.chain.batch(
+    entry(startTime, 0, 0, before),
+    // A reading of the new one without any energy register settles nothing.
+    entry(startTime + 1, 0, 0, { registers: new Map(), quality: quality.replaced }),
+    entry(startTime + 2, 5_000, 70, { quality: quality.replaced }),
+    entry(startTime + hour, 5_010, 71),
+  );
+  assert.equal(code(s.take(batch)), "ok");
+  const state = meterStates.get(s.state, s.chain.meter);
+  assert.deepEqual([state?.importWh, state?.exportWh], [910, 1]);
+});
+
 test("a register that cannot be is refused", () => {
   const strange = (mantissa: number, exponent: number): ReadingEntry => ({
     ...entry(startTime, 0),
