@@ -3,6 +3,7 @@
 import { Failure, isId } from "@busbar/protocol";
 import { describeConfig } from "@busbar/protocol/config";
 import { Command, InvalidArgumentError } from "commander";
+import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
 import { init } from "./commands/init.ts";
 import { prove } from "./commands/prove.ts";
@@ -70,6 +71,24 @@ Example:
   busbar-aggregator admit --request unit/request.json --config elm/aggregator.yaml`,
   )
   .action((options) => admit(options, print));
+
+program
+  .command("viewer")
+  .description("make a lasting password for a program that only looks on, such as Home Assistant")
+  .requiredOption("--owner <id>", "whose meters it sees", id)
+  .option("--id <id>", "its MQTT user name", id, "home-assistant")
+  .option("--json", "print the result as JSON", false)
+  .addHelpText("after", "\nExample:\n  busbar-aggregator viewer --owner anna")
+  .action(({ id: name, owner, json }) => {
+    const { password, viewer } = makeViewer(name, owner);
+    if (json) return print({ ok: true, password, viewer });
+    console.log(`password: ${password}
+It stands nowhere else. Add this to aggregator.yaml, then start the aggregator anew:
+
+broker:
+  viewers:
+    - { id: ${name}, owner: ${owner}, passwordSha256: ${viewer.passwordSha256} }`);
+  });
 
 program
   .command("config")

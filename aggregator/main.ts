@@ -185,9 +185,10 @@ function openBroker(
     answers,
     receiptOf: (hash) => receiptOf(store, hash),
   });
-  const { host, port, tls } = config.broker;
+  const { host, port, tls, viewers } = config.broker;
   return startBroker({
     ...shared,
+    viewers,
     host,
     port,
     ...(tls === undefined ? {} : { tls }),

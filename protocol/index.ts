@@ -86,7 +86,15 @@ export {
   verifyStateProof,
 } from "./receipt/state-proof.ts";
 export type { Refusal } from "./refusal.ts";
-export { parseTopic, reservedIds, type Topic, topicPrefix, topicsOf } from "./topics/topics.ts";
+export {
+  discoveryPrefix,
+  discoveryTopic,
+  parseTopic,
+  reservedIds,
+  type Topic,
+  topicPrefix,
+  topicsOf,
+} from "./topics/topics.ts";
 export { allocate, type Share } from "./units/allocate.ts";
 export {
   type Micro,

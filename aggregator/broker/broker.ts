@@ -16,6 +16,7 @@ import { type BrokerLimits, brokerLimits } from "./limits.ts";
 import { listen, makeServer, type TlsFiles } from "./listen.ts";
 import { type Session, Sessions } from "./sessions.ts";
 import { addressKey, TokenBuckets } from "./token-bucket.ts";
+import type { Viewer } from "./viewer.ts";
 
 /** `id` is the member that runs the broker, `now` wall-clock ms; port 0 takes any free port. */
 export type BrokerOptions = {
@@ -26,6 +27,8 @@ export type BrokerOptions = {
   readonly chain: string;
   readonly site: string;
   readonly registry: Registry;
+  /** Programs that look on for an owner. Default: none. */
+  readonly viewers?: readonly Viewer[];
   readonly verify: Verify;
   readonly ingest: Ingest;
   readonly now: () => number;
@@ -65,6 +68,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const limits: BrokerLimits = { ...brokerLimits, ...options.limits };
   const context = {
     ...options,
+    viewers: options.viewers ?? [],
     limits,
     sessions: new Sessions(),
     deliveries: new Deliveries(),

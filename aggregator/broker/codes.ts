@@ -33,6 +33,8 @@ export const brokerCodes = {
   "login.too-long": "the token is valid for longer than a token may be",
   "login.too-many-connections": "the identity holds as many connections as it may",
   "login.unknown-identity": "the ledger knows no identity of this name",
+  "login.viewer-owner": "a viewer looks on for somebody who is no owner on the ledger",
+  "login.viewer-password": "not the password of this viewer",
   "login.will": "a last will may only go to the device's own state topic",
   "login.wrong-key": "the token names another key than the identity's",
   "rights.publish": "the identity may not publish on this topic",

@@ -7,6 +7,7 @@ import type { Counters } from "./counters.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { BrokerLimits } from "./limits.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Viewer } from "./viewer.ts";
 
 /** What the hooks work with. `id` is the member that runs the broker; `now` is wall-clock ms. */
 export type HookContext = {
@@ -14,6 +15,7 @@ export type HookContext = {
   readonly chain: string;
   readonly site: string;
   readonly registry: Registry;
+  readonly viewers: readonly Viewer[];
   readonly verify: Verify;
   readonly ingest: Ingest;
   readonly sessions: Sessions;

@@ -3,7 +3,16 @@ import type { AedesPublishPacket, Client, PublishPacket, Subscription } from "ae
 import type { BrokerCode } from "./codes.ts";
 import type { HookContext, Hooks } from "./hook-context.ts";
 import { loginGate } from "./login-gate.ts";
-import { type Grounds, isIngested, mayPublish, mayRetain, maySubscribe } from "./rights.ts";
+import {
+  type Grounds,
+  isIngested,
+  mayDiscover,
+  mayLookOn,
+  mayPublish,
+  mayRetain,
+  maySubscribe,
+  onlookerBirth,
+} from "./rights.ts";
 
 /** The broker's answers to aedes: logins, and rights on every packet in and out. */
 export function makeHooks(context: HookContext): Hooks {
@@ -12,7 +21,7 @@ export function makeHooks(context: HookContext): Hooks {
     ...loginGate(context),
     authorizePublish: publishGate(context, grounds),
     authorizeSubscribe: subscribeGate(context, grounds),
-    authorizeForward: forwardGate(context),
+    authorizeForward: forwardGate(context, grounds),
   };
 }
 
@@ -24,8 +33,14 @@ function publishGate(context: HookContext, grounds: Grounds): Hooks["authorizePu
   const { sessions, counters, log, ingest, site } = context;
   return (client, packet, callback) => {
     const session = client === null ? undefined : sessions.of(client);
+    if (session?.looksOnly === true && packet.topic === onlookerBirth) {
+      packet.retain = false;
+      callback(null);
+      return;
+    }
     const topic = parseTopic(site, packet.topic);
-    const granted = session !== undefined && mayPublish(session.identity, packet.topic, grounds);
+    const speaks = session !== undefined && !session.looksOnly;
+    const granted = speaks && mayPublish(session.identity, packet.topic, grounds);
     if (!granted || topic === undefined) {
       counters.count("rights.publish" satisfies BrokerCode);
       const name = packet.topic.slice(0, 160);
@@ -33,7 +48,7 @@ function publishGate(context: HookContext, grounds: Grounds): Hooks["authorizePu
       callback(new Error(`rights.publish: ${name}`));
       return;
     }
-    if (!mayRetain(topic)) packet.retain = false;
+    if (!mayRetain(topic, grounds)) packet.retain = false;
     if (!isIngested(topic)) {
       callback(null);
       return;
@@ -53,7 +68,8 @@ function subscribeGate(context: HookContext, grounds: Grounds): Hooks["authorize
   const refusalOf = (client: Client, subscription: Subscription): BrokerCode | undefined => {
     const { topic: filter, qos } = subscription;
     const session = sessions.of(client);
-    if (session === undefined || !maySubscribe(session.identity, filter, grounds)) {
+    const granted = session?.looksOnly === true ? mayLookOn : maySubscribe;
+    if (session === undefined || !granted(session.identity, filter, grounds)) {
       return "rights.subscribe";
     }
     session.filters.set(filter, qos);
@@ -74,7 +90,7 @@ function subscribeGate(context: HookContext, grounds: Grounds): Hooks["authorize
   };
 }
 
-function forwardGate(context: HookContext): Hooks["authorizeForward"] {
+function forwardGate(context: HookContext, grounds: Grounds): Hooks["authorizeForward"] {
   const { site, sessions, deliveries, limits, counters, log } = context;
   return (client: Client, packet: AedesPublishPacket) => {
     const topic = parseTopic(site, packet.topic);
@@ -87,6 +103,7 @@ function forwardGate(context: HookContext): Hooks["authorizeForward"] {
     }
     const session = sessions.of(client);
     if (session === undefined) return null;
+    if (topic.of === "discovery" && !mayDiscover(session.identity, topic.id, grounds)) return null;
     const qos = session.filters.get(packet.topic) ?? 0;
     deliveries.leaving(client, packet, { identity: session.identity.id, qos });
     return packet;
@@ -107,6 +124,10 @@ function groundsOf({ site, registry }: HookContext): Grounds {
     ownerOf(id) {
       const identity = registry.byId(id);
       return identity?.kind === "device" ? identity.device.owner : undefined;
+    },
+    hasMeter(id, meter) {
+      const identity = registry.byId(id);
+      return identity?.kind === "device" && identity.device.meters.some(({ id }) => id === meter);
     },
   };
 }

@@ -4,7 +4,9 @@ import type { Identity } from "../ledger/registry.ts";
 import type { BrokerCode } from "./codes.ts";
 import type { HookContext, Hooks } from "./hook-context.ts";
 import { checkLogin, type LoginAttempt, type LoginRefusal } from "./login.ts";
+import { onlookerBirth } from "./rights.ts";
 import { SpentTokens } from "./spent-tokens.ts";
+import { checkViewer } from "./viewer.ts";
 
 /** CONNACK return codes (MQTT 3.1.1 table 3.1); for any other reason 4, bad user name or password. */
 const returnCodes: Partial<Record<BrokerCode, number>> = {
@@ -47,6 +49,7 @@ export function loginGate(context: HookContext): Pick<Hooks, "preConnect" | "aut
       sessions.enter(client, {
         client: client.id,
         identity: checked.identity,
+        looksOnly: checked.looksOnly,
         address,
         since: context.now(),
         filters: new Map(),
@@ -63,18 +66,24 @@ function checkConnect(
   attempt: Connect,
   context: HookContext,
   spent: SpentTokens,
-): { readonly ok: true; readonly identity: Identity } | LoginRefusal {
+): { readonly ok: true; readonly identity: Identity; readonly looksOnly: boolean } | LoginRefusal {
+  const viewer = checkViewer(attempt, context);
+  const looksOnly = viewer !== undefined;
   const grounds = { ...context, broker: context.id, spent, now: context.now() };
-  const checked = checkLogin(attempt, grounds);
+  const checked = viewer ?? checkLogin(attempt, grounds);
   if (!checked.ok) return checked;
   const { id } = checked.identity;
   const { sessions, limits, site } = context;
-  if (sessions.besides(id, attempt.client) >= limits.connectionsPerIdentity) {
+  if (sessions.besides({ id, looksOnly }, attempt.client) >= limits.connectionsPerIdentity) {
     const message = `${id} holds ${limits.connectionsPerIdentity} connections; close one`;
     return { ok: false, code: "login.too-many-connections", message };
   }
-  if (attempt.will === undefined || isOwnState(site, attempt.will, id)) return checked;
-  const message = `expected a last will on ${id}'s own state topic, got ${JSON.stringify(attempt.will.slice(0, 80))}`;
+  const { will } = attempt;
+  const mayWill = (topic: string) =>
+    looksOnly ? topic === onlookerBirth : isOwnState(site, topic, id);
+  if (will === undefined || mayWill(will)) return { ...checked, looksOnly };
+  const expected = looksOnly ? onlookerBirth : `${id}'s own state topic`;
+  const message = `expected a last will on ${expected}, got ${JSON.stringify(will.slice(0, 80))}`;
   return { ok: false, code: "login.will", message };
 }
 

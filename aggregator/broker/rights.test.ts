@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseTopic } from "@busbar/protocol";
 import fc from "fast-check";
 import {
   deviceIdentity,
@@ -7,7 +8,7 @@ import {
   ownerIdentity,
   testSigner,
 } from "../../test/support/memory-registry.ts";
-import { mayPublish, maySubscribe } from "./rights.ts";
+import { mayLookOn, mayPublish, mayRetain, maySubscribe } from "./rights.ts";
 
 const key = testSigner(1);
 /** Devices d1 and d2; owner o1 has d1, owner o2 has d2. */
@@ -20,6 +21,7 @@ const who = {
 const grounds = {
   site: "site",
   ownerOf: (device: string) => ({ d1: "o1", d2: "o2" })[device],
+  hasMeter: (device: string, meter: string) => meter === `${device}-m`,
 };
 
 /** For each name: who may publish, then who may subscribe (d device, o owner, p operator, m member). */
@@ -104,7 +106,22 @@ const table: readonly (readonly [topic: string, publish: string, subscribe: stri
   ["$share/g/busbar/v1/site/#", "", ""],
   ["$share/g/#", "", ""],
   ["__proto__", "", ""],
-  ["homeassistant/device/d1/config", "", ""],
+  // What people's tools look at.
+  ["busbar/v1/site/d1/live/d1-m", "dm", "opm"],
+  ["busbar/v1/site/d2/live/d2-m", "m", "pm"],
+  ["busbar/v1/site/d1/live/+", "", "m"],
+  ["busbar/v1/site/market/live/d1-m", "", "m"],
+  ["homeassistant/device/d1/config", "d", "op"],
+  ["homeassistant/device/d1/d1-m/config", "d", "op"],
+  ["homeassistant/device/d2/config", "", "p"],
+  ["homeassistant/device/d2/d2-m/config", "", "p"],
+  ["homeassistant/device/d1/config/more", "", ""],
+  ["homeassistant/sensor/d1/config", "", ""],
+  ["homeassistant/status", "", ""],
+  ["homeassistant/+/+/config", "", "op"],
+  ["homeassistant/+/+/+/config", "", "op"],
+  ["homeassistant/#", "", ""],
+  ["homeassistant/device/+/config", "", ""],
 ];
 
 for (const [topic, publish, subscribe] of table) {
@@ -145,6 +162,26 @@ test("no filter of a device, an owner or an operator matches a topic it may not 
     }),
     { numRuns: 2000 },
   );
+});
+
+test("a program that only looks on hears no notices and no trades of its owner", () => {
+  const hears = table.filter(([topic]) => mayLookOn(who.owner, topic, grounds));
+  const owner = table.filter(([topic]) => maySubscribe(who.owner, topic, grounds));
+  assert.deepEqual(
+    owner.filter((row) => !hears.includes(row)).map(([topic]) => topic),
+    ["busbar/v1/site/owners/o1/notices", "busbar/v1/site/owners/o1/trades"],
+  );
+});
+
+test("discovery is kept for admitted meters only, and live values never are", () => {
+  const kept = (name: string) => {
+    const topic = parseTopic("site", name);
+    return topic !== undefined && mayRetain(topic, grounds);
+  };
+  assert.equal(kept("homeassistant/device/d1/config"), true);
+  assert.equal(kept("homeassistant/device/d1/d1-m/config"), true);
+  assert.equal(kept("homeassistant/device/d1/another/config"), false);
+  assert.equal(kept("busbar/v1/site/d1/live/d1-m"), false);
 });
 
 /** MQTT 3.1.1 §4.7.1, spelled out. */

@@ -1,10 +1,11 @@
-import { parseTopic, type Topic } from "@busbar/protocol";
+import { discoveryPrefix, parseTopic, type Topic } from "@busbar/protocol";
 import type { Identity } from "../ledger/registry.ts";
 
-/** What rights are measured against: the site, and whose a device is. */
+/** What rights are measured against: the site, whose a device is, and which meters it reads. */
 export type Grounds = {
   readonly site: string;
   ownerOf(device: string): string | undefined;
+  hasMeter(device: string, meter: string): boolean;
 };
 
 /** Whether an identity may publish on a topic. A name with a wildcard is no topic. */
@@ -33,7 +34,8 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
   if (identity.kind === "member") return isBelow(base, filter);
   if (filter === `${base}host/+/state`) return true;
 
-  const looksOn = identity.kind === "owner" && identity.owner.party === "operator";
+  const looksOn = isOnlooker(identity);
+  if (identity.kind === "owner" && discoveryFilters.has(filter)) return true;
   if (looksOn && (filter === `${base}+/live` || filter === `${base}+/state`)) return true;
 
   const topic = parseTopic(grounds.site, filter);
@@ -49,14 +51,46 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
       if (identity.kind === "device") return isOwn(topic, identity.id) && deviceHearsOn(topic);
       if (topic.name !== "live" && topic.name !== "state") return false;
       return looksOn || grounds.ownerOf(topic.id) === identity.id;
+    case "discovery":
+      return mayDiscover(identity, topic.id, grounds);
     default:
       return topic satisfies never;
   }
 }
 
+/** What a program that only looks on, with a password of its own, may hear of what its owner may. */
+export function mayLookOn(identity: Identity, filter: string, grounds: Grounds): boolean {
+  const topic = parseTopic(grounds.site, filter);
+  return topic?.of !== "owner" && maySubscribe(identity, filter, grounds);
+}
+
+/** Home Assistant says on this topic that it is there, and by its last will that it is not. Nobody
+ * listens: it is taken and goes nowhere. */
+export const onlookerBirth = `${discoveryPrefix}/status`;
+
+/** Home Assistant subscribes to these two as they are; what passes is judged message by message. */
+const discoveryFilters: ReadonlySet<string> = new Set([
+  `${discoveryPrefix}/+/+/config`,
+  `${discoveryPrefix}/+/+/+/config`,
+]);
+
+/** Whether an identity may know that a device, and which meters of it, are there. */
+export function mayDiscover(
+  identity: Identity,
+  device: string,
+  { ownerOf }: Pick<Grounds, "ownerOf">,
+): boolean {
+  return isOnlooker(identity) || (identity.kind === "owner" && ownerOf(device) === identity.id);
+}
+
+const isOnlooker = (identity: Identity): boolean =>
+  identity.kind === "owner" && identity.owner.party === "operator";
+
 /** Topics whose last message is kept for those who come later; elsewhere the retain flag is dropped. */
-export function mayRetain(topic: Topic): boolean {
+export function mayRetain(topic: Topic, { hasMeter }: Pick<Grounds, "hasMeter">): boolean {
   if (topic.of === "device") return topic.name === "state";
+  // Of admitted meters only: else one device could fill the broker's memory with names.
+  if (topic.of === "discovery") return topic.meter === undefined || hasMeter(topic.id, topic.meter);
   if (topic.of === "host") return topic.name === "state";
   return topic.of === "market" && topic.name === "prices";
 }
@@ -72,16 +106,17 @@ export function isIngested(topic: Topic): boolean {
 
 /** All of the site but other members' transactions, and members' receipts: those come from brokers. */
 function memberSpeaksOn(topic: Topic, member: string): boolean {
+  if (topic.of === "discovery") return false;
   if (topic.of !== "host" || topic.name === "state") return true;
   return topic.name === "transactions" && topic.id === member;
 }
 
 function isOwn(topic: Topic, device: string): boolean {
-  return topic.of === "device" && topic.id === device;
+  return (topic.of === "device" || topic.of === "discovery") && topic.id === device;
 }
 
 function deviceSpeaksOn(topic: Topic): boolean {
-  return ["state", "readings", "live", "acks"].includes(topic.name);
+  return topic.of === "discovery" || ["state", "readings", "live", "acks"].includes(topic.name);
 }
 
 function deviceHearsOn(topic: Topic): boolean {

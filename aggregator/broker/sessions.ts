@@ -5,6 +5,8 @@ import type { Identity } from "../ledger/registry.ts";
 export type Session = {
   readonly client: string;
   readonly identity: Identity;
+  /** A viewer of the owner that `identity` is: it hears, and says nothing. */
+  readonly looksOnly: boolean;
   readonly address: string;
   /** Wall-clock ms of the login. */
   readonly since: number;
@@ -42,10 +44,11 @@ export class Sessions {
     return this.all().find((session) => session.client === client);
   }
 
-  /** Connections of one identity under other client ids than this one. */
-  besides(identity: string, client: string): number {
-    return this.all().filter((held) => held.identity.id === identity && held.client !== client)
-      .length;
+  /** Connections of one identity, or of its viewers, under other client ids than this one. */
+  besides({ id, looksOnly }: { readonly id: string; readonly looksOnly: boolean }, client: string) {
+    return this.all().filter(
+      (held) => held.identity.id === id && held.looksOnly === looksOnly && held.client !== client,
+    ).length;
   }
 
   /** Whether a connection of an identity holds this very filter. */

@@ -16,7 +16,9 @@ import type { AggregatorConfig } from "../config/schema.ts";
 
 /** Where a member hands its transactions in, and as whom. */
 export type Submission = {
-  readonly config: Pick<AggregatorConfig, "site" | "member" | "broker">;
+  readonly config: Pick<AggregatorConfig, "site" | "member"> & {
+    readonly broker: Omit<AggregatorConfig["broker"], "viewers">;
+  };
   readonly signer: Signer;
   /** How long to wait for a connection, wall ms. */
   readonly connectMs?: number;

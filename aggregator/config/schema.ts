@@ -51,6 +51,20 @@ export const aggregatorConfig = z.strictObject({
         .boolean()
         .default(false)
         .describe("Listen in clear beyond loopback; for a wire you trust"),
+      viewers: z
+        .array(
+          z.strictObject({
+            id: id.describe("Its MQTT user name"),
+            owner: id.describe("Whose meters it sees"),
+            passwordSha256: z
+              .string()
+              .regex(/^[0-9a-f]{64}$/, "expected the line that busbar-aggregator viewer printed")
+              .describe("SHA-256 of its password, made by busbar-aggregator viewer"),
+          }),
+        )
+        .max(64)
+        .default([])
+        .describe("Programs that look on with a lasting password, such as Home Assistant"),
     })
     .prefault({})
     .describe("The embedded MQTT broker"),

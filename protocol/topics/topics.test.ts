@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseTopic, topicsOf } from "./topics.ts";
+import { discoveryTopic, parseTopic, topicsOf } from "./topics.ts";
 
 const site = topicsOf("site-a");
 
@@ -23,6 +23,29 @@ test("every topic of a site says what it is", () => {
     [site.memberReceipts("a1"), "receipts"],
   ] as const) {
     assert.deepEqual(parseTopic("site-a", topic), { of: "host", id: "a1", name });
+  }
+});
+
+test("a meter's values and Home Assistant's discovery name the meter", () => {
+  const live = { of: "device", id: "d1", name: "live", meter: "m1" };
+  assert.deepEqual(parseTopic("site-a", site.meterLive("d1", "m1")), live);
+  const unit = { of: "discovery", id: "d1", name: "config" };
+  assert.deepEqual(parseTopic("site-a", discoveryTopic("d1")), unit);
+  assert.deepEqual(parseTopic("site-a", discoveryTopic("d1", "m1")), { ...unit, meter: "m1" });
+  for (const topic of [
+    "homeassistant/status",
+    "homeassistant/sensor/d1/config",
+    "homeassistant/device/d1",
+    "homeassistant/device//config",
+    "homeassistant/device/D1/config",
+    "homeassistant/device/d1/+/config",
+    "homeassistant/device/d1/m1/more/config",
+    "homeassistant/device/d1/config/config/config",
+    "homeassistant/device/owners/config",
+    "busbar/v1/site-a/market/live/m1",
+    "busbar/v1/site-a/d1/state/m1",
+  ]) {
+    assert.equal(parseTopic("site-a", topic), undefined, topic);
   }
 });
 
@@ -50,6 +73,10 @@ test("other sites, wildcards, reserved ids and deeper names mean nothing", () =>
 
 test("arbitrary text never throws", () => {
   fc.assert(
-    fc.property(fc.string(), (text) => void parseTopic("site-a", `busbar/v1/site-a/${text}`)),
+    fc.property(
+      fc.constantFrom("busbar/v1/site-a/", "homeassistant/device/", ""),
+      fc.string(),
+      (start, text) => void parseTopic("site-a", start + text),
+    ),
   );
 });

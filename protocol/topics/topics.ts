@@ -11,6 +11,8 @@ export function topicsOf(site: string) {
     readings: (device: string) => `${base}/${device}/readings`,
     receipts: (device: string) => `${base}/${device}/receipts`,
     live: (device: string) => `${base}/${device}/live`,
+    /** The same of one meter: who listens here hears no neighbour, so silence means this meter. */
+    meterLive: (device: string, meter: string) => `${base}/${device}/live/${meter}`,
     commands: (device: string) => `${base}/${device}/commands`,
     acks: (device: string) => `${base}/${device}/acks`,
     prices: `${base}/market/prices`,
@@ -24,6 +26,19 @@ export function topicsOf(site: string) {
   } as const;
 }
 
+/** Where Home Assistant looks for devices, unless it is told otherwise. */
+export const discoveryPrefix = "homeassistant";
+
+/** Home Assistant's device discovery of a unit, or of one of its meters. */
+export function discoveryTopic(
+  device: string,
+  meter?: string,
+  prefix: string = discoveryPrefix,
+): string {
+  const node = meter === undefined ? device : `${device}/${meter}`;
+  return `${prefix}/device/${node}/config`;
+}
+
 /** Ids that a device may not have, because they are levels of their own. */
 export const reservedIds: ReadonlySet<string> = new Set(["market", "owners", "host", "enrol"]);
 
@@ -34,13 +49,26 @@ const hostTopics = ["state", "transactions", "receipts"] as const;
 
 /** What a topic name means. */
 export type Topic =
-  | { readonly of: "device"; readonly id: string; readonly name: (typeof deviceTopics)[number] }
+  | {
+      readonly of: "device";
+      readonly id: string;
+      readonly name: (typeof deviceTopics)[number];
+      /** With `live`: of this meter only. */
+      readonly meter?: string;
+    }
   | { readonly of: "market"; readonly name: (typeof marketTopics)[number] }
   | { readonly of: "owner"; readonly id: string; readonly name: (typeof ownerTopics)[number] }
-  | { readonly of: "host"; readonly id: string; readonly name: (typeof hostTopics)[number] };
+  | { readonly of: "host"; readonly id: string; readonly name: (typeof hostTopics)[number] }
+  | {
+      readonly of: "discovery";
+      readonly id: string;
+      readonly name: "config";
+      readonly meter?: string;
+    };
 
 /** The meaning of a topic name on this site, or undefined for every other name (wildcards too). */
 export function parseTopic(site: string, topic: string): Topic | undefined {
+  if (topic.startsWith(`${discoveryPrefix}/`)) return parseDiscovery(topic);
   const base = `${topicPrefix}/${site}/`;
   if (!topic.startsWith(base)) return undefined;
   const [first = "", second = "", third, ...more] = topic.slice(base.length).split("/");
@@ -52,6 +80,9 @@ export function parseTopic(site: string, topic: string): Topic | undefined {
     if (name === undefined || !isId(first) || reservedIds.has(first)) return undefined;
     return { of: "device", id: first, name };
   }
+  if (second === "live" && isId(first) && !reservedIds.has(first) && isId(third)) {
+    return { of: "device", id: first, name: "live", meter: third };
+  }
   if (!isId(second)) return undefined;
   const ofOwner = ownerTopics.find((known) => known === third);
   if (first === "owners" && ofOwner !== undefined)
@@ -59,4 +90,15 @@ export function parseTopic(site: string, topic: string): Topic | undefined {
   const ofHost = hostTopics.find((known) => known === third);
   if (first === "host" && ofHost !== undefined) return { of: "host", id: second, name: ofHost };
   return undefined;
+}
+
+function parseDiscovery(topic: string): Topic | undefined {
+  const [, kind, id = "", ...rest] = topic.split("/");
+  const [meter] = rest;
+  if (kind !== "device" || !isId(id) || reservedIds.has(id) || rest.pop() !== "config") {
+    return undefined;
+  }
+  if (rest.length === 0) return { of: "discovery", id, name: "config" };
+  if (rest.length > 1 || meter === undefined || !isId(meter)) return undefined;
+  return { of: "discovery", id, name: "config", meter };
 }
