@@ -3,7 +3,6 @@ export { decodeCbor } from "./cbor/decode.ts";
 export { encodeCbor } from "./cbor/encode.ts";
 export { CborError, type CborValue, compareBytes } from "./cbor/value.ts";
 export { checkPublicKey, checkSignature } from "./ed25519/encoding.ts";
-export { publicKeyOf, signPure, verifyPure } from "./ed25519/pure.ts";
 export {
   type Domain,
   type Envelope,
@@ -56,7 +55,6 @@ export {
   type Readings,
 } from "./messages/readings.ts";
 export type { Admission, Device, Login, Meter, Owner, Party } from "./messages/registry.ts";
-export { boxKeyOf, boxNotice, openNotice } from "./notice/boxed.ts";
 export { type Answer, decodeAnswer, encodeAnswer, type Refused } from "./receipt/answer.ts";
 export {
   type BlockHeader,

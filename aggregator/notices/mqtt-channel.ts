@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { boxNotice, Failure, topicsOf } from "@busbar/protocol";
+import { Failure, topicsOf } from "@busbar/protocol";
+import { boxNotice } from "@busbar/protocol/notice";
 import type { Broker } from "../broker/broker.ts";
 import { type Channel, nobodyListens } from "./channel.ts";
 import type { Notice } from "./notice.ts";

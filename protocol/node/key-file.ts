@@ -11,8 +11,8 @@ import {
 import type { Signer } from "../envelope/envelope.ts";
 import { keyId } from "../envelope/key-id.ts";
 import { Failure } from "../failure.ts";
-import { boxKeyOf } from "../notice/boxed.ts";
 import { privateKeyFromSeed, publicKeyFromSeed, sign } from "./ed25519.ts";
+import { boxKeyFromSecret } from "./x25519.ts";
 
 /** Secrets of one identity: an Ed25519 seed to sign with, an X25519 secret to open notices with. */
 export type KeyFile = { readonly seed: Uint8Array; readonly box: Uint8Array };
@@ -66,7 +66,7 @@ export function signerOf({ seed }: KeyFile): Signer {
 
 /** The public halves: what goes into the registry. */
 export function publicKeysOf({ seed, box }: KeyFile): { key: Uint8Array; boxKey: Uint8Array } {
-  return { key: publicKeyFromSeed(seed), boxKey: boxKeyOf(box) };
+  return { key: publicKeyFromSeed(seed), boxKey: boxKeyFromSecret(box) };
 }
 
 /** Written aside, synced and linked into place: a power cut leaves a whole key or none, and of two

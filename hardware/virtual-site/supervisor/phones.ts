@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
-import { openNotice, sealFrame, topicsOf, utcMs } from "@busbar/protocol";
+import { sealFrame, topicsOf, utcMs } from "@busbar/protocol";
 import { type KeyFile, readKeyFile, signerOf } from "@busbar/protocol/node";
+import { openNotice } from "@busbar/protocol/notice";
 import mqtt, { type MqttClient } from "mqtt";
 import { type Part, type Ports, site } from "./cast.ts";
 import type { Home } from "./home.ts";

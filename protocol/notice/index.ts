@@ -1,0 +1,2 @@
+/** Notices that only their owner can read. */
+export { boxKeyOf, boxNotice, openNotice } from "./boxed.ts";
