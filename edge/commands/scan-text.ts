@@ -2,6 +2,7 @@ import type { Failure } from "@busbar/protocol";
 import { type Connection, settingsText } from "../framing/line.ts";
 import type { ScannedBus, ScanProgress, ScanReport, ScanResult } from "../meters/scan.ts";
 import type { SerialPortInfo } from "../meters/serial-ports.ts";
+import { isTelegramProfile } from "../meters/telegram-profiles.ts";
 import { placeText } from "./places.ts";
 import { portRemedies } from "./port-remedy.ts";
 import { waitText, wrap } from "./terminal.ts";
@@ -19,14 +20,17 @@ export function portText(port: SerialPortInfo, width: number): string {
 export function resultText(result: ScanResult, width: number): string {
   const { connection, unit, status, sameAs } = result;
   const serial = connection.kind === "rtu" ? `  ${settingsText(connection)}` : "";
-  const head = `  unit ${String(unit).padEnd(3)}${serial}  `;
+  const head = isTelegram(result)
+    ? `  ${result.settings === undefined ? "" : `${result.settings}  `}`
+    : `  unit ${String(unit).padEnd(3)}${serial}  `;
   const indent = " ".repeat(head.length);
   if (sameAs !== undefined) return `${head}the same meter as unit ${sameAs}`;
   if (status === "unknown") {
     const text = "answers, but no profile fits (busbar-edge profiles list shows those there are)";
     return wrap(head + text, width, indent);
   }
-  const names = result.candidates.map(candidateText).join(" or ");
+  const address = result.address === undefined ? "" : ` address ${result.address}`;
+  const names = result.candidates.map(candidateText).join(" or ") + address;
   const also =
     result.also.length === 0 ? "" : `; further values by ${result.also.join(", ")} at the same id`;
   return wrap(
@@ -35,6 +39,10 @@ export function resultText(result: ScanResult, width: number): string {
     indent,
   );
 }
+
+/** Whether a meter was found that does not speak Modbus. */
+const isTelegram = ({ candidates: [first] }: ScanResult): boolean =>
+  first !== undefined && isTelegramProfile(first.identity.profile);
 
 function candidateText({ identity, how }: ScanResult["candidates"][number]): string {
   const { profile, model, serialNumber } = identity;
@@ -77,7 +85,7 @@ function foundText({ results }: ScanReport, { ms, interrupted }: SummaryOptions)
   return `${count} found ${interrupted ? "when interrupted after" : "in"} ${waitText(ms)}`;
 }
 
-function nextText({ results, buses }: ScanReport, width: number): string[] {
+function nextText({ results }: ScanReport, width: number): string[] {
   const next: string[] = [];
   const unclear = results.find(({ status }) => status === "ambiguous");
   if (unclear !== undefined) {
@@ -89,11 +97,6 @@ function nextText({ results, buses }: ScanReport, width: number): string[] {
     next.push(wrap(text, width, "  "), `  busbar-edge read --at ${place} ${profile}`);
   }
   if (results.length > 0) next.push("Next: busbar-edge setup puts meters into edge.yaml");
-  else if (buses.some(({ connection, tried }) => connection.kind === "rtu" && tried.length > 0)) {
-    const text =
-      "SML, P1, DL/T 645 and M-Bus meters may speak another protocol: busbar-edge read --at PORT --profile sml, dsmr, dlt645-2007 or mbus";
-    next.push(wrap(text, width, "  "));
-  }
   return next;
 }
 
@@ -103,7 +106,14 @@ function speedOption(connection: Connection): string {
 }
 
 /** "[####......]  40 %, at most 12 s left: /dev/ttyUSB0 19200 8E1 unit 3" in one line. */
-export function progressText({ done, total, leftMs, connection, unit }: ScanProgress): string {
+export function progressText({
+  done,
+  total,
+  leftMs,
+  connection,
+  unit,
+  what,
+}: ScanProgress): string {
   const width = 20;
   const share = done / Math.max(1, total);
   const bar = "#".repeat(Math.round(width * share)).padEnd(width, ".");
@@ -114,7 +124,7 @@ export function progressText({ done, total, leftMs, connection, unit }: ScanProg
     connection.kind === "rtu" && connection.baud !== undefined
       ? ` ${settingsText(connection)}`
       : "";
-  return `[${bar}] ${percent} %, at most ${waitText(leftMs)} left: ${place}${speed} ${unit}`;
+  return `[${bar}] ${percent} %, at most ${waitText(leftMs)} left: ${place}${what === undefined ? `${speed} ${unit}` : ` ${what}`}`;
 }
 
 /** What one bus took, for JSON. */

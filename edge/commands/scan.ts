@@ -68,6 +68,7 @@ export function scanOptionsOf(
     profiles: [...loadProfiles().values()],
     bus: new BusPool(quick ? { replyMs: quickReplyMs } : {}),
     effort,
+    telegrams: true,
   };
 }
 

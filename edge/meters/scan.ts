@@ -5,7 +5,9 @@ import { busName, type Connection } from "../framing/line.ts";
 import type { Profile } from "./profile.ts";
 import { addSeen, type LineSeen, lineHints } from "./scan-hints.ts";
 import { type ScanEffort, type Speed, speedsOf } from "./scan-speeds.ts";
+import { type TelegramResult, type TelegramStep, telegramSteps } from "./scan-telegrams.ts";
 import { askUnit, type UnitResult } from "./scan-unit.ts";
+import { isTelegramProfile } from "./telegram-profiles.ts";
 
 export type { ScanEffort } from "./scan-speeds.ts";
 export type { Candidate } from "./scan-unit.ts";
@@ -14,7 +16,12 @@ export { serialPorts } from "./serial-ports.ts";
 /** What answers at one place. */
 export type ScanResult = UnitResult & {
   readonly connection: Connection;
+  /** Of Modbus; 1, which is edge.yaml's default, for a meter of another protocol. */
   readonly unit: number;
+  /** Of another protocol, as edge.yaml takes it. */
+  readonly address?: string;
+  /** Settings of the line at which a meter of another protocol spoke; undefined by TCP. */
+  readonly settings?: string;
   /** The unit id under which the very same meter answered before: some answer to every id. */
   readonly sameAs?: number;
 };
@@ -22,6 +29,8 @@ export type ScanResult = UnitResult & {
 export type ScanProgress = {
   readonly connection: Connection;
   readonly unit: number;
+  /** What is tried now, where that is no Modbus unit. */
+  readonly what?: string;
   /** Places asked so far, of `total`; those left out because a bus has one speed count as asked. */
   readonly done: number;
   readonly total: number;
@@ -57,6 +66,11 @@ export type ScanOptions = {
   readonly profiles: readonly Profile[];
   readonly bus: BusPool;
   readonly effort?: ScanEffort | undefined;
+  /**
+   * Whether buses where no Modbus meter answered are listened to and asked by other protocols (SML,
+   * P1, DL/T 645, M-Bus, IEC 62056-21). Default false.
+   */
+  readonly telegrams?: boolean | undefined;
   readonly onResult?: ((result: ScanResult) => void) | undefined;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -73,10 +87,11 @@ export type ScanOptions = {
 export async function scan(options: ScanOptions): Promise<ScanReport> {
   const scans = options.connections.map((connection) => new BusScan(connection, options));
   const total = scans.reduce((sum, one) => sum + one.total, 0);
-  const progress: Progress = (connection, unit) => {
+  const progress: Progress = (connection, unit, what) => {
     const done = scans.reduce((sum, { done }) => sum + done, 0);
     const leftMs = Math.max(...scans.map((each) => each.leftMs));
-    options.onProgress?.({ connection, unit, done, total, leftMs });
+    const place = { connection, unit, ...(what === undefined ? {} : { what }) };
+    options.onProgress?.({ ...place, done, total, leftMs });
   };
   // One bus at a time where two connections lead to the same.
   const byBus = Map.groupBy(scans, ({ connection }) => busName(connection)).values();
@@ -100,7 +115,7 @@ export function longestScanMs(options: ScanOptions): number {
   );
 }
 
-type Progress = (connection: Connection, unit: number) => void;
+type Progress = (connection: Connection, unit: number, what?: string) => void;
 
 class BusScan {
   readonly connection: Connection;
@@ -111,6 +126,8 @@ class BusScan {
   readonly #options: ScanOptions;
   readonly #speeds: readonly Speed[];
   readonly #units: readonly number[];
+  readonly #steps: readonly TelegramStep[];
+  #stepsDone = 0;
   readonly #tried: Connection[] = [];
   #seen: LineSeen = noCounts();
   #ms = 0;
@@ -120,11 +137,15 @@ class BusScan {
     this.#options = options;
     this.#speeds = speedsOf(connection, options.profiles, options.effort);
     this.#units = typeof options.units === "function" ? options.units(connection) : options.units;
-    this.total = this.#speeds.length * this.#units.length;
+    this.#steps = options.telegrams === true ? telegramSteps(connection, options) : [];
+    this.total = this.#speeds.length * this.#units.length + this.#steps.length;
   }
 
   get leftMs(): number {
-    return (this.total - this.done) * this.#options.bus.silenceMs(this.connection);
+    const steps = this.#steps.slice(this.#stepsDone);
+    const units = Math.max(0, this.total - this.done - steps.length);
+    const stepsMs = steps.reduce((sum, { longestMs }) => sum + longestMs, 0);
+    return units * this.#options.bus.silenceMs(this.connection) + stepsMs;
   }
 
   get told(): ScannedBus {
@@ -134,8 +155,16 @@ class BusScan {
       ms: Math.round(this.#ms),
       tried: this.#tried,
       seen: this.#seen,
-      hints: this.failures.length > 0 && this.#seen.requests === 0 ? [] : hints,
+      hints: this.#explained ? [] : hints,
     };
+  }
+
+  /** Whether it is known why Modbus met nothing, or nonsense. */
+  get #explained(): boolean {
+    const otherwise = this.results.some(({ candidates: [first] }) =>
+      isTelegramProfile(first?.identity.profile ?? ""),
+    );
+    return otherwise || (this.failures.length > 0 && this.#seen.requests === 0);
   }
 
   async run(progress: Progress): Promise<void> {
@@ -146,6 +175,7 @@ class BusScan {
         if (signal?.aborted || (this.results.length > 0 && effort !== "thorough")) break;
         await this.#atSpeed(speed, progress);
       }
+      await this.#trySteps(progress);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
       this.failures.push({ connection: this.connection, failure });
@@ -154,6 +184,7 @@ class BusScan {
       const unit = this.#units.at(-1);
       const leftOut = this.done < this.total;
       this.done = this.total;
+      this.#stepsDone = this.#steps.length;
       if (leftOut && unit !== undefined) progress(this.connection, unit);
     }
   }
@@ -183,6 +214,24 @@ class BusScan {
     }
   }
 
+  /** Meters of other protocols; one that was found is enough, unless all are looked for. */
+  async #trySteps(progress: Progress): Promise<void> {
+    const { effort, onResult, signal } = this.#options;
+    for (const step of this.#steps) {
+      if (signal?.aborted || (this.results.length > 0 && effort !== "thorough")) return;
+      progress(this.connection, 1, step.what);
+      for (const found of await step.run(signal)) {
+        const result = telegramScanResult(found);
+        if (this.results.some((known) => isSameTelegram(known, result))) continue;
+        this.results.push(result);
+        onResult?.(result);
+      }
+      this.#stepsDone += 1;
+      this.done = this.total - this.#steps.length + this.#stepsDone;
+      progress(this.connection, 1, step.what);
+    }
+  }
+
   /** Devices on a network often answer to every unit id. */
   #sameAs({ candidates }: UnitResult): { readonly sameAs?: number } {
     const identity = candidates[0]?.identity;
@@ -194,4 +243,27 @@ class BusScan {
     });
     return before === undefined ? {} : { sameAs: before.sameAs ?? before.unit };
   }
+}
+
+function telegramScanResult({ connection, settings, identities, address }: TelegramResult) {
+  const result: ScanResult = {
+    connection,
+    unit: 1,
+    status: identities.length === 1 ? "found" : "ambiguous",
+    candidates: identities.map((identity) => ({ how: "identified", identity })),
+    also: [],
+    ...(address === undefined ? {} : { address }),
+    ...(settings === undefined ? {} : { settings }),
+  };
+  return result;
+}
+
+/** Whether a meter answered in the same protocol before, at other settings. */
+function isSameTelegram(known: ScanResult, { address, candidates }: ScanResult): boolean {
+  const [mine, other] = [known.candidates[0]?.identity, candidates[0]?.identity];
+  return (
+    known.address === address &&
+    mine?.profile === other?.profile &&
+    mine?.serialNumber === other?.serialNumber
+  );
 }
