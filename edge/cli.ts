@@ -70,12 +70,15 @@ command("read", "read meters and show every value")
   .addOption(parityOption())
   .option("-w, --watch", "again and again")
   .option("--every <seconds>", "pause between readings, with --watch", "1")
+  .option("--only <texts>", "values with one of these in code or name: energy,1-0:16")
   .option("--raw", "registers as they came, and every frame on standard error")
+  .option("--capture <file>", "record every frame, for a bug report and busbar-edge decode")
   .addHelpText(
     "after",
     example(
       "busbar-edge read company-net --watch",
       "busbar-edge read --at tcp://192.168.1.50:502 --profile eastron-sdm630 --raw",
+      "busbar-edge read company-net --capture report.txt",
     ),
   )
   .action(async (ids: string[], options) =>

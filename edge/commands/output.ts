@@ -5,7 +5,9 @@ export const exitCode = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as cons
 
 /** Ends the process once all that was printed is out. */
 export async function exitWith(code: number): Promise<never> {
-  await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  // Behind the "^C" that a terminal shows.
+  const text = code === exitCode.interrupted && process.stdout.isTTY ? "\n" : "";
+  await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
   process.exit(code);
 }
 

@@ -4,7 +4,8 @@ import { Failure } from "@busbar/protocol";
  * The raw bytes of a capture file: binary as it is, or hexadecimal text.
  *
  * Shape of text: pairs of hex digits, with or without spaces, commas, colons or dashes between them;
- * a line may begin with a label (`tx:`, `rx:`, `>`, `<`); `#` starts a comment.
+ * a line may begin with a label (`tx:`, `rx:`, `>`, `<`), and that with a time (`19:50:12.345 >`), as
+ * `busbar-edge read --capture` writes it; `#` starts a comment.
  * Throws: `Failure` `decode.hex` for a line of text with an odd digit.
  */
 export function captureBytes(file: Uint8Array): Uint8Array {
@@ -22,7 +23,15 @@ export function captureBytes(file: Uint8Array): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-const label = /^\s*(?:tx|rx|sent|received|>|<)\s*:?\s/i;
+/** How a file of `busbar-edge read --capture` begins. */
+export const recordingHead = "# busbar-edge capture";
+
+/** Whether a file is such a recording: then it is hexadecimal whatever the protocol. */
+export function isRecording(file: Uint8Array): boolean {
+  return Buffer.from(file.subarray(0, recordingHead.length)).toString("latin1") === recordingHead;
+}
+
+const label = /^\s*(?:\d\d:\d\d:\d\d\.\d+\s+)?(?:tx|rx|sent|received|>|<)\s*:?\s/i;
 
 function hexDigits(line: string): string {
   return line

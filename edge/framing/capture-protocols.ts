@@ -1,6 +1,7 @@
 /** Protocols that a capture can be decoded as; `dsmr22` is P1 without a checksum (DSMR 2.2 and 3). */
 export const captureProtocols = [
   "modbus-rtu",
+  "modbus-tcp",
   "dlt645",
   "mbus",
   "sml",

@@ -73,7 +73,7 @@ test("an unknown protocol and a profile without addresses are refused before any
   const bytes = Buffer.alloc(0);
   assert.throws(
     () => decodeCapture({ protocol: "modbus", bytes }),
-    /known: modbus-rtu, dlt645, mbus/,
+    /known: modbus-rtu, modbus-tcp, dlt645, mbus/,
   );
   const profile = loadProfile(new URL("sunspec.yaml", profileFolder));
   assert.throws(
@@ -103,7 +103,7 @@ const telegrams: Readonly<Record<string, readonly [file: string, reading: string
 };
 
 test("a recorded telegram of every protocol decodes, from hexadecimal text or its own", () => {
-  assert.deepEqual(["modbus-rtu", ...Object.keys(telegrams)], captureProtocols);
+  assert.deepEqual(["modbus-rtu", "modbus-tcp", ...Object.keys(telegrams)], captureProtocols);
   for (const [protocol, [text, reading]] of Object.entries(telegrams)) {
     const [entry, ...rest] = decodeCapture({ protocol, bytes: Buffer.from(text, "latin1") });
     assert.ok(entry?.ok && rest.length === 0, `${protocol}: ${JSON.stringify([entry, rest])}`);
@@ -118,6 +118,20 @@ test("the text of a P1 port is never taken for hexadecimal, however it looks", (
     found.map((entry) => (entry.ok ? "telegram" : [entry.code, entry.bytes])),
     [["frame.noise", "30 20 31 20 32 0d 0a"]],
   );
+});
+
+test("a recording of read --capture decodes in every protocol, text ones too", () => {
+  const line = (bytes: Uint8Array, arrow = "<") =>
+    `19:50:12.345 ${arrow} ${Buffer.from(bytes).toString("hex").replaceAll(/../g, "$& ")}\n`;
+  const text = Buffer.from(sagemcomNl);
+  const head = "# busbar-edge capture, begun 2026-11-27T19:50:12.000Z, times are UTC\n";
+  const parts = [text.subarray(0, 100), text.subarray(100)];
+  const p1 = head + parts.map((part) => line(part)).join("# 14 values read\n");
+  const [telegram, ...rest] = decodeCapture({ protocol: "dsmr", bytes: Buffer.from(p1) });
+  assert.ok(telegram?.ok && rest.length === 0);
+  const modbus = head + line(Uint8Array.from([1, 4, 1, 0x6a, 0, 2, 0x50, 0x2b]), ">");
+  const [request] = decodeCapture({ protocol: "modbus-rtu", bytes: Buffer.from(modbus) });
+  assert.equal(request?.ok && "kind" in request && request.kind, "request");
 });
 
 test("a profile is refused for telegrams that name their values themselves", () => {

@@ -1,12 +1,13 @@
 import { Failure } from "@busbar/protocol";
 import type { ModbusProfile, Profile } from "../meters/profile.ts";
-import { captureBytes } from "./capture-bytes.ts";
+import { captureBytes, isRecording } from "./capture-bytes.ts";
 import { type CaptureProtocol, captureProtocols, isCaptureProtocol } from "./capture-protocols.ts";
 import { decodeDlt645 } from "./dlt645/capture.ts";
 import { decodeDsmr } from "./dsmr/capture.ts";
 import { decodeIec62056 } from "./iec62056-21/capture.ts";
 import { decodeMbus } from "./mbus/capture.ts";
 import { decodeModbus, type ModbusEntry } from "./modbus-capture.ts";
+import { decodeModbusTcp } from "./modbus-tcp-capture.ts";
 import { decodeSml } from "./sml/capture.ts";
 import type { TelegramEntry } from "./telegram.ts";
 
@@ -21,6 +22,7 @@ type Decoder = {
 
 const decoders: Readonly<Record<CaptureProtocol, Decoder>> = {
   "modbus-rtu": { text: false, decode: decodeModbus },
+  "modbus-tcp": { text: false, decode: decodeModbusTcp },
   dlt645: { text: false, decode: (bytes) => decodeDlt645(bytes) },
   mbus: { text: false, decode: (bytes) => decodeMbus(bytes) },
   sml: { text: false, decode: (bytes) => decodeSml(bytes) },
@@ -46,7 +48,8 @@ export function decodeCapture(options: {
   }
   const profile = addressed(protocol, options.profile);
   const decoder = decoders[protocol];
-  return decoder.decode(decoder.text ? bytes : captureBytes(bytes), profile);
+  const asTheyAre = decoder.text && !isRecording(bytes);
+  return decoder.decode(asTheyAre ? bytes : captureBytes(bytes), profile);
 }
 
 /** The profile, if it can name what is in a capture. */
@@ -55,7 +58,7 @@ function addressed(
   profile: Profile | undefined,
 ): ModbusProfile | undefined {
   if (profile === undefined) return undefined;
-  if (protocol !== "modbus-rtu") {
+  if (protocol !== "modbus-rtu" && protocol !== "modbus-tcp") {
     const message = `profile ${profile.id} names Modbus registers, and ${protocol} telegrams name their values themselves; decode without a profile`;
     throw new Failure("decode.profile", message, { retry: "never" });
   }

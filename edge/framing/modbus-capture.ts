@@ -2,7 +2,7 @@ import { formatDecimal } from "../meters/decimal.ts";
 import { baseUnit, decodeValue } from "../meters/decode-value.ts";
 import type { ModbusProfile } from "../meters/profile.ts";
 import { wordsOf } from "../meters/register-type.ts";
-import { RtuFramer, type RtuTelegram } from "./modbus-rtu.ts";
+import { type RtuDamage, RtuFramer, type RtuTelegram } from "./modbus-rtu.ts";
 
 /** A value found in a telegram; `value` is the exact decimal in base units, undefined = unknown. */
 export type CaptureReading = {
@@ -45,12 +45,13 @@ export function* decodeModbus(
   const framer = new RtuFramer();
   const chunkBytes = 4096;
   for (let at = 0; at < bytes.length; at += chunkBytes) {
-    for (const item of framer.push(bytes.subarray(at, at + chunkBytes))) yield entry(item, profile);
+    for (const item of framer.push(bytes.subarray(at, at + chunkBytes)))
+      yield modbusEntry(item, profile);
   }
-  for (const item of framer.end()) yield entry(item, profile);
+  for (const item of framer.end()) yield modbusEntry(item, profile);
 }
 
-type Item = ReturnType<RtuFramer["push"]> extends Generator<infer T> ? T : never;
+type Item = RtuTelegram | RtuDamage;
 
 const damageMessages = {
   crc: "no checksum holds here",
@@ -58,7 +59,8 @@ const damageMessages = {
   cut: "the telegram ends before its length",
 } as const;
 
-function entry(item: Item, profile: ModbusProfile | undefined): ModbusEntry {
+/** What an item of the framer says, with readings by a profile. */
+export function modbusEntry(item: Item, profile: ModbusProfile | undefined): ModbusEntry {
   if (item.kind === "damage") {
     const { offset, reason, bytes } = item;
     const message = `${bytes.length} bytes skipped: ${damageMessages[reason]}`;
@@ -100,5 +102,6 @@ function readingsOf(telegram: RtuTelegram, profile: ModbusProfile): CaptureReadi
   });
 }
 
-const hex = (bytes: Uint8Array): string =>
+/** "01 04 00 48". */
+export const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
