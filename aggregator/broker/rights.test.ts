@@ -26,7 +26,7 @@ const grounds = {
 
 /** For each name: who may publish, then who may subscribe (d device, o owner, p operator, m member). */
 const table: readonly (readonly [topic: string, publish: string, subscribe: string])[] = [
-  ["busbar/v1/site/d1/state", "dm", "opm"],
+  ["busbar/v1/site/d1/state", "dm", "dopm"],
   ["busbar/v1/site/d1/readings", "dm", "m"],
   ["busbar/v1/site/d1/live", "dm", "opm"],
   ["busbar/v1/site/d1/acks", "dm", "m"],

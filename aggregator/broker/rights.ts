@@ -119,8 +119,9 @@ function deviceSpeaksOn(topic: Topic): boolean {
   return topic.of === "discovery" || ["state", "readings", "live", "acks"].includes(topic.name);
 }
 
+/** Its own state, so that it learns when another unit speaks in its name. */
 function deviceHearsOn(topic: Topic): boolean {
-  return ["receipts", "commands"].includes(topic.name);
+  return ["receipts", "commands", "state"].includes(topic.name);
 }
 
 /** A well-formed filter (MQTT 3.1.1 §4.7.1) that starts with the site's own levels. */

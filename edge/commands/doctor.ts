@@ -10,9 +10,9 @@ import { loadMembership, type MembershipFile } from "../config/membership-file.t
 import type { MeterConfig } from "../config/schema.ts";
 import { openDatabaseToRead } from "../journal/database.ts";
 import { summarise } from "../journal/summary.ts";
+import { probeBroker } from "../link/probe.ts";
 import { isBuiltInProfile } from "../meters/telegram-profiles.ts";
 import { profileOf } from "../schedule/source.ts";
-import { probeBroker } from "./doctor-broker.ts";
 import { gpioLine } from "./doctor-gpio.ts";
 import { exitCode, print } from "./output.ts";
 
@@ -217,7 +217,7 @@ async function brokers(config: LoadedConfig, membership?: MembershipFile): Promi
   if (list === undefined || !existsSync(config.device.key)) return findings;
   findings.pop();
   const signer = signerOf(readKeyFile(config.device.key));
-  const who = { chain: config.site, device: config.device.id, signer };
+  const who = { chain: config.site, device: config.device.id, signer, label: "doctor" };
   for (const broker of list) {
     const check = `broker ${broker.url}`;
     const probe = await probeBroker(broker, who);
@@ -225,8 +225,8 @@ async function brokers(config: LoadedConfig, membership?: MembershipFile): Promi
       findings.push({
         check,
         state: "fault",
-        message: probe.reason,
-        remedy: remedyFor(probe.reason),
+        message: probe.problem.message,
+        remedy: probe.problem.remedy,
       });
     else if (probe.hostReady)
       findings.push({ check, state: "ok", message: "signed in, an aggregator is ready" });
@@ -241,16 +241,6 @@ async function brokers(config: LoadedConfig, membership?: MembershipFile): Promi
     }
   }
   return findings;
-}
-
-function remedyFor(reason: string): string {
-  if (/authori[sz]ed|refused: (bad|identifier)/i.test(reason)) {
-    return "the broker does not know this unit: have its request.json admitted, and check both clocks";
-  }
-  if (/certificate|self.signed|altname|ssl|tls/i.test(reason)) {
-    return "name the authority that signed the broker's certificate under brokers: tls: { ca: file.pem }";
-  }
-  return "check the address, the network and whether the aggregator runs";
 }
 
 async function journal(config: LoadedConfig): Promise<Finding> {

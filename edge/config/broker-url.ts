@@ -18,8 +18,19 @@ export type BrokerAddress = {
 type Wanted = {
   readonly url: string;
   readonly allowPlainText: boolean;
-  readonly tls?: object | undefined;
+  readonly tls?: { readonly fingerprint?: string | undefined } | undefined;
 };
+
+/** SHA-256 of a certificate as `openssl x509 -fingerprint -sha256` or a browser shows it. */
+export const fingerprintPattern = /^sha256:(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i;
+
+/** A fingerprint without what people write it with: 64 hexadecimal digits. */
+export function fingerprintOf(text: string): string {
+  return text
+    .replace(/^sha256:/i, "")
+    .replaceAll(":", "")
+    .toLowerCase();
+}
 
 /**
  * What is wrong with a broker's address, if anything. mqtt.js takes an unknown scheme for plain
@@ -40,6 +51,9 @@ export function brokerProblem({ url, allowPlainText, tls }: Wanted): string | un
   }
   const plain = scheme === "mqtt" || scheme === "ws";
   if (plain && tls !== undefined) return `expected mqtts or wss where tls is set, not ${scheme}`;
+  if (scheme === "wss" && tls?.fingerprint !== undefined) {
+    return "expected mqtts where tls.fingerprint is set; for wss name the certificate under tls.ca";
+  }
   if (plain && !allowPlainText && !isLoopback(bare(parsed.hostname))) {
     return `expected mqtts or wss to another machine, or allowPlainText: true`;
   }

@@ -1,7 +1,7 @@
 import { idPattern } from "@busbar/protocol";
 import { z } from "zod";
 import { builtInProfiles } from "../meters/telegram-profiles.ts";
-import { brokerProblem } from "./broker-url.ts";
+import { brokerProblem, fingerprintPattern } from "./broker-url.ts";
 import { meterOptions, optionProblems } from "./meter-options.ts";
 import { addressProblem, connectionProblem, lineProblem, placeOfMeter } from "./meter-problems.ts";
 
@@ -82,7 +82,20 @@ const tls = z
     ca: path.optional().describe("PEM file of the authority that signed the broker's certificate"),
     cert: path.optional().describe("PEM file of the unit's own certificate"),
     key: path.optional().describe("PEM file of that certificate's key"),
-    serverName: z.string().min(1).optional(),
+    serverName: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("the name that its certificate is checked against"),
+    fingerprint: z
+      .string()
+      .regex(fingerprintPattern, "expected sha256: and 64 hexadecimal digits")
+      .optional()
+      .describe("of the broker's own certificate, which then needs no authority: sha256:…"),
+  })
+  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
+    message: "expected cert and key together",
+    path: ["cert"],
   })
   .describe("for mqtts and wss");
 

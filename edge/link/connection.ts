@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { brokerAddress } from "../config/broker-url.ts";
 import type { BrokerConfig } from "../config/schema.ts";
 import { type BackOffBounds, backOffMs } from "./back-off.ts";
+import { dial, tlsOptions } from "./dial.ts";
+import { type Attempt, closedEarly, explain, type LinkProblem, problem } from "./problem.ts";
 
 /** A last will or a publication. */
 export type Publication = {
@@ -21,40 +22,57 @@ export type ConnectionOptions = {
   readonly password: (broker: BrokerConfig) => string;
   readonly will: () => Publication | undefined;
   readonly subscriptions: readonly string[];
+  /** Subscribed to before the others where the broker grants it; it may refuse. */
+  readonly wish?: string;
   readonly onUp: () => void;
-  readonly onDown: (reason: string) => void;
+  readonly onDown: (problem: LinkProblem) => void;
   /** An attempt did not lead to a connection. */
-  readonly onFailed?: (reason: string) => void;
+  readonly onFailed?: (problem: LinkProblem) => void;
   readonly onMessage: (topic: string, payload: Uint8Array) => void;
   readonly random?: () => number;
-  readonly backOff?: BackOffBounds;
+  /** Asked before each wait. */
+  readonly backOff?: () => BackOffBounds;
+  /** A broker that is silent for one and a half times as long is given up. */
+  readonly keepaliveSeconds?: number;
 };
 
+/** Bounds of the wait between attempts. */
+export const usualBackOff: BackOffBounds = { msMin: 250, msMax: 15_000 };
 /** A broker that does not answer for so long is given up for the next one. */
 const connectTimeoutMs = 10_000;
 /** A connection that held for so long was a good one: the back-off starts anew. */
 const stableMs = 5_000;
 /** How long a clean end may take before the socket is cut. */
 const endMsMax = 1_000;
+const firstBytesMax = 16;
 
 /**
  * Holds one MQTT connection to the nearest broker that answers. Each attempt is a new mqtt.js client
  * with a clean session, so that nothing ever waits in a queue of its: the journal is the only outbox.
  */
 export class Connection {
-  readonly #options: Required<ConnectionOptions>;
+  readonly #options: Required<Omit<ConnectionOptions, "wish">> & Pick<ConnectionOptions, "wish">;
   #client: MqttClient | undefined;
+  #dialling: AbortController | undefined;
+  #localAddress: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #index = 0;
+  /** Where to go when the present connection has ended, instead of where its end leads. */
+  #next: number | undefined;
   #failures = 0;
   #up = false;
   #upSince = 0;
   #stopped = true;
-  #reason = "not connected yet";
+  #problem: LinkProblem = problem("link.not-tried", "not connected yet");
 
   constructor(options: ConnectionOptions) {
-    const backOff = { msMin: 250, msMax: 15_000 };
-    this.#options = { random: Math.random, backOff, onFailed: () => {}, ...options };
+    this.#options = {
+      random: Math.random,
+      backOff: () => usualBackOff,
+      onFailed: () => {},
+      keepaliveSeconds: 30,
+      ...options,
+    };
   }
 
   /** Whether frames may be sent: signed in, and all subscriptions granted. */
@@ -62,14 +80,29 @@ export class Connection {
     return this.#up;
   }
 
+  /** Monotonic ms since the connection is up; 0 while it is not. */
+  get upMs(): number {
+    return this.#up ? performance.now() - this.#upSince : 0;
+  }
+
+  /** Which broker is in use or was tried last, by its place in the list. */
+  get index(): number {
+    return this.#index;
+  }
+
   /** The broker in use or tried last. */
   get url(): string | undefined {
     return this.#options.brokers[this.#index]?.url;
   }
 
+  /** The unit's address as the last broker saw it, before any router in between. */
+  get localAddress(): string | undefined {
+    return this.#localAddress;
+  }
+
   /** Why there is no connection. */
-  get reason(): string {
-    return this.#reason;
+  get problem(): LinkProblem {
+    return this.#problem;
   }
 
   start(): void {
@@ -86,17 +119,24 @@ export class Connection {
     return true;
   }
 
-  /** Leaves this broker, for example because nobody behind it stores anything. */
-  moveOn(reason: string): void {
-    this.#reason = reason;
-    this.#upSince = Date.now();
-    this.#client?.end(true);
+  /** Leaves this broker for the next one, for example because nobody behind it stores anything. */
+  moveOn(reason: LinkProblem): void {
+    this.#failures += 1;
+    this.#leave((this.#index + 1) % this.#options.brokers.length, reason);
+  }
+
+  /** Leaves a broker that works for one that is better. */
+  moveTo(index: number): void {
+    this.#failures = 0;
+    const to = this.#options.brokers[index]?.url;
+    this.#leave(index, problem("link.moved", `moves to ${to}`));
   }
 
   /** Ends cleanly: what was published last is given a moment to leave. */
   async stop(last?: Publication): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    this.#dialling?.abort();
     const client = this.#client;
     if (client === undefined) return;
     if (this.#up && last !== undefined) await published(client, last);
@@ -110,87 +150,130 @@ export class Connection {
     });
   }
 
+  #leave(next: number, reason: LinkProblem): void {
+    if (!this.#up) return;
+    this.#problem = reason;
+    this.#next = next;
+    // Without DISCONNECT, so that the last will says to this broker's listeners that the unit left.
+    this.#client?.end(true);
+  }
+
   #attempt(): void {
     const broker = this.#options.brokers[this.#index];
     if (broker === undefined) return;
-    let client: MqttClient;
-    try {
-      client = mqtt.connect(this.#mqttOptions(broker));
-    } catch (error) {
-      this.#reason = messageOf(error);
-      this.#options.onFailed(this.#reason);
-      return this.#retry();
-    }
+    const dialling = new AbortController();
+    this.#dialling = dialling;
+    this.#open(broker, dialling.signal).catch((error: unknown) => {
+      if (dialling.signal.aborted) return;
+      this.#ended(explain(error, { broker }));
+    });
+  }
+
+  /** Throws: what `explain` understands. */
+  async #open(broker: BrokerConfig, signal: AbortSignal): Promise<void> {
+    const options = this.#mqttOptions(broker);
+    const attempt: { broker: BrokerConfig; first?: Uint8Array } = { broker };
+    if (isWebSocket(broker)) return this.#use(mqtt.connect(options), attempt);
+    const socket = await dial(broker, { msMax: connectTimeoutMs, signal });
+    if (signal.aborted) return void socket.destroy();
+    this.#localAddress = socket.localAddress;
+    const build = () => {
+      socket.once("data", (bytes: Buffer) => {
+        attempt.first = new Uint8Array(bytes.subarray(0, firstBytesMax));
+      });
+      return socket;
+    };
+    this.#use(new mqtt.MqttClient(build, options), attempt);
+  }
+
+  #use(client: MqttClient, attempt: Attempt): void {
     this.#client = client;
-    client.on("connect", () => this.#subscribe(client));
+    let found: LinkProblem | undefined;
+    client.on("connect", () =>
+      this.#subscribe(client, (message) => {
+        found = problem("link.subscription", message);
+        client.end(true);
+      }),
+    );
     // A copy as plain bytes: mqtt.js hands out views of its read buffer.
     client.on("message", (topic, payload) =>
       this.#options.onMessage(topic, new Uint8Array(payload)),
     );
     client.on("error", (error) => {
-      this.#reason = messageOf(error);
+      found ??= explain(error, attempt);
+      // After bytes that it cannot read mqtt.js takes in no more, and leaves the socket open.
+      client.end(true);
     });
-    client.once("close", () => this.#closed(client));
-  }
-
-  #subscribe(client: MqttClient): void {
-    client.subscribe([...this.#options.subscriptions], { qos: 1 }, (error) => {
-      if (client !== this.#client || !client.connected) return;
-      if (error !== null) {
-        this.#reason = `subscription refused: ${error.message}`;
-        client.end(true);
-        return;
-      }
-      this.#up = true;
-      this.#reason = "the broker closed the connection";
-      this.#upSince = Date.now();
-      this.#options.onUp();
+    client.once("close", () => {
+      // Without reconnection nothing else ends its timers and its pending callbacks.
+      client.end(true);
+      if (client !== this.#client) return;
+      this.#client = undefined;
+      if (this.#next !== undefined) found = this.#problem;
+      this.#ended(found ?? (this.#up ? this.#problem : closedEarly(attempt)));
     });
   }
 
-  #closed(client: MqttClient): void {
-    // Without reconnection nothing else ends its timers and its pending callbacks.
-    client.end(true);
-    if (client !== this.#client) return;
-    this.#client = undefined;
+  #subscribe(client: MqttClient, refused: (message: string) => void): void {
+    const { wish, subscriptions } = this.#options;
+    const others = () => {
+      client.subscribe([...subscriptions], { qos: 1 }, (error) => {
+        if (client !== this.#client || !client.connected) return;
+        if (error === null) this.#isUp();
+        else refused(`the broker refuses a subscription (${error.message})`);
+      });
+    };
+    if (wish === undefined) others();
+    else client.subscribe(wish, { qos: 1 }, others);
+  }
+
+  #isUp(): void {
+    this.#up = true;
+    this.#problem = problem("link.closed", "the broker closed the connection");
+    this.#upSince = performance.now();
+    this.#options.onUp();
+  }
+
+  /** The attempt or the connection is over. */
+  #ended(why: LinkProblem): void {
     const wasUp = this.#up;
+    const held = this.upMs >= stableMs;
+    const left = this.#next;
     this.#up = false;
-    if (wasUp && Date.now() - this.#upSince >= stableMs) this.#failures = 0;
+    this.#next = undefined;
+    this.#problem = why;
+    if (held && left === undefined) this.#failures = 0;
     // Back to the nearest broker after a connection that worked, else on to the next.
-    this.#index = wasUp && this.#failures === 0 ? 0 : this.#index + 1;
+    this.#index = left ?? (held ? 0 : this.#index + 1);
     if (this.#index >= this.#options.brokers.length) this.#index = 0;
     if (this.#stopped) return;
-    if (wasUp) this.#options.onDown(this.#reason);
-    else this.#options.onFailed(this.#reason);
+    if (wasUp) this.#options.onDown(why);
+    else this.#options.onFailed(why);
     this.#retry();
   }
 
   #retry(): void {
     this.#failures += 1;
     const { backOff, random } = this.#options;
-    const wait = backOffMs(this.#failures, backOff, random);
+    const wait = backOffMs(this.#failures, backOff(), random);
     this.#timer = setTimeout(() => this.#attempt(), wait);
   }
 
   #mqttOptions(broker: BrokerConfig): IClientOptions {
     const { scheme, host, port, path } = brokerAddress(broker.url);
-    const { client, username, password, will } = this.#options;
+    const { client, username, password, will, keepaliveSeconds } = this.#options;
     const last = will();
-    const ws = scheme === "ws" || scheme === "wss";
     return {
-      protocol: scheme,
-      host,
       // A WebSocket's host stands in a URL, where IPv6 needs its brackets again.
-      hostname: ws && host.includes(":") ? `[${host}]` : host,
-      port,
-      ...(ws ? { path } : {}),
-      ...tlsOptions(broker),
+      hostname: host.includes(":") ? `[${host}]` : host,
+      ...{ protocol: scheme, host, port, path },
+      ...(scheme === "wss" ? tlsOptions(broker) : {}),
       clientId: client,
       username,
       password: password(broker),
       ...(last === undefined ? {} : { will: { ...last, payload: Buffer.from(last.payload) } }),
       clean: true,
-      keepalive: 30,
+      keepalive: keepaliveSeconds,
       connectTimeout: connectTimeoutMs,
       reconnectPeriod: 0,
       queueQoSZero: false,
@@ -199,16 +282,8 @@ export class Connection {
   }
 }
 
-/** Read at each attempt, so that a renewed certificate needs no restart. */
-function tlsOptions({ tls }: BrokerConfig): IClientOptions {
-  if (tls === undefined) return {};
-  return {
-    rejectUnauthorized: true,
-    ...(tls.ca === undefined ? {} : { ca: readFileSync(tls.ca) }),
-    ...(tls.cert === undefined ? {} : { cert: readFileSync(tls.cert) }),
-    ...(tls.key === undefined ? {} : { key: readFileSync(tls.key) }),
-    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-  };
+function isWebSocket({ url }: BrokerConfig): boolean {
+  return /^wss?:/i.test(url);
 }
 
 async function published(client: MqttClient, publication: Publication): Promise<void> {
@@ -220,9 +295,4 @@ async function published(client: MqttClient, publication: Publication): Promise<
       resolve();
     });
   });
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join("; ");
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
-import { topicsOf, utcMs } from "@busbar/protocol";
+import { encodeAnswer, topicsOf, utcMs } from "@busbar/protocol";
 import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import { pino } from "pino";
 import { FakeAggregator, type Mood } from "../../test/support/fake-aggregator.ts";
@@ -126,7 +126,6 @@ test("a receipt of another chain or by another member is refused", async (contex
   await once(host, "frame");
   const [frame] = outbox.pending(meter, 1);
   assert.ok(frame !== undefined);
-  const { encodeAnswer } = await import("@busbar/protocol");
   const receipt = stranger.receiptOf(frame.frame);
   host.publish(topicsOf(chain).receipts(device), encodeAnswer({ kind: "receipt", receipt }));
   host.publish(topicsOf(chain).receipts(device), Uint8Array.of(1, 2, 3));
@@ -175,7 +174,7 @@ test("each attempt signs in with a fresh token; a wrong key never gets in and lo
   record(2);
   for (let i = 0; i < 3; i++) assert.deepEqual(await once(host, "login"), [false]);
   assert.equal(outbox.pending(meter, 10).length, 1);
-  assert.match(link.status.reason ?? "", /refused|closed|authorized/i);
+  assert.equal(link.status.problem?.code, "link.login");
   host.devices.set(device, signer.publicKey);
   await allCommitted();
 });
@@ -209,6 +208,159 @@ test("a broker without a ready aggregator is left for the next one", async (cont
   assert.equal(idle.frames.length, 0);
 });
 
+test("a unit goes back to the nearest broker when that one is there again, and nothing counts twice", async (context) => {
+  const far = await setUp(context);
+  const near = await setUp(context);
+  // Two aggregators of one consortium have one ledger.
+  near.host.ledger = far.host.ledger;
+  const { link, record, allCommitted, counters, events } = await setUp(
+    context,
+    { brokers: [near.host.url, far.host.url] },
+    { returnBackOff: { msMin: 20, msMax: 40 } },
+  );
+  link.start();
+  for (let round = 1; round <= 3; round++) {
+    record(4);
+    await allCommitted();
+    while (link.status.broker !== near.host.url || !link.status.connected) {
+      record(2);
+      await once(events, "committed");
+    }
+    await near.host.stop();
+    record(4);
+    await allCommitted();
+    assert.equal(link.status.broker, far.host.url);
+    await near.host.start();
+    // It goes on being fed while it looks for a calm moment.
+    while (counters.of("link.returned") < round) {
+      record(2);
+      await once(events, "committed");
+    }
+  }
+  await allCommitted();
+  const taken = summarise(far.journal.database);
+  assert.equal(taken.meters.length, 0);
+  const frames = far.host.frames.map(({ bytes }) => Buffer.from(bytes).toString("hex"));
+  assert.equal(new Set(frames).size, frames.length);
+  assert.deepEqual(link.status.blocked, []);
+});
+
+test("a nearer broker without a ready aggregator is no reason to move", async (context) => {
+  const idle = await setUp(context);
+  const far = await setUp(context);
+  idle.host.ready = false;
+  await idle.host.stop();
+  const { link, record, allCommitted, counters } = await setUp(
+    context,
+    { brokers: [idle.host.url, far.host.url] },
+    { returnBackOff: { msMin: 10, msMax: 20 } },
+  );
+  link.start();
+  record(2);
+  await allCommitted();
+  await idle.host.start();
+  for (let looks = 0; looks < 2; looks++) await once(idle.host, "login");
+  assert.equal(link.status.broker, far.host.url);
+  assert.equal(counters.of("link.returned"), 0);
+});
+
+test("frames of an aggregator that went before it answered go to the next one at once", async (context) => {
+  const { host, link, record, allCommitted } = await setUp(
+    context,
+    { mood: moods("forget", "forget") },
+    // Far longer than the test may take: only the aggregator's own word can be the reason.
+    { answerMsMax: 600_000 },
+  );
+  let frames = 0;
+  host.on("frame", () => {
+    frames += 1;
+  });
+  link.start();
+  record(4);
+  while (frames < 2) await new Promise(setImmediate);
+  host.sayReady(false);
+  while (link.status.hostReady) await new Promise(setImmediate);
+  host.sayReady(true);
+  await allCommitted();
+  assert.equal(host.committed(meter), 4);
+});
+
+test("two units with one id are told of each other, with both places, and stop throwing each other out", async (context) => {
+  const one = await setUp(context);
+  const slow = { rivalBackOff: { msMin: 3_600_000, msMax: 3_600_000 } };
+  const first = await setUp(context, { brokers: [one.host.url] }, slow);
+  const second = await setUp(context, { brokers: [one.host.url] }, slow);
+  first.link.start();
+  second.link.start();
+  const codes = () => [first, second].map(({ link }) => link.status.problem?.code);
+  while (!codes().includes("link.duplicate-client")) await new Promise(setImmediate);
+  const told = [first, second].find(
+    ({ link }) => link.status.problem?.code === "link.duplicate-client",
+  );
+  const { message, remedy } = told?.link.status.problem ?? {};
+  const host = hostname().replaceAll(".", "\\.");
+  assert.match(
+    message ?? "",
+    new RegExp(
+      `^another unit signs in as unit-1: host ${host} at 127\\.0\\.0\\.1; this one is host ${host} at 127`,
+    ),
+  );
+  assert.match(remedy ?? "", /switch one of the two off/);
+  assert.equal(told?.counters.of("link.duplicate-client"), 1);
+});
+
+test("a unit that died and came back is no rival of itself", async (context) => {
+  const { host, link, counters } = await setUp(context);
+  const topics = topicsOf(chain);
+  const before = (session: number) => {
+    const unit = { instance: "0123456789abcdef", host: "old", address: "10.0.0.1" };
+    host.publish(topics.state(device), JSON.stringify({ device, session, unit }), true);
+  };
+  before(1);
+  link.start();
+  await once(host, "message");
+  // The broker lost its last minutes, again and again: the same old state is there.
+  for (let round = 0; round < 3; round++) {
+    await host.stop();
+    await host.start();
+    before(1);
+    await once(host, "message");
+  }
+  assert.equal(counters.of("link.duplicate-client"), 0);
+  assert.equal(counters.of("link.connected") >= 3, true);
+});
+
+test("garbage from the broker breaks nothing, and is counted", async (context) => {
+  const { host, link, record, allCommitted, counters } = await setUp(context);
+  const topics = topicsOf(chain);
+  link.start();
+  await once(host, "message");
+  const noise = [
+    "",
+    "{",
+    "null",
+    "[]",
+    '{"ready":"yes"}',
+    '{"unit":null}',
+    '{"unit":{"instance":1}}',
+  ];
+  for (const text of [...noise, "x".repeat(100_000)]) {
+    host.publish(topics.host("m1"), text);
+    host.publish(topics.state(device), text);
+    host.publish(topics.receipts(device), text);
+  }
+  const ref = new Uint8Array(32);
+  const refused = { ref, code: "readings.gap", message: "of another", expected: 1 };
+  host.publish(topics.receipts(device), encodeAnswer({ kind: "refused", refused }));
+  host.sayReady(true);
+  record(4);
+  await allCommitted();
+  assert.equal(host.committed(meter), 4);
+  assert.ok(counters.of("link.host-state") >= noise.length);
+  assert.equal(counters.of("refusal.not-ours"), 1);
+  assert.equal(counters.of("link.duplicate-client"), 0);
+});
+
 test("a birth lists the meters; a clean end says offline with the birth's session number", async (context) => {
   const { host, link, record, allCommitted } = await setUp(context);
   link.start();
@@ -219,7 +371,8 @@ test("a birth lists the meters; a clean end says offline with the birth's sessio
   assert.equal(birth.online, true);
   assert.deepEqual(birth.meters, [{ id: meter }]);
   await link.stop();
-  assert.deepEqual(state(), { device, session: birth.session, online: false });
+  const { session, unit } = birth;
+  assert.deepEqual(state(), { device, session, online: false, unit });
 });
 
 test("what a ledger lost with its disk is sent again from the journal", async (context) => {

@@ -1,28 +1,24 @@
 import {
-  decodeAnswer,
-  encodeReceipt,
   type Membership,
   type MeterTip,
   parseTopic,
-  type Receipt,
-  type Refused,
   type Signer,
-  type StateProof,
   topicsOf,
-  verifyMeterTip,
-  verifyReceipt,
 } from "@busbar/protocol";
-import { verify } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import type { BrokerConfig } from "../config/schema.ts";
 import { isDiskFault } from "../journal/database.ts";
-import { sha256 } from "../journal/hash.ts";
 import type { Outbox } from "../journal/outbox.ts";
 import type { Adopted } from "../schedule/adoption.ts";
 import type { Counters } from "../status/counters.ts";
+import { Answers } from "./answers.ts";
 import type { BackOffBounds } from "./back-off.ts";
-import { Connection, type Publication } from "./connection.ts";
+import { Connection, type Publication, usualBackOff } from "./connection.ts";
 import { Hosts } from "./hosts.ts";
+import { NearerBroker } from "./nearer-broker.ts";
+import { firstAddress, ownPresence, type Presence, Rivals } from "./presence.ts";
+import { probeBroker } from "./probe.ts";
+import { type LinkProblem, problem } from "./problem.ts";
 import { type Blocked, Sender } from "./sender.ts";
 import { loginToken } from "./token.ts";
 
@@ -48,6 +44,11 @@ export type LinkOptions = {
   readonly counters: Counters;
   readonly log: Logger;
   readonly backOff?: BackOffBounds;
+  /** Between attempts while another unit signs in with the same id. */
+  readonly rivalBackOff?: BackOffBounds;
+  /** Between looks for a nearer broker than the one in use. */
+  readonly returnBackOff?: BackOffBounds;
+  readonly keepaliveSeconds?: number;
   readonly answerMsMax?: number;
   /** Without a ready host for so long another broker is tried, where there is one. */
   readonly hostMsMax?: number;
@@ -60,11 +61,21 @@ export type LinkStatus = {
   readonly connected: boolean;
   readonly broker: string | undefined;
   readonly reason: string | undefined;
+  /** What keeps readings from the ledger, or another unit of the same id; with its remedy. */
+  readonly problem: LinkProblem | undefined;
   readonly hostReady: boolean;
   readonly inFlight: number;
   readonly lastReceiptAt: number | undefined;
   readonly blocked: readonly Blocked[];
 };
+
+/** Slow, so that two units with one id both get some of their readings through and fill no log. */
+const rivalBackOffUsual: BackOffBounds = { msMin: 60_000, msMax: 300_000 };
+/** A connection that held for so long has no rival any more. */
+const noRivalMs = 15 * 60_000;
+const returnBackOffUsual: BackOffBounds = { msMin: 30_000, msMax: 300_000 };
+/** How long frames in flight are waited for before a move to a nearer broker. */
+const calmMsMax = 5_000;
 
 /**
  * Brings signed frames to the ledger and receipts back. Nothing is done before the receipt verified:
@@ -74,13 +85,21 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #connection: Connection;
   readonly #sender: Sender;
+  readonly #answers: Answers;
   readonly #hosts: Hosts;
   readonly #topics;
+  readonly #unit = ownPresence();
+  readonly #rivals = new Rivals(this.#unit.instance);
+  readonly #nearer: NearerBroker;
+  /** The nearer broker to go to as soon as no frame is under way. */
+  #leavingFor: number | undefined;
+  #calmTimer: NodeJS.Timeout | undefined;
   #session: number;
   #sessionUsed = false;
   #mandateSaid = false;
   #timer: NodeJS.Timeout | undefined;
   #hostTimer: NodeJS.Timeout | undefined;
+  #rivalTimer: NodeJS.Timeout | undefined;
   #pumping = false;
   #lastReceiptAt: number | undefined;
 
@@ -95,15 +114,18 @@ export class Link {
       random: Math.random,
       ...(options.answerMsMax === undefined ? {} : { answerMsMax: options.answerMsMax }),
     });
+    this.#answers = new Answers({ ...options, sender: this.#sender });
     this.#connection = this.#makeConnection();
+    this.#nearer = this.#makeNearer();
   }
 
   get status(): LinkStatus {
-    const { up, url, reason } = this.#connection;
+    const { up, url, problem } = this.#connection;
     return {
       connected: up,
       broker: url,
-      reason: up ? undefined : reason,
+      reason: up ? undefined : problem.message,
+      problem: this.#problem(),
       hostReady: this.#hosts.anyReady,
       inFlight: this.#sender.inFlight,
       lastReceiptAt: this.#lastReceiptAt,
@@ -133,13 +155,61 @@ export class Link {
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#hostTimer);
+    this.#clearTimers();
     await this.#connection.stop(this.#state({ online: false }));
   }
 
+  #problem(): LinkProblem | undefined {
+    const { rival } = this.#rivals;
+    if (rival !== undefined) return this.#duplicate(rival);
+    if (!this.#connection.up) return this.#connection.problem;
+    return this.#hosts.anyReady ? undefined : noHost;
+  }
+
+  #duplicate(rival: Presence): LinkProblem {
+    const { device } = this.#options;
+    const own = { ...this.#unit, address: this.#address() };
+    const message = `another unit signs in as ${device}: ${placeOf(rival)}; this one is ${placeOf(own)}`;
+    return problem("link.duplicate-client", message);
+  }
+
+  #address(): string {
+    return this.#connection.localAddress ?? firstAddress();
+  }
+
+  #makeNearer(): NearerBroker {
+    const { chain, device, signer, brokers, membership, returnBackOff } = this.#options;
+    const who = { chain, device, signer, label: "probe", members: membership.members };
+    return new NearerBroker({
+      isReady: async (index) => {
+        const broker = brokers[index];
+        const probe = broker && (await probeBroker(broker, who));
+        return probe?.ok === true && probe.hostReady;
+      },
+      onFound: (index) => this.#return(index),
+      now: () => performance.now(),
+      random: Math.random,
+      bounds: returnBackOff ?? returnBackOffUsual,
+    });
+  }
+
+  /** Frames whose answers are on their way here are let come home first. */
+  #return(index: number): void {
+    this.#leavingFor = index;
+    this.#calmTimer = setTimeout(() => this.#moveBack(), calmMsMax);
+    this.wake();
+  }
+
+  #moveBack(): void {
+    const index = this.#leavingFor;
+    if (index === undefined) return;
+    this.#options.counters.count("link.returned");
+    this.#connection.moveTo(index);
+  }
+
   #makeConnection(): Connection {
-    const { chain, device, signer, brokers, backOff, onPrices } = this.#options;
+    const { chain, device, signer, brokers, backOff, rivalBackOff, onPrices, keepaliveSeconds } =
+      this.#options;
     return new Connection({
       brokers,
       client: device,
@@ -159,10 +229,19 @@ export class Link {
         this.#topics.host("+"),
         ...(onPrices === undefined ? [] : [this.#topics.prices]),
       ],
+      wish: this.#topics.state(device),
       onUp: () => this.#up(),
-      onDown: (reason) => this.#down(reason),
+      onDown: (why) => this.#down(why),
+      onFailed: (why) => {
+        this.#options.counters.count(why.code);
+        this.#options.log.debug({ broker: this.#connection.url, ...why }, "broker not usable");
+      },
       onMessage: (topic, payload) => this.#message(topic, payload),
-      ...(backOff === undefined ? {} : { backOff }),
+      backOff: () =>
+        this.#rivals.rival === undefined
+          ? (backOff ?? usualBackOff)
+          : (rivalBackOff ?? rivalBackOffUsual),
+      ...(keepaliveSeconds === undefined ? {} : { keepaliveSeconds }),
     });
   }
 
@@ -175,28 +254,40 @@ export class Link {
 
   #state(state: object): Publication {
     const { device } = this.#options;
-    const payload = JSON.stringify({ device, session: this.#session, ...state });
+    const unit = { ...this.#unit, address: this.#address() };
+    const payload = JSON.stringify({ device, session: this.#session, ...state, unit });
     return { topic: this.#topics.state(device), payload, qos: 1, retain: true };
   }
 
   #up(): void {
     const { log, counters, birth } = this.#options;
+    const { url = "" } = this.#connection;
     this.#sessionUsed = true;
     this.#mandateSaid = false;
     counters.count("link.connected");
-    log.info({ broker: this.#connection.url, session: this.#session }, "link up");
+    log.info({ broker: url, session: this.#session }, "link up");
     this.#connection.publish(this.#state({ online: true, ...birth(this.#session) }));
+    this.#rivals.born(url);
+    this.#rivalTimer = setTimeout(() => this.#rivals.forget(), noRivalMs);
+    this.#nearer.watch(this.#connection.index);
     this.#awaitHost();
     this.wake();
   }
 
-  #down(reason: string): void {
+  #down({ code, message, remedy }: LinkProblem): void {
     this.#options.counters.count("link.lost");
-    this.#options.log.warn({ reason }, "link down");
+    this.#options.log.warn({ code, reason: message, remedy }, "link down");
     this.#hosts.forget();
     this.#sender.connectionLost();
-    clearTimeout(this.#timer);
-    clearTimeout(this.#hostTimer);
+    this.#clearTimers();
+  }
+
+  #clearTimers(): void {
+    this.#nearer.stop();
+    this.#leavingFor = undefined;
+    for (const timer of [this.#timer, this.#hostTimer, this.#calmTimer, this.#rivalTimer]) {
+      clearTimeout(timer);
+    }
   }
 
   #awaitHost(): void {
@@ -204,14 +295,18 @@ export class Link {
     if (this.#hosts.anyReady || this.#options.brokers.length < 2) return;
     this.#hostTimer = setTimeout(() => {
       this.#options.counters.count("link.no-host");
-      this.#connection.moveOn("no aggregator behind this broker is ready to store");
+      this.#connection.moveOn(noHost);
     }, this.#options.hostMsMax ?? 30_000);
   }
 
   #pump(): void {
     clearTimeout(this.#timer);
-    if (!this.#connection.up || !this.#hosts.anyReady) return;
-    this.#guarded(() => this.#send());
+    if (!this.#connection.up) return;
+    if (this.#leavingFor !== undefined) {
+      if (this.#sender.inFlight === 0) this.#moveBack();
+      return;
+    }
+    if (this.#hosts.anyReady) this.#guarded(() => this.#send());
   }
 
   /** Does what writes to the disk. One that is full or gone is told of and tried again. */
@@ -260,84 +355,36 @@ export class Link {
   #take(name: string, payload: Uint8Array): void {
     const topic = parseTopic(this.#options.chain, name);
     if (topic?.of === "device" && topic.name === "receipts") return this.#answer(payload);
+    if (topic?.of === "device" && topic.name === "state") return this.#ownState(payload);
     if (topic?.of === "market") return this.#options.onPrices?.(payload);
-    if (topic?.of !== "host") return;
-    if (!this.#hosts.take(topic.id, payload)) this.#options.counters.count("link.host-state");
-    this.#awaitHost();
-    this.wake();
+    if (topic?.of === "host") this.#hostState(topic.id, payload);
   }
 
   #answer(payload: Uint8Array): void {
-    const decoded = decodeAnswer(payload);
-    if (!decoded.ok) {
-      this.#options.counters.count(decoded.code);
-      this.#options.log.warn({ code: decoded.code }, "answer not understood");
-      return;
-    }
-    const { answer } = decoded;
-    if (answer.kind === "receipt") this.#receipt(answer.receipt);
-    else if (answer.kind === "refused") this.#refusal(answer.refused);
-    else this.#tip(answer.tip);
+    if (this.#answers.take(payload)) this.#lastReceiptAt = Date.now();
     this.wake();
   }
 
-  #receipt(receipt: Receipt): void {
-    const { membership, counters, log, onCommitted } = this.#options;
-    const checked = verifyReceipt(receipt, membership, verify);
-    if (!checked.ok) {
-      counters.count(checked.code);
-      log.error({ code: checked.code, message: checked.message }, "receipt refused");
-      return;
-    }
-    const ref = hexOf(sha256(receipt.frame));
-    if (!this.#sender.committed(ref, encodeReceipt(receipt))) {
-      counters.count("receipt.not-awaited");
-      return;
-    }
-    this.#lastReceiptAt = Date.now();
-    counters.count("receipt.verified");
-    onCommitted?.();
+  #ownState(payload: Uint8Array): void {
+    const rival = this.#rivals.take(this.#connection.url ?? "", payload);
+    if (rival === undefined) return;
+    const { code, message, remedy } = this.#duplicate(rival);
+    this.#options.counters.count(code);
+    this.#options.log.error({ code, remedy }, message);
   }
 
-  #tip(proof: StateProof): void {
-    const { membership, counters, log, onTip } = this.#options;
-    const checked = verifyMeterTip(proof, membership, verify);
-    if (!checked.ok) {
-      counters.count(checked.code);
-      log.error({ code: checked.code, message: checked.message }, "proof of the chain refused");
-      return;
-    }
-    if (checked.tip === undefined || onTip === undefined) return;
-    const { meter, state } = checked.tip;
-    const adopted = onTip(checked.tip);
-    if (adopted === "own") return;
-    counters.count(`chain.${adopted}`);
-    const about = { meter, next: state.next };
-    if (adopted === "adopted") {
-      log.warn(about, "went on with the ledger's chain of the meter");
-      this.#sender.renewed("readings", meter);
-      return;
-    }
-    const message = partedWords[adopted];
-    log.warn(about, message);
-    this.#sender.explain("readings", meter, message);
-  }
-
-  #refusal(refused: Refused): void {
-    const { counters, log } = this.#options;
-    const known = this.#sender.refused(hexOf(refused.ref), refused);
-    counters.count(known ? refused.code : "refusal.not-ours");
-    const { code, message, expected } = refused;
-    if (known) log.warn({ code, message, expected }, "frame refused");
+  #hostState(member: string, payload: Uint8Array): void {
+    const wasReady = this.#hosts.anyReady;
+    if (!this.#hosts.take(member, payload)) this.#options.counters.count("link.host-state");
+    // It went before it answered: what it did not store nobody will answer for.
+    if (wasReady && !this.#hosts.anyReady) this.#sender.connectionLost();
+    this.#awaitHost();
+    this.wake();
   }
 }
 
-/** Why readings wait that do not continue the ledger's chain, and what to do. */
-const partedWords = {
-  waits:
-    "the ledger holds readings of this meter that are not in this journal; the unit goes on behind them once no other unit has sent any for a while",
-  parted:
-    "the ledger holds readings of this meter that are not in this journal: stop the other unit that signs with this key; if there is none, this data folder is an old copy: stop the unit, keep the folder elsewhere, start with an empty one",
-} as const;
+const noHost = problem("link.no-host", "no aggregator behind this broker is ready to store");
 
-const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+function placeOf({ host, address }: Pick<Presence, "host" | "address">): string {
+  return address === "" ? `host ${host}` : `host ${host} at ${address}`;
+}

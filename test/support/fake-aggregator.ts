@@ -26,7 +26,8 @@ export type Mood = "answer" | "silent" | "twice" | "forge" | "full" | "forget";
  * Emits `frame` (kind, mood), `message` (topic, payload) and `login` (ok).
  */
 export class FakeAggregator extends EventEmitter {
-  readonly ledger: StandInLedger;
+  /** Two aggregators of one consortium may be given the same. */
+  ledger: StandInLedger;
   readonly devices = new Map<string, Uint8Array>();
   readonly retained = new Map<string, string>();
   /** Chosen for each frame. */

@@ -1,13 +1,23 @@
 import { type Signer, topicsOf } from "@busbar/protocol";
 import type { BrokerConfig } from "../config/schema.ts";
-import { Connection } from "../link/connection.ts";
-import { Hosts } from "../link/hosts.ts";
-import { loginToken } from "../link/token.ts";
+import { Connection } from "./connection.ts";
+import { Hosts } from "./hosts.ts";
+import type { LinkProblem } from "./problem.ts";
+import { loginToken } from "./token.ts";
 
 /** What one try of a broker brought. */
 export type BrokerProbe =
   | { readonly ok: true; readonly hostReady: boolean }
-  | { readonly ok: false; readonly reason: string };
+  | { readonly ok: false; readonly problem: LinkProblem };
+
+/** Who tries. `label`: the client id is `<device>:<label>`, so that a unit that runs stays connected. */
+export type Prober = {
+  readonly chain: string;
+  readonly device: string;
+  readonly signer: Signer;
+  readonly label: string;
+  readonly members?: readonly { readonly id: string }[] | undefined;
+};
 
 /** How long a ready aggregator is waited for after the connection stands. */
 const hostMs = 1_500;
@@ -15,16 +25,14 @@ const hostMs = 1_500;
 /** Signs in once, beside a unit that runs, and looks whether an aggregator is ready. */
 export async function probeBroker(
   broker: BrokerConfig,
-  {
-    chain,
-    device,
-    signer,
-  }: { readonly chain: string; readonly device: string; readonly signer: Signer },
+  { chain, device, signer, label, members }: Prober,
 ): Promise<BrokerProbe> {
-  const client = `${device}:doctor`;
-  const hosts = new Hosts();
+  const client = `${device}:${label}`;
+  const hosts = new Hosts(members);
   const { promise, resolve } = Promise.withResolvers<BrokerProbe>();
+  let timer: NodeJS.Timeout | undefined;
   const end = () => resolve({ ok: true, hostReady: hosts.anyReady });
+  const failed = (problem: LinkProblem) => resolve({ ok: false, problem });
   const connection = new Connection({
     brokers: [broker],
     client,
@@ -33,9 +41,11 @@ export async function probeBroker(
       loginToken({ chain, identity: device, client, broker: id, signer, now: Date.now() }),
     will: () => undefined,
     subscriptions: [topicsOf(chain).host("+")],
-    onUp: () => setTimeout(end, hostMs),
-    onDown: (reason) => resolve({ ok: false, reason }),
-    onFailed: (reason) => resolve({ ok: false, reason }),
+    onUp: () => {
+      timer = setTimeout(end, hostMs);
+    },
+    onDown: failed,
+    onFailed: failed,
     onMessage: (topic, payload) => {
       hosts.take(topic.split("/").at(-2) ?? "", payload);
       if (hosts.anyReady) end();
@@ -43,6 +53,7 @@ export async function probeBroker(
   });
   connection.start();
   const probe = await promise;
+  clearTimeout(timer);
   await connection.stop();
   return probe;
 }
