@@ -6,6 +6,8 @@ export type BusCounters = {
   timeouts: number;
   /** Answers to a read that had timed out. */
   late: number;
+  /** Answers that came a second time. */
+  repeated: number;
   /** Valid answers from a unit, or of a length, that nobody had asked for. */
   unexpected: number;
   /** Requests of another master on the line. */
@@ -18,6 +20,8 @@ export type BusCounters = {
   babble: number;
   /** Modbus TCP streams cut off because they were no Modbus TCP. */
   broken: number;
+  /** Connections that brought nothing any more and were given up for a new one. */
+  abandoned: number;
   opens: number;
   openFailures: number;
   lost: number;
@@ -30,6 +34,7 @@ export const noCounts = (): BusCounters => ({
   exceptions: 0,
   timeouts: 0,
   late: 0,
+  repeated: 0,
   unexpected: 0,
   foreign: 0,
   echoes: 0,
@@ -37,6 +42,7 @@ export const noCounts = (): BusCounters => ({
   lengthened: 0,
   babble: 0,
   broken: 0,
+  abandoned: 0,
   opens: 0,
   openFailures: 0,
   lost: 0,

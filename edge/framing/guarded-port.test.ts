@@ -21,15 +21,15 @@ function answerOf(unit: number, address: number, count: number): Uint8Array {
   return withCrc(Uint8Array.of(unit, 4, bytes.length, ...bytes));
 }
 
-function bench(seed = 1) {
+function bench(seed = 1, framing: "rtu" | "tcp" = "rtu") {
   const timers = new VirtualTimers();
   const random = seededRandom(seed);
-  const line = new FaultLine(timers, random);
+  const line = new FaultLine(timers, random, framing);
   const port = new GuardedPort({
     name: "bus",
     line,
-    framing: "rtu",
-    baud: 9600,
+    framing,
+    baud: framing === "tcp" ? undefined : 9600,
     timers,
     random,
     replyMs: 200,
@@ -145,7 +145,7 @@ test("bytes from before a request are counted and not taken for its answer", asy
   // An answer to registers 0 and 1, unasked, while the next read is about registers 10 and 11.
   line.inject(answerOf(1, 0, 2));
   assertRight(await timers.run(read(1, 10)), 1, 10, 2);
-  assert.equal(port.counters.unexpected, 1);
+  assert.equal(port.counters.repeated, 1);
 });
 
 test("a dead neighbour costs its own timeout and a short quarantine only", async () => {
@@ -250,4 +250,90 @@ test("the turnaround of each unit is learned", async () => {
   // The line delivers 11 ms after the request; at 9600 baud 17 bytes take longer than that.
   assert.equal(port.turnaroundMs(1), 0);
   assert.equal(port.turnaroundMs(2), 20);
+});
+
+test("another master's read of the same unit is not answered to us", async () => {
+  const { timers, line, port, read } = bench();
+  line.devices.set(1, meter(1));
+  line.faults = { foreign: 1 };
+  for (const address of [0, 8, 16]) assertRight(await timers.run(read(1, address)), 1, address, 2);
+  line.faults = {};
+  // Its question came before ours, and its answer after it.
+  line.inject(withCrc(Uint8Array.of(1, 4, 0, 60, 0, 2)));
+  const reading = read(1, 30);
+  timers.after(10, () => line.inject(answerOf(1, 60, 2)));
+  assertRight(await timers.run(reading), 1, 30, 2);
+  assert.equal(port.counters.foreign, 4);
+});
+
+test("once an answer came twice, a read is told from its own last answer too", async () => {
+  const { timers, line, port, read } = bench();
+  let now = 0;
+  line.devices.set(1, (_code, _address, count) => Array.from({ length: count }, () => now));
+  await timers.run(read(1, 0));
+  line.inject(withCrc(Uint8Array.of(1, 4, 4, 0, 0, 0, 0)));
+  await timers.run(read(1, 20));
+  assert.equal(port.counters.repeated, 1);
+  now = 7;
+  const reading = read(1, 20);
+  timers.after(6, () => line.inject(withCrc(Uint8Array.of(1, 4, 4, 0, 0, 0, 0))));
+  assert.deepEqual(await timers.run(reading), { ok: true, registers: [7, 7] });
+});
+
+test("a read is parted between values only, and where it may not be parted it waits", async () => {
+  const { timers, line, port } = bench();
+  await timers.run(port.read({ ...whole, address: 0, cuts: [] }).catch((error: unknown) => error));
+  line.devices.set(1, meter(1));
+  await assert.rejects(timers.run(port.read({ ...whole, address: 12, cuts: [] })), {
+    code: "meter.suspect",
+  });
+  line.written.length = 0;
+  const reply = await timers.run(port.read({ ...whole, address: 12, cuts: [12, 14, 20, 22] }));
+  assertRight(reply, 1, 12, 8);
+  const parts = line.written.map((bytes) => [bytes[3], bytes[5]]);
+  assert.deepEqual(parts, [
+    [12, 2],
+    [14, 6],
+  ]);
+});
+
+/** A read that cannot be lengthened. */
+const whole = { unit: 1, function: 4, count: 8, maxRegisters: 8, evenCount: true } as const;
+
+test("what spans a silence of the line is no answer, whatever its checksum", async () => {
+  const answer = answerOf(1, 0, 2);
+  const parted = async (gapMs: number) => {
+    const { timers, line, read } = bench();
+    const reading = read(1, 0).catch((error: unknown) => error);
+    timers.after(40, () => line.inject(answer.subarray(0, 5)));
+    timers.after(40 + gapMs, () => line.inject(answer.subarray(5)));
+    return timers.run(reading);
+  };
+  assert.match(String(await parted(60)), /did not answer/);
+  assertRight((await parted(30)) as ReadReply, 1, 0, 2);
+});
+
+test("by TCP, a gateway that gives a late answer to the next request is found out", async () => {
+  const { timers, line, port, read } = bench(1, "tcp");
+  line.devices.set(1, meter(1));
+  line.faults = { crossed: 1 };
+  await assert.rejects(timers.run(read(1, 0)), { code: "meter.timeout" });
+  line.faults = {};
+  await assert.rejects(timers.run(read(1, 72)), { code: "meter.timeout" });
+  assert.equal(port.counters.unexpected, 1);
+  assertRight(await timers.run(read(1, 72)), 1, 72, 2);
+});
+
+test("a network connection that brings nothing any more is made anew at the next read", async () => {
+  const { timers, line, port, read } = bench(1, "tcp");
+  line.devices.set(1, meter(1));
+  assertRight(await timers.run(read(1, 0)), 1, 0, 2);
+  line.faults = { dropped: 1 };
+  for (let i = 0; i < 2; i += 1) {
+    await assert.rejects(timers.run(read(1, 0)), { code: "meter.timeout" });
+  }
+  assert.deepEqual([port.counters.opens, port.counters.abandoned], [1, 1]);
+  line.faults = {};
+  assertRight(await timers.run(read(1, 4)), 1, 4, 2);
+  assert.equal(port.counters.opens, 2);
 });

@@ -6,7 +6,7 @@ import type { Line } from "./line.ts";
 import { type Receiver, rtuReceiver, tcpReceiver } from "./receiver.ts";
 import { sleep, type Timers } from "./timers.ts";
 import { Turnarounds } from "./turnaround.ts";
-import { type ReplyShape, Unanswered } from "./unanswered.ts";
+import { type Frame, type ReplyShape, Unanswered } from "./unanswered.ts";
 
 /** A read of registers. `maxRegisters` and `evenCount` say how far it may be lengthened. */
 export type ReadRequest = {
@@ -16,6 +16,8 @@ export type ReadRequest = {
   readonly count: number;
   readonly maxRegisters: number;
   readonly evenCount: boolean;
+  /** Addresses where it may be parted in two requests: between values, never inside one. */
+  readonly cuts?: readonly number[] | undefined;
   /** Default: the port's. */
   readonly replyMs?: number | undefined;
 };
@@ -56,6 +58,11 @@ export type GuardedPortOptions = {
 const queueMax = 256;
 /** USB adapters hand over bytes in steps of up to 16 ms: shorter pauses are no silence. */
 const silenceMs = 20;
+/** A network connection that leaves so many requests in a row without a byte is made anew: a router
+ * on the way may have forgotten it, which nobody would tell us for many minutes. */
+const silentRequestsMax = 2;
+/** A gateway's exceptions that leave the meter's answer outstanding. */
+const gatewayUnanswered = new Set([10, 11]);
 /** A line that never falls silent (broken wiring) is asked all the same after this. */
 const drainMsMax = 2000;
 
@@ -80,7 +87,7 @@ export class GuardedPort {
   readonly #trace: Trace | undefined;
   readonly #replyMs: number;
   readonly #turnarounds = new Turnarounds();
-  readonly #unanswered = new Unanswered();
+  readonly #unanswered: Unanswered;
   readonly #receiver: Receiver;
   readonly #backoff: Backoff;
   readonly #port: ModbusClientPort;
@@ -93,6 +100,10 @@ export class GuardedPort {
   #quietUntil = 0;
   #lastByteAt = Number.NEGATIVE_INFINITY;
   #exchange: Exchange | undefined;
+  /** Units that left their last request unanswered. */
+  readonly #silentUnits = new Set<number>();
+  /** Requests since the last byte, none of them answered. */
+  #silentRequests = 0;
 
   constructor(options: GuardedPortOptions) {
     this.name = options.name;
@@ -102,10 +113,12 @@ export class GuardedPort {
     this.#trace = options.trace;
     this.#replyMs = options.replyMs ?? (options.framing === "tcp" ? 2000 : 500);
     this.#backoff = new Backoff({ minMs: 500, maxMs: 60_000, random: options.random });
+    this.#unanswered = new Unanswered({ named: options.framing === "tcp" });
     const receiver = options.framing === "tcp" ? tcpReceiver : rtuReceiver;
     this.#receiver = receiver({
       counters: this.counters,
-      late: (frame) => this.#late(frame),
+      unexpected: (frame) => this.#unexpected(frame),
+      foreign: (shape) => this.#unanswered.foreign(shape, this.#timers.now()),
     });
     this.#port = new ModbusClientPort({
       isOpen: () => this.#open,
@@ -139,6 +152,16 @@ export class GuardedPort {
     return result;
   }
 
+  /** Whether the unit left its last request unanswered. */
+  isSilent(unit: number): boolean {
+    return this.#silentUnits.has(unit);
+  }
+
+  /** Takes a turnaround as learned earlier; what this port has seen itself counts more. */
+  expectTurnaround(unit: number, ms: number): void {
+    this.#turnarounds.expect(unit, ms);
+  }
+
   /** The learned time from a request to this unit's answer, ms. */
   turnaroundMs(unit: number): number {
     return this.#turnarounds.meanMs(unit);
@@ -154,25 +177,25 @@ export class GuardedPort {
 
   /** Gives the read a length that no outstanding answer has, or parts it until that works. */
   async #distinctRead(request: ReadRequest): Promise<ReadReply> {
-    const count = this.#receiver.ambiguous
-      ? this.#unanswered.distinctCount(request, this.#timers.now())
-      : request.count;
-    if (count !== undefined) return this.#lengthenedRead(request, count);
-    const step = request.evenCount ? 2 : 1;
-    const half = Math.ceil(request.count / 2 / step) * step;
-    if (half >= request.count) {
+    await this.#ready();
+    const distinct = this.#unanswered.distinctCount(request, this.#timers.now());
+    if (distinct?.sure === true) return this.#lengthenedRead(request, distinct.count);
+    const cut = cutOf(request);
+    if (cut === undefined) {
+      if (distinct !== undefined) return this.#lengthenedRead(request, distinct.count);
       throw this.#failure(
         "meter.suspect",
         `unit ${request.unit} still owes an answer that could be mistaken for this one`,
         "later",
       );
     }
-    const first = await this.#distinctRead({ ...request, count: half });
+    const count = cut - request.address;
+    const first = await this.#distinctRead({ ...request, count });
     if (!first.ok) return first;
     const second = await this.#distinctRead({
       ...request,
-      address: request.address + half,
-      count: request.count - half,
+      address: cut,
+      count: request.count - count,
     });
     if (!second.ok) return second;
     return { ok: true, registers: [...first.registers, ...second.registers] };
@@ -209,6 +232,7 @@ export class GuardedPort {
     const done = (error: unknown, result: { readonly data: readonly number[] } | undefined) => {
       if (result === undefined) return this.#refused({ error, exchange, address, resolve, reject });
       this.counters.replies += 1;
+      this.#silentUnits.delete(unit);
       this.#turnarounds.answered(unit, this.#timers.now() - exchange.askedAt - wireMs);
       resolve({ ok: true, registers: result.data });
     };
@@ -240,8 +264,11 @@ export class GuardedPort {
     }
     this.counters.exceptions += 1;
     const now = this.#timers.now();
-    const suspect =
-      this.#receiver.ambiguous && this.#unanswered.exceptionMistakable(unit, code, now);
+    const suspect = this.#unanswered.exceptionMistakable(unit, code, now);
+    if (gatewayUnanswered.has(exception)) {
+      this.#unanswered.add(exchange.shape, exchange.askedAt);
+      this.#silentUnits.add(unit);
+    } else this.#silentUnits.delete(unit);
     if (suspect) {
       // Either the older read or this one stays unanswered; which one cannot be known. It keeps the
       // older time, so that the doubt ends when that expires.
@@ -261,19 +288,35 @@ export class GuardedPort {
     const { unit } = exchange.shape;
     const sinceMs = this.#timers.now() - exchange.askedAt;
     this.counters.timeouts += 1;
+    this.#silentUnits.add(unit);
+    // By TCP too: there are gateways that give a meter's late answer to the next request.
+    this.#unanswered.add(exchange.shape, exchange.askedAt);
+    this.#silentRequests += 1;
+    if (this.#silentRequests >= silentRequestsMax) this.#abandon();
     if (this.#receiver.ambiguous) {
-      this.#unanswered.add(exchange.shape, exchange.askedAt);
       this.#quietUntil = this.#timers.now() + this.#turnarounds.quarantineMs(unit, sinceMs);
     }
     const message = `unit ${unit} did not answer in ${Math.round(sinceMs)} ms for register ${address}; check wiring, unit id and baud rate`;
     return this.#failure("meter.timeout", message, "now");
   }
 
-  #late(frame: Parameters<Unanswered["answered"]>[0]): boolean {
-    const askedAt = this.#unanswered.answered(frame, this.#timers.now());
-    if (askedAt === undefined) return false;
+  #unexpected(frame: Frame): "late" | "repeated" | "unexpected" {
+    const now = this.#timers.now();
+    const askedAt = this.#unanswered.answered(frame, now);
+    if (askedAt === undefined) {
+      return this.#unanswered.repeated(frame, now) ? "repeated" : "unexpected";
+    }
     this.#turnarounds.late(frame.unit, this.#lastByteAt - askedAt);
-    return true;
+    return "late";
+  }
+
+  /** Gives up a network connection on which nothing comes any more; the next read makes a new one. */
+  #abandon(): void {
+    if (this.baud !== undefined || !this.#open) return;
+    this.#open = false;
+    this.#silentRequests = 0;
+    this.counters.abandoned += 1;
+    void this.#line.close();
   }
 
   /** The line is open, silent and past its quarantine, and all that came meanwhile is counted. */
@@ -299,6 +342,11 @@ export class GuardedPort {
     if (!this.#receiver.ambiguous) return 0;
     const quarantined = this.#quietUntil >= this.#lastByteAt;
     return quarantined ? silenceMs : Math.max(2, this.#wireMs(3.5));
+  }
+
+  /** The longest pause within a frame: USB adapters and slow lines make some, networks longer ones. */
+  #frameGapMs(): number {
+    return this.baud === undefined ? 250 : Math.max(50, this.#wireMs(4));
   }
 
   #wireMs(bytes: number): number {
@@ -346,9 +394,12 @@ export class GuardedPort {
   }
 
   #received(bytes: Uint8Array): void {
-    this.#lastByteAt = this.#timers.now();
+    const now = this.#timers.now();
+    const parted = now - this.#lastByteAt > this.#frameGapMs();
+    this.#lastByteAt = now;
+    this.#silentRequests = 0;
     this.#trace?.({ bus: this.name, direction: "received", bytes });
-    const answer = this.#receiver.push(bytes);
+    const answer = this.#receiver.push(bytes, parted);
     if (answer === "broken") {
       this.counters.broken += 1;
       void this.#line.close();
@@ -372,4 +423,13 @@ export class GuardedPort {
     const message = `${this.name}: ${text}`;
     return new Failure(code, message, cause === undefined ? { retry } : { retry, cause });
   }
+}
+
+/** The place nearest to its middle where a read may be parted; undefined: there is none. */
+function cutOf({ address, count, cuts = [], evenCount }: ReadRequest): number | undefined {
+  const middle = address + count / 2;
+  const fits = cuts.filter(
+    (cut) => cut > address && cut < address + count && !(evenCount && (cut - address) % 2 !== 0),
+  );
+  return fits.toSorted((a, b) => Math.abs(a - middle) - Math.abs(b - middle))[0];
 }

@@ -1,7 +1,7 @@
 import type { BusCounters } from "./bus-counters.ts";
 import { takeMbap, toMbap } from "./mbap.ts";
 import { findRtuReply, nameDiscarded } from "./rtu-reply.ts";
-import type { ReplyShape } from "./unanswered.ts";
+import type { Frame, ReplyShape } from "./unanswered.ts";
 
 /** Takes bytes off a line and gives the one answer that is waited for; counts all others. */
 export interface Receiver {
@@ -9,8 +9,11 @@ export interface Receiver {
   readonly ambiguous: boolean;
   /** The bytes of a request on this line; from now on its answer is waited for. */
   frame(request: Uint8Array, shape: ReplyShape | undefined): Uint8Array;
-  /** The answer, as an RTU frame, once it is complete. "broken": the stream makes no sense. */
-  push(bytes: Uint8Array): Uint8Array | "broken" | undefined;
+  /**
+   * The answer, as an RTU frame, once it is complete. "broken": the stream makes no sense. `parted`:
+   * the line was silent before these bytes for longer than within a frame.
+   */
+  push(bytes: Uint8Array, parted: boolean): Uint8Array | "broken" | undefined;
   /** Nothing is waited for any more; what is received is kept for `flush`. */
   stop(): void;
   /** Counts what was received and was no answer. */
@@ -21,30 +24,38 @@ export interface Receiver {
 
 type Context = {
   readonly counters: BusCounters;
-  /** A valid answer that was not waited for; tells whether it is a late one. */
-  readonly late: (frame: {
-    readonly unit: number;
-    readonly function: number;
-    readonly count: number | undefined;
-  }) => boolean;
+  /** A valid answer that was not waited for; tells what it is. */
+  readonly unexpected: (frame: Frame) => "late" | "repeated" | "unexpected";
+  /** Another master asked. */
+  readonly foreign: (shape: ReplyShape) => void;
 };
 
 /** Several frames' worth: what a line can bring between two requests, or in babble, is bounded. */
 const bufferBytesMax = 1024;
 
+/** Requests that one connection can leave unanswered before their answers no longer matter. */
+const givenMax = 256;
+
 /** Receives RTU frames, by their checksums alone. */
-export function rtuReceiver({ counters, late }: Context): Receiver {
+export function rtuReceiver({ counters, unexpected, foreign }: Context): Receiver {
   let buffer: Uint8Array = new Uint8Array(0);
   let waiting: ReplyShape | undefined;
   let sent: Uint8Array | undefined;
+  /** Where in the buffer the line had been silent: what spans it is no frame, whatever its checksum. */
+  let seams: readonly number[] = [];
 
+  const drop = (count: number): void => {
+    buffer = buffer.slice(count);
+    seams = seams.map((at) => at - count).filter((at) => at > 0);
+  };
   const discard = (bytes: Uint8Array): void => {
     for (const item of nameDiscarded(bytes, sent)) {
       if (item.kind === "echo") counters.echoes += 1;
       else if (item.kind === "noise") counters.noiseBytes += item.length;
-      else if (item.kind === "foreign") counters.foreign += 1;
-      else if (late(item)) counters.late += 1;
-      else counters.unexpected += 1;
+      else if (item.kind === "foreign") {
+        counters.foreign += 1;
+        foreign(item.shape);
+      } else counters[unexpected(item)] += 1;
     }
   };
   return {
@@ -54,18 +65,20 @@ export function rtuReceiver({ counters, late }: Context): Receiver {
       sent = request;
       return request;
     },
-    push(bytes) {
+    push(bytes, parted) {
+      if (parted && buffer.length > 0) seams = [...seams, buffer.length];
       buffer = Buffer.concat([buffer, bytes]);
       if (buffer.length > bufferBytesMax) {
-        discard(buffer.subarray(0, buffer.length - bufferBytesMax));
-        buffer = buffer.subarray(buffer.length - bufferBytesMax);
+        const excess = buffer.length - bufferBytesMax;
+        discard(buffer.subarray(0, excess));
+        drop(excess);
       }
-      const found = waiting && findRtuReply(buffer, waiting);
+      const found = waiting && findRtuReply(buffer, { ...waiting, sent, seams });
       if (found === undefined) return undefined;
       waiting = undefined;
       const answer = buffer.slice(found.at, found.at + found.length);
       discard(buffer.subarray(0, found.at));
-      buffer = buffer.slice(found.at + found.length);
+      drop(found.at + found.length);
       return answer;
     },
     stop() {
@@ -73,20 +86,25 @@ export function rtuReceiver({ counters, late }: Context): Receiver {
     },
     flush() {
       discard(buffer);
-      buffer = new Uint8Array(0);
+      drop(buffer.length);
     },
     reset() {
       waiting = undefined;
-      buffer = new Uint8Array(0);
+      drop(buffer.length);
     },
   };
 }
 
 /** Receives Modbus TCP: the transaction id says whose answer it is. */
-export function tcpReceiver({ counters }: Context): Receiver {
+export function tcpReceiver({ counters, unexpected }: Context): Receiver {
+  const arrived = (rtu: Uint8Array): void => {
+    for (const item of nameDiscarded(rtu, undefined)) if (item.kind === "answer") unexpected(item);
+  };
   let buffer: Uint8Array = new Uint8Array(0);
   let transaction = 0;
   let waiting: ReplyShape | undefined;
+  /** Transactions that were given up and may be answered still. */
+  const given = new Set<number>();
 
   return {
     ambiguous: false,
@@ -105,17 +123,27 @@ export function tcpReceiver({ counters }: Context): Receiver {
           answer = rtu;
           waiting = undefined;
         } else if (id === transaction) counters.unexpected += 1;
-        else counters.late += 1;
+        else {
+          counters.late += 1;
+          if (given.delete(id)) arrived(rtu);
+        }
       }
       return answer;
     },
     stop() {
+      if (waiting === undefined) return;
       waiting = undefined;
+      given.add(transaction);
+      for (const oldest of given) {
+        if (given.size <= givenMax) break;
+        given.delete(oldest);
+      }
     },
     // Half a frame in the buffer is completed by what follows: TCP loses nothing in between.
     flush() {},
     reset() {
       waiting = undefined;
+      given.clear();
       buffer = new Uint8Array(0);
     },
   };

@@ -5,26 +5,56 @@ import type { ReplyShape } from "./unanswered.ts";
 /** Where the answer to a read stands among received bytes. */
 export type Found = { readonly at: number; readonly length: number };
 
+const requestBytes = 8;
+
 /**
  * The first place where a reply of exactly this unit, function and length, or this unit's exception
- * to the function, ends in a right checksum. What stands around it does not matter.
+ * to the function, ends in a right checksum. What stands around it does not matter, but for another
+ * master's read of the same unit, a request that is not `sent`: the first reply to it is not ours.
  */
-export function findRtuReply(bytes: Uint8Array, asked: ReplyShape): Found | undefined {
-  const { unit, function: code, count } = asked;
+export function findRtuReply(
+  bytes: Uint8Array,
+  asked: ReplyShape & {
+    readonly sent?: Uint8Array | undefined;
+    /** Places that no frame spans. */
+    readonly seams?: readonly number[];
+  },
+): Found | undefined {
+  const { unit, function: code, count, sent, seams = [] } = asked;
+  let owed: number | undefined;
   for (let at = 0; at + 5 <= bytes.length; at += 1) {
     if (bytes[at] !== unit) continue;
+    if (sent !== undefined && isForeign(bytes, at, { sent, code })) {
+      owed = ((bytes[at + 4] ?? 0) << 8) | (bytes[at + 5] ?? 0);
+      at += requestBytes - 1;
+      continue;
+    }
     const length = bytes[at + 1] === code && bytes[at + 2] === 2 * count ? 5 + 2 * count : 5;
     const header = length > 5 || bytes[at + 1] === (code | 0x80);
-    if (header && crcHolds(bytes, at, length)) return { at, length };
+    if (!header || !crcHolds(bytes, at, length)) continue;
+    if (seams.some((seam) => seam > at && seam < at + length)) continue;
+    if (owed === undefined || (length > 5 && owed !== count)) return { at, length };
+    owed = undefined;
+    at += length - 1;
   }
   return undefined;
+}
+
+function isForeign(
+  bytes: Uint8Array,
+  at: number,
+  { sent, code }: { readonly sent: Uint8Array; readonly code: number },
+): boolean {
+  if (bytes[at + 1] !== code || bytes.length - at < requestBytes) return false;
+  if (!crcHolds(bytes, at, requestBytes)) return false;
+  return Buffer.compare(bytes.subarray(at, at + requestBytes), sent) !== 0;
 }
 
 /** What bytes that answer nothing turned out to be. */
 export type Discarded =
   | { readonly kind: "echo" }
   | { readonly kind: "noise"; readonly length: number }
-  | { readonly kind: "foreign" }
+  | { readonly kind: "foreign"; readonly shape: ReplyShape }
   | {
       readonly kind: "answer";
       readonly unit: number;
@@ -39,7 +69,8 @@ export function nameDiscarded(bytes: Uint8Array, sent: Uint8Array | undefined): 
     if (item.kind === "damage") return { kind: "noise", length: item.bytes.length };
     if (item.kind === "request") {
       const ours = sent !== undefined && Buffer.compare(item.bytes, sent) === 0;
-      return { kind: ours ? "echo" : "foreign" };
+      const { unit, function: code, count = 0 } = item;
+      return ours ? { kind: "echo" } : { kind: "foreign", shape: { unit, function: code, count } };
     }
     return {
       kind: "answer",

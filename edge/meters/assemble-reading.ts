@@ -14,12 +14,15 @@ export type DecodedRow = {
   readonly value: Decimal | undefined;
 };
 
-const billing = new Set(["1-0:1.8.0", "1-0:2.8.0"]);
+const billing: ReadonlySet<string | undefined> = new Set(["1-0:1.8.0", "1-0:2.8.0"]);
+
+/** Whether a code is that of a register that is billed. */
+export const isBilling = (obis: string | undefined): boolean => billing.has(obis);
 
 /** The reading that decoded rows make; undecided values go to `unknown`. `now` dates an empty one. */
 export function assembleReading(rows: readonly DecodedRow[], now: UtcMs): MeterReading {
   const known = rows.filter((row) => row.answer !== undefined && row.value !== undefined);
-  const dated = known.find(({ obis }) => obis !== undefined && billing.has(obis)) ?? known[0];
+  const dated = known.find(({ obis }) => isBilling(obis)) ?? known[0];
   return {
     time: dated?.answer?.time ?? now,
     values: rows.flatMap(({ obis, quantity, unit, raw, value }): RegisterValue[] =>

@@ -6,6 +6,16 @@ import type { RegisterPort } from "./reply-memory.ts";
 /** What came back for one row. */
 export type RowWords = { readonly words: readonly number[]; readonly time: UtcMs };
 
+/** What a unit was found to allow. Addresses as on the wire. */
+export type Learned = {
+  /** Most registers in one request, where it takes fewer than its type. */
+  readonly registersMax?: number;
+  /** Rows that cannot be read together with those before them. */
+  readonly breaks: readonly number[];
+  /** Rows that it does not have. */
+  readonly missing: readonly number[];
+};
+
 /** Modbus exceptions, by what they mean here. Source: Modbus Application Protocol V1.1b3 §7. */
 const illegalValue = 3;
 const permanent = new Set([1, 2, illegalValue]);
@@ -22,13 +32,13 @@ export class BlockReader<Row extends Span> {
   readonly #function: 3 | 4;
   readonly #limits: BlockLimits;
   readonly #clock: () => UtcMs;
+  readonly #urgent: (row: Row) => boolean;
   readonly #breaks = new Set<number>();
-  readonly #missing = new Set<Row>();
+  /** Addresses of rows that the unit does not have. */
+  readonly #missing = new Set<number>();
   /** The most registers that came in one answer, and whether more were once too many. */
   #largest = 1;
   #limited = false;
-  /** The unit left the last reading unanswered: it is asked once, not twice. */
-  #silent = false;
 
   constructor(options: {
     readonly port: RegisterPort;
@@ -36,12 +46,35 @@ export class BlockReader<Row extends Span> {
     readonly function: 3 | 4;
     readonly limits: BlockLimits;
     readonly clock: () => UtcMs;
+    /** Rows whose blocks are read first. */
+    readonly urgent?: (row: Row) => boolean;
   }) {
     this.#port = options.port;
     this.#unit = options.unit;
     this.#function = options.function;
     this.#limits = options.limits;
     this.#clock = options.clock;
+    this.#urgent = options.urgent ?? (() => false);
+  }
+
+  /** What this unit allows, as far as it was found out. */
+  get learned(): Learned {
+    const ascending = (all: Iterable<number>) => [...all].toSorted((a, b) => a - b);
+    return {
+      ...(this.#limited ? { registersMax: this.#maxRegisters() } : {}),
+      breaks: ascending(this.#breaks),
+      missing: ascending(this.#missing),
+    };
+  }
+
+  /** Takes over what was found out of the same unit earlier, in place of what is known now. */
+  restore({ registersMax, breaks, missing }: Learned): void {
+    this.#forget();
+    for (const at of breaks) this.#breaks.add(at);
+    for (const at of missing) this.#missing.add(at);
+    if (registersMax === undefined) return;
+    this.#limited = true;
+    this.#largest = registersMax;
   }
 
   /**
@@ -51,9 +84,11 @@ export class BlockReader<Row extends Span> {
    */
   async read(rows: readonly Row[]): Promise<ReadonlyMap<Row, RowWords>> {
     const found = new Map<Row, RowWords>();
-    const blocks = this.#plan(rows.filter((row) => !this.#missing.has(row)));
-    const afterRow = (row: Row) =>
-      Math.min(...rows.map(({ address }) => address).filter((at) => at > row.address));
+    const planned = this.#plan(rows.filter(({ address }) => !this.#missing.has(address)));
+    const urgent = planned.filter((block) => block.rows.some(this.#urgent));
+    const blocks = [...urgent, ...planned.filter((block) => !urgent.includes(block))];
+    const afterRow = (row: number) =>
+      Math.min(...rows.map(({ address }) => address).filter((at) => at > row));
     let heard = false;
     let last: Failure | undefined;
     for (const block of blocks) {
@@ -64,22 +99,26 @@ export class BlockReader<Row extends Span> {
         heard = true;
       } catch (error) {
         const timeout = error instanceof Failure && error.code === "meter.timeout";
-        if (!timeout || !heard) {
-          this.#silent = timeout;
-          throw error;
-        }
+        if (!timeout || !heard) throw error;
         last = error;
       }
     }
-    this.#silent = false;
     // What cannot be read alone cannot be read through either.
-    for (const row of this.#missing) this.#breaks.add(afterRow(row));
+    for (const row of this.#missing) {
+      const next = afterRow(row);
+      if (Number.isFinite(next)) this.#breaks.add(next);
+    }
     if (found.size > 0 || rows.length === 0) return found;
     // A meter that has nothing of all this may be starting, or be exchanged: it is asked again.
+    this.#forget();
+    throw last ?? this.#nothing();
+  }
+
+  #forget(): void {
     this.#missing.clear();
     this.#breaks.clear();
     this.#limited = false;
-    throw last ?? this.#nothing();
+    this.#largest = 1;
   }
 
   /** Reads one row on its own; undefined when the unit refuses it. */
@@ -127,7 +166,10 @@ export class BlockReader<Row extends Span> {
     if (suspect || busy.has(exception)) return false;
     const [left, right] = halves(block.rows);
     if (right === undefined) {
-      if (permanent.has(exception)) for (const row of block.rows) this.#missing.add(row);
+      // Asked once more: an exception carries no address, this one may be the repetition of another.
+      if (permanent.has(exception) && (await this.#refuses(block, exception))) {
+        for (const { address } of block.rows) this.#missing.add(address);
+      }
       return false;
     }
     let whole = true;
@@ -142,19 +184,25 @@ export class BlockReader<Row extends Span> {
     return whole;
   }
 
+  async #refuses(block: Block<Row>, exception: number): Promise<boolean> {
+    const reply = await this.#request(block);
+    return !reply.ok && !reply.suspect && reply.exception === exception;
+  }
+
   /** One request; a second one when the first is lost or the unit is busy. */
   async #ask(block: Block<Row>): Promise<ReadReply> {
+    const silent = this.#port.isSilent(this.#unit);
     try {
       const reply = await this.#request(block);
       const again = !reply.ok && busy.has(reply.exception);
       return again ? await this.#request(block) : reply;
     } catch (error) {
-      if (!(error instanceof Failure) || error.retry !== "now" || this.#silent) throw error;
+      if (!(error instanceof Failure) || error.retry !== "now" || silent) throw error;
       return await this.#request(block);
     }
   }
 
-  async #request({ address, count }: Block<Row>): Promise<ReadReply> {
+  async #request({ address, count, rows }: Block<Row>): Promise<ReadReply> {
     const maxRegisters = Math.max(count, this.#maxRegisters());
     const { evenCount } = this.#limits;
     const reply = await this.#port.read({
@@ -164,6 +212,7 @@ export class BlockReader<Row extends Span> {
       count,
       maxRegisters,
       evenCount,
+      cuts: rows.map((row) => row.address).filter((cut) => rows.every((row) => !spans(row, cut))),
     });
     if (!reply.ok && gatewayUnanswered.has(reply.exception)) {
       throw new Failure("meter.timeout", `${reply.message}: the gateway got no answer`, {
@@ -184,3 +233,6 @@ function halves<Row>(rows: readonly Row[]): [readonly Row[], (readonly Row[])?] 
   const middle = Math.ceil(rows.length / 2);
   return [rows.slice(0, middle), rows.slice(middle)];
 }
+
+const spans = ({ address, words }: Span, cut: number): boolean =>
+  cut > address && cut < address + words;

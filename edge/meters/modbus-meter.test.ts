@@ -8,6 +8,7 @@ import {
   setFloat,
   simulatedBus,
 } from "../../test/support/simulated-meter.ts";
+import { sleep } from "../framing/timers.ts";
 import { formatDecimal } from "./decimal.ts";
 import { openMeter } from "./meter.ts";
 
@@ -88,6 +89,8 @@ test("a meter that takes fewer registers than documented is read in smaller bloc
   line.devices.set(1, device(input, new Map(), 50));
   const exceptions = () => bus.counters().get(connection.path)?.exceptions;
   assert.deepEqual((await timers.run(meter.read())).unknown, []);
+  // The answers of this reading are told from the next one's for two seconds.
+  await timers.run(sleep(timers, 2100));
   const before = exceptions();
   const written = line.written.length;
   for (let i = 0; i < 20; i += 1) assert.deepEqual((await timers.run(meter.read())).unknown, []);

@@ -1,6 +1,6 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
 import type { Span } from "../planner/plan.ts";
-import { assembleReading, type DecodedRow } from "./assemble-reading.ts";
+import { assembleReading, type DecodedRow, isBilling } from "./assemble-reading.ts";
 import { BlockReader, type RowWords } from "./block-reader.ts";
 import { add, type Decimal, multiply } from "./decimal.ts";
 import { decodeText } from "./decode-text.ts";
@@ -54,6 +54,7 @@ export class ModbusMeter implements Meter {
       function: read.function,
       limits: read,
       clock,
+      urgent: (row) => "obis" in row && isBilling(row.obis),
     });
   }
 

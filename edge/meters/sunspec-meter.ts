@@ -1,6 +1,6 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
 import type { Span } from "../planner/plan.ts";
-import { assembleReading } from "./assemble-reading.ts";
+import { assembleReading, isBilling } from "./assemble-reading.ts";
 import { BlockReader, type RowWords } from "./block-reader.ts";
 import type { Decimal } from "./decimal.ts";
 import { decodeValue } from "./decode-value.ts";
@@ -134,6 +134,7 @@ export class SunspecMeter implements Meter {
       function: read.function,
       limits: read,
       clock: this.#clock,
+      urgent: (row) => "row" in row && isBilling(row.row.obis),
     });
   }
 

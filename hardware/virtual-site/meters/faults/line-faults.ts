@@ -54,16 +54,15 @@ export class LineFaults {
     if (hits("dead")) this.#deadUntil.set(unit, nowMs + this.#dice.ms(faults, "deadMs"));
     if (hits("dropped")) return [];
     if (hits("babble")) return this.#babble(this.#dice.ms(faults, "babbleMs"));
-    const again: Delivery[] = hits("repeated")
-      ? [{ afterMs: this.#dice.ms(faults, "repeatMs"), bytes: frame }]
-      : [];
-    if (hits("merged")) {
-      this.#held = frame;
-      return again;
-    }
     const before = hits("foreign") ? this.#otherMaster(answer) : [];
     const afterMs = hits("late") ? this.#dice.ms(faults, "lateMs") : before.length;
-    return [...before, ...this.#pieces(this.#spoilt(frame, faults), afterMs), ...again];
+    const againMs = afterMs + this.#dice.ms(faults, "repeatMs");
+    const again = hits("repeated") ? [{ afterMs: againMs, bytes: frame }] : [];
+    if (!hits("merged")) {
+      return [...before, ...this.#pieces(this.#spoilt(frame, faults), afterMs), ...again];
+    }
+    this.#held = frame;
+    return [...before, ...again];
   }
 
   /** What the client receives when these bytes are due: with what was held back, in front. */

@@ -2,6 +2,9 @@ import { Dice } from "./dice.ts";
 import type { Faults } from "./faults.ts";
 import type { Delivery } from "./line-faults.ts";
 
+/** No gateway waits longer for its serial line than this. */
+const crossedMsMax = 3000;
+
 /**
  * What befalls the answers of one Modbus TCP connection. Its bytes are TCP's to keep: an answer is
  * cut into two segments or merged with the next, but none is damaged.
@@ -11,7 +14,7 @@ export class TcpFaults {
   readonly #dice: Dice;
   readonly #deadUntil = new Map<number, number>();
   /** By unit: an answer that the gateway takes for that of the next request. */
-  readonly #crossed = new Map<number, Uint8Array>();
+  readonly #crossed = new Map<number, { readonly frame: Uint8Array; readonly nowMs: number }>();
   #held: Uint8Array = new Uint8Array(0);
 
   constructor(options: {
@@ -33,13 +36,13 @@ export class TcpFaults {
     if (hits("dropped")) return [];
     const late = this.#crossed.get(unit);
     this.#crossed.delete(unit);
-    if (late !== undefined) {
-      const taken = Uint8Array.from(late);
+    if (late !== undefined && nowMs - late.nowMs < crossedMsMax) {
+      const taken = Uint8Array.from(late.frame);
       taken.set(request.subarray(0, 2));
       return [{ afterMs: 0, bytes: taken }];
     }
     if (hits("crossed")) {
-      this.#crossed.set(unit, frame);
+      this.#crossed.set(unit, { frame, nowMs });
       return [];
     }
     let bytes = Uint8Array.from(frame);
@@ -51,7 +54,7 @@ export class TcpFaults {
     }
     const afterMs = hits("late") ? this.#dice.ms(faults, "lateMs") : 0;
     const again = hits("repeated")
-      ? [{ afterMs: this.#dice.ms(faults, "repeatMs"), bytes: Uint8Array.from(bytes) }]
+      ? [{ afterMs: afterMs + this.#dice.ms(faults, "repeatMs"), bytes: Uint8Array.from(bytes) }]
       : [];
     if (afterMs === 0) {
       bytes = Uint8Array.from(Buffer.concat([this.#held, bytes]));
