@@ -1,12 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { exitCode, fail } from "./commands/output.ts";
 import { captureProtocols } from "./framing/capture-protocols.ts";
-
-const { version } = JSON.parse(
-  readFileSync(new URL("./package.json", import.meta.url), "utf8"),
-) as { version: string };
+import { version } from "./version.ts";
 
 // Each command's module is imported when it is called: a unit that runs for years holds no other's code.
 const program = new Command("busbar-edge")

@@ -23,10 +23,12 @@ import { Adoption } from "./schedule/adoption.ts";
 import { Recorder } from "./schedule/recorder.ts";
 import { openSource, type Source } from "./schedule/source.ts";
 import { Counters } from "./status/counters.ts";
+import { announcementsOf } from "./status/home-assistant.ts";
 import { MeterBoard } from "./status/meter-board.ts";
 import { serveStatus } from "./status/server.ts";
 import { type Status, statusOf } from "./status/status.ts";
 import { feedWatchdog, reloading, serviceManager } from "./status/systemd.ts";
+import { version } from "./version.ts";
 
 /** A unit that runs. */
 export type RunningUnit = {
@@ -106,6 +108,7 @@ class Unit {
   readonly #agent: Agent | undefined;
   readonly #wakes: Wakes;
   #link: Link | undefined;
+  #announcedShape = 0;
   #ends: (() => void)[] = [];
 
   constructor(options: UnitOptions) {
@@ -229,6 +232,7 @@ class Unit {
       outboxes: [this.#market, this.#readings],
       nextSession: () => this.#journal.nextSession(),
       birth: () => ({ time: clock.now(), ...this.#board.birth() }),
+      announcements: this.#announcements(),
       mandate: mandate?.frame,
       onTip: (tip) => adoption.take(tip),
       ...(agent === undefined ? {} : { onPrices: (payload) => agent.onPrices(payload) }),
@@ -238,13 +242,42 @@ class Unit {
     this.#link.start();
   }
 
+  #announcements() {
+    const { config, clock } = this.#options;
+    const { enabled, prefix } = config.homeAssistant;
+    const everyMs = clock.delay(config.sampling.everySeconds * 1000);
+    const { site, device } = config;
+    const noted = "announced";
+    return {
+      wanted: () =>
+        enabled
+          ? announcementsOf({
+              site,
+              device: device.id,
+              version,
+              prefix,
+              expireSeconds: Math.max(15, Math.ceil((3 * everyMs) / 1000)),
+              meters: this.#board.meters(),
+            })
+          : [],
+      announced: {
+        read: () => JSON.parse(this.#journal.note(noted) ?? "[]") as string[],
+        write: (topics: readonly string[]) => this.#journal.setNote(noted, JSON.stringify(topics)),
+      },
+    };
+  }
+
   #stored(event: {
     readonly sealed: boolean;
     readonly stored: readonly (Sample & { readonly seq: number })[];
   }): void {
     for (const { meter, seq, entry } of event.stored) {
       const live = this.#board.live(meter, { seq, quality: entry.quality });
-      if (live !== undefined) this.#link?.publishLive(live);
+      if (live !== undefined) this.#link?.publishLive(meter, live);
+    }
+    if (this.#board.shape !== this.#announcedShape) {
+      this.#announcedShape = this.#board.shape;
+      this.#link?.announce();
     }
     if (event.sealed) this.#link?.wake();
     if (event.stored.length > 0) this.#agent?.onReadings();

@@ -48,7 +48,8 @@ function publishGate(context: HookContext, grounds: Grounds): Hooks["authorizePu
       callback(new Error(`rights.publish: ${name}`));
       return;
     }
-    if (!mayRetain(topic, grounds)) packet.retain = false;
+    const takesBack = topic.of === "discovery" && packet.payload.length === 0;
+    if (!takesBack && !mayRetain(topic, grounds)) packet.retain = false;
     if (!isIngested(topic)) {
       callback(null);
       return;

@@ -1,4 +1,4 @@
-import { idPattern } from "@busbar/protocol";
+import { discoveryPrefix, idPattern } from "@busbar/protocol";
 import { z } from "zod";
 import { builtInProfiles } from "../meters/telegram-profiles.ts";
 import { brokerProblem, fingerprintPattern } from "./broker-url.ts";
@@ -185,6 +185,17 @@ export const configSchema = z
         port: z.int().min(0).max(65_535).default(8080).describe("0: any free port"),
       })
       .prefault({}),
+    homeAssistant: z
+      .strictObject({
+        enabled: z.boolean().default(true).describe("false also takes back what it was told"),
+        prefix: z
+          .string()
+          .regex(/^[A-Za-z0-9_-]{1,64}$/, "expected one level of a topic: letters, digits, - and _")
+          .default(discoveryPrefix)
+          .describe("its discovery prefix; an aggregator's broker takes this one only"),
+      })
+      .prefault({})
+      .describe("tells Home Assistant which meters there are"),
     meters: z.array(meter).min(1).max(32),
     sampling: z
       .strictObject({

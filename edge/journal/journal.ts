@@ -56,7 +56,7 @@ export class Journal {
         tips.set(meter, { seq, head });
         seqs.push(seq);
       }
-      for (const [key, value] of notes) if (this.note(key) !== value) this.#setNote(key, value);
+      for (const [key, value] of notes) if (this.note(key) !== value) this.setNote(key, value);
     });
     // Only now: a commit that failed leaves memory as it leaves the disk.
     for (const [meter, tip] of tips) this.#tips.set(meter, tip);
@@ -125,7 +125,7 @@ export class Journal {
 
   /** Notes something by itself; what belongs to readings goes with `append`. */
   remember(key: string, value: string): void {
-    this.#setNote(key, value);
+    this.setNote(key, value);
   }
 
   /** The chain's head after a reading; undefined where the journal does not hold it. */
@@ -145,7 +145,7 @@ export class Journal {
    * signed under the old numbers go; the readings are signed anew.
    */
   rechain(meter: string, tip: Tip, change: Rechaining): { moved: number; aside: number } {
-    const result = rechain(this.database, { meter, tip, change, note: this.#setNote.bind(this) });
+    const result = rechain(this.database, { meter, tip, change, note: this.setNote.bind(this) });
     this.#tips.delete(meter);
     return result;
   }
@@ -164,7 +164,8 @@ export class Journal {
     this.database.close();
   }
 
-  #setNote(key: string, value: string): void {
+  /** Notes a value under a name, on the disk before the call returns. */
+  setNote(key: string, value: string): void {
     this.database
       .prepare(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",

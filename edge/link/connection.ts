@@ -110,12 +110,14 @@ export class Connection {
     this.#attempt();
   }
 
-  /** Publishes when connected, else not at all. Never queues. */
-  publish({ topic, payload, qos, retain }: Publication): boolean {
+  /** Publishes when connected, else not at all. Never queues. `acknowledged`: by the broker, with QoS 1. */
+  publish({ topic, payload, qos, retain }: Publication, acknowledged = () => {}): boolean {
     if (!this.#up || this.#client === undefined) return false;
     const body = typeof payload === "string" ? payload : Buffer.from(payload);
     // The callback's error says that the connection ended; `close` says so too.
-    this.#client.publish(topic, body, { qos, retain }, () => {});
+    this.#client.publish(topic, body, { qos, retain }, (error) => {
+      if (error === undefined || error === null) acknowledged();
+    });
     return true;
   }
 

@@ -160,7 +160,7 @@ test("nothing is sent before an aggregator says that it is ready", async (contex
   record(2);
   await once(host, "message");
   link.wake();
-  link.publishLive({});
+  link.publishLive("anna-grid", {});
   await once(host, "message");
   assert.deepEqual(topics, [topicsOf(chain).state(device), topicsOf(chain).live(device)]);
   host.sayReady(true);

@@ -11,6 +11,7 @@ import { isDiskFault } from "../journal/database.ts";
 import type { Outbox } from "../journal/outbox.ts";
 import type { Adopted } from "../schedule/adoption.ts";
 import type { Counters } from "../status/counters.ts";
+import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { Answers } from "./answers.ts";
 import type { BackOffBounds } from "./back-off.ts";
 import { Connection, type Publication, usualBackOff } from "./connection.ts";
@@ -36,6 +37,8 @@ export type LinkOptions = {
   /** The owner's signed limits. They are said again on each connection, before any quote: a mandate
    * is the owner's message, so the ledger's answer to it does not come to the device. */
   readonly mandate?: Uint8Array | undefined;
+  /** What Home Assistant is told, and which topics it was ever told on. */
+  readonly announcements?: Pick<AnnouncerOptions, "wanted" | "announced">;
   readonly onPrices?: (payload: Uint8Array) => void;
   readonly onCommitted?: () => void;
   /** Told where the ledger's chain of a meter stands, proven, after it refused what we hold to be
@@ -94,6 +97,7 @@ export class Link {
   /** The nearer broker to go to as soon as no frame is under way. */
   #leavingFor: number | undefined;
   #calmTimer: NodeJS.Timeout | undefined;
+  readonly #announcer: Announcer | undefined;
   #session: number;
   #sessionUsed = false;
   #mandateSaid = false;
@@ -117,6 +121,7 @@ export class Link {
     this.#answers = new Answers({ ...options, sender: this.#sender });
     this.#connection = this.#makeConnection();
     this.#nearer = this.#makeNearer();
+    this.#announcer = this.#makeAnnouncer();
   }
 
   get status(): LinkStatus {
@@ -148,10 +153,20 @@ export class Link {
     });
   }
 
-  /** The newest values for people's tools; never billed, so never queued. */
-  publishLive(values: object): void {
-    const topic = this.#topics.live(this.#options.device);
-    this.#connection.publish({ topic, payload: JSON.stringify(values), qos: 0, retain: false });
+  /** A meter's newest values for people's tools; never billed, so never queued. */
+  publishLive(meter: string, values: object): void {
+    const { device } = this.#options;
+    const payload = JSON.stringify(values);
+    const topics = [this.#topics.live(device)];
+    if (this.#announcer?.taken === true) topics.push(this.#topics.meterLive(device, meter));
+    for (const topic of topics) {
+      this.#connection.publish({ topic, payload, qos: 0, retain: false });
+    }
+  }
+
+  /** What Home Assistant is to know has changed. */
+  announce(): void {
+    if (this.#connection.up) this.#guarded(() => this.#announcer?.say());
   }
 
   async stop(): Promise<void> {
@@ -205,6 +220,14 @@ export class Link {
     if (index === undefined) return;
     this.#options.counters.count("link.returned");
     this.#connection.moveTo(index);
+  }
+
+  #makeAnnouncer(): Announcer | undefined {
+    const { announcements, counters, log } = this.#options;
+    if (announcements === undefined) return undefined;
+    const publish: AnnouncerOptions["publish"] = (...message) =>
+      this.#connection.publish(...message);
+    return new Announcer({ ...announcements, publish, counters, log });
   }
 
   #makeConnection(): Connection {
@@ -270,6 +293,7 @@ export class Link {
     this.#rivals.born(url);
     this.#rivalTimer = setTimeout(() => this.#rivals.forget(), noRivalMs);
     this.#nearer.watch(this.#connection.index);
+    this.#guarded(() => this.#announcer?.up(url));
     this.#awaitHost();
     this.wake();
   }
@@ -277,6 +301,7 @@ export class Link {
   #down({ code, message, remedy }: LinkProblem): void {
     this.#options.counters.count("link.lost");
     this.#options.log.warn({ code, reason: message, remedy }, "link down");
+    this.#announcer?.down(code === "link.closed");
     this.#hosts.forget();
     this.#sender.connectionLost();
     this.#clearTimers();

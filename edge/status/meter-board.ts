@@ -1,4 +1,5 @@
-import type { MeterReading, Source } from "../schedule/source.ts";
+import type { MeterReading, RegisterInfo, Source } from "../schedule/source.ts";
+import type { AnnouncedMeter } from "./home-assistant.ts";
 
 type Line = {
   readonly source: Source;
@@ -7,6 +8,8 @@ type Line = {
   failures: number;
   failuresInRow: number;
   error: string | undefined;
+  /** Registers of the profile, and all that were ever read, by OBIS code. */
+  readonly registers: Map<string, RegisterInfo>;
 };
 
 /** Brokers of ours close a connection for a packet beyond 16 KiB: a birth that large would keep the
@@ -20,6 +23,9 @@ export class MeterBoard {
   /** When the last poll ended, well or not, in ms of `performance.now()`: what the watchdog asks for. */
   progressAt = performance.now();
 
+  /** Grows when a meter shows something of itself that was not known: a serial number, a register. */
+  shape = 0;
+
   constructor(device: string, sources: readonly Source[]) {
     this.#device = device;
     this.#lines = new Map(
@@ -32,6 +38,7 @@ export class MeterBoard {
           failures: 0,
           failuresInRow: 0,
           error: undefined,
+          registers: new Map(source.registers.map((register) => [register.obis, register])),
         },
       ]),
     );
@@ -41,6 +48,12 @@ export class MeterBoard {
     this.progressAt = performance.now();
     const line = this.#lines.get(meter);
     if (line === undefined) return;
+    if (line.readings === 0) this.shape += 1;
+    for (const { obis, unit, quantity } of reading.values) {
+      if (obis === undefined || line.registers.has(obis)) continue;
+      line.registers.set(obis, { obis, unit, quantity });
+      this.shape += 1;
+    }
     Object.assign(line, {
       reading,
       failuresInRow: 0,
@@ -81,6 +94,16 @@ export class MeterBoard {
       room -= bytes;
     }
     return { meters, registers };
+  }
+
+  /** What there is to know of each meter but its values. */
+  meters(): readonly AnnouncedMeter[] {
+    return [...this.#lines.values()].map(({ source, registers }) => ({
+      id: source.config.id,
+      profile: source.config.profile,
+      serial: source.serial,
+      registers: [...registers.values()],
+    }));
   }
 
   /** A meter's newest values for people's tools: numbers in base units, by OBIS code and quantity. */
