@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { clockSource, type Signer, utcMs } from "@busbar/protocol";
-import { openKeyFile, openSiteClock, type SiteClock, signerOf } from "@busbar/protocol/node";
+import { type Signer, utcMs } from "@busbar/protocol";
+import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { Agent } from "./agent/agent.ts";
 import { type MandateFile, readMandate } from "./agent/mandate.ts";
 import { MarketOutbox } from "./agent/market-outbox.ts";
 import { netHistory } from "./agent/net-history.ts";
 import { Wakes } from "./agent/wakes.ts";
+import { openUnitClock } from "./clock/open.ts";
+import type { ClockChange, TimeOfUnit } from "./clock/unit-clock.ts";
 import { brokersOf } from "./config/brokers.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { MembershipFile } from "./config/membership-file.ts";
@@ -22,6 +24,7 @@ import { Link } from "./link/link.ts";
 import { Adoption } from "./schedule/adoption.ts";
 import { Recorder } from "./schedule/recorder.ts";
 import { openSource, type Source } from "./schedule/source.ts";
+import { floorNote } from "./schedule/undated.ts";
 import { Counters } from "./status/counters.ts";
 import { announcementsOf } from "./status/home-assistant.ts";
 import { MeterBoard } from "./status/meter-board.ts";
@@ -39,6 +42,8 @@ export type RunningUnit = {
 };
 
 const pruneMs = 10 * 60_000;
+/** How often the time is noted on the disk. */
+const floorMs = 5 * 60_000;
 /** How long an ending unit waits for receipts: well below what a service manager allows. */
 const drainMsMax = 5_000;
 const minuteMs = 60_000;
@@ -57,19 +62,25 @@ export async function startUnit(config: LoadedConfig, log: Logger): Promise<Runn
   if (config.clock.kind === "file" && !existsSync(config.clock.path)) {
     log.warn({ file: config.clock.path }, "waits for the site's clock");
   }
-  const clock = await openSiteClock(config.clock);
+  const clock = await openUnitClock(config.clock, (change) => {
+    log[change.what === "known" ? "info" : "warn"](change, "the unit's clock");
+    unit?.clockChanged(change.what);
+  });
+  let unit: Unit | undefined;
   await using parts = new AsyncDisposableStack();
   const lock = lockFolder(config.data);
   parts.defer(() => lock.release());
-  const unit = new Unit({ config, log, mandate, signer, clock });
-  parts.defer(() => unit.stop());
-  const status = await serveStatus(config.status, () => unit.status());
+  const started = new Unit({ config, log, mandate, signer, clock });
+  unit = started;
+  parts.defer(() => started.stop());
+  await clock.begin(started.floor());
+  const status = await serveStatus(config.status, () => started.status());
   parts.defer(() => status.close());
-  unit.start();
+  started.start();
   const manager = serviceManager();
   const everyMs = Math.max(config.sampling.everySeconds * 1000, 5 * minuteMs);
   const watchdog = feedWatchdog(manager, {
-    progressAt: () => unit.progressAt,
+    progressAt: () => started.progressAt,
     stallMs: 3 * clock.delay(everyMs),
   });
   parts.defer(() => watchdog.stop());
@@ -90,7 +101,7 @@ type UnitOptions = {
   readonly log: Logger;
   readonly mandate: MandateFile | undefined;
   readonly signer: Signer;
-  readonly clock: SiteClock;
+  readonly clock: TimeOfUnit;
 };
 
 /** The parts of a unit and what they tell each other. */
@@ -132,6 +143,17 @@ class Unit {
     return this.#board.progressAt;
   }
 
+  /** The newest time that the unit knew to be true, site ms; 0 before the first. */
+  floor(): number {
+    const { memory } = this.#recorder;
+    const times = this.#sources.map(({ config }) => memory.timeOf(config.id));
+    return Math.max(Number(this.#journal.note(floorNote) ?? 0), ...times);
+  }
+
+  clockChanged(what: ClockChange["what"]): void {
+    this.#counters.count(`clock.${what}`);
+  }
+
   start(): void {
     const { config, log } = this.#options;
     const enrolment = awaitMembership(config, {
@@ -141,7 +163,13 @@ class Unit {
     });
     this.#prune();
     const pruning = setInterval(() => this.#prune(), pruneMs);
-    this.#ends = [() => enrolment.stop(), () => clearInterval(pruning), () => this.#wakes.stop()];
+    const noting = setInterval(() => this.#noteTime(), floorMs);
+    this.#ends = [
+      () => enrolment.stop(),
+      () => clearInterval(pruning),
+      () => clearInterval(noting),
+      () => this.#wakes.stop(),
+    ];
     this.#recorder.start();
     this.#wakes.plan();
   }
@@ -149,6 +177,7 @@ class Unit {
   async stop(): Promise<void> {
     for (const end of this.#ends) end();
     this.#recorder.stop();
+    this.#noteTime();
     this.#link?.wake();
     await this.#drained();
     await this.#link?.stop();
@@ -164,6 +193,7 @@ class Unit {
       owner: config.owner.id,
       startedAt: this.#startedAt,
       clock,
+      held: this.#recorder.held,
       board: this.#board,
       journal: this.#journal,
       link: () => this.#link?.status,
@@ -185,7 +215,6 @@ class Unit {
       board: this.#board,
       counters: this.#counters,
       log,
-      clockByte: () => clockByteOf(config),
       folder: data,
       onStored: (event) => this.#stored(event),
     });
@@ -234,7 +263,7 @@ class Unit {
       birth: () => ({ time: clock.now(), ...this.#board.birth() }),
       announcements: this.#announcements(),
       mandate: mandate?.frame,
-      onTip: (tip) => adoption.take(tip),
+      onTip: (tip) => (clock.known ? adoption.take(tip) : "waits"),
       ...(agent === undefined ? {} : { onPrices: (payload) => agent.onPrices(payload) }),
       counters: this.#counters,
       log,
@@ -283,8 +312,22 @@ class Unit {
     if (event.stored.length > 0) this.#agent?.onReadings();
   }
 
+  /** Notes how late it is, so that a start with an earlier clock knows that it is wrong. */
+  #noteTime(): void {
+    const { clock, log } = this.#options;
+    if (!clock.known) return;
+    try {
+      this.#journal.setNote(floorNote, String(Math.max(clock.now(), this.floor())));
+    } catch (error) {
+      // Each reading that is stored says as much; this is for the time between them.
+      log.warn({ err: error }, "the time could not be noted");
+    }
+  }
+
   #prune(): void {
     const { config, clock, log } = this.#options;
+    // By a clock that is not known, anything may seem old.
+    if (!clock.known) return;
     const { days, megabytes } = config.retention;
     const before = utcMs(Math.max(0, clock.now() - days * dayMs));
     const bytesMax = megabytes * 1024 * 1024;
@@ -313,10 +356,4 @@ const slotMsOf = ({ sampling }: LoadedConfig) => sampling.alignToSlotMinutes * m
 function connectionMeters({ meters }: LoadedConfig): string[] {
   const billed = meters.filter(({ role }) => role === "connection" || role === "exchange");
   return (billed.length > 0 ? billed : meters).map(({ id }) => id);
-}
-
-/** What the unit's time rests on: systemd leaves this file once its clock was synchronised. */
-function clockByteOf({ clock }: LoadedConfig): number {
-  const synchronised = clock.kind === "system" && existsSync("/run/systemd/timesync/synchronized");
-  return synchronised ? clockSource.ntp : clockSource.informative;
 }

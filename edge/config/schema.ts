@@ -155,13 +155,27 @@ export const configSchema = z
       .discriminatedUnion(
         "kind",
         [
-          z.strictObject({ kind: z.literal("system") }),
+          z.strictObject({
+            kind: z.literal("system"),
+            trust: z
+              .enum(["ntp", "system"])
+              .default("ntp")
+              .describe(
+                "ntp: readings wait while a time service says that the clock is not set; system: they never wait, where no time service will ever answer",
+              ),
+            boundSeconds: z
+              .number()
+              .positive()
+              .max(60)
+              .default(1)
+              .describe("a clock that may be off by more counts as informative"),
+          }),
           z.strictObject({ kind: z.literal("file"), path }),
         ],
         "expected kind: system, or kind: file with a path",
       )
-      .default({ kind: "system" })
-      .describe("file: a virtual site's clock"),
+      .prefault({ kind: "system" })
+      .describe("system: the machine's own; file: a virtual site's"),
     brokers: z
       .array(broker)
       .max(16)

@@ -39,6 +39,11 @@ const migrations = [
   `CREATE TABLE aside (
     meter TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL, payload BLOB NOT NULL
   )`,
+  // Readings whose time is not known yet, in the order in which they were taken.
+  `CREATE TABLE held (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, meter TEXT NOT NULL, serial TEXT, profile TEXT,
+    boot TEXT NOT NULL, monotonic INTEGER NOT NULL, wall INTEGER NOT NULL, payload BLOB NOT NULL
+  )`,
 ];
 const schemaVersion = migrations.length;
 

@@ -9,6 +9,7 @@ import {
 } from "@busbar/protocol";
 import { transaction } from "./database.ts";
 import { sha256 } from "./hash.ts";
+import { dropHeld, type HeldReading } from "./held.ts";
 import { type Rechaining, rechain } from "./rechain.ts";
 import { decodeRow, encodeRow, type Tip } from "./row.ts";
 import { type Row, sealRows } from "./seal.ts";
@@ -40,9 +41,14 @@ export class Journal {
 
   /**
    * Appends samples in one commit and returns their sequence numbers after it is on the disk. Notes
-   * that differ from what is noted are in the same commit.
+   * that differ from what is noted are in the same commit, and so is the end of the waiting of held
+   * readings that the samples were made of.
    */
-  append(samples: readonly Sample[], notes: ReadonlyMap<string, string> = new Map()): number[] {
+  append(
+    samples: readonly Sample[],
+    notes: ReadonlyMap<string, string> = new Map(),
+    held: readonly HeldReading[] = [],
+  ): number[] {
     if (samples.length === 0) return [];
     const tips = new Map<string, Tip>();
     const seqs: number[] = [];
@@ -57,6 +63,7 @@ export class Journal {
         seqs.push(seq);
       }
       for (const [key, value] of notes) if (this.note(key) !== value) this.setNote(key, value);
+      dropHeld(this.database, held);
     });
     // Only now: a commit that failed leaves memory as it leaves the disk.
     for (const [meter, tip] of tips) this.#tips.set(meter, tip);
@@ -121,11 +128,6 @@ export class Journal {
   note(key: string): string | undefined {
     const row = this.database.prepare("SELECT value FROM meta WHERE key = ?").get(`note/${key}`);
     return row === undefined ? undefined : String(row.value);
-  }
-
-  /** Notes something by itself; what belongs to readings goes with `append`. */
-  remember(key: string, value: string): void {
-    this.setNote(key, value);
   }
 
   /** The chain's head after a reading; undefined where the journal does not hold it. */

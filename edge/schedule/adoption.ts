@@ -99,7 +99,7 @@ export class Adoption {
   }
 
   #remember(meter: string, seen: Seen): void {
-    this.#options.journal.remember(noteOf(meter), JSON.stringify(seen));
+    this.#options.journal.setNote(noteOf(meter), JSON.stringify(seen));
   }
 }
 

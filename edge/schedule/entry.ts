@@ -50,6 +50,14 @@ export function entryOf(
   // Billing first: where there is no room for all, they are in.
   coded.sort((a, b) => Number(billing.has(b.obis)) - Number(billing.has(a.obis)));
   for (const value of coded.slice(0, registersMax)) registers.set(value.obis, decimalOf(value));
+  return entryAt({ registers, quality }, { time, clock, lastTime });
+}
+
+/** An entry at a time, or just behind its predecessor where that is later. */
+export function entryAt(
+  { registers, quality }: Pick<ReadingEntry, "registers" | "quality">,
+  { time, clock, lastTime }: Pick<EntryContext, "clock" | "lastTime"> & { readonly time: number },
+): ReadingEntry {
   const backward = time <= lastTime;
   return {
     time: utcMs(backward ? lastTime + 1 : time),

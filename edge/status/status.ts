@@ -1,5 +1,6 @@
-import type { SiteClock } from "@busbar/protocol/node";
+import { clockSource } from "@busbar/protocol";
 import type { MarketOutbox } from "../agent/market-outbox.ts";
+import type { TimeOfUnit } from "../clock/unit-clock.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type JournalSummary, summarise } from "../journal/summary.ts";
 import type { LinkStatus } from "../link/link.ts";
@@ -13,6 +14,7 @@ export type Status = {
   readonly owner: string;
   readonly time: number;
   readonly clockSpeed: number;
+  readonly clock: ClockStatus;
   readonly startedAt: number;
   readonly memoryBytes: number;
   readonly meters: ReturnType<MeterBoard["view"]>;
@@ -24,19 +26,39 @@ export type Status = {
   readonly counts: Readonly<Record<string, number>>;
 };
 
+/** What the unit's time is worth. */
+export type ClockStatus = {
+  /** Whether it may be signed; until then readings are held. */
+  readonly known: boolean;
+  /** What it rests on. */
+  readonly source: string;
+  readonly by: string;
+  readonly held: number;
+};
+
 /** What the status is gathered from. */
 export type StatusSources = {
   readonly site: string;
   readonly device: string;
   readonly owner: string;
   readonly startedAt: number;
-  readonly clock: SiteClock;
+  readonly clock: TimeOfUnit;
+  readonly held: number;
   readonly board: MeterBoard;
   readonly journal: Journal;
   readonly link: () => LinkStatus | undefined;
   readonly market: MarketOutbox;
   readonly bus: () => ReadonlyMap<string, Readonly<Record<string, number>>>;
   readonly counters: Counters;
+};
+
+const clockSourceBits = 0x70;
+const clockWords: Readonly<Record<number, string>> = {
+  [clockSource.unsynchronised]: "unsynchronised",
+  [clockSource.informative]: "informative",
+  [clockSource.ntp]: "NTP",
+  [clockSource.monotonicOnly]: "monotonic only",
+  [clockSource.authenticated]: "authenticated",
 };
 
 /** The unit's status at this moment. */
@@ -49,6 +71,12 @@ export function statusOf(sources: StatusSources): Status {
     owner,
     time: clock.now(),
     clockSpeed: clock.speed,
+    clock: {
+      known: clock.known,
+      source: clockWords[clock.byte & clockSourceBits] ?? "unknown",
+      by: clock.by,
+      held: sources.held,
+    },
     startedAt,
     memoryBytes: process.memoryUsage().rss,
     meters: board.view(),

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import type { DatabaseSync } from "node:sqlite";
+import { type ReadingEntry, utcMs } from "@busbar/protocol";
+import { transaction } from "./database.ts";
+import { decodeRow, encodeRow } from "./row.ts";
+
+/** A reading whose time was not known when it was taken; the entry's time and clock say nothing. */
+export type HeldSample = {
+  readonly meter: string;
+  readonly serial: string | undefined;
+  readonly profile: string;
+  /** The machine's start, and ms since that. */
+  readonly boot: string;
+  readonly monotonic: number;
+  /** What the system's clock said then, ms since 1970. */
+  readonly wall: number;
+  readonly entry: ReadingEntry;
+};
+
+export type HeldReading = HeldSample & { readonly id: number };
+
+const nowhere = new Uint8Array(32);
+
+/** Keeps readings until their time is known: on the disk before the call returns, in one commit. */
+export function hold(database: DatabaseSync, samples: readonly HeldSample[]): void {
+  if (samples.length === 0) return;
+  const insert = database.prepare(
+    "INSERT INTO held (meter, serial, profile, boot, monotonic, wall, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  );
+  transaction(database, () => {
+    for (const { meter, serial, profile, boot, monotonic, wall, entry } of samples) {
+      const payload = encodeRow(
+        { meter, seq: 1, prev: nowhere },
+        { ...entry, time: utcMs(0), clock: 0 },
+      );
+      const who = [meter, serial ?? null, profile, boot] as const;
+      insert.run(...who, Math.round(monotonic), Math.round(wall), payload);
+    }
+  });
+}
+
+/** How many readings wait for their time. */
+export function heldCount(database: DatabaseSync): number {
+  return Number(database.prepare("SELECT count(*) AS n FROM held").get()?.n ?? 0);
+}
+
+/** When all of them were taken, in order. */
+export function heldTimes(
+  database: DatabaseSync,
+): { id: number; boot: string; monotonic: number; wall: number }[] {
+  const rows = database.prepare("SELECT id, boot, monotonic, wall FROM held ORDER BY id").all();
+  return rows.map((row) => ({
+    id: Number(row.id),
+    boot: String(row.boot),
+    monotonic: Number(row.monotonic),
+    wall: Number(row.wall),
+  }));
+}
+
+/** The oldest of them. */
+export function oldestHeld(database: DatabaseSync, limit: number): HeldReading[] {
+  return database
+    .prepare("SELECT * FROM held ORDER BY id LIMIT ?")
+    .all(limit)
+    .map((row) => {
+      const read = decodeRow(row.payload as Uint8Array);
+      assert(read !== undefined, `held reading ${row.id} is damaged`);
+      return {
+        id: Number(row.id),
+        meter: String(row.meter),
+        serial: row.serial === null ? undefined : String(row.serial),
+        profile: String(row.profile),
+        boot: String(row.boot),
+        monotonic: Number(row.monotonic),
+        wall: Number(row.wall),
+        entry: read.entry,
+      };
+    });
+}
+
+/** Ends the waiting of readings; the caller's transaction surrounds it. */
+export function dropHeld(database: DatabaseSync, held: readonly HeldReading[]): void {
+  const drop = database.prepare("DELETE FROM held WHERE id = ?");
+  for (const { id } of held) drop.run(id);
+}

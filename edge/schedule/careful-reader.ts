@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Failure } from "@busbar/protocol";
+import type { SiteClock } from "@busbar/protocol/node";
+import type { Timekeeping } from "../clock/unit-clock.ts";
+import type { Counters } from "../status/counters.ts";
+import { billingOf, type Decimal, isCredible } from "./entry.ts";
+import { fell, leapt, type MeterMemory } from "./memory.ts";
+import type { MeterReading, Source } from "./source.ts";
+
+/** A reading that may become an entry, and whose it is. */
+export type Read = {
+  readonly reading: MeterReading;
+  readonly serial: string | undefined;
+  readonly profile: string;
+  /** The clock that its time is of (`Timekeeping.mark`). */
+  readonly mark: number;
+};
+
+/** What a reader works with. */
+export type CarefulOptions = {
+  readonly memory: MeterMemory;
+  readonly clock: SiteClock & Timekeeping;
+  readonly counters: Counters;
+};
+
+/** Further readings of a register that is hard to believe, and site ms between them: a disturbance
+ * on the line that spoils one reading may well spoil the next. */
+const confirmations = 2;
+const confirmMs = 1_000;
+
+/** Reads meters and doubts what they show. */
+export class CarefulReader {
+  readonly #options: CarefulOptions;
+  /** Billing registers as they were read last, on their way to the disk still. */
+  readonly #seen = new Map<string, ReadonlyMap<string, Decimal>>();
+
+  constructor(options: CarefulOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A billing register that fell, or rose by more than can have flowed, is read twice more, a while
+   * apart, before it is believed; the three must agree.
+   * Throws: `Failure` `meter.register-unsteady`, and those of the source.
+   */
+  async read(source: Source): Promise<Read> {
+    const { counters, clock, memory } = this.#options;
+    const { id, profile } = source.config;
+    const before = this.#seen.get(id) ?? memory.registersOf(id);
+    const since = memory.timeOf(id);
+    const odd = ({ time, values }: MeterReading) =>
+      fell(billingOf(values), before) || leapt(billingOf(values), before, time - since);
+    let read = await this.#once(source);
+    for (let left = confirmations; left > 0 && odd(read.reading); left--) {
+      await sleep(clock.delay(confirmMs));
+      const again = await this.#once(source);
+      if (!odd(again.reading)) counters.count("meter.misread");
+      else if (fell(billingOf(again.reading.values), billingOf(read.reading.values))) {
+        throw unsteady(id);
+      }
+      read = again;
+    }
+    if (odd(read.reading)) counters.count("meter.register-reset");
+    this.#seen.set(id, new Map([...before, ...billingOf(read.reading.values)]));
+    return { ...read, serial: source.serial, profile };
+  }
+
+  /** One reading under one clock: a time that was taken while the clock was set is nobody's. */
+  async #once(source: Source): Promise<Pick<Read, "reading" | "mark">> {
+    const { clock } = this.#options;
+    for (;;) {
+      const { mark } = clock;
+      const reading = this.#credible(await source.read());
+      if (clock.mark === mark) return { reading, mark };
+    }
+  }
+
+  /** What no meter can show is unknown: the ledger would refuse it, and all that follows it. */
+  #credible(reading: MeterReading): MeterReading {
+    const odd = reading.values.filter((value) => !isCredible(value));
+    if (odd.length === 0) return reading;
+    this.#options.counters.count("meter.register-incredible");
+    return {
+      ...reading,
+      values: reading.values.filter(isCredible),
+      unknown: [...reading.unknown, ...odd.map(({ quantity }) => quantity)],
+    };
+  }
+}
+
+function unsteady(meter: string): Failure {
+  const message = `${meter}: energy registers differ from one reading to the next; look for noise, a loose wire, or two meters with one address`;
+  return new Failure("meter.register-unsteady", message, { retry: "later" });
+}

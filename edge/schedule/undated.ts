@@ -1,0 +1,92 @@
+import type { SiteClock } from "@busbar/protocol/node";
+import { type Dated, datesOf } from "../clock/placing.ts";
+import type { Timekeeping } from "../clock/unit-clock.ts";
+import { type HeldReading, heldCount, heldTimes, hold, oldestHeld } from "../journal/held.ts";
+import type { Journal, Sample } from "../journal/journal.ts";
+import type { Read } from "./careful-reader.ts";
+import { billingIn, entryAt, entryOf } from "./entry.ts";
+import type { MeterMemory } from "./memory.ts";
+
+/** What undated readings are kept with. */
+export type UndatedOptions = {
+  readonly journal: Journal;
+  readonly memory: MeterMemory;
+  readonly clock: SiteClock & Timekeeping;
+  readonly meters: readonly string[];
+};
+
+/** Readings that become entries in one commit. */
+const rowsPerCommit = 500;
+
+/** Note with the newest time that the unit knew to be true. */
+export const floorNote = "clock/floor";
+
+/**
+ * Readings that were taken while the time was not known: kept with the monotonic time, and made into
+ * entries when the time is known, in their order and before any later one. What is signed has a time
+ * that the unit knows, or is marked as doubtful.
+ */
+export class Undated {
+  readonly #options: UndatedOptions;
+  #count: number;
+
+  constructor(options: UndatedOptions) {
+    this.#options = options;
+    this.#count = heldCount(options.journal.database);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Keeps readings; they are on the disk when it returns. Throws for a disk that cannot be written. */
+  hold(reads: readonly { readonly meter: string; readonly read: Read }[], billingOnly: boolean) {
+    const { journal, clock } = this.#options;
+    const samples = reads.map(({ meter, read: { reading, serial, profile, mark } }) => {
+      const wall = clock.restate(reading.time, mark);
+      const facts = { lastTime: -1, clock: 0, quality: 0, billingOnly };
+      const entry = entryOf(reading, facts);
+      const { boot } = clock;
+      return { meter, serial, profile, boot, monotonic: clock.toMonotonic(wall), wall, entry };
+    });
+    hold(journal.database, samples);
+    this.#count += samples.length;
+  }
+
+  /** Makes entries of all that is kept. Returns the meters that got some. Throws as `hold`; what was
+   * not reached then is still kept. */
+  release(): Set<string> {
+    const { journal, clock, memory, meters } = this.#options;
+    const touched = new Set<string>();
+    if (this.#count === 0) return touched;
+    const undated = heldTimes(journal.database);
+    const after = Math.max(
+      Number(journal.note(floorNote) ?? 0),
+      ...meters.map((meter) => memory.timeOf(meter)),
+    );
+    const bounds = { boot: clock.boot, startedAt: clock.ofMonotonic(0), after };
+    const dates = datesOf(undated, bounds);
+    for (let done = 0; done < undated.length; ) {
+      const rows = oldestHeld(journal.database, rowsPerCommit);
+      const samples = rows.map((row, i) => {
+        touched.add(row.meter);
+        return this.#dated(row, dates[done + i]);
+      });
+      journal.append(samples, memory.notes(), rows);
+      memory.keep();
+      done += rows.length;
+      this.#count -= rows.length;
+    }
+    return touched;
+  }
+
+  #dated({ meter, serial, profile, entry }: HeldReading, date: Dated | undefined): Sample {
+    const { memory } = this.#options;
+    const shown = { serial, profile, registers: billingIn(entry) };
+    const quality = memory.judge(meter, shown);
+    const { time = 0, clock = 0 } = date ?? {};
+    const dated = entryAt({ ...entry, quality }, { time, clock, lastTime: memory.timeOf(meter) });
+    memory.take(meter, dated.time, shown);
+    return { meter, entry: dated };
+  }
+}
