@@ -1,7 +1,10 @@
 import type { GuardedPort, ReadReply, ReadRequest } from "../framing/guarded-port.ts";
 
 /** What a meter needs of a bus. */
-export type RegisterPort = Pick<GuardedPort, "name" | "baud" | "read" | "turnaroundMs">;
+export type RegisterPort = Pick<
+  GuardedPort,
+  "name" | "baud" | "read" | "turnaroundMs" | "expectTurnaround" | "isSilent"
+>;
 
 /** A meter's share in a bus. */
 export type MeterLease = { readonly port: RegisterPort; release(): Promise<void> };
@@ -19,6 +22,8 @@ export function remembering(port: RegisterPort): RegisterPort {
     name: port.name,
     baud: port.baud,
     turnaroundMs: (unit) => port.turnaroundMs(unit),
+    expectTurnaround: (unit, ms) => port.expectTurnaround(unit, ms),
+    isSilent: (unit) => port.isSilent(unit),
     read: async (request: ReadRequest) => {
       const { unit, function: code, address, count } = request;
       const key = `${unit} ${code} ${address} ${count}`;
