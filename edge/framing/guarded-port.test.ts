@@ -337,3 +337,16 @@ test("a network connection that brings nothing any more is made anew at the next
   assertRight(await timers.run(read(1, 4)), 1, 4, 2);
   assert.equal(port.counters.opens, 2);
 });
+
+test("a reply whose beginning passes for another master's request is a reply", async () => {
+  const { timers, line, port, read } = bench();
+  // The seventh byte is the low byte of the checksum of the six before it, as in one reply of 256.
+  for (let high = 0; high < 256; high += 1) {
+    const six = Uint8Array.of(1, 4, 4, high, 0, 1);
+    const value = withCrc(six)[6] ?? 0;
+    line.devices.set(1, () => [high << 8, (1 << 8) | value]);
+    const reply = await timers.run(read(1, 0));
+    assert.deepEqual(reply, { ok: true, registers: [high << 8, 256 | value] });
+  }
+  assert.equal(port.counters.foreign, 0);
+});

@@ -24,18 +24,18 @@ export function findRtuReply(
   let owed: number | undefined;
   for (let at = 0; at + 5 <= bytes.length; at += 1) {
     if (bytes[at] !== unit) continue;
-    if (sent !== undefined && isForeign(bytes, at, { sent, code })) {
-      owed = ((bytes[at + 4] ?? 0) << 8) | (bytes[at + 5] ?? 0);
-      at += requestBytes - 1;
-      continue;
-    }
     const length = bytes[at + 1] === code && bytes[at + 2] === 2 * count ? 5 + 2 * count : 5;
     const header = length > 5 || bytes[at + 1] === (code | 0x80);
-    if (!header || !crcHolds(bytes, at, length)) continue;
-    if (seams.some((seam) => seam > at && seam < at + length)) continue;
-    if (owed === undefined || (length > 5 && owed !== count)) return { at, length };
-    owed = undefined;
-    at += length - 1;
+    const whole = !seams.some((seam) => seam > at && seam < at + length);
+    if (header && whole && crcHolds(bytes, at, length)) {
+      if (owed === undefined || (length > 5 && owed !== count)) return { at, length };
+      owed = undefined;
+      at += length - 1;
+    } else if (sent !== undefined && isForeign(bytes, at, { sent, code })) {
+      // After the reply: the first 8 of a reply's 9 bytes pass for a request once in 256 times.
+      owed = ((bytes[at + 4] ?? 0) << 8) | (bytes[at + 5] ?? 0);
+      at += requestBytes - 1;
+    }
   }
   return undefined;
 }
