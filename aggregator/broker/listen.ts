@@ -3,8 +3,15 @@ import net from "node:net";
 import tls from "node:tls";
 import { Failure } from "@busbar/protocol";
 
-/** PEM files of the broker's certificate (with its chain) and private key. */
-export type TlsFiles = { readonly certificate: string; readonly key: string };
+/**
+ * PEM files of the broker's certificate (with its chain) and private key; with `ca` only clients whose
+ * certificate that authority signed get as far as the login.
+ */
+export type TlsFiles = {
+  readonly certificate: string;
+  readonly key: string;
+  readonly ca?: string | undefined;
+};
 
 /** A server that does not listen yet. With TLS its clients come as `secureConnection`. */
 export function makeServer(
@@ -14,12 +21,18 @@ export function makeServer(
   if (files === undefined) return net.createServer({ noDelay: true });
   try {
     const [cert, key] = [readFileSync(files.certificate), readFileSync(files.key)];
-    return tls.createServer({ cert, key, handshakeTimeout, noDelay: true, minVersion: "TLSv1.2" });
+    const clients =
+      files.ca === undefined
+        ? {}
+        : { ca: readFileSync(files.ca), requestCert: true, rejectUnauthorized: true };
+    const minVersion = "TLSv1.2";
+    return tls.createServer({ cert, key, ...clients, handshakeTimeout, noDelay: true, minVersion });
   } catch (cause) {
+    const clients = files.ca === undefined ? "" : ` and clients' authority ${files.ca}`;
     throw new Failure(
       "broker.certificate",
-      `cannot use certificate ${files.certificate} with key ${files.key}: ${reason(cause)}; ` +
-        "expected two PEM files that belong together",
+      `cannot use certificate ${files.certificate} with key ${files.key}${clients}: ${reason(cause)}; ` +
+        "expected PEM files, and a key that belongs to the certificate",
       { retry: "never", cause },
     );
   }

@@ -52,6 +52,8 @@ test("beyond loopback the broker needs TLS or an explicit word", () => {
   assert.equal(load(`${open}  allowPlainText: true\n`).broker.host, "0.0.0.0");
   const tls = load(`${open}  tls: { certificate: cert.pem, key: key.pem }\n`).broker.tls;
   assert.deepEqual(tls, { certificate: join(folder, "cert.pem"), key: join(folder, "key.pem") });
+  const mutual = load(`${open}  tls: { certificate: c.pem, key: k.pem, ca: clients.pem }\n`);
+  assert.equal(mutual.broker.tls?.ca, join(folder, "clients.pem"));
 });
 
 test("a missing file says how to make one", () => {

@@ -31,7 +31,11 @@ export function loadConfig(path: string): AggregatorConfig {
         ? broker
         : {
             ...broker,
-            tls: { certificate: at(broker.tls.certificate), key: at(broker.tls.key) },
+            tls: {
+              certificate: at(broker.tls.certificate),
+              key: at(broker.tls.key),
+              ...(broker.tls.ca === undefined ? {} : { ca: at(broker.tls.ca) }),
+            },
           },
   };
 }

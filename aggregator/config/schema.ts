@@ -44,7 +44,14 @@ export const aggregatorConfig = z.strictObject({
       host: z.string().default("127.0.0.1").describe("Address to listen on"),
       port: port.default(1883).describe("Port to listen on"),
       tls: z
-        .strictObject({ certificate: z.string(), key: z.string() })
+        .strictObject({
+          certificate: z.string(),
+          key: z.string(),
+          ca: z
+            .string()
+            .optional()
+            .describe("Authority of client certificates; with it, none gets in without one"),
+        })
         .optional()
         .describe("PEM files; needed on any address but loopback"),
       allowPlainText: z

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { Failure } from "@busbar/protocol";
 import fc from "fast-check";
-import { brokerProblem, schemes } from "./broker-url.ts";
+import { brokerProblem, fingerprintOf, schemes } from "./broker-url.ts";
 import { loadConfig } from "./load.ts";
 import { loadMembership } from "./membership-file.ts";
 
@@ -92,6 +92,20 @@ test("each mistake names its line, what was expected and what came", () => {
       `${to}: ${found.join(" | ")}`,
     );
   }
+});
+
+test("a broker's TLS: files beside edge.yaml, a fingerprint as people write it, cert and key together", () => {
+  const fingerprint = `sha256:${"AB:".repeat(31)}CD`;
+  const tls = (text: string) => `${good}brokers:\n  - { url: "mqtts://b", tls: { ${text} } }\n`;
+  const [broker] = load(tls(`ca: ca.pem, serverName: x, fingerprint: "${fingerprint}"`)).brokers;
+  assert.equal(broker?.tls?.ca, join(folder, "ca.pem"));
+  assert.equal(broker?.tls?.serverName, "x");
+  assert.equal(broker?.tls?.fingerprint, fingerprint);
+  assert.equal(fingerprintOf(fingerprint), `${"ab".repeat(31)}cd`);
+  assert.match(problems(tls("cert: a.pem")).join(), /brokers\.0\.tls\.cert: expected cert and key/);
+  assert.match(problems(tls("fingerprint: abc")).join(), /sha256: and 64 hexadecimal digits/);
+  const wss = tls(`fingerprint: "${fingerprint}"`).replace("mqtts://b", "wss://b");
+  assert.match(problems(wss).join(), /expected mqtts where tls\.fingerprint is set/);
 });
 
 test("one meter stands once", () => {

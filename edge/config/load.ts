@@ -44,7 +44,7 @@ function absolute(config: EdgeConfig, file: string): LoadedConfig {
 
 function absoluteTls(broker: BrokerConfig, at: (path: string) => string): BrokerConfig {
   if (broker.tls === undefined) return broker;
-  const { ca, cert, key, serverName } = broker.tls;
+  const { ca, cert, key } = broker.tls;
   const file = (path: string | undefined) => (path === undefined ? undefined : at(path));
-  return { ...broker, tls: { ca: file(ca), cert: file(cert), key: file(key), serverName } };
+  return { ...broker, tls: { ...broker.tls, ca: file(ca), cert: file(cert), key: file(key) } };
 }

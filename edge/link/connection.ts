@@ -34,17 +34,20 @@ export type ConnectionOptions = {
   readonly backOff?: () => BackOffBounds;
   /** A broker that is silent for one and a half times as long is given up. */
   readonly keepaliveSeconds?: number;
+  /** A broker that does not answer for so long is given up for the next one. */
+  readonly connectMsMax?: number;
 };
 
 /** Bounds of the wait between attempts. */
 export const usualBackOff: BackOffBounds = { msMin: 250, msMax: 15_000 };
-/** A broker that does not answer for so long is given up for the next one. */
-const connectTimeoutMs = 10_000;
 /** A connection that held for so long was a good one: the back-off starts anew. */
 const stableMs = 5_000;
 /** How long a clean end may take before the socket is cut. */
 const endMsMax = 1_000;
 const firstBytesMax = 16;
+/** More without the end of a packet is no answer of ours, and would fill the unit's memory. */
+const unreadBytesMax = 1024 * 1024;
+const endless = Object.assign(new Error("a packet without end"), { code: "EMSGSIZE" });
 
 /**
  * Holds one MQTT connection to the nearest broker that answers. Each attempt is a new mqtt.js client
@@ -71,6 +74,7 @@ export class Connection {
       backOff: () => usualBackOff,
       onFailed: () => {},
       keepaliveSeconds: 30,
+      connectMsMax: 10_000,
       ...options,
     };
   }
@@ -176,16 +180,23 @@ export class Connection {
     const options = this.#mqttOptions(broker);
     const attempt: { broker: BrokerConfig; first?: Uint8Array } = { broker };
     if (isWebSocket(broker)) return this.#use(mqtt.connect(options), attempt);
-    const socket = await dial(broker, { msMax: connectTimeoutMs, signal });
+    const socket = await dial(broker, { msMax: this.#options.connectMsMax, signal });
     if (signal.aborted) return void socket.destroy();
     this.#localAddress = socket.localAddress;
+    let unread = 0;
     const build = () => {
-      socket.once("data", (bytes: Buffer) => {
-        attempt.first = new Uint8Array(bytes.subarray(0, firstBytesMax));
+      socket.on("data", (bytes: Buffer) => {
+        attempt.first ??= new Uint8Array(bytes.subarray(0, firstBytesMax));
+        unread += bytes.length;
+        if (unread > unreadBytesMax) socket.destroy(endless);
       });
       return socket;
     };
-    this.#use(new mqtt.MqttClient(build, options), attempt);
+    const client = new mqtt.MqttClient(build, options);
+    client.on("packetreceive", () => {
+      unread = 0;
+    });
+    this.#use(client, attempt);
   }
 
   #use(client: MqttClient, attempt: Attempt): void {
@@ -263,7 +274,7 @@ export class Connection {
 
   #mqttOptions(broker: BrokerConfig): IClientOptions {
     const { scheme, host, port, path } = brokerAddress(broker.url);
-    const { client, username, password, will, keepaliveSeconds } = this.#options;
+    const { client, username, password, will, keepaliveSeconds, connectMsMax } = this.#options;
     const last = will();
     return {
       // A WebSocket's host stands in a URL, where IPv6 needs its brackets again.
@@ -276,7 +287,7 @@ export class Connection {
       ...(last === undefined ? {} : { will: { ...last, payload: Buffer.from(last.payload) } }),
       clean: true,
       keepalive: keepaliveSeconds,
-      connectTimeout: connectTimeoutMs,
+      connectTimeout: connectMsMax,
       reconnectPeriod: 0,
       queueQoSZero: false,
       resubscribe: false,

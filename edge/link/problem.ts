@@ -15,6 +15,10 @@ export const remedies = {
     "check that the machine is on and that no firewall between drops this port; a wrong address looks the same",
   "link.closed":
     "look into the broker's log for this unit; many connections that end at once may be two units with one id",
+  "link.closed-plain":
+    "write mqtts:// where the port wants TLS; else look into the broker's log for this unit",
+  "link.closed-tls":
+    "where the broker asks for client certificates, name one that it trusts under brokers: tls: { cert: unit.pem, key: unit.key }; where the port is one without TLS take the other; else look into the broker's log",
   "link.not-mqtt":
     "correct the port: behind this one is no MQTT broker; on a guest network sign in to it, or ask for one without a sign-in page",
   "link.needs-tls": "write mqtts:// (or wss://) for this port",
@@ -78,28 +82,31 @@ export function explain(error: unknown, attempt: Attempt): LinkProblem {
   if (stranger !== undefined) return stranger;
   const { host, port } = brokerAddress(attempt.broker.url);
   const first = firstOf(error);
-  const { code: name, path } = first as NodeJS.ErrnoException;
-  const message = first instanceof Error ? first.message : String(first);
+  const { code: name, path } = (first ?? {}) as { code?: unknown; path?: string };
+  const message = first instanceof Error ? first.message : "";
   if (typeof name === "number") return signIn(name, message);
-  const byName = systemProblem(name ?? "", { at: `${host} port ${port}`, host, path });
+  const text = typeof name === "string" ? name : "";
+  if (attempt.first === undefined && /^(ECONNRESET|EPIPE)$/.test(text)) return closedEarly(attempt);
+  const byName = systemProblem(text, { at: `${host} port ${port}`, host, path });
   if (byName !== undefined) return byName;
-  const code = tlsCode(name ?? "", message);
+  const code = tlsCode(text, message);
   if (code !== undefined) return problem(code, tlsSentence(code, message));
   if (/keepalive timeout/i.test(message)) {
     return problem("link.silent", "the broker has not answered for longer than it may");
   }
   if (/connack timeout/i.test(message)) {
-    const text = `${host} port ${port} takes the connection and says nothing`;
-    return problem("link.timeout", text);
+    const silent = `${host} port ${port} takes the connection and says nothing`;
+    return problem("link.timeout", silent);
   }
   return problem("link.closed", message === "" ? "the broker closed the connection" : message);
 }
 
 /** A connection that ended without an error before the sign-in was answered. */
-export function closedEarly(attempt: Attempt): LinkProblem {
-  const stranger = attempt.first && strangerOf(attempt.first);
+export function closedEarly({ broker, first }: Attempt): LinkProblem {
+  const stranger = first && strangerOf(first);
+  const secure = /^(mqtts|wss):/i.test(broker.url);
   const message = "the broker closed the connection before it answered the sign-in";
-  return stranger ?? problem("link.closed", message);
+  return stranger ?? problem(secure ? "link.closed-tls" : "link.closed-plain", message);
 }
 
 function isProblem(error: unknown): error is LinkProblem {
@@ -148,6 +155,8 @@ function systemProblem(
     case "ECONNRESET":
     case "EPIPE":
       return problem("link.closed", "the connection was cut from the other end");
+    case "EMSGSIZE":
+      return problem("link.not-mqtt", `${at} sends a packet without end`);
     case "ENOENT":
     case "EACCES":
     case "EISDIR":

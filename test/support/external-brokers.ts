@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { program } from "./programs.ts";
 
@@ -111,7 +112,8 @@ function commandOf(kind: BrokerKind, place: Place): Command {
 
 function mosquittoConfig({ folder, port, lines }: Place): string {
   const file = join(folder, "mosquitto.conf");
-  // Saved after each change: the default of half an hour loses what is retained in a kill.
+  // Saved after each change: the default of half an hour loses what is retained in a kill. Started by
+  // root it would change to a user who may not write here.
   const text = `listener ${port} 127.0.0.1
 allow_anonymous true
 persistence true
@@ -119,6 +121,7 @@ persistence_location ${folder}/
 autosave_on_changes true
 autosave_interval 1
 log_dest stderr
+user ${userInfo().username}
 ${lines.join("\n")}
 `;
   writeFileSync(file, text);
