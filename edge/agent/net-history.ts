@@ -1,4 +1,4 @@
-import { obis, type ReadingEntry, utcMs } from "@busbar/protocol";
+import { obis, quality, type ReadingEntry, utcMs } from "@busbar/protocol";
 import type { Journal } from "../journal/journal.ts";
 import { wholeWh } from "../schedule/entry.ts";
 import type { NetHistory } from "./forecast.ts";
@@ -13,7 +13,11 @@ export function netHistory(
 ): NetHistory {
   const registerAt = (meter: string, boundary: number): number | undefined => {
     const until = utcMs(Math.round(boundary + slotMs * lateShare));
-    const entry = journal.firstAt(meter, utcMs(boundary), until);
+    let entry = journal.firstAt(meter, utcMs(boundary), until);
+    // A gap says nothing; what follows it may still stand for the boundary.
+    while (entry?.quality === quality.gap) {
+      entry = journal.firstAt(meter, utcMs(entry.time + 1), until);
+    }
     return entry === undefined ? undefined : netRegister(entry);
   };
   return {

@@ -1,4 +1,5 @@
-import { mulDiv, obis, type ReadingEntry, utcMs } from "@busbar/protocol";
+import { mulDiv, obis, quality, type ReadingEntry, utcMs } from "@busbar/protocol";
+import type { Rhythm } from "./due.ts";
 
 /** One register as a driver reads it; see `meters/meter.ts`. */
 export type RegisterValue = {
@@ -39,7 +40,7 @@ const billing: ReadonlySet<string> = new Set([obis.importEnergy, obis.exportEner
  */
 export function entryOf(
   { time, values }: { readonly time: number; readonly values: readonly RegisterValue[] },
-  { lastTime, clock, quality, billingOnly }: EntryContext,
+  { lastTime, clock, quality: how, billingOnly }: EntryContext,
 ): ReadingEntry {
   const registers = new Map<string, Decimal>();
   const coded = values.flatMap((value) =>
@@ -50,12 +51,12 @@ export function entryOf(
   // Billing first: where there is no room for all, they are in.
   coded.sort((a, b) => Number(billing.has(b.obis)) - Number(billing.has(a.obis)));
   for (const value of coded.slice(0, registersMax)) registers.set(value.obis, decimalOf(value));
-  return entryAt({ registers, quality }, { time, clock, lastTime });
+  return entryAt({ registers, quality: how }, { time, clock, lastTime });
 }
 
 /** An entry at a time, or just behind its predecessor where that is later. */
 export function entryAt(
-  { registers, quality }: Pick<ReadingEntry, "registers" | "quality">,
+  { registers, quality: how }: Pick<ReadingEntry, "registers" | "quality">,
   { time, clock, lastTime }: Pick<EntryContext, "clock" | "lastTime"> & { readonly time: number },
 ): ReadingEntry {
   const backward = time <= lastTime;
@@ -63,8 +64,23 @@ export function entryAt(
     time: utcMs(backward ? lastTime + 1 : time),
     clock: backward ? clock | clockDoubtful : clock,
     registers,
-    quality,
+    quality: how,
   };
+}
+
+/** Readings that failed without a slot boundary between them, and so many intervals, are no gap. */
+const gapIntervals = 2;
+
+/** The entry that says that a meter was away, where one is due: a slot's boundary passed, and more
+ * than two intervals, since its last entry. The ledger learns that it is a gap and not silence. */
+export function gapEntry(
+  { time, lastTime, clock }: Pick<EntryContext, "clock" | "lastTime"> & { readonly time: number },
+  { everyMs, slotMs }: Rhythm,
+): ReadingEntry | undefined {
+  const slot = (at: number) => Math.floor(at / slotMs);
+  const missed = slot(time) > slot(lastTime) && time - lastTime > gapIntervals * everyMs;
+  if (lastTime === 0 || !missed) return undefined;
+  return { time: utcMs(time), clock, registers: new Map(), quality: quality.gap };
 }
 
 /** The billing registers among values. */

@@ -61,6 +61,11 @@ export class MeterMemory {
     return judge(this.#of(meter), shown);
   }
 
+  /** Takes in that a meter was away until then. */
+  pass(meter: string, time: number): void {
+    this.#taken.set(meter, { ...this.#of(meter), time });
+  }
+
   /** Takes in what becomes an entry. */
   take(meter: string, time: number, shown: Shown): void {
     this.#taken.set(meter, after(this.#of(meter), time, shown));

@@ -105,7 +105,22 @@ function setUp(context: TestContext, script: readonly Act[], entries = 64) {
     recorder.stop();
     return all.slice(0, count);
   };
-  return { journal, counters, record };
+  /** Runs until `done` says so after readings or gaps were stored. */
+  const recordUntil = async (done: () => boolean): Promise<void> => {
+    recorder.start();
+    while (!done()) await once(events, "stored");
+    recorder.stop();
+  };
+  return { journal, counters, record, recordUntil };
+}
+
+/** Time and quality of all entries of the meter. */
+function entriesOf(journal: Journal): (readonly [time: number, quality: number])[] {
+  const rows = journal.database.prepare("SELECT time FROM reading ORDER BY seq").all();
+  return rows.map(({ time }) => {
+    const at = Number(time);
+    return [at, journal.firstAt("m", utcMs(at), utcMs(at + 1))?.quality ?? -1];
+  });
 }
 
 test("a register that fell is read again before it is believed", async (context) => {
@@ -174,6 +189,41 @@ test("a reading that fails is counted and leaves no entry", async (context) => {
   await record(2);
   assert.equal(counters.of("meter.timeout"), 1);
   assert.deepEqual(verifyJournal(journal.database, "demo").problems, []);
+});
+
+test("a meter that was away over a slot's boundary leaves a gap entry before the reading that ends it", async (context) => {
+  const [before, after] = [59 * minute, 64 * minute];
+  const away = setUp(context, [
+    { wh: 1, at: before },
+    { wh: 9, at: after },
+  ]);
+  await away.recordUntil(() => away.journal.tip("m").seq >= 3);
+  assert.deepEqual(entriesOf(away.journal).slice(0, 3), [
+    [before, quality.measured],
+    [after - 1, quality.gap],
+    [after, quality.measured],
+  ]);
+
+  const [early, late] = [2 * minute, 58 * minute];
+  const within = setUp(context, [
+    { wh: 1, at: early },
+    { wh: 9, at: late },
+    { wh: 9, at: 60 * minute },
+  ]);
+  await within.record(3);
+  assert.equal(within.counters.of("meter.gap"), 0, "the registers at the boundaries are there");
+});
+
+test("a meter that stays away leaves one gap entry for each boundary that passes", async (context) => {
+  const { journal, counters, recordUntil } = setUp(context, [{ wh: 1 }, { fails: true }]);
+  await recordUntil(() => counters.of("meter.gap") >= 3);
+  const entries = entriesOf(journal);
+  assert.deepEqual(
+    entries.map(([, how]) => how),
+    [quality.measured, ...Array(entries.length - 1).fill(quality.gap)],
+  );
+  const slots = entries.map(([time]) => Math.floor(time / (60 * minute)));
+  assert.equal(new Set(slots).size, slots.length);
 });
 
 test("a clock that was set back makes doubtful entries, never a time that runs backward", async (context) => {

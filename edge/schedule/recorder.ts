@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import { Failure, utcMs } from "@busbar/protocol";
+import { Failure, quality, utcMs } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { buffer, connect, merge, type Subscription, throttleTime } from "rxjs";
@@ -9,7 +9,7 @@ import type { Counters } from "../status/counters.ts";
 import type { MeterBoard } from "../status/meter-board.ts";
 import { CarefulReader, type Read } from "./careful-reader.ts";
 import type { Rhythm } from "./due.ts";
-import { billingOf, entryOf } from "./entry.ts";
+import { billingOf, entryOf, gapEntry } from "./entry.ts";
 import { MeterMemory } from "./memory.ts";
 import { type Poll, pollMeter } from "./poll.ts";
 import type { Source } from "./source.ts";
@@ -30,7 +30,7 @@ export type RecorderOptions = {
   readonly log: Logger;
   /** Folder whose disk must not run full. */
   readonly folder?: string;
-  /** Called after readings are on the disk; `sealed` when there is something new to send. */
+  /** Called after readings are on the disk, gaps left out; `sealed` when there is something new to send. */
   readonly onStored: (event: {
     readonly sealed: boolean;
     readonly stored: readonly (Sample & { readonly seq: number })[];
@@ -59,7 +59,8 @@ export class Recorder {
     this.memory = new MeterMemory(journal);
     this.#reader = new CarefulReader({ memory: this.memory, clock, counters });
     const meters = options.sources.map(({ config }) => config.id);
-    this.#undated = new Undated({ journal, memory: this.memory, clock, meters });
+    const { memory } = this;
+    this.#undated = new Undated({ journal, memory, clock, meters, rhythm: options.rhythm });
   }
 
   /** Readings that wait until the time is known. */
@@ -112,7 +113,12 @@ export class Recorder {
     try {
       dated = this.#undated.release();
       const billingOnly = this.#diskIsLow();
-      samples = reads.map((poll) => this.#sample(poll, billingOnly));
+      samples = polls.flatMap((poll) => (poll.ok ? [] : this.#gap(poll.meter, clock.now())));
+      for (const { meter } of samples) boundary.add(meter);
+      for (const poll of reads) {
+        samples.push(...this.#gap(poll.meter, poll.reading.reading.time - 1));
+        samples.push(this.#sample(poll, billingOnly));
+      }
       seqs = journal.append(samples, this.memory.notes());
       this.memory.keep();
     } catch (error) {
@@ -131,7 +137,8 @@ export class Recorder {
       ),
     );
     const stored = samples.map((sample, i) => ({ ...sample, seq: seqs[i] ?? 0 }));
-    onStored({ sealed: sealed.length > 0, stored });
+    const read = stored.filter(({ entry }) => entry.quality !== quality.gap);
+    onStored({ sealed: sealed.length > 0, stored: read });
   }
 
   /** Keeps what was read until the time is known. */
@@ -162,10 +169,22 @@ export class Recorder {
     const lastTime = this.memory.timeOf(meter);
     if (reading.time <= lastTime) counters.count("clock.backward");
     const shown = { serial, profile, registers: billingOf(reading.values) };
-    const quality = this.memory.judge(meter, shown);
-    const entry = entryOf(reading, { lastTime, clock: clock.byte, quality, billingOnly });
+    const how = this.memory.judge(meter, shown);
+    const facts = { lastTime, clock: clock.byte, quality: how, billingOnly };
+    const entry = entryOf(reading, facts);
     this.memory.take(meter, entry.time, shown);
     return { meter, entry };
+  }
+
+  /** What tells of a meter that was away until `time`, where that is due. */
+  #gap(meter: string, time: number): Sample[] {
+    const { clock, counters, rhythm } = this.#options;
+    const lastTime = this.memory.timeOf(meter);
+    const entry = gapEntry({ time, lastTime, clock: clock.byte }, rhythm);
+    if (entry === undefined) return [];
+    counters.count("meter.gap");
+    this.memory.pass(meter, time);
+    return [{ meter, entry }];
   }
 
   /** Whether a reading is the first one of its slot. */

@@ -37,7 +37,8 @@ function setUp() {
       look: async () => ({ synchronised: machine.synchronised, by: "test" }),
     };
     const clock = new UnitClock({ machine, trust: "ntp", boundMs: 1_000 });
-    const undated = new Undated({ journal, memory, clock, meters: ["m"] });
+    const rhythm = { everyMs: 60_000, slotMs: hour };
+    const undated = new Undated({ journal, memory, clock, meters: ["m"], rhythm });
     return {
       journal,
       undated,
@@ -131,7 +132,9 @@ test("readings of a start that never knew the time lie between what was known, i
   next.read(0, 200);
   await next.synchronise(noon + 10 * hour);
   next.undated.release();
-  const entries = next.entries();
+  const all = next.entries();
+  const entries = all.filter(([, , how]) => how !== quality.gap);
+  assert.equal(all.length - entries.length, 3, "and the ledger hears that there were gaps");
   assert.deepEqual(
     entries.map(([, clock, how, wh]) => [clock, how, wh]),
     [

@@ -4,7 +4,8 @@ import type { Timekeeping } from "../clock/unit-clock.ts";
 import { type HeldReading, heldCount, heldTimes, hold, oldestHeld } from "../journal/held.ts";
 import type { Journal, Sample } from "../journal/journal.ts";
 import type { Read } from "./careful-reader.ts";
-import { billingIn, entryAt, entryOf } from "./entry.ts";
+import type { Rhythm } from "./due.ts";
+import { billingIn, entryAt, entryOf, gapEntry } from "./entry.ts";
 import type { MeterMemory } from "./memory.ts";
 
 /** What undated readings are kept with. */
@@ -13,6 +14,7 @@ export type UndatedOptions = {
   readonly memory: MeterMemory;
   readonly clock: SiteClock & Timekeeping;
   readonly meters: readonly string[];
+  readonly rhythm: Rhythm;
 };
 
 /** Readings that become entries in one commit. */
@@ -68,7 +70,7 @@ export class Undated {
     const dates = datesOf(undated, bounds);
     for (let done = 0; done < undated.length; ) {
       const rows = oldestHeld(journal.database, rowsPerCommit);
-      const samples = rows.map((row, i) => {
+      const samples = rows.flatMap((row, i) => {
         touched.add(row.meter);
         return this.#dated(row, dates[done + i]);
       });
@@ -80,13 +82,15 @@ export class Undated {
     return touched;
   }
 
-  #dated({ meter, serial, profile, entry }: HeldReading, date: Dated | undefined): Sample {
-    const { memory } = this.#options;
+  #dated({ meter, serial, profile, entry }: HeldReading, date: Dated | undefined): Sample[] {
+    const { memory, rhythm } = this.#options;
+    const { time = 0, clock = 0 } = date ?? {};
+    const away = gapEntry({ time: time - 1, lastTime: memory.timeOf(meter), clock }, rhythm);
+    if (away !== undefined) memory.pass(meter, away.time);
     const shown = { serial, profile, registers: billingIn(entry) };
     const quality = memory.judge(meter, shown);
-    const { time = 0, clock = 0 } = date ?? {};
     const dated = entryAt({ ...entry, quality }, { time, clock, lastTime: memory.timeOf(meter) });
     memory.take(meter, dated.time, shown);
-    return { meter, entry: dated };
+    return [...(away === undefined ? [] : [{ meter, entry: away }]), { meter, entry: dated }];
   }
 }
