@@ -1,7 +1,8 @@
 import { type Decimal, multiply, parseDecimal } from "./decimal.ts";
-import { type RegisterType, wordsOf } from "./register-type.ts";
+import { notImplemented, type RegisterType, wordsOf } from "./register-type.ts";
 
-/** How a run of registers is to be read. `sentinels` are raw unsigned values that mean "unknown". */
+/** How a run of registers is to be read. `sentinels` are raw unsigned values that mean "unknown"
+ * besides those of the type (`notImplemented`). */
 export type ValueShape = {
   readonly type: RegisterType;
   readonly wordOrder: "msw" | "lsw";
@@ -55,7 +56,8 @@ export function decodeValue(words: readonly number[], shape: ValueShape): Decima
   }
   const ordered = wordOrder === "msw" ? words : words.toReversed();
   const raw = ordered.reduce((sum, word) => (sum << 16n) | BigInt(word & 0xffff), 0n);
-  if (sentinels.some((sentinel) => BigInt(sentinel) === raw)) return undefined;
+  const unknown = [...notImplemented[type], ...sentinels];
+  if (unknown.some((sentinel) => BigInt(sentinel) === raw)) return undefined;
   const number = type.startsWith("f") ? floatDecimal(raw, type) : integerDecimal(raw, type);
   const factor = parseDecimal(String(scale));
   if (number === undefined || factor === undefined || ratio === undefined) return undefined;

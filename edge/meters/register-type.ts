@@ -16,9 +16,10 @@ export function wordsOf(type: RegisterType | TextType): number {
 export const isText = (type: RegisterType | TextType): type is TextType =>
   type.startsWith("ascii:");
 
-/** SunSpec's "not implemented" values by type, raw and unsigned. Source: SunSpec Device Information
- * Model Specification, "data types". Of a float NaN says the same without being listed. */
-export const sunspecNotImplemented: Readonly<Record<RegisterType, readonly number[]>> = {
+/** What means "no value" by type, raw and unsigned, whoever made the meter: the numbers that SunSpec
+ * reserves for it (Device Information Model Specification, "data types"), which others use as well.
+ * Of a float NaN says the same without being listed. */
+export const notImplemented: Readonly<Record<RegisterType, readonly number[]>> = {
   u16: [0xffff],
   s16: [0x8000],
   u32: [0xffffffff],

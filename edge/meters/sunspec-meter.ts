@@ -6,7 +6,7 @@ import type { Decimal } from "./decimal.ts";
 import { decodeValue } from "./decode-value.ts";
 import type { SunspecProfile } from "./profile.ts";
 import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
-import { sunspecNotImplemented, wordsOf } from "./register-type.ts";
+import { wordsOf } from "./register-type.ts";
 import type { MeterLease } from "./reply-memory.ts";
 import { discoverSunspec, type FoundModel, type SunspecDevice } from "./sunspec-models.ts";
 
@@ -87,8 +87,8 @@ export class SunspecMeter implements Meter {
     const { wordOrder } = this.#profile.read;
     const scalePower = scaleAt === undefined ? 0 : scaleFactor(words[scaleAt]);
     if (scalePower === undefined) return undefined;
-    const sentinels = [...sunspecNotImplemented[row.type], ...(row.sentinels ?? [])];
-    const shape = { type: row.type, wordOrder, unit: row.unit, scalePower, sentinels };
+    const { type, unit, sentinels } = row;
+    const shape = { type, wordOrder, unit, scalePower, sentinels };
     return decodeValue(words.slice(at, at + wordsOf(row.type)), shape);
   }
 
