@@ -9,6 +9,7 @@ import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import { pino } from "pino";
 import { FakeAggregator, type Mood } from "../../test/support/fake-aggregator.ts";
 import { testSigner } from "../../test/support/memory-registry.ts";
+import { SilentProxy } from "../../test/support/silent-proxy.ts";
 import type { BrokerConfig } from "../config/schema.ts";
 import { openDatabase } from "../journal/database.ts";
 import { Journal } from "../journal/journal.ts";
@@ -262,6 +263,30 @@ test("a nearer broker without a ready aggregator is no reason to move", async (c
   for (let looks = 0; looks < 2; looks++) await once(idle.host, "login");
   assert.equal(link.status.broker, far.host.url);
   assert.equal(counters.of("link.returned"), 0);
+});
+
+test("a broker that goes silent without closing is given up, though the unit goes on sending", async (context) => {
+  const far = await setUp(context);
+  const near = await setUp(context);
+  near.host.ledger = far.host.ledger;
+  const proxy = await SilentProxy.open(near.host.port);
+  context.after(() => proxy.close());
+  const { link, record, allCommitted, counters } = await setUp(
+    context,
+    { brokers: [`mqtt://127.0.0.1:${proxy.port}`, far.host.url] },
+    { keepaliveSeconds: 1 },
+  );
+  link.start();
+  record(2);
+  await allCommitted();
+  proxy.goSilent();
+  // What is sent all the time must not make it forget to ask whether anybody is there.
+  const live = setInterval(() => link.publishLive(meter, { now: 1 }), 20);
+  context.after(() => clearInterval(live));
+  record(4);
+  await allCommitted();
+  assert.equal(link.status.broker, far.host.url);
+  assert.equal(counters.of("link.silent"), 1);
 });
 
 test("frames of an aggregator that went before it answered go to the next one at once", async (context) => {

@@ -300,6 +300,7 @@ export class Link {
 
   #down({ code, message, remedy }: LinkProblem): void {
     this.#options.counters.count("link.lost");
+    this.#options.counters.count(code);
     this.#options.log.warn({ code, reason: message, remedy }, "link down");
     this.#announcer?.down(code === "link.closed");
     this.#hosts.forget();
