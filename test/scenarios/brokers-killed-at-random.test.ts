@@ -9,24 +9,27 @@ import { seededRandom } from "../support/virtual-site.ts";
 const kills = Number(process.env.BUSBAR_KILLS ?? 5);
 const pauseMsMax = 1_200;
 const seed = Number(process.env.BUSBAR_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const victims: readonly Victim[] = ["broker", "unit", "aggregator"];
+/** Each of the brokers alone, and two of them, between which a unit changes. */
+const sites = [...brokerKinds.map((kind) => [kind] as const), ["mosquitto", "nats"] as const];
 
-for (const kind of brokerKinds) {
-  test(`behind ${kind}, broker, unit and aggregator killed at random lose no reading and count none twice`, {
-    skip: brokerMissing[kind],
+for (const kinds of sites) {
+  test(`behind ${kinds.join(" and ")}, broker, unit and aggregator killed at random lose no reading and count none twice`, {
+    skip: kinds.map((kind) => brokerMissing[kind]).find((missing) => missing !== false) ?? false,
   }, async (context) => {
     const random = seededRandom(seed);
-    const scene = await BrokerScene.open(kind);
+    const scene = await BrokerScene.open(...kinds);
     context.after(() => scene.end());
-    const killed = { broker: 0, unit: 0, aggregator: 0 };
+    const victims: readonly Victim[] = [...kinds.keys(), "unit", "aggregator"];
+    const killed = new Map<string, number>();
     for (let n = 0; n < kills; n++) {
       // Each of them once, then whom chance picks.
-      const victim = victims[n] ?? victims[Math.floor(random() * victims.length)] ?? "broker";
+      const victim = victims[n] ?? victims[Math.floor(random() * victims.length)] ?? "unit";
       await sleep(random() * pauseMsMax);
       await scene.kill(victim);
       await sleep(random() * pauseMsMax * 0.25);
       await scene.start(victim);
-      killed[victim] += 1;
+      const name = typeof victim === "number" ? (kinds[victim] ?? "") : victim;
+      killed.set(name, (killed.get(name) ?? 0) + 1);
     }
     await scene.settle();
 
@@ -35,7 +38,7 @@ for (const kind of brokerKinds) {
     assert.equal(verified.receipts, verified.batches);
     const [taken, committed] = [scene.taken(), scene.committed()];
     context.diagnostic(
-      `BUSBAR_SEED=${seed}, killed ${JSON.stringify(killed)}, ${committed.size} readings in ${verified.batches} batches`,
+      `BUSBAR_SEED=${seed}, killed ${JSON.stringify(Object.fromEntries(killed))}, ${committed.size} readings in ${verified.batches} batches`,
     );
     assert.ok(committed.size > 0);
     // One meter, so the order of the journal is the order in which they have to be committed.

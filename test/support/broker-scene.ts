@@ -14,27 +14,31 @@ const chain = "demo";
 /** 720 times faster: the meter is read every 83 ms, and a batch of four is signed each 0.3 s. */
 const speed = 720;
 
-export type Victim = "broker" | "unit" | "aggregator";
+/** One of the brokers, by its place in the unit's list, or one of the others. */
+export type Victim = number | "unit" | "aggregator";
 
 /**
- * An edge unit with a simulated meter, a broker that is none of ours, and an aggregator's stand-in
- * behind it: four processes with their disks in one folder, each of which may be killed.
+ * An edge unit with a simulated meter, brokers that are none of ours, and an aggregator's stand-in
+ * behind them: processes with a disk each, and each may be killed.
  */
 export class BrokerScene {
-  readonly folder = mkdtempSync(join(tmpdir(), "busbar-broker-"));
-  readonly broker: ExternalBroker;
+  readonly #folder: string;
+  readonly #brokers: readonly ExternalBroker[];
   readonly #meter: TestMeter;
   readonly #running = new Map<"unit" | "aggregator", Program>();
 
-  private constructor(meter: TestMeter, broker: ExternalBroker) {
+  private constructor(folder: string, meter: TestMeter, brokers: readonly ExternalBroker[]) {
+    this.#folder = folder;
     this.#meter = meter;
-    this.broker = broker;
+    this.#brokers = brokers;
   }
 
-  static async open(kind: BrokerKind): Promise<BrokerScene> {
-    const folder = mkdtempSync(join(tmpdir(), "busbar-external-"));
-    const broker = await ExternalBroker.start(kind, folder);
-    const scene = new BrokerScene(await startMeter(), broker);
+  /** Brokers of these kinds, the unit's nearest first. */
+  static async open(...kinds: readonly BrokerKind[]): Promise<BrokerScene> {
+    const folder = mkdtempSync(join(tmpdir(), "busbar-brokers-"));
+    const brokers: ExternalBroker[] = [];
+    for (const kind of kinds) brokers.push(await ExternalBroker.start(kind, join(folder, kind)));
+    const scene = new BrokerScene(folder, await startMeter(), brokers);
     await scene.#configure();
     await Promise.all([scene.start("aggregator"), scene.start("unit")]);
     return scene;
@@ -42,15 +46,15 @@ export class BrokerScene {
 
   /** Starts a process that does not run; resolves when it says that it is up. */
   async start(victim: Victim): Promise<void> {
-    if (victim === "broker") return this.broker.start();
+    if (typeof victim === "number") return this.#brokers[victim]?.start();
     const started = new Program(
       victim === "unit"
         ? [programs.edge, "run", "--config", this.#file("edge.yaml")]
         : [
             join(import.meta.dirname, "stand-in-aggregator.ts"),
-            this.broker.url,
             chain,
             this.#file("ledger"),
+            ...this.#urls,
           ],
     );
     this.#running.set(victim, started);
@@ -59,7 +63,7 @@ export class BrokerScene {
 
   /** Ends a process by SIGKILL. */
   async kill(victim: Victim): Promise<void> {
-    if (victim === "broker") return this.broker.kill();
+    if (typeof victim === "number") return this.#brokers[victim]?.kill();
     await this.#running.get(victim)?.end("SIGKILL");
   }
 
@@ -95,14 +99,18 @@ export class BrokerScene {
   }
 
   async end(): Promise<void> {
-    await Promise.all((["unit", "aggregator", "broker"] as const).map((name) => this.kill(name)));
+    const all = ["unit", "aggregator", ...this.#brokers.keys()] as const;
+    await Promise.all(all.map((name) => this.kill(name)));
     await this.#meter.close();
-    rmSync(this.folder, { recursive: true, force: true });
-    rmSync(this.broker.folder, { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #urls(): string[] {
+    return this.#brokers.map(({ url }) => url);
   }
 
   #file(...names: readonly string[]): string {
-    return join(this.folder, ...names);
+    return join(this.#folder, ...names);
   }
 
   async #configure(): Promise<void> {
@@ -116,7 +124,7 @@ export class BrokerScene {
     const members = [{ id: "m1", key, voting: true }];
     writeFileSync(
       this.#file("membership.json"),
-      JSON.stringify({ chain, site: chain, members, brokers: [this.broker.url] }),
+      JSON.stringify({ chain, site: chain, members, brokers: this.#urls }),
     );
     writeFileSync(
       this.#file("edge.yaml"),

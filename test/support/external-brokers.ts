@@ -29,7 +29,6 @@ export const brokerMissing: Readonly<Record<BrokerKind, string | false>> = {
 export class ExternalBroker {
   readonly kind: BrokerKind;
   readonly port: number;
-  readonly folder: string;
   readonly #command: Command;
   #process: ChildProcess | undefined;
   #log = "";
@@ -37,7 +36,6 @@ export class ExternalBroker {
   private constructor(kind: BrokerKind, place: Place) {
     this.kind = kind;
     this.port = place.port;
-    this.folder = place.folder;
     this.#command = commandOf(kind, place);
   }
 
