@@ -17,13 +17,12 @@ const program = new Command("busbar-edge")
     "after",
     `
 A new unit, in order:
-  busbar-edge scan                      which meters are there?
-  busbar-edge read --at /dev/ttyUSB0 --profile eastron-sdm120
+  busbar-edge setup                     finds meters, asks, writes edge.yaml
   busbar-edge enrol --config edge.yaml  keys, and the request a member admits
   busbar-edge doctor --config edge.yaml is all well?
   busbar-edge run --config edge.yaml
 
-Exit codes: 0 done, 1 failed, 2 wrong use.`,
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 ended by Ctrl-C or q.`,
   );
 
 /** A command with the options that most have. */
@@ -101,6 +100,39 @@ command("scan", "look for meters", { config: false })
   )
   .action(async (places: string[], options) =>
     (await import("./commands/scan.ts")).scanCommand(places, options),
+  );
+
+command("setup", "make or change edge.yaml, by questions or by options")
+  .argument("[places...]", "where to look for meters; all serial ports where none is named")
+  .option("--add-meter", "ask for further meters only")
+  .option("--dry-run", "show what would be written, and write nothing")
+  .option("--answers <file>", "instead of questions: YAML or JSON with keys as in edge.yaml")
+  .option("--site <id>", "the site's id")
+  .option("--device <id>", "this unit's id (default: the host's name)")
+  .option("--owner <id>", "the owner's id")
+  .addOption(
+    new Option("--party <party>", "what the owner is").choices([
+      "user",
+      "company",
+      "bureau",
+      "operator",
+    ]),
+  )
+  .option("--owner-name <name>", "the owner's name")
+  .option("--broker <url>", "mqtts://host:8883; may stand several times", several)
+  .option("--meter <meter>", "ID=PLACE:PROFILE:UNIT; may stand several times", several)
+  .addHelpText(
+    "after",
+    example(
+      "busbar-edge setup",
+      "busbar-edge setup --add-meter tcp://192.168.1.50:502",
+      "busbar-edge setup --site demo --owner anna \\",
+      "  --meter anna-grid=/dev/ttyUSB0:eastron-sdm630:1 \\",
+      "  --meter anna-solar=tcp://10.0.0.7:502:sunspec:126,role=generation,form=solar",
+    ),
+  )
+  .action(async (places: string[], options) =>
+    (await import("./commands/setup.ts")).setupCommand(places, options),
   );
 
 const journal = program
@@ -185,6 +217,11 @@ command("token", "a fresh MQTT password for another client, good for a minute an
     ),
   )
   .action(async (options) => (await import("./commands/token.ts")).tokenCommand(options));
+
+/** Of an option that may stand several times. */
+function several(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
 
 function example(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;

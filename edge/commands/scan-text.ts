@@ -65,13 +65,19 @@ export function summaryText(report: ScanReport, options: SummaryOptions): string
     ),
   ];
   const lines = paragraphs.map((text) => wrap(text, width, "  "));
-  return [...lines, foundText(report, options), ...nextText(report, width)].join("\n");
+  return [
+    ...lines,
+    foundText(report, options),
+    ...(options.next === false ? [] : nextText(report, width)),
+  ].join("\n");
 }
 
 type SummaryOptions = {
   readonly width: number;
   readonly ms: number;
   readonly interrupted: boolean;
+  /** Whether to say what can be done next. Default true. */
+  readonly next?: boolean;
 };
 
 function failureText(connection: Connection, failure: Failure): string {

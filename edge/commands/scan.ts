@@ -72,11 +72,18 @@ export function scanOptionsOf(
   };
 }
 
+export type EndedScan = ScanReport & {
+  readonly ms: number;
+  readonly interrupted: boolean;
+  /** When an interrupted scan has let go of its ports. */
+  readonly silent: Promise<void>;
+};
+
 /** Scans with results as they come and progress on standard error; Ctrl-C ends it with what there is. */
 export async function scanWithProgress(
   options: ScanOptions,
   { quiet, width }: { readonly quiet: boolean; readonly width: number },
-): Promise<ScanReport & { readonly ms: number; readonly interrupted: boolean }> {
+): Promise<EndedScan> {
   const start = performance.now();
   const abort = new AbortController();
   const results: ScanResult[] = [];
@@ -106,7 +113,7 @@ export async function scanWithProgress(
     });
     const report = await Promise.race([done, interrupted]);
     const ms = Math.round(performance.now() - start);
-    return { ...report, ms, interrupted: abort.signal.aborted };
+    return { ...report, ms, interrupted: abort.signal.aborted, silent: done.then(() => {}) };
   } finally {
     status.clear();
     process.off("SIGINT", stop);

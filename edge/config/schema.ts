@@ -210,7 +210,7 @@ export const configSchema = z
       })
       .prefault({})
       .describe("tells Home Assistant which meters there are"),
-    meters: z.array(meter).min(1).max(32),
+    meters: z.array(meter, "expected a list of meters").min(1).max(32),
     sampling: z
       .strictObject({
         everySeconds: z.int().min(1).max(3600).default(60).describe("site seconds"),
