@@ -6,12 +6,12 @@ import { Backoff } from "../backoff.ts";
 import type { Timers } from "../timers.ts";
 import {
   type Edge,
+  EdgeReader,
   type GpioLine,
   type GpiomonGeneration,
   gpiomonArguments,
   gpiomonGeneration,
   gpioName,
-  parseEdge,
 } from "./gpiomon-lines.ts";
 
 const run = promisify(execFile);
@@ -21,8 +21,6 @@ const settleMs = 1000;
 /** What ran so long starts anew without waiting. */
 const soundMs = 10_000;
 const restartMs = { minMs: 200, maxMs: 10_000 };
-/** An edge is told in 40 characters; more without an end is no line of gpiomon's. */
-const lineCharsMax = 256;
 const stopMs = 2000;
 const probeMs = 5000;
 
@@ -132,8 +130,11 @@ export class GpioMonitor {
     child.stderr.on("data", (bytes: Buffer) => {
       complaint = (complaint + bytes.toString()).slice(-500);
     });
-    const take = this.#lineTaker(generation);
-    child.stdout.on("data", (bytes: Buffer) => take(bytes.toString("latin1")));
+    const reader = new EdgeReader(generation, this.#line.offset);
+    child.stdout.on("data", (bytes: Buffer) => {
+      const { edges, malformed } = reader.push(bytes.toString("latin1"));
+      this.#take(edges, malformed);
+    });
     const settled = this.#timers.after(settleMs, () => this.#settle());
     const end = (why: string) => {
       if (this.#child !== child) return;
@@ -148,29 +149,13 @@ export class GpioMonitor {
     child.on("close", (code, signal) => end(`it ended with ${signal ?? `exit code ${code}`}`));
   }
 
-  #lineTaker(generation: GpiomonGeneration): (text: string) => void {
-    let rest = "";
-    return (text) => {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop() ?? "";
-      if (rest.length > lineCharsMax) {
-        rest = rest.slice(-lineCharsMax);
-        this.#malformed();
-      }
-      for (const line of lines) {
-        const edge = parseEdge(generation, line, this.#line.offset);
-        if (edge === undefined) this.#malformed();
-        else {
-          this.#settle();
-          this.#onEdge(edge);
-        }
-      }
-    };
-  }
-
-  #malformed(): void {
+  #take(edges: readonly Edge[], malformed: number): void {
     const { malformedLines } = this.#counters;
-    this.#counters = { ...this.#counters, malformedLines: malformedLines + 1 };
+    this.#counters = { ...this.#counters, malformedLines: malformedLines + malformed };
+    for (const edge of edges) {
+      this.#settle();
+      this.#onEdge(edge);
+    }
   }
 
   #settle(): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { gpiomonArguments, gpiomonGeneration, parseEdge } from "./gpiomon-lines.ts";
+import { EdgeReader, gpiomonArguments, gpiomonGeneration, parseEdge } from "./gpiomon-lines.ts";
 
 const line = { chip: "gpiochip0", offset: 17, bias: "pull-up", activeLow: true } as const;
 
@@ -50,5 +50,40 @@ test("lines that tell no edge of this GPIO line are none", () => {
       const edge = parseEdge(generation, text, 17);
       assert.ok(edge === undefined || Number.isSafeInteger(edge.us));
     }),
+  );
+});
+
+test("no chunking and no noise between lines changes which edges are told", () => {
+  const told = fc.record({ rising: fc.boolean(), us: fc.nat({ max: 4e9 }) });
+  // A noise line ends where it is said to: what stands in it cannot be an edge.
+  const noise = fc.string({ maxLength: 400 }).map((text) => `x${text.replaceAll("\n", "")}`);
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(told, noise), { maxLength: 30 }),
+      fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 20 }),
+      (parts, cuts) => {
+        const lines = parts.map((part) =>
+          typeof part === "string"
+            ? part
+            : `${part.rising ? 1 : 0} 17 ${Math.floor(part.us / 1e6)} ${(part.us % 1e6) * 1000}`,
+        );
+        const text = lines.map((line) => `${line}\n`).join("");
+        const reader = new EdgeReader(1, 17);
+        const found = [];
+        let bad = 0;
+        for (let at = 0, i = 0; at < text.length; i += 1) {
+          const length = cuts[i % cuts.length] ?? 1;
+          const { edges, malformed } = reader.push(text.slice(at, at + length));
+          found.push(...edges);
+          bad += malformed;
+          at += length;
+        }
+        const wanted = parts.flatMap((part) =>
+          typeof part === "string" ? [] : [{ active: part.rising, us: part.us }],
+        );
+        assert.deepEqual(found, wanted);
+        assert.equal(bad, parts.length - wanted.length);
+      },
+    ),
   );
 });

@@ -70,3 +70,39 @@ export function parseEdge(
   const us = Number(seconds) * 1_000_000 + Math.floor(Number(nanoseconds) / 1000);
   return { active: edge === shape.rising, us };
 }
+
+/** An edge is told in 40 characters; more without an end is no line of gpiomon's. */
+const lineCharsMax = 256;
+
+/** Takes edges out of what gpiomon prints, however it is cut. Keeps at most 256 characters. */
+export class EdgeReader {
+  readonly #generation: GpiomonGeneration;
+  readonly #offset: number;
+  #rest = "";
+  /** Whether the line under way was too long already: its end is no line of its own. */
+  #overlong = false;
+
+  constructor(generation: GpiomonGeneration, offset: number) {
+    this.#generation = generation;
+    this.#offset = offset;
+  }
+
+  /** The edges that `text` completes, and how many lines told none. */
+  push(text: string): { readonly edges: readonly Edge[]; readonly malformed: number } {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    const edges: Edge[] = [];
+    let malformed = 0;
+    for (const line of lines) {
+      const edge = this.#overlong ? undefined : parseEdge(this.#generation, line, this.#offset);
+      if (edge === undefined) malformed += 1;
+      else edges.push(edge);
+      this.#overlong = false;
+    }
+    if (this.#rest.length > lineCharsMax) {
+      this.#rest = "";
+      this.#overlong = true;
+    }
+    return { edges, malformed };
+  }
+}
