@@ -1,20 +1,3 @@
-import { z } from "zod";
-
-/** 10⁻⁶ currency/kWh; a quote takes no higher limit, and nobody signs this message. */
-const micro = z.int().min(0).max(1_000_000_000);
-const price = z.object({ micro }).nullable();
-const instant = z.int().min(0);
-
-/** The retained message of `market/prices`; other keys are for people's tools. */
-const shape = z.object({
-  slot: instant,
-  prices: z.object({ cg: price, cu: price, gc: price, gu: price }),
-  feedIn: micro,
-  retail: micro,
-  gate: instant,
-  revealUntil: instant,
-});
-
 /**
  * Reference prices of a slot and when quotes for it are taken. Times are site ms, prices 10⁻⁶
  * currency/kWh; null is "not traded".
@@ -38,17 +21,37 @@ export function parsePrices(payload: Uint8Array): SlotPrices | undefined {
     // Text that is no JSON is as little a price message as JSON of another shape.
     return undefined;
   }
-  const parsed = shape.safeParse(value);
-  if (!parsed.success) return undefined;
-  const { slot, gate, revealUntil, prices, feedIn, retail } = parsed.data;
-  const { cg, cu, gc, gu } = prices;
-  const of = (price: { micro: number } | null) => price?.micro ?? null;
-  return {
-    slot,
-    gate,
-    revealUntil,
-    feedIn,
-    retail,
-    prices: { cg: of(cg), cu: of(cu), gc: of(gc), gu: of(gu) },
-  };
+  return pricesIn(value);
 }
+
+/** Other keys are for people's tools. */
+function pricesIn(value: unknown): SlotPrices | undefined {
+  const { slot, prices, feedIn, retail, gate, revealUntil } = fieldsOf(value);
+  if (!isInstant(slot) || !isInstant(gate) || !isInstant(revealUntil)) return undefined;
+  if (!isMicro(feedIn) || !isMicro(retail)) return undefined;
+  const { cg, cu, gc, gu } = fieldsOf(prices);
+  const given = { cg: priceIn(cg), cu: priceIn(cu), gc: priceIn(gc), gu: priceIn(gu) };
+  if (!isWhole(given)) return undefined;
+  return { slot, gate, revealUntil, feedIn, retail, prices: given };
+}
+
+type Given = Record<keyof SlotPrices["prices"], number | null | undefined>;
+
+const isWhole = (given: Given): given is SlotPrices["prices"] =>
+  !Object.values(given).includes(undefined);
+
+/** null is "not traded", undefined no price at all. */
+function priceIn(value: unknown): number | null | undefined {
+  if (value === null) return null;
+  const { micro } = fieldsOf(value);
+  return isMicro(micro) ? micro : undefined;
+}
+
+const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+
+const isInstant = (value: unknown): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+
+/** 10⁻⁶ currency/kWh; a quote takes no higher limit, and nobody signs this message. */
+const isMicro = (value: unknown): value is number => isInstant(value) && value <= 1_000_000_000;

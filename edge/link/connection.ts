@@ -291,6 +291,8 @@ export class Connection {
       reconnectPeriod: 0,
       queueQoSZero: false,
       resubscribe: false,
+      // Else mqtt-packet keeps each of the 65 536 packet numbers ready as a buffer, 8 MB.
+      writeCache: false,
     };
   }
 }

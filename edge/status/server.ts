@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import { Failure } from "@busbar/protocol";
+import { createServer } from "./http.ts";
 import { metricsText } from "./metrics.ts";
 import { pageHtml } from "./page.ts";
 import type { Status } from "./status.ts";
