@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { EventEmitter, once } from "node:events";
+import { EventEmitter, on, once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -74,17 +74,26 @@ function run(...args: string[]): Promise<Outcome> {
   });
 }
 
-/** Starts the unit and waits for its ready line. */
-async function startUnit(): Promise<{ child: ChildProcess; statusPort: number }> {
+/** Starts the unit and waits for its ready line. `logged`: the next line of its log like that. */
+async function startUnit(): Promise<{
+  child: ChildProcess;
+  statusPort: number;
+  logged: (pattern: RegExp) => Promise<void>;
+}> {
   const child = spawn(process.execPath, [cli, "run"], {
     cwd: folder,
-    stdio: ["ignore", "pipe", process.env.BUSBAR_LOG === undefined ? "ignore" : "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  if (child.stdout === null) throw new Error("no output");
+  if (child.stdout === null || child.stderr === null) throw new Error("no output");
+  const log = createInterface({ input: child.stderr });
+  log.on("line", (line) => process.env.BUSBAR_LOG !== undefined && console.error(line));
+  const logged = async (pattern: RegExp) => {
+    for await (const [line] of on(log, "line")) if (pattern.test(String(line))) return;
+  };
   const [line] = await once(createInterface({ input: child.stdout }), "line");
   const { event, statusPort } = JSON.parse(String(line));
   assert.equal(event, "ready");
-  return { child, statusPort };
+  return { child, statusPort, logged };
 }
 
 test("enrol makes keys of mode 0600 and the request a member admits, and may be run again", async () => {
@@ -158,11 +167,19 @@ test("a unit reads, signs, sends and gets receipts; killed at any moment it goes
   assert.ok(host.frames.every(({ kind }) => kind === "readings" || kind === "mandate"));
 });
 
-test("a SIGHUP takes a new configuration, and keeps the old one when the new one is wrong", async () => {
-  const { child } = await startUnit();
+test("a SIGHUP takes a new configuration, and a wrong one disturbs nothing", async () => {
+  const { child, logged } = await startUnit();
   if (child.stdout === null) throw new Error("no output");
-  writeFileSync(file("edge.yaml"), config("nonsense: 1\n"));
-  child.kill("SIGHUP");
+  for (const [wrong, code] of [
+    [config("nonsense: 1\n"), /config\.invalid/],
+    [config().replace("eastron-sdm630", "no-such-meter"), /meter\.profile-unknown/],
+    [config("membership: edge.yaml\n"), /config\.invalid/],
+  ] as const) {
+    writeFileSync(file("edge.yaml"), wrong);
+    const told = logged(code);
+    child.kill("SIGHUP");
+    await told;
+  }
   const frames = host.frames.length;
   while (host.frames.length < frames + 2) await once(host, "frame");
   writeFileSync(file("edge.yaml"), config());
@@ -177,16 +194,10 @@ test("a SIGHUP whose configuration no unit can be started with goes on with the 
   const { child, statusPort } = await startUnit();
   if (child.stdout === null) throw new Error("no output");
   const lines = createInterface({ input: child.stdout });
-  for (const wrong of [
-    config().replace("{ port: 0 }", `{ port: ${meter.port} }`),
-    config().replace("eastron-sdm630", "no-such-meter"),
-    config("membership: edge.yaml\n"),
-  ]) {
-    writeFileSync(file("edge.yaml"), wrong);
-    child.kill("SIGHUP");
-    const [line] = await once(lines, "line");
-    assert.match(String(line), /"ready"/);
-  }
+  writeFileSync(file("edge.yaml"), config().replace("{ port: 0 }", `{ port: ${meter.port} }`));
+  child.kill("SIGHUP");
+  const [line] = await once(lines, "line");
+  assert.match(String(line), /"ready"/);
   writeFileSync(file("edge.yaml"), config());
   assert.ok(statusPort > 0);
   const frames = host.frames.length;

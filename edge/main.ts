@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import type { ClockChange, TimeOfUnit } from "./clock/unit-clock.ts";
 import { brokersOf } from "./config/brokers.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { MembershipFile } from "./config/membership-file.ts";
+import type { Settings } from "./config/settings.ts";
 import { BusPool } from "./framing/bus-pool.ts";
 import { lockFolder, openDatabase } from "./journal/database.ts";
 import { Journal, type Sample } from "./journal/journal.ts";
@@ -56,7 +58,8 @@ const dayMs = 86_400_000;
  * fails leaves nothing behind.
  * Throws: `Failure` for what no retry can mend: configuration, key, journal, taken port.
  */
-export async function startUnit(config: LoadedConfig, log: Logger): Promise<RunningUnit> {
+export async function startUnit(settings: Settings, log: Logger): Promise<RunningUnit> {
+  const { config } = settings;
   const mandate = mandateOf(config);
   const signer = signerOf(openKeyFile(config.device.key));
   if (config.clock.kind === "file" && !existsSync(config.clock.path)) {
@@ -70,7 +73,9 @@ export async function startUnit(config: LoadedConfig, log: Logger): Promise<Runn
   await using parts = new AsyncDisposableStack();
   const lock = lockFolder(config.data);
   parts.defer(() => lock.release());
-  const started = new Unit({ config, log, mandate, signer, clock });
+  const bus = new BusPool();
+  const sources = await openSources(settings, { clock, bus });
+  const started = new Unit({ settings, log, mandate, signer, clock, bus, sources });
   unit = started;
   parts.defer(() => started.stop());
   await clock.begin(started.floor());
@@ -97,11 +102,13 @@ export async function startUnit(config: LoadedConfig, log: Logger): Promise<Runn
 }
 
 type UnitOptions = {
-  readonly config: LoadedConfig;
+  readonly settings: Settings;
   readonly log: Logger;
   readonly mandate: MandateFile | undefined;
   readonly signer: Signer;
   readonly clock: TimeOfUnit;
+  readonly bus: BusPool;
+  readonly sources: readonly Source[];
 };
 
 /** The parts of a unit and what they tell each other. */
@@ -109,11 +116,9 @@ class Unit {
   readonly #options: UnitOptions;
   readonly #startedAt = Date.now();
   readonly #counters = new Counters();
-  readonly #bus = new BusPool();
   readonly #journal: Journal;
   readonly #readings: ReadingsOutbox;
   readonly #market: MarketOutbox;
-  readonly #sources: readonly Source[];
   readonly #board: MeterBoard;
   readonly #recorder: Recorder;
   readonly #agent: Agent | undefined;
@@ -123,16 +128,14 @@ class Unit {
   #ends: (() => void)[] = [];
 
   constructor(options: UnitOptions) {
-    const { config, signer, clock } = options;
+    const { signer, clock, sources } = options;
+    const { config } = options.settings;
     this.#options = options;
     const database = openDatabase(join(config.data, "journal.db"));
     this.#journal = new Journal(database, { chain: config.site, signer });
     this.#readings = new ReadingsOutbox(database);
     this.#market = new MarketOutbox(database, () => clock.now());
-    this.#sources = config.meters.map((meter) =>
-      openSource(meter, { clock, bus: this.#bus, data: config.data }),
-    );
-    this.#board = new MeterBoard(config.device.id, this.#sources);
+    this.#board = new MeterBoard(config.device.id, sources);
     this.#recorder = this.#makeRecorder();
     this.#agent = this.#makeAgent();
     this.#wakes = new Wakes(clock, this.#market, () => this.#link?.wake());
@@ -146,7 +149,7 @@ class Unit {
   /** The newest time that the unit knew to be true, site ms; 0 before the first. */
   floor(): number {
     const { memory } = this.#recorder;
-    const times = this.#sources.map(({ config }) => memory.timeOf(config.id));
+    const times = this.#options.sources.map(({ config }) => memory.timeOf(config.id));
     return Math.max(Number(this.#journal.note(floorNote) ?? 0), ...times);
   }
 
@@ -155,8 +158,8 @@ class Unit {
   }
 
   start(): void {
-    const { config, log } = this.#options;
-    const enrolment = awaitMembership(config, {
+    const { settings, log } = this.#options;
+    const enrolment = awaitMembership(settings, {
       onMembership: (membership) => this.#startLink(membership),
       counters: this.#counters,
       log,
@@ -181,12 +184,13 @@ class Unit {
     this.#link?.wake();
     await this.#drained();
     await this.#link?.stop();
-    await Promise.all(this.#sources.map((source) => source.close()));
+    await Promise.all(this.#options.sources.map((source) => source.close()));
     this.#journal.close();
   }
 
   status(): Status {
-    const { config, clock } = this.#options;
+    const { clock, settings } = this.#options;
+    const { config } = settings;
     return statusOf({
       site: config.site,
       device: config.device.id,
@@ -198,17 +202,18 @@ class Unit {
       journal: this.#journal,
       link: () => this.#link?.status,
       market: this.#market,
-      bus: () => this.#bus.counters(),
+      bus: () => this.#options.bus.counters(),
       counters: this.#counters,
     });
   }
 
   #makeRecorder(): Recorder {
-    const { config, clock, log } = this.#options;
+    const { clock, log } = this.#options;
+    const { config } = this.#options.settings;
     const { sampling, batch, data } = config;
     return new Recorder({
       journal: this.#journal,
-      sources: this.#sources,
+      sources: this.#options.sources,
       clock,
       rhythm: { everyMs: sampling.everySeconds * 1000, slotMs: slotMsOf(config) },
       sealing: { entries: batch.entries, ageMs: batch.minutes * minuteMs },
@@ -221,7 +226,8 @@ class Unit {
   }
 
   #makeAgent(): Agent | undefined {
-    const { config, mandate, signer, clock, log } = this.#options;
+    const { mandate, signer, clock, log } = this.#options;
+    const { config } = this.#options.settings;
     if (mandate === undefined) return undefined;
     const slotMs = slotMsOf(config);
     return new Agent({
@@ -243,7 +249,8 @@ class Unit {
   }
 
   #startLink(membership: MembershipFile): void {
-    const { config, mandate, signer, clock, log } = this.#options;
+    const { mandate, signer, clock, log } = this.#options;
+    const { config } = this.#options.settings;
     const agent = this.#agent;
     const adoption = new Adoption({
       journal: this.#journal,
@@ -272,7 +279,8 @@ class Unit {
   }
 
   #announcements() {
-    const { config, clock } = this.#options;
+    const { clock } = this.#options;
+    const { config } = this.#options.settings;
     const { enabled, prefix } = config.homeAssistant;
     const everyMs = clock.delay(config.sampling.everySeconds * 1000);
     const { site, device } = config;
@@ -325,9 +333,10 @@ class Unit {
   }
 
   #prune(): void {
-    const { config, clock, log } = this.#options;
+    const { clock, log } = this.#options;
     // By a clock that is not known, anything may seem old.
     if (!clock.known) return;
+    const { config } = this.#options.settings;
     const { days, megabytes } = config.retention;
     const before = utcMs(Math.max(0, clock.now() - days * dayMs));
     const bytesMax = megabytes * 1024 * 1024;
@@ -343,6 +352,22 @@ class Unit {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
+}
+
+async function openSources(
+  { config, profiles }: Settings,
+  { clock, bus }: { readonly clock: TimeOfUnit; readonly bus: BusPool },
+): Promise<Source[]> {
+  const profileOf = (name: string) => {
+    const profile = profiles.get(name);
+    assert(profile !== undefined, `the profile ${name} was read with the configuration`);
+    return profile;
+  };
+  const sources: Source[] = [];
+  for (const meter of config.meters) {
+    sources.push(await openSource(meter, { clock, bus, data: config.data, profileOf }));
+  }
+  return sources;
 }
 
 function mandateOf({ agent, device, owner }: LoadedConfig): MandateFile | undefined {

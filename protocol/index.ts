@@ -55,6 +55,7 @@ export {
   type Readings,
 } from "./messages/readings.ts";
 export type { Admission, Device, Login, Meter, Owner, Party } from "./messages/registry.ts";
+export { nearest } from "./nearest.ts";
 export { type Answer, decodeAnswer, encodeAnswer, type Refused } from "./receipt/answer.ts";
 export {
   type BlockHeader,

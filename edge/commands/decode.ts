@@ -3,7 +3,7 @@ import { Failure } from "@busbar/protocol";
 import { type CaptureEntry, decodeCapture } from "../framing/decode-capture.ts";
 import type { CaptureReading, ModbusEntry } from "../framing/modbus-capture.ts";
 import type { TelegramEntry, TelegramReading } from "../framing/telegram.ts";
-import { profileOf } from "../schedule/source.ts";
+import { profileOf } from "../meters/profile.ts";
 
 /** Options of `busbar-edge decode`. */
 export type DecodeOptions = {

@@ -11,8 +11,8 @@ import type { MeterConfig } from "../config/schema.ts";
 import { openDatabaseToRead } from "../journal/database.ts";
 import { summarise } from "../journal/summary.ts";
 import { probeBroker } from "../link/probe.ts";
+import { profileOf } from "../meters/profile.ts";
 import { isBuiltInProfile } from "../meters/telegram-profiles.ts";
-import { profileOf } from "../schedule/source.ts";
 import { gpioLine } from "./doctor-gpio.ts";
 import { exitCode, print } from "./output.ts";
 

@@ -5,10 +5,10 @@ import {
   type ModbusProfile,
   type Profile,
   profileFolder,
+  profileOf,
   type SunspecProfile,
 } from "../meters/profile.ts";
 import { profileHints, requestsOf } from "../meters/profile-hints.ts";
-import { profileOf } from "../schedule/source.ts";
 import { table } from "./output.ts";
 
 /**

@@ -2,8 +2,9 @@ import { basename } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { ConfigError } from "@busbar/protocol/config";
 import { builtInOf, builtIns } from "../meters/built-in-profiles.ts";
-import { loadProfile, loadProfiles, type Profile, valuesOf } from "../meters/profile.ts";
+import { loadProfile, loadProfiles, type Profile } from "../meters/profile.ts";
 import { profileHints, requestsOf } from "../meters/profile-hints.ts";
+import { valuesOf } from "../meters/profile-values.ts";
 import { exitCode, print, table } from "./output.ts";
 import { builtInText, loadShown, profileText } from "./profile-text.ts";
 

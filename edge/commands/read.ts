@@ -5,6 +5,7 @@ import { BusPool } from "../framing/bus-pool.ts";
 import type { Trace } from "../framing/guarded-port.ts";
 import { busName, settingsText } from "../framing/line.ts";
 import type { Meter, MeterIdentity, MeterReading } from "../meters/meter.ts";
+import { profileOf } from "../meters/profile.ts";
 import { isTelegramProfile } from "../meters/telegram-profiles.ts";
 import { countFileOf, type MeterPlace, openPlace } from "../schedule/source.ts";
 import { CaptureFile } from "./capture-file.ts";
@@ -46,10 +47,11 @@ export async function readCommand(ids: readonly string[], options: ReadOptions):
   const capture = options.capture === undefined ? undefined : openCapture(options.capture, targets);
   const bus = new BusPool({ trace: traceOf(targets, options, capture) });
   const clock = () => utcMs(Date.now());
-  const meters: Opened[] = targets.map((target) => ({
-    id: target.id,
-    meter: openPlace(target, clock, bus).meter,
-  }));
+  const meters: Opened[] = [];
+  for (const target of targets) {
+    const { meter } = await openPlace(target, { clock, bus, profileOf });
+    meters.push({ id: target.id, meter });
+  }
   const stopped = new AbortController();
   const stop = () => stopped.abort();
   process.once("SIGINT", stop);

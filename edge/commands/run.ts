@@ -1,6 +1,7 @@
 import { Failure } from "@busbar/protocol";
 import { type Logger, pino } from "pino";
-import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { settingsAside } from "../config/aside.ts";
+import type { Settings } from "../config/settings.ts";
 import { type RunningUnit, startUnit } from "../main.ts";
 
 /**
@@ -8,22 +9,26 @@ import { type RunningUnit, startUnit } from "../main.ts";
  * one that does not parse, or that no unit can be started with, changes nothing.
  */
 export async function runCommand(file: string): Promise<void> {
-  let config = loadConfig(file);
+  let settings = await settingsAside(file);
   const log: Logger = pino(
-    { level: config.log, base: null },
+    { level: settings.config.log, base: null },
     pino.destination({ dest: 2, sync: true }),
   );
   const { next, starting } = signalQueue();
-  let unit = await starting(startUnit(config, log));
+  let unit = await starting(startUnit(settings, log));
   for (;;) {
-    const ready = { event: "ready", device: config.device.id, statusPort: unit.statusPort };
+    const ready = {
+      event: "ready",
+      device: settings.config.device.id,
+      statusPort: unit.statusPort,
+    };
     process.stdout.write(`${JSON.stringify(ready)}\n`);
     const reloaded = await untilEnd(next, file, log);
     log.info({ reload: reloaded !== undefined }, "stopping");
     await unit.stop(reloaded === undefined ? "end" : "reload");
     if (reloaded === undefined) break;
-    [unit, config] = await starting(startOneOf([reloaded, config], log));
-    log.level = config.log;
+    [unit, settings] = await starting(startOneOf([reloaded, settings], log));
+    log.level = settings.config.log;
   }
   // The log is synchronous and every store is closed: nothing is left that a timer could still do.
   process.exit(process.exitCode ?? 0);
@@ -31,9 +36,9 @@ export async function runCommand(file: string): Promise<void> {
 
 /** Starts a unit with the new configuration, else with the one that worked before. */
 async function startOneOf(
-  [wanted, before]: readonly [LoadedConfig, LoadedConfig],
+  [wanted, before]: readonly [Settings, Settings],
   log: Logger,
-): Promise<[RunningUnit, LoadedConfig]> {
+): Promise<[RunningUnit, Settings]> {
   try {
     return [await startUnit(wanted, log), wanted];
   } catch (error) {
@@ -81,16 +86,16 @@ function signalQueue() {
   return { next, starting };
 }
 
-/** The new configuration after a SIGHUP, or undefined when the unit is to end. */
+/** The new settings after a SIGHUP, or undefined when the unit is to end. */
 async function untilEnd(
   next: () => Promise<Signal>,
   file: string,
   log: Logger,
-): Promise<LoadedConfig | undefined> {
+): Promise<Settings | undefined> {
   for (;;) {
     if ((await next()) === "end") return undefined;
     try {
-      return loadConfig(file);
+      return await settingsAside(file);
     } catch (error) {
       log.error({ err: error }, "the new configuration is not used");
     }

@@ -1,4 +1,4 @@
-import { nearest } from "@busbar/protocol/config";
+import { nearest } from "@busbar/protocol";
 
 /** How a broker is reached; the only schemes there are. */
 export const schemes = ["mqtt", "mqtts", "ws", "wss"] as const;

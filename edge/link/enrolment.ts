@@ -1,17 +1,16 @@
+import { existsSync } from "node:fs";
 import type { Logger } from "pino";
-import type { LoadedConfig } from "../config/load.ts";
-import { loadMembership, type MembershipFile } from "../config/membership-file.ts";
+import { membershipAside } from "../config/aside.ts";
+import type { MembershipFile } from "../config/membership-file.ts";
+import type { Settings } from "../config/settings.ts";
 import type { Counters } from "../status/counters.ts";
 
 /** How often a unit that is not enrolled yet looks for its membership, wall ms. */
 const lookMs = 2_000;
 
-/**
- * Gives the membership now, or when its file comes: until then the unit records and waits.
- * Throws: `Failure`, `ConfigError` for a file that is there now and cannot be used.
- */
+/** Gives the membership now, or when its file comes: until then the unit records and waits. */
 export function awaitMembership(
-  { membership: file, site }: LoadedConfig,
+  { config: { membership: file, site }, membership: now }: Settings,
   {
     onMembership,
     counters,
@@ -22,23 +21,31 @@ export function awaitMembership(
     readonly log: Logger;
   },
 ): { stop(): void } {
-  const now = loadMembership(file, site);
   if (now !== undefined) {
     onMembership(now);
     return { stop: () => {} };
   }
   log.warn({ file }, "no membership yet: recording only");
-  const timer = setInterval(() => {
+  let stopped = false;
+  let timer: NodeJS.Timeout;
+  const look = async () => {
     try {
-      const membership = loadMembership(file, site);
-      if (membership === undefined) return;
-      clearInterval(timer);
-      onMembership(membership);
+      const membership = existsSync(file) ? await membershipAside(file, site) : undefined;
+      if (stopped) return;
+      if (membership !== undefined) return onMembership(membership);
     } catch (error) {
+      if (stopped) return;
       // A file that is being copied is half there; a wrong one is told of at each look.
       counters.count("membership.unusable");
       log.error({ err: error }, "membership file cannot be used");
     }
-  }, lookMs);
-  return { stop: () => clearInterval(timer) };
+    timer = setTimeout(look, lookMs);
+  };
+  timer = setTimeout(look, lookMs);
+  return {
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
 }

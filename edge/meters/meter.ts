@@ -2,7 +2,8 @@ import type { UtcMs } from "@busbar/protocol";
 import type { BusPool } from "../framing/bus-pool.ts";
 import type { Connection } from "../framing/line.ts";
 import { ModbusMeter } from "./modbus-meter.ts";
-import { type Profile, usualSerial } from "./profile.ts";
+import type { Profile } from "./profile.ts";
+import { usualSerial } from "./profile-values.ts";
 import type { Meter } from "./reading.ts";
 import { SunspecMeter } from "./sunspec-meter.ts";
 

@@ -1,5 +1,6 @@
 import { plan, requestCost } from "../planner/plan.ts";
-import { type ModbusProfile, type Profile, usualSerial, valuesOf } from "./profile.ts";
+import type { ModbusProfile, Profile } from "./profile.ts";
+import { usualSerial, valuesOf } from "./profile-values.ts";
 import { wordsOf } from "./register-type.ts";
 
 const billing = ["1-0:1.8.0", "1-0:2.8.0"];

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ConfigError } from "@busbar/protocol/config";
-import { findProfile, loadProfiles, parseProfile, profileFolder, valuesOf } from "./profile.ts";
+import { findProfile, loadProfiles, parseProfile, profileFolder } from "./profile.ts";
 import { profileJsonSchema } from "./profile-shape.ts";
+import { valuesOf } from "./profile-values.ts";
 
 const text = readFileSync(new URL("eastron-sdm120.yaml", profileFolder), "utf8");
 

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Failure } from "@busbar/protocol";
-import { ConfigError, nearest, parseConfig } from "@busbar/protocol/config";
+import { Failure, nearest } from "@busbar/protocol";
+import { ConfigError, parseConfig } from "@busbar/protocol/config";
 import { checkProfile } from "./profile-check.ts";
 import { type ProfileFile, profileShape } from "./profile-shape.ts";
 import { builtInProfiles } from "./telegram-profiles.ts";
@@ -28,13 +28,6 @@ export type SunspecProfile = Common & {
 /** How to recognise and read one kind of meter. */
 export type Profile = ModbusProfile | SunspecProfile;
 
-/** What most meters' RS-485 ports are set to; where a profile names none, a gateway has its own. */
-export const usualSerial: NonNullable<Profile["serial"]> = {
-  baud: 9600,
-  parity: "none",
-  stopBits: 1,
-};
-
 /** Where the project's own profiles are. */
 export const profileFolder = new URL("../../hardware/meters/", import.meta.url);
 
@@ -49,25 +42,6 @@ export function parseProfile(file: string, text: string): Profile {
     return all.length === 0 ? row : { ...row, sentinels: all };
   });
   return { ...common, protocol, factors, registers: rows, sums };
-}
-
-/** A value that meters of a profile give. */
-export type ProfileValue = {
-  readonly quantity: string;
-  readonly unit: string;
-  readonly obis?: string | undefined;
-  readonly optional?: boolean | undefined;
-};
-
-/** All values of a profile, of every model and sums included; units as in the file. */
-export function valuesOf(profile: Profile): readonly ProfileValue[] {
-  if (profile.protocol === "sunspec") return profile.models.flatMap(({ registers }) => registers);
-  const sums = profile.sums.map(({ quantity, obis, of }) => {
-    const parts = profile.registers.filter((row) => of.includes(row.quantity));
-    const optional = parts.some((row) => row.optional);
-    return { quantity, obis, unit: parts[0]?.unit ?? "", optional };
-  });
-  return [...profile.registers, ...sums];
 }
 
 /** The profile in a file, whose name must be `<id>.yaml`. Throws: `ConfigError`, `Failure`. */
@@ -105,4 +79,11 @@ export function findProfile(profiles: ReadonlyMap<string, Profile>, id: string):
   const near = nearest(id, known);
   const hint = near === undefined ? `known profiles: ${known.join(", ")}` : `did you mean ${near}?`;
   throw new Failure("meter.profile-unknown", `no meter profile ${id}; ${hint}`, { retry: "never" });
+}
+
+/** The profile with an id, or in a file. Throws: `Failure` `meter.profile-*`, `ConfigError`. */
+export function profileOf(name: string): Profile {
+  if (name.includes("/")) return loadProfile(name);
+  const file = new URL(`${encodeURIComponent(name)}.yaml`, profileFolder);
+  return existsSync(file) ? loadProfile(file) : findProfile(loadProfiles(), name);
 }

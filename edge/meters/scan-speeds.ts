@@ -1,5 +1,6 @@
 import type { Connection, SerialSettings } from "../framing/line.ts";
-import { type Profile, usualSerial } from "./profile.ts";
+import type { Profile } from "./profile.ts";
+import { usualSerial } from "./profile-values.ts";
 
 /** A connection with the settings it is asked at; by TCP there is one, and it means nothing. */
 export type Speed = { readonly connection: Connection; readonly serial: SerialSettings };

@@ -6,6 +6,7 @@ import {
   modbusProfile,
   simulatedBus,
 } from "../../test/support/simulated-meter.ts";
+import { profileOf } from "../meters/profile.ts";
 import { openSource } from "./source.ts";
 
 test("a meter that missed one reading is asked who it is: it may have been exchanged", async () => {
@@ -28,7 +29,7 @@ test("a meter that missed one reading is asked who it is: it may have been excha
     role: "connection",
     feeder: "main",
   } as const;
-  const source = openSource(config, { clock: site, bus, data: "/nowhere" });
+  const source = await openSource(config, { clock: site, bus, data: "/nowhere", profileOf });
   await timers.run(source.read());
   assert.equal(source.serial, "11");
   line.devices.delete(1);

@@ -7,15 +7,8 @@ import type { BusPool } from "../framing/bus-pool.ts";
 import type { MeterConnection } from "../framing/line.ts";
 import { baseUnit } from "../meters/decode-value.ts";
 import { type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
-import {
-  findProfile,
-  loadProfile,
-  loadProfiles,
-  type Profile,
-  valuesOf,
-} from "../meters/profile.ts";
-import { openPulseMeter } from "../meters/pulse-meter.ts";
-import { openTelegramMeter } from "../meters/telegram-meter.ts";
+import type { Profile } from "../meters/profile.ts";
+import { valuesOf } from "../meters/profile-values.ts";
 import { isTelegramProfile } from "../meters/telegram-profiles.ts";
 
 export type { MeterReading } from "../meters/meter.ts";
@@ -50,16 +43,21 @@ export type MeterPlace = MeterOptions & {
 
 type Opened = { readonly meter: Meter; readonly registers: readonly RegisterInfo[] };
 
+/** What opening a meter takes. `profileOf`: the profile of a name in the configuration. */
+export type Surroundings<Clock> = {
+  readonly clock: Clock;
+  readonly bus: BusPool;
+  readonly profileOf: (name: string) => Profile;
+};
+
 /** The configured meter. `data`: the unit's folder. Throws as `openPlace`. */
-export function openSource(
+export async function openSource(
   config: MeterConfig,
-  { clock, bus, data }: { readonly clock: SiteClock; readonly bus: BusPool; readonly data: string },
-): Source {
+  { clock, data, ...rest }: Surroundings<SiteClock> & { readonly data: string },
+): Promise<Source> {
   const place = { ...config, countFile: countFileOf(data, config.id) };
-  return new MeterSource(
-    config,
-    openPlace(place, () => utcMs(clock.now()), bus),
-  );
+  const opened = await openPlace(place, { ...rest, clock: () => utcMs(clock.now()) });
+  return new MeterSource(config, opened);
 }
 
 /** Where a unit keeps the count of a meter's pulses. */
@@ -67,13 +65,18 @@ export const countFileOf = (data: string, meter: string): string =>
   join(data, "s0", `${meter}.count`);
 
 /**
- * The meter at a place; which registers it has is known beforehand by a profile file only.
- * Throws: `Failure` `profile.*`, `meter.bus-settings`, `meter.address`, `meter.pulses`,
- * `meter.connection`, `ConfigError`.
+ * The meter at a place; which registers it has is known beforehand by a profile file only. Only the
+ * drivers that are used are loaded.
+ * Throws: `Failure` `meter.bus-settings`, `meter.address`, `meter.pulses`, `meter.connection`, and
+ * what `profileOf` throws.
  */
-export function openPlace(place: MeterPlace, clock: () => UtcMs, bus: BusPool): Opened {
+export async function openPlace(
+  place: MeterPlace,
+  { clock, bus, profileOf }: Surroundings<() => UtcMs>,
+): Promise<Opened> {
   const { connection, unit } = place;
   if (place.profile === "s0") {
+    const { openPulseMeter } = await import("../meters/pulse-meter.ts");
     return { meter: openPulseMeter({ ...place, clock, timers: bus.timers }), registers: [] };
   }
   if (connection.kind === "gpio") {
@@ -81,17 +84,13 @@ export function openPlace(place: MeterPlace, clock: () => UtcMs, bus: BusPool): 
     throw new Failure("meter.connection", message, { retry: "never" });
   }
   if (isTelegramProfile(place.profile)) {
+    const { openTelegramMeter } = await import("../meters/telegram-meter.ts");
     const meter = openTelegramMeter(place.profile, { ...place, connection, clock, bus });
     return { meter, registers: [] };
   }
   const profile = profileOf(place.profile);
   const meter = openMeter({ profile, connection, unit, clock, bus });
   return { meter, registers: registersOf(profile) };
-}
-
-/** The profile with an id, or in a file. Throws: `Failure` `profile.*`, `ConfigError`. */
-export function profileOf(name: string): Profile {
-  return name.includes("/") ? loadProfile(name) : findProfile(loadProfiles(), name);
 }
 
 class MeterSource implements Source {

@@ -1,4 +1,4 @@
-import { nearest } from "@busbar/protocol/config";
+import { nearest } from "@busbar/protocol";
 import { meterPlaceOf, placeOf, placeText, unitsOf } from "../commands/places.ts";
 import { scanOptionsOf, scanWithProgress } from "../commands/scan.ts";
 import { portText, summaryText } from "../commands/scan-text.ts";

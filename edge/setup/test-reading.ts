@@ -3,6 +3,7 @@ import { valuesText } from "../commands/read-text.ts";
 import { configSchema } from "../config/schema.ts";
 import { BusPool } from "../framing/bus-pool.ts";
 import type { MeterIdentity, MeterReading, RegisterValue } from "../meters/meter.ts";
+import { profileOf } from "../meters/profile.ts";
 import { openPlace } from "../schedule/source.ts";
 import type { Placed } from "./found-meters.ts";
 
@@ -27,7 +28,8 @@ export async function tryMeter(placed: Placed): Promise<TestReading> {
   const { data, error } = meterSchema.safeParse({ ...placed, id: "test" });
   if (data === undefined) return { ok: false, message: error.issues[0]?.message ?? "" };
   try {
-    const { meter } = openPlace(data, () => utcMs(Date.now()), new BusPool());
+    const clock = () => utcMs(Date.now());
+    const { meter } = await openPlace(data, { clock, bus: new BusPool(), profileOf });
     try {
       return { ok: true, identity: await meter.identify(), reading: await meter.read() };
     } finally {

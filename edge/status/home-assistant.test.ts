@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { idPattern } from "@busbar/protocol";
 import fc from "fast-check";
 import { baseUnit } from "../meters/decode-value.ts";
-import { loadProfiles, valuesOf } from "../meters/profile.ts";
+import { loadProfiles } from "../meters/profile.ts";
+import { valuesOf } from "../meters/profile-values.ts";
 import type { RegisterInfo } from "../schedule/source.ts";
 import { type AnnouncedMeter, announcementsOf } from "./home-assistant.ts";
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { z } from "zod";
+import { nearest } from "../nearest.ts";
 import { describeConfig } from "./describe.ts";
 import { ConfigError, parseConfig } from "./load-yaml.ts";
-import { nearest } from "./nearest.ts";
 
 const schema = z.strictObject({
   site: z.string().regex(/^[a-z]+$/, "expected lower-case letters"),

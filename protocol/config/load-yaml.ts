@@ -1,7 +1,7 @@
 import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { Failure } from "../failure.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 
 /** One thing wrong with a configuration file, with the line a person has to look at. */
 export type ConfigProblem = { readonly line: number; readonly message: string };

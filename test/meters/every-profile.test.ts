@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { baseUnit } from "../../edge/meters/decode-value.ts";
 import { openMeter } from "../../edge/meters/meter.ts";
-import { loadProfiles, type Profile, valuesOf } from "../../edge/meters/profile.ts";
+import { loadProfiles, type Profile } from "../../edge/meters/profile.ts";
+import { valuesOf } from "../../edge/meters/profile-values.ts";
 import { simulatedUnit, type UnitOptions, wiredBus } from "./simulated-unit.ts";
 
 const profiles = loadProfiles();

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { Failure } from "@busbar/protocol";
-import { nearest, parseConfig } from "@busbar/protocol/config";
+import { Failure, nearest } from "@busbar/protocol";
+import { parseConfig } from "@busbar/protocol/config";
 import { z } from "zod";
 
 const numberType = z.enum(["u16", "s16", "u32", "s32", "u64", "s64", "f32", "f64"]);

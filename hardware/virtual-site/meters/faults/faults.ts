@@ -1,5 +1,4 @@
-import { Failure } from "@busbar/protocol";
-import { nearest } from "@busbar/protocol/config";
+import { Failure, nearest } from "@busbar/protocol";
 import { z } from "zod";
 
 const share = z.number().min(0).max(1).optional();
