@@ -34,20 +34,20 @@ export class Answers {
     this.#options = options;
   }
 
-  /** Takes a message of the receipts topic; true when it is a receipt that a frame waited for. */
-  take(payload: Uint8Array): boolean {
+  /** Takes a message of the receipts topic; undefined for one that answers nothing of ours. */
+  take(payload: Uint8Array): "receipt" | "refusal" | undefined {
     const { counters, log } = this.#options;
     const decoded = decodeAnswer(payload);
     if (!decoded.ok) {
       counters.count(decoded.code);
       log.warn({ code: decoded.code }, "answer not understood");
-      return false;
+      return undefined;
     }
     const { answer } = decoded;
-    if (answer.kind === "receipt") return this.#receipt(answer.receipt);
-    if (answer.kind === "refused") this.#refusal(answer.refused);
-    else this.#tip(answer.tip);
-    return false;
+    if (answer.kind === "receipt") return this.#receipt(answer.receipt) ? "receipt" : undefined;
+    if (answer.kind === "refused") return this.#refusal(answer.refused) ? "refusal" : undefined;
+    this.#tip(answer.tip);
+    return undefined;
   }
 
   #receipt(receipt: Receipt): boolean {
@@ -92,12 +92,13 @@ export class Answers {
     sender.explain("readings", meter, message);
   }
 
-  #refusal(refused: Refused): void {
+  #refusal(refused: Refused): boolean {
     const { sender, counters, log } = this.#options;
     const known = sender.refused(hexOf(refused.ref), refused);
     counters.count(known ? refused.code : "refusal.not-ours");
     const { code, message, expected } = refused;
     if (known) log.warn({ code, message, expected }, "frame refused");
+    return known;
   }
 }
 

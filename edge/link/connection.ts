@@ -27,7 +27,7 @@ export type ConnectionOptions = {
   readonly onUp: () => void;
   readonly onDown: (problem: LinkProblem) => void;
   /** An attempt did not lead to a connection. */
-  readonly onFailed?: (problem: LinkProblem) => void;
+  readonly onFailed?: (broker: BrokerConfig, problem: LinkProblem) => void;
   readonly onMessage: (topic: string, payload: Uint8Array) => void;
   readonly random?: () => number;
   /** Asked before each wait. */
@@ -252,6 +252,7 @@ export class Connection {
     const wasUp = this.#up;
     const held = this.upMs >= stableMs;
     const left = this.#next;
+    const broker = this.#options.brokers[this.#index];
     this.#up = false;
     this.#next = undefined;
     this.#problem = why;
@@ -261,7 +262,7 @@ export class Connection {
     if (this.#index >= this.#options.brokers.length) this.#index = 0;
     if (this.#stopped) return;
     if (wasUp) this.#options.onDown(why);
-    else this.#options.onFailed(why);
+    else if (broker !== undefined) this.#options.onFailed(broker, why);
     this.#retry();
   }
 

@@ -265,6 +265,38 @@ test("a nearer broker without a ready aggregator is no reason to move", async (c
   assert.equal(counters.of("link.returned"), 0);
 });
 
+test("an aggregator that is gone, and whose word of being ready the broker kept, is left for another", async (context) => {
+  const far = await setUp(context);
+  const near = await setUp(context);
+  near.host.mood = () => "forget";
+  const { link, record, allCommitted, counters } = await setUp(
+    context,
+    { brokers: [near.host.url, far.host.url] },
+    { silentMsMax: 40 },
+  );
+  link.start();
+  record(6);
+  await allCommitted();
+  assert.equal(link.status.broker, far.host.url);
+  assert.ok(counters.of("link.no-answer") >= 1);
+});
+
+test("where there is no other broker, one that answers nothing is told of, and kept", async (context) => {
+  const { host, link, record, allCommitted, counters } = await setUp(
+    context,
+    { mood: () => "forget" },
+    { silentMsMax: 20 },
+  );
+  link.start();
+  record(2);
+  while (link.status.problem?.code !== "link.no-answer") await new Promise(setImmediate);
+  assert.equal(link.status.connected, true);
+  host.mood = () => "answer";
+  await allCommitted();
+  assert.equal(link.status.problem, undefined);
+  assert.equal(counters.of("link.connected"), 1);
+});
+
 test("a broker that goes silent without closing is given up, though the unit goes on sending", async (context) => {
   const far = await setUp(context);
   const near = await setUp(context);

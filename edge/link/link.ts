@@ -14,12 +14,12 @@ import type { Counters } from "../status/counters.ts";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { Answers } from "./answers.ts";
 import type { BackOffBounds } from "./back-off.ts";
-import { Connection, type Publication, usualBackOff } from "./connection.ts";
-import { Hosts } from "./hosts.ts";
+import { Connection, usualBackOff } from "./connection.ts";
+import { DeviceState } from "./device-state.ts";
+import { HostWatch } from "./host-watch.ts";
 import { NearerBroker } from "./nearer-broker.ts";
-import { firstAddress, ownPresence, type Presence, Rivals } from "./presence.ts";
 import { probeBroker } from "./probe.ts";
-import { type LinkProblem, problem } from "./problem.ts";
+import type { LinkProblem } from "./problem.ts";
 import { type Blocked, Sender } from "./sender.ts";
 import { loginToken } from "./token.ts";
 
@@ -55,6 +55,8 @@ export type LinkOptions = {
   readonly answerMsMax?: number;
   /** Without a ready host for so long another broker is tried, where there is one. */
   readonly hostMsMax?: number;
+  /** Frames that nobody answers for so long lead to another broker too. */
+  readonly silentMsMax?: number;
   /** A disk that could not be written is tried again after so long. */
   readonly diskMs?: number;
 };
@@ -74,8 +76,6 @@ export type LinkStatus = {
 
 /** Slow, so that two units with one id both get some of their readings through and fill no log. */
 const rivalBackOffUsual: BackOffBounds = { msMin: 60_000, msMax: 300_000 };
-/** A connection that held for so long has no rival any more. */
-const noRivalMs = 15 * 60_000;
 const returnBackOffUsual: BackOffBounds = { msMin: 30_000, msMax: 300_000 };
 /** How long frames in flight are waited for before a move to a nearer broker. */
 const calmMsMax = 5_000;
@@ -89,29 +89,30 @@ export class Link {
   readonly #connection: Connection;
   readonly #sender: Sender;
   readonly #answers: Answers;
-  readonly #hosts: Hosts;
+  readonly #watch: HostWatch;
   readonly #topics;
-  readonly #unit = ownPresence();
-  readonly #rivals = new Rivals(this.#unit.instance);
+  readonly #state: DeviceState;
   readonly #nearer: NearerBroker;
   /** The nearer broker to go to as soon as no frame is under way. */
   #leavingFor: number | undefined;
   #calmTimer: NodeJS.Timeout | undefined;
   readonly #announcer: Announcer | undefined;
-  #session: number;
-  #sessionUsed = false;
   #mandateSaid = false;
   #timer: NodeJS.Timeout | undefined;
-  #hostTimer: NodeJS.Timeout | undefined;
-  #rivalTimer: NodeJS.Timeout | undefined;
+  /** What was told of brokers since the last connection. */
+  readonly #failures = new Set<string>();
   #pumping = false;
   #lastReceiptAt: number | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#topics = topicsOf(options.chain);
-    this.#hosts = new Hosts(options.membership.members);
-    this.#session = options.nextSession();
+    this.#watch = this.#makeWatch();
+    this.#state = new DeviceState({
+      ...options,
+      topic: this.#topics.state(options.device),
+      address: () => this.#connection.localAddress,
+    });
     this.#sender = new Sender({
       outboxes: options.outboxes,
       now: () => Math.round(performance.now()),
@@ -131,7 +132,7 @@ export class Link {
       broker: url,
       reason: up ? undefined : problem.message,
       problem: this.#problem(),
-      hostReady: this.#hosts.anyReady,
+      hostReady: this.#watch.ready,
       inFlight: this.#sender.inFlight,
       lastReceiptAt: this.#lastReceiptAt,
       blocked: this.#sender.blocked,
@@ -171,25 +172,31 @@ export class Link {
 
   async stop(): Promise<void> {
     this.#clearTimers();
-    await this.#connection.stop(this.#state({ online: false }));
+    await this.#connection.stop(this.#state.offline());
   }
 
   #problem(): LinkProblem | undefined {
-    const { rival } = this.#rivals;
-    if (rival !== undefined) return this.#duplicate(rival);
-    if (!this.#connection.up) return this.#connection.problem;
-    return this.#hosts.anyReady ? undefined : noHost;
+    const standing = this.#connection.up ? this.#watch.problem : this.#connection.problem;
+    return this.#state.problem ?? standing;
   }
 
-  #duplicate(rival: Presence): LinkProblem {
-    const { device } = this.#options;
-    const own = { ...this.#unit, address: this.#address() };
-    const message = `another unit signs in as ${device}: ${placeOf(rival)}; this one is ${placeOf(own)}`;
-    return problem("link.duplicate-client", message);
-  }
-
-  #address(): string {
-    return this.#connection.localAddress ?? firstAddress();
+  #makeWatch(): HostWatch {
+    const {
+      brokers,
+      membership,
+      counters,
+      hostMsMax = 30_000,
+      silentMsMax = 90_000,
+    } = this.#options;
+    return new HostWatch({
+      members: membership.members,
+      hostMsMax,
+      answerMsMax: silentMsMax,
+      onNobody: (why) => {
+        counters.count(why.code);
+        if (brokers.length > 1) this.#connection.moveOn(why);
+      },
+    });
   }
 
   #makeNearer(): NearerBroker {
@@ -246,7 +253,7 @@ export class Link {
           signer,
           now: Date.now(),
         }),
-      will: () => this.#will(),
+      will: () => this.#state.will(),
       subscriptions: [
         this.#topics.receipts(device),
         this.#topics.host("+"),
@@ -255,46 +262,37 @@ export class Link {
       wish: this.#topics.state(device),
       onUp: () => this.#up(),
       onDown: (why) => this.#down(why),
-      onFailed: (why) => {
-        this.#options.counters.count(why.code);
-        this.#options.log.debug({ broker: this.#connection.url, ...why }, "broker not usable");
-      },
+      onFailed: (broker, why) => this.#failed(broker, why),
       onMessage: (topic, payload) => this.#message(topic, payload),
       backOff: () =>
-        this.#rivals.rival === undefined
+        this.#state.problem === undefined
           ? (backOff ?? usualBackOff)
           : (rivalBackOff ?? rivalBackOffUsual),
       ...(keepaliveSeconds === undefined ? {} : { keepaliveSeconds }),
     });
   }
 
-  #will(): Publication {
-    // A number for each birth: a late will of an older session cannot end a newer one.
-    if (this.#sessionUsed) this.#session = this.#options.nextSession();
-    this.#sessionUsed = false;
-    return this.#state({ online: false });
-  }
-
-  #state(state: object): Publication {
-    const { device } = this.#options;
-    const unit = { ...this.#unit, address: this.#address() };
-    const payload = JSON.stringify({ device, session: this.#session, ...state, unit });
-    return { topic: this.#topics.state(device), payload, qos: 1, retain: true };
+  /** Told once for each broker and reason: attempts go on for days where nobody listens. */
+  #failed({ url }: BrokerConfig, { code, message, remedy }: LinkProblem): void {
+    const { counters, log } = this.#options;
+    counters.count(code);
+    const what = `${url} ${code}`;
+    const level = this.#failures.has(what) ? "debug" : "warn";
+    this.#failures.add(what);
+    log[level]({ broker: url, code, reason: message, remedy }, "broker not usable");
   }
 
   #up(): void {
-    const { log, counters, birth } = this.#options;
+    const { log, counters } = this.#options;
     const { url = "" } = this.#connection;
-    this.#sessionUsed = true;
     this.#mandateSaid = false;
+    this.#failures.clear();
     counters.count("link.connected");
-    log.info({ broker: url, session: this.#session }, "link up");
-    this.#connection.publish(this.#state({ online: true, ...birth(this.#session) }));
-    this.#rivals.born(url);
-    this.#rivalTimer = setTimeout(() => this.#rivals.forget(), noRivalMs);
+    log.info({ broker: url, session: this.#state.session }, "link up");
+    this.#connection.publish(this.#state.birth(url));
     this.#nearer.watch(this.#connection.index);
     this.#guarded(() => this.#announcer?.up(url));
-    this.#awaitHost();
+    this.#watch.up();
     this.wake();
   }
 
@@ -303,26 +301,17 @@ export class Link {
     this.#options.counters.count(code);
     this.#options.log.warn({ code, reason: message, remedy }, "link down");
     this.#announcer?.down(code === "link.closed");
-    this.#hosts.forget();
     this.#sender.connectionLost();
     this.#clearTimers();
   }
 
   #clearTimers(): void {
     this.#nearer.stop();
+    this.#watch.down();
+    this.#state.down();
     this.#leavingFor = undefined;
-    for (const timer of [this.#timer, this.#hostTimer, this.#calmTimer, this.#rivalTimer]) {
-      clearTimeout(timer);
-    }
-  }
-
-  #awaitHost(): void {
-    clearTimeout(this.#hostTimer);
-    if (this.#hosts.anyReady || this.#options.brokers.length < 2) return;
-    this.#hostTimer = setTimeout(() => {
-      this.#options.counters.count("link.no-host");
-      this.#connection.moveOn(noHost);
-    }, this.#options.hostMsMax ?? 30_000);
+    clearTimeout(this.#timer);
+    clearTimeout(this.#calmTimer);
   }
 
   #pump(): void {
@@ -332,7 +321,7 @@ export class Link {
       if (this.#sender.inFlight === 0) this.#moveBack();
       return;
     }
-    if (this.#hosts.anyReady) this.#guarded(() => this.#send());
+    if (this.#watch.ready) this.#guarded(() => this.#send());
   }
 
   /** Does what writes to the disk. One that is full or gone is told of and tried again. */
@@ -353,7 +342,9 @@ export class Link {
   #send(): void {
     const { device } = this.#options;
     this.#sayMandate();
-    for (const { topic, frame } of this.#sender.next()) {
+    const next = this.#sender.next();
+    if (next.length > 0) this.#watch.sent();
+    for (const { topic, frame } of next) {
       const name = topic === "readings" ? this.#topics.readings(device) : this.#topics.quotes;
       this.#connection.publish({ topic: name, payload: frame.frame, qos: 1, retain: false });
     }
@@ -387,30 +378,28 @@ export class Link {
   }
 
   #answer(payload: Uint8Array): void {
-    if (this.#answers.take(payload)) this.#lastReceiptAt = Date.now();
+    const counted = this.#answers.take(payload);
+    if (counted === "receipt") this.#lastReceiptAt = Date.now();
+    if (counted !== undefined) this.#watch.answered(this.#sender.inFlight);
     this.wake();
   }
 
   #ownState(payload: Uint8Array): void {
-    const rival = this.#rivals.take(this.#connection.url ?? "", payload);
-    if (rival === undefined) return;
-    const { code, message, remedy } = this.#duplicate(rival);
+    const found = this.#state.take(this.#connection.url ?? "", payload);
+    if (found === undefined) return;
+    const { code, message, remedy } = found;
     this.#options.counters.count(code);
     this.#options.log.error({ code, remedy }, message);
   }
 
   #hostState(member: string, payload: Uint8Array): void {
-    const wasReady = this.#hosts.anyReady;
-    if (!this.#hosts.take(member, payload)) this.#options.counters.count("link.host-state");
-    // It went before it answered: what it did not store nobody will answer for.
-    if (wasReady && !this.#hosts.anyReady) this.#sender.connectionLost();
-    this.#awaitHost();
+    const wasReady = this.#watch.ready;
+    if (!this.#watch.take(member, payload)) this.#options.counters.count("link.host-state");
+    if (wasReady && !this.#watch.ready) {
+      // It went before it answered: what it did not store nobody will answer for.
+      this.#sender.connectionLost();
+      this.#watch.answered(0);
+    }
     this.wake();
   }
-}
-
-const noHost = problem("link.no-host", "no aggregator behind this broker is ready to store");
-
-function placeOf({ host, address }: Pick<Presence, "host" | "address">): string {
-  return address === "" ? `host ${host}` : `host ${host} at ${address}`;
 }

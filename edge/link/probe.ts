@@ -45,7 +45,7 @@ export async function probeBroker(
       timer = setTimeout(end, hostMs);
     },
     onDown: failed,
-    onFailed: failed,
+    onFailed: (_, problem) => failed(problem),
     onMessage: (topic, payload) => {
       hosts.take(topic.split("/").at(-2) ?? "", payload);
       if (hosts.anyReady) end();

@@ -49,6 +49,8 @@ export const remedies = {
   "link.silent":
     "check the network between: the broker or a router in between went silent; the unit tries again by itself",
   "link.no-host": "ask the member who runs the aggregator; readings wait in the journal meanwhile",
+  "link.no-answer":
+    "ask the member whether the aggregator runs and is connected to this broker; readings wait and are sent again",
   "link.duplicate-client":
     "switch one of the two off; a copied unit gets its own device id, key and empty data folder (busbar-edge enrol)",
   "link.moved": "nothing: it goes on with the nearer broker",

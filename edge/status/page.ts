@@ -32,20 +32,26 @@ function linkHtml({ link }: Status): string {
     return `<p class="bad">No membership file yet: readings are recorded and wait.</p>`;
   }
   if (!link.connected) {
-    return `<p class="bad">Not connected to ${textOf(link.broker ?? "any broker")}: ${textOf(link.reason ?? "")}</p>`;
+    return `<p class="bad">Not connected to ${textOf(link.broker ?? "any broker")}: ${textOf(link.reason ?? "")}</p>${problemHtml(link)}`;
   }
   const receipt =
     link.lastReceiptAt === undefined
       ? "no receipt yet"
       : `last receipt ${Math.max(0, Math.round((Date.now() - link.lastReceiptAt) / 1000))} s ago`;
-  const host = link.hostReady ? "" : ` <span class="bad">No aggregator is ready to store.</span>`;
   const blocked = link.blocked
     .map(
       ({ lane, code, message }) =>
         `<p class="bad">${textOf(lane)} waits: ${textOf(message)} (${textOf(code)})</p>`,
     )
     .join("");
-  return `<p>Connected to ${textOf(link.broker ?? "")}, ${receipt}, ${link.inFlight} under way.${host}</p>${blocked}`;
+  return `<p>Connected to ${textOf(link.broker ?? "")}, ${receipt}, ${link.inFlight} under way.</p>${problemHtml(link)}${blocked}`;
+}
+
+/** What keeps readings from the ledger, and what to do about it. */
+function problemHtml({ problem, reason }: NonNullable<Status["link"]>): string {
+  if (problem === undefined) return "";
+  const message = problem.message === reason ? "" : `${textOf(problem.message)}: `;
+  return `<p class="bad">${message}${textOf(problem.remedy)}</p>`;
 }
 
 function meterHtml(meter: Status["meters"][number]): string {

@@ -14,6 +14,7 @@ const sites = [...brokerKinds.map((kind) => [kind] as const), ["mosquitto", "nat
 
 for (const kinds of sites) {
   test(`behind ${kinds.join(" and ")}, broker, unit and aggregator killed at random lose no reading and count none twice`, {
+    timeout: 240_000 + kills * 20_000,
     skip: kinds.map((kind) => brokerMissing[kind]).find((missing) => missing !== false) ?? false,
   }, async (context) => {
     const random = seededRandom(seed);

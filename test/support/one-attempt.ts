@@ -17,7 +17,7 @@ export async function oneAttempt(
     subscriptions: ["busbar/v1/site/host/+/state"],
     onUp: () => resolve("up"),
     onDown: resolve,
-    onFailed: resolve,
+    onFailed: (_, problem) => resolve(problem),
     onMessage: () => {},
     ...more,
   });
