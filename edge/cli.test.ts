@@ -54,7 +54,7 @@ function config(more = ""): string {
 device: { id: unit-1 }
 owner: { id: sunny, party: company, name: Sunny Ltd, key: owner.key }
 clock: { kind: file, path: clock.json }
-status: { port: 0 }
+status: { host: 127.0.0.1, port: 0 }
 sampling: { everySeconds: 60 }
 agent: { enabled: true, form: solar, limits: { askWhMax: 100000, askMicroPerKwhMin: 400000 } }
 meters:
@@ -194,7 +194,10 @@ test("a SIGHUP whose configuration no unit can be started with goes on with the 
   const { child, statusPort } = await startUnit();
   if (child.stdout === null) throw new Error("no output");
   const lines = createInterface({ input: child.stdout });
-  writeFileSync(file("edge.yaml"), config().replace("{ port: 0 }", `{ port: ${meter.port} }`));
+  writeFileSync(
+    file("edge.yaml"),
+    config().replace("{ host: 127.0.0.1, port: 0 }", `{ host: 127.0.0.1, port: ${meter.port} }`),
+  );
   child.kill("SIGHUP");
   const [line] = await once(lines, "line");
   assert.match(String(line), /"ready"/);

@@ -21,6 +21,7 @@ import { lockFolder, openDatabase } from "./journal/database.ts";
 import { Journal, type Sample } from "./journal/journal.ts";
 import { prune } from "./journal/prune.ts";
 import { ReadingsOutbox } from "./journal/readings-outbox.ts";
+import { type JournalSummary, summarise } from "./journal/summary.ts";
 import { awaitMembership } from "./link/enrolment.ts";
 import { Link } from "./link/link.ts";
 import { Adoption } from "./schedule/adoption.ts";
@@ -29,7 +30,9 @@ import { openSource, type Source } from "./schedule/source.ts";
 import { floorNote } from "./schedule/undated.ts";
 import { Counters } from "./status/counters.ts";
 import { announcementsOf } from "./status/home-assistant.ts";
+import { kept } from "./status/kept.ts";
 import { MeterBoard } from "./status/meter-board.ts";
+import { ReadTimes } from "./status/read-times.ts";
 import { serveStatus } from "./status/server.ts";
 import { type Status, statusOf } from "./status/status.ts";
 import { feedWatchdog, reloading, serviceManager } from "./status/systemd.ts";
@@ -74,8 +77,11 @@ export async function startUnit(settings: Settings, log: Logger): Promise<Runnin
   const lock = lockFolder(config.data);
   parts.defer(() => lock.release());
   const bus = new BusPool();
-  const sources = await openSources(settings, { clock, bus });
-  const started = new Unit({ settings, log, mandate, signer, clock, bus, sources });
+  const times = new ReadTimes();
+  const sources = (await openSources(settings, { clock, bus })).map((source) =>
+    times.watch(source),
+  );
+  const started = new Unit({ settings, log, mandate, signer, clock, bus, sources, times });
   unit = started;
   parts.defer(() => started.stop());
   await clock.begin(started.floor());
@@ -109,6 +115,7 @@ type UnitOptions = {
   readonly clock: TimeOfUnit;
   readonly bus: BusPool;
   readonly sources: readonly Source[];
+  readonly times: ReadTimes;
 };
 
 /** The parts of a unit and what they tell each other. */
@@ -120,6 +127,7 @@ class Unit {
   readonly #readings: ReadingsOutbox;
   readonly #market: MarketOutbox;
   readonly #board: MeterBoard;
+  readonly #summary: () => JournalSummary;
   readonly #recorder: Recorder;
   readonly #agent: Agent | undefined;
   readonly #wakes: Wakes;
@@ -135,6 +143,7 @@ class Unit {
     this.#journal = new Journal(database, { chain: config.site, signer });
     this.#readings = new ReadingsOutbox(database);
     this.#market = new MarketOutbox(database, () => clock.now());
+    this.#summary = kept(() => summarise(database));
     this.#board = new MeterBoard(config.device.id, sources);
     this.#recorder = this.#makeRecorder();
     this.#agent = this.#makeAgent();
@@ -198,8 +207,10 @@ class Unit {
       startedAt: this.#startedAt,
       clock,
       held: this.#recorder.held,
+      data: config.data,
       board: this.#board,
-      journal: this.#journal,
+      times: this.#options.times,
+      summary: this.#summary,
       link: () => this.#link?.status,
       market: this.#market,
       bus: () => this.#options.bus.counters(),

@@ -44,7 +44,7 @@ test("four lines and a meter are a whole configuration; paths are relative to th
   assert.equal(config.data, join(folder, "data"));
   assert.equal(config.device.key, join(folder, "device.key"));
   assert.equal(config.sampling.everySeconds, 60);
-  assert.equal(config.status.host, "127.0.0.1");
+  assert.equal(config.status.host, "::");
   assert.equal(config.agent.enabled, false);
   assert.equal(config.meters[0]?.profile, "eastron-sdm630");
   assert.equal(

@@ -195,10 +195,22 @@ export const configSchema = z
       .prefault({}),
     status: z
       .strictObject({
-        host: z.string().min(1).default("127.0.0.1"),
+        host: z
+          .string()
+          .min(1)
+          .default("::")
+          .describe("where the page listens; 127.0.0.1 for this machine only"),
         port: z.int().min(0).max(65_535).default(8080).describe("0: any free port"),
+        names: z
+          .array(
+            z.string().regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/, "expected a name in small letters"),
+          )
+          .max(16)
+          .default([])
+          .describe("by which it may be called besides addresses, plain and .local names"),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("the page for phones in the same network, read only; /metrics for Prometheus"),
     homeAssistant: z
       .strictObject({
         enabled: z.boolean().default(true).describe("false also takes back what it was told"),

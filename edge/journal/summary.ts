@@ -16,6 +16,8 @@ export type MeterSummary = {
   /** Ever, those that were pruned too. */
   readonly committed: number;
   readonly refused: number;
+  /** Time of the oldest batch without a receipt. */
+  readonly waitingSince: number | undefined;
   /** Why the ledger refused the oldest batch that waits. */
   readonly code: string | undefined;
 };
@@ -82,6 +84,9 @@ function meterSummary(database: DatabaseSync, meter: string): MeterSummary {
     waiting,
     committed: signed - waiting - refused,
     refused,
+    waitingSince: one(
+      "SELECT time AS value FROM batch WHERE meter = ? AND state <> 'committed' ORDER BY first LIMIT 1",
+    ),
     code,
   };
 }

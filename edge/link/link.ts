@@ -20,6 +20,7 @@ import { HostWatch } from "./host-watch.ts";
 import { NearerBroker } from "./nearer-broker.ts";
 import { probeBroker } from "./probe.ts";
 import type { LinkProblem } from "./problem.ts";
+import type { ReceiptTimesView } from "./receipt-times.ts";
 import { type Blocked, Sender } from "./sender.ts";
 import { loginToken } from "./token.ts";
 
@@ -71,6 +72,7 @@ export type LinkStatus = {
   readonly hostReady: boolean;
   readonly inFlight: number;
   readonly lastReceiptAt: number | undefined;
+  readonly receiptTimes: ReceiptTimesView;
   readonly blocked: readonly Blocked[];
 };
 
@@ -135,6 +137,7 @@ export class Link {
       hostReady: this.#watch.ready,
       inFlight: this.#sender.inFlight,
       lastReceiptAt: this.#lastReceiptAt,
+      receiptTimes: this.#sender.receiptTimes.view(),
       blocked: this.#sender.blocked,
     };
   }

@@ -1,6 +1,7 @@
 import type { Refused } from "@busbar/protocol";
 import type { Outbox, Outgoing } from "../journal/outbox.ts";
 import { backOffMs } from "./back-off.ts";
+import { ReceiptTimes } from "./receipt-times.ts";
 
 /** What the sender needs from outside; times are wall ms. */
 export type SenderOptions = {
@@ -39,6 +40,8 @@ const refusedBackOff = { msMin: 200, msMax: 300_000 };
  * its back-off is over, then the oldest frame first. Nothing is ever given up.
  */
 export class Sender {
+  /** From a frame's last sending to its verified receipt. */
+  readonly receiptTimes = new ReceiptTimes();
   readonly #options: Required<SenderOptions>;
   readonly #flights = new Map<string, Flight>();
   readonly #lanes = new Map<string, Lane>();
@@ -70,6 +73,8 @@ export class Sender {
 
   /** A verified receipt came. False when no frame waits for it. */
   committed(ref: string, receipt: Uint8Array): boolean {
+    const flight = this.#flights.get(ref);
+    if (flight !== undefined) this.receiptTimes.note(this.#options.now() - flight.sentAt);
     this.#flights.delete(ref);
     for (const outbox of this.#options.outboxes) {
       const name = outbox.committed(ref, receipt);

@@ -1,5 +1,7 @@
 import type { MeterReading, RegisterInfo, Source } from "../schedule/source.ts";
 import type { AnnouncedMeter } from "./home-assistant.ts";
+import { PowerHistory } from "./power-history.ts";
+import type { ReadTimes } from "./read-times.ts";
 
 type Line = {
   readonly source: Source;
@@ -10,6 +12,10 @@ type Line = {
   error: string | undefined;
   /** Registers of the profile, and all that were ever read, by OBIS code. */
   readonly registers: Map<string, RegisterInfo>;
+  readonly history: PowerHistory;
+  /** Wall ms of the last good reading, and how it came about as the wire says it. */
+  readAt: number | undefined;
+  quality: number | undefined;
 };
 
 /** Brokers of ours close a connection for a packet beyond 16 KiB: a birth that large would keep the
@@ -38,6 +44,9 @@ export class MeterBoard {
           failures: 0,
           failuresInRow: 0,
           error: undefined,
+          history: new PowerHistory(),
+          readAt: undefined,
+          quality: undefined,
           registers: new Map(source.registers.map((register) => [register.obis, register])),
         },
       ]),
@@ -54,8 +63,11 @@ export class MeterBoard {
       line.registers.set(obis, { obis, unit, quantity });
       this.shape += 1;
     }
+    const watts = powerOf(reading);
+    if (watts !== undefined) line.history.add(reading.time, watts);
     Object.assign(line, {
       reading,
+      readAt: Date.now(),
       failuresInRow: 0,
       error: undefined,
       readings: line.readings + 1,
@@ -111,21 +123,27 @@ export class MeterBoard {
     meter: string,
     entry: { readonly seq: number; readonly quality: number },
   ): object | undefined {
-    const reading = this.#lines.get(meter)?.reading;
-    if (reading === undefined) return undefined;
+    const line = this.#lines.get(meter);
+    const reading = line?.reading;
+    if (line === undefined || reading === undefined) return undefined;
     const { seq, quality } = entry;
+    line.quality = quality;
     const head = { device: this.#device, meter, time: reading.time, seq, quality };
     return { ...head, ...numbersOf(reading) };
   }
 
-  /** Everything, for the status page. */
-  view() {
-    return [...this.#lines.values()].map(({ source, reading, ...rest }) => ({
+  /** Everything, for the status page. `now`: site ms. */
+  view(now: number, times: ReadTimes) {
+    return [...this.#lines.values()].map(({ source, reading, registers, history, ...rest }) => ({
       id: source.config.id,
       role: source.config.role,
       profile: source.config.profile,
       serial: source.serial,
       time: reading?.time,
+      powerW: reading === undefined ? undefined : powerOf(reading),
+      /** Mean power of each half minute of the last hour, oldest first. */
+      historyW: history.points(now),
+      readTime: times.of(source.config.id),
       values: (reading?.values ?? []).map(({ obis, quantity, unit, mantissa, exponent }) => ({
         obis,
         quantity,
@@ -136,6 +154,18 @@ export class MeterBoard {
       ...rest,
     }));
   }
+}
+
+/** Active power now, positive when drawn from the grid: as the meter says it, else by direction. */
+function powerOf({ values }: MeterReading): number | undefined {
+  const of = (code: string) => {
+    const found = values.find(({ obis }) => obis === code);
+    return found === undefined ? undefined : numberOf(found.mantissa, found.exponent);
+  };
+  const net = of("1-0:16.7.0");
+  if (net !== undefined) return net;
+  const [drawn, given] = [of("1-0:1.7.0"), of("1-0:2.7.0")];
+  return drawn === undefined && given === undefined ? undefined : (drawn ?? 0) - (given ?? 0);
 }
 
 function numbersOf({ values }: MeterReading) {

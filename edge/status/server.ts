@@ -1,52 +1,57 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Failure } from "@busbar/protocol";
 import { createServer } from "./http.ts";
 import { metricsText } from "./metrics.ts";
-import { pageHtml } from "./page.ts";
+import { contentSecurityPolicy, pageHtml } from "./page.ts";
+import { languageOf } from "./page-words.ts";
 import type { Status } from "./status.ts";
+import { Streams } from "./streams.ts";
+import { isLocalPeer, isOwnHost } from "./visitors.ts";
 
 /** Where the status is served. */
 export type StatusServer = { readonly port: number; close(): Promise<void> };
 
+/** Where to listen. `names`: host names beyond local ones by which the unit may be called. */
+export type StatusPlace = {
+  readonly host: string;
+  readonly port: number;
+  readonly names?: readonly string[];
+};
+
+/** Connections at once: a browser takes six, and descriptors are few. */
+const connectionsMax = 64;
+
 /**
- * Serves `/` for people, `/status` as JSON and `/metrics` for Prometheus. Read only.
+ * Serves `/` for people, `/events` for the open page, `/status` as JSON and `/metrics` for Prometheus.
+ * Read only, and only to the unit's own network.
  * Throws: `Failure` `status.port-taken`, `status.port`.
  */
 export async function serveStatus(
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, names = [] }: StatusPlace,
   status: () => Status,
 ): Promise<StatusServer> {
-  const server = createServer((request, response) => {
-    // Not by URL, which throws for what anybody may send, such as "//".
-    const [pathname = ""] = (request.url ?? "").split("?");
-    const reads = request.method === "GET" || request.method === "HEAD";
-    let answer: Answer | undefined;
+  const streams = new Streams(status);
+  const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => {
     try {
-      answer = reads ? route(pathname, status) : undefined;
+      answer(request, response, { status, streams, names });
     } catch (error) {
       // A disk that cannot be read now: whoever looks is told, and the unit goes on recording.
-      response.writeHead(500, plainText);
-      return response.end(`${error instanceof Error ? error.message : String(error)}\n`);
+      plain(response, 500, error instanceof Error ? error.message : String(error));
     }
-    if (answer === undefined) {
-      response.writeHead(404, plainText);
-      return response.end("Here are /, /status and /metrics.\n");
-    }
-    response.writeHead(200, {
-      "content-type": `${answer.type}; charset=utf-8`,
-      "cache-control": "no-store",
-      "x-content-type-options": "nosniff",
-      "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
-    });
-    response.end(request.method === "HEAD" ? undefined : answer.body);
   });
+  // Whoever sends slowly, or nothing, is cut off: connections held open by nobody.
+  server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
+  server.keepAliveTimeout = 10_000;
+  server.maxConnections = connectionsMax;
+  server.maxHeadersCount = 64;
   await listen(server, host, port);
   const address = server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : port,
     close: async () => {
+      streams.close();
       server.close();
       server.closeAllConnections();
       await once(server, "close");
@@ -54,16 +59,64 @@ export async function serveStatus(
   };
 }
 
-type Answer = { readonly type: string; readonly body: string };
+type Context = {
+  readonly status: () => Status;
+  readonly streams: Streams;
+  readonly names: readonly string[];
+};
 
-const plainText = { "content-type": "text/plain; charset=utf-8" };
+function answer(request: IncomingMessage, response: ServerResponse, context: Context): void {
+  const { status, streams, names } = context;
+  if (!isLocalPeer(request.socket.remoteAddress)) {
+    return plain(response, 403, "The unit's status is shown in its own network only.");
+  }
+  if (!isOwnHost(request.headers.host, names)) {
+    const message =
+      "This name is not known here. Use the unit's address, or add the name to status.names in edge.yaml.";
+    return plain(response, 421, message);
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return plain(response, 405, "The status is read only: GET and HEAD.", { allow: "GET, HEAD" });
+  }
+  // Not by URL, which throws for what anybody may send, such as "//".
+  const [path = ""] = (request.url ?? "").split("?");
+  const language = languageOf(request.headers["accept-language"]);
+  const send = (type: string, body: string) => {
+    response.writeHead(200, { "content-type": `${type}; charset=utf-8`, ...headers });
+    response.end(request.method === "HEAD" ? undefined : body);
+  };
+  switch (path) {
+    case "/":
+      return send("text/html", pageHtml(status(), language, Date.now()));
+    case "/status":
+      return send("application/json", `${JSON.stringify(status())}\n`);
+    case "/metrics":
+      return send("text/plain; version=0.0.4", metricsText(status(), Date.now()));
+    case "/events":
+      if (request.method === "GET" && streams.add(response, language)) return;
+      return plain(response, 503, "Too many pages are open; close one.");
+    default:
+      return plain(response, 404, "Here are /, /status and /metrics.");
+  }
+}
 
-function route(path: string, status: () => Status): Answer | undefined {
-  if (path === "/status")
-    return { type: "application/json", body: `${JSON.stringify(status())}\n` };
-  if (path === "/metrics") return { type: "text/plain", body: metricsText(status()) };
-  if (path === "/") return { type: "text/html", body: pageHtml(status()) };
-  return undefined;
+const headers = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+  "content-security-policy": contentSecurityPolicy,
+} as const;
+
+function plain(
+  response: ServerResponse,
+  code: number,
+  message: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const type = { "content-type": "text/plain; charset=utf-8" };
+  response.writeHead(code, { ...headers, ...type, ...more });
+  response.end(`${message}\n`);
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
@@ -71,7 +124,12 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     server.listen(port, host);
     await once(server, "listening");
   } catch (cause) {
-    const taken = (cause as NodeJS.ErrnoException).code === "EADDRINUSE";
+    const { code: reason } = cause as NodeJS.ErrnoException;
+    // A machine without IPv6 has no address for all; the other one will do.
+    if (host === "::" && (reason === "EAFNOSUPPORT" || reason === "EADDRNOTAVAIL")) {
+      return listen(server, "0.0.0.0", port);
+    }
+    const taken = reason === "EADDRINUSE";
     const code = taken ? "status.port-taken" : "status.port";
     const message = `${host}:${port}: ${taken ? "the port is taken" : "cannot listen here"}; set another status.port, or 0 for any free one`;
     throw new Failure(code, message, { retry: "never", cause });

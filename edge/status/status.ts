@@ -1,14 +1,17 @@
+import { statfsSync } from "node:fs";
 import { clockSource } from "@busbar/protocol";
 import type { MarketOutbox } from "../agent/market-outbox.ts";
 import type { TimeOfUnit } from "../clock/unit-clock.ts";
-import type { Journal } from "../journal/journal.ts";
-import { type JournalSummary, summarise } from "../journal/summary.ts";
+import type { JournalSummary } from "../journal/summary.ts";
 import type { LinkStatus } from "../link/link.ts";
+import { version } from "../version.ts";
 import type { Counters } from "./counters.ts";
 import type { MeterBoard } from "./meter-board.ts";
+import type { ReadTimes } from "./read-times.ts";
 
 /** All that a unit tells of itself. Times are ms: `time` of the site, `…At` of the wall. */
 export type Status = {
+  readonly version: string;
   readonly site: string;
   readonly device: string;
   readonly owner: string;
@@ -17,6 +20,8 @@ export type Status = {
   readonly clock: ClockStatus;
   readonly startedAt: number;
   readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  readonly disk: { readonly freeBytes: number; readonly totalBytes: number };
   readonly meters: ReturnType<MeterBoard["view"]>;
   readonly journal: JournalSummary;
   /** Undefined while there is no membership to check receipts against. */
@@ -44,8 +49,11 @@ export type StatusSources = {
   readonly startedAt: number;
   readonly clock: TimeOfUnit;
   readonly held: number;
+  /** The folder of the journal. */
+  readonly data: string;
   readonly board: MeterBoard;
-  readonly journal: Journal;
+  readonly times: ReadTimes;
+  readonly summary: () => JournalSummary;
   readonly link: () => LinkStatus | undefined;
   readonly market: MarketOutbox;
   readonly bus: () => ReadonlyMap<string, Readonly<Record<string, number>>>;
@@ -63,9 +71,11 @@ const clockWords: Readonly<Record<number, string>> = {
 
 /** The unit's status at this moment. */
 export function statusOf(sources: StatusSources): Status {
-  const { site, device, owner, startedAt, clock, board, journal, link, market, bus, counters } =
-    sources;
+  const { site, device, owner, startedAt, clock, board, link, market, bus, counters } = sources;
+  const { user, system } = process.cpuUsage();
+  const { bavail, blocks, bsize } = statfsSync(sources.data);
   return {
+    version,
     site,
     device,
     owner,
@@ -79,8 +89,10 @@ export function statusOf(sources: StatusSources): Status {
     },
     startedAt,
     memoryBytes: process.memoryUsage().rss,
-    meters: board.view(),
-    journal: summarise(journal.database),
+    cpuSeconds: (user + system) / 1e6,
+    disk: { freeBytes: bavail * bsize, totalBytes: blocks * bsize },
+    meters: board.view(clock.now(), sources.times),
+    journal: sources.summary(),
     link: link(),
     quotes: market.recent(10),
     bus: Object.fromEntries(bus()),

@@ -97,7 +97,7 @@ before(async () => {
     `site: demo
 device: { id: unit-1 }
 owner: { id: sunny, key: owner.key }
-status: { port: 0 }
+status: { host: 127.0.0.1, port: 0 }
 sampling: { everySeconds: 1 }
 batch: { entries: 1 }
 meters:

@@ -108,7 +108,7 @@ function edgeConfig(
     owner: { id: part.owner, party: part.party, name: part.name, key: ownerKeyFile },
     clock: { kind: "file", path: home.clock },
     brokers: [{ url: `mqtt://127.0.0.1:${ports.broker}` }],
-    status: { port: ports.status },
+    status: { host: "127.0.0.1", port: ports.status },
     meters: part.meters.map(({ source, serialNumber, ...meter }) => meter),
     sampling: { everySeconds: 300 },
     batch: { minutes: 5 },

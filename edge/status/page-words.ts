@@ -1,0 +1,108 @@
+/** The page's own words. What meters, brokers and the ledger say stays as they say it. */
+const english = {
+  title: "Busbar unit",
+  of: (a: number, b: number) => `${a} of ${b} answer`,
+  meters: "Meters",
+  journal: "Journal",
+  broker: "Broker",
+  ledger: "Ledger",
+  waiting: (n: number) => (n === 0 ? "nothing waits" : `${n} readings wait`),
+  connected: "connected",
+  notConnected: "not connected",
+  notEnrolled: "not enrolled yet",
+  receipt: (age: string) => `receipt ${age} ago`,
+  noReceipt: "no receipt yet",
+  well: "All is well.",
+  problems: "What needs attention",
+  fault: "Fault",
+  warning: "Warning",
+  ok: "Well",
+  toDo: "What to do",
+  read: (age: string) => `read ${age} ago`,
+  never: "not read yet",
+  import: "drawn",
+  export: "fed in",
+  lastHour: (low: string, high: string) => `last hour, ${low} to ${high}`,
+  serial: "serial no.",
+  allValues: "All values",
+  quality: ["measured", "estimated", "substituted", "reset", "exchanged", "gap"],
+  counts: "What happened since the start",
+  count: "times",
+  unit: "Unit",
+  since: (age: string) => `started ${age} ago`,
+  clockGood: "time known",
+  clockBad: "time not known yet",
+  free: (size: string) => `${size} free`,
+  live: "live",
+  away: "The connection to the unit is lost; what is shown may be old.",
+  ages: { s: "s", min: "min", h: "h", d: "d" },
+} as const;
+
+/** The same in another language. */
+export type Words = { readonly [K in keyof typeof english]: Same<(typeof english)[K]> };
+type Same<T> = T extends string
+  ? string
+  : T extends readonly string[]
+    ? readonly string[]
+    : T extends (...args: infer A) => string
+      ? (...args: A) => string
+      : { readonly [K in keyof T]: string };
+
+const chinese: Words = {
+  title: "Busbar 单元",
+  of: (a, b) => `${b} 块表中 ${a} 块有应答`,
+  meters: "电表",
+  journal: "日志",
+  broker: "消息代理",
+  ledger: "账本",
+  waiting: (n) => (n === 0 ? "没有等待的读数" : `${n} 条读数等待中`),
+  connected: "已连接",
+  notConnected: "未连接",
+  notEnrolled: "尚未登记",
+  receipt: (age) => `${age}前收到回执`,
+  noReceipt: "尚无回执",
+  well: "一切正常。",
+  problems: "需要处理",
+  fault: "故障",
+  warning: "警告",
+  ok: "正常",
+  toDo: "处理方法",
+  read: (age) => `${age}前读取`,
+  never: "尚未读取",
+  import: "用电",
+  export: "馈入",
+  lastHour: (low, high) => `最近一小时，${low} 至 ${high}`,
+  serial: "序列号",
+  allValues: "全部数值",
+  quality: ["实测", "估计", "替代", "清零", "换表", "缺失"],
+  counts: "启动以来的事件",
+  count: "次",
+  unit: "单元",
+  since: (age) => `${age}前启动`,
+  clockGood: "时间已知",
+  clockBad: "时间未知",
+  free: (size) => `剩余 ${size}`,
+  live: "实时",
+  away: "与单元的连接已断开；显示的内容可能已过时。",
+  ages: { s: "秒", min: "分钟", h: "小时", d: "天" },
+};
+
+/** A language of the page. */
+export type Language = "en" | "zh";
+
+export const wordsOf: Readonly<Record<Language, Words>> = { en: english, zh: chinese };
+
+/** The one of the page's languages that stands first in an Accept-Language header (RFC 9110 §12.5.4). */
+export function languageOf(header: string | undefined): Language {
+  const wished = (header ?? "")
+    .slice(0, 400)
+    .split(",")
+    .map((part) => {
+      const [tag = "", q] = part.trim().split(";");
+      const weight = q === undefined ? 1 : Number(/^\s*q=([\d.]+)$/.exec(q)?.[1] ?? 0);
+      return { language: tag.trim().toLowerCase().slice(0, 2), weight };
+    })
+    .filter(({ language, weight }) => (language === "en" || language === "zh") && weight > 0)
+    .sort((a, b) => b.weight - a.weight);
+  return wished[0]?.language === "zh" ? "zh" : "en";
+}
