@@ -53,6 +53,7 @@ export {
   quality,
   type ReadingEntry,
   type Readings,
+  stepMax,
 } from "./messages/readings.ts";
 export type { Admission, Device, Login, Meter, Owner, Party } from "./messages/registry.ts";
 export { nearest } from "./nearest.ts";

@@ -20,7 +20,7 @@ export function* exportReadings(
   format: ExportFormat,
   { meter, from = 0, to = Number.MAX_SAFE_INTEGER }: ExportRange,
 ): Generator<string | Uint8Array> {
-  if (format === "csv") yield "meter,seq,time,obis,mantissa,exponent,quality,clock\n";
+  if (format === "csv") yield "meter,seq,time,obis,mantissa,exponent,quality,clock,step\n";
   const rows = database
     .prepare(
       `SELECT meter, seq, payload FROM reading
@@ -43,8 +43,8 @@ function piece(payload: Uint8Array, format: ExportFormat): string | Uint8Array {
     return `${JSON.stringify({ meter, seq, time, prev: head, registers, quality, clock })}\n`;
   }
   return [...entry.registers]
-    .map(([obis, [mantissa, exponent]]) =>
-      [meter, seq, time, obis, mantissa, exponent, quality, clock].join(","),
+    .map(([obis, [mantissa, exponent, step = 1]]) =>
+      [meter, seq, time, obis, mantissa, exponent, quality, clock, step].join(","),
     )
     .map((line) => `${line}\n`)
     .join("");

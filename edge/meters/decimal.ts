@@ -1,5 +1,26 @@
-/** The number mantissa · 10^exponent, exactly. Shape: mantissa is a safe integer. */
-export type Decimal = { readonly mantissa: number; readonly exponent: number };
+import { stepMax } from "@busbar/protocol";
+
+/**
+ * The number mantissa · 10^exponent, exactly. Shape: mantissa is a safe integer. `step`: the number
+ * is known to so many 10^exponent only, where that is more than one.
+ */
+export type Decimal = {
+  readonly mantissa: number;
+  readonly exponent: number;
+  readonly step?: number;
+};
+
+/** The decimal with its step, for a number that is known to `resolution` (in whole units) only. */
+export function withResolution({ mantissa, exponent }: Decimal, resolution: number): Decimal {
+  // A power of ten divided by one is off by a few last bits at most.
+  const step = Math.min(stepMax, Math.ceil((resolution / 10 ** exponent) * (1 - 1e-9)));
+  return step > 1 ? { mantissa, exponent, step } : { mantissa, exponent };
+}
+
+/** What a decimal is known to, in whole units: its step, or else its last digit. */
+export function resolutionOf({ exponent, step = 1 }: Decimal): number {
+  return step * 10 ** exponent;
+}
 
 /**
  * The decimal that a text such as "0.001", "-12.5" or "1e+21" writes, digit for digit; trailing
@@ -32,7 +53,7 @@ export function multiply(a: Decimal, b: Decimal): Decimal | undefined {
   return Number.isSafeInteger(result) ? { mantissa: result, exponent } : undefined;
 }
 
-/** The sum, at the finer of both resolutions. Undefined outside ±2⁵³. Shape: exponents ≤ 0. */
+/** The sum, with the digits of the finer one and the step of the coarser. Undefined outside ±2⁵³. Shape: exponents ≤ 0. */
 export function add(a: Decimal, b: Decimal): Decimal | undefined {
   const exponent = Math.min(a.exponent, b.exponent);
   // The bound keeps a wild exponent from costing memory: 10^32 is far past 2⁵³.
@@ -40,7 +61,10 @@ export function add(a: Decimal, b: Decimal): Decimal | undefined {
   const at = ({ mantissa, exponent: from }: Decimal) =>
     BigInt(mantissa) * 10n ** BigInt(from - exponent);
   const mantissa = Number(at(a) + at(b));
-  return Number.isSafeInteger(mantissa) ? { mantissa, exponent } : undefined;
+  if (!Number.isSafeInteger(mantissa)) return undefined;
+  const coarse = a.step !== undefined || b.step !== undefined;
+  const resolution = Math.max(resolutionOf(a), resolutionOf(b));
+  return coarse ? withResolution({ mantissa, exponent }, resolution) : { mantissa, exponent };
 }
 
 /** The plain decimal text: "5188.848", "-0.05", "120". Shape: |exponent| ≤ 400. */

@@ -1,4 +1,4 @@
-import { type Decimal, multiply, parseDecimal } from "./decimal.ts";
+import { type Decimal, multiply, parseDecimal, withResolution } from "./decimal.ts";
 import { notImplemented, type RegisterType, wordsOf } from "./register-type.ts";
 
 /** How a run of registers is to be read. `sentinels` are raw unsigned values that mean "unknown"
@@ -45,7 +45,9 @@ export const baseUnit = (unit: string): string => bases[unit]?.unit ?? unit;
  * for unknown.
  *
  * Shape: a float is taken as the shortest decimal that reads back as the same float, without
- * trailing zeros; an f64 to at most 15 digits. An integer keeps the resolution of its scale.
+ * trailing zeros; an f64 to at most 15 digits. An integer keeps the resolution of its scale. A
+ * register that is coarser than the last digit says its step: float32 counts in 7.8 Wh from 65 536
+ * kWh on.
  * Throws: `RangeError` for a wrong number of words.
  */
 export function decodeValue(words: readonly number[], shape: ValueShape): Decimal | undefined {
@@ -64,7 +66,17 @@ export function decodeValue(words: readonly number[], shape: ValueShape): Decima
   const power = scalePower + (bases[unit]?.power ?? 0);
   const scaled = multiply(number, factor);
   const primary = scaled && multiply(scaled, ratio);
-  return primary && multiply(primary, { ...one, exponent: power });
+  const value = primary && multiply(primary, { ...one, exponent: power });
+  const last = type.startsWith("f") ? floatStep(raw, type) : 1;
+  const share = Math.abs(scale) * ratio.mantissa * 10 ** (ratio.exponent + power);
+  return value && withResolution(value, last * share);
+}
+
+/** What the last bit of a float stands for. */
+function floatStep(raw: bigint, type: RegisterType): number {
+  const [fraction, bits, bias] = type === "f32" ? [23, 8, 127] : [52, 11, 1023];
+  const exponent = Number((raw >> BigInt(fraction)) & BigInt(2 ** bits - 1));
+  return 2 ** (Math.max(1, exponent) - bias - fraction);
 }
 
 function integerDecimal(raw: bigint, type: RegisterType): Decimal | undefined {

@@ -7,6 +7,8 @@ export type RegisterValue = {
   readonly unit: string;
   readonly mantissa: number;
   readonly exponent: number;
+  /** The register counts in steps of so many 10^exponent, where that is more than one. */
+  readonly step?: number;
   /** The words as they came, first register first. */
   readonly raw: readonly number[];
 };

@@ -1,5 +1,5 @@
 import type { TelegramReading } from "../framing/telegram.ts";
-import { type Decimal, multiply, parseDecimal } from "./decimal.ts";
+import { type Decimal, multiply, parseDecimal, withResolution } from "./decimal.ts";
 import type { RegisterValue } from "./reading.ts";
 
 /** Units as meters write them, in small letters, and the base unit that values are kept in. */
@@ -82,7 +82,8 @@ function inBaseUnit(reading: TelegramReading, energyUnit: string | undefined): V
   const assumed = quantity.startsWith("energy.") ? energyUnit : undefined;
   const base = units[(said === "" ? (assumed ?? "") : said).toLowerCase()];
   const scaled = base && multiply(number, { mantissa: 1, exponent: base.power });
-  return base && scaled && { ...scaled, unit: base.unit };
+  const known = base && scaled && withResolution(scaled, 10 ** (number.exponent + base.power));
+  return base && known && { ...known, unit: base.unit };
 }
 
 const same = (a: Value | undefined, b: Value | undefined): boolean =>

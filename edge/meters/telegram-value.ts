@@ -1,5 +1,5 @@
 import type { TelegramReading } from "../framing/telegram.ts";
-import { multiply, parseDecimal } from "./decimal.ts";
+import { multiply, parseDecimal, withResolution } from "./decimal.ts";
 import { baseUnit } from "./decode-value.ts";
 import type { RegisterValue } from "./reading.ts";
 
@@ -24,6 +24,8 @@ export function registerValue(
 ): RegisterValue | undefined {
   const { obis, quantity, unit, value } = reading;
   const sent = value === undefined ? undefined : parseDecimal(value);
-  const scaled = sent && multiply(sent, { mantissa: 1, exponent: powers.get(unit) ?? 0 });
-  return scaled && { obis, quantity, unit: baseUnit(unit), ...scaled, raw };
+  const power = powers.get(unit) ?? 0;
+  const scaled = sent && multiply(sent, { mantissa: 1, exponent: power });
+  const known = sent && scaled && withResolution(scaled, 10 ** (sent.exponent + power));
+  return known && { obis, quantity, unit: baseUnit(unit), ...known, raw };
 }

@@ -6,10 +6,11 @@ export type RegisterValue = {
   readonly obis?: string | undefined;
   readonly mantissa: number;
   readonly exponent: number;
+  readonly step?: number | undefined;
 };
 
-/** mantissa · 10^exponent */
-export type Decimal = readonly [mantissa: number, exponent: number];
+/** mantissa · 10^exponent, and the register's step where it is coarser than the last digit. */
+export type Decimal = readonly [mantissa: number, exponent: number, step?: number];
 
 /** What is known when a reading becomes an entry. */
 export type EntryContext = {
@@ -113,7 +114,7 @@ export function wholeWh([mantissa, exponent]: Decimal): number {
 }
 
 /** Within the wire's exponents −9 … 9; what is finer than 10⁻⁹ of a unit is rounded away. */
-function decimalOf({ mantissa, exponent }: RegisterValue): Decimal {
-  if (exponent >= -9) return [mantissa, exponent];
+function decimalOf({ mantissa, exponent, step }: RegisterValue): Decimal {
+  if (exponent >= -9) return step === undefined ? [mantissa, exponent] : [mantissa, exponent, step];
   return [Math.round(mantissa / 10 ** (-9 - exponent)), -9];
 }

@@ -1,4 +1,4 @@
-import { array, bytes, int, mapOf, pair, type TypeOf } from "../schema/codec.ts";
+import { array, bytes, int, mapOf, pairAnd, type TypeOf } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
 import type { UtcMs } from "../units/brands.ts";
 import { id } from "./id.ts";
@@ -39,8 +39,15 @@ export const clockSource = {
   authenticated: 4 << 4,
 } as const;
 
-/** Mantissa · 10^exponent in the register's base unit (Wh, W, V, A, Hz). */
-const decimal = pair(int(-most, most), int(-9, 9));
+/** Largest step of a register, in its last digits. */
+export const stepMax = 1_000_000_000;
+
+/**
+ * Mantissa · 10^exponent in the register's base unit (Wh, W, V, A, Hz). The third number is the
+ * register's resolution where that is coarser than the last digit: it counts in steps of so many
+ * 10^exponent, rounded up. A float32 beyond 65 536 kWh has steps of 7.8 Wh: `[70000008, 0, 8]`.
+ */
+const decimal = pairAnd(int(-most, most), int(-9, 9), int(2, stepMax));
 
 /** One reading: when, on which clock, what every register showed. */
 export const readingEntry = record("reading-entry", {

@@ -111,6 +111,28 @@ export function pair<A, B>(first: Codec<A>, second: Codec<B>): Codec<readonly [A
   };
 }
 
+/** Two items and, where it says something, a third one: an array on the wire. */
+export function pairAnd<A, B, C>(
+  first: Codec<A>,
+  second: Codec<B>,
+  third: Codec<C>,
+): Codec<readonly [A, B, C?]> {
+  return {
+    cddl: `[ ${first.cddl}, ${second.cddl}, ? ${third.cddl} ]`,
+    decode(value, path) {
+      if (!Array.isArray(value) || value.length < 2 || value.length > 3) {
+        throw new SchemaError(path, "an array of two or three", value);
+      }
+      const [a, b] = [first.decode(value[0], `${path}[0]`), second.decode(value[1], `${path}[1]`)];
+      return value.length === 2 ? [a, b] : [a, b, third.decode(value[2], `${path}[2]`)];
+    },
+    encode([a, b, c]) {
+      const both = [first.encode(a), second.encode(b)];
+      return c === undefined ? both : [...both, third.encode(c)];
+    },
+  };
+}
+
 /** A map from names to values, at most `max` of them. Keys are strings in memory. */
 export function mapOf<T>(
   key: KeyCodec,

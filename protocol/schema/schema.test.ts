@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { decodeCbor } from "../cbor/decode.ts";
 import { encodeCbor } from "../cbor/encode.ts";
-import { array, bytes, int, mapOf, oneOf, pair, SchemaError, text } from "./codec.ts";
+import { array, bytes, int, mapOf, oneOf, pair, pairAnd, SchemaError, text } from "./codec.ts";
 import { field, optional, record } from "./record.ts";
 
 const point = record("point", {
@@ -28,6 +28,17 @@ test("a record comes back as it went", () => {
       },
     ),
   );
+});
+
+const decimal = pairAnd(int(-9, 9), int(-9, 9), int(2, 9));
+
+test("a pair with an optional third part comes back as it went", () => {
+  for (const value of [
+    [5, -1],
+    [5, 0, 2],
+  ] as const) {
+    assert.deepEqual(decimal.decode(decodeCbor(encodeCbor(decimal.encode(value))), ""), value);
+  }
 });
 
 const wrong: readonly (readonly [string, () => unknown, RegExp])[] = [
@@ -66,6 +77,9 @@ const wrong: readonly (readonly [string, () => unknown, RegExp])[] = [
   ["too many items", () => array(int(0, 9), 1, 2).decode([1, 2, 3], "l"), /1 to 2 items/],
   ["a wrong item", () => array(int(0, 9), 1, 2).decode([1, 77], "l"), /l\[1\]: .* got 77/],
   ["a pair of three", () => pair(int(0, 1), int(0, 1)).decode([1, 1, 1], "p"), /array of two/],
+  ["a third one that says nothing", () => decimal.decode([1, 0, 1], "d"), /d\[2\]: .* from 2 to 9/],
+  ["a decimal of four", () => decimal.decode([1, 0, 2, 2], "d"), /array of two or three/],
+  ["a decimal of one", () => decimal.decode([1], "d"), /array of two or three/],
   ["a record that is none", () => point.decode([], ""), /a point map, got an array of 0/],
   ["a value that does not fit is not encoded", () => int(0, 3).encode(7), /got 7/],
 ];

@@ -32,7 +32,7 @@ export function energyRegisters({
 }
 
 /** mantissa · 10^exponent rounded down: what the register had passed for certain. */
-function wholeWh([mantissa, exponent]: readonly [number, number]): number | undefined {
+function wholeWh([mantissa, exponent]: readonly [number, number, number?]): number | undefined {
   if (mantissa < 0) return undefined;
   if (exponent < 0) return bounded(mulDiv(mantissa, 1, 10 ** -exponent, "floor"));
   const exact = BigInt(mantissa) * 10n ** BigInt(exponent);

@@ -1,4 +1,4 @@
-import { type Decimal, multiply } from "../../meters/decimal.ts";
+import { type Decimal, multiply, withResolution } from "../../meters/decimal.ts";
 import type { SmlEntry, SmlList } from "./file.ts";
 import { smlObject, smlUnit } from "./objects.ts";
 import { hex, readServerId, type SmlServer } from "./server-id.ts";
@@ -72,7 +72,8 @@ function isDoubtful(quantity: string, bytes: number, server: SmlServer): boolean
 function scaled(value: bigint, scaler: number): Decimal | undefined {
   const mantissa = Number(value);
   if (!Number.isSafeInteger(mantissa)) return undefined;
-  return multiply({ mantissa, exponent: 0 }, { mantissa: 1, exponent: scaler });
+  const decimal = multiply({ mantissa, exponent: 0 }, { mantissa: 1, exponent: scaler });
+  return decimal && withResolution(decimal, 10 ** scaler);
 }
 
 function textOf(node: SmlEntry["value"], quantity: string): string | undefined {
