@@ -308,3 +308,17 @@ test("scan finds the meter at a place that is named", async () => {
   const { results } = JSON.parse(out);
   assert.equal(results.length, 1);
 });
+
+test("decode of what it cannot read says what it may be, in the exit code too", async () => {
+  writeFileSync(file("empty.bin"), "");
+  const empty = await run("decode", "--protocol", "sml", "empty.bin");
+  assert.equal(empty.code, 1);
+  assert.match(empty.err, /empty\.bin is empty/);
+  writeFileSync(file("meter.hex"), "68610100000000689108333334335933 33338a16");
+  const other = await run("decode", "--protocol", "sml", "meter.hex", "--json");
+  assert.equal(other.code, 1);
+  assert.match(other.err, /there are telegrams of dlt645 in it/);
+  const missing = await run("decode", "--protocol", "sml", "no-such-file");
+  assert.equal(missing.code, 1);
+  assert.match(missing.err, /no-such-file: cannot be read \(ENOENT/);
+});

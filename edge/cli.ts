@@ -186,7 +186,7 @@ command("doctor", "look at everything the unit needs; each fault with its remedy
 );
 
 command("decode", "turn captured bytes into readings", { config: false })
-  .argument("<file>", "raw bytes, or text in hexadecimal; of a P1 port (dsmr) the text itself")
+  .argument("<file>", "raw bytes, or hexadecimal text such as a dump; - is standard input")
   .requiredOption("--protocol <name>", captureProtocols.join(", "))
   .option("--profile <id>", "of modbus-rtu: name the values by this meter's profile")
   .addHelpText(

@@ -1,9 +1,12 @@
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { readFileSync, statSync } from "node:fs";
 import { Failure } from "@busbar/protocol";
-import { type CaptureEntry, decodeCapture } from "../framing/decode-capture.ts";
+import { type CaptureEntry, decodeCapture, likelyProtocols } from "../framing/decode-capture.ts";
 import type { CaptureReading, ModbusEntry } from "../framing/modbus-capture.ts";
 import type { TelegramEntry, TelegramReading } from "../framing/telegram.ts";
 import { profileOf } from "../meters/profile.ts";
+import { exitCode } from "./output.ts";
+import { columnsOf, wrap } from "./terminal.ts";
 
 /** Options of `busbar-edge decode`. */
 export type DecodeOptions = {
@@ -12,24 +15,79 @@ export type DecodeOptions = {
   readonly json?: boolean;
 };
 
-/** Prints the telegrams of a capture file, one line each; with `--json` one object each. */
-export function decodeCommand(file: string, { protocol, profile, json }: DecodeOptions): void {
-  let bytes: Uint8Array;
-  try {
-    bytes = new Uint8Array(readFileSync(file));
-  } catch (cause) {
-    throw new Failure("decode.file", `${file}: cannot be read`, { retry: "never", cause });
-  }
+/** A day of a P1 port has 200 MB; a capture for a report needs no more than minutes. */
+const captureBytesMax = 256 * 1024 * 1024;
+
+/**
+ * Prints the telegrams of a capture file, one line each and a line for each value; with `--json` one
+ * object each. `-` is standard input. Fails when no telegram was found.
+ */
+export async function decodeCommand(
+  file: string,
+  { protocol, profile, json = false }: DecodeOptions,
+): Promise<void> {
   const found = profile === undefined ? undefined : profileOf(profile);
+  const bytes = readCapture(file);
+  const width = columnsOf(process.stdout);
+  const count = { telegrams: 0, refused: 0 };
+  // Whoever reads the output may have seen enough (`| head`).
+  process.stdout.once("error", () => process.exit(exitCode.ok));
   for (const entry of decodeCapture({ protocol, bytes, profile: found })) {
-    process.stdout.write(`${json === true ? JSON.stringify(entry) : entryText(entry)}\n`);
+    if (!entry.ok) count.refused += 1;
+    else if (saysSomething(entry)) count.telegrams += 1;
+    const text = json ? JSON.stringify(entry) : entryText(entry, width);
+    // A pipe takes no more than it can hold: the rest would gather in memory.
+    if (!process.stdout.write(`${text}\n`)) await once(process.stdout, "drain");
+  }
+  const summary = `${count.telegrams} telegrams, ${count.refused} pieces refused`;
+  const hint = count.telegrams > 0 ? "" : `; ${hintFor(file, bytes, protocol)}`;
+  if (!json || hint !== "") process.stderr.write(`${wrap(`${summary}${hint}`, width)}\n`);
+  if (count.telegrams === 0) process.exitCode = exitCode.failed;
+}
+
+function readCapture(file: string): Uint8Array {
+  const fail = (message: string, cause?: unknown) =>
+    new Failure("decode.file", `${file}: ${message}`, { retry: "never", cause });
+  try {
+    if (file !== "-" && statSync(file).size > captureBytesMax) {
+      throw fail("larger than 256 MiB; cut a part out of it, such as head -c 10000000");
+    }
+    return new Uint8Array(readFileSync(file === "-" ? 0 : file));
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw fail(`cannot be read (${cause instanceof Error ? cause.message : cause})`, cause);
   }
 }
 
-function entryText(entry: CaptureEntry): string {
-  if (!entry.ok) return `${entry.offset}: ${entry.message} [${entry.code}]  ${entry.bytes}`;
+function hintFor(file: string, bytes: Uint8Array, protocol: string): string {
+  if (bytes.length === 0) return `${file} is empty`;
+  const others = likelyProtocols(bytes).filter((name) => name !== protocol);
+  if (others.length > 0) return `there are telegrams of ${others.join(", ")} in it (--protocol)`;
+  return "it may be of another protocol, or of a line at the wrong speed or parity";
+}
+
+/** A lone confirmation of M-Bus is one byte, which any other protocol has too. */
+const saysSomething = (entry: CaptureEntry & { readonly ok: true }): boolean =>
+  "kind" in entry || entry.address !== undefined || entry.readings.length > 0;
+
+const indent = "      ";
+
+function entryText(entry: CaptureEntry, width: number): string {
+  if (!entry.ok) {
+    const text = `${entry.offset}: ${entry.message} [${entry.code}]: ${someOf(entry.bytes)}`;
+    return wrap(text, width, indent);
+  }
   const head = "kind" in entry ? modbusText(entry) : telegramText(entry);
-  return [head, ...(entry.readings ?? []).map(readingText)].join("\n");
+  return [head, ...(entry.readings ?? []).map(readingText)]
+    .map((text) => wrap(text, width, indent))
+    .join("\n");
+}
+
+const shownBytes = 32;
+
+function someOf(bytes: string): string {
+  const all = bytes.split(" ");
+  return all.length <= shownBytes ? bytes : `${all.slice(0, shownBytes).join(" ")} …`;
 }
 
 function modbusText(telegram: ModbusEntry & { readonly ok: true }): string {
@@ -57,5 +115,6 @@ function readingText(reading: CaptureReading | TelegramReading): string {
   const text = "text" in reading ? reading.text : undefined;
   const time = "time" in reading && reading.time !== undefined ? ` at ${reading.time}` : "";
   const said = text === undefined ? `${value} ${unit}`.trimEnd() : JSON.stringify(text);
-  return `    ${obis} ${quantity} ${said}${time}`;
+  const code = obis === "" ? "" : `${obis} `;
+  return `    ${code}${quantity} ${said}${time}`;
 }

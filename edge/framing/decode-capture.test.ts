@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadProfile, profileFolder } from "../meters/profile.ts";
 import { captureProtocols } from "./capture-protocols.ts";
-import { decodeCapture } from "./decode-capture.ts";
+import { decodeCapture, likelyProtocols } from "./decode-capture.ts";
 import { iskraV22, sagemcomNl } from "./dsmr/test-support/vectors.ts";
 import { logarex } from "./iec62056-21/test-support/vectors.ts";
 import { recorded as recordedSml } from "./sml/test-support/recorded.ts";
@@ -40,7 +40,9 @@ test("a recorded exchange becomes a reading with OBIS code, exact decimal and un
     address: 0x016a,
     count: 2,
     registers: [0x45a2, 0x26c7],
-    readings: [{ obis: "1-0:75.8.0", quantity: "energy.sum.l3", value: "5188847", unit: "Wh" }],
+    readings: [
+      { obis: "1-0:75.8.0", quantity: "energy.sum.l3", value: "5188847", unit: "Wh", scaler: 0 },
+    ],
   });
 });
 
@@ -112,12 +114,19 @@ test("a recorded telegram of every protocol decodes, from hexadecimal text or it
   }
 });
 
-test("the text of a P1 port is never taken for hexadecimal, however it looks", () => {
-  const found = [...decodeCapture({ protocol: "dsmr", bytes: Buffer.from("0 1 2\r\n") })];
-  assert.deepEqual(
-    found.map((entry) => (entry.ok ? "telegram" : [entry.code, entry.bytes])),
-    [["frame.noise", "30 20 31 20 32 0d 0a"]],
-  );
+test("the text of a P1 port decodes as it is and as hexadecimal", () => {
+  const bytes = Buffer.from(sagemcomNl);
+  for (const file of [bytes, Buffer.from(bytes.toString("hex"))]) {
+    const [entry, ...rest] = decodeCapture({ protocol: "dsmr", bytes: file });
+    assert.ok(entry?.ok && rest.length === 0);
+  }
+});
+
+test("whose telegrams are in a capture is found, whatever it was taken for", () => {
+  for (const [protocol, [text]] of Object.entries(telegrams)) {
+    assert.ok(likelyProtocols(Buffer.from(text, "latin1")).includes(protocol as "sml"), protocol);
+  }
+  assert.deepEqual(likelyProtocols(Buffer.from("nothing of the kind")), []);
 });
 
 test("a recording of read --capture decodes in every protocol, text ones too", () => {

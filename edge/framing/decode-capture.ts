@@ -1,6 +1,6 @@
 import { Failure } from "@busbar/protocol";
 import type { ModbusProfile, Profile } from "../meters/profile.ts";
-import { captureBytes, isRecording } from "./capture-bytes.ts";
+import { captureBytes } from "./capture-bytes.ts";
 import { type CaptureProtocol, captureProtocols, isCaptureProtocol } from "./capture-protocols.ts";
 import { decodeDlt645 } from "./dlt645/capture.ts";
 import { decodeDsmr } from "./dsmr/capture.ts";
@@ -14,21 +14,17 @@ import type { TelegramEntry } from "./telegram.ts";
 /** One telegram of a capture, or the bytes that are none. `offset` is in bytes from the start. */
 export type CaptureEntry = ModbusEntry | TelegramEntry;
 
-type Decoder = {
-  /** Text telegrams are taken as they are; a capture of bytes may also be hexadecimal text. */
-  readonly text: boolean;
-  decode(bytes: Uint8Array, profile: ModbusProfile | undefined): Iterable<CaptureEntry>;
-};
+type Decoder = (bytes: Uint8Array, profile: ModbusProfile | undefined) => Iterable<CaptureEntry>;
 
 const decoders: Readonly<Record<CaptureProtocol, Decoder>> = {
-  "modbus-rtu": { text: false, decode: decodeModbus },
-  "modbus-tcp": { text: false, decode: decodeModbusTcp },
-  dlt645: { text: false, decode: (bytes) => decodeDlt645(bytes) },
-  mbus: { text: false, decode: (bytes) => decodeMbus(bytes) },
-  sml: { text: false, decode: (bytes) => decodeSml(bytes) },
-  dsmr: { text: true, decode: (bytes) => decodeDsmr(bytes) },
-  dsmr22: { text: true, decode: (bytes) => decodeDsmr(bytes, { checksum: "optional" }) },
-  "iec62056-21": { text: false, decode: (bytes) => decodeIec62056(bytes) },
+  "modbus-rtu": decodeModbus,
+  "modbus-tcp": decodeModbusTcp,
+  dlt645: (bytes) => decodeDlt645(bytes),
+  mbus: (bytes) => decodeMbus(bytes),
+  sml: (bytes) => decodeSml(bytes),
+  dsmr: (bytes) => decodeDsmr(bytes),
+  dsmr22: (bytes) => decodeDsmr(bytes, { checksum: "optional" }),
+  "iec62056-21": (bytes) => decodeIec62056(bytes),
 };
 
 /**
@@ -47,9 +43,21 @@ export function decodeCapture(options: {
     throw new Failure("decode.protocol", message, { retry: "never" });
   }
   const profile = addressed(protocol, options.profile);
-  const decoder = decoders[protocol];
-  const asTheyAre = decoder.text && !isRecording(bytes);
-  return decoder.decode(asTheyAre ? bytes : captureBytes(bytes), profile);
+  return decoders[protocol](captureBytes(bytes), profile);
+}
+
+/** No guess rests on more than the beginning of a capture. */
+const guessBytes = 65_536;
+
+/** Protocols of which there is a whole telegram near the beginning of a capture, for a hint. */
+export function likelyProtocols(bytes: Uint8Array): CaptureProtocol[] {
+  const start = captureBytes(bytes).subarray(0, guessBytes);
+  return captureProtocols.filter((protocol) => {
+    for (const entry of decoders[protocol](start, undefined)) {
+      if (entry.ok && (!("readings" in entry) || (entry.readings?.length ?? 0) > 0)) return true;
+    }
+    return false;
+  });
 }
 
 /** The profile, if it can name what is in a capture. */

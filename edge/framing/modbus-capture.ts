@@ -10,6 +10,8 @@ export type CaptureReading = {
   readonly quantity: string;
   readonly value: string | undefined;
   readonly unit: string;
+  /** The power of ten of the value's last digit; 0 when it is unknown. */
+  readonly scaler: number;
 };
 
 /** One Modbus telegram of a capture, or the bytes that are none. `offset` is in bytes from the start. */
@@ -97,6 +99,7 @@ function readingsOf(telegram: RtuTelegram, profile: ModbusProfile): CaptureReadi
         quantity: row.quantity,
         value: value && formatDecimal(value),
         unit: baseUnit(row.unit),
+        scaler: value?.exponent ?? 0,
       },
     ];
   });
