@@ -181,6 +181,11 @@ profilePart("check", "every mistake of a profile file with its line")
     (await import("./commands/profiles.ts")).profilesCheck(files, options),
   );
 
+command("status", "what the unit's page shows: meters, queue, last receipt, clock, what is wrong")
+  .option("-w, --watch", "again and again")
+  .addHelpText("after", example("busbar-edge status --watch"))
+  .action(async (options) => (await import("./commands/status.ts")).statusCommand(options));
+
 command("doctor", "look at everything the unit needs; each fault with its remedy").action(
   async (options) => (await import("./commands/doctor.ts")).doctorCommand(options),
 );
