@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { type Signer, utcMs } from "@busbar/protocol";
+import type { Signer } from "@busbar/protocol";
 import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { Agent } from "./agent/agent.ts";
@@ -17,9 +16,9 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { MembershipFile } from "./config/membership-file.ts";
 import type { Settings } from "./config/settings.ts";
 import { BusPool } from "./framing/bus-pool.ts";
-import { lockFolder, openDatabase } from "./journal/database.ts";
-import { Journal, type Sample } from "./journal/journal.ts";
-import { prune } from "./journal/prune.ts";
+import { isDiskFault, lockFolder, transaction } from "./journal/database.ts";
+import type { Journal, Sample } from "./journal/journal.ts";
+import { Keeper } from "./journal/keeper.ts";
 import { ReadingsOutbox } from "./journal/readings-outbox.ts";
 import { type JournalSummary, summarise } from "./journal/summary.ts";
 import { awaitMembership } from "./link/enrolment.ts";
@@ -54,7 +53,6 @@ const drainMsMax = 5_000;
 const minuteMs = 60_000;
 /** A unit that is alive brings a batch in this many times a batch's age. */
 const quietBatches = 3;
-const dayMs = 86_400_000;
 
 /**
  * Starts all of an edge unit. Recording begins even where the unit cannot reach anybody. A start that
@@ -123,6 +121,7 @@ class Unit {
   readonly #options: UnitOptions;
   readonly #startedAt = Date.now();
   readonly #counters = new Counters();
+  readonly #keeper: Keeper;
   readonly #journal: Journal;
   readonly #readings: ReadingsOutbox;
   readonly #market: MarketOutbox;
@@ -139,8 +138,17 @@ class Unit {
     const { signer, clock, sources } = options;
     const { config } = options.settings;
     this.#options = options;
-    const database = openDatabase(join(config.data, "journal.db"));
-    this.#journal = new Journal(database, { chain: config.site, signer });
+    this.#keeper = new Keeper({
+      folder: config.data,
+      chain: config.site,
+      signer,
+      retention: config.retention,
+      clock,
+      counters: this.#counters,
+      log: options.log,
+    });
+    this.#journal = this.#keeper.journal;
+    const { database } = this.#journal;
     this.#readings = new ReadingsOutbox(database);
     this.#market = new MarketOutbox(database, () => clock.now());
     this.#summary = kept(() => summarise(database));
@@ -173,8 +181,8 @@ class Unit {
       counters: this.#counters,
       log,
     });
-    this.#prune();
-    const pruning = setInterval(() => this.#prune(), pruneMs);
+    this.#keeper.prune();
+    const pruning = setInterval(() => this.#keeper.prune(), pruneMs);
     const noting = setInterval(() => this.#noteTime(), floorMs);
     this.#ends = [
       () => enrolment.stop(),
@@ -211,6 +219,7 @@ class Unit {
       board: this.#board,
       times: this.#options.times,
       summary: this.#summary,
+      disk: () => this.#keeper.disk.status,
       link: () => this.#link?.status,
       market: this.#market,
       bus: () => this.#options.bus.counters(),
@@ -221,7 +230,7 @@ class Unit {
   #makeRecorder(): Recorder {
     const { clock, log } = this.#options;
     const { config } = this.#options.settings;
-    const { sampling, batch, data } = config;
+    const { sampling, batch } = config;
     return new Recorder({
       journal: this.#journal,
       sources: this.#options.sources,
@@ -231,7 +240,7 @@ class Unit {
       board: this.#board,
       counters: this.#counters,
       log,
-      folder: data,
+      disk: this.#keeper.disk,
       onStored: (event) => this.#stored(event),
     });
   }
@@ -277,7 +286,8 @@ class Unit {
       brokers: brokersOf(config, membership),
       // Quotes first: they have a gate to meet, while a day's readings may wait to be sent.
       outboxes: [this.#market, this.#readings],
-      nextSession: () => this.#journal.nextSession(),
+      nextSession: () => this.#keeper.nextSession(),
+      atOnce: (work) => this.#keeper.disk.write(() => transaction(this.#journal.database, work)),
       birth: () => ({ time: clock.now(), ...this.#board.birth() }),
       announcements: this.#announcements(),
       mandate: mandate?.frame,
@@ -328,7 +338,17 @@ class Unit {
       this.#link?.announce();
     }
     if (event.sealed) this.#link?.wake();
-    if (event.stored.length > 0) this.#agent?.onReadings();
+    if (event.stored.length > 0) this.#quote();
+  }
+
+  #quote(): void {
+    try {
+      this.#agent?.onReadings();
+    } catch (error) {
+      // A quote that cannot be kept is not given; readings and prices that follow try again.
+      if (!isDiskFault(error)) throw error;
+      this.#counters.count("agent.not-stored");
+    }
   }
 
   /** Notes how late it is, so that a start with an earlier clock knows that it is wrong. */
@@ -341,18 +361,6 @@ class Unit {
       // Each reading that is stored says as much; this is for the time between them.
       log.warn({ err: error }, "the time could not be noted");
     }
-  }
-
-  #prune(): void {
-    const { clock, log } = this.#options;
-    // By a clock that is not known, anything may seem old.
-    if (!clock.known) return;
-    const { config } = this.#options.settings;
-    const { days, megabytes } = config.retention;
-    const before = utcMs(Math.max(0, clock.now() - days * dayMs));
-    const bytesMax = megabytes * 1024 * 1024;
-    const gone = prune(this.#journal.database, { before, bytesMax });
-    if (gone > 0) log.info({ readings: gone }, "journal pruned");
   }
 
   /** Waits until every batch has its receipt, for as long as somebody takes them. */

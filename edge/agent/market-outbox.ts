@@ -3,6 +3,7 @@ import type { Refused, UtcMs } from "@busbar/protocol";
 import { transaction } from "../journal/database.ts";
 import { sha256 } from "../journal/hash.ts";
 import type { FrameState, Outbox, Outgoing } from "../journal/outbox.ts";
+import { changed, prepared } from "../journal/prepared.ts";
 
 /** A signed market message and the span of site time in which the ledger takes it. */
 export type MarketFrame = {
@@ -40,7 +41,11 @@ export class MarketOutbox implements Outbox {
       for (const { kind, slot, opens, closes, frame } of frames) {
         insert.run(sha256(frame), kind, slot, opens, closes, frame);
       }
-      this.#database.prepare("DELETE FROM market WHERE closes < ?").run(this.#now() - keepMs);
+      // Before the newest slot too, whose time the ledger says: a clock that leapt ahead takes no
+      // salt of a quote that is to be revealed.
+      this.#database
+        .prepare("DELETE FROM market WHERE closes < min(?, (SELECT max(closes) FROM market) - ?)")
+        .run(this.#now() - keepMs, keepMs);
     });
   }
 
@@ -96,22 +101,22 @@ export class MarketOutbox implements Outbox {
   }
 
   committed(ref: string, receipt: Uint8Array): string | undefined {
-    const row = this.#database
-      .prepare(
-        `UPDATE market SET state = 'committed', code = NULL, receipt = ?
-         WHERE ref = ? AND state <> 'committed' RETURNING kind, slot`,
-      )
-      .get(receipt, Buffer.from(ref, "hex"));
+    const update = prepared(
+      this.#database,
+      `UPDATE market SET state = 'committed', code = NULL, receipt = ?
+       WHERE ref = ? AND state <> 'committed' RETURNING kind, slot`,
+    );
+    const row = changed(update, receipt, Buffer.from(ref, "hex"));
     return row === undefined ? undefined : laneOf(row.kind, row.slot);
   }
 
   refused(ref: string, { code }: Refused) {
-    const row = this.#database
-      .prepare(
-        `UPDATE market SET state = CASE state WHEN 'committed' THEN state ELSE 'refused' END, code = ?
-         WHERE ref = ? RETURNING ref, frame, kind, slot`,
-      )
-      .get(code, Buffer.from(ref, "hex"));
+    const update = prepared(
+      this.#database,
+      `UPDATE market SET state = CASE state WHEN 'committed' THEN state ELSE 'refused' END, code = ?
+       WHERE ref = ? RETURNING ref, frame, kind, slot`,
+    );
+    const row = changed(update, code, Buffer.from(ref, "hex"));
     return row === undefined
       ? undefined
       : { lane: laneOf(row.kind, row.slot), frame: outgoingOf(row) };

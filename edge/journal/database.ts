@@ -102,8 +102,12 @@ export function isDiskFault(error: unknown): boolean {
   return (error as { code?: unknown }).code === "ERR_SQLITE_ERROR";
 }
 
-/** Runs `work` as one commit: all of it is on the disk afterwards, or none. */
+/**
+ * Runs `work` as one commit: all of it is on the disk afterwards, or none. Inside another one it is a
+ * part of that.
+ */
 export function transaction<T>(database: DatabaseSync, work: () => T): T {
+  if (database.isTransaction) return work();
   database.exec("BEGIN IMMEDIATE");
   try {
     const result = work();

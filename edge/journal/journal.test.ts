@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { lockFolder, openDatabase, openDatabaseToRead } from "./database.ts";
 import { exportReadings } from "./export.ts";
 import { Journal } from "./journal.ts";
+import { retainedFrom } from "./keeper.ts";
 import { prune } from "./prune.ts";
 import { ReadingsOutbox } from "./readings-outbox.ts";
 import { summarise } from "./summary.ts";
@@ -234,17 +235,19 @@ test("what a unit asks its journal at each poll and each look reads no whole tab
   const journal = open(fresh());
   const asked: string[] = [];
   const prepare = journal.database.prepare.bind(journal.database);
-  journal.append([{ meter: "a", entry: entry(1) }]);
-  journal.seal("a", 64);
   journal.database.prepare = (sql) => {
     asked.push(sql);
     return prepare(sql);
   };
-  journal.append([{ meter: "a", entry: entry(2) }]);
-  journal.unsealed("a");
-  journal.seal("a", 64);
+  for (const time of [1, 2]) {
+    journal.append([{ meter: "a", entry: entry(time) }]);
+    journal.unsealed("a");
+    journal.seal("a", 64);
+  }
   summarise(journal.database);
-  new ReadingsOutbox(journal.database).pending("a", 64);
+  const outbox = new ReadingsOutbox(journal.database);
+  for (const lane of outbox.lanes()) outbox.sent(outbox.pending(lane, 64).map(({ ref }) => ref));
+  retainedFrom(journal.database, { now: 1, days: 1 });
   prune(journal.database, { before: utcMs(1), bytesMax: 1e9 });
   journal.database.prepare = prepare;
   for (const sql of asked.filter((text) => text.includes("FROM"))) {

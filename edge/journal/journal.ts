@@ -10,6 +10,7 @@ import {
 import { transaction } from "./database.ts";
 import { sha256 } from "./hash.ts";
 import { dropHeld, type HeldReading } from "./held.ts";
+import { changed, prepared } from "./prepared.ts";
 import { type Rechaining, rechain } from "./rechain.ts";
 import { decodeRow, encodeRow, type Tip } from "./row.ts";
 import { type Row, sealRows } from "./seal.ts";
@@ -52,7 +53,7 @@ export class Journal {
     if (samples.length === 0) return [];
     const tips = new Map<string, Tip>();
     const seqs: number[] = [];
-    const insert = this.database.prepare("INSERT INTO reading VALUES (?, ?, ?, ?, ?)");
+    const insert = prepared(this.database, "INSERT INTO reading VALUES (?, ?, ?, ?, ?)");
     transaction(this.database, () => {
       for (const { meter, entry } of samples) {
         const { seq: last, head: prev } = tips.get(meter) ?? this.tip(meter);
@@ -80,9 +81,10 @@ export class Journal {
   }
 
   unsealed(meter: string): Unsealed {
-    const row = this.database
-      .prepare("SELECT count(*) AS n, min(time) AS oldest FROM reading WHERE meter = ? AND seq > ?")
-      .get(meter, this.#sealedUpTo(meter));
+    const row = prepared(
+      this.database,
+      "SELECT count(*) AS n, min(time) AS oldest FROM reading WHERE meter = ? AND seq > ?",
+    ).get(meter, this.#sealedUpTo(meter));
     const oldest = row?.oldest === null ? undefined : (Number(row?.oldest) as UtcMs);
     return { count: Number(row?.n ?? 0), oldest };
   }
@@ -90,13 +92,16 @@ export class Journal {
   /** Signs all readings of a meter that no batch holds yet; returns how many batches that made. */
   seal(meter: string, entriesMax: number): number {
     const from = this.#sealedUpTo(meter);
-    const rows = this.database
-      .prepare("SELECT seq, payload FROM reading WHERE meter = ? AND seq > ? ORDER BY seq")
+    const rows = prepared(
+      this.database,
+      "SELECT seq, payload FROM reading WHERE meter = ? AND seq > ? ORDER BY seq",
+    )
       .all(meter, from)
       .map(({ seq, payload }) => rowOf(Number(seq), payload as Uint8Array));
     const batches = sealRows(rows, entriesMax, { chain: this.#chain, signer: this.#signer });
     if (batches.length === 0) return 0;
-    const insert = this.database.prepare(
+    const insert = prepared(
+      this.database,
       "INSERT INTO batch (meter, first, last, time, frame, ref, state) VALUES (?, ?, ?, ?, ?, ?, 'signed')",
     );
     transaction(this.database, () => {
@@ -109,24 +114,24 @@ export class Journal {
 
   /** The first entry of a meter at or after an instant, and before `until`. */
   firstAt(meter: string, from: UtcMs, until: UtcMs): ReadingEntry | undefined {
-    const row = this.database
-      .prepare(
-        "SELECT seq, payload FROM reading WHERE meter = ? AND time >= ? AND time < ? ORDER BY time, seq LIMIT 1",
-      )
-      .get(meter, from, until);
+    const row = prepared(
+      this.database,
+      "SELECT seq, payload FROM reading WHERE meter = ? AND time >= ? AND time < ? ORDER BY time, seq LIMIT 1",
+    ).get(meter, from, until);
     return row === undefined ? undefined : rowOf(Number(row.seq), row.payload as Uint8Array).entry;
   }
 
   newest(meter: string): ReadingEntry | undefined {
-    const row = this.database
-      .prepare("SELECT seq, payload FROM reading WHERE meter = ? ORDER BY seq DESC LIMIT 1")
-      .get(meter);
+    const row = prepared(
+      this.database,
+      "SELECT seq, payload FROM reading WHERE meter = ? ORDER BY seq DESC LIMIT 1",
+    ).get(meter);
     return row === undefined ? undefined : rowOf(Number(row.seq), row.payload as Uint8Array).entry;
   }
 
   /** What was noted under a name; notes outlive pruning. */
   note(key: string): string | undefined {
-    const row = this.database.prepare("SELECT value FROM meta WHERE key = ?").get(`note/${key}`);
+    const row = prepared(this.database, "SELECT value FROM meta WHERE key = ?").get(`note/${key}`);
     return row === undefined ? undefined : String(row.value);
   }
 
@@ -134,10 +139,14 @@ export class Journal {
   headAt(meter: string, seq: number): Uint8Array | undefined {
     if (seq === 0) return chainStart(this.#chain, meter, sha256);
     const row =
-      this.database
-        .prepare("SELECT head FROM reading WHERE meter = ? AND seq = ?")
-        .get(meter, seq) ??
-      this.database.prepare("SELECT head FROM anchor WHERE meter = ? AND seq = ?").get(meter, seq);
+      prepared(this.database, "SELECT head FROM reading WHERE meter = ? AND seq = ?").get(
+        meter,
+        seq,
+      ) ??
+      prepared(this.database, "SELECT head FROM anchor WHERE meter = ? AND seq = ?").get(
+        meter,
+        seq,
+      );
     return row?.head as Uint8Array | undefined;
   }
 
@@ -152,14 +161,21 @@ export class Journal {
     return result;
   }
 
-  /** A number that grows with each call, over restarts too: the session of an MQTT birth. */
-  nextSession(): number {
-    const row = this.database
-      .prepare(
-        "INSERT INTO meta VALUES ('session', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value",
-      )
-      .get();
+  /** A number beyond `last` that grows with each call, over restarts too: of an MQTT birth. */
+  nextSession(last = 0): number {
+    const insert = prepared(
+      this.database,
+      `INSERT INTO meta VALUES ('session', ? + 1) ON CONFLICT (key)
+       DO UPDATE SET value = max(value, excluded.value - 1) + 1 RETURNING value`,
+    );
+    const row = changed(insert, last);
     return Number(row?.value);
+  }
+
+  /** The last of these numbers, 0 before the first. */
+  session(): number {
+    const row = prepared(this.database, "SELECT value FROM meta WHERE key = 'session'").get();
+    return Number(row?.value ?? 0);
   }
 
   close(): void {
@@ -168,20 +184,20 @@ export class Journal {
 
   /** Notes a value under a name, on the disk before the call returns. */
   setNote(key: string, value: string): void {
-    this.database
-      .prepare(
-        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-      )
-      .run(`note/${key}`, value);
+    prepared(
+      this.database,
+      "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    ).run(`note/${key}`, value);
   }
 
   #sealedUpTo(meter: string): number {
     // By the primary key: max(last) would look at every batch there is, at each poll.
-    const row = this.database
-      .prepare("SELECT last FROM batch WHERE meter = ? ORDER BY first DESC LIMIT 1")
-      .get(meter);
+    const row = prepared(
+      this.database,
+      "SELECT last FROM batch WHERE meter = ? ORDER BY first DESC LIMIT 1",
+    ).get(meter);
     if (row !== undefined) return Number(row.last);
-    const anchor = this.database.prepare("SELECT seq FROM anchor WHERE meter = ?").get(meter);
+    const anchor = prepared(this.database, "SELECT seq FROM anchor WHERE meter = ?").get(meter);
     return Number(anchor?.seq ?? 0);
   }
 }

@@ -27,9 +27,19 @@ export function prune(database: DatabaseSync, { before, bytesMax }: Retention): 
 
 /** Bytes of the database that hold something. */
 export function usedBytes(database: DatabaseSync): number {
-  const number = (pragma: string) =>
-    Number(Object.values(database.prepare(`PRAGMA ${pragma}`).get() ?? {})[0] ?? 0);
-  return (number("page_count") - number("freelist_count")) * number("page_size");
+  const [pages, free, size] = ["page_count", "freelist_count", "page_size"].map((name) =>
+    pragma(database, name),
+  );
+  return ((pages ?? 0) - (free ?? 0)) * (size ?? 0);
+}
+
+/** Bytes of the database, with the pages that are free to be used again. */
+export function fileBytes(database: DatabaseSync): number {
+  return pragma(database, "page_count") * pragma(database, "page_size");
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] ?? 0);
 }
 
 type Batch = { readonly meter: string; readonly first: number; readonly last: number };

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Refused } from "@busbar/protocol";
 import { transaction } from "./database.ts";
 import type { Outbox, Outgoing } from "./outbox.ts";
+import { changed, prepared } from "./prepared.ts";
 
 /** The journal's batches as the link sees them: one lane per meter. */
 export class ReadingsOutbox implements Outbox {
@@ -13,23 +14,31 @@ export class ReadingsOutbox implements Outbox {
   }
 
   lanes(): string[] {
-    const rows = this.#database
-      .prepare("SELECT DISTINCT meter FROM batch WHERE state <> 'committed' ORDER BY meter")
-      .all();
+    // From one meter to the next: DISTINCT would look at every batch of a month's backlog.
+    const rows = prepared(
+      this.#database,
+      `WITH RECURSIVE next (meter) AS (
+         SELECT min(meter) FROM batch WHERE state <> 'committed'
+         UNION ALL
+         SELECT (SELECT min(meter) FROM batch WHERE state <> 'committed' AND meter > next.meter)
+         FROM next WHERE next.meter IS NOT NULL)
+       SELECT meter FROM next WHERE meter IS NOT NULL`,
+    ).all();
     return rows.map(({ meter }) => String(meter));
   }
 
   pending(lane: string, limit: number): Outgoing[] {
-    const rows = this.#database
-      .prepare(
-        "SELECT * FROM batch WHERE meter = ? AND state <> 'committed' ORDER BY first LIMIT ?",
-      )
-      .all(lane, limit);
-    return rows.map(outgoingOf);
+    const rows = prepared(
+      this.#database,
+      `SELECT ref, first, last FROM batch
+       WHERE meter = ? AND state <> 'committed' ORDER BY first LIMIT ?`,
+    ).all(lane, limit);
+    return rows.map((row) => this.#outgoing(row));
   }
 
   sent(refs: readonly string[]): void {
-    const update = this.#database.prepare(
+    const update = prepared(
+      this.#database,
       "UPDATE batch SET state = 'sent' WHERE ref = ? AND state = 'signed'",
     );
     transaction(this.#database, () => {
@@ -38,45 +47,53 @@ export class ReadingsOutbox implements Outbox {
   }
 
   committed(ref: string, receipt: Uint8Array): string | undefined {
-    const row = this.#database
-      .prepare(
-        `UPDATE batch SET state = 'committed', code = NULL, receipt = ?
-         WHERE ref = ? AND state <> 'committed' RETURNING meter`,
-      )
-      .get(receipt, Buffer.from(ref, "hex"));
+    const update = prepared(
+      this.#database,
+      `UPDATE batch SET state = 'committed', code = NULL, receipt = ?
+       WHERE ref = ? AND state <> 'committed' RETURNING meter`,
+    );
+    const row = changed(update, receipt, Buffer.from(ref, "hex"));
     return row === undefined ? undefined : String(row.meter);
   }
 
   refused(ref: string, { code, expected }: Refused) {
-    const row = this.#database
-      .prepare("SELECT * FROM batch WHERE ref = ?")
-      .get(Buffer.from(ref, "hex"));
+    const bytes = Buffer.from(ref, "hex");
+    const row = prepared(
+      this.#database,
+      "SELECT ref, meter, first, last FROM batch WHERE ref = ?",
+    ).get(bytes);
     if (row === undefined) return undefined;
     const lane = String(row.meter);
-    this.#database
-      .prepare(
-        "UPDATE batch SET state = 'refused', code = ? WHERE ref = ? AND state <> 'committed' AND (code IS NOT ? OR state <> 'refused')",
-      )
-      .run(code, Buffer.from(ref, "hex"), code);
+    prepared(
+      this.#database,
+      `UPDATE batch SET state = 'refused', code = ?
+       WHERE ref = ? AND state <> 'committed' AND (code IS NOT ? OR state <> 'refused')`,
+    ).run(code, bytes, code);
     // The ledger lost what it had committed (restored from an older backup): give it again. The
     // receipts stay, for they prove that it had it.
     if (expected !== undefined && expected < Number(row.first)) this.#reopen(lane, expected);
-    return { lane, frame: outgoingOf(row) };
+    return { lane, frame: this.#outgoing(row) };
   }
 
   #reopen(meter: string, expected: number): void {
-    this.#database
-      .prepare(
-        "UPDATE batch SET state = 'signed' WHERE meter = ? AND last >= ? AND state = 'committed'",
-      )
-      .run(meter, expected);
+    prepared(
+      this.#database,
+      "UPDATE batch SET state = 'signed' WHERE meter = ? AND last >= ? AND state = 'committed'",
+    ).run(meter, expected);
   }
-}
 
-function outgoingOf(row: Record<string, unknown>): Outgoing {
-  return {
-    ref: Buffer.from(row.ref as Uint8Array).toString("hex"),
-    frame: row.frame as Uint8Array,
-    range: { first: Number(row.first), last: Number(row.last) },
-  };
+  #outgoing(row: Record<string, unknown>): Outgoing {
+    const database = this.#database;
+    const ref = row.ref as Uint8Array;
+    return {
+      ref: Buffer.from(ref).toString("hex"),
+      // Read when it is sent: most of what waits is looked at many times before.
+      get frame() {
+        const found = prepared(database, "SELECT frame FROM batch WHERE ref = ?").get(ref);
+        if (found === undefined) throw new Error("the batch was made anew since it was looked up");
+        return found.frame as Uint8Array;
+      },
+      range: { first: Number(row.first), last: Number(row.last) },
+    };
+  }
 }

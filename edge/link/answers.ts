@@ -22,7 +22,10 @@ export type AnswersOptions = {
   readonly sender: Sender;
   readonly counters: Counters;
   readonly log: Logger;
-  readonly onCommitted?: () => void;
+  /** Told of answers that frames waited for, once they are on the disk. */
+  readonly onAnswer: (kind: "receipt" | "refusal") => void;
+  /** Runs what changes the outboxes as one commit. */
+  readonly atOnce?: <T>(work: () => T) => T;
   readonly onTip?: (tip: MeterTip) => Adopted;
 };
 
@@ -30,42 +33,55 @@ export type AnswersOptions = {
 export class Answers {
   readonly #options: AnswersOptions;
 
+  /** Verified receipts that are not on the disk yet. */
+  #verified: { readonly ref: string; readonly bytes: Uint8Array }[] = [];
+
   constructor(options: AnswersOptions) {
     this.#options = options;
   }
 
-  /** Takes a message of the receipts topic; undefined for one that answers nothing of ours. */
-  take(payload: Uint8Array): "receipt" | "refusal" | undefined {
+  /** Takes a message of the receipts topic. A receipt waits for `store`, unless another answer comes. */
+  take(payload: Uint8Array): void {
     const { counters, log } = this.#options;
     const decoded = decodeAnswer(payload);
     if (!decoded.ok) {
       counters.count(decoded.code);
       log.warn({ code: decoded.code }, "answer not understood");
-      return undefined;
+      return;
     }
     const { answer } = decoded;
-    if (answer.kind === "receipt") return this.#receipt(answer.receipt) ? "receipt" : undefined;
-    if (answer.kind === "refused") return this.#refusal(answer.refused) ? "refusal" : undefined;
-    this.#tip(answer.tip);
-    return undefined;
+    if (answer.kind === "receipt") return this.#receipt(answer.receipt);
+    // What came first is done first: a receipt frees a lane that a later refusal blocks.
+    this.store();
+    if (answer.kind === "refused") this.#refusal(answer.refused);
+    else this.#tip(answer.tip);
   }
 
-  #receipt(receipt: Receipt): boolean {
-    const { membership, sender, counters, log, onCommitted } = this.#options;
+  /** Puts the verified receipts on the disk, in one commit. */
+  store(): void {
+    const { sender, counters, onAnswer, atOnce = (work) => work() } = this.#options;
+    if (this.#verified.length === 0) return;
+    const receipts = this.#verified;
+    // Should the disk refuse them, their frames are sent again and answered again.
+    this.#verified = [];
+    const awaited = atOnce(
+      () => receipts.filter(({ ref, bytes }) => sender.committed(ref, bytes)).length,
+    );
+    counters.add("receipt.verified", awaited);
+    counters.add("receipt.not-awaited", receipts.length - awaited);
+    if (awaited > 0) onAnswer("receipt");
+  }
+
+  #receipt(receipt: Receipt): void {
+    const { membership, counters, log } = this.#options;
     const checked = verifyReceipt(receipt, membership, verify);
     if (!checked.ok) {
       counters.count(checked.code);
       log.error({ code: checked.code, message: checked.message }, "receipt refused");
-      return false;
+      return;
     }
     const ref = hexOf(sha256(receipt.frame));
-    if (!sender.committed(ref, encodeReceipt(receipt))) {
-      counters.count("receipt.not-awaited");
-      return false;
-    }
-    counters.count("receipt.verified");
-    onCommitted?.();
-    return true;
+    this.#verified.push({ ref, bytes: encodeReceipt(receipt) });
   }
 
   #tip(proof: StateProof): void {
@@ -92,13 +108,14 @@ export class Answers {
     sender.explain("readings", meter, message);
   }
 
-  #refusal(refused: Refused): boolean {
-    const { sender, counters, log } = this.#options;
+  #refusal(refused: Refused): void {
+    const { sender, counters, log, onAnswer } = this.#options;
     const known = sender.refused(hexOf(refused.ref), refused);
     counters.count(known ? refused.code : "refusal.not-ours");
     const { code, message, expected } = refused;
-    if (known) log.warn({ code, message, expected }, "frame refused");
-    return known;
+    if (!known) return;
+    log.warn({ code, message, expected }, "frame refused");
+    onAnswer("refusal");
   }
 }
 

@@ -42,6 +42,8 @@ export type LinkOptions = {
   readonly announcements?: Pick<AnnouncerOptions, "wanted" | "announced">;
   readonly onPrices?: (payload: Uint8Array) => void;
   readonly onCommitted?: () => void;
+  /** Runs what changes the outboxes as one commit: receipts come in bursts. */
+  readonly atOnce?: <T>(work: () => T) => T;
   /** Told where the ledger's chain of a meter stands, proven, after it refused what we hold to be
    * the next readings of it. */
   readonly onTip?: (tip: MeterTip) => Adopted;
@@ -121,7 +123,11 @@ export class Link {
       random: Math.random,
       ...(options.answerMsMax === undefined ? {} : { answerMsMax: options.answerMsMax }),
     });
-    this.#answers = new Answers({ ...options, sender: this.#sender });
+    this.#answers = new Answers({
+      ...options,
+      sender: this.#sender,
+      onAnswer: (kind) => this.#answered(kind),
+    });
     this.#connection = this.#makeConnection();
     this.#nearer = this.#makeNearer();
     this.#announcer = this.#makeAnnouncer();
@@ -176,6 +182,8 @@ export class Link {
   async stop(): Promise<void> {
     this.#clearTimers();
     await this.#connection.stop(this.#state.offline());
+    this.#guarded(() => this.#answers.store());
+    this.#clearTimers();
   }
 
   #problem(): LinkProblem | undefined {
@@ -319,12 +327,17 @@ export class Link {
 
   #pump(): void {
     clearTimeout(this.#timer);
+    this.#guarded(() => this.#work());
+  }
+
+  #work(): void {
+    this.#answers.store();
     if (!this.#connection.up) return;
     if (this.#leavingFor !== undefined) {
       if (this.#sender.inFlight === 0) this.#moveBack();
       return;
     }
-    if (this.#watch.ready) this.#guarded(() => this.#send());
+    if (this.#watch.ready) this.#send();
   }
 
   /** Does what writes to the disk. One that is full or gone is told of and tried again. */
@@ -380,10 +393,15 @@ export class Link {
     if (topic?.of === "host") this.#hostState(topic.id, payload);
   }
 
+  #answered(kind: "receipt" | "refusal"): void {
+    this.#watch.answered(this.#sender.inFlight);
+    if (kind === "refusal") return;
+    this.#lastReceiptAt = Date.now();
+    this.#options.onCommitted?.();
+  }
+
   #answer(payload: Uint8Array): void {
-    const counted = this.#answers.take(payload);
-    if (counted === "receipt") this.#lastReceiptAt = Date.now();
-    if (counted !== undefined) this.#watch.answered(this.#sender.inFlight);
+    this.#answers.take(payload);
     this.wake();
   }
 

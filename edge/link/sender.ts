@@ -138,7 +138,7 @@ export class Sender {
   #nextOf(outbox: Outbox, name: string): Dispatch[] {
     const { now, windowMax } = this.#options;
     const lane = this.#lane(outbox, name);
-    if (lane.blockedUntil > now()) return [];
+    if (lane.blockedUntil > now() || this.#flights.size >= windowMax) return [];
     const out: Dispatch[] = [];
     for (const frame of outbox.pending(name, windowMax)) {
       if (this.#flights.has(frame.ref)) continue;

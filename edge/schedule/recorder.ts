@@ -1,9 +1,10 @@
-import { statfsSync } from "node:fs";
 import { Failure, quality, utcMs } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { buffer, connect, merge, type Subscription, throttleTime } from "rxjs";
 import type { Timekeeping } from "../clock/unit-clock.ts";
+import { isDiskFault } from "../journal/database.ts";
+import type { Disk } from "../journal/disk.ts";
 import type { Journal, Sample } from "../journal/journal.ts";
 import type { Counters } from "../status/counters.ts";
 import type { MeterBoard } from "../status/meter-board.ts";
@@ -28,21 +29,17 @@ export type RecorderOptions = {
   readonly board: MeterBoard;
   readonly counters: Counters;
   readonly log: Logger;
-  /** Folder whose disk must not run full. */
-  readonly folder?: string;
+  /** The disk under the journal; without one it is taken to have room. */
+  readonly disk?: Disk;
   /** Called after readings are on the disk, gaps left out; `sealed` when there is something new to send. */
-  readonly onStored: (event: {
-    readonly sealed: boolean;
-    readonly stored: readonly (Sample & { readonly seq: number })[];
-  }) => void;
+  readonly onStored: (event: { readonly sealed: boolean; readonly stored: Stored }) => void;
 };
 
 /** Readings that come within so many wall ms share one commit to the disk. */
 const commitWindowMs = 20;
-/** With less free disk only billing registers are recorded. */
-const freeBytesMin = 64 * 1024 * 1024;
 
 type Good = Extract<Poll<Read>, { ok: true }>;
+type Stored = readonly (Sample & { readonly seq: number })[];
 
 /** Polls all meters and puts what they show into the journal. */
 export class Recorder {
@@ -94,7 +91,7 @@ export class Recorder {
   }
 
   #take(polls: readonly Poll<Read>[]): void {
-    const { board, clock, counters, log, journal, onStored } = this.#options;
+    const { board, clock, counters, log, onStored } = this.#options;
     for (const poll of polls) {
       if (poll.ok) continue;
       const { code, message } = describe(poll.error);
@@ -107,27 +104,12 @@ export class Recorder {
     const boundary = new Set(
       reads.filter((poll) => this.#startsSlot(poll)).map(({ meter }) => meter),
     );
-    let samples: Sample[] = [];
-    let seqs: readonly number[] = [];
-    let dated: ReadonlySet<string> = new Set();
-    try {
-      dated = this.#undated.release();
-      const billingOnly = this.#diskIsLow();
-      samples = polls.flatMap((poll) => (poll.ok ? [] : this.#gap(poll.meter, clock.now())));
-      for (const { meter } of samples) boundary.add(meter);
-      for (const poll of reads) {
-        samples.push(...this.#gap(poll.meter, poll.reading.reading.time - 1));
-        samples.push(this.#sample(poll, billingOnly));
-      }
-      seqs = journal.append(samples, this.memory.notes());
-      this.memory.keep();
-    } catch (error) {
-      this.memory.forget();
-      // The next poll tries again: a disk that is full now need not be full then.
-      counters.count("journal.append-failed");
-      log.error({ err: error }, "readings could not be stored");
-      return;
-    }
+    const away = polls.flatMap((poll) => (poll.ok ? [] : [poll.meter]));
+    const done = this.#store(reads, away);
+    if (done === undefined) return;
+    const { dated, stored } = done;
+    const gaps = stored.filter(({ entry }) => entry.quality === quality.gap);
+    for (const { meter } of gaps) boundary.add(meter);
     for (const { meter, reading } of reads) board.read(meter, reading.reading);
     const meters = new Set([...dated, ...polls.map(({ meter }) => meter)]);
     const sealed = [...meters].filter((meter) =>
@@ -136,22 +118,66 @@ export class Recorder {
         ({ count, age }) => boundary.has(meter) || dated.has(meter) || this.#isDue(count, age),
       ),
     );
-    const stored = samples.map((sample, i) => ({ ...sample, seq: seqs[i] ?? 0 }));
     const read = stored.filter(({ entry }) => entry.quality !== quality.gap);
     onStored({ sealed: sealed.length > 0, stored: read });
   }
 
+  /**
+   * Puts readings, and what tells of meters that are away, into the journal in one commit, behind
+   * those that waited for the time. Undefined when that failed: the next poll tries again, and a gap
+   * tells of what was lost until then.
+   */
+  #store(
+    reads: readonly Good[],
+    away: readonly string[],
+  ): { dated: ReadonlySet<string>; stored: Stored } | undefined {
+    const { clock, journal, disk } = this.#options;
+    const work = () => {
+      // What a first attempt took in before the disk refused it.
+      this.memory.forget();
+      const dated = this.#undated.release();
+      const billingOnly = disk?.isLow ?? false;
+      const samples = [
+        ...away.flatMap((meter) => this.#gap(meter, clock.now())),
+        ...reads.flatMap((poll) => [
+          ...this.#gap(poll.meter, poll.reading.reading.time - 1),
+          this.#sample(poll, billingOnly),
+        ]),
+      ];
+      const seqs = journal.append(samples, this.memory.notes());
+      return { dated, stored: samples.map((sample, i) => ({ ...sample, seq: seqs[i] ?? 0 })) };
+    };
+    try {
+      const done = disk === undefined ? work() : disk.write(work);
+      this.memory.keep();
+      return done;
+    } catch (error) {
+      this.memory.forget();
+      this.#notStored(error, reads.length);
+      return undefined;
+    }
+  }
+
+  #notStored(error: unknown, readings: number): void {
+    const { disk, counters, log } = this.#options;
+    counters.count("journal.append-failed");
+    disk?.lost(readings);
+    // The disk says once what is wrong with it.
+    const told = disk !== undefined && isDiskFault(error);
+    if (!told) log.error({ err: error }, "readings could not be stored");
+  }
+
   /** Keeps what was read until the time is known. */
   #hold(polls: readonly Poll<Read>[]): void {
-    const { board, counters, log } = this.#options;
+    const { board, counters, disk } = this.#options;
     const good = polls.flatMap((poll) => (poll.ok ? [poll] : []));
     const reads = good.map(({ meter, reading: read }) => ({ meter, read }));
     try {
-      this.#undated.hold(reads, this.#diskIsLow());
+      const hold = () => this.#undated.hold(reads, disk?.isLow ?? false);
+      if (disk === undefined) hold();
+      else disk.write(hold);
     } catch (error) {
-      counters.count("journal.append-failed");
-      log.error({ err: error }, "readings could not be stored");
-      return;
+      return this.#notStored(error, reads.length);
     }
     if (reads.length > 0) counters.count("clock.unknown");
     for (const { meter, read } of reads) board.read(meter, read.reading);
@@ -200,27 +226,20 @@ export class Recorder {
   }
 
   #seal(meter: string, due: (waiting: { count: number; age: number }) => boolean): boolean {
-    const { journal, sealing, clock, counters, log } = this.#options;
+    const { journal, sealing, clock, counters, log, disk } = this.#options;
     try {
       const { count, oldest } = journal.unsealed(meter);
       if (count === 0 || oldest === undefined || !due({ count, age: clock.now() - oldest }))
         return false;
-      return journal.seal(meter, sealing.entries) > 0;
+      const seal = () => journal.seal(meter, sealing.entries);
+      return (disk === undefined ? seal() : disk.write(seal)) > 0;
     } catch (error) {
       // The readings are on the disk; the next poll, or the next start, signs them.
       counters.count("journal.seal-failed");
-      log.error({ err: error, meter }, "readings could not be signed");
+      const told = disk !== undefined && isDiskFault(error);
+      if (!told) log.error({ err: error, meter }, "readings could not be signed");
       return false;
     }
-  }
-
-  #diskIsLow(): boolean {
-    const { folder, counters } = this.#options;
-    if (folder === undefined) return false;
-    const { bavail, bsize } = statfsSync(folder);
-    const low = bavail * bsize < freeBytesMin;
-    if (low) counters.count("disk.low");
-    return low;
   }
 }
 

@@ -4,7 +4,12 @@ export class Counters {
 
   /** `reason` is an `area.reason` code. */
   count(reason: string): void {
-    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    this.add(reason, 1);
+  }
+
+  /** The same for many at once. */
+  add(reason: string, times: number): void {
+    if (times > 0) this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + times);
   }
 
   of(reason: string): number {

@@ -78,7 +78,18 @@ function journalProblems({ disk, counts }: Status): Problem[] {
       "free some space, or lower retention.megabytes; below 64 MB only billing registers are kept";
     found.push({ state: "fault", subject, message, remedy });
   }
-  if (failed > 0) {
+  if (disk.state === "full" || disk.state === "failed") {
+    const message = `no reading can be stored: ${disk.reason ?? disk.state}; ${disk.lost} lost so far`;
+    const remedy =
+      disk.state === "full"
+        ? "free some space; the unit goes on by itself"
+        : "look at the disk, its cable and how it is mounted; the unit goes on by itself";
+    found.push({ state: "fault", subject, message, remedy });
+  } else if (disk.lost > 0) {
+    const message = `${disk.lost} readings could not be stored since the start`;
+    const remedy = "each meter's gap stands in the journal; nothing else is to be done";
+    found.push({ state: "warning", subject, message, remedy });
+  } else if (failed > 0) {
     const message = `the journal could not be written ${failed} times since the start`;
     const remedy = "busbar-edge doctor looks at the disk; a worn SD card is replaced best at once";
     found.push({ state: "warning", subject, message, remedy });

@@ -2,6 +2,7 @@ import { statfsSync } from "node:fs";
 import { clockSource } from "@busbar/protocol";
 import type { MarketOutbox } from "../agent/market-outbox.ts";
 import type { TimeOfUnit } from "../clock/unit-clock.ts";
+import type { DiskStatus } from "../journal/disk.ts";
 import type { JournalSummary } from "../journal/summary.ts";
 import type { LinkStatus } from "../link/link.ts";
 import { version } from "../version.ts";
@@ -21,7 +22,7 @@ export type Status = {
   readonly startedAt: number;
   readonly memoryBytes: number;
   readonly cpuSeconds: number;
-  readonly disk: { readonly freeBytes: number; readonly totalBytes: number };
+  readonly disk: { readonly freeBytes: number; readonly totalBytes: number } & DiskStatus;
   readonly meters: ReturnType<MeterBoard["view"]>;
   readonly journal: JournalSummary;
   /** Undefined while there is no membership to check receipts against. */
@@ -49,6 +50,7 @@ export type StatusSources = {
   readonly startedAt: number;
   readonly clock: TimeOfUnit;
   readonly held: number;
+  readonly disk: () => DiskStatus;
   /** The folder of the journal. */
   readonly data: string;
   readonly board: MeterBoard;
@@ -90,7 +92,7 @@ export function statusOf(sources: StatusSources): Status {
     startedAt,
     memoryBytes: process.memoryUsage().rss,
     cpuSeconds: (user + system) / 1e6,
-    disk: { freeBytes: bavail * bsize, totalBytes: blocks * bsize },
+    disk: { ...sources.disk(), freeBytes: bavail * bsize, totalBytes: blocks * bsize },
     meters: board.view(clock.now(), sources.times),
     journal: sources.summary(),
     link: link(),

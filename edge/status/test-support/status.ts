@@ -79,7 +79,14 @@ export function statusOfTest(more: Partial<Status> = {}): Status {
     startedAt: now - 3 * 3_600_000,
     memoryBytes: 84_000_000,
     cpuSeconds: 12.5,
-    disk: { freeBytes: 24 * 2 ** 30, totalBytes: 29 * 2 ** 30 },
+    disk: {
+      freeBytes: 24 * 2 ** 30,
+      totalBytes: 29 * 2 ** 30,
+      state: "ok",
+      since: 0,
+      reason: undefined,
+      lost: 0,
+    },
     meters: [meterOf()],
     journal: { bytes: 400_000, waitingBatches: 1, meters: [journal("anna-grid", 12)] },
     link: {
@@ -107,7 +114,14 @@ export function sickStatus(text: string): Status {
   return {
     ...well,
     clock: { known: false, source: "unsynchronised", by: text, held: 7 },
-    disk: { freeBytes: 100 * 2 ** 20, totalBytes: 29 * 2 ** 30 },
+    disk: {
+      freeBytes: 100 * 2 ** 20,
+      totalBytes: 29 * 2 ** 30,
+      state: "ok",
+      since: 0,
+      reason: undefined,
+      lost: 0,
+    },
     meters: [
       meterOf(),
       meterOf({ id: "anna-pv", role: "generation", serial: text, error, failuresInRow: 7 }),
