@@ -160,6 +160,15 @@ journalPart("export", "write readings for other programs")
   .addHelpText("after", example("busbar-edge journal export --from 2026-06-21 -o june.csv"))
   .action(async (options) => (await import("./commands/journal.ts")).journalExport(options));
 
+command("replace", "a meter is exchanged: note its final reading; stop the unit meanwhile")
+  .argument("<meter>", "its id in the configuration")
+  .option("--final <kWh>", "energy taken, as the old display shows it: 12345.6")
+  .option("--final-export <kWh>", "energy given, likewise")
+  .addHelpText("after", example("busbar-edge replace anna-grid --final 12345.6"))
+  .action(async (meter, options) =>
+    (await import("./commands/replace.ts")).replaceCommand(meter, options),
+  );
+
 const profiles = program
   .command("profiles")
   .description("the meters that can be read; a file of yours is one too: ./my-meter.yaml")

@@ -66,6 +66,11 @@ export class MeterMemory {
     this.#taken.set(meter, { ...this.#of(meter), time });
   }
 
+  /** Takes in that another meter is in a meter's place: what is read next is its first. */
+  exchanged(meter: string, time: number): void {
+    this.#taken.set(meter, { time, registers: {}, owed: quality.replaced });
+  }
+
   /** Takes in what becomes an entry. */
   take(meter: string, time: number, shown: Shown): void {
     this.#taken.set(meter, after(this.#of(meter), time, shown));
