@@ -43,15 +43,12 @@ function processRows(status: Status): Row[] {
     ["readings_held", "gauge", "Readings that wait for the time", one(status.clock.held)],
     ["disk_free_bytes", "gauge", "Free on the journal's disk", one(status.disk.freeBytes)],
     [
-      "disk_state",
+      "journal_ready",
       "gauge",
-      "1 for the state that the journal's disk is in",
-      ["ok", "low", "full", "failed"].map((state) => ({
-        labels: { state },
-        value: status.disk.state === state ? 1 : 0,
-      })),
+      "Whether readings can be stored",
+      one(status.disk.state === "ok" || status.disk.state === "low" ? 1 : 0),
     ],
-    ["readings_lost_total", "counter", "Readings that could not be stored", one(status.disk.lost)],
+    ["lost_readings_total", "counter", "Readings that could not be stored", one(status.disk.lost)],
     ["disk_size_bytes", "gauge", "Size of the journal's disk", one(status.disk.totalBytes)],
   ];
 }
