@@ -49,7 +49,10 @@ function parityOption(): Option {
 
 command("run", "run the unit until SIGTERM; SIGHUP reads the configuration again")
   .addHelpText("after", example("busbar-edge run --config /etc/busbar/edge.yaml"))
-  .action(async ({ config }) => (await import("./commands/run.ts")).runCommand(config));
+  .action(async ({ config }) => {
+    (await import("./commands/lean.ts")).startWithOptions();
+    return (await import("./commands/run.ts")).runCommand(config);
+  });
 
 command("read", "read meters and show every value")
   .argument("[meters...]", "ids from the configuration; all where none is named")

@@ -3,6 +3,7 @@ import { type Logger, pino } from "pino";
 import { settingsAside } from "../config/aside.ts";
 import type { Settings } from "../config/settings.ts";
 import { type RunningUnit, startUnit } from "../main.ts";
+import { startWithCache } from "./lean.ts";
 
 /**
  * Runs the unit until SIGTERM or SIGINT. SIGHUP starts it anew with the configuration as it is now;
@@ -10,6 +11,7 @@ import { type RunningUnit, startUnit } from "../main.ts";
  */
 export async function runCommand(file: string): Promise<void> {
   let settings = await settingsAside(file);
+  await startWithCache();
   const log: Logger = pino(
     { level: settings.config.log, base: null },
     pino.destination({ dest: 2, sync: true }),
