@@ -19,7 +19,9 @@ export function newConfigText(value: Readonly<Record<string, unknown>>): string 
   const defaults = absent.map(({ path, default: text = "" }) => {
     const about = help.get(path) ?? "";
     const lines = defaultLines(path, filled(path, JSON.parse(text)));
-    return [...(about === "" ? [] : [comment(`- ${about}`, 0)]), ...lines].join("\n");
+    return [...(about === "" ? [] : [comment(about, 0).replaceAll(/^#/gm, "##")]), ...lines].join(
+      "\n",
+    );
   });
   const head =
     "The configuration of a Busbar unit. Change it here or with busbar-edge setup, which keeps comments and layout; a running unit reads it again on SIGHUP (systemctl reload).";
