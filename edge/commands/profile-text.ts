@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { BuiltIn } from "../meters/built-in-profiles.ts";
 import {
+  isProfileFile,
   type ModbusProfile,
   type Profile,
   profileFolder,
@@ -17,7 +18,7 @@ import { table } from "./output.ts";
  */
 export function loadShown(name: string): { profile: Profile; flags: readonly string[] } {
   const profile = profileOf(name);
-  const file = name.includes("/") ? name : fileURLToPath(new URL(`${name}.yaml`, profileFolder));
+  const file = isProfileFile(name) ? name : fileURLToPath(new URL(`${name}.yaml`, profileFolder));
   return { profile, flags: flagsOf(readFileSync(file, "utf8")) };
 }
 

@@ -71,19 +71,25 @@ export function loadProfiles(folder: URL = profileFolder): ReadonlyMap<string, P
   return new Map(profiles.map((profile) => [profile.id, profile]));
 }
 
-/** The named profile. Throws: `Failure` `meter.profile-unknown` that lists what there is. */
+/** Whether a profile is named by its file, as `./acme-em3.yaml` is, and not by its id. */
+export const isProfileFile = (name: string): boolean => /\/|\.ya?ml$/.test(name);
+
+/** The named profile. Throws: `Failure` `meter.profile-unknown` that names the nearest there is. */
 export function findProfile(profiles: ReadonlyMap<string, Profile>, id: string): Profile {
   const profile = profiles.get(id);
   if (profile !== undefined) return profile;
   const known = [...profiles.keys(), ...builtInProfiles];
   const near = nearest(id, known);
-  const hint = near === undefined ? `known profiles: ${known.join(", ")}` : `did you mean ${near}?`;
+  const hint =
+    near === undefined
+      ? "busbar-edge profiles list shows those there are"
+      : `did you mean ${near}?`;
   throw new Failure("meter.profile-unknown", `no meter profile ${id}; ${hint}`, { retry: "never" });
 }
 
 /** The profile with an id, or in a file. Throws: `Failure` `meter.profile-*`, `ConfigError`. */
 export function profileOf(name: string): Profile {
-  if (name.includes("/")) return loadProfile(name);
+  if (isProfileFile(name)) return loadProfile(name);
   const file = new URL(`${encodeURIComponent(name)}.yaml`, profileFolder);
   return existsSync(file) ? loadProfile(file) : findProfile(loadProfiles(), name);
 }

@@ -8,11 +8,14 @@ import { simulatedUnit, type UnitOptions, wiredBus } from "./simulated-unit.ts";
 
 const profiles = loadProfiles();
 
+/** SunSpec models: integers and scale factors, then floats. */
+const inverters = [101, 102, 103, 111, 112, 113];
+const meters = [201, 202, 203, 204, 211, 212, 213, 214];
 /** Which variants of a profile are simulated beside the plain one. */
 const variants: Readonly<Record<string, readonly UnitOptions[]>> = {
   "chint-dtsu666": [{ factors: { ct: 40, vt: 1 } }, { factors: { ct: 400, vt: 57.7 } }],
-  sunspec: [101, 103, 112, 203, 204, 211, 213].map((model) => ({ models: [model] })),
-  "sunspec-meter": [{ models: [203] }, { models: [212] }],
+  sunspec: [...inverters, ...meters].map((model) => ({ models: [model] })),
+  "sunspec-meter": meters.map((model) => ({ models: [model] })),
   "eastron-sdm630": [{ maxRegisters: 50 }, { maxRegisters: 30 }],
 };
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -78,6 +79,41 @@ test("a person counts the pulses of the simulated output, and a second program c
   assert.ok(power > 0, `${power} W`);
   const second = await run("edge/cli.ts", "read", ...place, "--json");
   assert.match(second.out, /"code":"meter\.gpio-lost"/);
+});
+
+test("the worked example of hardware/meters/README.md is simulated and read", {
+  skip: "skip" in socat && socat.skip,
+}, async (t) => {
+  const readme = readFileSync(join(root, "hardware/meters/README.md"), "utf8");
+  const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? [];
+  const [, json = ""] = /echo '(\{[\s\S]*?\})' > acme\.json/.exec(readme) ?? [];
+  const link = join(folder, "acme");
+  writeFileSync(join(folder, "acme-em3.yaml"), yaml);
+  writeFileSync(join(folder, "acme.json"), json.replace("/tmp/acme", link));
+  const simulator = join(root, "hardware/virtual-site/meters/main.ts");
+  const meter = spawn(process.execPath, [simulator, "--config", "acme.json"], {
+    cwd: folder,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  t.after(async () => {
+    meter.stdin.end();
+    await once(meter, "exit");
+  });
+  await once(createInterface({ input: meter.stdout }), "line");
+  const profile = join(folder, "acme-em3.yaml");
+  const { code, out } = await run(
+    "edge/cli.ts",
+    "read",
+    "--at",
+    link,
+    "--profile",
+    profile,
+    "--json",
+  );
+  assert.equal(code, 0, out);
+  const { values } = JSON.parse(out) as { values: readonly Value[] };
+  const wanted = [...yaml.matchAll(/obis: "([^"]+)"/g)].map(([, obis]) => obis);
+  assert.deepEqual(values.map(({ obis }) => obis).sort(), wanted.sort());
 });
 
 test("each simulator answers wrong use with how it is used", async () => {

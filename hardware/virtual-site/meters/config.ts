@@ -9,7 +9,7 @@ const hourMs = 3_600_000;
 
 const device = z.strictObject({
   unit: z.int().min(1).max(247).describe("Modbus unit id"),
-  profile: z.string().describe("id of a profile in hardware/meters"),
+  profile: z.string().describe("id of a profile in hardware/meters, or a file like ./my.yaml"),
   serialNumber: z.union([z.string().min(1), z.int().min(0).max(0xffff_ffff)]),
   source: z.enum(sources).describe("where in the site the device is connected"),
   maxRegisters: z.int().min(1).max(125).optional().describe("fewer than its type takes"),

@@ -97,10 +97,11 @@ export type CellType = z.output<typeof anyType>;
 const profileDirectory = fileURLToPath(new URL("../../meters/", import.meta.url));
 
 /**
- * Reads the profile with an id.
+ * Reads the profile with an id, or in a file such as `./acme-em3.yaml`.
  * Throws: `Failure` `meter.profile-unknown`, `ConfigError` for a file of another shape.
  */
 export async function loadProfile(id: string): Promise<Profile> {
+  if (/\/|\.yaml$/.test(id)) return loadFile(id);
   const files = await readdir(profileDirectory);
   const known = files.filter((name) => name.endsWith(".yaml")).map((name) => name.slice(0, -5));
   if (!known.includes(id)) {
@@ -112,4 +113,15 @@ export async function loadProfile(id: string): Promise<Profile> {
   }
   const file = `hardware/meters/${id}.yaml`;
   return parseConfig(file, await readFile(`${profileDirectory}${id}.yaml`, "utf8"), profileSchema);
+}
+
+async function loadFile(file: string): Promise<Profile> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (cause) {
+    const message = `no meter profile can be read at ${file}`;
+    throw new Failure("meter.profile-unknown", message, { retry: "never", cause });
+  }
+  return parseConfig(file, text, profileSchema);
 }
