@@ -20,6 +20,8 @@ export const brokerCodes = {
   "login.broker": "the token was made for another broker",
   "login.client": "the token was made for another client id",
   "login.client-id": "the client id must be the identity's id, or that id, a colon and a label",
+  "login.duplicate-client":
+    "connections with one client id replaced each other again and again: two units use one id",
   "login.expired": "the token's time is over",
   "login.identity": "the token speaks for another identity than the user name",
   "login.key-replaced": "the ledger replaced the key with which the connection logged in",
