@@ -13,7 +13,7 @@ import { guardSocket } from "./guard.ts";
 import type { HookContext } from "./hook-context.ts";
 import { makeHooks } from "./hooks.ts";
 import { type BrokerLimits, brokerLimits } from "./limits.ts";
-import { listen, makeServer, type TlsFiles } from "./listen.ts";
+import { followFiles, listen, makeServer, type TlsFiles } from "./listen.ts";
 import { type Session, Sessions } from "./sessions.ts";
 import { addressKey, TokenBuckets } from "./token-bucket.ts";
 import type { Viewer } from "./viewer.ts";
@@ -23,6 +23,8 @@ export type BrokerOptions = {
   readonly host: string;
   readonly port: number;
   readonly tls?: TlsFiles;
+  /** How often its files are looked at for renewed ones, wall ms. */
+  readonly tlsLookMs?: number;
   readonly id: string;
   readonly chain: string;
   readonly site: string;
@@ -98,6 +100,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   await aedes.listen();
   context.deliveries.hear(aedes);
   server.on("error", (error) => options.log.error({ event: "broker-server-error", err: error }));
+  const files = followTls(server, options);
   return {
     port,
     counters: context.counters,
@@ -114,8 +117,24 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       });
     },
     closeReplaced: () => closeReplaced(context),
-    stop: () => stop(server, aedes, sockets),
+    stop: async () => {
+      files?.stop();
+      await stop(server, aedes, sockets);
+    },
   };
+}
+
+const tlsLookMsUsual = 60_000;
+
+function followTls(server: Server, { tls, tlsLookMs = tlsLookMsUsual, log }: BrokerOptions) {
+  if (tls === undefined) return undefined;
+  return followFiles(server, tls, {
+    everyMs: tlsLookMs,
+    onChanged(failure) {
+      if (failure === undefined) log.info({ event: "certificate-renewed" });
+      else log.error({ event: "certificate-unusable", code: failure.code, err: failure });
+    },
+  });
 }
 
 type Watched = {

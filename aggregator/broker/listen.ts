@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import net from "node:net";
 import tls from "node:tls";
 import { Failure } from "@busbar/protocol";
@@ -19,14 +19,63 @@ export function makeServer(
   handshakeTimeout: number,
 ): net.Server | tls.Server {
   if (files === undefined) return net.createServer({ noDelay: true });
+  const asks = files.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+  return readable(files, () =>
+    tls.createServer({ ...secrets(files), ...asks, handshakeTimeout, noDelay: true }),
+  );
+}
+
+/**
+ * Takes certificates that were renewed on the disk, for connections from then on; one that cannot be
+ * used is told of, and the one before it stays.
+ */
+export function followFiles(
+  server: net.Server,
+  files: TlsFiles,
+  {
+    everyMs,
+    onChanged,
+  }: { readonly everyMs: number; readonly onChanged: (failure?: Failure) => void },
+): { stop(): void } {
+  const changes = () =>
+    [files.certificate, files.key, files.ca ?? files.key]
+      .map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs)
+      .join();
+  let seen = changes();
+  const timer = setInterval(() => {
+    const now = changes();
+    if (now === seen || !(server instanceof tls.Server)) return;
+    seen = now;
+    try {
+      readable(files, () => server.setSecureContext(secrets(files)));
+      onChanged();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      onChanged(error);
+    }
+  }, everyMs);
+  return { stop: () => clearInterval(timer) };
+}
+
+function secrets({ certificate, key, ca }: TlsFiles) {
+  return {
+    cert: readFileSync(certificate),
+    key: readFileSync(key),
+    ...(ca === undefined ? {} : { ca: authorities(ca) }),
+    minVersion: "TLSv1.2",
+  } as const;
+}
+
+/** TLS takes any bytes for authorities, and then lets nobody in. */
+function authorities(file: string): Buffer {
+  const pem = readFileSync(file);
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  throw new Error(`${file} holds no certificate`);
+}
+
+function readable<T>(files: TlsFiles, use: () => T): T {
   try {
-    const [cert, key] = [readFileSync(files.certificate), readFileSync(files.key)];
-    const clients =
-      files.ca === undefined
-        ? {}
-        : { ca: readFileSync(files.ca), requestCert: true, rejectUnauthorized: true };
-    const minVersion = "TLSv1.2";
-    return tls.createServer({ cert, key, ...clients, handshakeTimeout, noDelay: true, minVersion });
+    return use();
   } catch (cause) {
     const clients = files.ca === undefined ? "" : ` and clients' authority ${files.ca}`;
     throw new Failure(

@@ -37,11 +37,19 @@ export function tlsOptions({ tls: wanted }: BrokerConfig) {
     minVersion: "TLSv1.2" as const,
     // A pinned certificate is known by itself; with an authority beside it both have to be right.
     rejectUnauthorized: fingerprint === undefined || ca !== undefined,
-    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+    ...(ca === undefined ? {} : { ca: authorities(ca) }),
     ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
     ...(key === undefined ? {} : { key: readFileSync(key) }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   };
+}
+
+/** TLS takes any bytes for authorities, and then trusts nobody: a file without a certificate is told of. */
+function authorities(file: string): Buffer {
+  const pem = readFileSync(file);
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  const message = `${file}: expected "-----BEGIN CERTIFICATE-----" (from DER: openssl x509 -inform der -in FILE -out ca.pem)`;
+  throw problem("link.files", message);
 }
 
 /** A name to ask for and to check; an IP address is checked without being asked for (RFC 6066 §3). */

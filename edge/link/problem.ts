@@ -14,7 +14,7 @@ export const remedies = {
   "link.timeout":
     "check that the machine is on and that no firewall between drops this port; a wrong address looks the same",
   "link.closed":
-    "look into the broker's log for this unit; many connections that end at once may be two units with one id",
+    "look into the broker's log for this unit: an access rule, a limit on sizes below 16 KiB, or another unit with this id",
   "link.closed-plain":
     "write mqtts:// where the port wants TLS; else look into the broker's log for this unit",
   "link.closed-tls":
@@ -50,7 +50,7 @@ export const remedies = {
     "check the network between: the broker or a router in between went silent; the unit tries again by itself",
   "link.no-host": "ask the member who runs the aggregator; readings wait in the journal meanwhile",
   "link.no-answer":
-    "ask the member whether the aggregator runs and is connected to this broker; readings wait and are sent again",
+    "ask the member whether the aggregator runs and is connected to this broker, and whether the broker lets the unit publish messages of 16 KiB; readings wait and are sent again",
   "link.duplicate-client":
     "switch one of the two off; a copied unit gets its own device id, key and empty data folder (busbar-edge enrol)",
   "link.moved": "nothing: it goes on with the nearer broker",
@@ -202,7 +202,7 @@ const tlsCodes: readonly (readonly [RegExp, ProblemCode])[] = [
   ],
   [/UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|VERSION_TOO_LOW/, "link.tls-version"],
   [/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER/, "link.no-tls"],
-  [/^ERR_OSSL_|KEY_VALUES_MISMATCH|NO_START_LINE|BAD_BASE64/, "link.files"],
+  [/^ERR_OSSL_|PASSPHRASE|KEY_VALUES_MISMATCH|NO_START_LINE|BAD_BASE64/, "link.files"],
   [/^ERR_SSL|^EPROTO|^CERT_|^ERR_TLS/, "link.tls"],
 ];
 
@@ -228,8 +228,11 @@ function tlsSentence(code: ProblemCode, message: string): string {
       return `the broker refuses the connection for want of a client certificate that it trusts (${detail})`;
     case "link.no-tls":
       return "the port answers without TLS";
-    case "link.files":
-      return `the files under tls cannot be used (${detail})`;
+    case "link.files": {
+      const locked = /decrypt|passphrase/i.test(message);
+      const hint = locked ? "; the key has to be one without a passphrase" : "";
+      return `the files under tls cannot be used (${detail})${hint}`;
+    }
     default:
       return message;
   }

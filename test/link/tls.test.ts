@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -11,7 +12,7 @@ import { loginText } from "../support/login-token.ts";
 import { codeOf, oneAttempt } from "../support/one-attempt.ts";
 import { listening } from "../support/sockets.ts";
 import { signers, site, testBroker } from "../support/test-broker.ts";
-import { freePortBase } from "../support/virtual-site.ts";
+import { freePortBase, until } from "../support/virtual-site.ts";
 
 const skip = opensslMissing || brokerMissing.mosquitto;
 const folder = mkdtempSync(join(tmpdir(), "busbar-certificates-"));
@@ -125,6 +126,34 @@ test("a certificate that is renewed on the disk is taken at the next attempt", {
   assert.equal(await codeOf(at(port.good, { ca })), "up");
 });
 
+test("a file that holds no certificate is named, and not taken for an authority", {
+  skip,
+}, async () => {
+  const ca = join(folder, "odd.pem");
+  const own = authority?.issue("locked") ?? assert.fail();
+  const der = new X509Certificate(read(own.cert)).raw;
+  for (const bytes of ["", "garbage", der, read(own.key)]) {
+    writeFileSync(ca, bytes);
+    const outcome = await oneAttempt(at(port.good, { ca }));
+    assert.ok(outcome !== "up");
+    assert.equal(outcome.code, "link.files");
+    assert.ok(outcome.message.includes(ca));
+    await assert.rejects(testBroker({ tls: { certificate: own.cert, key: own.key, ca } }), {
+      code: "broker.certificate",
+    });
+  }
+  const { privateKey } = generateKeyPairSync("ec", {
+    namedCurve: "prime256v1",
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" },
+  });
+  writeFileSync(own.key, privateKey);
+  const locked = await oneAttempt(at(port.mutual, { ca: authority?.ca, ...own }));
+  assert.ok(locked !== "up");
+  assert.equal(locked.code, "link.files");
+  assert.match(locked.message, /without a passphrase/);
+});
+
 test("TLS 1.1 is not spoken", { skip }, async () => {
   const { cert, key } = authority?.issue("old", { names }) ?? assert.fail();
   const server = tls.createServer({
@@ -160,6 +189,27 @@ test("the aggregator's own broker over TLS: a login token, and a client certific
     assert.match(code, /^link\.(client-certificate|closed-tls)$/);
   }
   assert.equal(mutual.counters.of("guard.tls"), 2);
+});
+
+test("the aggregator's own broker takes a renewed certificate without a restart, and keeps the old one for a wrong one", {
+  skip,
+}, async (context) => {
+  const { ca } = authority ?? assert.fail();
+  const [certificate, key] = [join(folder, "live.pem"), join(folder, "live.key")];
+  const put = (from: { readonly cert: string; readonly key: string }) => {
+    copyFileSync(from.key, key);
+    copyFileSync(from.cert, certificate);
+  };
+  put(authority?.issue("first", { names, days: -1 }) ?? assert.fail());
+  const broker = await testBroker({ tls: { certificate, key }, tlsLookMs: 10 });
+  context.after(() => broker.stop());
+  const password = () => loginText({ identity: "d1", signer: signers.d1, chain: site });
+  const code = () => codeOf(at(broker.port, { ca }), { password });
+  assert.equal(await code(), "link.certificate-expired");
+  put(authority?.issue("second", { names }) ?? assert.fail());
+  await until("the new one is shown", async () => ((await code()) === "up" ? true : undefined));
+  writeFileSync(certificate, "half of a certif");
+  for (let attempt = 0; attempt < 5; attempt++) assert.equal(await code(), "up");
 });
 
 const read = (file: string) => readFileSync(file);
