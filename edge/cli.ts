@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from "commander";
-import { exitCode, fail } from "./commands/output.ts";
+import { exitCode, fail, withoutReader } from "./commands/output.ts";
 import { captureProtocols } from "./framing/capture-protocols.ts";
 import { version } from "./version.ts";
 
@@ -63,7 +63,7 @@ command("read", "read meters and show every value")
   .option("--profile <id>", "the meter's profile, with --at")
   .option("--unit <number>", "Modbus unit id, with --at", "1")
   .option("--address <text>", "address of a DL/T 645, M-Bus or IEC 62056-21 meter, with --at")
-  .option("--pulses-per-kwh <number>", "constant of a meter with pulses, with --at gpio://…")
+  .option("--pulses-per-kwh <number>", "constant of a pulse meter, with --at gpio://…")
   .addOption(baudOption())
   .addOption(parityOption())
   .option("-w, --watch", "again and again")
@@ -230,7 +230,8 @@ command("token", "a fresh MQTT password for another client, good for a minute an
   .addHelpText(
     "after",
     example(
-      'mosquitto_sub -u unit-1 -i unit-1:look -P "$(busbar-edge token --label look)" -t busbar/v1/demo/market/prices',
+      "mosquitto_sub -u unit-1 -i unit-1:look -t busbar/v1/demo/market/prices \\",
+      '  -P "$(busbar-edge token --label look)"',
     ),
   )
   .action(async (options) => (await import("./commands/token.ts")).tokenCommand(options));
@@ -243,6 +244,8 @@ function several(value: string, before: readonly string[] = []): readonly string
 function example(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
 }
+
+program.hook("preAction", (_, action) => withoutReader({ goOn: action.name() === "run" }));
 
 try {
   await program.parseAsync();

@@ -1,4 +1,5 @@
 import { Failure } from "@busbar/protocol";
+import { columnsOf, wrap } from "./terminal.ts";
 
 /** Exit codes of every command. */
 export const exitCode = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -9,6 +10,19 @@ export async function exitWith(code: number): Promise<never> {
   const text = code === exitCode.interrupted && process.stdout.isTTY ? "\n" : "";
   await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
   process.exit(code);
+}
+
+/**
+ * What becomes of a command whose reader has had enough (`| head`): it ends, without a word. A unit
+ * that runs goes on; nobody need listen to it.
+ */
+export function withoutReader({ goOn }: { readonly goOn: boolean }): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      if (!goOn) process.exit();
+    });
+  }
 }
 
 /** Prints one JSON document, or the text made for people. */
@@ -23,9 +37,20 @@ export function fail(error: unknown, json: boolean): void {
   const code = known ? error.code : "internal";
   const message = error instanceof Error ? error.message : String(error);
   if (json) process.stdout.write(`${JSON.stringify({ ok: false, code, message })}\n`);
-  else process.stderr.write(`busbar-edge: ${message} [${code}]\n`);
+  else process.stderr.write(`${failureText(message, code)}\n`);
   if (!known && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exitCode = code.startsWith("usage.") ? exitCode.usage : exitCode.failed;
+}
+
+/** Whole words in each line of a terminal; elsewhere as it is, for other programs. */
+function failureText(message: string, code: string): string {
+  const text = `busbar-edge: ${message} [${code}]`;
+  if (process.stderr.isTTY !== true) return text;
+  const width = columnsOf(process.stderr);
+  return text
+    .split("\n")
+    .map((line) => wrap(line, width, "  "))
+    .join("\n");
 }
 
 /** A table with aligned columns; columns of numbers stand right. */

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
 import type { MeterConnection } from "../framing/line.ts";
 import type { Connection } from "../meters/meter.ts";
@@ -26,7 +27,7 @@ export function withSpeed<C extends MeterConnection>(
  * `rtu-over-tcp://host:4196`. Throws: `Failure` `usage.place`.
  */
 export function placeOf(text: string): Connection {
-  if (text.startsWith("/")) return { kind: "rtu", path: text };
+  if (/^\.{0,2}\//.test(text)) return { kind: "rtu", path: resolve(text) };
   // A bare address is most likely a device on the network.
   if (/^(\d{1,3}(\.\d{1,3}){3}|[\w-]+(\.[\w-]+)+)(:\d{1,5})?$/.test(text)) {
     return placeOf(`tcp://${text}`);

@@ -89,6 +89,19 @@ test("watched without a terminal it appends a line a value, and Ctrl-C ends it w
     assert.match(line, /^\S+Z tcp:\S+ 1-0:1\.8\.0 energy\.import\.total 12500 Wh$/);
 });
 
+test("a reader that has had enough ends a command without a word", async () => {
+  const args = [cli, "read", ...place(), "--watch", "--every", "0.01"];
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  let err = "";
+  child.stderr.on("data", (text: Buffer) => {
+    err += text.toString();
+  });
+  await once(child.stdout, "data");
+  child.stdout.destroy();
+  assert.deepEqual(await once(child, "close"), [0, null]);
+  assert.equal(err, "");
+});
+
 test("what cannot be read is told with its code, and wrong use is exit code 2", async () => {
   const nobody = ["--at", "tcp://127.0.0.1:1", "--profile", "eastron-sdm630"];
   const away = await read(...nobody);
