@@ -21,7 +21,12 @@ import {
 } from "../doctor/machine.ts";
 import { meterFinding, watchedMeter } from "../doctor/meter.ts";
 import { portFindings } from "../doctor/port.ts";
-import { certificateFinding, receiptFinding, serviceFinding } from "../doctor/unit.ts";
+import {
+  certificateFinding,
+  identityFindings,
+  receiptFinding,
+  serviceFinding,
+} from "../doctor/unit.ts";
 import { BusPool } from "../framing/bus-pool.ts";
 import { openDatabaseToRead } from "../journal/database.ts";
 import { summarise } from "../journal/summary.ts";
@@ -111,7 +116,10 @@ async function examine(config: LoadedConfig, found: Findings): Promise<void> {
   }
   await brokers(config, membership, found);
   found.push(await journal(config));
-  if (status !== undefined) found.push(receiptFinding(status, Date.now()));
+  if (status !== undefined) {
+    found.push(receiptFinding(status, Date.now()));
+    for (const finding of identityFindings(status)) found.push(finding);
+  }
   found.push(serviceFinding(await serviceState()));
 }
 

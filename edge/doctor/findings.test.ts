@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { problem } from "../link/problem.ts";
 import { meterOf, now, statusOfTest } from "../status/test-support/status.ts";
 import { type ClockFacts, clockFinding } from "./clock.ts";
 import { type DiskFacts, diskFindings, mountOf } from "./disk.ts";
 import type { Finding } from "./finding.ts";
 import { meterFinding, watchedMeter } from "./meter.ts";
 import { type PortFacts, portFindings } from "./port.ts";
-import { certificateFinding, receiptFinding, serviceFinding } from "./unit.ts";
+import { certificateFinding, identityFindings, receiptFinding, serviceFinding } from "./unit.ts";
 
 /** A finding in one line; each that is not well must say what to do. */
 function said({ check, state, message, remedy }: Finding): string {
@@ -163,4 +164,19 @@ test("receipts, service and certificate are judged", () => {
   assert.match(said(certificateFinding("b", now + 90 * day, now)), /^ok: /);
   assert.match(said(certificateFinding("b", now + 3 * day, now)), /^warning: .*3 more days/);
   assert.match(said(certificateFinding("b", now - day, now)), /^fault: .*2026-06-20/);
+});
+
+test("another unit with the same id, which the running one has found, is told of", () => {
+  const well = statusOfTest();
+  const { link } = well;
+  assert.ok(link !== undefined);
+  assert.deepEqual(identityFindings(well), []);
+  const other = problem("link.no-host", "nobody is ready");
+  assert.deepEqual(identityFindings({ ...well, link: { ...link, problem: other } }), []);
+  const rival = problem("link.duplicate-client", "another unit signs in as unit-1: host pi-b");
+  const [found] = identityFindings({ ...well, link: { ...link, problem: rival } });
+  assert.deepEqual(
+    [found?.state, found?.message, found?.remedy],
+    ["fault", rival.message, rival.remedy],
+  );
 });

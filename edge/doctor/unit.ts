@@ -20,6 +20,12 @@ export function receiptFinding({ link, clockSpeed }: Status, wall: number): Find
   return warning(check, message, "ask the member who runs the aggregator to look at its load");
 }
 
+/** Whether the running unit has found another with its id; the doctor's own sign-in has another one. */
+export function identityFindings({ link }: Status): readonly Finding[] {
+  if (link?.problem?.code !== "link.duplicate-client") return [];
+  return [fault("identity", link.problem.message, link.problem.remedy)];
+}
+
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 0)} s`;
 
 /** What `systemctl show` says of the service. */
