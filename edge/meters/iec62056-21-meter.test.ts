@@ -225,6 +225,23 @@ test("a meter that takes no parity bit is found by the second request and rememb
   await assert.rejects(told.timers.run(told.meter.read()), { code: "meter.timeout" });
 });
 
+test("the readout that named the meter is its first reading, and the next one is its own", async () => {
+  const { timers, device, meter } = bench("5LK123");
+  await timers.run(meter.identify());
+  const before = device.readouts;
+  const first = await timers.run(meter.read());
+  assert.equal(device.readouts, before);
+  assert.deepEqual(value(first, "1-0:1.8.0"), [158_826_927, -1, "Wh"]);
+  const second = await timers.run(meter.read());
+  assert.equal(device.readouts, before + 1);
+  assert.ok(second.time > first.time);
+  await timers.run(meter.identify());
+  await timers.run(new Promise<void>((resolve) => void timers.after(60_000, resolve)));
+  const late = await timers.run(meter.read());
+  assert.equal(device.readouts, before + 3);
+  assert.ok(late.time > second.time + 60_000);
+});
+
 test("two meters on one line are read one after another", async () => {
   const { timers, port, meter } = bench("5X");
   const clock = () => utcMs(1_800_000_000_000 + Math.round(timers.now()));

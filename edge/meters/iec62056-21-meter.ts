@@ -46,6 +46,8 @@ export type Iec62056MeterOptions = Common & {
   readonly pauseMs?: number;
 };
 
+/** For so long a readout is what the meter shows now. */
+const freshMs = 1000;
 /** More readouts than a change of the meter's shape needs: what differs each time is damage. */
 const readoutsMax = 3;
 
@@ -64,6 +66,8 @@ export class Iec62056Meter implements Meter {
   readonly #session: ReadoutSession;
   readonly #guard = new ShapeGuard();
   #identifiedAt: UtcMs;
+  /** The readout that told who the meter is, and when it ended on the line's clock. */
+  #last: { readonly told: Told; readonly endedMs: number } | undefined;
 
   constructor(options: Iec62056MeterOptions) {
     this.#options = options;
@@ -86,12 +90,21 @@ export class Iec62056Meter implements Meter {
   }
 
   async identify(): Promise<MeterIdentity> {
-    return identityOf(this.#options.profile, await this.#readout());
+    const told = await this.#readout();
+    this.#last = { told, endedMs: this.#options.port.timers.now() };
+    return identityOf(this.#options.profile, told);
   }
 
-  /** Throws: besides what `Meter` says `meter.garbled` when no two readouts agree or a check fails. */
+  /**
+   * The readout that an identification just before took is this reading too: at 300 baud another one
+   * takes minutes.
+   * Throws: besides what `Meter` says `meter.garbled` when no two readouts agree or a check fails.
+   */
   async read(): Promise<MeterReading> {
-    return readingOf(await this.#readout(), this.#options.energyUnit);
+    const last = this.#last;
+    this.#last = undefined;
+    const fresh = last !== undefined && this.#options.port.timers.now() - last.endedMs < freshMs;
+    return readingOf(fresh ? last.told : await this.#readout(), this.#options.energyUnit);
   }
 
   async close(): Promise<void> {

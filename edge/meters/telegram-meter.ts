@@ -69,7 +69,7 @@ const openers: Readonly<Record<TelegramProfile, (options: TelegramMeterOptions) 
     const serial = { ...iecSerial, baud: startBaud };
     return new Iec62056Meter({
       profile: "iec62056-21",
-      port: bus.linePort(connection, { protocol: "IEC 62056-21", serial }),
+      port: bus.linePort(eightBits(connection), { protocol: "IEC 62056-21", serial }),
       clock,
       startBaud,
       ...(address === undefined ? {} : { address }),
@@ -82,8 +82,18 @@ const openers: Readonly<Record<TelegramProfile, (options: TelegramMeterOptions) 
   "iec62056-21-push": ({ connection, clock, bus, energyUnit }) =>
     new Iec62056PushMeter({
       profile: "iec62056-21-push",
-      port: bus.linePort(connection, { protocol: "IEC 62056-21", serial: iecPushSerial }),
+      port: bus.linePort(eightBits(connection), {
+        protocol: "IEC 62056-21",
+        serial: iecPushSerial,
+      }),
       clock,
       ...(energyUnit === undefined ? {} : { energyUnit }),
     }),
 };
+
+/** 7E1 is made and checked by the driver, on a line of eight bits without parity. */
+function eightBits(connection: Connection): Connection {
+  if (connection.kind !== "rtu") return connection;
+  const { kind, path, baud } = connection;
+  return { kind, path, baud };
+}
