@@ -144,12 +144,18 @@ const journal = program
   .exitOverride();
 const journalPart = (name: string, description: string) =>
   journal.command(name).description(description).exitOverride().addOption(configOption());
-journalPart("list", "how many readings are where, by meter")
-  .option("--json", "print JSON")
+journalPart("list", "how many readings are where; of one meter, its newest entries")
+  .option("--meter <id>", "the entries of this meter")
+  .option("--last <number>", "so many of them, 20 where it is left out")
+  .option("--json", "print JSON, with all registers")
+  .addHelpText("after", example("busbar-edge journal list --meter anna-grid --last 5"))
   .action(async (options) => (await import("./commands/journal.ts")).journalList(options));
 journalPart("verify", "follow every chain, compare every batch, check every receipt")
   .option("--json", "print JSON")
   .action(async (options) => (await import("./commands/journal.ts")).journalVerify(options));
+journalPart("set-aside", "keep a damaged journal under another name; the next start begins anew")
+  .option("--json", "print JSON")
+  .action(async (options) => (await import("./commands/journal.ts")).journalSetAside(options));
 journalPart("export", "write readings for other programs")
   .addOption(
     new Option("--format <format>", "of the output")

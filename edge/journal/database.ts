@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "@busbar/protocol";
@@ -49,7 +49,7 @@ const schemaVersion = migrations.length;
 
 /**
  * Opens the unit's database, or makes it. Every commit is on the disk before the call returns.
- * Throws: `Failure` `journal.unusable`, `journal.newer`.
+ * Throws: `Failure` `journal.damaged`, `journal.unusable`, `journal.newer`.
  */
 export function openDatabase(path: string): DatabaseSync {
   try {
@@ -65,9 +65,13 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
-/** Opens it to look, beside a running unit. Throws: `Failure` `journal.unusable`, `journal.newer`. */
+/** Opens it to look, beside a running unit. Throws: as `openDatabase`, and `journal.none`. */
 export function openDatabaseToRead(path: string): DatabaseSync {
   try {
+    if (!existsSync(path)) {
+      const message = `${path}: there is no journal yet; busbar-edge run begins one`;
+      throw new Failure("journal.none", message, { retry: "never" });
+    }
     const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
     checkVersion(versionOf(database), path);
     return database;
@@ -150,8 +154,25 @@ function checkVersion(version: number, path: string): void {
   throw new Failure("journal.newer", message, { retry: "never" });
 }
 
+/** SQLITE_CORRUPT, SQLITE_NOTADB */
+const damageCodes: readonly unknown[] = [11, 26];
+
+/** Whether SQLite says that what stands in the file is no whole database. */
+export function isDamage(error: unknown): boolean {
+  const code = (error as { errcode?: number }).errcode;
+  return code !== undefined && damageCodes.includes(code & 0xff);
+}
+
+/** What to do about a damaged journal. */
+export const damageRemedy =
+  "stop the unit and run busbar-edge journal set-aside: it keeps the file, and the next start goes on behind the ledger's chain; then look at the disk";
+
 function unusable(path: string, cause: unknown): Failure {
   const reason = cause instanceof Error ? cause.message : String(cause);
+  if (isDamage(cause)) {
+    const message = `${path}: is damaged, or no journal (${reason}); ${damageRemedy}`;
+    return new Failure("journal.damaged", message, { retry: "never", cause });
+  }
   const message = `${path}: cannot be used (${reason}); check the folder's owner, the disk and its free space`;
   return new Failure("journal.unusable", message, { retry: "never", cause });
 }

@@ -1,7 +1,7 @@
 import { statfsSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Counters } from "../status/counters.ts";
-import { isDiskFault } from "./database.ts";
+import { damageRemedy, isDamage, isDiskFault } from "./database.ts";
 import { Reserve, reserveBytes } from "./reserve.ts";
 
 /**
@@ -12,6 +12,8 @@ export type DiskStatus = {
   readonly state: "ok" | "low" | "full" | "failed";
   readonly since: number;
   readonly reason: string | undefined;
+  /** Whether the file itself is damaged: no better disk mends it. */
+  readonly damaged: boolean;
   /** Readings that could not be stored, since the unit started. */
   readonly lost: number;
 };
@@ -48,6 +50,7 @@ export class Disk {
   #state: DiskStatus["state"] = "ok";
   #since = Date.now();
   #reason: string | undefined;
+  #damaged = false;
   #lost = 0;
   #making = false;
 
@@ -58,7 +61,7 @@ export class Disk {
 
   get status(): DiskStatus {
     const [state, since, reason, lost] = [this.#state, this.#since, this.#reason, this.#lost];
-    return { state, since, reason, lost };
+    return { state, since, reason, damaged: this.#damaged, lost };
   }
 
   /** Whether there is little room: optional registers are left out. Takes or keeps the reserve. */
@@ -103,6 +106,7 @@ export class Disk {
 
   #failed(error: unknown): unknown {
     const full = (error as { errcode?: number }).errcode === sqliteFull || this.#free() === 0;
+    this.#damaged = isDamage(error);
     this.#turn(full ? "full" : "failed", error instanceof Error ? error.message : String(error));
     this.#options.counters.count("journal.write-failed");
     return error;
@@ -144,7 +148,8 @@ export class Disk {
       const lost = this.#lost;
       this.#options.log.warn({ ...about, seconds, lost }, "the journal's disk is well again");
     } else {
-      this.#options.log[state === "low" ? "warn" : "error"](about, remedies[state]);
+      if (this.#damaged) this.#options.log.error(about, `the journal is damaged: ${damageRemedy}`);
+      else this.#options.log[state === "low" ? "warn" : "error"](about, remedies[state]);
     }
     [this.#state, this.#since, this.#reason] = [state, Date.now(), reason];
   }

@@ -201,16 +201,16 @@ test("a file of a newer version and a file that is no database are refused with 
   database.exec("PRAGMA user_version = 99");
   database.close();
   assert.throws(() => openDatabase(path), { code: "journal.newer" });
-  assert.throws(() => openDatabase(join(folder, "device.key")), { code: "journal.unusable" });
+  assert.throws(() => openDatabase(join(folder, "device.key")), { code: "journal.damaged" });
 });
 
 test("every register of an exported reading is one CSV line", () => {
   const journal = open(fresh());
   journal.append([{ meter: "m", entry: entry(1_700_000_000_000, 5, 2) }]);
   assert.deepEqual([...exportReadings(journal.database, "csv", {})].join("").trim().split("\n"), [
-    "meter,seq,time,obis,mantissa,exponent,quality,clock,step",
-    "m,1,2023-11-14T22:13:20.000Z,1-0:1.8.0,5,0,0,16,1",
-    "m,1,2023-11-14T22:13:20.000Z,1-0:1.8.1,6,0,0,16,1",
+    "meter,seq,time,obis,value,resolution,quality,clock",
+    "m,1,2023-11-14T22:13:20.000Z,1-0:1.8.0,5,1,measured,informative",
+    "m,1,2023-11-14T22:13:20.000Z,1-0:1.8.1,6,1,measured,informative",
   ]);
   journal.close();
 });

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { usedBytes } from "./prune.ts";
+import { metersWithReadings } from "./rows.ts";
 
 /** How much of a meter's readings is where. Times are site ms. */
 export type MeterSummary = {
@@ -45,19 +46,10 @@ export function summarise(database: DatabaseSync): JournalSummary {
 }
 
 /** All meters that ever had a reading, in order of their ids. */
-function metersIn(database: DatabaseSync): string[] {
-  // From one meter to the next by the primary key; DISTINCT would look at every reading.
-  const rows = database
-    .prepare(
-      `WITH RECURSIVE next (meter) AS (
-         SELECT min(meter) FROM reading
-         UNION ALL
-         SELECT (SELECT min(meter) FROM reading WHERE meter > next.meter) FROM next
-         WHERE next.meter IS NOT NULL)
-       SELECT meter FROM next WHERE meter IS NOT NULL UNION SELECT meter FROM anchor ORDER BY meter`,
-    )
-    .all();
-  return rows.map(({ meter }) => String(meter));
+export function metersIn(database: DatabaseSync): string[] {
+  const pruned = database.prepare("SELECT meter FROM anchor").all();
+  const all = [...metersWithReadings(database), ...pruned.map(({ meter }) => String(meter))];
+  return [...new Set(all)].sort();
 }
 
 function meterSummary(database: DatabaseSync, meter: string): MeterSummary {

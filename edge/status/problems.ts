@@ -1,3 +1,4 @@
+import { damageRemedy } from "../journal/database.ts";
 import { refusalRemedy } from "./refusal-remedy.ts";
 import type { Status } from "./status.ts";
 
@@ -83,7 +84,9 @@ function journalProblems({ disk, counts }: Status): Problem[] {
     const remedy =
       disk.state === "full"
         ? "free some space; the unit goes on by itself"
-        : "look at the disk, its cable and how it is mounted; the unit goes on by itself";
+        : disk.damaged
+          ? damageRemedy
+          : "look at the disk, its cable and how it is mounted; the unit goes on by itself";
     found.push({ state: "fault", subject, message, remedy });
   } else if (disk.lost > 0) {
     const message = `${disk.lost} readings could not be stored since the start`;

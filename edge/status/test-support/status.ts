@@ -86,6 +86,7 @@ export function statusOfTest(more: Partial<Status> = {}): Status {
       state: "ok",
       since: 0,
       reason: undefined,
+      damaged: false,
       lost: 0,
     },
     meters: [meterOf()],
@@ -122,6 +123,7 @@ export function sickStatus(text: string): Status {
       state: "ok",
       since: 0,
       reason: undefined,
+      damaged: false,
       lost: 0,
     },
     meters: [
