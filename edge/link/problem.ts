@@ -25,7 +25,7 @@ export const remedies = {
   "link.no-tls":
     "this port speaks without TLS: take the broker's TLS port (8883 is usual), or have TLS set up there",
   "link.ca":
-    "put the certificate of the authority that signed the broker's (the member who runs it has it) beside edge.yaml and name it under brokers: tls: { ca: ca.pem }",
+    "put the certificate of the authority that signed the broker's (the member who runs it has it) beside edge.yaml and name it under brokers: tls: { ca: ca.pem }; one that signed itself can be pinned: tls: { fingerprint: sha256:… }",
   "link.certificate-expired":
     "have the broker's certificate renewed by the member who runs it; check the unit's date too (timedatectl)",
   "link.certificate-not-yet":
@@ -213,8 +213,10 @@ function tlsCode(name: string, message: string): ProblemCode | undefined {
 }
 
 function tlsSentence(code: ProblemCode, message: string): string {
+  // Without what OpenSSL names its routines, and without what is of use to those who run Node by hand.
   const detail = message
     .replace(/^.*?:SSL routines:/s, "")
+    .replace(/; if the root CA.*$/s, "")
     .trim()
     .replace(/:\S*$/s, "");
   switch (code) {
