@@ -214,7 +214,7 @@ function parse(page: string, slot: number): Found | undefined {
 function checkSource(path: string, wanted: PulseSource, found: PulseSource): void {
   if (found.line === wanted.line && found.pulsesPerKwh === wanted.pulsesPerKwh) return;
   const [is, asked] = [found, wanted].map((s) => `${s.line} at ${s.pulsesPerKwh} pulses/kWh`);
-  const message = `${path} counts ${is}, not ${asked}; give the new meter a file of its own, or move this one away`;
+  const message = `${path} counts ${is}, not ${asked}; give another meter another id; where only the wire or the constant changed, move this file away and set initialWh to the meter's display`;
   throw new Failure("meter.counter-other", message, { retry: "never" });
 }
 
