@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { userInfo } from "node:os";
+import { basename } from "node:path";
 import type { Failure } from "@busbar/protocol";
 import type { Connection } from "../meters/meter.ts";
 import { serialPortAt } from "../meters/serial-ports.ts";
@@ -31,9 +32,15 @@ function holdersOf(path: string): string[] {
       (file) => unlessGone(() => readlinkSync(`/proc/${id}/fd/${file}`)) === target,
     );
     if (!holds || Number(id) === process.pid) return [];
-    const name = unlessGone(() => readFileSync(`/proc/${id}/comm`, "utf8").trim()) ?? "a program";
-    return [`it is held by ${name} (process ${id})`];
+    return [`${commandOf(id)} (process ${id}) holds it`];
   });
+}
+
+/** A program and what it runs: "node red.js", "mbmd". */
+function commandOf(id: string): string {
+  const words = unlessGone(() => readFileSync(`/proc/${id}/cmdline`, "utf8").split("\0")) ?? [];
+  const named = words.slice(0, 2).filter((word) => word !== "" && !word.startsWith("-"));
+  return named.map((word) => basename(word).slice(0, 40)).join(" ") || "a program";
 }
 
 function unlessGone<T>(look: () => T): T | undefined {
