@@ -13,6 +13,7 @@ import { diskFindings, mountOf } from "../doctor/disk.ts";
 import { type Finding, fault, ok, warning } from "../doctor/finding.ts";
 import {
   certificateEnd,
+  certificateFileEnd,
   hasBatteryClock,
   latencyOf,
   mounts,
@@ -24,6 +25,7 @@ import { portFindings } from "../doctor/port.ts";
 import {
   certificateFinding,
   identityFindings,
+  ownCertificateFinding,
   receiptFinding,
   serviceFinding,
 } from "../doctor/unit.ts";
@@ -320,6 +322,11 @@ async function brokers(
     found.looking(check);
     const ends = await certificateEnd(broker.url);
     if (ends !== undefined) found.push(certificateFinding(check, ends, Date.now()));
+    const own = broker.tls?.cert;
+    const ownEnds = own === undefined ? undefined : certificateFileEnd(own);
+    if (own !== undefined && ownEnds !== undefined) {
+      found.push(ownCertificateFinding(own, ownEnds, Date.now()));
+    }
     const probe = await probeBroker(broker, who);
     if (!probe.ok) found.push(fault(check, probe.problem.message, probe.problem.remedy));
     else if (probe.hostReady) found.push(ok(check, "signed in, an aggregator is ready"));

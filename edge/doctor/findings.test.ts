@@ -6,9 +6,16 @@ import { meterOf, now, statusOfTest } from "../status/test-support/status.ts";
 import { type ClockFacts, clockFinding } from "./clock.ts";
 import { type DiskFacts, diskFindings, mountOf } from "./disk.ts";
 import type { Finding } from "./finding.ts";
+import { certificateFileEnd } from "./machine.ts";
 import { meterFinding, watchedMeter } from "./meter.ts";
 import { type PortFacts, portFindings } from "./port.ts";
-import { certificateFinding, identityFindings, receiptFinding, serviceFinding } from "./unit.ts";
+import {
+  certificateFinding,
+  identityFindings,
+  ownCertificateFinding,
+  receiptFinding,
+  serviceFinding,
+} from "./unit.ts";
 
 /** A finding in one line; each that is not well must say what to do. */
 function said({ check, state, message, remedy }: Finding): string {
@@ -179,4 +186,14 @@ test("another unit with the same id, which the running one has found, is told of
     [found?.state, found?.message, found?.remedy],
     ["fault", rival.message, rival.remedy],
   );
+});
+
+test("the unit's own certificate is told of before it ends", () => {
+  const at = (days: number) =>
+    said(ownCertificateFinding("unit.pem", now + days * 86_400_000, now));
+  assert.match(at(-1), /^fault: ended on 2026-06-20/);
+  assert.match(at(5), /^warning: holds 5 more days/);
+  assert.match(at(30), /^ok: holds until 2026-07-21/);
+  assert.equal(certificateFileEnd(import.meta.filename), undefined);
+  assert.equal(certificateFileEnd("/nowhere/unit.pem"), undefined);
 });

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:tls";
 import { brokerAddress } from "../config/broker-url.ts";
@@ -66,6 +67,16 @@ function read(path: string): string | undefined {
     return readFileSync(path, "utf8");
   } catch {
     // Not there, gone meanwhile, or not for this user: nothing is known.
+    return undefined;
+  }
+}
+
+/** When the certificate in a file ends; undefined where it cannot be read, which the sign-in tells. */
+export function certificateFileEnd(file: string): number | undefined {
+  try {
+    const ends = Date.parse(new X509Certificate(readFileSync(file)).validTo);
+    return Number.isNaN(ends) ? undefined : ends;
+  } catch {
     return undefined;
   }
 }

@@ -75,3 +75,15 @@ export function certificateFinding(check: string, validTo: number, wall: number)
   if (days < 14) return warning(check, `its certificate holds ${days} more days`, remedy);
   return ok(check, `its certificate holds until ${until}`);
 }
+
+/** How long the unit's own certificate for a broker still holds. */
+export function ownCertificateFinding(file: string, validTo: number, wall: number): Finding {
+  const check = `certificate ${file}`;
+  const days = Math.floor((validTo - wall) / dayMs);
+  const until = new Date(validTo).toISOString().slice(0, 10);
+  const remedy =
+    "have it renewed by the authority that signed it, and put the new one in its place: the unit takes it at its next connection";
+  if (days < 0) return fault(check, `ended on ${until}: brokers refuse the unit`, remedy);
+  if (days < 14) return warning(check, `holds ${days} more days`, remedy);
+  return ok(check, `holds until ${until}`);
+}

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import tls from "node:tls";
 import type { BrokerConfig } from "../../edge/config/schema.ts";
+import { certificateFileEnd } from "../../edge/doctor/machine.ts";
 import { Authority, fingerprint, opensslMissing } from "../support/certificates.ts";
 import { brokerMissing, ExternalBroker } from "../support/external-brokers.ts";
 import { loginText } from "../support/login-token.ts";
@@ -155,6 +156,12 @@ test("a file that holds no certificate is named, and not taken for an authority"
   assert.ok(locked !== "up");
   assert.equal(locked.code, "link.files");
   assert.match(locked.message, /without a passphrase/);
+});
+
+test("the end of a certificate in a file is read for the doctor", { skip }, () => {
+  const { cert } = authority?.issue("dated", { days: 10 }) ?? assert.fail();
+  const days = ((certificateFileEnd(cert) ?? 0) - Date.now()) / 86_400_000;
+  assert.ok(days > 9.9 && days <= 10, `${days} days`);
 });
 
 test("TLS 1.1 is not spoken", { skip }, async () => {
