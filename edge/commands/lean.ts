@@ -7,6 +7,9 @@ export const leanOptions = [
   "--max-old-space-size=64",
   "--v8-pool-size=1",
   "--optimize-for-size",
+  // Without the optimizing compilers: their code alone is 10 MB, and a meter is never waited for by it.
+  "--no-opt",
+  "--no-maglev",
 ] as const;
 
 /** Where compiled code is kept when the environment names no place: beside the code itself. */

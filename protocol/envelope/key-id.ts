@@ -1,5 +1,5 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes } from "@noble/hashes/utils.js";
+import { sha256 } from "../sha256.ts";
 
 /** COSE algorithm number of Ed25519 (RFC 9864 §2.2). */
 export const algorithmEd25519 = -19;

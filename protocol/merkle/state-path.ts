@@ -1,6 +1,6 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { compareBytes } from "../cbor/value.ts";
+import { sha256 } from "../sha256.ts";
 
 /**
  * A path through the ledger's state tree, a compact sparse Merkle tree over the bits of SHA-256(key),

@@ -1,5 +1,5 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { compareBytes } from "../cbor/value.ts";
+import { sha256 } from "../sha256.ts";
 
 /** SHA-256; on Node a caller may hand in node:crypto's, which is faster. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;

@@ -1,7 +1,7 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { encodeCbor } from "../cbor/encode.ts";
 import type { Sha256 } from "../merkle/tree.ts";
+import { sha256 } from "../sha256.ts";
 import { type ReadingEntry, readingEntry } from "./readings.ts";
 
 /**

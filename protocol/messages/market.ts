@@ -1,8 +1,8 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { encodeCbor } from "../cbor/encode.ts";
 import { array, bytes, int, oneOf, type TypeOf } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
+import { sha256 } from "../sha256.ts";
 import type { MicroPerKwh, Wh } from "../units/brands.ts";
 import { id } from "./id.ts";
 import { instant } from "./readings.ts";

@@ -1,9 +1,9 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeCbor } from "../cbor/encode.ts";
 import { id } from "../messages/id.ts";
 import { instant } from "../messages/readings.ts";
 import { array, bytes, int, type TypeOf } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
+import { sha256 } from "../sha256.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 

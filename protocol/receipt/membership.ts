@@ -1,9 +1,9 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeCbor } from "../cbor/encode.ts";
 import { compareBytes } from "../cbor/value.ts";
 import { toBeSigned, type Verify } from "../envelope/envelope.ts";
 import { keyId } from "../envelope/key-id.ts";
 import type { Refusal } from "../refusal.ts";
+import { sha256 } from "../sha256.ts";
 import type { Certificate } from "./block.ts";
 
 /** A member of the consortium as far as proofs need it. */
