@@ -56,7 +56,10 @@ program
 program
   .command("admit")
   .description("take units and their owners into a chain that runs")
-  .requiredOption("--request <file...>", "requests of edge units, made by busbar-edge enrol")
+  .requiredOption(
+    "--request <file...>",
+    "requests of edge units, made by busbar-edge enrol: files, BUSBAR-REQUEST:… as it was printed, or - for either on standard input",
+  )
   .option(...configOption)
   .option("--replace", "let entries that the ledger has under these ids be replaced", false)
   .option("--dry-run", "say what would come of it, and hand nothing in", false)

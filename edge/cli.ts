@@ -226,6 +226,8 @@ command("decode", "turn captured bytes into readings", { config: false })
 command("enrol", "make keys and the request that a member admits; sign the owner's limits")
   .option("--home <folder>", "where request.json goes; the configuration's folder by default")
   .option("--owner-key <file>", "the owner's secret key; made where there is none")
+  .option("--membership <file>", "the site's membership.json, checked and put in its place")
+  .option("--wait", "wait until the unit is admitted and a broker lets it in; Ctrl-C is safe")
   .addHelpText("after", example("busbar-edge enrol --config edge.yaml --owner-key owner.key"))
   .action(async (options) => (await import("./commands/enrol.ts")).enrolCommand(options));
 

@@ -56,6 +56,12 @@ export {
   stepMax,
 } from "./messages/readings.ts";
 export type { Admission, Device, Login, Meter, Owner, Party } from "./messages/registry.ts";
+export {
+  type AdmissionRequest,
+  parseRequestText,
+  requestPrefix,
+  requestText,
+} from "./messages/request-text.ts";
 export { nearest } from "./nearest.ts";
 export { type Answer, decodeAnswer, encodeAnswer, type Refused } from "./receipt/answer.ts";
 export {

@@ -33,6 +33,8 @@ export const protocolCodes = {
   "proof.path": "the path does not lead from the entry to the state",
   "receipt.chain": "a receipt of another chain",
   "receipt.inclusion": "the proof does not lead from the transaction to the block",
+  "request.copied-wrong": "a request was copied in part, or with a wrong letter",
+  "request.text": "the text is no request of a unit",
   "signature.canonical": "a signature whose R is in an encoding that is not its only one",
   "signature.length": "an Ed25519 signature has 64 bytes",
   "signature.low-order": "a signature whose R has small order",

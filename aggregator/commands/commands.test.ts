@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { setTimeout as tick } from "node:timers/promises";
+import { requestText } from "@busbar/protocol";
 
 const cli = join(import.meta.dirname, "../cli.ts");
 const folder = mkdtempSync(join(tmpdir(), "busbar-commands-"));
@@ -52,6 +54,32 @@ test("init makes an aggregator whose ledger verifies, proves and tells its state
   const again = busbar("init", "--site", "elm", "--home", home);
   assert.equal(again.status, 1);
   assert.match(again.stderr, /a chain is made once[\s\S]*init\.exists/);
+});
+
+test("a request is taken as the text that the unit printed, but not one that was copied wrong", () => {
+  const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64url"));
+  const { owner, device } = request;
+  const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest();
+  const word = requestText(
+    {
+      owner: { ...owner, party: "user", key: bytes(owner.key), boxKey: bytes(owner.boxKey) },
+      device: {
+        ...device,
+        key: bytes(device.key),
+        meters: [{ id: "house-7-net", role: "connection", feeder: "main" }],
+      },
+    },
+    sha256,
+  );
+  const home = join(folder, "by-text");
+  const made = busbar("init", "--site", "elm", "--home", home, "--admit", word);
+  assert.equal(made.status, 0, made.stderr);
+  const genesis = JSON.parse(readFileSync(join(home, "genesis.json"), "utf8"));
+  assert.deepEqual(genesis.devices[0], request.device);
+  writeFileSync(join(folder, "request.txt"), `${word.slice(0, -9)}\n`);
+  const wrong = busbar("init", "--site", "elm", "--home", `${home}-2`, "--admit", "request.txt");
+  assert.equal(wrong.status, 1);
+  assert.match(wrong.stderr, /request\.txt: a part is missing or was copied wrong/);
 });
 
 test("wrong words and files end with one readable message and a code", () => {

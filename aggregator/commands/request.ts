@@ -1,6 +1,13 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import { type Device, Failure, type Owner } from "@busbar/protocol";
+import {
+  type Device,
+  Failure,
+  type Owner,
+  parseRequestText,
+  requestPrefix,
+} from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { z } from "zod";
 import { genesisSchema } from "../ledger/genesis.ts";
@@ -62,15 +69,30 @@ type Request = z.output<typeof requestSchema> & {
   readonly written: z.input<typeof requestSchema>;
 };
 
+/** `path`: a file, `-` for standard input, or the request's text itself. */
 function readRequest(path: string): Request {
-  let text: string;
+  const text = path.startsWith(requestPrefix) ? path : readText(path);
+  const name = path.startsWith(requestPrefix) ? "the request" : path;
+  const json = text.trimStart().toUpperCase().startsWith(requestPrefix) ? jsonOf(name, text) : text;
+  const request = parseConfig(name, json, requestSchema);
+  return { path: name, ...request, written: written(name, json) };
+}
+
+function readText(path: string): string {
   try {
-    text = readFileSync(path, "utf8");
+    return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (cause) {
     throw stop("request.unreadable", `${path}: cannot read the unit's request`, cause);
   }
-  const request = parseConfig(path, text, requestSchema);
-  return { path, ...request, written: written(path, text) };
+}
+
+/** A request that was copied or scanned, as its file would say it: so it passes the same checks. */
+function jsonOf(name: string, text: string): string {
+  const parsed = parseRequestText(text, (bytes) => createHash("sha256").update(bytes).digest());
+  if (!parsed.ok) throw stop(parsed.code, `${name}: ${parsed.message}`);
+  const base64url = (_: string, value: unknown) =>
+    value instanceof Uint8Array ? Buffer.from(value).toString("base64url") : value;
+  return JSON.stringify(parsed.request, base64url);
 }
 
 /** The file once more, now that it is known to fit. */

@@ -1,9 +1,12 @@
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import {
+  type AdmissionRequest,
   Failure,
   type Mandate,
   microPerKwh,
+  requestText,
   type Signer,
   sealFrame,
   utcMs,
@@ -17,13 +20,20 @@ import {
   signerOf,
 } from "@busbar/protocol/node";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { loadMembership } from "../config/membership-file.ts";
+import { untilAdmitted } from "./enrol-wait.ts";
 import { print } from "./output.ts";
+import { qrCode } from "./qr.ts";
+import { columnsOf } from "./terminal.ts";
 
 /** Options of `busbar-edge enrol`. */
 export type EnrolOptions = {
   readonly config: string;
   readonly home?: string;
   readonly ownerKey?: string;
+  /** The site's membership file, to be put in its place. */
+  readonly membership?: string;
+  readonly wait?: boolean;
   readonly json?: boolean;
 };
 
@@ -31,8 +41,9 @@ const dayMs = 86_400_000;
 
 /**
  * Makes the unit's key, writes the request that a member admits, and signs the owner's limits where
- * the owner's key is at hand. Keys that exist are kept, so it may be run again.
- * Throws: `Failure` `enrol.no-owner-key`, `key.*`.
+ * the owner's key is at hand. Keys that exist are kept, so it may be run again. With `wait` it ends
+ * once a broker lets the unit in.
+ * Throws: `Failure` `enrol.no-owner-key`, `key.*`, `membership.*`, `ConfigError`.
  */
 export async function enrolCommand(options: EnrolOptions): Promise<void> {
   const config = loadConfig(options.config);
@@ -52,24 +63,78 @@ export async function enrolCommand(options: EnrolOptions): Promise<void> {
   replace(requestFile, `${JSON.stringify(request, null, 2)}\n`);
   const mandate = config.agent.enabled ? await signMandate(config, signerOf(owner)) : undefined;
   if (mandate !== undefined) replace(config.agent.mandate, mandate);
+  if (options.membership !== undefined) storeMembership(config, options.membership);
+  const word = requestText(messageOf(request), sha256);
   const files = {
     request: requestFile,
     deviceKey: config.device.key,
     ownerKey,
     ...(mandate === undefined ? {} : { mandate: config.agent.mandate }),
   };
-  print(options.json ?? false, { ok: true, ...files }, () =>
-    [
-      ...Object.entries(files).map(([name, path]) => `${name.padEnd(10)} ${path}`),
-      isNew
-        ? "The owner's key is new: keep a copy of it in a safe place, it is the owner's account."
-        : "",
-      `Give request.json to a member: busbar-aggregator admit --request ${requestFile}`,
-      "(for a chain that is yet to be made: busbar-aggregator init --admit FILE)",
-    ]
-      .filter((line) => line !== "")
-      .join("\n"),
+  const json = options.json ?? false;
+  if (!json) process.stdout.write(await enrolText({ files, word, isNew }));
+  const result = { ok: true, ...files, text: word };
+  if (options.wait !== true) return json ? print(true, result, () => "") : undefined;
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  const broker = await untilAdmitted(config, { signer: signerOf(device), say });
+  print(
+    json,
+    { ...result, broker },
+    () => `Admitted: ${broker} lets the unit in. busbar-edge doctor looks at the rest.`,
   );
+}
+
+async function enrolText({
+  files,
+  word,
+  isNew,
+}: {
+  readonly files: { readonly request: string };
+  readonly word: string;
+  readonly isNew: boolean;
+}): Promise<string> {
+  const onTerminal = process.stdout.isTTY === true;
+  const code = onTerminal ? await qrCode(word, columnsOf(process.stdout)) : undefined;
+  const lines = [
+    ...Object.entries(files).map(([name, path]) => `${name.padEnd(10)} ${path}`),
+    ...(isNew
+      ? ["The owner's key is new: keep a copy of it in a safe place, it is the owner's account."]
+      : []),
+    "",
+    ...(code === undefined ? [] : [code]),
+    ...(onTerminal && code === undefined
+      ? ["(sudo apt-get install qrencode shows it as a QR code too)"]
+      : []),
+    word,
+    "",
+    "Give a member this text, or the file. The member takes the unit in by one of",
+    `  busbar-aggregator admit --request ${files.request}`,
+    "  busbar-aggregator admit --request -       and the text on standard input",
+    "(for a chain that is yet to be made: busbar-aggregator init --admit FILE)",
+    "and gives you membership.json: busbar-edge enrol --membership FILE --wait",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Checks a membership file before it takes the place of another. */
+function storeMembership({ membership, site }: LoadedConfig, from: string): void {
+  const path = resolve(from);
+  if (loadMembership(path, site) === undefined) {
+    const message = `${from}: there is no such file; a member gives it: membership.json beside aggregator.yaml`;
+    throw new Failure("membership.missing", message, { retry: "never" });
+  }
+  mkdirSync(dirname(membership), { recursive: true });
+  if (path !== membership) replace(membership, readFileSync(path));
+}
+
+const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
+
+function messageOf({ owner, device }: ReturnType<typeof requestOf>): AdmissionRequest {
+  const key = (text: string) => new Uint8Array(Buffer.from(text, "base64url"));
+  return {
+    owner: { ...owner, key: key(owner.key), boxKey: key(owner.boxKey) },
+    device: { ...device, key: key(device.key) },
+  };
 }
 
 type PublicKeys = { readonly key: Uint8Array; readonly boxKey: Uint8Array };
