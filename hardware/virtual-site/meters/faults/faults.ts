@@ -21,7 +21,7 @@ export const faultsShape = z.strictObject({
   merged: share.describe("is held back and comes joined to the next bytes"),
   repeated: share.describe("comes a second time, repeatMs later"),
   repeatMs: span.describe("default 0 to 1900"),
-  wrongUnit: share.describe("comes from another unit id"),
+  wrongUnit: share.describe("comes from another unit id, in time"),
   foreign: share.describe("comes behind another master's read of the same unit and its answer"),
   crossed: share.describe("tcp: is lost, and is given to the next request as its answer"),
   babble: share.describe("is random bytes for babbleMs instead"),

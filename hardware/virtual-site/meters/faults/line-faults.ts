@@ -50,9 +50,11 @@ export class LineFaults {
     const unit = request[0] ?? 0;
     const faults = this.#faultsOf(unit);
     const hits = (fault: Parameters<Dice["hits"]>[1]) => this.#dice.hits(faults, fault);
+    if (Object.keys(faults).length === 0) return [{ afterMs: 0, bytes: frame }];
     if (nowMs < (this.#deadUntil.get(unit) ?? 0) || faults.dead === 1) return [];
     if (hits("dead")) this.#deadUntil.set(unit, nowMs + this.#dice.ms(faults, "deadMs"));
     if (hits("dropped")) return [];
+    if (hits("wrongUnit")) return [{ afterMs: 0, bytes: fromAnotherUnit(frame) }];
     if (hits("babble")) return this.#babble(this.#dice.ms(faults, "babbleMs"));
     const before = hits("foreign") ? this.#otherMaster(answer) : [];
     const afterMs = hits("late") ? this.#dice.ms(faults, "lateMs") : before.length;
@@ -78,11 +80,6 @@ export class LineFaults {
     let bytes: Uint8Array = frame;
     if (dice.hits(faults, "busy")) {
       bytes = withCrc(Uint8Array.of(frame[0] ?? 0, (frame[1] ?? 0) | 0x80, 6));
-    }
-    if (dice.hits(faults, "wrongUnit")) {
-      const body = bytes.slice(0, -2);
-      body[0] = (body[0] ?? 0) + 1;
-      bytes = withCrc(body);
     }
     if (dice.hits(faults, "cut")) bytes = bytes.slice(0, dice.below(bytes.length));
     if (dice.hits(faults, "damaged")) {
@@ -123,4 +120,10 @@ export class LineFaults {
       { afterMs: 1, bytes: answered },
     ];
   }
+}
+
+function fromAnotherUnit(frame: Uint8Array): Uint8Array {
+  const body = frame.slice(0, -2);
+  body[0] = (body[0] ?? 0) + 1;
+  return withCrc(body);
 }
