@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -106,6 +106,53 @@ test("a Modbus TCP peer that speaks something else is cut off", async () => {
   assert.equal(lease.port.counters.broken, 1);
   await lease.release();
   server.close();
+});
+
+/** A router between us and a device that can forget a connection without telling anybody. */
+async function router(port: number) {
+  const forgotten = new Set<Socket>();
+  const known = new Set<Socket>();
+  let connections = 0;
+  const server = createServer((near) => {
+    connections += 1;
+    const far = connect({ port, host: "127.0.0.1" });
+    known.add(near);
+    near.on("data", (bytes) => forgotten.has(near) || far.write(bytes));
+    far.on("data", (bytes) => forgotten.has(near) || near.write(bytes));
+    near.on("close", () => far.destroy()).on("error", () => {});
+    far.on("error", () => {});
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections: () => connections,
+    forget: () => {
+      for (const socket of known) forgotten.add(socket);
+    },
+    close: () => {
+      for (const socket of known) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+test("a connection that a router forgot is made anew after two requests, not after the kernel's minutes", async () => {
+  const device = new ServerTCP(served, { host: "127.0.0.1", port: 0, unitID: 1 });
+  await once(device, "initialized");
+  const between = await router((Reflect.get(device, "_server").address() as AddressInfo).port);
+  const connection = { kind: "tcp", host: "127.0.0.1", port: between.port } as const;
+  const { lease, read } = reader(connection, new BusPool({ replyMs: 300 }));
+  await assertReads(read);
+  between.forget();
+  await assert.rejects(read(0, 2), { code: "meter.timeout" });
+  await assert.rejects(read(0, 2), { code: "meter.timeout" });
+  await assertReads(read);
+  const { abandoned, opens, lost } = lease.port.counters;
+  assert.deepEqual([between.connections(), opens, abandoned, lost], [2, 2, 1, 0]);
+  await lease.release();
+  between.close();
+  await new Promise((resolve) => device.close(() => resolve(undefined)));
 });
 
 test("nobody listening is told with address and port", async () => {
