@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Signer } from "@busbar/protocol";
 import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import type { Logger } from "pino";
@@ -23,6 +24,7 @@ import { ReadingsOutbox } from "./journal/readings-outbox.ts";
 import { type JournalSummary, summarise } from "./journal/summary.ts";
 import { awaitMembership } from "./link/enrolment.ts";
 import { Link } from "./link/link.ts";
+import { LearnedFile } from "./meters/learned-file.ts";
 import { Adoption } from "./schedule/adoption.ts";
 import { Recorder } from "./schedule/recorder.ts";
 import { openSource, type Source } from "./schedule/source.ts";
@@ -76,10 +78,14 @@ export async function startUnit(settings: Settings, log: Logger): Promise<Runnin
   parts.defer(() => lock.release());
   const bus = new BusPool();
   const times = new ReadTimes();
-  const sources = (await openSources(settings, { clock, bus })).map((source) =>
-    times.watch(source),
+  const counters = new Counters();
+  const learned = new LearnedFile(join(config.data, "learned.json"), (reason) =>
+    counters.count(reason),
   );
-  const started = new Unit({ settings, log, mandate, signer, clock, bus, sources, times });
+  const opened = await openSources(settings, { clock, bus, learned });
+  const sources = opened.map((source) => times.watch(source));
+  const unitParts = { settings, log, mandate, signer, clock, bus, sources, times, counters };
+  const started = new Unit(unitParts);
   unit = started;
   parts.defer(() => started.stop());
   await clock.begin(started.floor());
@@ -114,13 +120,14 @@ type UnitOptions = {
   readonly bus: BusPool;
   readonly sources: readonly Source[];
   readonly times: ReadTimes;
+  readonly counters: Counters;
 };
 
 /** The parts of a unit and what they tell each other. */
 class Unit {
   readonly #options: UnitOptions;
   readonly #startedAt = Date.now();
-  readonly #counters = new Counters();
+  readonly #counters: Counters;
   readonly #keeper: Keeper;
   readonly #journal: Journal;
   readonly #readings: ReadingsOutbox;
@@ -135,7 +142,8 @@ class Unit {
   #ends: (() => void)[] = [];
 
   constructor(options: UnitOptions) {
-    const { signer, clock, sources } = options;
+    const { signer, clock, sources, counters } = options;
+    this.#counters = counters;
     const { config } = options.settings;
     this.#options = options;
     this.#keeper = new Keeper({
@@ -375,7 +383,7 @@ class Unit {
 
 async function openSources(
   { config, profiles }: Settings,
-  { clock, bus }: { readonly clock: TimeOfUnit; readonly bus: BusPool },
+  rest: { readonly clock: TimeOfUnit; readonly bus: BusPool; readonly learned: LearnedFile },
 ): Promise<Source[]> {
   const profileOf = (name: string) => {
     const profile = profiles.get(name);
@@ -384,7 +392,7 @@ async function openSources(
   };
   const sources: Source[] = [];
   for (const meter of config.meters) {
-    sources.push(await openSource(meter, { clock, bus, data: config.data, profileOf }));
+    sources.push(await openSource(meter, { ...rest, data: config.data, profileOf }));
   }
   return sources;
 }

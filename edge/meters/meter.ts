@@ -1,6 +1,7 @@
 import type { UtcMs } from "@busbar/protocol";
 import type { BusPool } from "../framing/bus-pool.ts";
 import type { Connection } from "../framing/line.ts";
+import type { LearnedStore } from "./learned-file.ts";
 import { ModbusMeter } from "./modbus-meter.ts";
 import type { Profile } from "./profile.ts";
 import { usualSerial } from "./profile-values.ts";
@@ -22,10 +23,12 @@ export function openMeter(options: {
   /** The reading's time. */
   readonly clock: () => UtcMs;
   readonly bus: BusPool;
+  /** Where what is found out of the meter is kept; left out, with the object. */
+  readonly learned?: LearnedStore | undefined;
 }): Meter {
-  const { profile, connection, unit, clock, bus } = options;
+  const { profile, connection, unit, clock, bus, learned } = options;
   const lease = bus.acquire(connection, profile.serial ?? usualSerial);
   return profile.protocol === "modbus"
-    ? new ModbusMeter({ profile, lease, unit, clock })
-    : new SunspecMeter({ profile, lease, unit, clock });
+    ? new ModbusMeter({ profile, lease, unit, clock, learned })
+    : new SunspecMeter({ profile, lease, unit, clock, learned });
 }

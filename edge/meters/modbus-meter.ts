@@ -5,6 +5,8 @@ import { BlockReader, type RowWords } from "./block-reader.ts";
 import { add, type Decimal, multiply } from "./decimal.ts";
 import { decodeText } from "./decode-text.ts";
 import { decodeValue } from "./decode-value.ts";
+import type { LearnedStore } from "./learned-file.ts";
+import { Learning } from "./learning.ts";
 import type { ModbusProfile } from "./profile.ts";
 import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
 import { isText, wordsOf } from "./register-type.ts";
@@ -28,14 +30,16 @@ export class ModbusMeter implements Meter {
   readonly #rows: readonly Row[];
   readonly #factors: ReadonlyMap<string, Factor>;
   readonly #reader: BlockReader<Row | Factor>;
+  readonly #learning: Learning;
 
   constructor(options: {
     readonly profile: ModbusProfile;
     readonly lease: MeterLease;
     readonly unit: number;
     readonly clock: () => UtcMs;
+    readonly learned?: LearnedStore | undefined;
   }) {
-    const { profile, lease, unit, clock } = options;
+    const { profile, lease, unit, clock, learned: store } = options;
     this.#profile = profile;
     this.#lease = lease;
     this.#unit = unit;
@@ -47,6 +51,7 @@ export class ModbusMeter implements Meter {
         { ...factor, words: wordsOf(factor.type) },
       ]),
     );
+    this.#learning = new Learning({ store, profile, port: lease.port, unit, clock });
     const { read } = profile;
     this.#reader = new BlockReader<Row | Factor>({
       port: lease.port,
@@ -66,6 +71,7 @@ export class ModbusMeter implements Meter {
       throw new Failure("meter.wrong-model", message, { retry: "never" });
     }
     const serialNumber = await this.#serialNumber();
+    this.#learning.identified(this.#reader, { serialNumber });
     return {
       profile: id,
       ...(serialNumber === undefined ? {} : { serialNumber }),
@@ -88,7 +94,9 @@ export class ModbusMeter implements Meter {
   }
 
   async read(): Promise<MeterReading> {
+    this.#learning.beforeReading(this.#reader);
     const answers = await this.#reader.read([...this.#factors.values(), ...this.#rows]);
+    this.#learning.afterReading(this.#reader);
     const { wordOrder } = this.#profile.read;
     const decoded = this.#rows.map((row) => {
       const answer = answers.get(row);

@@ -4,6 +4,8 @@ import { assembleReading, isBilling } from "./assemble-reading.ts";
 import { BlockReader, type RowWords } from "./block-reader.ts";
 import type { Decimal } from "./decimal.ts";
 import { decodeValue } from "./decode-value.ts";
+import type { LearnedStore } from "./learned-file.ts";
+import { Learning } from "./learning.ts";
 import type { SunspecProfile } from "./profile.ts";
 import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
 import { wordsOf } from "./register-type.ts";
@@ -23,6 +25,7 @@ export class SunspecMeter implements Meter {
   readonly #lease: MeterLease;
   readonly #unit: number;
   readonly #clock: () => UtcMs;
+  readonly #learning: Learning;
   #layout: (Layout & { readonly reader: Reader }) | undefined;
 
   constructor(options: {
@@ -30,8 +33,10 @@ export class SunspecMeter implements Meter {
     readonly lease: MeterLease;
     readonly unit: number;
     readonly clock: () => UtcMs;
+    readonly learned?: LearnedStore | undefined;
   }) {
-    const { profile, lease, unit, clock } = options;
+    const { profile, lease, unit, clock, learned: store } = options;
+    this.#learning = new Learning({ store, profile, port: lease.port, unit, clock });
     this.#profile = profile;
     this.#lease = lease;
     this.#unit = unit;
@@ -57,6 +62,7 @@ export class SunspecMeter implements Meter {
   async read(): Promise<MeterReading> {
     this.#layout ??= await this.#discover();
     const { header, rows, reader } = this.#layout;
+    this.#learning.beforeReading(reader);
     const answers = await reader.read([header, ...rows]).catch((error: unknown) => {
       if (error instanceof Failure && error.code === "meter.exception") this.#layout = undefined;
       throw error;
@@ -70,6 +76,7 @@ export class SunspecMeter implements Meter {
         "now",
       );
     }
+    this.#learning.afterReading(reader);
     const decoded = rows.map((row) => {
       const answer = answers.get(row);
       const { obis, quantity, unit, type } = row.row;
@@ -115,7 +122,11 @@ export class SunspecMeter implements Meter {
     for (const found of device.models) {
       const known = models.find(({ ids }) => ids.includes(found.id));
       if (known === undefined) continue;
-      return { ...layoutOf(device, found, known.registers), reader: this.#newReader() };
+      const reader = this.#newReader();
+      const { serialNumber, version = "" } = device;
+      const basis = `${version} model ${found.id} at ${found.start}`.trim();
+      this.#learning.identified(reader, { serialNumber, basis });
+      return { ...layoutOf(device, found, known.registers), reader };
     }
     const ids = device.models.map(({ id }) => id).join(", ");
     throw this.#failure(

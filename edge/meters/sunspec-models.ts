@@ -10,6 +10,8 @@ export type SunspecDevice = {
   readonly models: readonly FoundModel[];
   readonly manufacturer?: string;
   readonly model?: string;
+  /** Of its firmware. */
+  readonly version?: string;
   readonly serialNumber?: string;
 };
 
@@ -21,7 +23,12 @@ const endId = 0xffff;
 /** The longest lists seen have some 30 models; a device must not keep a reader busy for ever. */
 const modelsMax = 100;
 /** Places in the common model (id 1), from its start, in registers. */
-const commonTexts = { manufacturer: [2, 16], model: [18, 16], serialNumber: [50, 16] } as const;
+const commonTexts = {
+  manufacturer: [2, 16],
+  model: [18, 16],
+  version: [42, 8],
+  serialNumber: [50, 16],
+} as const;
 
 /**
  * Walks the list of models behind the marker. Undefined when the marker is at none of the bases.

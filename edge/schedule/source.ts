@@ -6,6 +6,7 @@ import type { MeterConfig } from "../config/schema.ts";
 import type { BusPool } from "../framing/bus-pool.ts";
 import type { MeterConnection } from "../framing/line.ts";
 import { baseUnit } from "../meters/decode-value.ts";
+import type { LearnedStore } from "../meters/learned-file.ts";
 import { type Meter, type MeterReading, openMeter } from "../meters/meter.ts";
 import type { Profile } from "../meters/profile.ts";
 import { valuesOf } from "../meters/profile-values.ts";
@@ -39,6 +40,7 @@ export type MeterPlace = MeterOptions & {
   readonly address?: string | undefined;
   /** Where pulses are counted; left out, the count starts at 0 and ends with the process. */
   readonly countFile?: string | undefined;
+  readonly learned?: LearnedStore | undefined;
 };
 
 type Opened = { readonly meter: Meter; readonly registers: readonly RegisterInfo[] };
@@ -53,9 +55,14 @@ export type Surroundings<Clock> = {
 /** The configured meter. `data`: the unit's folder. Throws as `openPlace`. */
 export async function openSource(
   config: MeterConfig,
-  { clock, data, ...rest }: Surroundings<SiteClock> & { readonly data: string },
+  {
+    clock,
+    data,
+    learned,
+    ...rest
+  }: Surroundings<SiteClock> & { readonly data: string; readonly learned?: LearnedStore },
 ): Promise<Source> {
-  const place = { ...config, countFile: countFileOf(data, config.id) };
+  const place = { ...config, countFile: countFileOf(data, config.id), learned };
   const opened = await openPlace(place, { ...rest, clock: () => utcMs(clock.now()) });
   return new MeterSource(config, opened);
 }
@@ -89,7 +96,8 @@ export async function openPlace(
     return { meter, registers: [] };
   }
   const profile = profileOf(place.profile);
-  const meter = openMeter({ profile, connection, unit, clock, bus });
+  const { learned } = place;
+  const meter = openMeter({ profile, connection, unit, clock, bus, learned });
   return { meter, registers: registersOf(profile) };
 }
 
