@@ -7,7 +7,7 @@ import { languageOf } from "./page-words.ts";
 import { serveStatus } from "./server.ts";
 import type { Status } from "./status.ts";
 import { statusOfTest } from "./test-support/status.ts";
-import { isLocalPeer, isOwnHost } from "./visitors.ts";
+import { isLocalPeer, isNeighbour, isOwnHost } from "./visitors.ts";
 
 async function serve(t: TestContext, status: () => Status = statusOfTest, names: string[] = []) {
   const server = await serveStatus({ host: "127.0.0.1", port: 0, names }, status);
@@ -128,6 +128,21 @@ test("peers of the unit's own networks are told from others", () => {
     "not an address",
   ]) {
     assert.equal(isLocalPeer(address), false, address);
+  }
+});
+
+test("a phone with a public IPv6 address of the same house is a neighbour, one elsewhere is not", () => {
+  const networks = ["2001:db8:1:2::5/64", "192.0.2.7/24", "2001:db8:ffff::1/32", "::1/128"];
+  for (const [address, wanted] of [
+    ["2001:db8:1:2:aaaa::9", true],
+    ["2001:db8:1:3::9", false],
+    ["2001:db8:2::9", false],
+    ["192.0.2.9", false],
+    ["::ffff:192.0.2.9", false],
+    ["nonsense", false],
+    [undefined, false],
+  ] as const) {
+    assert.equal(isNeighbour(address, networks), wanted, address);
   }
 });
 

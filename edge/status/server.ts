@@ -7,7 +7,7 @@ import { contentSecurityPolicy, pageHtml } from "./page.ts";
 import { languageOf } from "./page-words.ts";
 import type { Status } from "./status.ts";
 import { Streams } from "./streams.ts";
-import { isLocalPeer, isOwnHost } from "./visitors.ts";
+import { isLocalPeer, isNeighbour, isOwnHost } from "./visitors.ts";
 
 /** Where the status is served. */
 export type StatusServer = { readonly port: number; close(): Promise<void> };
@@ -67,7 +67,8 @@ type Context = {
 
 function answer(request: IncomingMessage, response: ServerResponse, context: Context): void {
   const { status, streams, names } = context;
-  if (!isLocalPeer(request.socket.remoteAddress)) {
+  const { remoteAddress } = request.socket;
+  if (!isLocalPeer(remoteAddress) && !isNeighbour(remoteAddress)) {
     return plain(response, 403, "The unit's status is shown in its own network only.");
   }
   if (!isOwnHost(request.headers.host, names)) {

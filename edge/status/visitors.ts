@@ -1,4 +1,5 @@
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 
 /**
  * Whether a peer is in a network of its own: loopback, private (RFC 1918, RFC 4193), link-local or
@@ -19,6 +20,31 @@ export function isLocalPeer(address: string | undefined): boolean {
 
 /** Suffixes that nobody can register, so no page of a stranger stands under them (RFC 6762, 8375, 2606). */
 const localNames = /(?:^|\.)(?:localhost|local|lan|home|internal|home\.arpa)$/;
+
+/** Own addresses with their networks: `fe80::1/64`. */
+const ownNetworks = (): readonly string[] =>
+  Object.values(networkInterfaces()).flatMap((all) =>
+    (all ?? []).flatMap(({ cidr }) => cidr ?? []),
+  );
+
+/**
+ * Whether a peer stands in the same IPv6 network as the unit: at home a phone calls by its public
+ * address there. Of IPv4 the private networks are all there is to neighbours.
+ */
+export function isNeighbour(
+  address: string | undefined,
+  networks: readonly string[] = ownNetworks(),
+): boolean {
+  const plain = (address ?? "").split("%")[0] ?? "";
+  if (isIP(plain) !== 6 || /^::ffff:/i.test(plain)) return false;
+  const list = new BlockList();
+  for (const network of networks) {
+    const [own = "", prefix = ""] = network.split("/");
+    // A shorter prefix is no network of one house.
+    if (isIP(own) === 6 && Number(prefix) >= 64) list.addSubnet(own, Number(prefix), "ipv6");
+  }
+  return list.check(plain, "ipv6");
+}
 
 /**
  * Whether a request names this unit as people in its network do: by an address, by a name without
