@@ -283,3 +283,24 @@ test("readings on a bad line are right or not there", async () => {
   }
   assert.ok(read > 60, `${read} of 100`);
 });
+
+test("two meters of one bus that are due together have their billing registers read first", async () => {
+  const { timers, line, bus, connection, clock, meter, input } = bench();
+  for (const unit of [1, 2]) line.devices.set(unit, device(input, new Map(), 50));
+  const other = openMeter({ profile, connection, unit: 2, clock, bus });
+  const both = () => timers.run(Promise.all([meter.read(), other.read()]));
+  await both();
+  await timers.run(sleep(timers, 2100));
+  line.written.length = 0;
+  const from = clock();
+  const readings = await both();
+  const asked = line.written.map((bytes) => {
+    const [address = 0, count = 0] = [bytes[3], bytes[5]].map(Number);
+    const billing = bytes[2] === 0 && address <= 0x48 && address + count > 0x4a;
+    return `${bytes[0]}${billing ? " billing" : ""}`;
+  });
+  assert.deepEqual(asked.slice(0, 2), ["1 billing", "2 billing"]);
+  assert.ok(asked.length > 8 && !asked.slice(2).some((one) => one.includes("billing")));
+  const lateMs = readings.map(({ time }) => time - from);
+  assert.ok(Math.max(...lateMs) < 100, `${lateMs}`);
+});
