@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { program } from "../../test/support/programs.ts";
 import { decodeCapture } from "../framing/decode-capture.ts";
+import { keys, Terminal } from "../setup/test-support/terminal.ts";
 import { startMeter, type TestMeter } from "../test-support/modbus-meter.ts";
 
 const cli = fileURLToPath(new URL("../cli.ts", import.meta.url));
@@ -120,4 +122,25 @@ test("what cannot be read is told with its code, and wrong use is exit code 2", 
   assert.match((await read("--wach")).err, /did you mean --watch/i);
   writeFileSync(file("edge.yaml"), "site: [\n");
   assert.equal((await read()).code, 1);
+});
+
+const script = program("script", "bsdutils");
+
+test("watched on a terminal it draws over its table, and marks what changed", {
+  skip: "skip" in script && script.skip,
+}, async () => {
+  const path = "path" in script ? script.path : "";
+  const command = [process.execPath, cli, "read", ...place(), "--watch", "--every", "0.05"];
+  const terminal = new Terminal(path, command, { cwd: folder });
+  try {
+    await terminal.expect(/energy\.import\.total +12500 {2}Wh\b.*more lines.*errors: none/s);
+    meter.values.set(0x0048, 13.5);
+    // Up to the first line of what was drawn, which is then written over.
+    await terminal.expect(/\[\d+A\r.*energy\.import\.total +13500 {2}Wh \*/s);
+    terminal.type(keys.ctrlC);
+    assert.equal(await terminal.code(), 130);
+  } finally {
+    terminal.end();
+    meter.values.set(0x0048, 12.5);
+  }
 });

@@ -259,6 +259,7 @@ test("what is missing or wrong is named, and nothing is written", async () => {
     [1, /site: .*\n.*owner\.id: .*\n.*meters: expected a list of meters/, "--device", "unit-1"],
     [2, /expected --meter ID=PLACE:PROFILE:UNIT/, ...answers, "--meter", "grid"],
     [2, /expected \/dev/, ...answers, "--meter", "grid=nowhere:sml"],
+    [2, /did you mean eastron-sdm630\?/, ...answers, "--meter", "grid=/dev/x:eastron-sdm603:1"],
     [2, /expected role=, form=/, ...answers, "--meter", "grid=/dev/x:sml,rol=load"],
     [1, /meters\.0\.role: /, ...answers, "--meter", "grid=/dev/x:sml,role=boss"],
     [1, /brokers\.0\.url: .*did you mean mqtts/, ...answers, ...grid, "--broker", "mqttss://h"],

@@ -2,11 +2,11 @@ import { existsSync, realpathSync } from "node:fs";
 import { placeText } from "../commands/places.ts";
 import { busName, type MeterConnection } from "../framing/line.ts";
 import type { Connection } from "../meters/meter.ts";
-import { loadProfiles } from "../meters/profile.ts";
 import { usualSerial } from "../meters/profile-values.ts";
 import type { ScanResult } from "../meters/scan.ts";
 import { isTelegramProfile } from "../meters/telegram-profiles.ts";
 import type { MeterDraft } from "./draft.ts";
+import { profileFiles } from "./known-profiles.ts";
 
 /** A meter without its name: what is read, and where. */
 export type Placed = Omit<MeterDraft, "id">;
@@ -14,7 +14,7 @@ export type Placed = Omit<MeterDraft, "id">;
 /** The serial connection without settings that are the profile's own anyway. */
 export function plainConnection(connection: Connection, profile: string): Connection {
   if (connection.kind !== "rtu") return connection;
-  const shipped = loadProfiles().get(profile)?.serial ?? usualSerial;
+  const shipped = profileFiles().get(profile)?.serial ?? usualSerial;
   const { path, baud, parity } = connection;
   const same =
     (baud ?? shipped.baud) === shipped.baud && (parity ?? shipped.parity) === shipped.parity;

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { Failure } from "@busbar/protocol";
+import { Failure, nearest } from "@busbar/protocol";
 import { parseDocument } from "yaml";
 import { meterPlaceOf, withSpeed } from "../commands/places.ts";
 import { isTelegramProfile } from "../meters/telegram-profiles.ts";
 import { asId, type Draft, type MeterDraft, present } from "./draft.ts";
+import { profileIds } from "./known-profiles.ts";
 
 /** Answers on the command line. */
 export type GivenAnswers = {
@@ -100,11 +101,7 @@ export function meterOf(text: string): MeterDraft {
       throw usage(`expected ${options.join("=, ")}= behind the comma, got ${JSON.stringify(part)}`);
     }),
   );
-  const match = /^([^=]+)=(.+?):([a-zA-Z][^:]*|\.?[^:]*\/[^:]*)(?::(\w+))?$/.exec(head);
-  const [, id, place, profile, which] = match ?? [];
-  if (id === undefined || place === undefined || profile === undefined) {
-    throw usage(`expected --meter ${form}, got ${JSON.stringify(text)}`);
-  }
+  const { id, place, profile, which } = partsOf(head);
   const parity = further.get("parity");
   const speed = present({
     baud: further.get("baud"),
@@ -124,6 +121,29 @@ export function meterOf(text: string): MeterDraft {
     feeder: further.get("feeder"),
   }) as MeterDraft;
 }
+
+/**
+ * Places have colons of their own, so the profile is looked for from the end: it is one that there
+ * is, or a file.
+ */
+function partsOf(head: string) {
+  const [id = "", ...rest] = head.split("=");
+  const parts = rest.join("=").split(":");
+  const [before = "", last = ""] = parts.slice(-2);
+  const placed = (profile: string, from: number, which?: string) => {
+    const place = parts.slice(0, from).join(":");
+    if (id !== "" && place !== "") return { id, place, profile, which };
+    throw usage(`expected --meter ${form}, got ${JSON.stringify(head)}`);
+  };
+  if (isProfile(before)) return placed(before, -2, last);
+  if (isProfile(last)) return placed(last, -1);
+  const named = /^\d*$/.test(last) ? before : last;
+  const near = nearest(named, profileIds());
+  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  throw usage(`expected --meter ${form}, got ${JSON.stringify(head)}${hint}`);
+}
+
+const isProfile = (text: string): boolean => text.endsWith(".yaml") || profileIds().includes(text);
 
 function usage(message: string): Failure {
   return new Failure("usage.meter", message, { retry: "never" });

@@ -3,13 +3,13 @@ import { meterPlaceOf, placeOf, placeText, unitsOf } from "../commands/places.ts
 import { scanOptionsOf, scanWithProgress } from "../commands/scan.ts";
 import { portText, summaryText } from "../commands/scan-text.ts";
 import type { Connection } from "../meters/meter.ts";
-import { loadProfiles } from "../meters/profile.ts";
 import type { ScanResult } from "../meters/scan.ts";
 import { serialPorts } from "../meters/serial-ports.ts";
-import { builtInProfiles, hasAddress, isTelegramProfile } from "../meters/telegram-profiles.ts";
+import { hasAddress, isTelegramProfile } from "../meters/telegram-profiles.ts";
 import { type Draft, type MeterDraft, meterProblems, parseId, present } from "./draft.ts";
 import { draftPlace, knownAs, type Placed, plainConnection, suggestedId } from "./found-meters.ts";
 import { type Interview, wrong } from "./interview.ts";
+import { profileIds } from "./known-profiles.ts";
 import { displayText, tryMeter } from "./test-reading.ts";
 
 /** How a conversation about meters is held. */
@@ -195,7 +195,7 @@ function askProfile(
   text: string,
   fallback: string | undefined,
 ): Promise<string> {
-  const known = [...builtInProfiles, ...loadProfiles().keys()];
+  const known = profileIds();
   return interview.ask({
     text,
     fallback,
