@@ -53,8 +53,10 @@ const floorMs = 5 * 60_000;
 /** How long an ending unit waits for receipts: well below what a service manager allows. */
 const drainMsMax = 5_000;
 const minuteMs = 60_000;
-/** A unit that is alive brings a batch in this many times a batch's age. */
+/** A unit that is alive brings a batch in this many times a batch's age, and in so long after a
+ * quarrel with another one about their client id. */
 const quietBatches = 3;
+const quietMsMin = 30 * minuteMs;
 
 /**
  * Starts all of an edge unit. Recording begins even where the unit cannot reach anybody. A start that
@@ -284,7 +286,7 @@ class Unit {
       journal: this.#journal,
       memory: this.#recorder.memory,
       now: () => clock.now(),
-      quietMs: quietBatches * config.batch.minutes * minuteMs,
+      quietMs: Math.max(quietMsMin, quietBatches * config.batch.minutes * minuteMs),
     });
     this.#link = new Link({
       chain: config.site,
