@@ -18,8 +18,8 @@ import { fileURLToPath } from "node:url";
 import { connectAsync } from "mqtt";
 import { FakeAggregator } from "../test/support/fake-aggregator.ts";
 import { testSigner } from "../test/support/memory-registry.ts";
-import { withCrc } from "./framing/crc16.ts";
 import { sagemcomNl } from "./framing/dsmr/test-support/vectors.ts";
+import { withCrc } from "./framing/modbus/crc16.ts";
 import { startMeter, type TestMeter } from "./test-support/modbus-meter.ts";
 
 const cli = fileURLToPath(new URL("./cli.ts", import.meta.url));

@@ -1,8 +1,8 @@
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { Failure } from "@busbar/protocol";
 import { recordingHead } from "../framing/capture-bytes.ts";
-import type { Trace } from "../framing/guarded-port.ts";
-import { hex } from "../framing/modbus-capture.ts";
+import type { Trace } from "../framing/line.ts";
+import { hex } from "../framing/modbus/capture.ts";
 
 type Frame = Parameters<Trace>[0];
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
 import { Failure } from "@busbar/protocol";
 import { type CaptureEntry, decodeCapture, likelyProtocols } from "../framing/decode-capture.ts";
-import type { CaptureReading, ModbusEntry } from "../framing/modbus-capture.ts";
+import type { CaptureReading, ModbusEntry } from "../framing/modbus/capture.ts";
 import type { TelegramEntry, TelegramReading } from "../framing/telegram.ts";
 import { profileOf } from "../meters/profile.ts";
 import { exitCode } from "./output.ts";

@@ -1,7 +1,7 @@
-import type { Trace } from "../framing/guarded-port.ts";
-import { takeMbap } from "../framing/mbap.ts";
-import { hex, type ModbusEntry, modbusEntry } from "../framing/modbus-capture.ts";
-import { RtuFramer } from "../framing/modbus-rtu.ts";
+import type { Trace } from "../framing/line.ts";
+import { hex, type ModbusEntry, modbusEntry } from "../framing/modbus/capture.ts";
+import { takeMbap } from "../framing/modbus/mbap.ts";
+import { RtuFramer } from "../framing/modbus/rtu.ts";
 import { timeText } from "./capture-file.ts";
 import { wrap } from "./terminal.ts";
 

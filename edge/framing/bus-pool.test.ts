@@ -9,8 +9,8 @@ import { after, test } from "node:test";
 import { ServerSerial, ServerTCP } from "modbus-serial";
 import { program } from "../../test/support/programs.ts";
 import { BusPool } from "./bus-pool.ts";
-import { crcHolds, withCrc } from "./crc16.ts";
 import type { Connection } from "./line.ts";
+import { crcHolds, withCrc } from "./modbus/crc16.ts";
 
 const serial = { baud: 9600, parity: "none", stopBits: 1 } as const;
 const valueAt = (address: number) => (address * 31 + 7) & 0xffff;

@@ -1,8 +1,15 @@
 import { Failure } from "@busbar/protocol";
 import type { BusCounters } from "./bus-counters.ts";
-import { GuardedPort, type Trace } from "./guarded-port.ts";
 import { LinePort } from "./iec62056-21/line-port.ts";
-import { busName, type Connection, type Line, type SerialSettings, settingsText } from "./line.ts";
+import {
+  busName,
+  type Connection,
+  type Line,
+  type SerialSettings,
+  settingsText,
+  type Trace,
+} from "./line.ts";
+import { GuardedPort } from "./modbus/guarded-port.ts";
 import { RequestLine } from "./request-line.ts";
 import { SerialLine } from "./serial-line.ts";
 import { TcpLine } from "./tcp-line.ts";

@@ -6,8 +6,8 @@ import { decodeDlt645 } from "./dlt645/capture.ts";
 import { decodeDsmr } from "./dsmr/capture.ts";
 import { decodeIec62056 } from "./iec62056-21/capture.ts";
 import { decodeMbus } from "./mbus/capture.ts";
-import { decodeModbus, type ModbusEntry } from "./modbus-capture.ts";
-import { decodeModbusTcp } from "./modbus-tcp-capture.ts";
+import { decodeModbus, type ModbusEntry } from "./modbus/capture.ts";
+import { decodeModbusTcp } from "./modbus/tcp-capture.ts";
 import { decodeSml } from "./sml/capture.ts";
 import type { TelegramEntry } from "./telegram.ts";
 

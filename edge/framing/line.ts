@@ -60,3 +60,10 @@ export function settingsText(settings: {
   const { baud, parity = "none", stopBits = 1, dataBits = 8 } = settings;
   return `${baud ?? "?"} ${dataBits}${parity.charAt(0).toUpperCase()}${stopBits}`;
 }
+
+/** One frame on the wire, for people who look for a fault. */
+export type Trace = (event: {
+  readonly bus: string;
+  readonly direction: "sent" | "received";
+  readonly bytes: Uint8Array;
+}) => void;

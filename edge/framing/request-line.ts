@@ -1,7 +1,6 @@
 import { Failure } from "@busbar/protocol";
 import { Backoff } from "./backoff.ts";
-import type { Trace } from "./guarded-port.ts";
-import type { Line } from "./line.ts";
+import type { Line, Trace } from "./line.ts";
 import { sleep, type Timers } from "./timers.ts";
 
 /** A question to a meter. */

@@ -1,5 +1,4 @@
-import type { Trace } from "./guarded-port.ts";
-import type { Line } from "./line.ts";
+import type { Line, Trace } from "./line.ts";
 
 /** A line that tells every piece it carries. */
 export function tracedLine(bus: string, line: Line, trace: Trace): Line {

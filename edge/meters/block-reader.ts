@@ -1,5 +1,5 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
-import type { ReadReply } from "../framing/guarded-port.ts";
+import type { ReadReply } from "../framing/modbus/guarded-port.ts";
 import { type Block, type BlockLimits, plan, requestCost, type Span } from "../planner/plan.ts";
 import type { RegisterPort } from "./reply-memory.ts";
 

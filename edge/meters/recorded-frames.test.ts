@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { device, type Registers, simulatedBus } from "../../test/support/simulated-meter.ts";
-import { crc16 } from "../framing/crc16.ts";
 import { decodeCapture } from "../framing/decode-capture.ts";
+import { crc16 } from "../framing/modbus/crc16.ts";
 import { formatDecimal } from "./decimal.ts";
 import { decodeValue } from "./decode-value.ts";
 import { openMeter } from "./meter.ts";

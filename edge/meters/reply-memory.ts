@@ -1,4 +1,4 @@
-import type { GuardedPort, ReadReply, ReadRequest } from "../framing/guarded-port.ts";
+import type { GuardedPort, ReadReply, ReadRequest } from "../framing/modbus/guarded-port.ts";
 
 /** What a meter needs of a bus. */
 export type RegisterPort = Pick<

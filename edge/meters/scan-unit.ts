@@ -1,7 +1,7 @@
 import { Failure, utcMs } from "@busbar/protocol";
 import type { BusPool } from "../framing/bus-pool.ts";
-import type { GuardedPort } from "../framing/guarded-port.ts";
 import type { Connection, SerialSettings } from "../framing/line.ts";
+import type { GuardedPort } from "../framing/modbus/guarded-port.ts";
 import { ModbusMeter, type Recognition } from "./modbus-meter.ts";
 import { fitOf, hasFurtherPhase, hasRowsOf, probeOf, samplesOf } from "./plausible.ts";
 import type { ModbusProfile, Profile } from "./profile.ts";

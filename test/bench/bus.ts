@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { utcMs } from "@busbar/protocol";
 import { BusPool } from "../../edge/framing/bus-pool.ts";
-import { withCrc } from "../../edge/framing/crc16.ts";
+import { withCrc } from "../../edge/framing/modbus/crc16.ts";
 import { SerialLine } from "../../edge/framing/serial-line.ts";
 import { openMeter } from "../../edge/meters/meter.ts";
 import { loadProfile, type ModbusProfile, profileFolder } from "../../edge/meters/profile.ts";

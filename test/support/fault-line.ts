@@ -1,7 +1,7 @@
 import { Failure } from "@busbar/protocol";
-import { crcHolds, withCrc } from "../../edge/framing/crc16.ts";
 import type { Line, LineEvents } from "../../edge/framing/line.ts";
-import { toMbap } from "../../edge/framing/mbap.ts";
+import { crcHolds, withCrc } from "../../edge/framing/modbus/crc16.ts";
+import { toMbap } from "../../edge/framing/modbus/mbap.ts";
 import type { Timers } from "../../edge/framing/timers.ts";
 import type { Faults } from "../../hardware/virtual-site/meters/faults/faults.ts";
 import {

@@ -1,8 +1,8 @@
-import { formatDecimal } from "../meters/decimal.ts";
-import { baseUnit, decodeValue } from "../meters/decode-value.ts";
-import type { ModbusProfile } from "../meters/profile.ts";
-import { wordsOf } from "../meters/register-type.ts";
-import { type RtuDamage, RtuFramer, type RtuTelegram } from "./modbus-rtu.ts";
+import { formatDecimal } from "../../meters/decimal.ts";
+import { baseUnit, decodeValue } from "../../meters/decode-value.ts";
+import type { ModbusProfile } from "../../meters/profile.ts";
+import { wordsOf } from "../../meters/register-type.ts";
+import { type RtuDamage, RtuFramer, type RtuTelegram } from "./rtu.ts";
 
 /** A value found in a telegram; `value` is the exact decimal in base units, undefined = unknown. */
 export type CaptureReading = {

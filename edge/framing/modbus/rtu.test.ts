@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { crc16, withCrc } from "./crc16.ts";
-import { type RtuDamage, RtuFramer, type RtuTelegram } from "./modbus-rtu.ts";
+import { type RtuDamage, RtuFramer, type RtuTelegram } from "./rtu.ts";
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(" ", ""), "hex"));
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { decodeCapture } from "../decode-capture.ts";
 import { withCrc } from "./crc16.ts";
-import { decodeCapture } from "./decode-capture.ts";
 import { toMbap } from "./mbap.ts";
 
 const rtu = (...bytes: number[]) => withCrc(Uint8Array.from(bytes));

@@ -1,4 +1,4 @@
-import type { BusCounters } from "./bus-counters.ts";
+import type { BusCounters } from "../bus-counters.ts";
 import { takeMbap, toMbap } from "./mbap.ts";
 import { findRtuReply, nameDiscarded } from "./rtu-reply.ts";
 import type { Frame, ReplyShape } from "./unanswered.ts";

@@ -1,7 +1,7 @@
-import type { ModbusProfile } from "../meters/profile.ts";
+import type { ModbusProfile } from "../../meters/profile.ts";
+import { hex, type ModbusEntry, modbusEntry } from "./capture.ts";
 import { takeMbap } from "./mbap.ts";
-import { hex, type ModbusEntry, modbusEntry } from "./modbus-capture.ts";
-import { RtuFramer } from "./modbus-rtu.ts";
+import { RtuFramer } from "./rtu.ts";
 
 /**
  * The Modbus TCP telegrams of a capture, both directions, as `decodeModbus` gives those of an RTU

@@ -1,5 +1,5 @@
 import { crcHolds } from "./crc16.ts";
-import { RtuFramer } from "./modbus-rtu.ts";
+import { RtuFramer } from "./rtu.ts";
 import type { ReplyShape } from "./unanswered.ts";
 
 /** Where the answer to a read stands among received bytes. */

@@ -1,10 +1,10 @@
 import { Failure } from "@busbar/protocol";
-import { Backoff } from "./backoff.ts";
-import { type BusCounters, noCounts } from "./bus-counters.ts";
+import { Backoff } from "../backoff.ts";
+import { type BusCounters, noCounts } from "../bus-counters.ts";
+import type { Line, Trace } from "../line.ts";
+import { sleep, type Timers } from "../timers.ts";
 import { exceptionCode, type ModbusClient, ModbusClientPort, modbusClient } from "./client-port.ts";
-import type { Line } from "./line.ts";
 import { type Receiver, rtuReceiver, tcpReceiver } from "./receiver.ts";
-import { sleep, type Timers } from "./timers.ts";
 import { Turnarounds } from "./turnaround.ts";
 import { type Frame, type ReplyShape, Unanswered } from "./unanswered.ts";
 
@@ -32,13 +32,6 @@ export type ReadReply =
       readonly exception: number;
       readonly suspect: boolean;
     };
-
-/** One frame on the wire, for people who look for a fault. */
-export type Trace = (event: {
-  readonly bus: string;
-  readonly direction: "sent" | "received";
-  readonly bytes: Uint8Array;
-}) => void;
 
 export type GuardedPortOptions = {
   readonly name: string;
