@@ -3,6 +3,7 @@ import { Counters } from "../physics/counters.ts";
 import { defaultPlace, makeSite, type Source, sources } from "../physics/site.ts";
 import type { SiteView } from "./device.ts";
 import type { OpenBus } from "./listen.ts";
+import { onParentGone } from "./parent.ts";
 import { makeQuantities, type Quantities } from "./quantities.ts";
 
 /** Where a meter's line is: a pseudo-terminal, or a port as a serial gateway opens it. */
@@ -61,8 +62,8 @@ export const misuse = (usage: string): Failure =>
   new Failure("cli.usage", usage, { retry: "never" });
 
 /**
- * Runs one meter as a program: says where it is, ends on SIGTERM, SIGINT or the end of its standard
- * input, and with one line and exit code 1 when something is wrong.
+ * Runs one meter as a program: says where it is, ends on SIGTERM, SIGINT or the end of a piped
+ * standard input, and with one line and exit code 1 when something is wrong.
  */
 export async function runAlone(
   name: string,
@@ -77,7 +78,7 @@ export async function runAlone(
     const meter = await open(end);
     const stop = (): void => void meter.close().then(() => process.exit(0));
     process.once("SIGTERM", stop).once("SIGINT", stop);
-    process.stdin.on("end", stop).on("error", stop).resume();
+    onParentGone(stop);
     console.log(JSON.stringify({ event: "ready", at: meter.at }));
   } catch (error) {
     end(error);

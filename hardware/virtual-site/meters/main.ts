@@ -1,4 +1,3 @@
-import { fstatSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Failure } from "@busbar/protocol";
 import { openSiteClock, type SiteClock } from "@busbar/protocol/node";
@@ -7,6 +6,7 @@ import { makeSite } from "../physics/site.ts";
 import { type MeterBus, openBus } from "./bus.ts";
 import { type MetersConfig, readConfig } from "./config.ts";
 import { parseFaults } from "./faults/faults.ts";
+import { onParentGone } from "./parent.ts";
 
 const usage =
   "usage: node hardware/virtual-site/meters/main.ts --config FILE.json [--faults late=0.01,…] [--seed N]";
@@ -106,10 +106,7 @@ function stopSignal(): { stopped: Promise<unknown>; fail: (error: unknown) => vo
   const end = (): void => resolve(undefined);
   process.once("SIGTERM", end);
   process.once("SIGINT", end);
-  const stdin = fstatSync(0);
-  if (stdin.isFIFO() || stdin.isSocket()) {
-    process.stdin.on("end", end).on("error", end).resume();
-  }
+  onParentGone(end);
   return { stopped: promise, fail: resolve };
 }
 
