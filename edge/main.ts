@@ -26,6 +26,7 @@ import { awaitMembership } from "./link/enrolment.ts";
 import { Link } from "./link/link.ts";
 import { LearnedFile } from "./meters/learned-file.ts";
 import { Adoption } from "./schedule/adoption.ts";
+import { pauseAfter } from "./schedule/due.ts";
 import { Recorder } from "./schedule/recorder.ts";
 import { openSource, type Source } from "./schedule/source.ts";
 import { floorNote } from "./schedule/undated.ts";
@@ -53,6 +54,10 @@ const floorMs = 5 * 60_000;
 /** How long an ending unit waits for receipts: well below what a service manager allows. */
 const drainMsMax = 5_000;
 const minuteMs = 60_000;
+/** A meter has stalled after so many of its pauses, and wall ms, without the end of a poll: longer than
+ * any read takes behind the dead meters of a full bus. */
+const pausesMissed = 3;
+const stallMsMin = 5 * minuteMs;
 /** A unit that is alive brings a batch in this many times a batch's age, and in so long after a
  * quarrel with another one about their client id. */
 const quietBatches = 3;
@@ -95,10 +100,9 @@ export async function startUnit(settings: Settings, log: Logger): Promise<Runnin
   parts.defer(() => status.close());
   started.start();
   const manager = serviceManager();
-  const everyMs = Math.max(config.sampling.everySeconds * 1000, 5 * minuteMs);
   const watchdog = feedWatchdog(manager, {
-    progressAt: () => started.progressAt,
-    stallMs: 3 * clock.delay(everyMs),
+    stalled: () => started.stalled(),
+    onStarve: (meters) => log.error({ meters }, "polls do not end: the watchdog is left to bite"),
   });
   parts.defer(() => watchdog.stop());
   void manager.notify("READY=1", `STATUS=reads ${config.meters.length} meters`);
@@ -168,9 +172,13 @@ class Unit {
     this.#wakes = new Wakes(clock, this.#market, () => this.#link?.wake());
   }
 
-  /** When the last poll ended, well or not: ms of `performance.now()`. */
-  get progressAt(): number {
-    return this.#board.progressAt;
+  /** Meters whose polls do not end, each allowed its own back-off. */
+  stalled(): string[] {
+    const { clock, settings } = this.#options;
+    const everyMs = settings.config.sampling.everySeconds * 1000;
+    const allowedMs = (failures: number) =>
+      Math.max(stallMsMin, pausesMissed * clock.delay(pauseAfter(failures, everyMs)));
+    return this.#board.stalled(allowedMs);
   }
 
   /** The newest time that the unit knew to be true, site ms; 0 before the first. */

@@ -22,17 +22,17 @@ export function nextDue(
     failures,
   }: { readonly last: number; readonly now: number; readonly failures: number },
 ): number {
-  if (failures > 1) {
-    const pause = Math.min(
-      everyMs * 2 ** Math.min(failures - 1, 20),
-      Math.max(everyMs, backOffMsMax),
-    );
-    return after(now + pause - 1, everyMs);
-  }
+  if (failures > 1) return after(now + pauseAfter(failures, everyMs) - 1, everyMs);
   const since = last - now > everyMs ? now : last;
   const boundary = after(since, slotMs);
   if (boundary <= now) return boundary;
   return Math.min(after(Math.max(now, since), everyMs), boundary);
+}
+
+/** How long a meter is left alone after so many failures in a row, site ms; at least its interval. */
+export function pauseAfter(failures: number, everyMs: number): number {
+  const doublings = Math.min(Math.max(0, failures - 1), 20);
+  return Math.min(everyMs * 2 ** doublings, Math.max(everyMs, backOffMsMax));
 }
 
 /** The first multiple of `step` after `time`. */

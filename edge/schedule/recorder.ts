@@ -153,18 +153,19 @@ export class Recorder {
       return done;
     } catch (error) {
       this.memory.forget();
-      this.#notStored(error, reads.length);
+      this.#notStored(error, reads);
       return undefined;
     }
   }
 
-  #notStored(error: unknown, readings: number): void {
-    const { disk, counters, log } = this.#options;
+  #notStored(error: unknown, reads: readonly { readonly meter: string }[]): void {
+    const { board, disk, counters, log } = this.#options;
     counters.count("journal.append-failed");
-    disk?.lost(readings);
+    disk?.lost(reads.length);
     // The disk says once what is wrong with it.
     const told = disk !== undefined && isDiskFault(error);
-    if (!told) log.error({ err: error }, "readings could not be stored");
+    if (told) for (const { meter } of reads) board.polled(meter);
+    else log.error({ err: error }, "readings could not be stored");
   }
 
   /** Keeps what was read until the time is known. */
@@ -177,7 +178,7 @@ export class Recorder {
       if (disk === undefined) hold();
       else disk.write(hold);
     } catch (error) {
-      return this.#notStored(error, reads.length);
+      return this.#notStored(error, reads);
     }
     if (reads.length > 0) counters.count("clock.unknown");
     for (const { meter, read } of reads) board.read(meter, read.reading);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { utcMs } from "@busbar/protocol";
 import type { RegisterInfo, Source } from "../schedule/source.ts";
 import { MeterBoard } from "./meter-board.ts";
 
@@ -48,4 +49,30 @@ test("a birth fits a broker's packet, however many meters of however many kinds 
   const large = birthOf(kinds);
   assert.ok(JSON.stringify(large).length < 14_000);
   assert.equal(large.meters.length, 32);
+});
+
+test("a read that never ends stalls its meter beside living ones, each allowed its own pause", (t) => {
+  const [hung, dead, living] = ["hung", "dead", "living"].map((id) => {
+    const one = source(1, "p", []);
+    return { ...one, config: { ...one.config, id } };
+  }) as [Source, Source, Source];
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const board = new MeterBoard("unit-1", [hung, dead, living]);
+  const allowedMs = (failures: number) => (failures > 1 ? 900_000 : 300_000);
+  board.failed("dead", "no answer");
+  board.failed("dead", "no answer");
+  const stalledAt = (time: number) => {
+    now = time - 1_000;
+    board.read("living", { time: utcMs(1), values: [], unknown: [] });
+    now = time;
+    return board.stalled(allowedMs);
+  };
+  assert.deepEqual(stalledAt(299_000), []);
+  assert.deepEqual(stalledAt(300_000), ["hung"]);
+  assert.deepEqual(stalledAt(900_000), ["hung", "dead"]);
+  now += 300_000;
+  assert.deepEqual(board.stalled(allowedMs), ["hung", "dead", "living"]);
+  for (const meter of ["hung", "dead", "living"]) board.polled(meter);
+  assert.deepEqual(board.stalled(allowedMs), []);
 });

@@ -16,6 +16,9 @@ type Line = {
   /** Wall ms of the last good reading, and how it came about as the wire says it. */
   readAt: number | undefined;
   quality: number | undefined;
+  /** When its last poll ended, well or not, in ms of `performance.now()`: a wall clock that is set, as
+   * every boot does without a clock chip, is no stall. */
+  polledAt: number;
 };
 
 /** Brokers of ours close a connection for a packet beyond 16 KiB: a birth that large would keep the
@@ -26,9 +29,6 @@ const birthBytesMax = 12_000;
 export class MeterBoard {
   readonly #device: string;
   readonly #lines: ReadonlyMap<string, Line>;
-  /** When the last poll ended, well or not, in ms of `performance.now()`: what the watchdog asks for. */
-  progressAt = performance.now();
-
   /** Grows when a meter shows something of itself that was not known: a serial number, a register. */
   shape = 0;
 
@@ -47,6 +47,7 @@ export class MeterBoard {
           history: new PowerHistory(),
           readAt: undefined,
           quality: undefined,
+          polledAt: performance.now(),
           registers: new Map(source.registers.map((register) => [register.obis, register])),
         },
       ]),
@@ -54,7 +55,6 @@ export class MeterBoard {
   }
 
   read(meter: string, reading: MeterReading): void {
-    this.progressAt = performance.now();
     const line = this.#lines.get(meter);
     if (line === undefined) return;
     if (line.readings === 0) this.shape += 1;
@@ -71,18 +71,36 @@ export class MeterBoard {
       failuresInRow: 0,
       error: undefined,
       readings: line.readings + 1,
+      polledAt: performance.now(),
     });
   }
 
   failed(meter: string, error: string): void {
-    this.progressAt = performance.now();
     const line = this.#lines.get(meter);
     if (line === undefined) return;
     Object.assign(line, {
       error,
+      polledAt: performance.now(),
       failures: line.failures + 1,
       failuresInRow: line.failuresInRow + 1,
     });
+  }
+
+  /** A poll ended whose reading the disk did not take: that the disk tells, and no restart mends. */
+  polled(meter: string): void {
+    const line = this.#lines.get(meter);
+    if (line !== undefined) line.polledAt = performance.now();
+  }
+
+  /**
+   * The meters whose last poll ended longer ago than they are allowed, which `allowedMs` says of a
+   * meter with so many failures in a row: a read that never ends, however well its neighbours do.
+   */
+  stalled(allowedMs: (failuresInRow: number) => number): string[] {
+    const now = performance.now();
+    return [...this.#lines]
+      .filter(([, line]) => now - line.polledAt >= allowedMs(line.failuresInRow))
+      .map(([meter]) => meter);
   }
 
   /**
@@ -134,25 +152,27 @@ export class MeterBoard {
 
   /** Everything, for the status page. `now`: site ms. */
   view(now: number, times: ReadTimes) {
-    return [...this.#lines.values()].map(({ source, reading, registers, history, ...rest }) => ({
-      id: source.config.id,
-      role: source.config.role,
-      profile: source.config.profile,
-      serial: source.serial,
-      time: reading?.time,
-      powerW: reading === undefined ? undefined : powerOf(reading),
-      /** Mean power of each half minute of the last hour, oldest first. */
-      historyW: history.points(now),
-      readTime: times.of(source.config.id),
-      values: (reading?.values ?? []).map(({ obis, quantity, unit, mantissa, exponent }) => ({
-        obis,
-        quantity,
-        unit,
-        value: numberOf(mantissa, exponent),
-      })),
-      unknown: reading?.unknown ?? [],
-      ...rest,
-    }));
+    return [...this.#lines.values()].map(
+      ({ source, reading, registers, history, polledAt: _, ...rest }) => ({
+        id: source.config.id,
+        role: source.config.role,
+        profile: source.config.profile,
+        serial: source.serial,
+        time: reading?.time,
+        powerW: reading === undefined ? undefined : powerOf(reading),
+        /** Mean power of each half minute of the last hour, oldest first. */
+        historyW: history.points(now),
+        readTime: times.of(source.config.id),
+        values: (reading?.values ?? []).map(({ obis, quantity, unit, mantissa, exponent }) => ({
+          obis,
+          quantity,
+          unit,
+          value: numberOf(mantissa, exponent),
+        })),
+        unknown: reading?.unknown ?? [],
+        ...rest,
+      }),
+    );
   }
 }
 

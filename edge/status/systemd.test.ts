@@ -77,17 +77,18 @@ test("without systemd, or with nonsense from it, nothing is said and nothing fai
   );
 });
 
-test("the watchdog is fed while polls end, and starves when none does", async (t) => {
+test("the watchdog is fed while no meter stalls, starves while one does, and says which", async (t) => {
   const events = new EventEmitter();
-  let ended = Number.NEGATIVE_INFINITY;
+  let stalled = ["hung"];
+  const starved: string[] = [];
   const watchdog = feedWatchdog(
     { watchdogMs: 6, notify: async (line) => void events.emit("fed", line) },
     {
-      stallMs: 60_000,
-      progressAt: () => {
+      stalled: () => {
         events.emit("asked");
-        return ended;
+        return stalled;
       },
+      onStarve: (meters) => void starved.push(meters.join()),
     },
   );
   t.after(() => watchdog.stop());
@@ -95,7 +96,8 @@ test("the watchdog is fed while polls end, and starves when none does", async (t
   events.on("fed", () => fed++);
   for (let i = 0; i < 5; i++) await once(events, "asked");
   assert.equal(fed, 0);
-  ended = performance.now();
+  assert.deepEqual(starved, ["hung"]);
+  stalled = [];
   assert.deepEqual(await once(events, "fed"), ["WATCHDOG=1"]);
 });
 

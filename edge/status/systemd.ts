@@ -56,17 +56,27 @@ export function reloading(): readonly string[] {
 }
 
 /**
- * Feeds the watchdog while polling makes progress, and lets it bite when it does not: an event loop
- * that runs but reads no meter is as dead as one that hangs. `progressAt` is in ms of
- * `performance.now()`: a wall clock that is set, as every boot does without a clock chip, is no stall.
+ * Feeds the watchdog while every meter is polled, and lets it bite when one is not: an event loop that
+ * runs but reads no meter is as dead as one that hangs. `stalled` names those meters; `onStarve` is
+ * told when they change.
  */
 export function feedWatchdog(
   { notify, watchdogMs }: ServiceManager,
-  { progressAt, stallMs }: { readonly progressAt: () => number; readonly stallMs: number },
+  {
+    stalled,
+    onStarve,
+  }: {
+    readonly stalled: () => readonly string[];
+    readonly onStarve: (meters: readonly string[]) => void;
+  },
 ): { stop(): void } {
   if (watchdogMs === undefined) return { stop: () => {} };
+  let told = "";
   const timer = setInterval(() => {
-    if (performance.now() - progressAt() < stallMs) void notify("WATCHDOG=1");
+    const meters = stalled();
+    if (meters.length === 0) void notify("WATCHDOG=1");
+    else if (meters.join() !== told) onStarve(meters);
+    told = meters.join();
   }, watchdogMs / 3);
   return { stop: () => clearInterval(timer) };
 }
