@@ -1,4 +1,12 @@
-import { mulDiv, obis, quality, type ReadingEntry, utcMs } from "@busbar/protocol";
+import {
+  mulDiv,
+  obis,
+  parseObis,
+  quality,
+  type ReadingEntry,
+  stepMax,
+  utcMs,
+} from "@busbar/protocol";
 import type { Rhythm } from "./due.ts";
 
 /** One register as a driver reads it; see `meters/meter.ts`. */
@@ -100,11 +108,21 @@ export function billingIn({ registers }: ReadingEntry): Map<string, Decimal> {
   return new Map([...registers].filter(([code]) => billing.has(code)));
 }
 
-/** Whether a value can be signed: the ledger takes billing registers from 0 to 10 TWh only. */
+/**
+ * Whether a value can be signed: it must fit the wire, and the ledger takes billing registers from 0
+ * to 10 TWh only.
+ */
 export function isCredible(value: RegisterValue): boolean {
-  if (value.obis === undefined || !billing.has(value.obis)) return true;
+  if (value.obis === undefined) return true;
+  if (!fitsWire(value, value.obis)) return false;
+  if (!billing.has(value.obis)) return true;
   const register = wholeWh(decimalOf(value));
   return value.mantissa >= 0 && register <= registerWhMax;
+}
+
+function fitsWire({ mantissa, exponent, step = 2 }: RegisterValue, code: string): boolean {
+  const number = Number.isSafeInteger(mantissa) && Number.isInteger(exponent) && exponent <= 9;
+  return number && parseObis(code) !== undefined && Number.isInteger(step) && step <= stepMax;
 }
 
 /** A register in whole Wh, rounded down as the ledger does. */

@@ -15,7 +15,7 @@ import { ReadingsOutbox } from "../journal/readings-outbox.ts";
 import { verifyJournal } from "../journal/verify.ts";
 import { Counters } from "../status/counters.ts";
 import { MeterBoard } from "../status/meter-board.ts";
-import { entryOf, wholeWh } from "./entry.ts";
+import { entryOf, isCredible, wholeWh } from "./entry.ts";
 import { Recorder } from "./recorder.ts";
 import type { MeterReading, Source } from "./source.ts";
 
@@ -303,6 +303,21 @@ test("a register that no meter can show is unknown, not an entry that the ledger
     ],
   );
   assert.equal(counters.of("meter.register-incredible"), 2);
+});
+
+test("a value that the wire cannot carry costs itself only", () => {
+  const fits = value("1-0:14.7.0", 50);
+  const unfit = [
+    value("1-0:999.7.0", 1),
+    value("gas", 1),
+    value("1-0:32.7.0*255", 1),
+    value("1-0:32.7.0", 0.5),
+    value("1-0:32.7.0", 2 ** 53),
+    value("1-0:32.7.0", 1, 10),
+    { ...value("1-0:32.7.0", 1), step: 2.5 },
+    { ...value("1-0:32.7.0", 1), step: 1e12 },
+  ];
+  assert.deepEqual([fits, ...unfit].filter(isCredible), [fits]);
 });
 
 test("a disk that is full when a batch is signed ends nothing, and the batch is signed later", async (context) => {
