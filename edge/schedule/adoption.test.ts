@@ -243,3 +243,41 @@ test("a disk that fails in the middle leaves the journal as it was", () => {
   );
   assert.equal(u.take(3_100, tipAfter(lost)), "adopted");
 });
+
+test("an exchange that no entry told of yet is still owed behind the ledger's chain", () => {
+  const u = unit();
+  u.record(reading(400, 1_030));
+  u.memory.exchanged("m", 400);
+  for (const [key, value] of u.memory.notes()) u.journal.setNote(key, value);
+  u.memory.keep();
+  u.take(2_000, tipAfter(lost));
+  assert.equal(u.take(3_000, tipAfter(lost)), "adopted");
+  const next = { serial: undefined, registers: new Map([["1-0:1.8.0", [9_000, 0]]] as const) };
+  assert.equal(u.memory.judge("m", next), quality.replaced);
+});
+
+test("a final register below the ledger's is marked too, and a mark with half the registers stays owed", () => {
+  const u = unit();
+  u.record(reading(400, 7, quality.substituted));
+  u.take(2_000, tipAfter(lost));
+  assert.equal(u.take(3_000, tipAfter(lost)), "adopted");
+  assert.deepEqual(u.entries(), [[4, reading(400, 7, quality.reset)]]);
+
+  const half = unit();
+  const both = (time: number, taken: number, given: number): ReadingEntry => ({
+    ...reading(time, taken),
+    registers: new Map([
+      ["1-0:1.8.0", [taken, 0]],
+      ["1-0:2.8.0", [given, 0]],
+    ]),
+  });
+  half.record(reading(400, 1_040, quality.reset), both(500, 1_050, 9));
+  const ending = tipAfter([...lost.slice(0, -1), both(300, 1_020, 5)]);
+  const tip = { ...ending, state: { ...ending.state, exportRegister: 5 } };
+  half.take(2_000, tip);
+  assert.equal(half.take(3_000, tip), "adopted");
+  assert.deepEqual(
+    half.entries().map(([, { quality: how }]) => how),
+    [quality.reset, quality.reset],
+  );
+});

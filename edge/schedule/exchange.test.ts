@@ -40,6 +40,15 @@ test("the final reading is what the display showed, and the other register as it
   assert.equal(end({}), undefined);
 });
 
+test("a final reading tells of a reset that the ledger has not heard of, for it falls with it", () => {
+  const { memory, end } = setUp();
+  // After the reset the export did not answer: the ledger passes over such an entry.
+  const half = { serial: "A", profile: "p", registers: new Map([[taken, [4_000, 0]]] as const) };
+  assert.equal(memory.judge("m", half), quality.reset);
+  memory.take("m", hour + 1, half);
+  assert.equal(end({ import: "5" })?.quality, quality.reset);
+});
+
 const wrong: readonly (readonly [string, FinalDisplay, string])[] = [
   ["less than was read already", { import: "12344.9" }, "replace.less"],
   ["a point that slipped", { import: "123456" }, "replace.more"],

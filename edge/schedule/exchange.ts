@@ -57,7 +57,10 @@ export function finalEntry(
     throw stop("more", message);
   }
   const registers = new Map([...known, ...typed]);
-  return entryAt({ registers, quality: quality.substituted }, { time, clock, lastTime });
+  // A reset that the ledger was not told of yet is told of here: it would refuse the entry for ever.
+  const owed = memory.owed(meter);
+  const how = owed === quality.measured ? quality.substituted : owed;
+  return entryAt({ registers, quality: how }, { time, clock, lastTime });
 }
 
 function parseKwh(text: string): Decimal {

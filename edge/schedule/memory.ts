@@ -56,6 +56,11 @@ export class MeterMemory {
     return new Map(Object.entries(this.#of(meter).registers));
   }
 
+  /** Quality of a reset or exchange that no entry has told the ledger of yet, else `measured`. */
+  owed(meter: string): number {
+    return this.#of(meter).owed;
+  }
+
   /** How a reading came about, as `quality` of the wire. */
   judge(meter: string, shown: Shown): number {
     return judge(this.#of(meter), shown);
@@ -81,7 +86,7 @@ export class MeterMemory {
    * not later than that cannot follow it: none is given back.
    */
   rejudge(meter: string, { time, importRegister, exportRegister }: LedgerMeter): Rejudgement {
-    const { serial, profile } = this.#of(meter);
+    const { serial, profile, owed } = this.#of(meter);
     const who = {
       ...(serial === undefined ? {} : { serial }),
       ...(profile === undefined ? {} : { profile }),
@@ -95,11 +100,18 @@ export class MeterMemory {
       entry: (entry) => {
         if (entry.time <= known.time) return undefined;
         const shown = { serial: undefined, registers: billingIn(entry) };
-        const anew = entry.quality === quality.measured ? judge(known, shown) : entry.quality;
-        known = after(known, entry.time, shown);
-        return { ...entry, quality: anew };
+        const marked = entry.quality === quality.reset || entry.quality === quality.replaced;
+        const how = marked ? entry.quality : judge(known, shown);
+        known = after(known, entry.time, shown, how);
+        const stays = how === quality.measured || entry.quality === quality.gap;
+        return stays ? entry : { ...entry, quality: how };
       },
-      note: () => [noteOf(meter), JSON.stringify({ ...known, ...who })],
+      // What no entry has told of yet, the entries do not say.
+      note: () => {
+        const registers = owed === quality.replaced ? {} : known.registers;
+        const after = owed === quality.measured ? known : { ...known, registers, owed };
+        return [noteOf(meter), JSON.stringify({ ...after, ...who })];
+      },
     };
   }
 
@@ -150,8 +162,7 @@ function judge(before: Known, shown: Shown): number {
  * has shown, and over an exchange that shows none, so these are told of until an entry settles them.
  * Another meter need not have the registers of the one before it.
  */
-function after(before: Known, time: number, shown: Shown): Known {
-  const how = judge(before, shown);
+function after(before: Known, time: number, shown: Shown, how = judge(before, shown)): Known {
   const settled =
     how === quality.replaced
       ? shown.registers.size > 0
