@@ -2,12 +2,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clockSource } from "@busbar/protocol";
 import fc from "fast-check";
-import { datesOf, type Undated } from "./placing.ts";
+import { type Bounds, placing, type Start } from "./placing.ts";
 
 const hour = 3_600_000;
 const sure = clockSource.monotonicOnly;
 const doubtful = sure | 0x02;
+type Undated = { readonly boot: string; readonly monotonic: number; readonly wall: number };
 const at = (boot: string, monotonic: number, wall = 0): Undated => ({ boot, monotonic, wall });
+
+function datesOf(readings: readonly Undated[], bounds: Bounds) {
+  const starts: Start[] = [...Map.groupBy(readings, ({ boot }) => boot)].map(([boot, those]) => {
+    const [{ monotonic: first = 0, wall = 0 } = {}] = those;
+    const ms = Math.max(...those.map(({ monotonic }) => monotonic - first));
+    return { boot, first, ms, wall };
+  });
+  return readings.map(placing(starts, bounds));
+}
 
 test("readings of this start get their true times, by the clock that was set later", () => {
   const bounds = { boot: "b", startedAt: 1_000_000, after: 0 };

@@ -1,11 +1,13 @@
 import { clockSource } from "@busbar/protocol";
 
-/** A reading whose time was not known when it was taken. */
-export type Undated = {
-  /** The machine's start in which it was taken, and ms since that. */
+/** A start of the machine in which readings were taken whose time was not known. */
+export type Start = {
   readonly boot: string;
-  readonly monotonic: number;
-  /** What the system's clock said then: it starts at a saved time, so rather too early. */
+  /** When its first reading was taken: ms since the start. */
+  readonly first: number;
+  /** How much later the last one was, ms. */
+  readonly ms: number;
+  /** What the system's clock said at the first: it starts at a saved time, so rather too early. */
   readonly wall: number;
 };
 
@@ -27,15 +29,18 @@ const doubtful = 0x02;
 const boundsMsMax = 366 * 86_400_000;
 
 /**
- * Dates readings, given in the order in which they were taken. Those of this start of the machine get
- * their true times. Of an earlier start only the distances are known, and the bounds: what lay before
- * and the start that followed. Its readings keep their distances, and the time that is left over is
- * shared evenly before, between and after the starts, which bounds the error by half of it; these are
- * marked as doubtful.
+ * How readings of these starts, given in their order, are dated. Those of this start of the machine
+ * get their true times. Of an earlier start only the distances are known, and the bounds: what lay
+ * before and the start that followed. Its readings keep their distances, and the time that is left
+ * over is shared evenly before, between and after the starts, which bounds the error by half of it;
+ * these are marked as doubtful.
  */
-export function datesOf(readings: readonly Undated[], bounds: Bounds): Dated[] {
+export function placing(
+  all: readonly Start[],
+  bounds: Bounds,
+): (reading: { readonly boot: string; readonly monotonic: number }) => Dated {
   const { boot, startedAt } = bounds;
-  const starts = startsOf(readings.filter((reading) => reading.boot !== boot));
+  const starts = all.filter((start) => start.boot !== boot);
   const lasting = starts.reduce((sum, { ms }) => sum + ms, 0);
   const hinted = Math.max(bounds.after, starts[0]?.wall ?? 0);
   const earliest = hinted + lasting <= startedAt ? hinted : bounds.after;
@@ -48,24 +53,12 @@ export function datesOf(readings: readonly Undated[], bounds: Bounds): Dated[] {
     begins.set(name, begin - first);
     begin += ms + pause;
   }
-  return readings.map((reading) => {
+  return (reading) => {
     if (reading.boot === boot) {
       const time = Math.round(startedAt + reading.monotonic);
       return { time, clock: clockSource.monotonicOnly };
     }
     const time = Math.floor((begins.get(reading.boot) ?? startedAt) + reading.monotonic);
     return { time, clock: clockSource.monotonicOnly | doubtful };
-  });
-}
-
-type Start = { readonly boot: string; readonly first: number; readonly wall: number; ms: number };
-
-function startsOf(readings: readonly Undated[]): Start[] {
-  const starts = new Map<string, Start>();
-  for (const { boot, monotonic, wall } of readings) {
-    const start = starts.get(boot);
-    if (start === undefined) starts.set(boot, { boot, first: monotonic, wall, ms: 0 });
-    else start.ms = Math.max(start.ms, monotonic - start.first);
-  }
-  return [...starts.values()];
+  };
 }

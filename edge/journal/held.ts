@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { DatabaseSync } from "node:sqlite";
 import { type ReadingEntry, utcMs } from "@busbar/protocol";
+import type { Start } from "../clock/placing.ts";
 import { transaction } from "./database.ts";
 import { decodeRow, encodeRow } from "./row.ts";
 
@@ -44,15 +45,19 @@ export function heldCount(database: DatabaseSync): number {
   return Number(database.prepare("SELECT count(*) AS n FROM held").get()?.n ?? 0);
 }
 
-/** When all of them were taken, in order. */
-export function heldTimes(
-  database: DatabaseSync,
-): { id: number; boot: string; monotonic: number; wall: number }[] {
-  const rows = database.prepare("SELECT id, boot, monotonic, wall FROM held ORDER BY id").all();
+/** The machine's starts in which they were taken, in order: few, however many readings wait. */
+export function heldStarts(database: DatabaseSync): Start[] {
+  const rows = database
+    .prepare(
+      `SELECT boot, monotonic AS first, latest - monotonic AS ms, wall
+       FROM (SELECT min(id) AS id, max(monotonic) AS latest FROM held GROUP BY boot)
+       JOIN held USING (id) ORDER BY id`,
+    )
+    .all();
   return rows.map((row) => ({
-    id: Number(row.id),
     boot: String(row.boot),
-    monotonic: Number(row.monotonic),
+    first: Number(row.first),
+    ms: Number(row.ms),
     wall: Number(row.wall),
   }));
 }

@@ -124,6 +124,24 @@ test("batches join without a gap, hold what was appended and fit a frame", () =>
   journal.close();
 });
 
+test("what waited unsigned for long is signed in several commits, and goes on after a full disk", () => {
+  const journal = open(fresh());
+  const { database } = journal;
+  journal.append(Array.from({ length: 103 }, (_, i) => ({ meter: "m", entry: entry(i + 1, i) })));
+  database.exec(
+    "CREATE TRIGGER full BEFORE INSERT ON batch WHEN NEW.first > 80 BEGIN SELECT RAISE(ABORT, 'full'); END",
+  );
+  assert.throws(() => journal.seal("m", 2), /full/);
+  assert.equal(journal.unsealed("m").count, 103 - 2 * 32, "what was signed before stays");
+  database.exec("DROP TRIGGER full");
+  journal.seal("m", 2);
+  const ranges = new ReadingsOutbox(database).pending("m", 1000).map(({ range }) => range);
+  assert.deepEqual(ranges.at(-1), { first: 103, last: 103 });
+  assert.equal(ranges.length, 52);
+  assert.deepEqual(verifyJournal(database, "demo").problems, []);
+  journal.close();
+});
+
 test("an append that fails half-way leaves no reading of it", () => {
   const journal = open(fresh());
   journal.append([{ meter: "m", entry: entry(1) }]);

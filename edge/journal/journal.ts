@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { DatabaseSync } from "node:sqlite";
 import {
+  batchEntriesMax,
   chainHead,
   chainStart,
   type ReadingEntry,
@@ -14,6 +15,10 @@ import { changed, prepared } from "./prepared.ts";
 import { type Rechaining, rechain } from "./rechain.ts";
 import { decodeRow, encodeRow, type Tip } from "./row.ts";
 import { type Row, sealRows } from "./seal.ts";
+
+/** Batches that are signed in one commit: a month of readings that were made anew, or waited for the
+ * time, takes no more memory than these. */
+const batchesPerSeal = 16;
 
 /** What one meter showed at one moment. */
 export type Sample = { readonly meter: string; readonly entry: ReadingEntry };
@@ -91,25 +96,22 @@ export class Journal {
 
   /** Signs all readings of a meter that no batch holds yet; returns how many batches that made. */
   seal(meter: string, entriesMax: number): number {
-    const from = this.#sealedUpTo(meter);
-    const rows = prepared(
-      this.database,
-      "SELECT seq, payload FROM reading WHERE meter = ? AND seq > ? ORDER BY seq",
-    )
-      .all(meter, from)
-      .map(({ seq, payload }) => rowOf(Number(seq), payload as Uint8Array));
-    const batches = sealRows(rows, entriesMax, { chain: this.#chain, signer: this.#signer });
-    if (batches.length === 0) return 0;
     const insert = prepared(
       this.database,
       "INSERT INTO batch (meter, first, last, time, frame, ref, state) VALUES (?, ?, ?, ?, ?, ?, 'signed')",
     );
-    transaction(this.database, () => {
-      for (const { first, last, time, frame } of batches) {
-        insert.run(meter, first, last, time, frame, sha256(frame));
-      }
-    });
-    return batches.length;
+    const rowsMax = batchesPerSeal * Math.min(entriesMax, batchEntriesMax);
+    for (let sealed = 0; ; ) {
+      const rows = this.#unsealedRows(meter, rowsMax);
+      const batches = sealRows(rows, entriesMax, { chain: this.#chain, signer: this.#signer });
+      transaction(this.database, () => {
+        for (const { first, last, time, frame } of batches) {
+          insert.run(meter, first, last, time, frame, sha256(frame));
+        }
+      });
+      sealed += batches.length;
+      if (rows.length < rowsMax) return sealed;
+    }
   }
 
   /** The first entry of a meter at or after an instant, and before `until`. */
@@ -188,6 +190,14 @@ export class Journal {
       this.database,
       "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     ).run(`note/${key}`, value);
+  }
+
+  #unsealedRows(meter: string, limit: number): Row[] {
+    const rows = prepared(
+      this.database,
+      "SELECT seq, payload FROM reading WHERE meter = ? AND seq > ? ORDER BY seq LIMIT ?",
+    ).all(meter, this.#sealedUpTo(meter), limit);
+    return rows.map(({ seq, payload }) => rowOf(Number(seq), payload as Uint8Array));
   }
 
   #sealedUpTo(meter: string): number {

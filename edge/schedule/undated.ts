@@ -1,7 +1,7 @@
 import type { SiteClock } from "@busbar/protocol/node";
-import { type Dated, datesOf } from "../clock/placing.ts";
+import { type Dated, placing } from "../clock/placing.ts";
 import type { Timekeeping } from "../clock/unit-clock.ts";
-import { type HeldReading, heldCount, heldTimes, hold, oldestHeld } from "../journal/held.ts";
+import { type HeldReading, heldCount, heldStarts, hold, oldestHeld } from "../journal/held.ts";
 import type { Journal, Sample } from "../journal/journal.ts";
 import type { Read } from "./careful-reader.ts";
 import type { Rhythm } from "./due.ts";
@@ -61,30 +61,27 @@ export class Undated {
     const { journal, clock, memory, meters } = this.#options;
     const touched = new Set<string>();
     if (this.#count === 0) return touched;
-    const undated = heldTimes(journal.database);
     const after = Math.max(
       Number(journal.note(floorNote) ?? 0),
       ...meters.map((meter) => memory.timeOf(meter)),
     );
     const bounds = { boot: clock.boot, startedAt: clock.ofMonotonic(0), after };
-    const dates = datesOf(undated, bounds);
-    for (let done = 0; done < undated.length; ) {
+    const dateOf = placing(heldStarts(journal.database), bounds);
+    for (;;) {
       const rows = oldestHeld(journal.database, rowsPerCommit);
-      const samples = rows.flatMap((row, i) => {
+      if (rows.length === 0) return touched;
+      const samples = rows.flatMap((row) => {
         touched.add(row.meter);
-        return this.#dated(row, dates[done + i]);
+        return this.#dated(row, dateOf(row));
       });
       journal.append(samples, memory.notes(), rows);
       memory.keep();
-      done += rows.length;
       this.#count -= rows.length;
     }
-    return touched;
   }
 
-  #dated({ meter, serial, profile, entry }: HeldReading, date: Dated | undefined): Sample[] {
+  #dated({ meter, serial, profile, entry }: HeldReading, { time, clock }: Dated): Sample[] {
     const { memory, rhythm } = this.#options;
-    const { time = 0, clock = 0 } = date ?? {};
     const away = gapEntry({ time: time - 1, lastTime: memory.timeOf(meter), clock }, rhythm);
     if (away !== undefined) memory.pass(meter, away.time);
     const shown = { serial, profile, registers: billingIn(entry) };
