@@ -11,6 +11,7 @@ import type { ModbusProfile } from "./profile.ts";
 import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
 import { isText, wordsOf } from "./register-type.ts";
 import type { MeterLease } from "./reply-memory.ts";
+import { TornGuard, type WideValue } from "./torn-guard.ts";
 
 type Row = ModbusProfile["registers"][number] & Span;
 type Factor = ModbusProfile["factors"][string] & Span;
@@ -31,6 +32,9 @@ export class ModbusMeter implements Meter {
   readonly #factors: ReadonlyMap<string, Factor>;
   readonly #reader: BlockReader<Row | Factor>;
   readonly #learning: Learning;
+  readonly #guard = new TornGuard<Row | Factor>();
+  /** What is billed, or is a part of it. */
+  readonly #billed: readonly WideValue<Row>[];
 
   constructor(options: {
     readonly profile: ModbusProfile;
@@ -45,6 +49,11 @@ export class ModbusMeter implements Meter {
     this.#unit = unit;
     this.#clock = clock;
     this.#rows = profile.registers.map((row) => ({ ...row, words: wordsOf(row.type) }));
+    const { wordOrder } = profile.read;
+    const parts = profile.sums.flatMap(({ obis, of }) => (isBilling(obis) ? of : []));
+    this.#billed = this.#rows
+      .filter(({ obis, quantity }) => isBilling(obis) || parts.includes(quantity))
+      .map((row) => ({ row, at: 0, words: row.words, wordOrder }));
     this.#factors = new Map(
       Object.entries(profile.factors).map(([name, factor]) => [
         name,
@@ -95,7 +104,8 @@ export class ModbusMeter implements Meter {
 
   async read(): Promise<MeterReading> {
     this.#learning.beforeReading(this.#reader);
-    const answers = await this.#reader.read([...this.#factors.values(), ...this.#rows]);
+    const first = await this.#reader.read([...this.#factors.values(), ...this.#rows]);
+    const answers = await this.#guard.settle(first, this.#billed, this.#reader);
     this.#learning.afterReading(this.#reader);
     const { wordOrder } = this.#profile.read;
     const decoded = this.#rows.map((row) => {

@@ -11,6 +11,7 @@ import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
 import { wordsOf } from "./register-type.ts";
 import type { MeterLease } from "./reply-memory.ts";
 import { discoverSunspec, type FoundModel, type SunspecDevice } from "./sunspec-models.ts";
+import { TornGuard } from "./torn-guard.ts";
 
 type ModelRow = SunspecProfile["models"][number]["registers"][number];
 /** A row spans its value and its scale factor, so that both always come in one answer. */
@@ -26,6 +27,7 @@ export class SunspecMeter implements Meter {
   readonly #unit: number;
   readonly #clock: () => UtcMs;
   readonly #learning: Learning;
+  readonly #guard = new TornGuard<Row | Header>();
   #layout: (Layout & { readonly reader: Reader }) | undefined;
 
   constructor(options: {
@@ -63,12 +65,12 @@ export class SunspecMeter implements Meter {
     this.#layout ??= await this.#discover();
     const { header, rows, reader } = this.#layout;
     this.#learning.beforeReading(reader);
-    const answers = await reader.read([header, ...rows]).catch((error: unknown) => {
+    const first = await reader.read([header, ...rows]).catch((error: unknown) => {
       if (error instanceof Failure && error.code === "meter.exception") this.#layout = undefined;
       throw error;
     });
     // A device that was exchanged or given other settings lists its models at other places.
-    if (answers.get(header)?.words.join() !== header.expected.join()) {
+    if (first.get(header)?.words.join() !== header.expected.join()) {
       this.#layout = undefined;
       throw this.#failure(
         "meter.refused",
@@ -76,6 +78,11 @@ export class SunspecMeter implements Meter {
         "now",
       );
     }
+    const { wordOrder } = this.#profile.read;
+    const billed = rows
+      .filter(({ row }) => isBilling(row.obis))
+      .map((row) => ({ row, at: row.at, words: wordsOf(row.row.type), wordOrder }));
+    const answers = await this.#guard.settle(first, billed, reader);
     this.#learning.afterReading(reader);
     const decoded = rows.map((row) => {
       const answer = answers.get(row);

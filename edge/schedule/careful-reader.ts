@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as wait } from "node:timers/promises";
 import { Failure } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { Timekeeping } from "../clock/unit-clock.ts";
@@ -16,11 +16,19 @@ export type Read = {
   readonly mark: number;
 };
 
+type Seen = {
+  readonly registers: ReadonlyMap<string, Decimal>;
+  readonly time: number;
+  readonly mark: number;
+};
+
 /** What a reader works with. */
 export type CarefulOptions = {
   readonly memory: MeterMemory;
   readonly clock: SiteClock & Timekeeping;
   readonly counters: Counters;
+  /** Resolves after so many wall ms. */
+  readonly sleep?: (ms: number) => Promise<unknown>;
 };
 
 /** Further readings of a register that is hard to believe, and site ms between them: a disturbance
@@ -31,8 +39,8 @@ const confirmMs = 1_000;
 /** Reads meters and doubts what they show. */
 export class CarefulReader {
   readonly #options: CarefulOptions;
-  /** Billing registers as they were read last, on their way to the disk still. */
-  readonly #seen = new Map<string, ReadonlyMap<string, Decimal>>();
+  /** Billing registers as they were read last, on their way to the disk still, or held. */
+  readonly #seen = new Map<string, Seen>();
 
   constructor(options: CarefulOptions) {
     this.#options = options;
@@ -40,28 +48,34 @@ export class CarefulReader {
 
   /**
    * A billing register that fell, or rose by more than can have flowed, is read twice more, a while
-   * apart, before it is believed; the three must agree.
+   * apart, before it is believed; the three must agree. The meter is asked who it is meanwhile: it may
+   * have been exchanged between two readings.
    * Throws: `Failure` `meter.register-unsteady`, and those of the source.
    */
   async read(source: Source): Promise<Read> {
-    const { counters, clock, memory } = this.#options;
+    const { counters, clock, memory, sleep = wait } = this.#options;
     const { id, profile } = source.config;
-    const before = this.#seen.get(id) ?? memory.registersOf(id);
-    const since = memory.timeOf(id);
+    const seen = this.#seen.get(id);
+    const before = seen?.registers ?? memory.registersOf(id);
+    const since = () =>
+      seen === undefined ? memory.timeOf(id) : clock.restate(seen.time, seen.mark);
     const odd = ({ time, values }: MeterReading) =>
-      fell(billingOf(values), before) || leapt(billingOf(values), before, time - since);
+      fell(billingOf(values), before) || leapt(billingOf(values), before, time - since());
     let read = await this.#once(source);
+    if (odd(read.reading)) source.doubt();
     for (let left = confirmations; left > 0 && odd(read.reading); left--) {
       await sleep(clock.delay(confirmMs));
       const again = await this.#once(source);
       if (!odd(again.reading)) counters.count("meter.misread");
-      else if (fell(billingOf(again.reading.values), billingOf(read.reading.values))) {
-        throw unsteady(id);
-      }
+      else if (!follows(again.reading, read.reading)) throw unsteady(id);
       read = again;
     }
-    if (odd(read.reading)) counters.count("meter.register-reset");
-    this.#seen.set(id, new Map([...before, ...billingOf(read.reading.values)]));
+    const { reading, mark } = read;
+    const shown = billingOf(reading.values);
+    if (fell(shown, before)) counters.count("meter.register-reset");
+    else if (odd(reading)) counters.count("meter.register-leapt");
+    const registers = new Map([...before, ...shown]);
+    this.#seen.set(id, { registers, time: reading.time, mark });
     return { ...read, serial: source.serial, profile };
   }
 
@@ -86,6 +100,12 @@ export class CarefulReader {
       unknown: [...reading.unknown, ...odd.map(({ quantity }) => quantity)],
     };
   }
+}
+
+/** Whether a meter can have shown the one after the other. */
+function follows(now: MeterReading, before: MeterReading): boolean {
+  const [shown, last] = [billingOf(now.values), billingOf(before.values)];
+  return !fell(shown, last) && !leapt(shown, last, now.time - before.time);
 }
 
 function unsteady(meter: string): Failure {

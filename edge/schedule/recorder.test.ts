@@ -53,6 +53,7 @@ function setUp(context: TestContext, script: readonly Act[], entries = 64) {
     delay: (ms: number) => Math.ceil(ms / 6_000),
   });
   let step = 0;
+  let doubts = 0;
   let serial: string | undefined;
   const source: Source = {
     config: {
@@ -77,6 +78,9 @@ function setUp(context: TestContext, script: readonly Act[], entries = 64) {
         values: [value("1-0:1.8.0", act.wh ?? 0)],
         unknown: [],
       };
+    },
+    doubt: () => {
+      doubts += 1;
     },
     close: async () => {},
   };
@@ -111,7 +115,7 @@ function setUp(context: TestContext, script: readonly Act[], entries = 64) {
     while (!done()) await once(events, "stored");
     recorder.stop();
   };
-  return { journal, counters, record, recordUntil };
+  return { journal, counters, record, recordUntil, doubts: () => doubts };
 }
 
 /** Time and quality of all entries of the meter. */
@@ -169,6 +173,13 @@ test("a register that leapt is read again: a misreading would make the next true
   const true_ = setUp(context, [{ wh: 500 }, { wh: 90_000_000 }]);
   const [, leap] = await true_.record(2);
   assert.deepEqual(leap?.registers.get("1-0:1.8.0"), [90_000_000, 0]);
+  assert.equal(true_.counters.of("meter.register-leapt"), 1);
+  assert.equal(true_.doubts(), 1, "the meter was asked who it is");
+  // Leaps that differ from look to look are no register at all.
+  const wild = setUp(context, [{ wh: 500 }, { wh: 90_000_000 }, { wh: 270_000_000 }, { wh: 501 }]);
+  const [, calm] = await wild.record(2);
+  assert.deepEqual(calm?.registers.get("1-0:1.8.0"), [501, 0]);
+  assert.equal(wild.counters.of("meter.register-unsteady"), 1);
 });
 
 test("another serial number is another meter, whatever it shows", async (context) => {

@@ -9,7 +9,7 @@ import {
 import { profileOf } from "../meters/profile.ts";
 import { openSource } from "./source.ts";
 
-test("a meter that missed one reading is asked who it is: it may have been exchanged", async () => {
+test("a meter that missed one reading, or is doubted, is asked who it is: it may have been exchanged", async () => {
   const { timers, line, bus, connection, clock } = simulatedBus();
   const registers = floatRegisters(modbusProfile("eastron-sdm630"));
   const meter = (serial: number) => {
@@ -37,4 +37,8 @@ test("a meter that missed one reading is asked who it is: it may have been excha
   line.devices.set(1, meter(12));
   await timers.run(source.read());
   assert.equal(source.serial, "12");
+  line.devices.set(1, meter(13));
+  source.doubt();
+  await timers.run(source.read());
+  assert.equal(source.serial, "13");
 });

@@ -26,6 +26,8 @@ export type Source = {
   readonly config: MeterConfig;
   /** Throws: `Failure` of the port or the meter; the next read tries again. */
   read(): Promise<MeterReading>;
+  /** It is asked who it is before the next reading: what it showed is hard to believe. */
+  doubt(): void;
   /** What the meter said its serial number is, once it has answered. */
   readonly serial: string | undefined;
   readonly registers: readonly RegisterInfo[];
@@ -116,6 +118,10 @@ class MeterSource implements Source {
 
   get serial(): string | undefined {
     return this.#serial;
+  }
+
+  doubt(): void {
+    this.#known = false;
   }
 
   async read(): Promise<MeterReading> {

@@ -24,6 +24,7 @@ function source(i: number, profile: string, rows: readonly RegisterInfo[]): Sour
     serial: "2026000000000001",
     registers: rows,
     read: () => Promise.reject(new Error("not read here")),
+    doubt: () => {},
     close: async () => {},
   };
 }

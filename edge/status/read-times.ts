@@ -38,6 +38,7 @@ export class ReadTimes {
         return source.serial;
       },
       read,
+      doubt: () => source.doubt(),
       close: () => source.close(),
     };
   }

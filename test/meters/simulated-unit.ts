@@ -55,7 +55,8 @@ export async function simulatedUnit(
 const singlePhase = new Set(["eastron-sdm120", "eastron-sdm230"]);
 const timeMs = Date.UTC(2026, 5, 1, 10);
 
-function deviceOf(bank: Bank): Device {
+/** What such registers answer on a line. */
+export function deviceOf(bank: Bank): Device {
   return (functionCode, address, count) => {
     if (!bank.knows(functionCode)) return 1;
     const reply = bank.read({ functionCode, address, count });

@@ -3,9 +3,6 @@ import type { Quantities } from "../quantities.ts";
 import { Dice } from "./dice.ts";
 import type { Faults } from "./faults.ts";
 
-/** Reads that a torn answer may mix with: the client's blocks, not a history. */
-const rememberedMax = 64;
-
 /** What a meter with faults measures: counters that begin again or roll over, values not known. */
 export function faultyQuantities(
   measure: () => Quantities,
@@ -32,28 +29,27 @@ export function faultyQuantities(
 }
 
 /**
- * A meter that changes its registers while it answers: a torn answer begins with words of the last
- * answer to the same read and goes on with those of now, so that a wide value may hold both.
+ * A meter that changes its registers while it answers: a torn answer holds words as they were last
+ * given up to a place in it and those of now behind it, or the other way round, so that a wide value
+ * may hold both.
  */
 export function tornBank(bank: Bank, faults: Faults, random: () => number): Bank {
   const dice = new Dice(random);
-  const last = new Map<string, readonly number[]>();
+  const given = new Map<number, Map<number, number>>();
   return {
     knows: (code) => bank.knows(code),
     read(request) {
       const reply = bank.read(request);
       if (!reply.ok) return reply;
-      const key = `${request.functionCode}/${request.address}/${request.count}`;
-      const before = last.get(key);
-      last.delete(key);
-      last.set(key, reply.words);
-      for (const oldest of last.keys()) {
-        if (last.size <= rememberedMax) break;
-        last.delete(oldest);
-      }
-      if (before === undefined || !dice.hits(faults, "torn")) return reply;
+      const { functionCode, address } = request;
+      const known = given.get(functionCode) ?? new Map<number, number>();
+      given.set(functionCode, known);
+      const before = reply.words.map((word, i) => known.get(address + i) ?? word);
+      for (const [i, word] of reply.words.entries()) known.set(address + i, word);
+      if (!dice.hits(faults, "torn")) return reply;
       const from = 1 + dice.below(reply.words.length);
-      return { ok: true, words: [...before.slice(0, from), ...reply.words.slice(from)] };
+      const [first, rest] = random() < 0.5 ? [before, reply.words] : [reply.words, before];
+      return { ok: true, words: [...first.slice(0, from), ...rest.slice(from)] };
     },
   };
 }

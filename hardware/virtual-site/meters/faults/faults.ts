@@ -32,7 +32,9 @@ export const faultsShape = z.strictObject({
   echo: share.describe("requests that come back before their answer; 1: an adapter that echoes"),
   unplug: share.describe("rtu: requests at which the adapter is unplugged for awayMs"),
   awayMs: span.describe("default 2000 to 8000"),
-  torn: share.describe("holds words of two instants: those before a place in it are older"),
+  torn: share.describe(
+    "holds words of two instants: those before a place in it are older, or younger",
+  ),
   sentinel: share.describe("has one value that says: not known"),
   reset: share.describe("energy counters begin at 0 again"),
   rolloverKwh: z.number().positive().optional().describe("counters roll over to 0 here"),
