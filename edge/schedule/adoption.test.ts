@@ -281,3 +281,34 @@ test("a final register below the ledger's is marked too, and a mark with half th
     [quality.reset, quality.reset],
   );
 });
+
+test("an old proof that is shown again moves nothing, and one shown often wears no disk", () => {
+  const u = unit();
+  u.record(reading(400, 1_030));
+  assert.equal(u.take(2_000, tipAfter(lost)), "waits");
+  const writes = () => u.journal.database.prepare("SELECT total_changes() AS n").get()?.n;
+  const before = writes();
+  for (let i = 0; i < 100; i++) assert.equal(u.take(2_001 + i, tipAfter(lost)), "waits");
+  assert.equal(writes(), before);
+  const [first] = lost;
+  assert.ok(first !== undefined);
+  for (const at of [2_200, 9_000]) assert.equal(u.take(at, tipAfter([first], 8)), "waits");
+  assert.equal(u.take(9_001, tipAfter(lost)), "adopted");
+  assert.equal(u.take(99_000, tipAfter([first], 8)), "waits");
+  assert.deepEqual(u.entries(), [[4, reading(400, 1_030)]]);
+});
+
+test("a unit that was shown an old proof, and believed it, comes to the ledger's end all the same", () => {
+  const u = unit();
+  u.record(reading(150, 1_005), reading(400, 1_030));
+  const [first] = lost;
+  assert.ok(first !== undefined);
+  for (const at of [2_000, 3_000]) u.take(at, tipAfter([first], 8));
+  assert.deepEqual(u.entries(), [
+    [2, reading(150, 1_005)],
+    [3, reading(400, 1_030)],
+  ]);
+  assert.equal(u.take(4_000, tipAfter(lost)), "waits");
+  assert.equal(u.take(5_000, tipAfter(lost)), "adopted");
+  assert.deepEqual(u.entries(), [[4, reading(400, 1_030)]]);
+});

@@ -59,7 +59,10 @@ export class Adoption {
     const head = Buffer.from(state.head).toString("hex");
     const still = seen !== undefined && seen.next === state.next && seen.head === head;
     const since = still ? seen.since : now();
-    this.#remember(meter, { ...seen, next: state.next, head, height: header.height, since });
+    // One proof again and again, from whoever may speak on the topic, wears no disk.
+    if (!still || header.height > seen.height) {
+      this.#remember(meter, { ...seen, next: state.next, head, height: header.height, since });
+    }
     if (now() - since < quietMs) return "waits";
     this.#adopt({ meter, state, header }, head);
     return "adopted";

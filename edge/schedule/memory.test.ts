@@ -19,9 +19,8 @@ let files = 0;
 const [taken, given] = ["1-0:1.8.0", "1-0:2.8.0"] as const;
 
 /** The ledger's rule on one meter's times and registers (aggregator/ledger/rules/energy.ts). */
-function ledger() {
-  let time = -1;
-  const registers = new Map<string, number>();
+function ledger(since = -1, registers = new Map<string, number>()) {
+  let time = since;
   return (entry: ReadingEntry) => {
     const anew = entry.quality === quality.reset || entry.quality === quality.replaced;
     assert.ok(entry.time >= time + (anew ? 0 : 1), "the time ran backward");
@@ -132,4 +131,106 @@ test("an exchange is told of until an entry shows a register, a reset until it s
   assert.equal(show("B", { [taken]: [2, 0], [given]: [2, 0] }), quality.reset);
   assert.equal(show("B", { [taken]: [2, 0], [given]: [2, 0] }), quality.measured);
   database.close();
+});
+
+/** What an earlier journal left on the ledger. */
+const held = fc.record({ time: fc.nat(30), taken: register, given: register });
+const reading = fc.record({
+  do: fc.constantFrom("read", "read", "read", "gap", "final", "exchange" as const),
+  ms: fc.integer({ min: 1, max: 4 }),
+  taken: register,
+  given: register,
+  serial: fc.constantFrom("A", "B", undefined),
+});
+
+test("readings judged again behind the ledger's are all taken", () => {
+  fc.assert(
+    fc.property(held, fc.array(reading, { maxLength: 12 }), (on, acts) => {
+      const journal = new Journal(openDatabase(":memory:"), {
+        chain: "demo",
+        signer: testSigner(5),
+      });
+      const memory = new MeterMemory(journal);
+      const entries = acts.map(({ do: what, ms, serial, ...shows }): ReadingEntry => {
+        const time = utcMs(memory.timeOf("m") + ms);
+        if (what === "gap") {
+          memory.pass("m", time);
+          return { time, clock: 16, registers: new Map(), quality: quality.gap };
+        }
+        if (what === "final") {
+          const registers = memory.registersOf("m");
+          memory.take("m", time, { serial: undefined, registers });
+          return { time, clock: 16, registers, quality: quality.substituted };
+        }
+        if (what === "exchange") memory.exchanged("m", time - 1);
+        const registers = registersOf(shows);
+        const shown = { serial, registers };
+        const how = memory.judge("m", shown);
+        memory.take("m", time, shown);
+        return { time, clock: 16, registers, quality: how };
+      });
+
+      const take = ledger(
+        on.time,
+        new Map([...registersOf(on)].map(([code, value]) => [code, wholeWh(value)])),
+      );
+      const { entry: again, note } = memory.rejudge("m", {
+        time: utcMs(on.time),
+        ...(on.taken === undefined ? {} : { importRegister: on.taken }),
+        ...(on.given === undefined ? {} : { exportRegister: on.given }),
+      });
+      for (const entry of entries) {
+        const judged = again(entry);
+        if (judged !== undefined) take(judged);
+      }
+
+      const [key, value] = note();
+      journal.setNote(key, value);
+      memory.reload("m");
+      const whole = { serial: undefined, registers: registersOf({ taken: 50, given: 50 }) };
+      const time = memory.timeOf("m") + 1;
+      const how = memory.judge("m", whole);
+      take({ time: utcMs(time), clock: 16, registers: whole.registers, quality: how });
+      memory.take("m", time, whole);
+      assert.equal(memory.judge("m", whole), quality.measured);
+    }),
+  );
+});
+
+function registersOf(shows: {
+  readonly taken: number | undefined;
+  readonly given: number | undefined;
+}): Map<string, Decimal> {
+  return new Map(
+    [[taken, shows.taken] as const, [given, shows.given] as const].flatMap(([code, wh]) =>
+      wh === undefined ? [] : [[code, [wh, 0] as const]],
+    ),
+  );
+}
+
+test("a meter exchanged before a chain was taken over is not marked as reset for ever", () => {
+  const journal = new Journal(openDatabase(":memory:"), { chain: "demo", signer: testSigner(5) });
+  const memory = new MeterMemory(journal);
+  const { entry: again, note } = memory.rejudge("m", {
+    time: utcMs(10),
+    importRegister: 1_000,
+    exportRegister: 500,
+  });
+  const only = (time: number, wh: number, how: number): ReadingEntry => ({
+    time: utcMs(time),
+    clock: 16,
+    registers: new Map([[taken, [wh, 0]]]),
+    quality: how,
+  });
+  const judged = [
+    only(11, 7, quality.replaced),
+    only(12, 9, quality.measured),
+    only(13, 12, quality.measured),
+  ].map((entry) => again(entry)?.quality);
+  assert.deepEqual(judged, [quality.replaced, quality.measured, quality.measured]);
+  const [key, value] = note();
+  journal.setNote(key, value);
+  memory.reload("m");
+  const next = { serial: undefined, registers: new Map<string, Decimal>([[taken, [13, 0]]]) };
+  assert.equal(memory.judge("m", next), quality.measured);
 });
