@@ -57,12 +57,15 @@ export function plan<Row extends Span>(
   const best: { cost: number; from: number }[] = [{ cost: 0, from: 0 }];
   for (let to = 1; to <= sorted.length; to += 1) {
     let choice = { cost: Number.POSITIVE_INFINITY, from: to - 1 };
+    let end = 0;
     for (let from = to - 1; from >= 0; from -= 1) {
-      const { count } = frame(sorted.slice(from, to), limits);
+      const { address, words } = sorted[from] as Row;
+      end = Math.max(end, address + words);
+      const { count } = frame(address, end, limits);
       if (count > limits.maxRegisters) break;
       const total = (best[from]?.cost ?? 0) + cost.requestRegisters + count;
       if (total < choice.cost) choice = { cost: total, from };
-      if (breaks.has(sorted[from]?.address ?? -1)) break;
+      if (breaks.has(address)) break;
     }
     if (choice.cost === Number.POSITIVE_INFINITY) {
       const address = sorted[to - 1]?.address;
@@ -83,17 +86,20 @@ function blocksOf<Row extends Span>(
   while (to > 0) {
     const from = best[to]?.from ?? 0;
     const rows = sorted.slice(from, to);
-    blocks.unshift({ ...frame(rows, limits), rows });
+    const end = Math.max(...rows.map(({ address, words }) => address + words));
+    blocks.unshift({ ...frame(rows[0]?.address ?? 0, end, limits), rows });
     to = from;
   }
   return blocks;
 }
 
-/** The smallest allowed request around some rows. */
-function frame(rows: readonly Span[], limits: BlockLimits): { address: number; count: number } {
-  const lowest = Math.min(...rows.map(({ address }) => address));
+/** The smallest allowed request around the registers from `lowest` up to `end`, which is not in it. */
+function frame(
+  lowest: number,
+  end: number,
+  limits: BlockLimits,
+): { address: number; count: number } {
   const address = limits.evenStart ? lowest - (lowest % 2) : lowest;
-  const end = Math.max(...rows.map((row) => row.address + row.words));
   const count = end - address;
   return { address, count: limits.evenCount ? count + (count % 2) : count };
 }
