@@ -115,3 +115,38 @@ test("no import cycle, type imports included", () => {
   };
   for (const file of files) visit(file);
 });
+
+test("CI installs each Debian package that a test asks for", () => {
+  const list = /^packages=\((.*)\)$/m.exec(readFileSync(".ci/run", "utf8"))?.[1]?.split(" ") ?? [];
+  // On every Debian system (Essential: yes).
+  const always = ["dash", "bsdutils", "util-linux", "perl-base"];
+  const asked = files
+    .filter((file) => !file.endsWith("programs.test.ts"))
+    .flatMap((file) => [
+      ...readFileSync(file, "utf8").matchAll(
+        /(?<![.\w])program\(\s*"[^"]+",\s*"([a-z0-9.+-]+)",?\s*\)/g,
+      ),
+    ])
+    .map((match) => match[1] ?? "");
+  assert.ok(list.length > 5 && asked.length > 5);
+  assert.deepEqual(
+    asked.filter((name) => !list.includes(name) && !always.includes(name)),
+    [],
+  );
+});
+
+test("protocol's public entry loads hashes and nothing else from outside", () => {
+  const seen = new Set<string>();
+  const outside = new Set<string>();
+  const follow = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const entry of imports.filter(({ from }) => from === file)) {
+      if (entry.specifier.startsWith(".")) follow(target(entry) ?? "");
+      else outside.add(entry.specifier.split("/").slice(0, 2).join("/"));
+    }
+  };
+  follow("protocol/index.ts");
+  assert.ok(seen.size > 20);
+  assert.deepEqual([...outside], ["@noble/hashes"]);
+});
