@@ -36,6 +36,8 @@ export class BlockReader<Row extends Span> {
   readonly #breaks = new Set<number>();
   /** Addresses of rows that the unit does not have. */
   readonly #missing = new Set<number>();
+  /** Urgent rows that the unit has shown: one that it refuses now it is asked for again each time. */
+  readonly #shown = new Set<number>();
   /** The most registers that came in one answer, and whether more were once too many. */
   #largest = 1;
   #limited = false;
@@ -115,6 +117,7 @@ export class BlockReader<Row extends Span> {
   }
 
   #forget(): void {
+    this.#shown.clear();
     this.#missing.clear();
     this.#breaks.clear();
     this.#limited = false;
@@ -157,6 +160,7 @@ export class BlockReader<Row extends Span> {
       this.#largest = Math.max(this.#largest, block.count);
       for (const row of block.rows) {
         const from = row.address - block.address;
+        if (this.#urgent(row)) this.#shown.add(row.address);
         found.set(row, { words: reply.registers.slice(from, from + row.words), time });
       }
       return true;
@@ -168,7 +172,9 @@ export class BlockReader<Row extends Span> {
     if (right === undefined) {
       // Asked once more: an exception carries no address, this one may be the repetition of another.
       if (permanent.has(exception) && (await this.#refuses(block, exception))) {
-        for (const { address } of block.rows) this.#missing.add(address);
+        for (const { address } of block.rows) {
+          if (!this.#shown.has(address)) this.#missing.add(address);
+        }
       }
       return false;
     }

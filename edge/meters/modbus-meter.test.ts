@@ -84,6 +84,23 @@ test("one missing register is split out once and not asked for again", async () 
   assert.ok(line.written.length - before <= 5, `${line.written.length - before} requests`);
 });
 
+test("a billing register that was shown and is refused for a while comes back with its first answer", async () => {
+  const { timers, line, meter, input } = bench();
+  const whole = device(input);
+  assert.deepEqual((await timers.run(meter.read())).unknown, []);
+  line.devices.set(1, (code, address, count) =>
+    address <= 0x49 && address + count > 0x48 ? 2 : whole(code, address, count),
+  );
+  for (let n = 0; n < 2; n += 1) {
+    const { unknown } = await timers.run(meter.read());
+    assert.ok(unknown.includes("energy.import.total"));
+    await timers.run(sleep(timers, 2100));
+  }
+  line.devices.set(1, whole);
+  const { values } = await timers.run(meter.read());
+  assert.ok(values.some(({ obis }) => obis === "1-0:1.8.0"));
+});
+
 test("a meter that takes fewer registers than documented is read in smaller blocks from then on", async () => {
   const { timers, line, meter, input, bus, connection } = bench();
   line.devices.set(1, device(input, new Map(), 50));
