@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { type ReadingEntry, utcMs } from "@busbar/protocol";
 import type { Start } from "../clock/placing.ts";
 import { transaction } from "./database.ts";
@@ -62,25 +61,47 @@ export function heldStarts(database: DatabaseSync): Start[] {
   }));
 }
 
-/** The oldest of them. */
+/**
+ * The oldest of them. One that a bad disk has spoilt is put into table `aside` on the way: it would
+ * keep all others waiting for ever.
+ */
 export function oldestHeld(database: DatabaseSync, limit: number): HeldReading[] {
-  return database
-    .prepare("SELECT * FROM held ORDER BY id LIMIT ?")
-    .all(limit)
-    .map((row) => {
-      const read = decodeRow(row.payload as Uint8Array);
-      assert(read !== undefined, `held reading ${row.id} is damaged`);
-      return {
-        id: Number(row.id),
-        meter: String(row.meter),
-        serial: row.serial === null ? undefined : String(row.serial),
-        profile: String(row.profile),
-        boot: String(row.boot),
-        monotonic: Number(row.monotonic),
-        wall: Number(row.wall),
-        entry: read.entry,
-      };
-    });
+  const select = database.prepare("SELECT * FROM held ORDER BY id LIMIT ?");
+  for (;;) {
+    const rows = select.all(limit);
+    const read = rows.map((row) => heldReading(row));
+    const spoilt = rows.filter((_, i) => read[i] === undefined);
+    if (spoilt.length === 0) return read.filter((held) => held !== undefined);
+    setAside(database, spoilt);
+  }
+}
+
+function heldReading(row: Record<string, SQLOutputValue>): HeldReading | undefined {
+  const read = decodeRow(row.payload as Uint8Array);
+  if (read === undefined) return undefined;
+  return {
+    id: Number(row.id),
+    meter: String(row.meter),
+    serial: row.serial === null ? undefined : String(row.serial),
+    profile: String(row.profile),
+    boot: String(row.boot),
+    monotonic: Number(row.monotonic),
+    wall: Number(row.wall),
+    entry: read.entry,
+  };
+}
+
+function setAside(database: DatabaseSync, rows: readonly Record<string, SQLOutputValue>[]): void {
+  const insert = database.prepare(
+    "INSERT INTO aside SELECT meter, id, wall, payload FROM held WHERE id = ?",
+  );
+  const drop = database.prepare("DELETE FROM held WHERE id = ?");
+  transaction(database, () => {
+    for (const { id = null } of rows) {
+      insert.run(id);
+      drop.run(id);
+    }
+  });
 }
 
 /** Ends the waiting of readings; the caller's transaction surrounds it. */

@@ -1,14 +1,14 @@
-import assert from "node:assert/strict";
 import type { DatabaseSync } from "node:sqlite";
 import {
   batchEntriesMax,
   chainHead,
   chainStart,
+  Failure,
   type ReadingEntry,
   type Signer,
   type UtcMs,
 } from "@busbar/protocol";
-import { transaction } from "./database.ts";
+import { damageRemedy, transaction } from "./database.ts";
 import { sha256 } from "./hash.ts";
 import { dropHeld, type HeldReading } from "./held.ts";
 import { changed, prepared } from "./prepared.ts";
@@ -224,6 +224,7 @@ export function readTip(database: DatabaseSync, chain: string, meter: string): T
 
 function rowOf(seq: number, payload: Uint8Array): Row {
   const row = decodeRow(payload);
-  assert(row !== undefined && row.seq === seq, `journal row ${seq} is damaged`);
-  return { ...row, bytes: payload.length };
+  if (row !== undefined && row.seq === seq) return { ...row, bytes: payload.length };
+  const message = `reading ${seq} of the journal is damaged; ${damageRemedy}`;
+  throw new Failure("journal.damaged", message, { retry: "never" });
 }

@@ -53,6 +53,8 @@ export class Recorder {
   readonly #reader: CarefulReader;
   readonly #undated: Undated;
   readonly #ending = new Subject<void>();
+  /** Meters whose readings could not be signed, which is told once. */
+  readonly #unsigned = new Set<string>();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -241,11 +243,14 @@ export class Recorder {
       if (count === 0 || oldest === undefined || !due({ count, age: clock.now() - oldest }))
         return false;
       const seal = () => journal.seal(meter, sealing.entries);
-      return (disk === undefined ? seal() : disk.write(seal)) > 0;
+      const sealed = disk === undefined ? seal() : disk.write(seal);
+      this.#unsigned.delete(meter);
+      return sealed > 0;
     } catch (error) {
       // The readings are on the disk; the next poll, or the next start, signs them.
       counters.count("journal.seal-failed");
-      const told = disk !== undefined && isDiskFault(error);
+      const told = this.#unsigned.has(meter) || (disk !== undefined && isDiskFault(error));
+      this.#unsigned.add(meter);
       if (!told) log.error({ err: error, meter }, "readings could not be signed");
       return false;
     }

@@ -184,3 +184,22 @@ test("many held readings become entries, and a disk that fails in between loses 
     Array.from({ length: 1_103 }, (_, n) => n),
   );
 });
+
+test("a held reading that the disk has spoilt is kept aside, and keeps no other from being signed", async () => {
+  const unit = setUp()("boot-1", noon - hour);
+  for (const wh of [100, 110, 120]) unit.read(60_000, wh);
+  const { database } = unit.journal;
+  database.exec("UPDATE held SET payload = x'00' WHERE id = 2");
+  await unit.synchronise(noon);
+  unit.undated.release();
+  assert.deepEqual(
+    unit.entries().map(([, , , wh]) => wh),
+    [100, 120],
+  );
+  const aside = database.prepare("SELECT meter, seq FROM aside").all();
+  assert.deepEqual(
+    aside.map(({ meter, seq }) => [meter, seq]),
+    [["m", 2]],
+  );
+  assert.deepEqual([unit.undated.count, heldCount(database)], [0, 0]);
+});

@@ -69,7 +69,11 @@ export class Undated {
     const dateOf = placing(heldStarts(journal.database), bounds);
     for (;;) {
       const rows = oldestHeld(journal.database, rowsPerCommit);
-      if (rows.length === 0) return touched;
+      // Spoilt ones are gone too.
+      if (rows.length === 0) {
+        this.#count = 0;
+        return touched;
+      }
       const samples = rows.flatMap((row) => {
         touched.add(row.meter);
         return this.#dated(row, dateOf(row));
