@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Signer } from "@busbar/protocol";
 import { openKeyFile, signerOf } from "@busbar/protocol/node";
@@ -72,6 +72,7 @@ export async function startUnit(settings: Settings, log: Logger): Promise<Runnin
   const { config } = settings;
   const mandate = mandateOf(config);
   const signer = signerOf(openKeyFile(config.device.key));
+  warnOfOpenKey(config.device.key, log);
   if (config.clock.kind === "file" && !existsSync(config.clock.path)) {
     log.warn({ file: config.clock.path }, "waits for the site's clock");
   }
@@ -405,6 +406,13 @@ async function openSources(
     sources.push(await openSource(meter, { ...rest, data: config.data, profileOf }));
   }
   return sources;
+}
+
+/** Recording goes on: a key that others could read is for people to judge. */
+function warnOfOpenKey(file: string, log: Logger): void {
+  const mode = statSync(file).mode & 0o777;
+  if ((mode & 0o077) === 0) return;
+  log.warn({ file, mode: mode.toString(8) }, "others can read the unit's secret key: chmod 600");
 }
 
 function mandateOf({ agent, device, owner }: LoadedConfig): MandateFile | undefined {

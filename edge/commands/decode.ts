@@ -39,7 +39,7 @@ export async function decodeCommand(
     // A pipe takes no more than it can hold: the rest would gather in memory.
     if (!process.stdout.write(`${text}\n`)) await once(process.stdout, "drain");
   }
-  const summary = `${count.telegrams} telegrams, ${count.refused} pieces refused`;
+  const summary = `${counted(count.telegrams, "telegram")}, ${counted(count.refused, "piece")} refused`;
   const hint = count.telegrams > 0 ? "" : `; ${hintFor(file, bytes, protocol)}`;
   if (!json || hint !== "") process.stderr.write(`${wrap(`${summary}${hint}`, width)}\n`);
   if (count.telegrams === 0) process.exitCode = exitCode.failed;
@@ -118,3 +118,5 @@ function readingText(reading: CaptureReading | TelegramReading): string {
   const code = obis === "" ? "" : `${obis} `;
   return `    ${code}${quantity} ${said}${time}`;
 }
+
+const counted = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;

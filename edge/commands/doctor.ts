@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, realpathSync, statfsSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Failure, utcMs } from "@busbar/protocol";
 import { openSiteClock, readKeyFile, signerOf } from "@busbar/protocol/node";
 import { readMandate } from "../agent/mandate.ts";
@@ -238,13 +238,19 @@ function membershipOf(config: LoadedConfig): MembershipFile {
   throw new Failure("membership.missing", message, { retry: "later" });
 }
 
+const keyRemedies: Readonly<Record<string, string>> = {
+  "key.missing": "run busbar-edge enrol",
+  "key.unreadable": "sudo -u busbar busbar-edge doctor, or as the user who runs the unit",
+};
+
 function keyFile({ device }: LoadedConfig): Finding {
   const check = "device key";
   try {
     readKeyFile(device.key);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return { check, state: "fault", message: error.message, remedy: "run busbar-edge enrol" };
+    const remedy = keyRemedies[error.code] ?? "put the copy of it back, or enrol the unit anew";
+    return fault(check, error.message, remedy);
   }
   const mode = statSync(device.key).mode & 0o777;
   if ((mode & 0o077) === 0) return { check, state: "ok", message: `${device.key}, mode 0600` };
@@ -256,16 +262,23 @@ function keyFile({ device }: LoadedConfig): Finding {
   };
 }
 
+/** The folder above a path that is there. */
+function nearestFolder(path: string): string {
+  const above = dirname(path);
+  return existsSync(above) ? above : nearestFolder(above);
+}
+
 function dataFolder({ data }: LoadedConfig, status: Status | undefined): Finding[] {
   const check = "data folder";
-  if (!existsSync(data))
-    return [warning(check, `${data}: not there yet`, "busbar-edge run makes it")];
+  const there = existsSync(data);
+  const place = there ? data : nearestFolder(data);
   try {
-    accessSync(data, constants.W_OK);
+    accessSync(place, constants.W_OK);
   } catch {
-    const remedy = `sudo chown "$USER" ${data}, or run as the user it belongs to`;
-    return [fault(check, `${data}: this user may not write here`, remedy)];
+    const remedy = `sudo chown "$USER" ${place}, or run as the user it belongs to`;
+    return [fault(check, `${place}: this user may not write here`, remedy)];
   }
+  if (!there) return [warning(check, `${data}: not there yet`, "busbar-edge run makes it")];
   const { bavail, bsize } = statfsSync(data);
   const { type, device } = mountOf(realpathSync(data), mounts()) ?? {};
   return diskFindings({

@@ -78,7 +78,11 @@ test("a membership file takes its place only when it is the site's", async (t) =
   }
   assert.match((await enrol(folder, "--membership", "none")).err, /no such file/);
   writeFileSync(join(folder, "membership.other"), JSON.stringify(good));
-  assert.equal((await enrol(folder, "--membership", "membership.other")).code, 0);
+  const taken = await enrol(folder, "--membership", "membership.other");
+  assert.equal(taken.code, 0);
+  assert.match(taken.out, /^membership +.*membership\.json$/m);
+  // Who brings it has handed the request over before.
+  assert.doesNotMatch(taken.out, /BUSBAR-REQUEST/);
   assert.deepEqual(JSON.parse(readFileSync(join(folder, "membership.json"), "utf8")), good);
 });
 

@@ -24,7 +24,7 @@ import { loadMembership } from "../config/membership-file.ts";
 import { untilAdmitted } from "./enrol-wait.ts";
 import { print } from "./output.ts";
 import { qrCode } from "./qr.ts";
-import { columnsOf } from "./terminal.ts";
+import { columnsOf, wrap } from "./terminal.ts";
 
 /** Options of `busbar-edge enrol`. */
 export type EnrolOptions = {
@@ -70,9 +70,12 @@ export async function enrolCommand(options: EnrolOptions): Promise<void> {
     deviceKey: config.device.key,
     ownerKey,
     ...(mandate === undefined ? {} : { mandate: config.agent.mandate }),
+    ...(options.membership === undefined ? {} : { membership: config.membership }),
   };
   const json = options.json ?? false;
-  if (!json) process.stdout.write(await enrolText({ files, word, isNew }));
+  // Who brings the membership has handed the request over before.
+  const isHandedOver = options.membership !== undefined;
+  if (!json) process.stdout.write(await enrolText({ files, word, isNew, isHandedOver }));
   const result = { ok: true, ...files, text: word };
   if (options.wait !== true) return json ? print(true, result, () => "") : undefined;
   const say = (text: string) => process.stderr.write(`${text}\n`);
@@ -80,7 +83,7 @@ export async function enrolCommand(options: EnrolOptions): Promise<void> {
   print(
     json,
     { ...result, broker },
-    () => `Admitted: ${broker} lets the unit in. busbar-edge doctor looks at the rest.`,
+    () => `Admitted: ${broker} lets the unit in.\nNext: busbar-edge doctor looks at the rest.`,
   );
 }
 
@@ -88,19 +91,29 @@ async function enrolText({
   files,
   word,
   isNew,
+  isHandedOver,
 }: {
   readonly files: { readonly request: string };
   readonly word: string;
   readonly isNew: boolean;
+  readonly isHandedOver: boolean;
 }): Promise<string> {
+  const width = columnsOf(process.stdout);
+  const newKey =
+    "The owner's key is new: keep a copy of it in a safe place, it is the owner's account.";
+  const head = [
+    ...Object.entries(files).map(([name, path]) => `${name.padEnd(10)} ${path}`),
+    ...(isNew ? [wrap(newKey, width)] : []),
+  ];
+  const rest = isHandedOver ? [] : ["", ...(await requestLines(files.request, word))];
+  return `${[...head, ...rest].join("\n")}\n`;
+}
+
+/** The request as people carry it to a member. */
+async function requestLines(file: string, word: string): Promise<string[]> {
   const onTerminal = process.stdout.isTTY === true;
   const code = onTerminal ? await qrCode(word, columnsOf(process.stdout)) : undefined;
-  const lines = [
-    ...Object.entries(files).map(([name, path]) => `${name.padEnd(10)} ${path}`),
-    ...(isNew
-      ? ["The owner's key is new: keep a copy of it in a safe place, it is the owner's account."]
-      : []),
-    "",
+  return [
     ...(code === undefined ? [] : [code]),
     ...(onTerminal && code === undefined
       ? ["(sudo apt-get install qrencode shows it as a QR code too)"]
@@ -108,12 +121,11 @@ async function enrolText({
     word,
     "",
     "Give a member this text, or the file. The member takes the unit in by one of",
-    `  busbar-aggregator admit --request ${files.request}`,
+    `  busbar-aggregator admit --request ${file}`,
     "  busbar-aggregator admit --request -       and the text on standard input",
     "(for a chain that is yet to be made: busbar-aggregator init --admit FILE)",
     "and gives you membership.json: busbar-edge enrol --membership FILE --wait",
   ];
-  return `${lines.join("\n")}\n`;
 }
 
 /** Checks a membership file before it takes the place of another. */

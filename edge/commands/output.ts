@@ -30,8 +30,33 @@ export function print(json: boolean, value: unknown, text: () => string): void {
   process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text()}\n`);
 }
 
+/** What the operating system says of a file, and what to do; undefined of other errors. */
+export function fileFault(error: unknown): Failure | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  const remedy = fileRemedies[code ?? ""];
+  if (path === undefined || remedy === undefined) return undefined;
+  const message = `${path}: ${remedy} (${code}, ${syscall})`;
+  return new Failure("file.unusable", message, { retry: "never", cause: error });
+}
+
+const denied =
+  "this user has no permission; run it as the user to whom the folder belongs, or change its owner";
+const fileRemedies: Readonly<Record<string, string>> = {
+  EACCES: denied,
+  EPERM: denied,
+  EROFS: "the file system is read-only; name another place, or see why it is (dmesg)",
+  ENOSPC: "the disk is full; make room",
+  EDQUOT: "this user's share of the disk is full; make room",
+  ENOENT: "no such file or folder",
+  ENOTDIR: "a part of the path is no folder",
+  EISDIR: "is a folder; name a file",
+  EIO: "the disk cannot be read or written; look at dmesg, and at the card",
+};
+
 /** One readable message for what went wrong, and the exit code for it. */
-export function fail(error: unknown, json: boolean): void {
+export function fail(thrown: unknown, json: boolean): void {
+  const error = fileFault(thrown) ?? thrown;
   // What is no Failure is a fault of ours: its stack is what we want to be told.
   const known = error instanceof Failure;
   const code = known ? error.code : "internal";

@@ -72,6 +72,7 @@ test("a unit that runs holds no other command, no parser of files, and no driver
   const commands = loaded.filter((name) => name.startsWith("edge/commands/"));
   assert.deepEqual(commands.sort(), [
     "edge/commands/lean.ts",
+    "edge/commands/log.ts",
     "edge/commands/output.ts",
     "edge/commands/run.ts",
     "edge/commands/terminal.ts",

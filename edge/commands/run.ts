@@ -1,9 +1,10 @@
 import { Failure } from "@busbar/protocol";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { settingsAside } from "../config/aside.ts";
 import type { Settings } from "../config/settings.ts";
 import { type RunningUnit, startUnit } from "../main.ts";
 import { startWithCache } from "./lean.ts";
+import { openLog } from "./log.ts";
 
 /**
  * Runs the unit until SIGTERM or SIGINT. SIGHUP starts it anew with the configuration as it is now;
@@ -12,10 +13,7 @@ import { startWithCache } from "./lean.ts";
 export async function runCommand(file: string): Promise<void> {
   let settings = await settingsAside(file);
   await startWithCache();
-  const log: Logger = pino(
-    { level: settings.config.log, base: null },
-    pino.destination({ dest: 2, sync: true }),
-  );
+  const log = openLog(settings.config.log);
   const { next, starting } = signalQueue();
   let unit = await starting(startUnit(settings, log));
   for (;;) {

@@ -256,7 +256,12 @@ test("what is missing or wrong is named, and nothing is written", async () => {
   const wrong: readonly (readonly [number, RegExp, ...string[]])[] = [
     [2, /expected a terminal.*--answers/],
     [2, /expected a terminal/, "--json"],
-    [1, /site: .*\n.*owner\.id: .*\n.*meters: expected a list of meters/, "--device", "unit-1"],
+    [
+      1,
+      /site: .*\n.*owner\.id: .*\n.*meters: missing; expected a list of meters/,
+      "--device",
+      "unit-1",
+    ],
     [2, /expected --meter ID=PLACE:PROFILE:UNIT/, ...answers, "--meter", "grid"],
     [2, /expected \/dev/, ...answers, "--meter", "grid=nowhere:sml"],
     [2, /did you mean eastron-sdm630\?/, ...answers, "--meter", "grid=/dev/x:eastron-sdm603:1"],

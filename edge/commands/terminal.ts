@@ -23,9 +23,17 @@ export function canRedraw(stream: Output): boolean {
 
 /**
  * Text in lines of at most `width`, each after the first begun with `indent`. A word that is longer
- * than a line, such as a path, is left whole: it can be copied.
+ * than a line, such as a path, is left whole: it can be copied. Lines that `text` has stay apart.
  */
 export function wrap(text: string, width: number, indent = ""): string {
+  const [first = "", ...more] = text.split("\n");
+  return [
+    wrapLine(first, width, indent),
+    ...more.map((it) => wrapLine(indent + it, width, indent)),
+  ].join("\n");
+}
+
+function wrapLine(text: string, width: number, indent: string): string {
   const lines: string[] = [];
   let line = "";
   const start = /^ */.exec(text)?.[0] ?? "";

@@ -86,18 +86,18 @@ export function openDatabaseToRead(path: string): DatabaseSync {
  * ends with the process, however it ends. Throws: `Failure` `journal.in-use`.
  */
 export function lockFolder(folder: string): { release(): void } {
-  makeFolder(folder);
-  const lock = lockOf(join(folder, "run.lock"));
+  const lock = lockOf(folder);
   if (lock !== undefined) return lock;
   const message = `${folder}: another busbar-edge writes here; stop it, or give this unit its own "data" folder`;
   throw new Failure("journal.in-use", message, { retry: "never" });
 }
 
-function lockOf(path: string): { release(): void } | undefined {
+function lockOf(folder: string): { release(): void } | undefined {
   try {
-    return takeLock(path);
+    makeFolder(folder);
+    return takeLock(join(folder, "run.lock"));
   } catch (cause) {
-    throw unusable(path, cause);
+    throw unusable(folder, cause);
   }
 }
 

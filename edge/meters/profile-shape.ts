@@ -8,11 +8,11 @@ const type = z.enum(registerTypes);
 const text = z.templateLiteral(["ascii:", z.literal(Array.from({ length: 60 }, (_, i) => i + 1))]);
 const quantity = z
   .string()
-  .regex(/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/)
+  .regex(/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/, "expected words joined by dots, like power.total")
   .describe("what is measured, such as energy.import.total or voltage.l1");
 const obis = z
   .string()
-  .regex(/^\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}$/)
+  .regex(/^\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}$/, "expected an OBIS code like 1-0:1.8.0")
   .describe("A-B:C.D.E, where a code exists");
 const scale = z.number().describe("value = raw · scale, in unit; may be negative, never 0");
 
@@ -66,7 +66,7 @@ const place = z.strictObject({
  */
 export const profileShape = z
   .strictObject({
-    id: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
+    id: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "expected a-z, 0-9 and inner hyphens"),
     vendor: z.string().min(1),
     model: z.string().min(1),
     protocol: z.enum(["modbus", "sunspec"]),

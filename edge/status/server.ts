@@ -132,7 +132,8 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     }
     const taken = reason === "EADDRINUSE";
     const code = taken ? "status.port-taken" : "status.port";
-    const message = `${host}:${port}: ${taken ? "the port is taken" : "cannot listen here"}; set another status.port, or 0 for any free one`;
+    const at = host.includes(":") ? `[${host}]` : host;
+    const message = `${at}:${port}: ${taken ? "the port is taken" : "cannot listen here"}; set another status.port, or 0 for any free one`;
     throw new Failure(code, message, { retry: "never", cause });
   }
 }

@@ -44,6 +44,40 @@ test("an unknown key is refused at its line, with the nearest known one", () => 
   );
 });
 
+test("what is missing, mistyped or too much is said in words, shortly", () => {
+  const words = z.strictObject({
+    name: z.string(),
+    log: z.enum(["debug", "info"]).optional(),
+    port: z.int().max(9).optional(),
+    function: z.union([z.literal(3), z.literal(4)]).optional(),
+    list: z
+      .array(z.int())
+      .optional()
+      .check((context) => {
+        if (context.value?.[1] === 7) {
+          context.issues.push({ code: "custom", message: "no sevens", input: context.value });
+        }
+      }),
+  });
+  const said = (text: string): string => {
+    try {
+      parseConfig("x.yaml", text, words);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "fine";
+  };
+  assert.equal(said("log: info"), "x.yaml:1: name: missing; expected string");
+  assert.equal(
+    said("name: a\nlog: inof"),
+    'x.yaml:2: log: expected one of debug, info, got "inof"; did you mean info?',
+  );
+  assert.equal(said("name: a\nport: 10"), "x.yaml:2: port: expected at most 9, got 10");
+  assert.equal(said("name: [1]"), "x.yaml:1: name: expected string, got [1]");
+  assert.equal(said("name: a\nlist: [1, 7]"), "x.yaml:2: list: no sevens");
+  assert.ok(said(`name: a\nlist: "${"x".repeat(1e6)}"`).length < 120);
+});
+
 test("inside a choice the keys of the branch are known", () => {
   const choice = z.strictObject({
     bus: z.discriminatedUnion("kind", [

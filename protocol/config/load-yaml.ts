@@ -94,9 +94,46 @@ function explain(
     });
   }
   const where = issue.path.join(".") || "the file";
-  const got = issue.input === undefined ? "" : `, got ${JSON.stringify(issue.input)}`;
-  return [{ line: lineOf(issue.path), message: `${where}: ${issue.message}${got}` }];
+  return [{ line: lineOf(issue.path), message: `${where}: ${sentenceOf(issue)}` }];
 }
+
+/** What was expected and what stands there, in words that need no knowledge of the schema's library. */
+function sentenceOf(issue: z.core.$ZodIssue): string {
+  const { code, input } = issue;
+  const expected = plainly(issue.message);
+  if (input === undefined) return code === "custom" ? expected : `missing; ${expected}`;
+  // A rule of several keys says itself what is wrong; all of the file behind it helps nobody.
+  if (code === "custom" && typeof input === "object") return expected;
+  const choices = code === "invalid_value" ? issue.values.map(String) : [];
+  const near = typeof input === "string" ? nearest(input, choices) : undefined;
+  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  return `${expected}, got ${shortened(JSON.stringify(input))}${hint}`;
+}
+
+const limits: Readonly<Record<string, string>> = {
+  "<": "below ",
+  "<=": "at most ",
+  ">": "above ",
+  ">=": "at least ",
+};
+
+/** The library's messages without its terms. */
+function plainly(message: string): string {
+  return message
+    .replace(/^Invalid (input|option): /, "")
+    .replace(/, received .*$/, "")
+    .replace(/^Too (?:big|small): expected \w+ to (?:be|have) ([<>]=?)/, (_, sign: string) => {
+      return `expected ${limits[sign] ?? sign}`;
+    })
+    .replace(/^(expected one of )(.*)$/, (_, head: string, choices: string) => {
+      return head + choices.replaceAll(/"([^"]+)"/g, "$1").replaceAll("|", ", ");
+    });
+}
+
+const gotMax = 60;
+
+const shortened = (text: string): string =>
+  text.length > gotMax ? `${text.slice(0, gotMax)}…` : text;
 
 type SchemaNode = {
   readonly properties?: Readonly<Record<string, SchemaNode>>;

@@ -37,10 +37,12 @@ export function readKeyFile(path: string): KeyFile {
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const { code } = cause as NodeJS.ErrnoException;
+    const missing = code === "ENOENT";
+    const unreadable = `cannot read the key file (${code}); only the user to whom it belongs may`;
     throw new Failure(
       missing ? "key.missing" : "key.unreadable",
-      `${path}: ${missing ? "there is no key file here" : "cannot read the key file"}`,
+      `${path}: ${missing ? "there is no key file here" : unreadable}`,
       { retry: "never", cause },
     );
   }
