@@ -65,8 +65,8 @@ function move(
     for (const row of rows) {
       after = Number(row.seq);
       const read = decodeRow(row.payload as Uint8Array);
-      assert(read !== undefined, `journal row ${after} is damaged`);
-      const entry = change.entry(read.entry);
+      // One that a bad disk has spoilt cannot go on either.
+      const entry = read && change.entry(read.entry);
       if (entry === undefined) {
         setAside.run(meter, after, Number(row.time), row.payload as Uint8Array);
         aside += 1;

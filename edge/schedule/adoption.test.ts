@@ -228,6 +228,23 @@ test("many readings move, and a meter of which there is nothing is left alone", 
   assert.deepEqual([entries.length, entries.at(-1)], [1_203, [1_206, reading(1_602, 2_232)]]);
 });
 
+test("a reading that the disk has spoilt is set aside, and those behind it go on", () => {
+  const u = unit();
+  u.record(reading(400, 1_030), reading(500, 1_040), reading(600, 1_050));
+  const { database } = u.journal;
+  database.exec("UPDATE reading SET payload = x'00' WHERE seq = 2");
+  u.take(2_000, tipAfter(lost));
+  assert.equal(u.take(3_000, tipAfter(lost)), "adopted");
+  assert.deepEqual(
+    u.entries().map(([seq, { time }]) => [seq, time]),
+    [
+      [4, 400],
+      [5, 600],
+    ],
+  );
+  assert.equal(database.prepare("SELECT seq FROM aside").get()?.seq, 2);
+});
+
 test("a disk that fails in the middle leaves the journal as it was", () => {
   const u = unit();
   u.record(reading(400, 1_030), reading(500, 1_040));

@@ -1,3 +1,6 @@
+/** Reasons that are told apart; some come from other programs, which may make up new ones for ever. */
+const reasonsMax = 500;
+
 /** What happened how often, by reason: refusals, forged receipts, failed reads, lost connections. */
 export class Counters {
   readonly #counts = new Map<string, number>();
@@ -9,7 +12,10 @@ export class Counters {
 
   /** The same for many at once. */
   add(reason: string, times: number): void {
-    if (times > 0) this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + times);
+    if (times <= 0) return;
+    const known = this.#counts.has(reason) || this.#counts.size < reasonsMax;
+    const as = known ? reason : "other";
+    this.#counts.set(as, (this.#counts.get(as) ?? 0) + times);
   }
 
   of(reason: string): number {
