@@ -1,44 +1,22 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Signer } from "@busbar/protocol";
 import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import type { Logger } from "pino";
-import { Agent } from "./agent/agent.ts";
 import { type MandateFile, readMandate } from "./agent/mandate.ts";
-import { MarketOutbox } from "./agent/market-outbox.ts";
-import { netHistory } from "./agent/net-history.ts";
-import { Wakes } from "./agent/wakes.ts";
 import { openUnitClock } from "./clock/open.ts";
-import type { ClockChange, TimeOfUnit } from "./clock/unit-clock.ts";
-import { brokersOf } from "./config/brokers.ts";
+import type { TimeOfUnit } from "./clock/unit-clock.ts";
 import type { LoadedConfig } from "./config/load.ts";
-import type { MembershipFile } from "./config/membership-file.ts";
 import type { Settings } from "./config/settings.ts";
 import { BusPool } from "./framing/bus-pool.ts";
-import { isDiskFault, lockFolder, transaction } from "./journal/database.ts";
-import type { Journal, Sample } from "./journal/journal.ts";
-import { Keeper } from "./journal/keeper.ts";
-import { ReadingsOutbox } from "./journal/readings-outbox.ts";
-import { type JournalSummary, summarise } from "./journal/summary.ts";
-import { awaitMembership } from "./link/enrolment.ts";
-import { Link } from "./link/link.ts";
+import { lockFolder } from "./journal/database.ts";
 import { LearnedFile } from "./meters/learned-file.ts";
-import { Adoption } from "./schedule/adoption.ts";
-import { pauseAfter } from "./schedule/due.ts";
-import { Recorder } from "./schedule/recorder.ts";
 import { openSource, type Source } from "./schedule/source.ts";
-import { floorNote } from "./schedule/undated.ts";
 import { Counters } from "./status/counters.ts";
-import { announcementsOf } from "./status/home-assistant.ts";
-import { kept } from "./status/kept.ts";
-import { MeterBoard } from "./status/meter-board.ts";
 import { ReadTimes } from "./status/read-times.ts";
 import { serveStatus } from "./status/server.ts";
-import { type Status, statusOf } from "./status/status.ts";
 import { feedWatchdog, reloading, serviceManager } from "./status/systemd.ts";
-import { version } from "./version.ts";
+import { Unit } from "./unit.ts";
 
 /** A unit that runs. */
 export type RunningUnit = {
@@ -47,21 +25,6 @@ export type RunningUnit = {
    * anew at once. */
   stop(why: "end" | "reload"): Promise<void>;
 };
-
-const pruneMs = 10 * 60_000;
-/** How often the time is noted on the disk. */
-const floorMs = 5 * 60_000;
-/** How long an ending unit waits for receipts: well below what a service manager allows. */
-const drainMsMax = 5_000;
-const minuteMs = 60_000;
-/** A meter has stalled after so many of its pauses, and wall ms, without the end of a poll: longer than
- * any read takes behind the dead meters of a full bus. */
-const pausesMissed = 3;
-const stallMsMin = 5 * minuteMs;
-/** A unit that is alive brings a batch in this many times a batch's age, and in so long after a
- * quarrel with another one about their client id. */
-const quietBatches = 3;
-const quietMsMin = 30 * minuteMs;
 
 /**
  * Starts all of an edge unit. Recording begins even where the unit cannot reach anybody. A start that
@@ -118,280 +81,6 @@ export async function startUnit(settings: Settings, log: Logger): Promise<Runnin
   };
 }
 
-type UnitOptions = {
-  readonly settings: Settings;
-  readonly log: Logger;
-  readonly mandate: MandateFile | undefined;
-  readonly signer: Signer;
-  readonly clock: TimeOfUnit;
-  readonly bus: BusPool;
-  readonly sources: readonly Source[];
-  readonly times: ReadTimes;
-  readonly counters: Counters;
-};
-
-/** The parts of a unit and what they tell each other. */
-class Unit {
-  readonly #options: UnitOptions;
-  readonly #startedAt = Date.now();
-  readonly #counters: Counters;
-  readonly #keeper: Keeper;
-  readonly #journal: Journal;
-  readonly #readings: ReadingsOutbox;
-  readonly #market: MarketOutbox;
-  readonly #board: MeterBoard;
-  readonly #summary: () => JournalSummary;
-  readonly #recorder: Recorder;
-  readonly #agent: Agent | undefined;
-  readonly #wakes: Wakes;
-  #link: Link | undefined;
-  #announcedShape = 0;
-  #ends: (() => void)[] = [];
-
-  constructor(options: UnitOptions) {
-    const { signer, clock, sources, counters } = options;
-    this.#counters = counters;
-    const { config } = options.settings;
-    this.#options = options;
-    this.#keeper = new Keeper({
-      folder: config.data,
-      chain: config.site,
-      signer,
-      retention: config.retention,
-      clock,
-      counters: this.#counters,
-      log: options.log,
-    });
-    this.#journal = this.#keeper.journal;
-    const { database } = this.#journal;
-    this.#readings = new ReadingsOutbox(database);
-    this.#market = new MarketOutbox(database, () => clock.now());
-    this.#summary = kept(() => summarise(database));
-    this.#board = new MeterBoard(config.device.id, sources);
-    this.#recorder = this.#makeRecorder();
-    this.#agent = this.#makeAgent();
-    this.#wakes = new Wakes(clock, this.#market, () => this.#link?.wake());
-  }
-
-  /** Meters whose polls do not end, each allowed its own back-off. */
-  stalled(): string[] {
-    const { clock, settings } = this.#options;
-    const everyMs = settings.config.sampling.everySeconds * 1000;
-    const allowedMs = (failures: number) =>
-      Math.max(stallMsMin, pausesMissed * clock.delay(pauseAfter(failures, everyMs)));
-    return this.#board.stalled(allowedMs);
-  }
-
-  /** The newest time that the unit knew to be true, site ms; 0 before the first. */
-  floor(): number {
-    const { memory } = this.#recorder;
-    const times = this.#options.sources.map(({ config }) => memory.timeOf(config.id));
-    return Math.max(Number(this.#journal.note(floorNote) ?? 0), ...times);
-  }
-
-  clockChanged(what: ClockChange["what"]): void {
-    this.#counters.count(`clock.${what}`);
-  }
-
-  start(): void {
-    const { settings, log } = this.#options;
-    const enrolment = awaitMembership(settings, {
-      onMembership: (membership) => this.#startLink(membership),
-      counters: this.#counters,
-      log,
-    });
-    this.#keeper.prune();
-    const pruning = setInterval(() => this.#keeper.prune(), pruneMs);
-    const noting = setInterval(() => this.#noteTime(), floorMs);
-    this.#ends = [
-      () => enrolment.stop(),
-      () => clearInterval(pruning),
-      () => clearInterval(noting),
-      () => this.#wakes.stop(),
-    ];
-    this.#recorder.start();
-    this.#wakes.plan();
-  }
-
-  async stop(): Promise<void> {
-    for (const end of this.#ends) end();
-    this.#recorder.stop();
-    this.#noteTime();
-    this.#link?.wake();
-    await this.#drained();
-    await this.#link?.stop();
-    await Promise.all(this.#options.sources.map((source) => source.close()));
-    this.#journal.close();
-  }
-
-  status(): Status {
-    const { clock, settings } = this.#options;
-    const { config } = settings;
-    return statusOf({
-      site: config.site,
-      device: config.device.id,
-      owner: config.owner.id,
-      startedAt: this.#startedAt,
-      clock,
-      held: this.#recorder.held,
-      data: config.data,
-      board: this.#board,
-      times: this.#options.times,
-      summary: this.#summary,
-      disk: () => this.#keeper.disk.status,
-      link: () => this.#link?.status,
-      market: this.#market,
-      bus: () => this.#options.bus.counters(),
-      counters: this.#counters,
-    });
-  }
-
-  #makeRecorder(): Recorder {
-    const { clock, log } = this.#options;
-    const { config } = this.#options.settings;
-    const { sampling, batch } = config;
-    return new Recorder({
-      journal: this.#journal,
-      sources: this.#options.sources,
-      clock,
-      rhythm: { everyMs: sampling.everySeconds * 1000, slotMs: slotMsOf(config) },
-      sealing: { entries: batch.entries, ageMs: batch.minutes * minuteMs },
-      board: this.#board,
-      counters: this.#counters,
-      log,
-      disk: this.#keeper.disk,
-      onStored: (event) => this.#stored(event),
-    });
-  }
-
-  #makeAgent(): Agent | undefined {
-    const { mandate, signer, clock, log } = this.#options;
-    const { config } = this.#options.settings;
-    if (mandate === undefined) return undefined;
-    const slotMs = slotMsOf(config);
-    return new Agent({
-      chain: config.site,
-      owner: config.owner.id,
-      party: config.owner.party,
-      form: config.agent.form,
-      mandate: mandate.mandate,
-      slotMs,
-      history: netHistory(this.#journal, { meters: connectionMeters(config), slotMs }),
-      outbox: this.#market,
-      signer,
-      now: () => clock.now(),
-      random: (bytes) => new Uint8Array(randomBytes(bytes)),
-      counters: this.#counters,
-      log,
-      onQuoted: () => this.#wakes.plan(),
-    });
-  }
-
-  #startLink(membership: MembershipFile): void {
-    const { mandate, signer, clock, log } = this.#options;
-    const { config } = this.#options.settings;
-    const agent = this.#agent;
-    const adoption = new Adoption({
-      journal: this.#journal,
-      memory: this.#recorder.memory,
-      now: () => clock.now(),
-      quietMs: Math.max(quietMsMin, quietBatches * config.batch.minutes * minuteMs),
-    });
-    this.#link = new Link({
-      chain: config.site,
-      device: config.device.id,
-      signer,
-      membership,
-      brokers: brokersOf(config, membership),
-      // Quotes first: they have a gate to meet, while a day's readings may wait to be sent.
-      outboxes: [this.#market, this.#readings],
-      nextSession: () => this.#keeper.nextSession(),
-      atOnce: (work) => this.#keeper.disk.write(() => transaction(this.#journal.database, work)),
-      birth: () => ({ time: clock.now(), ...this.#board.birth() }),
-      announcements: this.#announcements(),
-      mandate: mandate?.frame,
-      onTip: (tip) => (clock.known ? adoption.take(tip) : "waits"),
-      ...(agent === undefined ? {} : { onPrices: (payload) => agent.onPrices(payload) }),
-      counters: this.#counters,
-      log,
-    });
-    this.#link.start();
-  }
-
-  #announcements() {
-    const { clock } = this.#options;
-    const { config } = this.#options.settings;
-    const { enabled, prefix } = config.homeAssistant;
-    const everyMs = clock.delay(config.sampling.everySeconds * 1000);
-    const { site, device } = config;
-    const noted = "announced";
-    return {
-      wanted: () =>
-        enabled
-          ? announcementsOf({
-              site,
-              device: device.id,
-              version,
-              prefix,
-              expireSeconds: Math.max(15, Math.ceil((3 * everyMs) / 1000)),
-              meters: this.#board.meters(),
-            })
-          : [],
-      announced: {
-        read: () => JSON.parse(this.#journal.note(noted) ?? "[]") as string[],
-        write: (topics: readonly string[]) => this.#journal.setNote(noted, JSON.stringify(topics)),
-      },
-    };
-  }
-
-  #stored(event: {
-    readonly sealed: boolean;
-    readonly stored: readonly (Sample & { readonly seq: number })[];
-  }): void {
-    for (const { meter, seq, entry } of event.stored) {
-      const live = this.#board.live(meter, { seq, quality: entry.quality });
-      if (live !== undefined) this.#link?.publishLive(meter, live);
-    }
-    if (this.#board.shape !== this.#announcedShape) {
-      this.#announcedShape = this.#board.shape;
-      this.#link?.announce();
-    }
-    if (event.sealed) this.#link?.wake();
-    if (event.stored.length > 0) this.#quote();
-  }
-
-  #quote(): void {
-    try {
-      this.#agent?.onReadings();
-    } catch (error) {
-      // A quote that cannot be kept is not given; readings and prices that follow try again.
-      if (!isDiskFault(error)) throw error;
-      this.#counters.count("agent.not-stored");
-    }
-  }
-
-  /** Notes how late it is, so that a start with an earlier clock knows that it is wrong. */
-  #noteTime(): void {
-    const { clock, log } = this.#options;
-    if (!clock.known) return;
-    try {
-      this.#journal.setNote(floorNote, String(Math.max(clock.now(), this.floor())));
-    } catch (error) {
-      // Each reading that is stored says as much; this is for the time between them.
-      log.warn({ err: error }, "the time could not be noted");
-    }
-  }
-
-  /** Waits until every batch has its receipt, for as long as somebody takes them. */
-  async #drained(): Promise<void> {
-    const until = Date.now() + drainMsMax;
-    const taking = () => this.#link?.status.hostReady === true && Date.now() < until;
-    while (this.#readings.lanes().length > 0 && taking()) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
 async function openSources(
   { config, profiles }: Settings,
   rest: { readonly clock: TimeOfUnit; readonly bus: BusPool; readonly learned: LearnedFile },
@@ -418,12 +107,4 @@ function warnOfOpenKey(file: string, log: Logger): void {
 function mandateOf({ agent, device, owner }: LoadedConfig): MandateFile | undefined {
   if (!agent.enabled) return undefined;
   return readMandate(agent.mandate, { device: device.id, owner: owner.id });
-}
-
-const slotMsOf = ({ sampling }: LoadedConfig) => sampling.alignToSlotMinutes * minuteMs;
-
-/** The billed meters; where none is marked, all of them. */
-function connectionMeters({ meters }: LoadedConfig): string[] {
-  const billed = meters.filter(({ role }) => role === "connection" || role === "exchange");
-  return (billed.length > 0 ? billed : meters).map(({ id }) => id);
 }
