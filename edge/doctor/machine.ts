@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { connect } from "node:tls";
 import { brokerAddress } from "../config/broker-url.ts";
 
@@ -46,7 +47,7 @@ export function certificateEnd(url: string): Promise<number | undefined> {
     const socket = connect({
       host,
       port,
-      servername: /[a-z]/i.test(host) ? host : "",
+      servername: isIP(host) === 0 ? host : "",
       rejectUnauthorized: false,
     });
     const end = (value?: number) => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { languageOf } from "./page-words.ts";
 import { serveStatus } from "./server.ts";
@@ -98,6 +100,37 @@ test("a visitor who sends half a request is cut off", async (t) => {
   const [answer] = (await once(socket, "data")) as [string];
   assert.match(answer, /^HTTP\/1\.1 408/);
   socket.destroy();
+});
+
+/** Whether the kernel still holds the server's end of a connection open (proc_net(5), state 01). */
+function isHeld(port: number, peerPort = 0): boolean {
+  const hex = (value: number) => value.toString(16).toUpperCase().padStart(4, "0");
+  const line = new RegExp(`:${hex(port)} \\w+:${hex(peerPort)} 01 `);
+  return line.test(readFileSync("/proc/net/tcp", "utf8"));
+}
+
+test("a visitor who asks and reads nothing is cut off", async (t) => {
+  const counts = Object.fromEntries(Array.from({ length: 400_000 }, (_, i) => [`reason-${i}`, i]));
+  const place = { host: "127.0.0.1", port: 0, stillMsMax: 100 };
+  const server = await serveStatus(place, () => ({ ...statusOfTest(), counts }));
+  const socket = connect(server.port, "127.0.0.1");
+  t.after(async () => {
+    socket.destroy();
+    await server.close();
+  });
+  socket.pause();
+  socket.write("GET /status HTTP/1.1\r\nHost: unit\r\n\r\n");
+  await once(socket, "connect");
+  while (!isHeld(server.port, socket.localPort)) await setImmediate();
+  while (isHeld(server.port, socket.localPort)) await setImmediate();
+});
+
+test("the open page's stream is as closed to other pages as the page", async (t) => {
+  const { port } = await serve(t);
+  const head = await ask(port, "GET /events");
+  assert.match(head, /cross-origin-resource-policy: same-origin/);
+  assert.match(head, /x-content-type-options: nosniff/);
+  assert.match(head, /content-type: text\/event-stream/);
 });
 
 test("peers of the unit's own networks are told from others", () => {

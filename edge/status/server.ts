@@ -17,8 +17,11 @@ export type StatusPlace = {
   readonly host: string;
   readonly port: number;
   readonly names?: readonly string[];
+  /** A connection on which nothing moves for so long is closed, wall ms. */
+  readonly stillMsMax?: number;
 };
 
+const stillMsUsual = 30_000;
 /** Connections at once: a browser takes six, and descriptors are few. */
 const connectionsMax = 64;
 
@@ -28,7 +31,7 @@ const connectionsMax = 64;
  * Throws: `Failure` `status.port-taken`, `status.port`.
  */
 export async function serveStatus(
-  { host, port, names = [] }: StatusPlace,
+  { host, port, names = [], stillMsMax = stillMsUsual }: StatusPlace,
   status: () => Status,
 ): Promise<StatusServer> {
   const streams = new Streams(status);
@@ -40,10 +43,11 @@ export async function serveStatus(
       plain(response, 500, error instanceof Error ? error.message : String(error));
     }
   });
-  // Whoever sends slowly, or nothing, is cut off: connections held open by nobody.
+  // Whoever sends slowly, or nothing, or reads nothing, is cut off: connections held open by nobody.
   server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
   server.keepAliveTimeout = 10_000;
+  server.timeout = stillMsMax;
   server.maxConnections = connectionsMax;
   server.maxHeadersCount = 64;
   await listen(server, host, port);
@@ -94,7 +98,7 @@ function answer(request: IncomingMessage, response: ServerResponse, context: Con
     case "/metrics":
       return send("text/plain; version=0.0.4", metricsText(status(), Date.now()));
     case "/events":
-      if (request.method === "GET" && streams.add(response, language)) return;
+      if (request.method === "GET" && streams.add(response, language, headers)) return;
       return plain(response, 503, "Too many pages are open; close one.");
     default:
       return plain(response, 404, "Here are /, /status and /metrics.");

@@ -20,9 +20,13 @@ export class Streams {
   }
 
   /** False when there are too many already. */
-  add(response: ServerResponse, language: Language): boolean {
+  add(
+    response: ServerResponse,
+    language: Language,
+    headers: Readonly<Record<string, string>>,
+  ): boolean {
     if (this.#open.size >= streamsMax) return false;
-    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    response.writeHead(200, { ...headers, "content-type": "text/event-stream" });
     response.write("retry: 2000\n\n");
     this.#open.set(response, language);
     response.once("close", () => this.#remove(response));
