@@ -122,8 +122,10 @@ export function isCredible(value: RegisterValue): boolean {
 
 function fitsWire({ mantissa, exponent, step = 2 }: RegisterValue, code: string): boolean {
   const number = Number.isSafeInteger(mantissa) && Number.isInteger(exponent) && exponent <= 9;
-  return number && parseObis(code) !== undefined && Number.isInteger(step) && step <= stepMax;
+  return number && parseObis(code) !== undefined && isStep(step);
 }
+
+const isStep = (step: number): boolean => Number.isInteger(step) && step > 1 && step <= stepMax;
 
 /** A register in whole Wh, rounded down as the ledger does. */
 export function wholeWh([mantissa, exponent]: Decimal): number {

@@ -325,6 +325,7 @@ test("a value that the wire cannot carry costs itself only", () => {
     value("1-0:32.7.0", 0.5),
     value("1-0:32.7.0", 2 ** 53),
     value("1-0:32.7.0", 1, 10),
+    { ...value("1-0:32.7.0", 1), step: 1 },
     { ...value("1-0:32.7.0", 1), step: 2.5 },
     { ...value("1-0:32.7.0", 1), step: 1e12 },
   ];
