@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePort, startMeter, type TestMeter } from "../test-support/modbus-meter.ts";
+import { freePort } from "../../test/support/sockets.ts";
+import { startMeter, type TestMeter } from "../test-support/modbus-meter.ts";
 
 const cli = fileURLToPath(new URL("../cli.ts", import.meta.url));
 let meter: TestMeter;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { ServerTCP } from "modbus-serial";
+import { freePort } from "../../test/support/sockets.ts";
 
 /** An SDM630 on a real Modbus TCP server: float32 input registers by address. */
 export type TestMeter = {
@@ -49,14 +49,4 @@ export async function startMeter(): Promise<TestMeter> {
   };
   await once(server, "initialized");
   return meter;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
