@@ -9,8 +9,8 @@ import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { program } from "../../test/support/programs.ts";
-import { freePort } from "../../test/support/sockets.ts";
 import type { Finding } from "../doctor/finding.ts";
+import { freePort } from "../test-support/free-port.ts";
 import { startMeter } from "../test-support/modbus-meter.ts";
 
 /** doctor against real faults. */

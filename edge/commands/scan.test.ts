@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../test/support/sockets.ts";
+import { freePort } from "../test-support/free-port.ts";
 import { startMeter, type TestMeter } from "../test-support/modbus-meter.ts";
 
 const cli = fileURLToPath(new URL("../cli.ts", import.meta.url));

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../test/support/sockets.ts";
 import { serveStatus } from "../status/server.ts";
 import { now, sickStatus, statusOfTest } from "../status/test-support/status.ts";
+import { freePort } from "../test-support/free-port.ts";
 import { statusText } from "./status-text.ts";
 
 const cli = fileURLToPath(new URL("../cli.ts", import.meta.url));

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { ServerTCP } from "modbus-serial";
-import { freePort } from "../../test/support/sockets.ts";
+import { freePort } from "./free-port.ts";
 
 /** An SDM630 on a real Modbus TCP server: float32 input registers by address. */
 export type TestMeter = {
