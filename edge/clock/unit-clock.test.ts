@@ -105,6 +105,25 @@ test("a clock before what the unit knew, or far beyond it, is wrong whoever keep
   }
 });
 
+test("a time in which no unit ran is wrong at a first start too, whoever keeps it", async () => {
+  for (const wall of [0, Date.UTC(2000, 0, 1), Date.UTC(2099, 0, 1)]) {
+    for (const [evidence, trust] of [
+      [silent, "ntp"],
+      [no, "ntp"],
+      [no, "system"],
+    ] as const) {
+      const { clock, machine } = setUp(evidence, { wall, trust });
+      machine.battery = wall;
+      await clock.begin(0);
+      assert.equal(clock.known, false);
+      // Somebody sets it: what was read until then gets its true time.
+      machine.offset = machine.battery = noon;
+      await clock.look();
+      assert.equal(clock.known, true);
+    }
+  }
+});
+
 test("a step that nobody vouches for is never signed: the unit goes on by the monotonic clock", async () => {
   for (const step of [5 * hour, -5 * hour]) {
     const { machine, clock, changes } = setUp(silent);

@@ -43,6 +43,10 @@ export type ClockChange = {
 const stepMsMax = 2_000;
 /** Without a time service nothing is believed that is so far beyond what the unit knew last. */
 const aheadMsMax = 400 * 86_400_000;
+/** No unit ran before, and none of this program will long after: a clock chip whose battery is empty
+ * begins in 1970 or 2000, or somewhere far ahead, and a unit that starts for the first time knows
+ * nothing else to tell it by. */
+const programYears = { from: Date.UTC(2026, 0, 1), until: Date.UTC(2056, 0, 1) } as const;
 /** The battery's clock and the system's agree when the one was set by the other. */
 const batteryMsMax = 60_000;
 /** How often the system is asked, monotonic ms: while its clock is in doubt, and else. */
@@ -180,6 +184,7 @@ export class UnitClock implements TimeOfUnit {
     const wall = machine.wall();
     const isAhead = this.#floor > 0 && wall > this.#floor + aheadMsMax;
     if (wall < this.#floor || isAhead) return false;
+    if (wall < programYears.from || wall >= programYears.until) return false;
     return trust === "system" || this.#evidence.synchronised === undefined || this.#hasBattery;
   }
 
