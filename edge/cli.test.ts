@@ -224,7 +224,7 @@ test("a second unit on the same journal, and a wrong configuration, end with one
   const { child } = await startUnit();
   const second = await run("run");
   assert.equal(second.code, 1);
-  assert.match(second.err, /another busbar-edge writes here.*\[journal\.in-use\]/);
+  assert.match(second.err, /a busbar-edge that runs writes here.*\[journal\.in-use\]/);
   child.kill("SIGTERM");
   await once(child, "exit");
   writeFileSync(file("wrong.yaml"), config("brokers: [{ url: mqqt://127.0.0.1 }]\n"));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -142,5 +142,27 @@ test("watched on a terminal it draws over its table, and marks what changed", {
   } finally {
     terminal.end();
     meter.values.set(0x0048, 12.5);
+  }
+});
+
+test("in a window of another size it begins anew, with nothing of the old one left", {
+  skip: "skip" in script && script.skip,
+}, async () => {
+  const path = "path" in script ? script.path : "";
+  const node = [process.execPath, cli, "read", ...place(), "--watch", "--every", "0.05"];
+  const command = ["sh", "-c", 'tty; exec "$@"', "sh", ...node];
+  const terminal = new Terminal(path, command, { cwd: folder });
+  try {
+    await terminal.expect(/\/dev\/pts\/\d+\r/);
+    const [tty] = /\/dev\/pts\/\d+/.exec(terminal.said) ?? [];
+    assert.ok(tty !== undefined);
+    await terminal.expect(/errors: none.*\[\d+A\r/s);
+    execFileSync("stty", ["-F", tty, "cols", "100", "rows", "60"]);
+    await terminal.expect(/\[H.\[2J.*errors: none.*\[\d+A\r/s);
+    assert.equal(terminal.said.split("[2J").length, 2);
+    terminal.type(keys.ctrlC);
+    assert.equal(await terminal.code(), 130);
+  } finally {
+    terminal.end();
   }
 });

@@ -74,7 +74,7 @@ test("what cannot be is refused in words, and changes nothing", () => {
     assert.doesNotMatch(errors, /\n\s+at /);
   }
   const lock = lockFolder(data);
-  assert.match(replace("net").errors, /another busbar-edge writes here.*\[journal\.in-use\]/);
+  assert.match(replace("net").errors, /a busbar-edge that runs writes here.*\[journal\.in-use\]/);
   lock.release();
   withJournal((journal) => assert.equal(journal.tip("net").seq, 1));
 });

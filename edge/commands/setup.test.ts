@@ -185,7 +185,7 @@ test("a meter is added by hand to a file that stays as it is otherwise", { skip 
   await terminal.answer(/did you mean sml\?.*Profile: /s, "sml");
   await terminal.answer(/Its place \[.*\]: /, "nowhere");
   await terminal.answer(/expected \/dev.*\]: /s, "/dev/busbar-no-such-port");
-  await terminal.answer(/cannot be opened.*cannot be read now\. \[3\]: /s, "1");
+  await terminal.answer(/is not there.*cannot be read now\. \[3\]: /s, "1");
   await terminal.answer(/What does it measure\? \[2\]: /, "3");
   await terminal.answer(/Its id \[anna-load\]: /, "anna-grid");
   await terminal.answer(/is a meter anna-grid already.*\[anna-load\]: /s, "");

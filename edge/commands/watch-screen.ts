@@ -28,6 +28,8 @@ export class WatchScreen {
   readonly #meters = new Map<string, Watched>();
   readonly #raw: boolean;
   #drawn = 0;
+  /** The window for which that was; a terminal that is resized breaks and moves its lines. */
+  #window = "";
 
   constructor(ids: readonly string[], { raw }: { readonly raw: boolean }) {
     this.#raw = raw;
@@ -59,10 +61,16 @@ export class WatchScreen {
     const share = Math.floor((height - 1) / this.#meters.size);
     const lines = [...this.#meters].flatMap(([id, meter]) => this.#block(id, meter, share, width));
     lines.push("* changed. Ctrl-C ends.");
-    const up = this.#drawn === 0 ? "" : `\u001b[${this.#drawn}A\r`;
+    const up = this.#drawn === 0 ? "" : this.#back(`${out.columns}x${out.rows}`);
     const text = lines.map((line) => `${this.#styled(line.slice(0, width))}\u001b[K\n`).join("");
     out.write(`${up}${text}\u001b[J`);
     this.#drawn = lines.length;
+    this.#window = `${out.columns}x${out.rows}`;
+  }
+
+  /** To where the last drawing began; in a window of another size, to a clean one. */
+  #back(window: string): string {
+    return window === this.#window ? `\u001b[${this.#drawn}A\r` : "\u001b[H\u001b[2J";
   }
 
   #block(id: string, meter: Watched, height: number, width: number): string[] {

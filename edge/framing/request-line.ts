@@ -156,7 +156,7 @@ export class RequestLine {
     const { timers, line } = this.#options;
     const waitMs = this.#openAfter - timers.now();
     if (waitMs > 0) {
-      const text = `is away; it is tried again in ${Math.ceil(waitMs / 1000)} s`;
+      const text = `not there at the moment; it is tried again in ${Math.ceil(waitMs / 1000)} s`;
       throw this.#failure("meter.port-away", text, "later");
     }
     try {

@@ -83,6 +83,11 @@ function openFailure(path: string, cause: Error): Failure {
     const message = `${path} is in use by another program; stop that program`;
     return new Failure("meter.port-busy", message, { retry: "later", cause });
   }
-  const message = `${path} cannot be opened (${cause.message}); is the adapter plugged in?`;
+  const reason = text.includes("no such")
+    ? "is not there; is the adapter plugged in?"
+    : text.includes("ioctl")
+      ? "is no serial port; busbar-edge scan shows those of this machine"
+      : `cannot be opened (${cause.message}); is the adapter plugged in?`;
+  const message = `${path} ${reason}`;
   return new Failure("meter.port-missing", message, { retry: "later", cause });
 }

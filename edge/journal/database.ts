@@ -88,7 +88,7 @@ export function openDatabaseToRead(path: string): DatabaseSync {
 export function lockFolder(folder: string): { release(): void } {
   const lock = lockOf(folder);
   if (lock !== undefined) return lock;
-  const message = `${folder}: another busbar-edge writes here; stop it, or give this unit its own "data" folder`;
+  const message = `${folder}: a busbar-edge that runs writes here; stop it first (sudo systemctl stop busbar-edge), or give this unit its own "data" folder`;
   throw new Failure("journal.in-use", message, { retry: "never" });
 }
 

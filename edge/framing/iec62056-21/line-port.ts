@@ -116,7 +116,7 @@ export class LinePort {
     this.#assertNotEnded();
     const waitMs = this.#openAfter - this.timers.now();
     if (waitMs > 0) {
-      const text = `is away; it is tried again in ${Math.ceil(waitMs / 1000)} s`;
+      const text = `not there at the moment; it is tried again in ${Math.ceil(waitMs / 1000)} s`;
       throw this.failure("meter.port-away", text, "later");
     }
     try {

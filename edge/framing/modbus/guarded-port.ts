@@ -350,7 +350,7 @@ export class GuardedPort {
     if (this.#closed) throw this.#failure("meter.bus-closed", "was closed", "never");
     const waitMs = this.#openAfter - this.#timers.now();
     if (waitMs > 0) {
-      const text = `is away; it is tried again in ${Math.ceil(waitMs / 1000)} s`;
+      const text = `not there at the moment; it is tried again in ${Math.ceil(waitMs / 1000)} s`;
       throw this.#failure("meter.port-away", text, "later");
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
