@@ -88,6 +88,11 @@ function checkConnect(
     const message = `${id} holds ${limits.connectionsPerIdentity} connections; close one`;
     return { ok: false, code: "login.too-many-connections", message };
   }
+  const held = sessions.holding(attempt.client);
+  if (looksOnly && held !== undefined && !(held.looksOnly && held.identity.id === id)) {
+    const message = "the client id is in use by somebody else; choose another one";
+    return { ok: false, code: "login.client-id", message };
+  }
   const { will } = attempt;
   const mayWill = (topic: string) =>
     looksOnly ? topic === onlookerBirth : isOwnState(site, topic, id);

@@ -12,7 +12,8 @@ import { checkViewer, makeViewer } from "./viewer.ts";
 const topics = topicsOf(site);
 const home = makeViewer("home", "o1");
 const gone = makeViewer("gone", "nobody");
-const viewers = [home.viewer, makeViewer("d1", "o2").viewer, gone.viewer];
+const flat = makeViewer("flat", "o2");
+const viewers = [home.viewer, flat.viewer, makeViewer("d1", "o2").viewer, gone.viewer];
 const birth = { topic: "homeassistant/status", qos: 0, retain: false } as const;
 let broker: Broker;
 
@@ -129,6 +130,18 @@ for (const [i, [code, wish]] of refusals.entries()) {
     assert.equal(broker.counters.of(code), before + 1);
   });
 }
+
+test("a viewer cannot throw out another owner's, only take over from itself", async (t) => {
+  const client = await homeAssistant();
+  t.after(() => client.end(true));
+  const before = broker.counters.of("login.client-id");
+  await assert.rejects(homeAssistant({ username: "flat", password: flat.password }));
+  assert.equal(broker.counters.of("login.client-id"), before + 1);
+  await client.subscribeAsync(topics.state("d1"));
+  const again = await homeAssistant();
+  t.after(() => again.end(true));
+  await closed(client);
+});
 
 test("a line in a file never stands in for who is on the ledger", () => {
   const attempt = { username: "d1", password: Buffer.from("x"), client: "d1" };

@@ -56,6 +56,17 @@ test("beyond loopback the broker needs TLS or an explicit word", () => {
   assert.equal(mutual.broker.tls?.ca, join(folder, "clients.pem"));
 });
 
+test("a viewer's password is one, and a hash of what the aggregator made", () => {
+  const sha = "0".repeat(64);
+  const viewers = (...lines: string[]) =>
+    load(`site: elm\nmember: m1\nbroker:\n  viewers:\n${lines.join("")}`).broker.viewers;
+  const line = (id: string, hash = sha) =>
+    `    - { id: ${id}, owner: anna, passwordSha256: "${hash}" }\n`;
+  assert.equal(viewers(line("home"), line("hall")).length, 2);
+  assert.throws(() => viewers(line("home"), line("home")), /each id once/);
+  assert.throws(() => viewers(line("home", "secret")), /busbar-aggregator viewer printed/);
+});
+
 test("a missing file says how to make one", () => {
   assert.throws(() => loadConfig(join(folder, "none.yaml")), /init makes a working one/);
 });

@@ -70,6 +70,10 @@ export const aggregatorConfig = z.strictObject({
           }),
         )
         .max(64)
+        .refine(
+          (all) => new Set(all.map(({ id }) => id)).size === all.length,
+          "expected each id once: a new password takes the place of the old line",
+        )
         .default([])
         .describe("Programs that look on with a lasting password, such as Home Assistant"),
     })
