@@ -142,6 +142,17 @@ test("what waited unsigned for long is signed in several commits, and goes on af
   journal.close();
 });
 
+test("a reading that the disk has spoilt is unknown to who looks, and stops the signing with a remedy", () => {
+  const journal = open(fresh());
+  for (const time of [1, 2]) journal.append([{ meter: "m", entry: entry(time) }]);
+  journal.database.exec("UPDATE reading SET payload = x'00' WHERE seq = 2");
+  assert.equal(journal.firstAt("m", utcMs(1), utcMs(2))?.time, 1);
+  assert.equal(journal.firstAt("m", utcMs(2), utcMs(3)), undefined);
+  assert.equal(journal.newest("m"), undefined);
+  assert.throws(() => journal.seal("m", 64), { code: "journal.damaged", message: /set-aside/ });
+  journal.close();
+});
+
 test("an append that fails half-way leaves no reading of it", () => {
   const journal = open(fresh());
   journal.append([{ meter: "m", entry: entry(1) }]);

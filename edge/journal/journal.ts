@@ -114,21 +114,23 @@ export class Journal {
     }
   }
 
-  /** The first entry of a meter at or after an instant, and before `until`. */
+  /** The first entry of a meter at or after an instant, and before `until`; undefined where there is
+   * none, or one that the disk has spoilt. */
   firstAt(meter: string, from: UtcMs, until: UtcMs): ReadingEntry | undefined {
     const row = prepared(
       this.database,
-      "SELECT seq, payload FROM reading WHERE meter = ? AND time >= ? AND time < ? ORDER BY time, seq LIMIT 1",
+      "SELECT payload FROM reading WHERE meter = ? AND time >= ? AND time < ? ORDER BY time, seq LIMIT 1",
     ).get(meter, from, until);
-    return row === undefined ? undefined : rowOf(Number(row.seq), row.payload as Uint8Array).entry;
+    return row && decodeRow(row.payload as Uint8Array)?.entry;
   }
 
+  /** As `firstAt`. */
   newest(meter: string): ReadingEntry | undefined {
     const row = prepared(
       this.database,
-      "SELECT seq, payload FROM reading WHERE meter = ? ORDER BY seq DESC LIMIT 1",
+      "SELECT payload FROM reading WHERE meter = ? ORDER BY seq DESC LIMIT 1",
     ).get(meter);
-    return row === undefined ? undefined : rowOf(Number(row.seq), row.payload as Uint8Array).entry;
+    return row && decodeRow(row.payload as Uint8Array)?.entry;
   }
 
   /** What was noted under a name; notes outlive pruning. */
