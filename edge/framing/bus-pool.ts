@@ -1,5 +1,6 @@
 import { Failure } from "@busbar/protocol";
 import type { BusCounters } from "./bus-counters.ts";
+import { freshLine } from "./fresh-line.ts";
 import { LinePort } from "./iec62056-21/line-port.ts";
 import {
   busName,
@@ -109,7 +110,12 @@ export class BusPool {
     return line;
   }
 
-  /** A line for one meter that talks unasked. */
+  /** A line for one meter that talks unasked, and what it says now. */
+  pushedLine(connection: Connection, defaults: SerialSettings): Line {
+    return freshLine(this.ownLine(connection, defaults), () => this.timers.now());
+  }
+
+  /** A line for one listener, who hears all that comes. */
   ownLine(connection: Connection, defaults: SerialSettings): Line {
     const line = this.#openLine(connection, settingsOf(connection, defaults));
     return this.#trace === undefined ? line : tracedLine(busName(connection), line, this.#trace);
@@ -122,7 +128,14 @@ export class BusPool {
    */
   linePort(
     connection: Connection,
-    { protocol, serial }: Pick<LineUse, "protocol" | "serial">,
+    {
+      protocol,
+      serial,
+      pushed = false,
+    }: Pick<LineUse, "protocol" | "serial"> & {
+      /** Its meters talk unasked. */
+      readonly pushed?: boolean;
+    },
   ): LinePort {
     const name = busName(connection);
     const wire =
@@ -132,7 +145,8 @@ export class BusPool {
     const shared = this.#ports.get(name);
     if (shared !== undefined && !shared.port.ended) return shared.port;
     const { timers, random } = this;
-    const port = new LinePort({ name, line: this.ownLine(connection, serial), timers, random });
+    const line = pushed ? this.pushedLine(connection, serial) : this.ownLine(connection, serial);
+    const port = new LinePort({ name, line, timers, random });
     this.#ports.set(name, { port, settings });
     return port;
   }

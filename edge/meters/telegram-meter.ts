@@ -51,15 +51,15 @@ const openers: Readonly<Record<TelegramProfile, (options: TelegramMeterOptions) 
     return new MbusMeter({ line: bus.requestLine(connection, use), clock, address });
   },
   sml: ({ connection, clock, bus }) => {
-    const line = bus.ownLine(connection, smlSerial);
+    const line = bus.pushedLine(connection, smlSerial);
     return new SmlMeter({ name: busName(connection), line, timers: bus.timers, clock });
   },
   dsmr: ({ connection, clock, bus }) => {
-    const port = bus.linePort(connection, { protocol: "P1", serial: dsmrSerial });
+    const port = bus.linePort(connection, { protocol: "P1", serial: dsmrSerial, pushed: true });
     return new DsmrMeter({ profile: "dsmr", port, clock });
   },
   dsmr22: ({ connection, clock, bus }) => {
-    const port = bus.linePort(connection, { protocol: "P1", serial: dsmrSerial22 });
+    const port = bus.linePort(connection, { protocol: "P1", serial: dsmrSerial22, pushed: true });
     return new DsmrMeter({ profile: "dsmr22", port, clock, checksum: "optional" });
   },
   "iec62056-21": (options) => {
@@ -85,6 +85,7 @@ const openers: Readonly<Record<TelegramProfile, (options: TelegramMeterOptions) 
       port: bus.linePort(eightBits(connection), {
         protocol: "IEC 62056-21",
         serial: iecPushSerial,
+        pushed: true,
       }),
       clock,
       ...(energyUnit === undefined ? {} : { energyUnit }),
