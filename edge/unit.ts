@@ -32,7 +32,9 @@ import type { ReadTimes } from "./status/read-times.ts";
 import { type Status, statusOf } from "./status/status.ts";
 import { version } from "./version.ts";
 
+/** Site ms, as the retention is, but at least a wall second. */
 const pruneMs = 10 * 60_000;
+const pruneWallMsMin = 1_000;
 /** How often the time is noted on the disk. */
 const floorMs = 5 * 60_000;
 /** How long an ending unit waits for receipts: well below what a service manager allows. */
@@ -124,14 +126,15 @@ export class Unit {
   }
 
   start(): void {
-    const { settings, log } = this.#options;
+    const { settings, clock, log } = this.#options;
     const enrolment = awaitMembership(settings, {
       onMembership: (membership) => this.#startLink(membership),
       counters: this.#counters,
       log,
     });
     this.#keeper.prune();
-    const pruning = setInterval(() => this.#keeper.prune(), pruneMs);
+    const pauseMs = Math.max(pruneWallMsMin, clock.delay(pruneMs));
+    const pruning = setInterval(() => this.#keeper.prune(), pauseMs);
     const noting = setInterval(() => this.#noteTime(), floorMs);
     this.#ends = [
       () => enrolment.stop(),

@@ -24,6 +24,7 @@ import {
   type Receipt,
   type Signer,
   toBeSigned,
+  type UtcMs,
   utcMs,
   validatorsHash,
 } from "@busbar/protocol";
@@ -45,6 +46,8 @@ export class StandInLedger {
   readonly chain: string;
   readonly member: Signer;
   readonly frames: CommittedFrame[] = [];
+  /** When a block is made. */
+  time: () => UtcMs = () => utcMs(1);
   readonly #meters = new Map<string, Meter>();
   readonly #receipts = new Map<string, Receipt>();
   #file: number | undefined;
@@ -111,7 +114,7 @@ export class StandInLedger {
     const header: BlockHeader = {
       chain: this.chain,
       height: this.#receipts.size + 1,
-      time: utcMs(1),
+      time: this.time(),
       previous: zero,
       txRoot: merkleRoot(leaves),
       resultsRoot: zero,
