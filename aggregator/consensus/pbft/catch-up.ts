@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { certifyWith, headerIn, isCertified, stepTo } from "./certifying.ts";
+import { blocksPerAnswer } from "./limits.ts";
+import type { Block, Body } from "./messages.ts";
+import type { Event } from "./ports.ts";
+import { count, hex, type Replica, same, send } from "./state.ts";
+
+/** Where another member stands: whoever is behind is helped, whoever is ahead is asked. */
+export function onStatus(
+  replica: Replica,
+  from: string,
+  { epoch, view, height }: Body<"status">,
+): void {
+  if (height > replica.height) askForBlocks(replica, from);
+  const sameEpoch = epoch === replica.council.epoch;
+  if (sameEpoch && view < replica.view && replica.newView !== undefined) {
+    send(replica, { name: "new-view", body: replica.newView }, from);
+  }
+}
+
+/** Asks a member for what follows this one's newest block, no more often than things are sent again. */
+export function askForBlocks(replica: Replica, member: string): void {
+  const { ports, times, timing, self, height } = replica;
+  const now = ports.clock.now();
+  if (now - (times.asked.get(member) ?? Number.NEGATIVE_INFINITY) < timing.resendMs) return;
+  times.asked.set(member, now);
+  send(replica, { name: "fetch-blocks", body: { above: height, from: self } }, member);
+}
+
+/** Whoever asks for blocks over and over is served at a measured pace. */
+export function onFetchBlocks(
+  replica: Replica,
+  from: string,
+  { above }: Body<"fetch-blocks">,
+): void {
+  const { ports, times, timing } = replica;
+  const now = ports.clock.now();
+  if (above >= replica.height) return;
+  if (now - (times.served.get(from) ?? Number.NEGATIVE_INFINITY) < timing.resendMs / 2) return;
+  times.served.set(from, now);
+  replica.out.push({ do: "serve", to: from, above });
+}
+
+export function onFetchProposal(
+  replica: Replica,
+  from: string,
+  { height, digest }: Body<"fetch-proposal">,
+): void {
+  const proposal = replica.slots.get(height)?.proposals.get(hex(digest));
+  if (proposal !== undefined) send(replica, { name: "held-proposal", body: { proposal } }, from);
+}
+
+/** A block that others certified; it is looked at when its turn comes. */
+export function onBlock(replica: Replica, block: Block): void {
+  const height = headerIn(block.header)?.height;
+  if (height === undefined) return count(replica, "consensus.bad-block");
+  if (height <= replica.height || height > replica.height + blocksPerAnswer) return;
+  if (!replica.blocks.has(height)) replica.blocks.set(height, block);
+}
+
+/** Takes the next block that others certified, if it is here and nothing else is at work on its height. */
+export function applyNext(replica: Replica): void {
+  const height = replica.height + 1;
+  const block = replica.blocks.get(height);
+  const slot = replica.slots.get(height);
+  if (block === undefined || replica.applying || slot?.running === true) return;
+  if (!isCertified(replica, block)) {
+    replica.blocks.delete(height);
+    return count(replica, "consensus.bad-block");
+  }
+  if (slot?.header === undefined) {
+    replica.applying = true;
+    replica.out.push({ do: "apply", height, block });
+    return;
+  }
+  // A quorum came to another header from the same order: this machine computes wrongly, and stops.
+  assert(same(slot.header, block.header), `block ${height} ran to another header here`);
+  certifyWith(replica, slot, block.certificate);
+}
+
+/** The block is on disk, or its transactions were not those of its header. */
+export function onApplied(replica: Replica, event: Extract<Event, { kind: "applied" }>): void {
+  const block = replica.blocks.get(event.height);
+  replica.applying = false;
+  replica.blocks.delete(event.height);
+  if (event.header === undefined || block === undefined) {
+    return count(replica, "consensus.bad-block");
+  }
+  const { header, certificate } = block;
+  stepTo(replica, { header, certificate }, event.members);
+  // Whoever served these has more: it need not say so first.
+  if (replica.blocks.size === 0) replica.times.asked.clear();
+}

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { type BlockHeader, type Certificate, compareBytes } from "@busbar/protocol";
+import { decodeHeader } from "../../ledger/codecs.ts";
+import { blacklistBlocks, councilOf } from "./council.ts";
+import type { BlockVote, Certified } from "./messages.ts";
+import type { Event } from "./ports.ts";
+import { count, inWindow, type Replica, type Slot, same, send, slotAt, votes } from "./state.ts";
+
+/** The ordered block has been executed: this member signs its header. */
+export function onRan(replica: Replica, event: Extract<Event, { kind: "ran" }>): void {
+  const slot = replica.slots.get(event.height);
+  if (slot === undefined || event.height !== replica.height + 1) return;
+  slot.running = false;
+  slot.header = event.header;
+  slot.members = event.members;
+  if (!votes(replica)) return;
+  const { self, ports } = replica;
+  const signature = ports.sign("block", event.header);
+  const vote: BlockVote = { height: event.height, header: event.header, from: self, signature };
+  slot.blockVotes.set(self, vote);
+  send(replica, { name: "block-vote", body: vote });
+}
+
+/** Another member's signature over a header. */
+export function onBlockVote(replica: Replica, vote: BlockVote): void {
+  const { council, ports } = replica;
+  if (!inWindow(replica, vote.height) || !council.members.includes(vote.from)) return;
+  const slot = slotAt(replica, vote.height);
+  if (slot.blockVotes.has(vote.from)) return;
+  if (!ports.verify(vote.from, "block", vote.header, vote.signature)) {
+    return count(replica, "consensus.forged");
+  }
+  slot.blockVotes.set(vote.from, vote);
+}
+
+/** Puts the next block on disk once a quorum signed the header that this member came to as well. */
+export function certify(replica: Replica): void {
+  const slot = replica.slots.get(replica.height + 1);
+  if (slot?.header === undefined || slot.members === undefined) return;
+  const certificate = certificateOf(replica, slot, slot.header);
+  if (certificate === undefined) return;
+  certifyWith(replica, slot, certificate);
+}
+
+/** Puts the block that ran on disk under a certificate for its header. */
+export function certifyWith(replica: Replica, slot: Slot, certificate: Certificate): void {
+  const { height, header, members } = slot;
+  assert(header !== undefined && members !== undefined, "a block runs before it is certified");
+  replica.out.push({ do: "certify", height, certificate });
+  stepTo(replica, { header, certificate }, members);
+}
+
+/** The members' word that enough of them signed a header of this epoch. */
+export function isCertified(replica: Replica, { header, certificate }: Certified): boolean {
+  const { council, ports } = replica;
+  const signers = new Set<string>();
+  for (const { kid, signature } of certificate) {
+    const member = council.members.find((id) => same(ports.kid(id), kid));
+    if (member === undefined || signers.has(member)) continue;
+    if (!ports.verify(member, "block", header, signature)) return false;
+    signers.add(member);
+  }
+  return signers.size >= council.quorum;
+}
+
+/** A header of the wire, or undefined where the bytes are none. */
+export function headerIn(bytes: Uint8Array): BlockHeader | undefined {
+  try {
+    return decodeHeader(bytes);
+  } catch {
+    // Whatever is wrong with the bytes of a stranger: they are no header.
+    return undefined;
+  }
+}
+
+/** A block is on this member's disk: the window moves on, and with new members a new epoch begins. */
+export function stepTo(replica: Replica, certified: Certified, members: readonly string[]): void {
+  const header = headerIn(certified.header);
+  assert(header !== undefined && header.height === replica.height + 1, "blocks follow each other");
+  const now = replica.ports.clock.now();
+  replica.height = header.height;
+  replica.certified = certified;
+  replica.time = Math.max(replica.time, header.time);
+  replica.turns = [...replica.turns, { view: header.view, proposer: header.proposer }].slice(
+    -blacklistBlocks,
+  );
+  replica.failures = 0;
+  replica.times.progress = now;
+  for (const height of replica.slots.keys()) {
+    if (height <= header.height) replica.slots.delete(height);
+  }
+  for (const height of replica.blocks.keys()) {
+    if (height <= header.height) replica.blocks.delete(height);
+  }
+  const sorted = members.toSorted();
+  if (sorted.join() !== replica.council.members.join()) beginEpoch(replica, sorted);
+}
+
+/** Other voters: what the old ones ordered above this height is void, and views count anew. */
+function beginEpoch(replica: Replica, members: readonly string[]): void {
+  const epoch = replica.council.epoch + 1;
+  replica.council = councilOf(epoch, members);
+  replica.view = 0;
+  replica.asked = 0;
+  replica.newView = undefined;
+  replica.takenOver = 0;
+  replica.turns = [];
+  replica.slots.clear();
+  replica.changes.clear();
+  replica.later.clear();
+  replica.epochStart = { height: replica.height, header: replica.certified?.header };
+  replica.times.viewStarted = replica.ports.clock.now();
+  replica.times.quorumAsked = undefined;
+  replica.out.push({ do: "persist", record: { kind: "view", epoch, view: 0, asked: 0 } });
+}
+
+function certificateOf(
+  { council, ports }: Replica,
+  { blockVotes }: Slot,
+  header: Uint8Array,
+): Certificate | undefined {
+  const agreeing = [...blockVotes.values()].filter((vote) => same(vote.header, header));
+  if (agreeing.length < council.quorum) return undefined;
+  return agreeing
+    .map(({ from, signature }) => ({ kid: ports.kid(from), signature }))
+    .toSorted((a, b) => compareBytes(a.kid, b.kid));
+}

@@ -1,0 +1,193 @@
+import { leaderOf } from "./council.ts";
+import { inFlightMax } from "./limits.ts";
+import { type Body, digestOf, type Proposal, type Vote } from "./messages.ts";
+import {
+  count,
+  hex,
+  inWindow,
+  isGenuine,
+  isInForce,
+  keepForLater,
+  leads,
+  proposalOf,
+  type Replica,
+  type Slot,
+  same,
+  send,
+  signVote,
+  slotAt,
+} from "./state.ts";
+
+/** Proposes while work waits, fewer than `inFlightMax` heights are under way, and the window is open. */
+export function propose(replica: Replica): void {
+  while (leads(replica)) {
+    const underWay = [...replica.slots.values()].filter(({ prePrepare }) => prePrepare);
+    const { height: newest, takenOver } = replica;
+    const height = Math.max(newest, takenOver, ...underWay.map((slot) => slot.height)) + 1;
+    if (underWay.length >= inFlightMax || !inWindow(replica, height)) return;
+    const bodies = underWay.flatMap((slot) => proposalOf(slot) ?? []);
+    const frames = replica.ports.pool.next(bodies);
+    if (frames === undefined) return;
+    const { self: proposer, view, ports } = replica;
+    const time = Math.max(ports.clock.site(), replica.time) as Proposal["time"];
+    const proposal: Proposal = { height, time, proposer, view, frames };
+    const vote = signVote(replica, "pre-prepare", height, digestOf(proposal));
+    accept(replica, slotAt(replica, height), vote, proposal);
+    send(replica, { name: "pre-prepare", body: { vote, proposal } });
+  }
+}
+
+/** A leader's proposal, fresh or sent again. */
+export function onPrePrepare(
+  replica: Replica,
+  from: string,
+  { vote, proposal }: Body<"pre-prepare">,
+): void {
+  if (vote.phase !== "pre-prepare" || !isOfThisView(replica, from, vote, { vote, proposal }))
+    return;
+  const { council, view } = replica;
+  if (vote.from !== leaderOf(council, view)) return count(replica, "consensus.not-leader");
+  if (vote.height <= replica.takenOver && takenOverAt(replica, vote.height) === undefined) return;
+  const slot = slotAt(replica, vote.height);
+  // A height that lay beyond the window when the view began may be in it now.
+  slot.prePrepare ??= takenOverAt(replica, vote.height);
+  const known = slot.prePrepare;
+  if (known !== undefined && !same(known.digest, vote.digest)) {
+    return contradicts(replica, known, vote);
+  }
+  if (known !== undefined) return onHeldProposal(replica, { proposal });
+  if (!isFresh(replica, vote, proposal) || !isGenuine(replica, vote)) {
+    return count(replica, "consensus.bad-proposal");
+  }
+  accept(replica, slot, vote, proposal);
+}
+
+/** The body of a proposal that the present view took over from an earlier one. */
+export function onHeldProposal(
+  replica: Replica,
+  { proposal }: { readonly proposal: Proposal },
+): void {
+  const slot = replica.slots.get(proposal.height);
+  const vote = slot?.prePrepare;
+  if (slot === undefined || vote === undefined || !isInForce(replica)) return;
+  if (proposalOf(slot) !== undefined || !same(vote.digest, digestOf(proposal))) return;
+  accept(replica, slot, vote, proposal);
+}
+
+/** A prepare or a commit. */
+export function onVote(replica: Replica, from: string, vote: Vote): void {
+  if (vote.phase === "pre-prepare" || !isOfThisView(replica, from, vote, vote)) return;
+  // The leader's pre-prepare is its prepare.
+  const isLeaders = vote.from === leaderOf(replica.council, replica.view);
+  if (vote.phase === "prepare" && isLeaders) return count(replica, "consensus.not-a-backup");
+  const { prepares, commits } = slotAt(replica, vote.height);
+  const votes = vote.phase === "prepare" ? prepares : commits;
+  const known = votes.get(vote.from);
+  if (known !== undefined && same(known.digest, vote.digest)) return;
+  if (known !== undefined) return contradicts(replica, known, vote);
+  if (!isGenuine(replica, vote)) return count(replica, "consensus.forged");
+  votes.set(vote.from, vote);
+}
+
+/** Says commit at heights that are prepared, and runs the next height once it is ordered. */
+export function order(replica: Replica): void {
+  if (!isInForce(replica)) return;
+  for (const slot of [...replica.slots.values()].toSorted((a, b) => a.height - b.height)) {
+    commitTo(replica, slot);
+  }
+  runNext(replica);
+}
+
+/** Takes a proposal for the present view's. On disk first: it binds this member for ever. */
+export function accept(replica: Replica, slot: Slot, vote: Vote, proposal: Proposal): void {
+  slot.prePrepare = vote;
+  slot.since = replica.ports.clock.now();
+  slot.proposals.set(hex(vote.digest), proposal);
+  replica.time = Math.max(replica.time, proposal.time);
+  const { epoch } = replica.council;
+  replica.out.push({
+    do: "persist",
+    record: { kind: "accepted", epoch, prePrepare: vote, proposal },
+  });
+  prepare(replica, slot, vote);
+}
+
+/** This member's prepare; the leader's is its pre-prepare. */
+export function prepare(replica: Replica, slot: Slot, { height, digest }: Vote): void {
+  const { council, view, self } = replica;
+  if (!council.members.includes(self) || leaderOf(council, view) === self) return;
+  const vote = signVote(replica, "prepare", height, digest);
+  slot.prepares.set(self, vote);
+  send(replica, { name: "vote", body: vote });
+}
+
+function commitTo(replica: Replica, slot: Slot): void {
+  const { prePrepare, prepares, commits } = slot;
+  const { council, self } = replica;
+  if (prePrepare === undefined || proposalOf(slot) === undefined || commits.has(self)) return;
+  if (!council.members.includes(self)) return;
+  const agreeing = agreeingWith(prepares, prePrepare);
+  if (agreeing.length < council.quorum - 1) return;
+  slot.prepared = { votes: [prePrepare, ...agreeing.slice(0, council.quorum - 1)] };
+  const { epoch } = council;
+  replica.out.push({ do: "persist", record: { kind: "prepared", epoch, prepared: slot.prepared } });
+  const vote = signVote(replica, "commit", slot.height, prePrepare.digest);
+  commits.set(self, vote);
+  send(replica, { name: "vote", body: vote });
+}
+
+/** Heights run one after the other: each begins with the state that the one before was certified with. */
+function runNext(replica: Replica): void {
+  const slot = replica.slots.get(replica.height + 1);
+  const proposal = slot && proposalOf(slot);
+  if (slot === undefined || proposal === undefined || slot.prePrepare === undefined) return;
+  if (slot.running || slot.header !== undefined || replica.applying) return;
+  if (agreeingWith(slot.commits, slot.prePrepare).length < replica.council.quorum) return;
+  slot.running = true;
+  replica.out.push({ do: "run", proposal });
+}
+
+function agreeingWith(votes: ReadonlyMap<string, Vote>, { digest }: Vote): Vote[] {
+  return [...votes.values()].filter((vote) => same(vote.digest, digest));
+}
+
+/** What the present view took over at a height. */
+function takenOverAt({ newView }: Replica, height: number): Vote | undefined {
+  return newView?.prePrepares.find((vote) => vote.height === height);
+}
+
+/** Whether a vote is of the view in force and the window; what is of a later view is kept. */
+function isOfThisView(
+  replica: Replica,
+  from: string,
+  vote: Vote,
+  body: Vote | Body<"pre-prepare">,
+): boolean {
+  const { council, view } = replica;
+  if (vote.epoch !== council.epoch) return false;
+  if (vote.view > view || (vote.view === view && !isInForce(replica))) {
+    const message =
+      "vote" in body ? ({ name: "pre-prepare", body } as const) : ({ name: "vote", body } as const);
+    if (vote.view > view) keepForLater(replica, from, message);
+    return false;
+  }
+  return vote.view === view && inWindow(replica, vote.height);
+}
+
+/** Whether a leader may propose this now. */
+function isFresh(replica: Replica, vote: Vote, proposal: Proposal): boolean {
+  const { ports, timing } = replica;
+  return (
+    proposal.height === vote.height &&
+    proposal.view === vote.view &&
+    proposal.proposer === vote.from &&
+    same(digestOf(proposal), vote.digest) &&
+    Math.abs(proposal.time - ports.clock.site()) <= timing.clockMsMax &&
+    ports.acceptable(proposal)
+  );
+}
+
+function contradicts(replica: Replica, first: Vote, second: Vote): void {
+  if (!isGenuine(replica, second)) return count(replica, "consensus.forged");
+  replica.out.push({ do: "report", evidence: { member: second.from, first, second } });
+}
