@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { leaderOf } from "../../aggregator/consensus/pbft/council.ts";
+import { usualTiming } from "../../aggregator/consensus/pbft/limits.ts";
+import type { Message } from "../../aggregator/consensus/pbft/messages.ts";
+import { voteBytes } from "../../aggregator/consensus/pbft/messages.ts";
+import { Cluster } from "./cluster.ts";
+import { Random } from "./random.ts";
+import { sha256 } from "./toy-ledger.ts";
+
+const ids = ["a", "b", "c", "d"];
+/** Members a, b, c, d: a leads view 0, b view 1, … */
+const four = (options: Partial<ConstructorParameters<typeof Cluster>[0]> = {}) =>
+  new Cluster({ random: new Random(7), ids, timing: usualTiming, ...options });
+
+const views = (cluster: Cluster) => cluster.counts.get("consensus.view-change") ?? 0;
+
+function submitMany(cluster: Cluster, count: number, everyMs: number, to = "a"): void {
+  for (let i = 0; i < count; i += 1) {
+    cluster.agenda.at(cluster.agenda.now + i * everyMs, () =>
+      cluster.submit(`pay x y ${i + 1} #${i}`, to),
+    );
+  }
+}
+
+test("watermark race: one backup away, a window of eight: all goes on without another view", () => {
+  const cluster = four({ framesPerBlock: 1 });
+  cluster.member("d").crash();
+  submitMany(cluster, 200, 3);
+  assert.ok(cluster.until(() => cluster.frames.length === 200 && cluster.isQuiet, 30_000));
+  assert.equal(views(cluster), 0);
+});
+
+test("a single frame becomes a block at once, long before anybody loses patience", () => {
+  const cluster = four();
+  cluster.submit("pay x y 1 #0", "c");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 200),
+    cluster.standing,
+  );
+  assert.equal(views(cluster), 0);
+});
+
+test("prepared but cut off: the next view takes over what a quorum prepared", () => {
+  const cluster = four();
+  // Nobody hears a commit, until all have prepared.
+  cluster.network.cut = () => false;
+  let digest: Uint8Array | undefined;
+  cluster.onSend = (_, message) => {
+    if (message.name === "pre-prepare") digest ??= message.body.vote.digest;
+    if (message.name === "vote" && message.body.phase === "commit") {
+      cluster.network.cut = () => true;
+    }
+  };
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(1_000);
+  assert.equal(cluster.auditor.height, 0, "nothing is ordered");
+  const prepared = cluster.places.filter(({ member }) => member.replica?.slots.get(1)?.prepared);
+  assert.ok(prepared.length > 0, "somebody has seen it prepared");
+  cluster.onSend = () => {};
+  const first = cluster.member("a");
+  first.crash();
+  cluster.network.cut = () => false;
+  assert.ok(
+    cluster.until(() => cluster.auditor.height >= 1, 60_000),
+    cluster.standing,
+  );
+  const place = cluster.frames[0] && cluster.auditor.placeOf(cluster.frames[0]);
+  assert.equal(place, 1, "at the height at which it was prepared");
+  assert.ok(digest !== undefined && views(cluster) > 0);
+});
+
+test("delivered by a peer's block while a new view orders the same height: once", () => {
+  const cluster = four();
+  // d sees everything but the others' signatures on the block, so that it has run and not certified.
+  cluster.network.cut = (_, to) => to === 3 && cluster.auditor.height > 0;
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(300);
+  cluster.member("a").crash();
+  cluster.network.cut = () => false;
+  cluster.submit("pay x y 2 #1", "b");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 60_000),
+    cluster.standing,
+  );
+  const { blocks } = cluster.member("d").disk.ledger;
+  assert.equal(blocks.filter(({ frames }) => frames.length > 0).length, 2);
+});
+
+test("the block of the very height that is being run here is taken once", () => {
+  const cluster = four();
+  cluster.submit("pay x y 1 #0", "a");
+  assert.ok(cluster.until(() => cluster.isQuiet, 1_000));
+  const block = cluster.member("a").disk.ledger.last;
+  assert.ok(block);
+  const { bytes: header, certificate, frames } = block;
+  const message: Message = { name: "block", body: { header, certificate, frames } };
+  for (let i = 0; i < 3; i += 1) {
+    cluster.member("d").take({ kind: "message", from: "a", message });
+  }
+  assert.equal(cluster.member("d").disk.ledger.height, 1);
+});
+
+test("a thousand views in a row fail, and the next one works", () => {
+  const cluster = four({ timing: { ...usualTiming, requestMs: 100, requestMsMax: 200 } });
+  // Everybody hears who asks for a view, and nobody who leads one.
+  let deaf = true;
+  const { network } = cluster;
+  const send = network.send.bind(network);
+  let leading = false;
+  cluster.onSend = (_, message) => {
+    leading = message.name === "new-view" || message.name === "pre-prepare";
+  };
+  network.send = (from, to, deliver) => {
+    if (!(deaf && leading)) send(from, to, deliver);
+  };
+  cluster.submit("pay x y 1 #0", "a");
+  const asked = () => cluster.member("b").replica?.asked ?? 0;
+  assert.ok(
+    cluster.until(() => asked() >= 1_000, 3_600_000),
+    cluster.standing,
+  );
+  deaf = false;
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 60_000),
+    cluster.standing,
+  );
+});
+
+test("the last view that a number can say is asked for by nobody", () => {
+  const cluster = four();
+  const last = Number.MAX_SAFE_INTEGER;
+  for (const from of ["b", "c"]) {
+    const body = { epoch: 0, view: last, height: 2 ** 52, from };
+    cluster.member("a").take({ kind: "message", from, message: { name: "status", body } });
+  }
+  cluster.submit("pay x y 1 #0", "d");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 5_000),
+    cluster.standing,
+  );
+  assert.equal(leaderOf({ members: ids, epoch: 0, faulty: 1, quorum: 3 }, last), ids[last % 4]);
+});
+
+test("a hundred thousand messages from the future are neither kept nor waited for", () => {
+  const cluster = four();
+  const victim = cluster.member("a");
+  for (let i = 0; i < 100_000; i += 1) {
+    const view = i % 3 === 0 ? 0 : 1 + i;
+    const height = i % 3 === 0 ? 100 + i : 1 + (i % 8);
+    const body = { phase: "commit", epoch: 0, view, height, digest: sha256(), from: "b" } as const;
+    const signature =
+      i % 100 === 0 ? cluster.keys.sign("b", "commit", voteBytes(body)) : new Uint8Array(64);
+    const message: Message = { name: "vote", body: { ...body, signature } };
+    victim.take({ kind: "message", from: "b", message });
+  }
+  const { replica } = victim;
+  assert.ok(replica);
+  const kept = [...replica.later.values()].reduce((sum, messages) => sum + messages.length, 0);
+  assert.ok(
+    kept <= 64 && replica.slots.size <= 8,
+    `${kept} messages, ${replica.slots.size} heights`,
+  );
+  cluster.submit("pay x y 1 #0", "c");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 5_000),
+    cluster.standing,
+  );
+});
+
+test("a member dies after each of the things that it does, one after the other", () => {
+  for (let effects = 0; effects < 60; effects += 1) {
+    const cluster = four({ framesPerBlock: 1, random: new Random(effects) });
+    const victim = cluster.member(effects % 2 === 0 ? "a" : "b");
+    victim.diesAfter = effects;
+    submitMany(cluster, 6, 20);
+    cluster.live(1_500);
+    if (!victim.isUp) victim.start();
+    victim.diesAfter = undefined;
+    const done = cluster.until(() => cluster.frames.length === 6 && cluster.isQuiet, 60_000);
+    assert.ok(done, `dead after ${effects}: ${cluster.standing}`);
+    assert.equal(cluster.accused.size, 0, `dead after ${effects}: nobody contradicted himself`);
+  }
+});
+
+test("a member is replaced while a view changes", () => {
+  const cluster = four({ others: ["e"] });
+  cluster.submit("members b,c,d,e", "b");
+  submitMany(cluster, 10, 30, "c");
+  cluster.agenda.at(8, () => cluster.member("a").crash());
+  const done = () => cluster.frames.length === 11 && cluster.auditor.height > 2;
+  cluster.until(() => done() && cluster.isQuiet, 120_000);
+  for (const id of ["b", "c", "d", "e"]) {
+    const { replica, disk } = cluster.member(id);
+    assert.deepEqual(replica?.council.members, ["b", "c", "d", "e"], `${id}: ${cluster.standing}`);
+    assert.equal(disk.ledger.height, cluster.auditor.height);
+  }
+  const { certificate } = cluster.member("e").disk.ledger.last ?? {};
+  const kid = Buffer.from(cluster.keys.kid("a"));
+  assert.ok(!certificate?.some((vote) => kid.equals(Buffer.from(vote.kid))), "a votes no more");
+});
+
+test("a fifth member joins, catches up from nothing, and its vote counts", () => {
+  const cluster = four({ others: ["e"] });
+  submitMany(cluster, 60, 10);
+  assert.ok(cluster.until(() => cluster.frames.length === 60 && cluster.isQuiet, 60_000));
+  cluster.member("e").crash();
+  cluster.submit("members a,b,c,d,e", "a");
+  for (let i = 0; i < 3; i += 1) {
+    cluster.submit(`pay x y 5 #late${i}`, "a");
+    cluster.live(200);
+  }
+  cluster.member("e").start();
+  cluster.member("d").crash();
+  cluster.submit("pay x y 5 #last", "b");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 120_000),
+    cluster.standing,
+  );
+  assert.equal(cluster.member("e").replica?.council.members.length, 5);
+});
