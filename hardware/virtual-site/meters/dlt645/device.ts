@@ -119,7 +119,9 @@ function digits(
 ): Uint8Array {
   if (value === undefined) return new Uint8Array(bytes).fill(0xff);
   const whole = Math.trunc(Number((value * steps).toFixed(6)));
-  const text = String(Math.abs(whole))
+  // The top bit is the sign: of what is larger, a digit would be taken for one.
+  const most = signed ? 8 * 10 ** (2 * bytes - 1) - 1 : Number.POSITIVE_INFINITY;
+  const text = String(Math.min(Math.abs(whole), most))
     .padStart(2 * bytes, "0")
     .slice(-2 * bytes);
   const packed = reversed(text);
