@@ -274,7 +274,11 @@ function dataFolder({ data }: LoadedConfig, status: Status | undefined): Finding
   const place = there ? data : nearestFolder(data);
   try {
     accessSync(place, constants.W_OK);
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EROFS") {
+      const remedy = "name another data folder, or see why it is: a worn card turns so (dmesg)";
+      return [fault(check, `${place}: the file system is read-only`, remedy)];
+    }
     const remedy = `sudo chown "$USER" ${place}, or run as the user it belongs to`;
     return [fault(check, `${place}: this user may not write here`, remedy)];
   }
