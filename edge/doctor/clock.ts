@@ -19,7 +19,7 @@ export function clockFinding({ evidence, hasBattery, boundMs, trusted }: ClockFa
     const message = `${said}${battery}`;
     if (trusted) return ok(check, `${message}; edge.yaml trusts it all the same`);
     const remedy =
-      "sudo timedatectl set-ntp true, and let the unit reach a time server; without internet name one in its own network (NTP= in /etc/systemd/timesyncd.conf). Readings wait for the time, none is lost";
+      "sudo timedatectl set-ntp true, and let the unit reach a time server; without internet name one in its own network (NTP= in /etc/systemd/timesyncd.conf), or say clock: { kind: system, trust: system }. Readings wait for the time, none is lost";
     return warning(check, message, remedy);
   }
   const bound = evidence.boundMs;

@@ -105,7 +105,7 @@ function clockProblems({ clock, counts }: Status): Problem[] {
   if (!clock.known) {
     const message = `the time is not known yet (${clock.by}): ${clock.held} readings wait for it, none is lost`;
     const remedy =
-      "let the unit reach a time server (sudo timedatectl set-ntp true), in its own network where there is no internet, or give it a clock chip";
+      "let the unit reach a time server (sudo timedatectl set-ntp true), in its own network where there is no internet, give it a clock chip, or say clock: { kind: system, trust: system }";
     return [{ state: "warning", subject, message, remedy }];
   }
   const set = counts["clock.backward"] ?? 0;
