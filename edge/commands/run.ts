@@ -11,8 +11,9 @@ import { openLog } from "./log.ts";
  * one that does not parse, or that no unit can be started with, changes nothing.
  */
 export async function runCommand(file: string): Promise<void> {
-  let settings = await settingsAside(file);
+  // Before anything is read: what follows is done once, by the process that stays.
   await startWithCache();
+  let settings = await settingsAside(file);
   const log = openLog(settings.config.log);
   const { next, starting } = signalQueue();
   let unit = await starting(startUnit(settings, log));

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../failure.ts";
@@ -17,25 +18,43 @@ export type ClockSource =
   | { readonly kind: "system" }
   | { readonly kind: "file"; readonly path: string };
 
-/** How often a process that was started before its clock looks for the file. */
+/** How often a process looks for a file that is not there, or at one whose origin is to come. */
 const waitMs = 50;
 
 /**
- * Opens the site's clock; waits for a clock file that is not there yet.
+ * Opens the site's clock; waits for a clock file that is not there yet. As long as the site stands
+ * still the file may be written anew with another origin: it begins when all who live in it are there.
  * Throws: `Failure` `clock.malformed` for a file of another shape.
  */
 export async function openSiteClock(source: ClockSource): Promise<SiteClock> {
   if (source.kind === "system") {
     return { now: () => utcMs(Date.now()), speed: 1, delay: (siteMs) => Math.ceil(siteMs) };
   }
-  const text = await waitForFile(source.path);
-  const { originWallMs, originSiteMs, speed } = parse(text, source.path);
-  return {
+  let file = parse(await waitForFile(source.path), source.path);
+  let lookedAt = Date.now();
+  const { speed } = file;
+  const now = () => {
+    const wall = Date.now();
+    if (wall < file.originWallMs && wall - lookedAt >= waitMs) {
+      lookedAt = wall;
+      file = read(source.path) ?? file;
+    }
     // Before its origin the site stands still, so that no process sees time run backwards.
-    now: () => utcMs(originSiteMs + Math.floor(Math.max(0, Date.now() - originWallMs) * speed)),
-    speed,
-    delay: (siteMs) => Math.ceil(siteMs / speed),
+    return utcMs(
+      file.originSiteMs + Math.floor(Math.max(0, wall - file.originWallMs) * file.speed),
+    );
   };
+  return { now, speed, delay: (siteMs) => Math.ceil(siteMs / speed) };
+}
+
+/** The file as it is now; undefined where it cannot be read, and what was read before holds. */
+function read(path: string) {
+  try {
+    return parse(readFileSync(path, "utf8"), path);
+  } catch {
+    // Whoever writes it does so in one step, or takes it away and begins anew.
+    return undefined;
+  }
 }
 
 async function waitForFile(path: string): Promise<string> {

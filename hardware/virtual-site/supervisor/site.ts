@@ -17,11 +17,13 @@ import { lastRecorded } from "./resume.ts";
 import { endLeftOvers, readState, type SiteState, writeState } from "./state.ts";
 import { unitIsConnected } from "./unit.ts";
 
-/** Wall time that the processes have to come up in before site time begins to run. */
-const bootMs = 4_000;
+/** Site time begins to run when the units are connected, and in any case after so much wall time. */
+const bootMsMax = 60_000;
+/** So long before it begins the clock's file says so: longer than anybody takes to look at it again. */
+const beginMs = 500;
 
 /** How long an ending site waits for its units to have their aggregator again. */
-const connectedMsMax = 20_000;
+const connectedMsMax = 45_000;
 
 const hourMs = 3_600_000;
 /** A new site's meters have counted for a week. */
@@ -66,7 +68,7 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
   const { speed, flows } = options;
   const { progress } = shell;
   const { cast, ports, startMs, commissionedMs } = await prepare(home, options, progress);
-  const clock = clockFrom(startMs, speed);
+  let clock = clockFrom({ startMs, speed, inMs: bootMsMax });
   await writeClockFile(home.clock, clock);
   const now = () => startMs + Math.floor(Math.max(0, Date.now() - clock.originWallMs) * speed);
   const children = new Children((alive) => {
@@ -78,6 +80,10 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
     // The meters and the aggregator first; a unit waits for both anyway, but waiting costs retries.
     await Promise.all([metersProgram(home), aggregatorProgram(home)].map(launch));
     const edges = await Promise.all(cast.map((part) => launch(edgeProgram(home, part))));
+    const statusPorts = cast.map((_, unit) => ports.status(unit));
+    await untilConnected(statusPorts);
+    clock = clockFrom({ startMs, speed, inMs: beginMs });
+    await writeClockFile(home.clock, clock);
     // Node-RED takes longest and nothing waits for it.
     const password = flows ? flowsPassword(home) : undefined;
     const nodeRed = flowsProgram(home, cast, { ports, password });
@@ -95,7 +101,7 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
       now,
       restarts: () => children.restarts,
       stopEdges: async () => {
-        await untilConnected(cast.map((_, unit) => ports.status(unit)));
+        await untilConnected(statusPorts);
         await Promise.all(edges.map((edge) => edge.stop()));
       },
       stop: async () => {
@@ -130,7 +136,7 @@ async function prepare(home: Home, { fresh, ...options }: Options, progress: She
   if (isNew) {
     progress("a new site: making keys and genesis");
     // The owners' mandates are limited in site time: it has to be known when they are signed.
-    await writeClockFile(home.clock, clockFrom(startMs, options.speed));
+    await writeClockFile(home.clock, clockFrom({ startMs, speed: options.speed, inMs: bootMsMax }));
     await found(home, cast, ports, startMs);
   } else {
     moveAggregator(home, ports);
@@ -138,8 +144,9 @@ async function prepare(home: Home, { fresh, ...options }: Options, progress: She
   return { cast, ports, startMs, commissionedMs };
 }
 
-function clockFrom(originSiteMs: number, speed: number): ClockFile {
-  return { originWallMs: Date.now() + bootMs, originSiteMs, speed };
+function clockFrom(begin: { startMs: number; speed: number; inMs: number }): ClockFile {
+  const { startMs: originSiteMs, speed, inMs } = begin;
+  return { originWallMs: Date.now() + inMs, originSiteMs, speed };
 }
 
 /** What the last run left; beginning anew needs no more of it than which processes it started. */
