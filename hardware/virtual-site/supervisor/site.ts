@@ -22,7 +22,7 @@ const bootMsMax = 60_000;
 /** So long before it begins the clock's file says so: longer than anybody takes to look at it again. */
 const beginMs = 500;
 
-/** How long an ending site waits for its units to have their aggregator again. */
+/** How long a site that begins or ends waits for its units to have their aggregator. */
 const connectedMsMax = 45_000;
 
 const hourMs = 3_600_000;
