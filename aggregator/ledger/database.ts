@@ -1,36 +1,12 @@
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "@busbar/protocol";
-import { SqliteState } from "./state/sqlite-state.ts";
+import { migrations, schemaVersion } from "./migrations.ts";
 
 /** How long a write waits for another process that looks into the file, or upgrades it. */
 const busyMsMax = 10_000;
 
-/** Raised with every change that an older program could not read. */
-const schemaVersion = 1;
-
 /** "busb": names the file's owner to `file` and SQLite tools. */
 const applicationId = 0x62757362;
-
-const schema = `
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS block (
-  height INTEGER PRIMARY KEY, header BLOB NOT NULL, certificate BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS tx (
-  height INTEGER NOT NULL, idx INTEGER NOT NULL, frame BLOB NOT NULL, hash BLOB NOT NULL,
-  signer TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (height, idx)) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS tx_hash ON tx (hash);
-CREATE TABLE IF NOT EXISTS event (
-  height INTEGER NOT NULL, idx INTEGER NOT NULL, type TEXT NOT NULL, json TEXT NOT NULL,
-  PRIMARY KEY (height, idx)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS reading (
-  meter TEXT NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL, height INTEGER NOT NULL,
-  idx INTEGER NOT NULL, PRIMARY KEY (meter, last)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pool (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, frame BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS projection (
-  name TEXT PRIMARY KEY NOT NULL, schema TEXT NOT NULL, height INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-${SqliteState.schema}
-`;
 
 /**
  * Opens the ledger's file, or a ledger in memory for `:memory:`. A transaction that returned is on
@@ -94,7 +70,8 @@ function prepare(db: DatabaseSync, path: string): void {
   // A file that is as it should be is only read: who looks into it takes no lock.
   if (!empty && version === schemaVersion) return;
   transaction(db, () => {
-    db.exec(schema);
+    // Another process may have upgraded the file while this one waited for it.
+    for (const migration of migrations.slice(pragma(db, "user_version"))) db.exec(migration);
     db.exec(`PRAGMA application_id=${applicationId}; PRAGMA user_version=${schemaVersion};`);
   });
 }

@@ -8,6 +8,7 @@ import type { LedgerEvent } from "./events.ts";
 import { applyProjection, openProjections, type Projection } from "./projection.ts";
 import type { Changes } from "./state/overlay.ts";
 import { SqliteState } from "./state/sqlite-state.ts";
+import { type VoteRow, VoteTable } from "./vote-table.ts";
 
 /** A frame's place in the chain. */
 export type Place = { readonly height: number; readonly index: number };
@@ -35,6 +36,7 @@ export class Store {
   readonly db: DatabaseSync;
   readonly #projections: readonly Projection[];
   readonly #sql: ReturnType<typeof statements>;
+  readonly #votes: VoteTable;
   #height: number;
 
   /**
@@ -50,6 +52,7 @@ export class Store {
     this.db = openDatabase(path);
     if (snapshot) beginSnapshot(this.db);
     this.#sql = statements(this.db);
+    this.#votes = new VoteTable(this.db);
     this.state = new SqliteState(this.db);
     this.#height = Number(this.#sql.height.get()?.height ?? 0);
     this.#projections = projections;
@@ -80,7 +83,8 @@ export class Store {
     this.state.written(changes);
   }
 
-  /** Writes a block and all that follows from it, and forgets its frames' waiting, at once. */
+  /** Writes a block and all that follows from it, and forgets its frames' waiting and the votes that
+   * led to it, at once. */
   commit(block: CommittedBlock, changes: Changes, batches: readonly Batch[]): void {
     const { height } = block.header;
     assert(height === this.#height + 1, `block ${height} follows ${this.#height}`);
@@ -91,6 +95,7 @@ export class Store {
       }
       this.state.write(changes);
       for (const hash of block.hashes) this.#sql.dropPending.run(hash);
+      this.#votes.dropUpTo(height);
       for (const projection of this.#projections) applyProjection(this.db, projection, block);
     });
     this.state.written(changes);
@@ -168,6 +173,18 @@ export class Store {
     if (hashes.length === 0) return;
     this.#write(() => {
       for (const hash of hashes) this.#sql.dropPending.run(hash);
+    });
+  }
+
+  /** What this member has said and is still bound by, in the order in which it was written. */
+  votes(): VoteRow[] {
+    return this.#votes.list();
+  }
+
+  /** Writes words of this member, with one fsync for all; they may be sent afterwards. */
+  addVotes(rows: readonly VoteRow[]): void {
+    this.#write(() => {
+      for (const row of rows) this.#votes.add(row);
     });
   }
 

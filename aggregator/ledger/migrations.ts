@@ -1,0 +1,40 @@
+import { SqliteState } from "./state/sqlite-state.ts";
+
+/** Blocks, state, events, waiting frames, and what is projected from them. */
+const first = `
+CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE block (
+  height INTEGER PRIMARY KEY, header BLOB NOT NULL, certificate BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
+CREATE TABLE tx (
+  height INTEGER NOT NULL, idx INTEGER NOT NULL, frame BLOB NOT NULL, hash BLOB NOT NULL,
+  signer TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (height, idx)) STRICT;
+CREATE UNIQUE INDEX tx_hash ON tx (hash);
+CREATE TABLE event (
+  height INTEGER NOT NULL, idx INTEGER NOT NULL, type TEXT NOT NULL, json TEXT NOT NULL,
+  PRIMARY KEY (height, idx)) STRICT, WITHOUT ROWID;
+CREATE TABLE reading (
+  meter TEXT NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL, height INTEGER NOT NULL,
+  idx INTEGER NOT NULL, PRIMARY KEY (meter, last)) STRICT, WITHOUT ROWID;
+CREATE TABLE pool (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, frame BLOB NOT NULL) STRICT;
+CREATE TABLE projection (
+  name TEXT PRIMARY KEY NOT NULL, schema TEXT NOT NULL, height INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+${SqliteState.schema}
+`;
+
+/** What a member of several has said about blocks to come: a row for each word that still binds it. */
+const votes = `
+CREATE TABLE vote (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, epoch INTEGER NOT NULL,
+  view INTEGER NOT NULL, height INTEGER NOT NULL, digest BLOB NOT NULL, record BLOB NOT NULL,
+  UNIQUE (kind, height, digest)) STRICT;
+`;
+
+/**
+ * The steps from an empty file to the present schema: the n-th (from 0) makes version n + 1 of
+ * version n. One that has been released is never changed: what follows is appended.
+ */
+export const migrations: readonly string[] = [first, votes];
+
+/** Of the file, and of the newest that this program reads. */
+export const schemaVersion = migrations.length;
