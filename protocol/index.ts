@@ -72,6 +72,13 @@ export {
   encodeHeader,
 } from "./receipt/block.ts";
 export {
+  type Council,
+  councilTable,
+  membershipOf,
+  type Voter,
+  votersMax,
+} from "./receipt/council.ts";
+export {
   type Member,
   type Membership,
   quorum,

@@ -5,6 +5,7 @@ import { device, meter, owner } from "./messages/registry.ts";
 import { boxed } from "./notice/boxed.ts";
 import { refused } from "./receipt/answer.ts";
 import { blockHeader, certificateVote } from "./receipt/block.ts";
+import { council, voter } from "./receipt/council.ts";
 import { meterState } from "./receipt/meter-state.ts";
 import { receipt } from "./receipt/receipt.ts";
 import { stateProof } from "./receipt/state-proof.ts";
@@ -36,7 +37,7 @@ answer = [ "receipt", receipt ] / [ "refused", refused ] / [ "tip", state-proof 
 /** The text of `busbar.cddl`. */
 export function wireCddl(): string {
   const inner = [readingEntry, quote, owner, meter, device, certificateVote, blockHeader, receipt];
-  const proofs = [stateProof, meterState];
+  const proofs = [stateProof, meterState, voter, council];
   const records = [...Object.values(kinds), ...inner, refused, ...proofs, boxed];
   return `${head}\n${cddlOf(records as unknown as RecordCodec<unknown>[])}\n`;
 }

@@ -3,11 +3,13 @@ import {
   type BlockHeader,
   blockHash,
   type Certificate,
+  type Council,
   compareBytes,
   encodeHeader,
   Failure,
   type Frame,
   type Membership,
+  membershipOf,
   type Refusal,
   type StatePath,
   type UtcMs,
@@ -16,6 +18,7 @@ import {
 } from "@busbar/protocol";
 import { authenticate } from "./authenticate.ts";
 import type { CommittedBlock, RefusedFrame } from "./block.ts";
+import { councilAt, councilOf, councils, hasCouncil } from "./council.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
 import { genesisState } from "./genesis-state.ts";
@@ -28,7 +31,6 @@ import { rules as ledgerRules, type Rules } from "./rules/index.ts";
 import { sha256 } from "./sha256.ts";
 import { StateTree } from "./state/tree.ts";
 import type { Batch, Store } from "./store.ts";
-import { members } from "./tables.ts";
 
 /** Most transactions and bytes of one block. They bound what a member must check at once. */
 export const blockLimits = { transactions: 4096, bytes: 4 * 1024 * 1024 } as const;
@@ -47,6 +49,10 @@ export type FinalizedBlock = {
   readonly header: BlockHeader;
   readonly hash: Uint8Array;
   readonly refused: readonly RefusedFrame[];
+  /** Who votes on the next height, sorted. */
+  readonly nextVoters: readonly string[];
+  /** The epoch of the next height: greater than this block's where voters or their keys change. */
+  readonly nextEpoch: number;
 };
 
 type Candidate = FinalizedBlock & { readonly execution: Execution; readonly tree: StateTree };
@@ -65,8 +71,9 @@ export class Application {
   #candidates = new WeakMap<Proposal, Candidate>();
   #finalized: Candidate | undefined;
 
-  /** Throws: `Failure` `store.other-chain` for a store of another genesis, `store.corrupt` for one
-   * whose state is not what its last block certified. */
+  /** Throws: `Failure` `store.other-chain` for a store of another genesis, `store.older-rules` for a
+   * chain that an older program began, `store.corrupt` for one whose state is not what its last block
+   * certified. */
   constructor(options: {
     readonly genesis: Genesis;
     readonly store: Store;
@@ -85,6 +92,7 @@ export class Application {
         { retry: "never" },
       );
     }
+    if (store.genesis !== undefined && !hasCouncil(store.state)) throw olderRules();
     this.#tree = StateTree.of(store.state.scan(""));
     const certified = store.header(store.height)?.header.appHash;
     if (certified !== undefined && compareBytes(certified, this.#tree.root) !== 0) {
@@ -169,7 +177,7 @@ export class Application {
     if (height !== info.height + 1) {
       return refuse("block.height", `expected height ${info.height + 1}, got ${height}`);
     }
-    if (members.get(this.#store.state, proposer)?.voting !== true) {
+    if (!this.council().voters.some(({ id }) => id === proposer)) {
       return refuse("block.proposer", `${proposer} is no voting member`);
     }
     if (time < info.time) {
@@ -234,9 +242,25 @@ export class Application {
     return { value: state.get(key), path: this.#tree.prove(key), height };
   }
 
-  /** The members in force. */
+  /** The voters of the next height, with the keys they vote with. */
+  council(): Council {
+    return councilOf(this.#store.state);
+  }
+
+  /** Whom a block of this height, not beyond the next one, is checked against. */
+  membershipAt(height: number): Membership {
+    return membershipOf(this.#genesis.chain, councilAt(this.#store.state, height));
+  }
+
+  /** All members; who votes is who votes on the next height. */
   membership(): Membership {
-    return { chain: this.#genesis.chain, members: membersOf(this.#store.state) };
+    const voters = new Set(this.council().voters.map(({ id }) => id));
+    const members = membersOf(this.#store.state).map(({ id, key }) => ({
+      id,
+      key,
+      voting: voters.has(id),
+    }));
+    return { chain: this.#genesis.chain, members };
   }
 
   #run(proposal: Proposal): Candidate {
@@ -257,9 +281,11 @@ export class Application {
     const tree = this.#tree.update(execution.changes);
     const header = headerOf(
       { chain: this.#genesis.chain, height, time, previous: this.info().hash, proposer, view },
-      { execution, tree, voters: membersOf(this.#store.state) },
+      { execution, tree, council: this.council() },
     );
-    return { header, hash: blockHash(header), refused: execution.refused, execution, tree };
+    const hash = blockHash(header);
+    const { refused } = execution;
+    return { header, hash, refused, ...nextOf(this.council(), execution), execution, tree };
   }
 
   /** As many frames from the front as a block holds, without those that are on the chain. */
@@ -288,7 +314,7 @@ export class Application {
     return verifyCertificate(
       encodeHeader(header),
       certificate,
-      this.membership(),
+      membershipOf(this.#genesis.chain, this.council()),
       this.#machine.verify,
     );
   }
@@ -301,5 +327,20 @@ function batchesOf({ taken }: Execution): Batch[] {
         ? [{ meter: event.meter, first: event.first, last: event.last, index }]
         : [],
     ),
+  );
+}
+
+/** Who votes after a block ran. */
+function nextOf(before: Council, { changes }: Execution) {
+  const changed = { get: (key: string) => changes.get(key), scan: () => [] };
+  const { epoch, voters } = councils.get(changed, "current") ?? before;
+  return { nextEpoch: epoch, nextVoters: voters.map(({ id }) => id) };
+}
+
+function olderRules(): Failure {
+  return new Failure(
+    "store.older-rules",
+    "the chain in this store was begun by an older program, whose rules this one does not have; run it with the program that began it, or keep the store elsewhere and begin a new chain",
+    { retry: "never" },
   );
 }

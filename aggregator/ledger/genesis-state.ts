@@ -1,5 +1,6 @@
 import { Failure, keyId, type Refusal } from "@busbar/protocol";
 import { openAccounts, siteOwner } from "./accounts.ts";
+import { firstCouncil, putCouncil } from "./council.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
 import { identityById, identityByKeyId, putMember } from "./identities.ts";
 import { parametersTable } from "./parameters.ts";
@@ -8,8 +9,8 @@ import { siteTable } from "./site.ts";
 import { type Changes, emptyState, Overlay } from "./state/overlay.ts";
 
 /**
- * The state before the first block: parameters, members, owners with their accounts, devices with
- * their meters.
+ * The state before the first block: parameters, members and who of them votes, owners with their
+ * accounts, devices with their meters.
  * Throws: `Failure` `genesis.invalid` where two of them share an id, a key or a meter.
  */
 export function genesisState(genesis: Genesis): Changes {
@@ -24,6 +25,7 @@ export function genesisState(genesis: Genesis): Changes {
     if (taken !== undefined) throw invalid(`${member.id} shares its id or key with ${taken.id}`);
     putMember(state, member);
   }
+  putCouncil(state, firstCouncil(genesis.members));
   for (const owner of genesis.owners) {
     if (identityById(state, owner.id) !== undefined) throw invalid(`${owner.id} stands twice`);
     insist(checkOwner(state, owner));

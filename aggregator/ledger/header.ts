@@ -1,4 +1,10 @@
-import { type BlockHeader, type UtcMs, validatorsHash } from "@busbar/protocol";
+import {
+  type BlockHeader,
+  type Council,
+  membershipOf,
+  type UtcMs,
+  validatorsHash,
+} from "@busbar/protocol";
 import { type Execution, resultsRootOf, txRootOf } from "./execution.ts";
 import type { StateReader } from "./state/state.ts";
 import type { StateTree } from "./state/tree.ts";
@@ -14,13 +20,13 @@ export type BlockFrame = {
   readonly view: number;
 };
 
-/** The header of a block that ran: `tree` is the state after it, `voters` are those before it. */
+/** The header of a block that ran: `tree` is the state after it, `council` the one that votes on it. */
 export function headerOf(
   frame: BlockFrame,
   ran: {
     readonly execution: Execution;
     readonly tree: StateTree;
-    readonly voters: readonly MemberEntry[];
+    readonly council: Council;
   },
 ): BlockHeader {
   return {
@@ -28,7 +34,7 @@ export function headerOf(
     txRoot: txRootOf(ran.execution),
     resultsRoot: resultsRootOf(ran.execution),
     appHash: ran.tree.root,
-    validatorsHash: validatorsHash(ran.voters),
+    validatorsHash: validatorsHash(membershipOf(frame.chain, ran.council).members),
   };
 }
 

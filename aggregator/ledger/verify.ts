@@ -1,9 +1,11 @@
 import {
   type BlockHeader,
   blockHash,
+  type Council,
   compareBytes,
   decodeMessage,
   encodeHeader,
+  membershipOf,
   openFrame,
   type UtcMs,
   type Verify,
@@ -11,11 +13,12 @@ import {
 } from "@busbar/protocol";
 import { accountSums } from "./accounts.ts";
 import type { CommittedBlock } from "./block.ts";
+import { councilOf, hasCouncil } from "./council.ts";
 import { openDatabase } from "./database.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
 import { genesisState } from "./genesis-state.ts";
-import { headerOf, membersOf } from "./header.ts";
+import { headerOf } from "./header.ts";
 import { rules as ledgerRules, type Rules } from "./rules/index.ts";
 import { SqliteState } from "./state/sqlite-state.ts";
 import type { StateReader } from "./state/state.ts";
@@ -44,7 +47,7 @@ type Fault = { readonly code: string; readonly message: string };
  * that the store holds: headers, roots, certificates, results, events, the state's entries. Checks
  * besides that money and energy sum to 0 and that each reading of each meter stands there once.
  *
- * Codes: `verify.genesis`, `verify.missing`, `verify.unreadable`, `verify.header`, `verify.certificate`,
+ * Codes: `verify.genesis`, `verify.older-rules`, `verify.missing`, `verify.unreadable`, `verify.header`, `verify.certificate`,
  * `verify.refused`, `verify.results`, `verify.events`, `verify.readings`, `verify.sums`,
  * `verify.state`.
  */
@@ -61,6 +64,10 @@ export function verifyLedger(options: {
   if (store.genesis !== Buffer.from(hash).toString("hex")) {
     const message = "the store began with another genesis";
     return { ok: false, height: 0, code: "verify.genesis", message };
+  }
+  if (!hasCouncil(store.state)) {
+    const message = "an older program began this chain: verify it with that one";
+    return { ok: false, height: 0, code: "verify.older-rules", message };
   }
   const db = openDatabase(":memory:");
   try {
@@ -122,12 +129,12 @@ class Replay {
     const { chain } = this.#machine;
     const { height, time, proposer, view } = block.header;
     const previous = this.#previous;
-    const voters = membersOf(this.state);
+    const council = councilOf(this.state);
     if (!same(block.header.previous, previous)) {
       return fault("header", `previous: expected ${show(previous)}, not that of another block`);
     }
     if (time < this.#time) return fault("header", `time ${time} is before ${this.#time}`);
-    if (!voters.some(({ id, voting }) => voting && id === proposer)) {
+    if (!council.voters.some(({ id }) => id === proposer)) {
       return fault("header", `proposer ${proposer} is no voting member`);
     }
     const execution = execute(
@@ -142,11 +149,11 @@ class Replay {
     const tree = this.#tree.update(execution.changes);
     const expected = headerOf(
       { chain, height, time, previous, proposer, view },
-      { execution, tree, voters },
+      { execution, tree, council },
     );
     const found =
       compareHeaders(block, expected) ??
-      this.#checkCertificate(block, voters) ??
+      this.#checkCertificate(block, council) ??
       compareResults(block, execution) ??
       this.#checkReadings(block);
     if (found !== undefined) return found;
@@ -159,15 +166,12 @@ class Replay {
     return undefined;
   }
 
-  #checkCertificate(
-    { header, certificate }: CommittedBlock,
-    members: ReturnType<typeof membersOf>,
-  ): Fault | undefined {
+  #checkCertificate({ header, certificate }: CommittedBlock, council: Council): Fault | undefined {
     const { chain, verify } = this.#machine;
     const checked = verifyCertificate(
       encodeHeader(header),
       certificate,
-      { chain, members },
+      membershipOf(chain, council),
       verify,
     );
     return checked.ok ? undefined : fault("certificate", checked.message);

@@ -4,6 +4,7 @@ export { quote } from "../messages/market.ts";
 export { instant } from "../messages/readings.ts";
 export { device, meter, owner } from "../messages/registry.ts";
 export { blockHeader, certificate } from "../receipt/block.ts";
+export { council } from "../receipt/council.ts";
 export { meterState } from "../receipt/meter-state.ts";
 export {
   array,
