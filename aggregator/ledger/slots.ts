@@ -1,5 +1,5 @@
 import type { UtcMs } from "@busbar/protocol";
-import { type Codec, field, int, oneOf, record } from "@busbar/protocol/schema";
+import { type Codec, field, int, oneOf, optional, record } from "@busbar/protocol/schema";
 import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
 
@@ -23,6 +23,8 @@ export type Boundary = {
   readonly method: MeteringMethod;
   readonly gapMs: number;
   readonly restarts: number;
+  /** 1 where a reading that it rests on was estimated or substituted by the unit. */
+  readonly substituted?: 1;
 };
 
 const boundary: Codec<Boundary> = record("boundary", {
@@ -31,6 +33,7 @@ const boundary: Codec<Boundary> = record("boundary", {
   method: field(3, oneOf("exact", "interpolated", "reset")),
   gapMs: field(4, int(0, most)),
   restarts: field(5, int(0, most)),
+  substituted: optional(6, int<1>(1, 1)),
 });
 
 /** `boundary/<meter>/<slot start, 15 digits>`. */

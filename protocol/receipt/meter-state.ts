@@ -34,6 +34,8 @@ export const meterState = record("meter-state", {
   oldestBoundary: optional(10, instant),
   /** Accepted batches. */
   batches: field(11, amount),
+  /** 1 where the unit estimated or substituted what the registers showed. */
+  substituted: optional(12, int<1>(1, 1)),
 });
 
 export type MeterState = TypeOf<typeof meterState>;

@@ -36,8 +36,8 @@ export type Interval = {
   /** The registers began anew at `to`: what flowed since `from` is unknown and counts as 0. */
   readonly restarted: boolean;
   readonly restarts: { readonly from: number; readonly to: number };
-  /** Whether `to` was measured, not estimated or substituted. */
-  readonly measured: boolean;
+  /** Whether the readings were measured, not estimated or substituted by the unit. */
+  readonly measured: { readonly from: boolean; readonly to: boolean };
   /** No boundary before this is written. */
   readonly since: number;
 };
@@ -54,8 +54,10 @@ export function recordBoundaries(state: State, interval: Interval): number[] {
   }
   if (to.time % slotMs === 0 && to.time >= first) {
     const { importWh, exportWh } = to;
-    const method = measured ? "exact" : "interpolated";
-    const at = { importWh, exportWh, method, gapMs: 0, restarts: restarts.to } as const;
+    const known = { importWh, exportWh, gapMs: 0, restarts: restarts.to };
+    const at: Boundary = measured.to
+      ? { ...known, method: "exact" }
+      : { ...known, method: "interpolated", substituted: 1 };
     boundaries.set(state, boundaryId(meter, to.time), at);
     times.push(to.time);
   }
@@ -86,7 +88,7 @@ export function dropOldBoundaries(
 }
 
 /** The straight line between two readings, rounded down; flat where the registers began anew. */
-function between({ from, to, restarted, restarts }: Interval, time: number): Boundary {
+function between({ from, to, restarted, restarts, measured }: Interval, time: number): Boundary {
   const gapMs = to.time - from.time;
   const at = (a: number, b: number) => a + mulDiv(b - a, time - from.time, gapMs, "floor");
   return {
@@ -95,5 +97,6 @@ function between({ from, to, restarted, restarts }: Interval, time: number): Bou
     method: restarted ? "reset" : "interpolated",
     gapMs,
     restarts: restarts.from,
+    ...(measured.from && measured.to ? {} : { substituted: 1 }),
   };
 }

@@ -4,6 +4,7 @@ import type { BlockContext } from "../rule.ts";
 import { boundaries, boundaryId } from "../slots.ts";
 import type { MeterEntry } from "../tables.ts";
 import { boundaryKeepMs, dropOldBoundaries, gapMsMax, recordBoundaries } from "./boundaries.ts";
+import { completeSlots, meterAwayAt, type SlotsOf, unallocatedSlots } from "./completeness.ts";
 import type { MeterState } from "./meter-state.ts";
 import type { EnergyRegisters } from "./registers.ts";
 
@@ -28,7 +29,13 @@ export function advance(context: BlockContext, given: Step) {
   const now = registersBefore(given);
   const step = { ...given, now };
   const past = { ...now, time: entry.time };
-  if (entry.quality === quality.gap || !complete(energy, now)) return past;
+  if (entry.quality === quality.gap || !complete(energy, now)) {
+    meterAwayAt(context.state, slotsOf(context, meter), {
+      time: entry.time,
+      since: context.time - boundaryKeepMs,
+    });
+    return past;
+  }
   if (!restarts(entry) && backward(energy, now)) {
     return refuse(
       "readings.register-backward",
@@ -39,13 +46,15 @@ export function advance(context: BlockContext, given: Step) {
   const jumped = implausible(context, step);
   const grown = (value: number | undefined, before: number | undefined) =>
     jumped ? 0 : increase(value, before, step);
+  const { substituted: _, ...rest } = past;
   const next: MeterState = {
-    ...past,
+    ...rest,
     energyTime: entry.time,
     importWh: now.importWh + grown(energy.importWh, now.importRegister),
     exportWh: now.exportWh + grown(energy.exportWh, now.exportRegister),
     ...(energy.importWh === undefined ? {} : { importRegister: energy.importWh }),
     ...(energy.exportWh === undefined ? {} : { exportRegister: energy.exportWh }),
+    ...(isMeasured(entry) ? {} : { substituted: 1 }),
   };
   if (!Number.isSafeInteger(next.importWh) || !Number.isSafeInteger(next.exportWh)) {
     return refuse("readings.register", `the energy of ${meter.id} would pass 2⁵³ Wh`);
@@ -55,7 +64,7 @@ export function advance(context: BlockContext, given: Step) {
 
 /** Writes the boundaries that the new reading settles. */
 function recordEnergy(
-  { state, emit, parameters, time }: BlockContext,
+  context: BlockContext,
   {
     meter,
     entry,
@@ -64,7 +73,10 @@ function recordEnergy(
     jumped,
   }: Step & { readonly next: MeterState; readonly jumped: boolean },
 ): MeterState {
-  const slotMs = parameters.slotMinutes * 60_000;
+  const { state, emit } = context;
+  const slots = slotsOf(context, meter);
+  const { slotMs } = slots;
+  const oldestKept = context.time - boundaryKeepMs;
   const to = { time: entry.time, importWh: next.importWh, exportWh: next.exportWh };
   const since = now.energyTime;
   const anew = restarts(entry) || jumped;
@@ -85,6 +97,7 @@ function recordEnergy(
     since === undefined || tooLong
       ? { ...to, time: to.time - 1 }
       : { time: since, importWh: now.importWh, exportWh: now.exportWh };
+  const fromIsMeasured = since === undefined || tooLong || now.substituted === undefined;
   const written = recordBoundaries(state, {
     meter: meter.id,
     from,
@@ -92,9 +105,13 @@ function recordEnergy(
     slotMs,
     restarted,
     restarts: { from: now.restarts, to: count },
-    measured: isMeasured(entry),
-    since: time - boundaryKeepMs,
+    measured: { from: fromIsMeasured, to: isMeasured(entry) },
+    since: oldestKept,
   });
+  if (tooLong) {
+    unallocatedSlots(state, slots, { from: since, to: to.time - 1, since: oldestKept });
+  }
+  completeSlots(state, slots, { written, since: oldestKept });
   const oldest = dropOldBoundaries(state, {
     meter: meter.id,
     oldest: now.oldestBoundary,
@@ -167,6 +184,10 @@ function implausible({ state, parameters }: BlockContext, step: Step): boolean {
     now.importWh + importWh - since.importWh > slotWhMax ||
     now.exportWh + exportWh - since.exportWh > slotWhMax
   );
+}
+
+function slotsOf({ parameters }: BlockContext, { id }: MeterEntry): SlotsOf {
+  return { meter: id, slotMs: parameters.slotMinutes * 60_000 };
 }
 
 function flowWhMax(ms: number): number {

@@ -14,7 +14,7 @@ import type { Genesis } from "../../genesis.ts";
 import { genesisState } from "../../genesis-state.ts";
 import { emptyState, Overlay } from "../../state/overlay.ts";
 import { chain, frameOf, startTime, testGenesis } from "../../test-site.ts";
-import { rules } from "../index.ts";
+import { rules as ledgerRules, type Rules } from "../index.ts";
 
 /** A ledger in memory and the market's messages, for the tests of the market's rules. */
 
@@ -26,9 +26,12 @@ export const slot = startTime + hour;
 export class Chain {
   readonly state = new Overlay(emptyState);
   readonly events: LedgerEvent[] = [];
+  readonly #rules: Rules;
   #height = 0;
 
-  constructor(genesis: Partial<Genesis> = {}) {
+  /** `rules`: others than the ledger's own, such as without the market's block rules. */
+  constructor(genesis: Partial<Genesis> = {}, rules: Rules = ledgerRules) {
+    this.#rules = rules;
     for (const [key, value] of genesisState(testGenesis(genesis))) {
       if (value !== undefined) this.state.set(key, value);
     }
@@ -45,7 +48,7 @@ export class Chain {
     };
     const { taken, refused, ownEvents, changes } = execute(this.state, input, {
       chain,
-      rules,
+      rules: this.#rules,
       verify,
     });
     for (const [key, value] of changes) {
