@@ -148,11 +148,11 @@ test("a member refuses a proposal that breaks the rules, whoever made it", () =>
   assert.equal(code({ height: 2 }), "block.height");
   assert.equal(code({ proposer: "user-a" }), "block.proposer");
   assert.equal(code({ time: utcMs(startTime - 1) }), "block.time");
-  assert.equal(code({ frames: [first, first] }), "block.repeated");
+  assert.equal(code({ frames: [first, first] }), "block.refused");
   assert.equal(code({ frames: [first, Uint8Array.of(1)] }), "block.refused");
   assert.equal(code({ frames: [meter.frame(entry(startTime + 1, 1))] }), "block.refused");
   record(application, [first]);
-  assert.equal(code({ height: 2, time: utcMs(startTime + minute) }), "block.repeated");
+  assert.equal(code({ height: 2, time: utcMs(startTime + minute) }), "block.refused");
 });
 
 test("frames that lie, or are signed by a stranger, are told apart", () => {

@@ -28,7 +28,6 @@ import { parametersTable } from "./parameters.ts";
 import { refuse } from "./refuse.ts";
 import type { Registry } from "./registry.ts";
 import { rules as ledgerRules, type Rules } from "./rules/index.ts";
-import { sha256 } from "./sha256.ts";
 import { StateTree } from "./state/tree.ts";
 import type { Batch, Store } from "./store.ts";
 
@@ -149,27 +148,28 @@ export class Application {
 
   /**
    * Makes a proposal of waiting frames, in their order: those that the rules take, as many as fit
-   * into a block. `left` counts the frames at the end that were not looked at.
+   * into a block. What it takes follows from the state and the frames alone, so that every member
+   * takes the same of frames in one order, whatever it still has of older blocks. `left` counts the
+   * frames at the end that were not looked at.
    */
   prepareProposal(input: Pick<Proposal, "time" | "proposer" | "view" | "frames">): {
     proposal: Proposal;
     refused: readonly RefusedFrame[];
     left: number;
   } {
-    const { frames, known } = this.#choose(input.frames);
+    const frames = fitting(input.frames);
     const height = this.#store.height + 1;
     const execution = this.#execute({ ...input, height, frames });
     const taken = execution.taken.map(({ frame }) => frame);
     const proposal = { ...input, height, frames: taken };
     // What was refused left nothing behind, so the block without it runs to the same end.
     this.#candidates.set(proposal, this.#candidate(proposal, { ...execution, refused: [] }));
-    const refused = [...known, ...execution.refused];
-    return { proposal, refused, left: input.frames.length - frames.length - known.length };
+    return { proposal, refused: execution.refused, left: input.frames.length - frames.length };
   }
 
   /**
    * Whether a member's proposal may become a block. Codes, in order: `block.height`,
-   * `block.proposer`, `block.time`, `block.limits`, `block.repeated`, `block.refused`.
+   * `block.proposer`, `block.time`, `block.limits`, `block.refused`.
    */
   processProposal(proposal: Proposal): { readonly ok: true } | Refusal {
     const info = this.info();
@@ -183,14 +183,7 @@ export class Application {
     if (time < info.time) {
       return refuse("block.time", `expected a time from ${info.time} on, got ${time}`);
     }
-    const chosen = this.#choose(frames);
-    if (chosen.known.length > 0) {
-      return refuse(
-        "block.repeated",
-        "a transaction is on the chain already, or twice in the block",
-      );
-    }
-    if (chosen.frames.length < frames.length) {
+    if (fitting(frames).length < frames.length) {
       return refuse("block.limits", "the block has more transactions or bytes than a block may");
     }
     const candidate = this.#run(proposal);
@@ -288,28 +281,6 @@ export class Application {
     return { header, hash, refused, ...nextOf(this.council(), execution), execution, tree };
   }
 
-  /** As many frames from the front as a block holds, without those that are on the chain. */
-  #choose(list: readonly Uint8Array[]): { frames: Uint8Array[]; known: RefusedFrame[] } {
-    const frames: Uint8Array[] = [];
-    const known: RefusedFrame[] = [];
-    const seen = new Set<string>();
-    let bytes = 0;
-    for (const frame of list) {
-      bytes += frame.length;
-      if (frames.length === blockLimits.transactions || bytes > blockLimits.bytes) break;
-      const hash = sha256(frame);
-      const name = Buffer.from(hash).toString("latin1");
-      if (seen.has(name) || this.#store.placeOf(hash) !== undefined) {
-        const refusal = refuse("tx.committed", "these bytes stand in a block; ask for the receipt");
-        known.push({ hash, signer: undefined, refusal });
-      } else {
-        seen.add(name);
-        frames.push(frame);
-      }
-    }
-    return { frames, known };
-  }
-
   #checkCertificate(header: BlockHeader, certificate: Certificate) {
     return verifyCertificate(
       encodeHeader(header),
@@ -318,6 +289,16 @@ export class Application {
       this.#machine.verify,
     );
   }
+}
+
+/** As many frames from the front as a block holds. */
+function fitting(list: readonly Uint8Array[]): readonly Uint8Array[] {
+  let bytes = 0;
+  const end = list.findIndex(({ length }, i) => {
+    bytes += length;
+    return i === blockLimits.transactions || bytes > blockLimits.bytes;
+  });
+  return end < 0 ? list : list.slice(0, end);
 }
 
 function batchesOf({ taken }: Execution): Batch[] {

@@ -2,8 +2,8 @@ import type { BlockHeader, Certificate } from "@busbar/protocol";
 import type { LedgerEvent } from "./events.ts";
 import type { TxRefusal } from "./rule.ts";
 
-/** What the ledger made of a transaction that stands in a block: `exists` when all of it was there. */
-export type Result = "ok" | "exists";
+/** What the ledger made of a transaction that stands in a block: only what was taken stands there. */
+export type Result = "ok";
 
 /**
  * A block as it was committed. A block holds accepted transactions only, so a proof that a frame

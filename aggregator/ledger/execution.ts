@@ -6,7 +6,7 @@ import type { RefusedFrame, Result } from "./block.ts";
 import type { LedgerEvent } from "./events.ts";
 import { parametersTable } from "./parameters.ts";
 import { refuse } from "./refuse.ts";
-import type { BlockContext, Outcome, TxRule } from "./rule.ts";
+import type { BlockContext, Outcome, TxRefusal, TxRule } from "./rule.ts";
 import type { Rules } from "./rules/index.ts";
 import { sha256 } from "./sha256.ts";
 import { type Changes, Overlay } from "./state/overlay.ts";
@@ -64,11 +64,11 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
     const emit = (event: LedgerEvent) => void events.push(event);
     const context = { height, time, seed, state: own, parameters, emit };
     const { outcome, signer } = run(context, frame, machine);
-    if (outcome.ok && signer !== undefined) {
+    const refusal = refusalOf(outcome, own.changes);
+    if (refusal !== undefined) refused.push({ hash, signer, refusal });
+    else if (signer !== undefined) {
       own.applyTo(state);
-      taken.push({ frame, hash, signer, result: "code" in outcome ? "exists" : "ok", events });
-    } else if (!outcome.ok) {
-      refused.push({ hash, signer, refusal: outcome });
+      taken.push({ frame, hash, signer, result: "ok", events });
     }
   }
   const ownEvents: LedgerEvent[] = [];
@@ -102,6 +102,19 @@ export function resultsRootOf({ taken, ownEvents }: Execution): Uint8Array {
     encodeCbor([code, sha256(Buffer.from(JSON.stringify(events)))]);
   const leaves = taken.map(({ result, events }) => leaf(result, events));
   return merkleRoot([...leaves, leaf("block", ownEvents)], sha256);
+}
+
+/**
+ * What has nothing to add is refused: a frame stands in one block at most because each one that is
+ * taken leaves something in the state that refuses it from then on, and not because members remember
+ * old blocks, which they need not have.
+ */
+function refusalOf(outcome: Outcome, changes: Changes): TxRefusal | undefined {
+  if (!outcome.ok) return outcome;
+  if (!("code" in outcome) && changes.size > 0) return undefined;
+  const message = "all of it is on the ledger already; nothing needs to be sent again";
+  const tipOf = "tipOf" in outcome ? outcome.tipOf : undefined;
+  return { ...refuse("tx.exists", message), ...(tipOf === undefined ? {} : { tipOf }) };
 }
 
 function touchedBy(taken: readonly TakenTx[]): ReadonlySet<string> {

@@ -16,11 +16,17 @@ export type BlockContext = {
   emit(event: LedgerEvent): void;
 };
 
-/** What a rule made of a transaction. A refused one changes nothing and enters no block. */
+/**
+ * What a rule made of a transaction. A refused one changes nothing and enters no block. One that is
+ * taken must leave in the state what refuses it, or answers `exists`, for ever after.
+ */
 export type Outcome =
   | { readonly ok: true }
-  /** All of it was on the ledger already, with the same content. */
-  | { readonly ok: true; readonly code: "exists" }
+  /**
+   * All of it was on the ledger already, with the same content: it enters no block, the sender is
+   * told `tx.exists`; where readings are meant, with a proof of where the chain of meter `tipOf` stands.
+   */
+  | { readonly ok: true; readonly code: "exists"; readonly tipOf?: string }
   | TxRefusal;
 
 /**

@@ -100,7 +100,7 @@ function checkPlace(state: StateReader, batch: Readings, now: MeterState): Outco
     for (const [, end] of batchEnds.scan(state, `${meter}/`)) {
       if (end.last !== last) continue;
       const same = compareBytes(chainHeads(prev, entries, sha256), end.head) === 0;
-      if (same) return { ok: true, code: "exists" };
+      if (same) return { ok: true, code: "exists", tipOf: meter };
       return parted(
         "readings.exists-different",
         `readings ${first} to ${last} of ${meter} are on the ledger with other content`,

@@ -146,7 +146,7 @@ test("each wrong quote is refused with its code and changes nothing", () => {
   assert.deepEqual(run.block(26, ask.seal, ask.open), ["quote.not-yet"]);
   const other = quote("company-a", 1, { quantity: wh(5) });
   assert.deepEqual(run.block(27, other.seal), ["quote.exists-different"]);
-  assert.deepEqual(run.block(28, ask.seal), [], "the same once more is known");
+  assert.deepEqual(run.block(28, ask.seal), ["tx.exists"], "the same once more is known");
 
   const greedy = quote("company-a", 5, { side: "ask", quantity: wh(1_000_001) });
   const cheap = quote("company-a", 6, { side: "ask", limit: microPerKwh(399_999) });

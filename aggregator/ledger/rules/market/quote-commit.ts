@@ -25,14 +25,13 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
   if (marketParty(context.state, owner) === undefined && bureauOf(context.state) !== owner) {
     return refuse("quote.no-meter", `${owner} has no connection meter of a company or user`);
   }
-  if (
-    !isSlotStart(slot, context.parameters) ||
-    slots.get(context.state, slotKey(slot)) === undefined
-  ) {
+  const open = slots.get(context.state, slotKey(slot));
+  if (!isSlotStart(slot, context.parameters) || open === undefined) {
     return refuse("quote.slot-unknown", `no slot that starts at ${slot} is open for quotes`);
   }
   const { gate } = timetable(slot, context.parameters);
-  if (context.time >= gate) {
+  // The stage counts too: a gate that closed stays closed when a later one is agreed upon.
+  if (context.time >= gate || open.stage !== "open") {
     return refuse(
       "quote.gate-closed",
       `the gate of slot ${slot} closed at ${gate}, it is ${context.time}`,

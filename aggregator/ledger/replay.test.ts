@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeHeader, openFrame, toBeSigned, utcMs } from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
+import { Application } from "./application.ts";
+import { rules } from "./rules/index.ts";
+import { mandate, minute, quote } from "./rules/market/test-chain.ts";
+import { Store } from "./store.ts";
+import {
+  chain,
+  entry,
+  frameOf,
+  MeterChain,
+  signerOfName,
+  startTime,
+  testGenesis,
+} from "./test-site.ts";
+import { rememberingVerify } from "./verified.ts";
+
+/** A frame of each kind that may stand in a block, and the site's minute at which it is taken. */
+function frames(): { minutes: number; frame: Uint8Array }[] {
+  const key = (name: string) => signerOfName(name).publicKey;
+  const meter = new MeterChain("user-a");
+  const sealed = quote("user-a", 1, {});
+  const guest = { id: "new", party: "user", name: "New", key: key("new"), boxKey: key("box") };
+  const admission = {
+    nonce: new Uint8Array(16),
+    member: "member-a",
+    owners: [guest as never],
+    devices: [],
+  };
+  return [
+    { minutes: 1, frame: meter.frame(entry(startTime, 5)) },
+    { minutes: 2, frame: frameOf("member-a", "admission", admission) },
+    { minutes: 3, frame: mandate("user-a") },
+    { minutes: 11, frame: meter.frame(entry(startTime + 1, 5)) },
+    { minutes: 12, frame: sealed.seal },
+    { minutes: 41, frame: sealed.open },
+    // More batches than a meter keeps the ends of.
+    ...Array.from({ length: 70 }, (_, n) => ({
+      minutes: 42,
+      frame: meter.frame(entry(startTime + 2 + n, 6 + n)),
+    })),
+  ];
+}
+
+function open() {
+  const store = new Store(":memory:");
+  const once = rememberingVerify(verify);
+  const application = new Application({ genesis: testGenesis(), store, verify: once });
+  application.initChain();
+  return { store, application };
+}
+
+/** Each frame again, at this time and at the end of a block that holds `fresh`. */
+function refusedAgain(
+  { application }: ReturnType<typeof open>,
+  old: readonly Uint8Array[],
+  minutes: number,
+) {
+  const time = utcMs(startTime + minutes * minute);
+  const { proposal, refused } = application.prepareProposal({
+    time,
+    proposer: "member-a",
+    view: 0,
+    frames: old,
+  });
+  assert.deepEqual(proposal.frames, []);
+  return refused.map(({ refusal }) => refusal.code);
+}
+
+test("a frame that stands in a block is refused ever after, by a member that has no old blocks too", () => {
+  const whole = open();
+  const bare = open();
+  const known: Uint8Array[] = [];
+  const story = frames();
+  const kinds = new Set<string>();
+  for (const { minutes, frame } of story) {
+    const opened = openFrame(frame);
+    if (opened.ok) kinds.add(opened.frame.kind);
+    const time = utcMs(startTime + minutes * minute);
+    for (const member of [whole, bare]) {
+      const { proposal, refused } = member.application.prepareProposal({
+        time,
+        proposer: "member-a",
+        view: 0,
+        // Its own repetition in one block as well.
+        frames: [frame, ...known.slice(-3), frame],
+      });
+      assert.deepEqual(proposal.frames, [frame], refused[0]?.refusal.message);
+      const { header } = member.application.finalizeBlock(proposal);
+      const signer = signerOfName("member-a");
+      const message = toBeSigned(encodeHeader(header), signer.kid, { chain, kind: "block" });
+      member.application.commit([{ kid: signer.kid, signature: signer.sign(message) }]);
+    }
+    // What a member lacks that came by a snapshot.
+    bare.store.db.exec("DELETE FROM tx; DELETE FROM event; DELETE FROM reading");
+    known.push(frame);
+    const codes = refusedAgain(whole, known, minutes);
+    assert.equal(codes.length, known.length);
+    assert.deepEqual(refusedAgain(bare, known, minutes), codes);
+    assert.deepEqual(bare.application.info(), whole.application.info());
+  }
+  for (const later of [60, 24 * 60, 100 * 24 * 60]) {
+    assert.equal(refusedAgain(bare, known, later).length, known.length, `${later} minutes`);
+  }
+  const missing = Object.keys(rules.tx).filter((kind) => !kinds.has(kind));
+  assert.deepEqual(missing, [], "every kind with a rule has its frame in this story");
+});
+
+test("who sends again what the ledger has is told so, with a proof of where the meter's chain stands", () => {
+  const { application } = open();
+  const meter = new MeterChain("user-a");
+  const frame = meter.frame(entry(startTime, 5));
+  const { refused } = application.prepareProposal({
+    time: utcMs(startTime),
+    proposer: "member-a",
+    view: 0,
+    frames: [frame, frame],
+  });
+  assert.deepEqual(
+    refused.map(({ refusal }) => [refusal.code, refusal.tipOf]),
+    [["tx.exists", "user-a-meter"]],
+  );
+});
+
+test("a rule that takes a message and leaves nothing of it would take it for ever: it is refused", () => {
+  const store = new Store(":memory:");
+  const lax = { tx: { mandate: () => ({ ok: true }) as const }, block: [] };
+  const application = new Application({ genesis: testGenesis(), store, verify, rules: lax });
+  application.initChain();
+  const { refused } = application.prepareProposal({
+    time: utcMs(startTime),
+    proposer: "member-a",
+    view: 0,
+    frames: [mandate("user-a")],
+  });
+  assert.deepEqual(
+    refused.map(({ refusal }) => refusal.code),
+    ["tx.exists"],
+  );
+});
