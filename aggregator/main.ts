@@ -1,4 +1,4 @@
-import { type Signer, topicsOf, type Verify } from "@busbar/protocol";
+import { Failure, type Signer, topicsOf, type Verify } from "@busbar/protocol";
 import {
   openSiteClock,
   readKeyFile,
@@ -10,7 +10,7 @@ import type { Logger } from "pino";
 import { type Broker, startBroker } from "./broker/broker.ts";
 import { Counters } from "./broker/counters.ts";
 import { type Ledger, openLedger } from "./commands/ledger.ts";
-import { checkMember } from "./commands/member.ts";
+import { checkEngine, checkMember } from "./commands/member.ts";
 import type { AggregatorConfig } from "./config/schema.ts";
 import { DurablePool } from "./consensus/durable-pool.ts";
 import type { Engine } from "./consensus/engine.ts";
@@ -41,18 +41,18 @@ export type Aggregator = {
 /** Starts all that one member runs. Throws: `Failure` of whatever could not be opened. */
 export async function startAggregator(config: AggregatorConfig, log: Logger): Promise<Aggregator> {
   const signer = signerOf(readKeyFile(config.key));
-  const { webhooks } = config.notices;
   // Ingest, pool and block see the same frame: its signature is checked once.
   const remembering = rememberingVerify(verify);
   const ledger = openLedger(config, {
     verify: remembering,
     projections: ({ currency }) => [
       portalReadModel,
-      outbox({ currency, channelNames: (owner) => channelNames(webhooks, owner) }),
+      outbox({ currency, channelNames: (owner) => channelNames(config.notices, owner) }),
     ],
   });
   try {
     checkMember(config, ledger, signer);
+    checkEngine(config, ledger);
     const clock = await openSiteClock(config.clock);
     return await startAll(config, { ledger, verify: remembering, signer, clock, log });
   } catch (error) {
@@ -100,7 +100,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     clock: parts.clock,
     notices: () => countDeliveries(store.db),
   });
-  sender = openSender(config, parts, { broker, source });
+  if (config.notices.send) sender = openSender(config, parts, { broker, source });
   const publisher = new Publisher({
     site: config.site,
     member: config.member,
@@ -130,7 +130,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   const { height, time } = application.info();
   publisher.start(height, time);
   engine.start();
-  sender.start();
+  sender?.start();
   return {
     brokerPort: broker.port,
     portal: portal.url,
@@ -152,6 +152,10 @@ function startableEngine(
   { ledger, signer, clock }: Parts,
   pool: DurablePool,
 ): Engine {
+  if (config.engine !== "recorder") {
+    const message = `engine: ${config.engine} is not wired into this program yet; a chain with one voting member runs with recorder`;
+    throw new Failure("engine.unwired", message, { retry: "never" });
+  }
   const { application, genesis } = ledger;
   const member = { id: config.member, chain: genesis.chain, signer };
   const { blockIntervalMs } = config;

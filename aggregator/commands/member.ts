@@ -25,3 +25,22 @@ export function checkMember(
     stop("member.other-key", `${key} is not the key that ${member} has on the ledger`);
   }
 }
+
+/**
+ * Checks that the engine fits the ledger's voters: one that orders alone would make a chain of its own.
+ * Throws: `Failure` `member.not-alone`.
+ */
+export function checkEngine(
+  { engine, member }: AggregatorConfig,
+  { application }: Pick<Ledger, "application">,
+): void {
+  const { voters } = application.council();
+  const alone = voters.length === 1 && voters[0]?.id === member;
+  if (engine !== "recorder" || alone) return;
+  const who = voters.map(({ id }) => id).join(", ");
+  throw new Failure(
+    "member.not-alone",
+    `engine: a recorder orders blocks alone, and here ${who} vote on them; set engine: pbft and consensus`,
+    { retry: "never" },
+  );
+}

@@ -28,7 +28,7 @@ test("a wrong line is named with what was expected and the nearest known key", (
     ],
     [
       "site: elm\nmember: m1\nengine: paxos\n",
-      /aggregator\.yaml:3: engine: expected recorder.*got "paxos"/,
+      /aggregator\.yaml:3: engine: expected recorder .* or pbft .*got "paxos"/,
     ],
     ["site: Elm\nmember: m1\n", /aggregator\.yaml:1: site: expected 1 to 32 lower-case/],
     ["member: m1\n", /aggregator\.yaml:1: site: /],
@@ -54,6 +54,36 @@ test("beyond loopback the broker needs TLS or an explicit word", () => {
   assert.deepEqual(tls, { certificate: join(folder, "cert.pem"), key: join(folder, "key.pem") });
   const mutual = load(`${open}  tls: { certificate: c.pem, key: k.pem, ca: clients.pem }\n`);
   assert.equal(mutual.broker.tls?.ca, join(folder, "clients.pem"));
+});
+
+test("engine pbft needs links, whose peers are others, each once, at an address", () => {
+  const head = "site: elm\nmember: m1\nengine: pbft\n";
+  assert.throws(() => load(head), { code: "config.no-links" });
+  const peers = (...all: string[]) => load(`${head}consensus: { peers: [${all.join(", ")}] }\n`);
+  const peer = (id: string, address: string) => `{ id: ${id}, address: "${address}" }`;
+  const { consensus } = peers(peer("m2", "host-2.local:7600"), peer("m3", "[::1]:7601"));
+  assert.deepEqual(consensus?.listen, { host: "127.0.0.1", port: 7600 });
+  assert.equal(consensus.peers.length, 2);
+  assert.throws(() => peers(peer("m1", "a:1")), { code: "config.own-peer" });
+  assert.throws(() => peers(peer("m2", "a:1"), peer("m2", "a:2")), /expected each member once/);
+  for (const address of [
+    "",
+    "a",
+    "a:",
+    ":1",
+    "a:0",
+    "a:65536",
+    "::1:5",
+    "[zz]:5",
+    "a b:5",
+    "a:5/x",
+  ]) {
+    assert.throws(
+      () => peers(peer("m2", address)),
+      /peers\.0\.address: expected host:port/,
+      address,
+    );
+  }
 });
 
 test("a viewer's password is one, and a hash of what the aggregator made", () => {

@@ -6,7 +6,8 @@ import { type AggregatorConfig, aggregatorConfig } from "./schema.ts";
 
 /**
  * Reads `aggregator.yaml`; relative paths in it are relative to the file.
- * Throws: `ConfigError` for a wrong line, `Failure` `config.unreadable`, `config.plain-text`.
+ * Throws: `ConfigError` for a wrong line, `Failure` `config.unreadable`, `config.plain-text`,
+ * `config.no-links`, `config.own-peer`.
  */
 export function loadConfig(path: string): AggregatorConfig {
   const config = parseConfig(path, readConfig(path), aggregatorConfig);
@@ -19,6 +20,7 @@ export function loadConfig(path: string): AggregatorConfig {
       { retry: "never" },
     );
   }
+  checkConsensus(path, config);
   const at = (name: string) => resolve(dirname(path), name);
   return {
     ...config,
@@ -38,6 +40,23 @@ export function loadConfig(path: string): AggregatorConfig {
             },
           },
   };
+}
+
+function checkConsensus(path: string, { engine, consensus, member }: AggregatorConfig): void {
+  if (engine === "pbft" && consensus === undefined) {
+    throw new Failure(
+      "config.no-links",
+      `${path}: engine pbft needs links to the other members; add consensus: { listen: { host: …, port: … } }`,
+      { retry: "never" },
+    );
+  }
+  if (consensus?.peers.some(({ id }) => id === member)) {
+    throw new Failure(
+      "config.own-peer",
+      `${path}: consensus.peers names ${member}, which is this member itself; name the others only`,
+      { retry: "never" },
+    );
+  }
 }
 
 function readConfig(path: string): string {

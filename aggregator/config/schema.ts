@@ -1,5 +1,6 @@
 import { idPattern } from "@busbar/protocol";
 import { z } from "zod";
+import { parseAddress } from "../consensus/links/address.ts";
 
 const id = z
   .string()
@@ -23,9 +24,44 @@ export const aggregatorConfig = z.strictObject({
     .describe("The chain's first state, equal on all members"),
   store: z.string().default("ledger.sqlite").describe("The ledger's database file"),
   engine: z
-    .enum(["recorder"], "expected recorder (one member orders the transactions)")
+    .enum(
+      ["recorder", "pbft"],
+      "expected recorder (one member orders the transactions) or pbft (several agree on the order)",
+    )
     .default("recorder")
-    .describe("What orders the transactions"),
+    .describe("What orders the transactions: this member alone, or several that agree"),
+  consensus: z
+    .strictObject({
+      listen: z
+        .strictObject({
+          host: z.string().default("127.0.0.1").describe("Address to listen on"),
+          port: port.default(7600).describe("Port to listen on"),
+        })
+        .prefault({})
+        .describe("Where the other members reach this one; TLS 1.3 with the members' own keys"),
+      peers: z
+        .array(
+          z.strictObject({
+            id: id.describe("The member"),
+            address: z
+              .string()
+              .refine(
+                (text) => parseAddress(text) !== undefined,
+                "expected host:port, as 192.0.2.7:7600 or [2001:db8::7]:7600",
+              )
+              .describe("Where it is reached, host:port; goes before what the ledger says"),
+          }),
+        )
+        .max(128)
+        .refine(
+          (all) => new Set(all.map(({ id }) => id)).size === all.length,
+          "expected each member once",
+        )
+        .default([])
+        .describe("Where other members are reached; their keys are the ledger's"),
+    })
+    .optional()
+    .describe("Links to the other members, for engine: pbft"),
   blockIntervalMs: z
     .int()
     .min(10)
@@ -88,6 +124,12 @@ export const aggregatorConfig = z.strictObject({
     .describe("The web portal"),
   notices: z
     .strictObject({
+      send: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Send notices to owners; with several members just one does, or owners hear all of it from each",
+        ),
       webhooks: z
         .array(
           z.strictObject({

@@ -8,8 +8,15 @@ import { webhookChannel } from "./webhook-channel.ts";
 
 type Webhooks = AggregatorConfig["notices"]["webhooks"];
 
-/** The names of an owner's channels: MQTT for everybody, a webhook where one is configured. */
-export function channelNames(webhooks: Webhooks, owner: string): readonly Channel["name"][] {
+/**
+ * The names of an owner's channels: MQTT for everybody, a webhook where one is configured, none where
+ * another member sends the notices.
+ */
+export function channelNames(
+  { send, webhooks }: AggregatorConfig["notices"],
+  owner: string,
+): readonly Channel["name"][] {
+  if (!send) return [];
   return webhooks.some((hook) => hook.owner === owner) ? ["mqtt", "webhook"] : ["mqtt"];
 }
 

@@ -10,6 +10,7 @@ import { boxKeyOf, openNotice } from "@busbar/protocol/notice";
 import type { CommittedBlock } from "../ledger/block.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
 import type { Channel } from "./channel.ts";
+import { channelNames } from "./channels.ts";
 import { mqttChannel } from "./mqtt-channel.ts";
 import { noticesOf } from "./notice.ts";
 import { countDeliveries, outbox, outboxSchema } from "./outbox.ts";
@@ -70,6 +71,17 @@ test("both sides of a contract are told in plain words, each about its own side"
   assert.match(buyer?.text ?? "", /^You bought 324\.500 kWh .* from company\./);
   assert.deepEqual(buyer?.proof, { chain: "site-a", height: 7, event: 0 });
   assert.notEqual(seller?.id, buyer?.id);
+});
+
+test("a member that leaves the telling to another one keeps the notices and makes out no delivery", () => {
+  const webhooks = [{ owner: "company", url: "https://x.example", secret: "whsec_" }];
+  assert.deepEqual(channelNames({ send: true, webhooks }, "company"), ["mqtt", "webhook"]);
+  assert.deepEqual(channelNames({ send: true, webhooks }, "user-1"), ["mqtt"]);
+  const none = channelNames({ send: false, webhooks }, "company");
+  assert.deepEqual(none, []);
+  const db = filledOutbox(none);
+  assert.equal(db.prepare("SELECT count(*) n FROM notice_message").get()?.n, 2);
+  assert.deepEqual(countDeliveries(db), { queued: 0, delivered: 0, dead: 0 });
 });
 
 test("a webhook gets the signed notice that a Standard Webhooks receiver accepts", async (t) => {
