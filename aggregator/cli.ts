@@ -6,6 +6,8 @@ import { Command, InvalidArgumentError } from "commander";
 import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
 import { init } from "./commands/init.ts";
+import { initMembersMax } from "./commands/init-members.ts";
+import { madeLines } from "./commands/init-text.ts";
 import { prove } from "./commands/prove.ts";
 import { run } from "./commands/run.ts";
 import { status } from "./commands/status.ts";
@@ -27,24 +29,48 @@ program
   .description("make a working aggregator in a folder: keys, genesis, membership, configuration")
   .requiredOption("--site <id>", "the site, which names the chain", id)
   .option("--home <folder>", "where to make it", ".")
-  .option("--member <id>", "this member's id", id, "recorder-1")
+  .option("--members <n>", "how many members agree on the blocks", members, 1)
+  .option(
+    "--member <id>",
+    "the member's id (default: recorder-1); of several their ids begin with it (default: member)",
+    id,
+  )
   .option("--currency <code>", "three capitals, as in ISO 4217", "EUR")
   .option("--time <iso>", "site time at which the chain begins", instant, Date.now())
   .option("--clock <file>", "a virtual site's clock file, instead of the system's clock")
-  .option("--broker-port <port>", "MQTT port", port, 1883)
-  .option("--portal-port <port>", "port of the web portal", port, 8080)
+  .option(
+    "--broker-port <port>",
+    "MQTT port of the first member; the others take the next",
+    port,
+    1883,
+  )
+  .option("--portal-port <port>", "port of the first member's web portal", port, 8080)
+  .option(
+    "--link-port <port>",
+    "port at which others reach the first of several members",
+    port,
+    7600,
+  )
   .option("--operator <id...>", "onlookers (Node-RED, dashboards); each gets <id>.key", ids, [])
   .option("--admit <file...>", "requests of edge units, made by busbar-edge enrol", [])
+  .option("--dry-run", "say what would be made, and make nothing", false)
   .option("--json", "print the result as JSON", false)
   .addHelpText(
     "after",
-    "\nExample:\n  busbar-aggregator init --site elm-street --admit unit/request.json",
+    `
+Examples:
+  busbar-aggregator init --site elm-street --admit unit/request.json
+  busbar-aggregator init --site elm-street --home elm --members 4`,
   )
   .action((options) => {
-    const files = init({ ...options, operators: options.operator });
-    if (options.json) return print({ ok: true, files: files.map(({ path }) => path) });
-    for (const { path } of files) console.log(`made ${path}`);
-    console.log(`\nStart it with: busbar-aggregator run --config ${files.at(-1)?.path}`);
+    const made = init({
+      member: undefined,
+      clock: undefined,
+      ...options,
+      operators: options.operator,
+    });
+    if (options.json) return print({ ok: true, files: made.files.map(({ path }) => path) });
+    for (const line of madeLines(made, options)) console.log(line);
   });
 
 program
@@ -150,6 +176,12 @@ function id(text: string): string {
 
 function ids(text: string, before: readonly string[]): readonly string[] {
   return [...before, id(text)];
+}
+
+function members(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= initMembersMax) return value;
+  throw new InvalidArgumentError(`expected 1 to ${initMembersMax} members`);
 }
 
 function port(text: string): number {

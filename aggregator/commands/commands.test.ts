@@ -9,6 +9,8 @@ import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { setTimeout as tick } from "node:timers/promises";
 import { requestText } from "@busbar/protocol";
+import { readKeyFile, signerOf } from "@busbar/protocol/node";
+import { loadConfig } from "../config/load.ts";
 
 const cli = join(import.meta.dirname, "../cli.ts");
 const folder = mkdtempSync(join(tmpdir(), "busbar-commands-"));
@@ -56,6 +58,61 @@ test("init makes an aggregator whose ledger verifies, proves and tells its state
   assert.match(again.stderr, /a chain is made once[\s\S]*init\.exists/);
 });
 
+test("init of several members makes one chain, and a folder for each that starts beside the others", () => {
+  const home = join(folder, "four");
+  const options = ["--site", "elm", "--home", home, "--members", "4", "--operator", "flows"];
+  const dry = busbar("init", ...options, "--dry-run");
+  assert.equal(dry.status, 0, dry.stderr);
+  assert.match(dry.stdout, /would make .*member-4\/aggregator\.yaml/);
+  assert.equal(existsSync(home), false);
+
+  const made = busbar("init", ...options);
+  assert.equal(made.status, 0, made.stderr);
+  assert.match(made.stdout, /4 members, of which 1 may fail or lie/);
+  const configs = [...made.stdout.matchAll(/run --config (\S+)/g)].map((match) => match[1] ?? "");
+  assert.equal(configs.length, 4);
+  const loaded = configs.map(loadConfig);
+  const ids = ["member-1", "member-2", "member-3", "member-4"];
+  assert.deepEqual(
+    loaded.map(({ member }) => member),
+    ids,
+  );
+  const links = loaded.map(({ member, consensus }) => {
+    const { host, port } = consensus?.listen ?? {};
+    return { id: member, address: `${host}:${port}` };
+  });
+  for (const [i, { consensus, engine, genesis, notices }] of loaded.entries()) {
+    assert.equal(engine, "pbft");
+    assert.equal(genesis, join(home, "genesis.json"));
+    assert.deepEqual(consensus?.peers, links.toSpliced(i, 1));
+    assert.equal(notices.send, i === 0);
+  }
+  const ports = loaded.flatMap(({ broker, portal, consensus }) => [
+    broker.port,
+    portal.port,
+    consensus?.listen.port,
+  ]);
+  assert.equal(new Set(ports).size, 12);
+  const genesis = JSON.parse(readFileSync(join(home, "genesis.json"), "utf8"));
+  const membership = JSON.parse(readFileSync(join(home, "membership.json"), "utf8"));
+  assert.equal(membership.brokers.length, 4);
+  for (const [i, { id, key, voting }] of genesis.members.entries()) {
+    const signer = signerOf(readKeyFile(join(home, id, "member.key")));
+    assert.deepEqual([key, voting], [Buffer.from(signer.publicKey).toString("base64url"), true]);
+    assert.equal(membership.members[i].key, key);
+  }
+  const [first = ""] = configs;
+  writeFileSync(first, readFileSync(first, "utf8").replace("engine: pbft", "engine: recorder"));
+  const alone = busbar("run", "--config", first);
+  assert.equal(alone.status, 1);
+  assert.match(alone.stderr, /a recorder orders blocks alone.*member-4.*[\s\S]*member\.not-alone/);
+
+  rmSync(join(home, "genesis.json"));
+  const again = busbar("init", ...options);
+  assert.match(again.stderr, /member-1\/aggregator\.yaml exists: a chain is made once/);
+  assert.equal(existsSync(join(home, "genesis.json")), false);
+});
+
 test("a request is taken as the text that the unit printed, but not one that was copied wrong", () => {
   const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64url"));
   const { owner, device } = request;
@@ -95,6 +152,20 @@ test("wrong words and files end with one readable message and a code", () => {
     [["init"], /required option '--site <id>'/],
     [["init", "--site", "Elm"], /expected 1 to 32 of a-z/],
     [["init", "--site", "elm", "--home", "x", "--broker-port", "x"], /expected a port/],
+    [["init", "--site", "elm", "--members", "0"], /expected 1 to 16 members/],
+    [["init", "--site", "elm", "--members", "2.5"], /expected 1 to 16 members/],
+    [
+      ["init", "--site", "elm", "--home", "x", "--members", "4", "--portal-port", "1885"],
+      /the broker of member-3 and the portal of member-1 would share port 1885/,
+    ],
+    [
+      ["init", "--site", "elm", "--home", "x", "--members", "2", "--link-port", "0"],
+      /the link of member-1 needs a port of its own/,
+    ],
+    [
+      ["init", "--site", "elm", "--home", "x", "--members", "2", "--link-port", "65535"],
+      /the link of member-2 would have port 65536/,
+    ],
     [["init", "--site", "elm", "--home", "x", "--time", "soon"], /expected a time like/],
     [
       ["init", "--site", "elm", "--home", "x", "--admit", "none.json"],

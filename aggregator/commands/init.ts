@@ -1,45 +1,47 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
-import { openKeyFile, publicKeysOf } from "@busbar/protocol/node";
-import { stringify } from "yaml";
+import { generateKey, openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import type { z } from "zod";
 import { type Genesis, genesisSchema } from "../ledger/genesis.ts";
 import { genesisState } from "../ledger/genesis-state.ts";
+import { configOf, type MemberPlan, type NewChain, planMembers } from "./init-members.ts";
 import { type Requests, readRequests } from "./request.ts";
 
 /** What a new chain is made of. */
-export type InitOptions = {
-  readonly home: string;
-  readonly site: string;
-  readonly member: string;
+export type InitOptions = NewChain & {
   readonly currency: string;
   /** Site ms at which the chain begins. */
   readonly time: number;
-  /** A virtual site's clock file, or undefined for the system's clock. */
-  readonly clock: string | undefined;
-  readonly brokerPort: number;
-  readonly portalPort: number;
   /** Ids of onlookers (Node-RED, dashboards); each gets a key file `<id>.key`. */
   readonly operators: readonly string[];
   /** `request.json` files that `busbar-edge enrol` made. */
   readonly admit: readonly string[];
+  /** Check all of it, and write nothing. */
+  readonly dryRun: boolean;
 };
 
 /** A file that `init` writes. */
 export type NewFile = { readonly path: string; readonly text: string };
 
+/** What `init` made: its files, and each member's configuration among them. */
+export type Made = { readonly files: readonly NewFile[]; readonly configs: readonly string[] };
+
 type OwnerInput = z.input<typeof genesisSchema>["owners"][number];
 
 /**
- * Makes a working aggregator in a folder: the member's key, genesis with all that is to be admitted,
- * the public membership file, and a configuration. Writes nothing where anything of it exists.
- * Throws: `Failure` `init.exists`, `request.*`, `config.*`, `genesis.invalid`.
+ * Makes a chain that can be started: keys, one genesis with all members and all who are to be
+ * admitted, the public membership file, and a configuration for each member. Writes nothing where
+ * anything of it exists, but for keys, which are used as they are.
+ * Throws: `Failure` `init.exists`, `init.ports`, `request.*`, `config.*`, `genesis.invalid`.
  */
-export function init(options: InitOptions): readonly NewFile[] {
-  const files = ["aggregator.yaml", "genesis.json", "membership.json"];
-  const existing = files.map((name) => join(options.home, name)).find((path) => existsSync(path));
+export function init(options: InitOptions): Made {
+  const plans = planMembers(options);
+  const at = (name: string) => join(options.home, name);
+  const configs = plans.map(({ config }) => config);
+  const paths = [...configs, at("genesis.json"), at("membership.json")];
+  const existing = paths.find((path) => existsSync(path));
   if (existing !== undefined) {
     throw new Failure(
       "init.exists",
@@ -48,60 +50,66 @@ export function init(options: InitOptions): readonly NewFile[] {
     );
   }
   const { written: admitted } = readRequests(options.admit);
-  mkdirSync(options.home, { recursive: true });
-  const genesis = genesisOf(options, admitted);
+  const genesis = genesisOf(options, plans, admitted);
   // Checked by all that `run` reads it with, so init never leaves a file that does not start.
   const checked = parseConfig("genesis.json", JSON.stringify(genesis), genesisSchema);
   genesisState(checked);
   // The parameters are spelled out: a later release's defaults must not change this chain.
   const complete = { ...genesis, parameters: checked.parameters };
-  const written = [
-    { path: join(options.home, "genesis.json"), text: json(complete) },
-    { path: join(options.home, "membership.json"), text: json(membershipOf(checked, options)) },
-    { path: join(options.home, "aggregator.yaml"), text: configOf(options) },
+  const files = [
+    { path: at("genesis.json"), text: json(complete) },
+    { path: at("membership.json"), text: json(membershipOf(checked, plans)) },
+    ...plans.map((plan) => ({ path: plan.config, text: configOf(options, plan, plans) })),
   ];
-  for (const { path, text } of written) writeFileSync(path, text, { flag: "wx" });
-  return written;
+  if (!options.dryRun)
+    for (const { path, text } of files) writeFileSync(path, text, { flag: "wx" });
+  return { files, configs };
 }
 
-function genesisOf(options: InitOptions, admitted: Requests["written"]) {
-  const { home, site, member, currency, time, operators } = options;
-  const keys = (id: string) => publicKeysOf(openKeyFile(join(home, `${id}.key`)));
+function genesisOf(
+  options: InitOptions,
+  plans: readonly MemberPlan[],
+  admitted: Requests["written"],
+) {
+  const { home, site, currency, time, operators, dryRun } = options;
+  const keys = dryRun ? keysWithoutAFile : keysWithAFile;
   const onlookers = operators.map((id): OwnerInput => {
-    const { key, boxKey } = keys(id);
+    const { key, boxKey } = keys(join(home, `${id}.key`));
     return { id, party: "operator", name: "Operator", key: text(key), boxKey: text(boxKey) };
+  });
+  const members = plans.map(({ id, key }) => {
+    return { id, key: text(keys(key).key), voting: true, role: "company" };
   });
   return {
     chain: site,
     site,
     currency,
     time,
-    members: [{ id: member, key: text(keys("member").key), voting: true, role: "company" }],
+    members,
     owners: [...admitted.owners, ...onlookers],
     devices: admitted.devices,
     parameters: {},
   };
 }
 
-function membershipOf({ chain, site, members }: Genesis, { brokerPort }: InitOptions) {
+function keysWithAFile(path: string) {
+  mkdirSync(dirname(path), { recursive: true });
+  return publicKeysOf(openKeyFile(path));
+}
+
+/** Those of the file where there is one, else some that nobody keeps. */
+function keysWithoutAFile(path: string) {
+  const fresh = () => ({ seed: generateKey().seed, box: generateKey().seed });
+  return publicKeysOf(existsSync(path) ? readKeyFile(path) : fresh());
+}
+
+function membershipOf({ chain, site, members }: Genesis, plans: readonly MemberPlan[]) {
   return {
     chain,
     site,
     members: members.map(({ id, key, voting }) => ({ id, key: text(key), voting })),
-    brokers: [`mqtt://127.0.0.1:${brokerPort}`],
+    brokers: plans.map(({ brokerPort }) => `mqtt://127.0.0.1:${brokerPort}`),
   };
-}
-
-function configOf({ site, member, clock, brokerPort, portalPort }: InitOptions): string {
-  const config = {
-    site,
-    member,
-    ...(clock === undefined ? {} : { clock: { kind: "file", path: clock } }),
-    broker: { port: brokerPort },
-    portal: { port: portalPort },
-  };
-  const head = "# busbar-aggregator config explains every key.\n";
-  return `${head}${stringify(config)}`;
 }
 
 const text = (key: Uint8Array): string => Buffer.from(key).toString("base64url");
