@@ -15,6 +15,7 @@ import type { AggregatorConfig } from "./config/schema.ts";
 import { DurablePool } from "./consensus/durable-pool.ts";
 import type { Engine } from "./consensus/engine.ts";
 import { Recorder } from "./consensus/recorder.ts";
+import { recorderStatus } from "./consensus/status.ts";
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { proveMeter } from "./ledger/prove.ts";
@@ -96,9 +97,9 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   const source = new LedgerSource({
     store,
     member: config.member,
-    engine: config.engine,
     clock: parts.clock,
     notices: () => countDeliveries(store.db),
+    consensus: () => recorderStatus(pool.size),
   });
   if (config.notices.send) sender = openSender(config, parts, { broker, source });
   const publisher = new Publisher({

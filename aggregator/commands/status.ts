@@ -1,15 +1,27 @@
 import { loadConfig } from "../config/load.ts";
+import type { AggregatorConfig } from "../config/schema.ts";
+import { addressText } from "../consensus/links/address.ts";
+import type { ConsensusStatus, PeerState } from "../consensus/status.ts";
+import { faultsTolerated, toleranceText } from "../consensus/tolerance.ts";
 import { accountSums } from "../ledger/accounts.ts";
 import { contracts } from "../ledger/rules/market/tables.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
+import type { PortalStatus } from "../portal/api.ts";
 import { openLedger } from "./ledger.ts";
 
-/** `busbar-aggregator status`: what the ledger on disk holds; works while the aggregator runs. */
-export function status(
+/** How long a running aggregator may take to answer. */
+const answerMsMax = 3_000;
+
+/**
+ * `busbar-aggregator status`: what the ledger on disk holds, and what the aggregator says of the other
+ * members, if it runs.
+ */
+export async function status(
   options: { readonly config: string; readonly json: boolean },
   print: (value: object) => void,
-): void {
+): Promise<void> {
   const config = loadConfig(options.config);
+  const live = await consensusOf(config);
   const { store, application, genesis } = openLedger(config, { snapshot: true });
   try {
     const { height, time, appHash } = application.info();
@@ -33,14 +45,52 @@ export function status(
       moneySum: Number(money),
       energySum: Number(energyWh),
     };
-    if (options.json) return print(result);
+    const { voters } = application.council();
+    const tolerance = { voters: voters.length, faultsTolerated: faultsTolerated(voters.length) };
+    if (options.json) return print({ ...result, ...tolerance, consensus: live ?? null });
     for (const [name, value] of Object.entries(result)) {
       if (name !== "meters") console.log(`${name.padEnd(17)} ${String(value)}`);
     }
     for (const { meter, readings: count } of readings) {
       console.log(`meter ${meter.padEnd(11)} ${count} readings`);
     }
+    console.log(`consensus         ${toleranceText(voters.length)}`);
+    for (const line of liveLines(live)) console.log(line);
   } finally {
     store.close();
   }
+}
+
+/** Undefined where nobody answers at the configured portal, or another member does. */
+async function consensusOf({
+  portal,
+  member,
+}: AggregatorConfig): Promise<ConsensusStatus | undefined> {
+  const host = ["0.0.0.0", "::"].includes(portal.host) ? "127.0.0.1" : portal.host;
+  const url = `http://${addressText({ host, port: portal.port })}/api/status`;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(answerMsMax) });
+    const answer = (await response.json()) as Partial<PortalStatus>;
+    return answer.member === member ? answer.consensus : undefined;
+  } catch {
+    // It does not run, or somebody else is there: the ledger on disk is what can be told of.
+    return undefined;
+  }
+}
+
+function liveLines(live: ConsensusStatus | undefined): readonly string[] {
+  if (live === undefined) return ["aggregator        does not answer at its portal"];
+  if (live.view === null) return [];
+  const liars = live.liars.length === 0 ? [] : [`said two things   ${live.liars.join(", ")}`];
+  return [
+    `view              ${live.view}, led by ${live.leader}`,
+    ...live.peers.map(peerLine),
+    ...liars,
+  ];
+}
+
+function peerLine({ id, address, reached, heard, problem }: PeerState): string {
+  const ways = [reached ? "reached" : `not reached (${problem})`, heard ? "heard" : "not heard"];
+  const state = reached && heard ? "connected" : ways.join(", ");
+  return `peer ${id.padEnd(12)} ${state}   ${address ?? ""}`.trimEnd();
 }

@@ -4,6 +4,7 @@
  * Units: names end in them; `time`, `slot` are site ms; prices are 10⁻⁶ currency/kWh, money 10⁻⁶
  * currency. Hashes are hex. null = not known, or for a price "not traded": never a number.
  */
+import type { ConsensusStatus } from "../consensus/status.ts";
 
 export type NoticeCounts = {
   readonly queued: number;
@@ -38,6 +39,7 @@ export type PortalStatus = {
   readonly moneySum: number;
   readonly energySum: number;
   readonly notices: NoticeCounts;
+  readonly consensus: ConsensusStatus;
 };
 
 export type PortalPrices = {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { DatabaseSync } from "node:sqlite";
+import type { ConsensusStatus } from "../consensus/status.ts";
 import { accountSums } from "../ledger/accounts.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
@@ -27,9 +28,9 @@ export type LedgerSourceOptions = {
   /** The ledger's store, with the portal's read model among its projections, after genesis. */
   readonly store: { readonly db: DatabaseSync; readonly state: StateReader };
   readonly member: string;
-  readonly engine: string;
   readonly clock: { now(): number; readonly speed: number };
   readonly notices: () => NoticeCounts;
+  readonly consensus: () => ConsensusStatus;
 };
 
 /**
@@ -56,7 +57,8 @@ export class LedgerSource implements PortalSource {
   }
 
   status(): PortalStatus {
-    const { store, member, engine, clock, notices } = this.#options;
+    const { store, member, clock, notices } = this.#options;
+    const consensus = this.#options.consensus();
     const site = siteTable.get(store.state, "genesis");
     assert(site !== undefined, "genesis wrote what chain this is");
     const totals = this.#queries.totals();
@@ -68,7 +70,7 @@ export class LedgerSource implements PortalSource {
       chain: site.chain,
       currency: site.currency,
       member,
-      engine,
+      engine: consensus.engine,
       time,
       speed: clock.speed,
       slotMinutes: this.#slotMinutes,
@@ -76,6 +78,7 @@ export class LedgerSource implements PortalSource {
       moneySum: money,
       energySum: energyWh,
       notices: notices(),
+      consensus,
     };
   }
 

@@ -1,3 +1,4 @@
+import type { ConsensusStatus, PeerState } from "../consensus/status.ts";
 import type { PortalStatus } from "./api.ts";
 
 /** What the portal counts about itself. */
@@ -16,6 +17,7 @@ type Sample = { readonly labels?: string; readonly value: number };
 export function metricsText(status: PortalStatus, counters: PortalCounters): string {
   const { notices } = status;
   return [
+    ...consensusMetrics(status.consensus),
     metric("busbar_block_height", "gauge", "Height of the last block", status.height),
     metric("busbar_site_time_seconds", "gauge", "Site time", status.time / 1000),
     metric("busbar_site_speed_ratio", "gauge", "Site time per wall time", status.speed),
@@ -54,6 +56,51 @@ export function metricsText(status: PortalStatus, counters: PortalCounters): str
   ].join("");
 }
 
+function consensusMetrics({ voters, faultsTolerated, view, ...rest }: ConsensusStatus): string[] {
+  const { peers, waiting, counts, liars } = rest;
+  const each = (is: (peer: PeerState) => boolean) =>
+    peers.map((peer) => ({ labels: `member="${peer.id}"`, value: is(peer) ? 1 : 0 }));
+  return [
+    metric("busbar_consensus_voters", "gauge", "Members that vote on blocks", voters),
+    metric(
+      "busbar_consensus_faults_tolerated",
+      "gauge",
+      "Members that may fail or lie; 0 with a single recorder",
+      faultsTolerated,
+    ),
+    metric("busbar_consensus_waiting_frames", "gauge", "Frames that wait for a block", waiting),
+    ...(view === null
+      ? []
+      : [
+          metric("busbar_consensus_view", "gauge", "View: whose turn it is to lead", view),
+          metric(
+            "busbar_peer_reached",
+            "gauge",
+            "Whether we can speak to a member",
+            each((peer) => peer.reached),
+          ),
+          metric(
+            "busbar_peer_heard",
+            "gauge",
+            "Whether a member can speak to us",
+            each((peer) => peer.heard),
+          ),
+          metric(
+            "busbar_consensus_liars",
+            "gauge",
+            "Members caught saying two things",
+            liars.length,
+          ),
+          metric(
+            "busbar_consensus_events_total",
+            "counter",
+            "What was dropped, and what ended links, by code",
+            Object.entries(counts).map(([code, value]) => ({ labels: `code="${code}"`, value })),
+          ),
+        ]),
+  ];
+}
+
 function metric(
   name: string,
   type: "counter" | "gauge",
@@ -61,6 +108,7 @@ function metric(
   samples: number | readonly Sample[],
 ): string {
   const all = typeof samples === "number" ? [{ value: samples }] : samples;
+  if (all.length === 0) return "";
   const lines = all.map(({ labels, value }: Sample) =>
     labels === undefined ? `${name} ${value}` : `${name}{${labels}} ${value}`,
   );

@@ -3,6 +3,8 @@
 const integer = { type: "integer" } as const;
 const integerOrNull = { type: ["integer", "null"] } as const;
 const text = { type: "string" } as const;
+const textOrNull = { type: ["string", "null"] } as const;
+const list = <T extends object>(items: T) => ({ type: "array", items }) as const;
 
 type Properties = Readonly<Record<string, object>>;
 
@@ -16,6 +18,26 @@ function record<P extends Properties>(properties: P) {
 }
 
 const notices = record({ queued: integer, delivered: integer, dead: integer });
+
+const consensus = record({
+  engine: text,
+  voters: integer,
+  faultsTolerated: integer,
+  view: integerOrNull,
+  leader: textOrNull,
+  waiting: integer,
+  peers: list(
+    record({
+      id: text,
+      address: textOrNull,
+      reached: { type: "boolean" },
+      heard: { type: "boolean" },
+      problem: textOrNull,
+    }),
+  ),
+  counts: { type: "object", additionalProperties: integer },
+  liars: list(text),
+});
 
 const slot = record({
   slot: integer,
@@ -90,9 +112,8 @@ const status = record({
   moneySum: integer,
   energySum: integer,
   notices,
+  consensus,
 });
-
-const list = <T extends object>(items: T) => ({ type: "array", items }) as const;
 
 /** By route of `/api`. */
 export const answers = {

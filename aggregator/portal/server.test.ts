@@ -10,6 +10,7 @@ import { Failure } from "@busbar/protocol";
 import fc from "fast-check";
 import { pino } from "pino";
 import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
+import type { ConsensusStatus } from "../consensus/status.ts";
 import type { PortalEvent, PortalSource } from "./api.ts";
 import { buildPortal } from "./build.ts";
 import { EventStreams, streamLimits } from "./event-stream.ts";
@@ -128,6 +129,40 @@ test("metrics are in Prometheus' text format", async () => {
   }
   assert.match(body, new RegExp(`^busbar_block_height ${site.store.height}$`, "m"));
   assert.match(body, /^busbar_accounts_sum_micro_currency 0$/m);
+});
+
+test("status and metrics say how the agreement on blocks and the links to others stand", async () => {
+  const peer = { address: "127.0.0.1:7601", heard: true, problem: null };
+  const consensus: ConsensusStatus = {
+    engine: "pbft",
+    voters: 4,
+    faultsTolerated: 1,
+    view: 3,
+    leader: "member-4",
+    waiting: 5,
+    peers: [
+      { ...peer, id: "member-2", reached: true },
+      { ...peer, id: "member-3", reached: false, problem: "links.unreachable" },
+    ],
+    counts: { "links.unreachable": 7 },
+    liars: [],
+  };
+  const source = sourceWith({ status: () => ({ ...site.source.status(), consensus }) });
+  assert.deepEqual((await inject("/api/status", source)).json().consensus, consensus);
+  const { body } = await inject("/metrics", source);
+  for (const line of [
+    "busbar_consensus_voters 4",
+    "busbar_consensus_faults_tolerated 1",
+    "busbar_consensus_view 3",
+    'busbar_peer_reached{member="member-3"} 0',
+    'busbar_peer_heard{member="member-3"} 1',
+    'busbar_consensus_events_total{code="links.unreachable"} 7',
+  ]) {
+    assert.ok(body.includes(`${line}\n`), line);
+  }
+  const alone = (await inject("/metrics")).body;
+  assert.match(alone, /^busbar_consensus_faults_tolerated 0$/m);
+  assert.doesNotMatch(alone, /busbar_peer|busbar_consensus_view/);
 });
 
 test("a fault inside is logged and not told to the client", async () => {

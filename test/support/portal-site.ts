@@ -16,6 +16,7 @@ import {
   wh,
 } from "@busbar/protocol";
 import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/protocol/node";
+import { type ConsensusStatus, recorderStatus } from "../../aggregator/consensus/status.ts";
 import { Application } from "../../aggregator/ledger/application.ts";
 import type { CommittedBlock } from "../../aggregator/ledger/block.ts";
 import { genesisSchema } from "../../aggregator/ledger/genesis.ts";
@@ -86,6 +87,7 @@ export class PortalSite {
   notices: NoticeCounts = { queued: 0, delivered: 0, dead: 0 };
   /** Site time of the next block. */
   time = portalSiteStart;
+  consensus: ConsensusStatus = recorderStatus(0);
 
   constructor(store = new Store(":memory:", [portalReadModel])) {
     this.store = store;
@@ -95,9 +97,9 @@ export class PortalSite {
     this.source = new LedgerSource({
       store,
       member,
-      engine: "recorder",
       clock: { now: () => this.time, speed: 360 },
       notices: () => this.notices,
+      consensus: () => this.consensus,
     });
   }
 

@@ -1,0 +1,45 @@
+import { faultsTolerated } from "./tolerance.ts";
+
+/** How this member's link to another one stands. */
+export type PeerState = {
+  readonly id: string;
+  readonly address: string | null;
+  /** We can speak to it; it can speak to us. */
+  readonly reached: boolean;
+  readonly heard: boolean;
+  /** Why it is not reached: one of `linkCodes`. */
+  readonly problem: string | null;
+};
+
+/** How the agreement on blocks stands, seen by one member. */
+export type ConsensusStatus = {
+  readonly engine: "recorder" | "pbft";
+  /** Members that vote on the next block. */
+  readonly voters: number;
+  readonly faultsTolerated: number;
+  /** Null with a recorder: it leads alone. */
+  readonly view: number | null;
+  readonly leader: string | null;
+  /** Frames that wait for their block. */
+  readonly waiting: number;
+  readonly peers: readonly PeerState[];
+  /** What the engine dropped and what ended links, by code. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Members that this one can prove to have said two things. */
+  readonly liars: readonly string[];
+};
+
+/** Of a member that orders alone. */
+export function recorderStatus(waiting: number): ConsensusStatus {
+  return {
+    engine: "recorder",
+    voters: 1,
+    faultsTolerated: faultsTolerated(1),
+    view: null,
+    leader: null,
+    waiting,
+    peers: [],
+    counts: {},
+    liars: [],
+  };
+}
