@@ -22,9 +22,7 @@ type Examined =
   | { readonly ok: true; readonly frame: Frame; readonly signer: Identity }
   | (Refusal & { readonly signer?: Identity });
 
-const memberKinds: readonly Kind[] = ["admission", "correction", "objection", "ruling"];
-/** An owner that is a bureau objects where it quotes. */
-const quoteKinds: readonly Kind[] = ["mandate", "quote-commit", "quote-reveal", "objection"];
+const quoteKinds: readonly Kind[] = ["mandate", "quote-commit", "quote-reveal"];
 
 /**
  * Whether a payload is a genuine message in its right place. Pure; what it says about the ledger's
@@ -66,7 +64,7 @@ export function examine(
 
 function kindsOn(topic: Topic): readonly Kind[] {
   if (topic.of === "device" && topic.name === "readings") return ["readings"];
-  if (topic.of === "host" && topic.name === "transactions") return memberKinds;
+  if (topic.of === "host" && topic.name === "transactions") return ["admission"];
   return topic.of === "market" && topic.name === "quotes" ? quoteKinds : [];
 }
 
@@ -94,18 +92,8 @@ function checkSigner(signer: Identity, kind: Kind, topic: Topic): Refusal | unde
 }
 
 function signersOf(kind: Kind): readonly Identity["kind"][] {
-  switch (kind) {
-    case "admission":
-    case "correction":
-    case "ruling":
-      return ["member"];
-    case "objection":
-      return ["member", "owner"];
-    case "readings":
-      return ["device"];
-    default:
-      return ["device", "owner"];
-  }
+  if (kind === "admission") return ["member"];
+  return kind === "readings" ? ["device"] : ["device", "owner"];
 }
 
 function refuse(code: IngestCode, message: string): Refusal {

@@ -11,6 +11,8 @@ import {
   voteBytes,
 } from "../../aggregator/consensus/pbft/messages.ts";
 import { decodeHeader } from "../../aggregator/ledger/codecs.ts";
+import type { Member } from "./member.ts";
+import { Outlaw } from "./outlaw.ts";
 import type { Random } from "./random.ts";
 import type { ToyKeys } from "./toy-crypto.ts";
 import { frameOf, type Ran, sha256 } from "./toy-ledger.ts";
@@ -31,6 +33,16 @@ export const manners = [
   "fakes-blocks",
   "boasts",
   "twin",
+  "dawdles",
+  "relabels",
+  "echoes",
+  "usurps",
+  "swaps-bodies",
+  "bad-proposals",
+  "proposes-again",
+  "restless",
+  "fakes-bases",
+  "stuffs-ballots",
 ] as const;
 export type Manner = (typeof manners)[number];
 
@@ -43,33 +55,41 @@ export class Byzantine {
   readonly #overheard: Message[] = [];
   readonly #ignored: ReadonlySet<number>;
   readonly #members: readonly string[];
-  readonly #ownBlock: () => Ran;
+  readonly #member: Member;
+  readonly #outlaw: Outlaw;
   #made: Proposal | undefined;
 
   constructor(
-    id: string,
+    member: Member,
     manner: Manner,
     tools: {
       readonly random: Random;
       readonly keys: ToyKeys;
       readonly places: readonly number[];
-      /** What its next block would be, were it alone to say. */
-      readonly ownBlock: () => Ran;
     },
   ) {
     const { random, keys, places } = tools;
-    this.id = id;
+    this.id = member.id;
     this.manner = manner;
+    this.#member = member;
+    this.#outlaw = new Outlaw(member, tools);
     this.#random = random;
     this.#keys = keys;
     this.#ignored = new Set(random.some(places));
-    this.#ownBlock = tools.ownBlock;
     this.#members = [...keys.keys.keys()];
+  }
+
+  /** How long it sits on each message. */
+  get lagMs(): number {
+    return this.manner === "dawdles" ? this.#random.int(0, 3_000) : 0;
   }
 
   /** What it hears it may say again. */
   hear(message: Message): void {
-    if (this.manner === "replays" && this.#overheard.length < 200) this.#overheard.push(message);
+    const remembers = ["replays", "relabels", "echoes"].includes(this.manner);
+    if (!remembers) return;
+    this.#overheard.push(message);
+    if (this.#overheard.length > 200) this.#overheard.shift();
   }
 
   /** What is sent to a place instead of the message. */
@@ -108,7 +128,26 @@ export class Byzantine {
       case "wrong-height":
       case "wrong-digest":
         return random.chance(0.5) ? [message, this.#wrong(message)] : [this.#wrong(message)];
+      case "relabels":
+        return [message, ...this.#outlaw.relabelled(random.pick(this.#overheard))];
+      case "echoes":
+        return [message, ...this.#outlaw.echo(random.pick(this.#overheard))];
+      case "usurps":
+        return [message, ...this.#outlaw.usurp(message)];
+      case "swaps-bodies":
+        return this.#ignored.has(to) ? this.#outlaw.otherBody(message) : [message];
+      case "bad-proposals":
+        return this.#outlaw.badProposal(message);
+      case "proposes-again":
+        return [message, ...this.#outlaw.proposeAgain(message)];
+      case "restless":
+        return [message, ...this.#outlaw.askForFar(message)];
+      case "fakes-bases":
+        return this.#outlaw.withFakeBase(message);
+      case "stuffs-ballots":
+        return this.#outlaw.stuffed(message);
       case "twin":
+      case "dawdles":
         return [message];
       default:
         return this.manner satisfies never;
@@ -216,7 +255,7 @@ export class Byzantine {
   /** A block of its own that nobody else signed, with its one signature under each name. */
   #fakeBlocks(message: Message): Message[] {
     if (message.name !== "block-vote") return [message];
-    const { bytes: header, frames } = this.#ownBlock();
+    const { bytes: header, frames } = ownBlock(this.#member);
     const signature = this.#keys.sign(this.id, "block", header);
     const certificate = this.#members.map((id) => ({ kid: this.#keys.kid(id), signature }));
     const { height } = decodeHeader(header);
@@ -230,6 +269,13 @@ export class Byzantine {
     if (vote.from !== this.id) return vote;
     return { ...vote, signature: this.#keys.sign(this.id, vote.phase, voteBytes(vote)) };
   }
+}
+
+/** What its next block would be, were it alone to say. */
+export function ownBlock({ id, disk: { ledger } }: Member): Ran {
+  const height = ledger.height + 1;
+  const frames = [frameOf(`pay a b 1 by ${id}`)];
+  return ledger.run({ height, time: utcMs(1_000_000), proposer: id, view: 0, frames });
 }
 
 /** Height of the newest block that one of these rests on. */

@@ -1,14 +1,14 @@
-import { utcMs } from "@busbar/protocol";
 import type { Timing } from "../../aggregator/consensus/pbft/limits.ts";
-import type { Message } from "../../aggregator/consensus/pbft/messages.ts";
+import type { Message, Proposal } from "../../aggregator/consensus/pbft/messages.ts";
 import type { Evidence } from "../../aggregator/consensus/pbft/ports.ts";
 import { Auditor } from "./auditor.ts";
 import { Byzantine, type Manner } from "./byzantine.ts";
-import { Member } from "./member.ts";
+import { Member, siteMs } from "./member.ts";
 import { Agenda, Network } from "./network.ts";
 import type { Random } from "./random.ts";
 import { ToyKeys } from "./toy-crypto.ts";
-import { frameOf, type Ran } from "./toy-ledger.ts";
+import { frameOf } from "./toy-ledger.ts";
+import { Words } from "./words.ts";
 
 export type Place = { readonly member: Member; readonly byzantine: Byzantine | undefined };
 export type Liar = { readonly id: string; readonly manner: Manner };
@@ -23,6 +23,7 @@ export class Cluster {
   readonly keys: ToyKeys;
   readonly places: Place[] = [];
   readonly auditor: Auditor;
+  readonly words: Words;
   readonly frames: Uint8Array[] = [];
   readonly counts = new Map<string, number>();
   readonly accused = new Map<string, Evidence>();
@@ -44,13 +45,21 @@ export class Cluster {
     const { random, ids, others = [], liars = [], timing, framesPerBlock = 4 } = options;
     this.#random = random;
     this.keys = new ToyKeys([...ids, ...others]);
-    this.auditor = new Auditor(this.keys);
+    const skewMsMax = 2_000;
+    this.auditor = new Auditor(
+      this.keys,
+      () => siteMs(this.agenda.now) + skewMsMax + timing.clockMsMax,
+    );
+    this.words = new Words(liars.map(({ id }) => id));
     this.network = new Network(this.agenda, random);
     const world = {
       now: () => this.agenda.now,
       keys: this.keys,
       timing,
       framesPerBlock,
+      later: (ms: number, call: () => void) => this.agenda.at(this.agenda.now + ms, call),
+      part: () => random.next(),
+      run: (by: Member, proposal: Proposal) => this.#isHonest(by) && this.words.ran(by, proposal),
       send: (from: Member, to: string | "all", message: Message) => this.#send(from, to, message),
       report: (by: Member, evidence: Evidence) => this.#report(by, evidence),
       count: (reason: string) => this.count(reason),
@@ -62,8 +71,8 @@ export class Cluster {
       for (let twin = manner === "twin" ? 2 : 1; twin > 0; twin -= 1) {
         const member = new Member(id, ids, world);
         member.clockOffsetMs = options.clockOffsetMs?.() ?? 0;
-        const tools = { random, keys: this.keys, places, ownBlock: () => ownBlock(member) };
-        const byzantine = manner === undefined ? undefined : new Byzantine(id, manner, tools);
+        const tools = { random, keys: this.keys, places };
+        const byzantine = manner === undefined ? undefined : new Byzantine(member, manner, tools);
         this.places.push({ member, byzantine });
         member.start();
       }
@@ -163,34 +172,36 @@ export class Cluster {
     this.onSend(from.id, message);
     const at = this.places.findIndex(({ member }) => member === from);
     const sender = this.places[at];
+    if (sender?.byzantine === undefined) this.words.hear(from, message);
     this.trace?.(`${this.agenda.now.toFixed(1)} ${from.id} → ${to}: ${wordsOf(message)}`);
     for (const [i, place] of this.places.entries()) {
       if (place.member.id === from.id || (to !== "all" && place.member.id !== to)) continue;
       for (const said of sender?.byzantine?.say(message, i) ?? [message]) {
-        this.network.send(at, i, () => {
+        const deliver = () => {
           place.byzantine?.hear(said);
           place.member.take({ kind: "message", from: from.id, message: said });
           this.#audit(place);
-        });
+        };
+        const lagMs = sender?.byzantine?.lagMs ?? 0;
+        if (lagMs === 0) this.network.send(at, i, deliver);
+        else this.agenda.at(this.agenda.now + lagMs, () => this.network.send(at, i, deliver));
       }
     }
   }
 
   #report(by: Member, evidence: Evidence): void {
-    if (!this.honest.some(({ member }) => member === by)) return;
+    if (!this.#isHonest(by)) return;
     this.accused.set(evidence.member, evidence);
     this.count("reported");
+  }
+
+  #isHonest(by: Member): boolean {
+    return this.honest.some(({ member }) => member === by);
   }
 
   #audit({ member, byzantine }: Place): void {
     if (byzantine === undefined) this.auditor.look(member);
   }
-}
-
-function ownBlock({ id, disk }: Member): Ran {
-  const height = disk.ledger.height + 1;
-  const frames = [frameOf(`pay a b 1 by ${id}`)];
-  return disk.ledger.run({ height, time: utcMs(1_000_000), proposer: id, view: 0, frames });
 }
 
 /** A message in a line. */

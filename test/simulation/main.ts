@@ -1,46 +1,106 @@
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { type Outcome, Simulation } from "./simulation.ts";
 
-const usage = `npm run simulate -- [--seeds N] [--seed S] [--trace] [--json]
+const usage = `npm run simulate -- [--seeds N] [--seed S] [--threads T] [--trace] [--json]
 
-  --seeds N   lives of a consortium, one after the other (default 100)
-  --seed S    the first of them, or with --seeds 1 the one to look at again (default 1)
-  --trace     print every message that is sent
-  --json      one line for each life`;
+  --seeds N    lives of a consortium (default 100)
+  --seed S     the first of them, or with --seeds 1 the one to look at again (default 1)
+  --threads T  how many are lived at once (default: as many as the machine has cores)
+  --trace      print every message that is sent, one life after the other
+  --json       one line for each life`;
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "100" },
-    seed: { type: "string", default: "1" },
-    trace: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+/** Lines of a failed life that are printed with it. */
+const traceLines = 40;
 
-if (values.help) {
-  console.log(usage);
-} else {
-  const [first, seeds] = [Number(values.seed), Number(values.seeds)];
-  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(seeds) || seeds < 1) {
-    console.error(`expected whole numbers for --seed and --seeds\n\n${usage}`);
-    process.exit(2);
+/** Every `step`th seed from `first` on. */
+type Task = { readonly first: number; readonly end: number; readonly step: number };
+
+if (isMainThread) process.exitCode = await main();
+else for (const outcome of lives(workerData as Task)) parentPort?.postMessage(outcome);
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: "string", default: "100" },
+      seed: { type: "string", default: "1" },
+      threads: { type: "string", default: String(availableParallelism()) },
+      trace: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(usage);
+    return 0;
   }
+  const [first, seeds, threads] = [values.seed, values.seeds, values.threads].map(Number);
+  if (!isWhole(first, 0) || !isWhole(seeds, 1) || !isWhole(threads, 1)) {
+    console.error(`expected whole numbers for --seed, --seeds and --threads\n\n${usage}`);
+    return 2;
+  }
+  const end = first + seeds;
   const outcomes: Outcome[] = [];
-  for (let seed = first; seed < first + seeds; seed += 1) {
-    const options = values.trace ? { trace: (line: string) => console.log(line) } : {};
-    const outcome = new Simulation(seed, options).run();
+  const take = (outcome: Outcome) => {
     outcomes.push(outcome);
     if (values.json) console.log(JSON.stringify(outcome));
     else if (!outcome.ok) console.log(failure(outcome));
+  };
+  if (values.trace) {
+    const trace = (line: string) => console.log(line);
+    for (let seed = first; seed < end; seed += 1) take(new Simulation(seed, { trace }).run());
+  } else if (threads === 1 || seeds === 1) {
+    for (const outcome of lives({ first, end, step: 1 })) take(outcome);
+  } else {
+    await inThreads({ first, end, step: Math.min(threads, seeds) }, take);
   }
   if (!values.json) console.log(summary(outcomes));
-  if (outcomes.some(({ ok }) => !ok)) process.exitCode = 1;
+  return outcomes.some(({ ok }) => !ok) ? 1 : 0;
 }
 
+function isWhole(value: number | undefined, min: number): value is number {
+  return Number.isSafeInteger(value) && (value ?? -1) >= min;
+}
+
+function* lives({ first, end, step }: Task): Generator<Outcome> {
+  for (let seed = first; seed < end; seed += step) yield new Simulation(seed).run();
+}
+
+/** Gives the outcomes in the order of their seeds, whichever thread is faster. */
+async function inThreads({ first, end, step }: Task, take: (outcome: Outcome) => void) {
+  const done = new Map<number, Outcome>();
+  let next = first;
+  const threads = Array.from({ length: step }, (_, i) => {
+    const workerData: Task = { first: first + i, end, step };
+    const worker = new Worker(new URL(import.meta.url), { workerData, argv: [] });
+    worker.on("message", (outcome: Outcome) => {
+      done.set(outcome.plan.seed, outcome);
+      for (let ready = done.get(next); ready !== undefined; ready = done.get(next)) {
+        done.delete(next);
+        next += 1;
+        take(ready);
+      }
+    });
+    return new Promise<void>((ended, broke) => worker.on("error", broke).on("exit", () => ended()));
+  });
+  await Promise.all(threads);
+}
+
+/** What went wrong, the end of the same life lived again, and how to see all of it. */
 function failure({ plan, problem }: Outcome): string {
   const liars = plan.faulty.map(({ id, manner }) => `${id} ${manner}`).join(", ");
-  return `seed ${plan.seed}: ${problem}\n  ${plan.members} members, faulty: ${liars || "none"}; again: npm run simulate -- --seeds 1 --seed ${plan.seed} --trace`;
+  const lines: string[] = [];
+  const trace = (line: string) => {
+    lines.push(line);
+    if (lines.length > traceLines) lines.shift();
+  };
+  const again = new Simulation(plan.seed, { trace }).run();
+  const same =
+    again.problem === problem ? "" : `\n  lived again it went otherwise: ${again.problem}`;
+  return `seed ${plan.seed}: ${problem}${same}
+  ${plan.members} members, faulty: ${liars || "none"}; again: npm run simulate -- --seeds 1 --seed ${plan.seed} --trace
+${lines.map((line) => `    ${line}`).join("\n")}`;
 }
 
 function summary(outcomes: readonly Outcome[]): string {

@@ -7,19 +7,19 @@ import type {
   Event,
   Evidence,
   Ports,
-  Voters,
 } from "../../aggregator/consensus/pbft/ports.ts";
 import { step } from "../../aggregator/consensus/pbft/replica.ts";
 import { restore } from "../../aggregator/consensus/pbft/restore.ts";
 import type { Replica } from "../../aggregator/consensus/pbft/state.ts";
 import { decodeHeader } from "../../aggregator/ledger/codecs.ts";
 import type { ToyKeys } from "./toy-crypto.ts";
-import { type Ran, sha256, ToyLedger, text } from "./toy-ledger.ts";
+import { ToyLog } from "./toy-disk.ts";
+import { idOf, isFrame, type Ran, sha256, ToyLedger, text } from "./toy-ledger.ts";
 
 /** What a member leaves behind when its process dies. */
 export type Disk = {
   readonly ledger: ToyLedger;
-  records: DurableRecord[];
+  readonly log: ToyLog;
   /** Frames that wait, with the time since when. */
   readonly pool: Map<string, { readonly frame: Uint8Array; readonly since: number }>;
 };
@@ -29,10 +29,17 @@ export type World = {
   readonly keys: ToyKeys;
   readonly timing: Timing;
   readonly framesPerBlock: number;
+  readonly later: (ms: number, call: () => void) => void;
+  /** From 0 to 1: how much of a write is there when the process dies in it. */
+  readonly part: () => number;
   readonly send: (from: Member, to: string | "all", message: Message) => void;
+  readonly run: (by: Member, proposal: Proposal) => void;
   readonly report: (by: Member, evidence: Evidence) => void;
   readonly count: (reason: string) => void;
 };
+
+/** Site time at an instant of virtual time, on a clock that is right. */
+export const siteMs = (now: number): number => Math.round(1_000_000 + now);
 
 /** A member as a process: a replica, a disk, and the shell that does what the replica says. */
 export class Member {
@@ -41,8 +48,14 @@ export class Member {
   readonly #world: World;
   #replica: Replica | undefined;
   #ran: Ran | undefined;
+  /** What is to be done, one after the other; a slow disk holds up whatever comes behind it. */
+  #effects: Effect[] = [];
+  #busy = false;
+  #life = 0;
   /** The process dies when it has done so many more effects. */
   diesAfter: number | undefined;
+  /** What one write, or one run of a block, takes. */
+  diskMs: () => number = () => 0;
   /** This member's wall clock differs by so much. */
   clockOffsetMs = 0;
 
@@ -50,21 +63,27 @@ export class Member {
     this.id = id;
     this.#world = world;
     const ledger = new ToyLedger(genesis, world.keys.keys);
-    this.disk = { ledger, records: [], pool: new Map() };
+    this.disk = { ledger, log: new ToyLog(), pool: new Map() };
   }
 
   get isUp(): boolean {
     return this.#replica !== undefined;
   }
 
+  /** Virtual ms. */
+  get now(): number {
+    return this.#world.now();
+  }
+
   get replica(): Replica | undefined {
     return this.#replica;
   }
 
+  /** Throws: `DamagedLog` for a disk that has lost what this member said. */
   start(): void {
-    const { ledger, records } = this.disk;
+    const { ledger, log } = this.disk;
     const { last } = ledger;
-    this.#ran = undefined;
+    this.crash();
     this.diesAfter = undefined;
     this.#replica = restore({
       self: this.id,
@@ -77,41 +96,73 @@ export class Member {
         certified: last && { header: last.bytes, certificate: last.certificate },
         epochStart: ledger.epochStart,
         turns: ledger.turns(blacklistBlocks),
-        records,
+        records: log.open(),
       },
     });
   }
 
   crash(): void {
     this.#replica = undefined;
+    this.#ran = undefined;
+    this.#effects = [];
+    this.#busy = false;
+    this.#life += 1;
   }
 
   /** A frame arrives at this member's door; it is on disk before anybody is told. */
   submit(frame: Uint8Array): void {
     const name = text(frame);
-    if (this.disk.ledger.taken.has(name) || this.disk.pool.has(name)) return;
+    if (this.disk.ledger.taken.has(idOf(frame)) || this.disk.pool.has(name)) return;
     this.disk.pool.set(name, { frame, since: this.#world.now() });
   }
 
   take(event: Event): void {
-    const events = [event];
-    for (let next = events.shift(); next !== undefined; next = events.shift()) {
-      if (this.#replica === undefined) return;
-      for (const effect of step(this.#replica, next)) {
-        if (this.diesAfter !== undefined) {
-          this.diesAfter -= 1;
-          if (this.diesAfter < 0) return this.crash();
-        }
-        const answer = this.#do(effect);
-        if (answer !== undefined) events.push(answer);
+    if (this.#replica === undefined) return;
+    this.#effects.push(...step(this.#replica, event));
+    this.#work();
+  }
+
+  #work(): void {
+    while (!this.#busy) {
+      const effect = this.#effects.shift();
+      if (effect === undefined) return;
+      if (this.diesAfter !== undefined) {
+        this.diesAfter -= 1;
+        if (this.diesAfter < 0) return this.#dieIn(effect);
       }
+      const ms = effect.do === "send" || effect.do === "count" ? 0 : this.diskMs();
+      if (ms === 0) this.#finish(effect);
+      else this.#finishIn(ms, effect);
     }
+  }
+
+  #finishIn(ms: number, effect: Effect): void {
+    const life = this.#life;
+    this.#busy = true;
+    this.#world.later(ms, () => {
+      if (life !== this.#life) return;
+      this.#busy = false;
+      this.#finish(effect);
+      this.#work();
+    });
+  }
+
+  #finish(effect: Effect): void {
+    const answer = this.#do(effect);
+    if (answer === undefined || this.#replica === undefined) return;
+    this.#effects.push(...step(this.#replica, answer));
+  }
+
+  /** Dies before a thing is done, or in the middle of a write. */
+  #dieIn(effect: Effect): void {
+    if (effect.do === "persist") this.disk.log.tear(effect.record, this.#world.part());
+    this.crash();
   }
 
   #do(effect: Effect): Event | undefined {
     switch (effect.do) {
       case "persist":
-        this.disk.records.push(effect.record);
+        this.disk.log.append(effect.record);
         return undefined;
       case "send":
         this.#world.send(this, effect.to, effect.message);
@@ -142,7 +193,7 @@ export class Member {
     const { now, keys, framesPerBlock } = this.#world;
     const { pool } = this.disk;
     return {
-      clock: { now, site: () => Math.round(1_000_000 + now()) + this.clockOffsetMs },
+      clock: { now, site: () => siteMs(now()) + this.clockOffsetMs },
       sign: (kind, payload) => keys.sign(this.id, kind, payload),
       verify: (member, kind, payload, signature) => keys.verify(member, kind, payload, signature),
       kid: (member) => keys.kid(member),
@@ -158,37 +209,33 @@ export class Member {
         },
       },
       // What stands in a block already is left out when it runs; only what is no frame at all is refused.
-      acceptable: ({ frames }) => frames.every((frame) => /^(pay|members) /.test(text(frame))),
+      acceptable: ({ frames }) => frames.every(isFrame),
     };
   }
 
   #run(proposal: Proposal): Event {
+    this.#world.run(this, proposal);
     this.#ran = this.disk.ledger.run(proposal);
-    const { bytes: header } = this.#ran;
-    return { kind: "ran", height: proposal.height, header, next: this.#nextOf(this.#ran) };
+    const { bytes, next } = this.#ran;
+    return { kind: "ran", height: proposal.height, header: bytes, members: next };
   }
 
   #commit(ran: Ran, certificate: Block["certificate"]): void {
     this.disk.ledger.commit(ran, certificate);
     this.#ran = undefined;
     const { height } = this.disk.ledger;
-    this.disk.records = this.disk.records.filter((record) => isAbove(record, height));
-    for (const frame of ran.frames) this.disk.pool.delete(text(frame));
+    this.disk.log.keep((record) => isAbove(record, height));
+    const { ledger, pool } = this.disk;
+    for (const [name, { frame }] of pool) if (ledger.taken.has(idOf(frame))) pool.delete(name);
   }
 
   #apply(height: number, { header, certificate, frames }: Block): Event {
-    const none = { kind: "applied", height, result: undefined } as const;
+    const none = { kind: "applied", height, header: undefined, members: [] } as const;
     const { time, proposer, view } = decodeHeader(header);
     const ran = this.disk.ledger.run({ height, time, proposer, view, frames });
     if (Buffer.compare(sha256(ran.bytes), sha256(header)) !== 0) return none;
-    const next = this.#nextOf(ran);
     this.#commit(ran, certificate);
-    return { kind: "applied", height, result: { header, next } };
-  }
-
-  /** Of a block that is not committed. */
-  #nextOf(ran: Ran): Voters {
-    return { epoch: this.disk.ledger.epochAfter(ran), members: ran.next };
+    return { kind: "applied", height, header, members: ran.next };
   }
 
   #serve(to: string, above: number): void {

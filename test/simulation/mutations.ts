@@ -1,124 +1,80 @@
 /**
- * Breaks one safety rule of the replica at a time in a copy of the tree and says which seed of the
- * simulation notices: `npm run simulate:mutations -- [--seeds N] [--only NAME]`.
+ * Breaks one rule of the replica at a time in a copy of the tree and says which named test and which
+ * seed of the simulation notice; ends with 1 when nothing does.
  */
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type Mutation, mutations } from "./mutation-list.ts";
 
-type Mutation = {
+const usage = `npm run simulate:mutations -- [--seeds N] [--only TEXT] [--first] [--json]
+
+  --seeds N    look at so many seeds before giving up (default 300)
+  --only TEXT  only mutations with TEXT in their name
+  --json       one line for each mutation
+
+A few seeds are looked at first, then the named tests, then the other seeds.`;
+
+/** Seeds that cost less than the named tests do. */
+const firstSeeds = 30;
+
+/** No mutation is to make a program that never ends. */
+const hangsMs = 600_000;
+
+type Result = {
   readonly name: string;
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
+  readonly caught: boolean;
+  /** The seed that failed first, and what it says. */
+  readonly seed?: number;
+  readonly problem?: string;
+  /** Or the named test that did. */
+  readonly test?: string;
 };
 
-const pbft = "aggregator/consensus/pbft";
-
-const mutations: readonly Mutation[] = [
-  {
-    name: "quorum − 1",
-    file: `${pbft}/council.ts`,
-    from: "quorum: quorum(members.length) }",
-    to: "quorum: quorum(members.length) - 1 }",
-  },
-  {
-    name: "a prepare counts as a commit",
-    file: `${pbft}/ordering.ts`,
-    from: "if (agreeingWith(slot.commits, slot.prePrepare).length < replica.council.quorum) return;",
-    to: "if (agreeingWith(slot.prepares, slot.prePrepare).length < replica.council.quorum - 1) return;",
-  },
-  {
-    name: "a prepared certificate is not verified",
-    file: `${pbft}/view-change.ts`,
-    from: "if (vote === undefined || vote.view >= change.view) return false;",
-    to: "if (vote === undefined) continue;",
-  },
-  {
-    name: "a new view is not worked out anew",
-    file: `${pbft}/new-view.ts`,
-    from: "prePrepares.length === expected.length &&",
-    to: "expected.length >= 0 || prePrepares.length === expected.length &&",
-  },
-  {
-    name: "a view change forgets what was prepared",
-    file: `${pbft}/view-change.ts`,
-    from: "    prepared: preparedAbove(replica),",
-    to: "    prepared: [],",
-  },
-  {
-    name: "a takeover prefers the lowest view",
-    file: `${pbft}/new-view.ts`,
-    from: "vote.view > known.view",
-    to: "vote.view < known.view",
-  },
-  {
-    name: "heights below a new view's list are open",
-    file: `${pbft}/ordering.ts`,
-    from: "if (vote.height <= replica.takenOver && takenOverAt(replica, vote.height) === undefined) return;",
-    to: "",
-  },
-  {
-    name: "a view is voted in after it was left",
-    file: `${pbft}/new-view.ts`,
-    from: "if (newView.view < asked)",
-    to: "if (newView.view < 0)",
-  },
-  {
-    name: "the view is not on disk",
-    file: "test/simulation/member.ts",
-    from: "this.disk.records.push(effect.record);",
-    to: 'if (effect.record.kind !== "view") this.disk.records.push(effect.record);',
-  },
-  {
-    name: "accepted proposals are not on disk",
-    file: "test/simulation/member.ts",
-    from: "this.disk.records.push(effect.record);",
-    to: 'if (effect.record.kind !== "accepted") this.disk.records.push(effect.record);',
-  },
-  {
-    name: "what was prepared is not on disk",
-    file: "test/simulation/member.ts",
-    from: "this.disk.records.push(effect.record);",
-    to: 'if (effect.record.kind !== "prepared") this.disk.records.push(effect.record);',
-  },
-  {
-    name: "a block's certificate is not verified",
-    file: `${pbft}/catch-up.ts`,
-    from: "if (!isCertified(replica, block)) {",
-    to: "if (!isCertified(replica, block) && block.frames.length < 0) {",
-  },
-  {
-    name: "a block vote's header is not compared",
-    file: `${pbft}/certifying.ts`,
-    from: "filter((vote) => same(vote.header, header))",
-    to: "filter((vote) => vote.height > 0)",
-  },
-  {
-    name: "a vote's signature is not verified",
-    file: `${pbft}/ordering.ts`,
-    from: "if (!isGenuine(replica, vote)) return count",
-    to: "if (vote.height < 0) return count",
-  },
-];
-
 const { values } = parseArgs({
-  options: { seeds: { type: "string", default: "200" }, only: { type: "string", default: "" } },
+  options: {
+    seeds: { type: "string", default: "300" },
+    only: { type: "string", default: "" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
 });
+if (values.help) console.log(usage);
+else process.exitCode = await main();
 
-let missed = 0;
-for (const mutation of mutations.filter(({ name }) => name.includes(values.only))) {
-  const caught = await tryOut(mutation);
-  if (caught === undefined) missed += 1;
-  console.log(
-    `${caught === undefined ? "MISSED" : "caught"}  ${mutation.name}: ${caught ?? `${values.seeds} seeds saw nothing`}`,
-  );
+async function main(): Promise<number> {
+  const chosen = mutations.filter(({ name }) => name.includes(values.only));
+  const seeds = Number(values.seeds);
+  if (chosen.length === 0 || !Number.isSafeInteger(seeds) || seeds < 0) {
+    console.error(`expected a mutation's name and a number of seeds\n\n${usage}`);
+    return 2;
+  }
+  let missed = 0;
+  for (const mutation of chosen) {
+    const result = await tryOut(mutation, seeds);
+    if (!result.caught) missed += 1;
+    console.log(values.json ? JSON.stringify(result) : lineOf(result, seeds));
+  }
+  if (!values.json) console.log(`${chosen.length} mutations, ${missed} missed`);
+  return missed === 0 ? 0 : 1;
 }
-if (missed > 0) process.exitCode = 1;
 
-async function tryOut({ file, from, to }: Mutation): Promise<string | undefined> {
+function lineOf({ name, caught, seed, problem, test }: Result, seeds: number): string {
+  if (!caught) return `MISSED  ${name}: ${seeds} seeds and all tests saw nothing`;
+  return `caught  ${name}: ${test === undefined ? `seed ${seed}: ${problem}` : `"${test}"`}`;
+}
+
+async function tryOut({ name, edits }: Mutation, seeds: number): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "busbar-mutation-"));
   try {
     for (const part of ["aggregator", "test/simulation", "package.json"]) {
@@ -128,34 +84,81 @@ async function tryOut({ file, from, to }: Mutation): Promise<string | undefined>
       });
     }
     symlinkSync(resolve("node_modules"), join(folder, "node_modules"));
-    const path = join(folder, file);
-    const text = readFileSync(path, "utf8");
-    if (text.split(from).length !== 2) throw new Error(`${file} no longer has one ${from}`);
-    writeFileSync(path, text.replace(from, to));
-    return await firstProblem(folder);
+    for (const { file, from, to } of edits) {
+      const path = join(folder, file);
+      const text = readFileSync(path, "utf8");
+      if (text.split(from).length !== 2) throw new Error(`${name}: ${file} has not one ${from}`);
+      writeFileSync(
+        path,
+        text.replace(from, () => to),
+      );
+    }
+    return { name, ...(await whatNotices(folder, seeds)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** What the first seed that fails says. */
-function firstProblem(cwd: string): Promise<string | undefined> {
-  const script = join(cwd, "test/simulation/main.ts");
-  const child = spawn(process.execPath, [script, "--seeds", values.seeds], {
+async function whatNotices(folder: string, seeds: number): Promise<Omit<Result, "name">> {
+  const early = await firstProblem(folder, { first: 1, seeds: Math.min(firstSeeds, seeds) });
+  if (early !== undefined) return { caught: true, ...early };
+  const test = await firstFailure(folder);
+  if (test !== undefined) return { caught: true, test };
+  const late = await firstProblem(folder, { first: firstSeeds + 1, seeds: seeds - firstSeeds });
+  return { caught: late !== undefined, ...late };
+}
+
+/** The first named test of the rules that fails. The lives under seeds are not among them. */
+async function firstFailure(cwd: string): Promise<string | undefined> {
+  const beside = ["aggregator/consensus/pbft/*.test.ts", "test/simulation/*.test.ts"];
+  const files = beside
+    .flatMap((pattern) => globSync(pattern, { cwd }))
+    .filter((file) => !/simulation\.test\.ts$|ledger/.test(file))
+    .sort();
+  // In one process, so that it ends as a whole.
+  const reporter = ["--test-reporter=tap", "--test-isolation=none"];
+  const [, found] =
+    (await firstMatch(cwd, ["--test", ...reporter, ...files], /^\s*not ok \d+ - (.*)$/m)) ?? [];
+  return found?.replace(/ # .*/, "");
+}
+
+/** The first seed that fails. */
+async function firstProblem(
+  cwd: string,
+  { first, seeds }: { readonly first: number; readonly seeds: number },
+): Promise<{ seed: number; problem: string } | undefined> {
+  if (seeds < 1) return undefined;
+  const script = "test/simulation/main.ts";
+  const args = [script, "--seed", `${first}`, "--seeds", `${seeds}`, "--threads", "1"];
+  const found = await firstMatch(cwd, args, /^seed (\d+): (.*)$/m);
+  const [, seed, problem] = found ?? [];
+  return seed && problem ? { seed: Number(seed), problem: problem.slice(0, 140) } : undefined;
+}
+
+/** What the output of a program says first; the program is ended then. */
+function firstMatch(
+  cwd: string,
+  args: readonly string[],
+  pattern: RegExp,
+): Promise<RegExpExecArray | undefined> {
+  const child = spawn(process.execPath, args, {
     cwd,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: hangsMs,
+    killSignal: "SIGKILL",
   });
-  return new Promise((done) => {
+  return new Promise((done, broke) => {
     let text = "";
-    const look = (chunk: Buffer) => {
+    child.stdout.on("data", (chunk: Buffer) => {
       text += chunk.toString();
-      const line = /^(seed \d+: .*|.*Error\b.*: .*)$/m.exec(text)?.[1];
-      if (line === undefined) return;
+      const found = pattern.exec(text);
+      if (found === null) return;
       child.kill("SIGKILL");
-      done(line.slice(0, 140));
-    };
-    child.stdout.on("data", look);
-    child.stderr.on("data", look);
-    child.on("close", () => done(undefined));
+      done(found);
+    });
+    child.on("close", (code, signal) => {
+      if (code === 0 || code === 1) done(undefined);
+      else broke(new Error(`${args.join(" ")} ended by ${signal ?? code}`));
+    });
   });
 }

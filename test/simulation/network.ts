@@ -36,6 +36,8 @@ export class Agenda {
 export class Network {
   weather: Weather = { delayMsMax: 5, loss: 0, duplication: 0 };
   cut: Cut = () => false;
+  /** A place whose messages take so much longer. */
+  slow: { readonly place: number; readonly ms: number } | undefined;
   readonly #agenda: Agenda;
   readonly #random: Random;
   sent = 0;
@@ -51,7 +53,8 @@ export class Network {
     const copies = this.#random.chance(duplication) ? 2 : 1;
     for (let i = 0; i < copies; i += 1) {
       if (this.#random.chance(loss)) continue;
-      const delay = 0.1 + this.#random.next() * delayMsMax;
+      const lag = this.slow?.place === from ? this.slow.ms : 0;
+      const delay = 0.1 + lag + this.#random.next() * delayMsMax;
       this.#agenda.at(this.#agenda.now + delay, () => {
         // Cut while under way is lost too.
         if (!this.cut(from, to)) deliver();

@@ -35,6 +35,7 @@ export class Simulation {
   readonly #random: Random;
   readonly #cluster: Cluster;
   readonly #weathers: number;
+  #submissions = 0;
   #calm = false;
 
   constructor(seed: number, options: { readonly trace?: (line: string) => void } = {}) {
@@ -44,6 +45,7 @@ export class Simulation {
     const ids = Array.from({ length: size }, (_, i) => `m${String(i).padStart(2, "0")}`);
     const liars = random.shuffled(ids).slice(0, random.int(0, Math.floor((size - 1) / 3)));
     const faulty = liars.map((id) => ({ id, manner: random.pick(manners) }));
+    const others = ["n0", "n1"].slice(0, random.int(0, 2));
     const frames = random.int(10, 40);
     this.plan = { seed, members: size, faulty, frames, troubleMs: random.int(5_000, 40_000) };
     // Half of the lives are hurried: short limits and ever new partitions make many views fail.
@@ -52,6 +54,7 @@ export class Simulation {
     this.#cluster = new Cluster({
       random,
       ids,
+      others,
       liars: faulty,
       timing: hurried ? { ...usualTiming, requestMs: 200, resendMs: 100 } : usualTiming,
       framesPerBlock: random.int(1, 8),
@@ -59,6 +62,7 @@ export class Simulation {
     });
     this.#cluster.trace = options.trace;
     this.#schedule();
+    this.#replaceMembers(ids, { others, liars });
   }
 
   run(): Outcome {
@@ -66,8 +70,9 @@ export class Simulation {
     try {
       problem = this.#live();
     } catch (error) {
-      if (!(error instanceof Violation)) throw error;
-      problem = error.message;
+      // A failed assertion stops a process for good, and so is no better than a broken rule.
+      if (!(error instanceof Error)) throw error;
+      problem = error instanceof Violation ? error.message : (error.stack ?? error.message);
     }
     const { auditor, agenda, network, counts, accused } = this.#cluster;
     return {
@@ -86,7 +91,7 @@ export class Simulation {
   #live(): string | undefined {
     const cluster = this.#cluster;
     const well = cluster.until(
-      () => this.#calm && cluster.frames.length === this.plan.frames && cluster.isQuiet,
+      () => this.#calm && cluster.frames.length === this.#submissions && cluster.isQuiet,
       this.plan.troubleMs + healMsMax,
     );
     if (!well) return `after ${Math.round(cluster.agenda.now)} ms: ${cluster.standing}`;
@@ -99,6 +104,7 @@ export class Simulation {
     const random = this.#random;
     const { agenda } = this.#cluster;
     const { frames, troubleMs } = this.plan;
+    this.#submissions += frames;
     for (let i = 0; i < frames; i += 1) {
       const line = `pay a${random.int(0, 9)} a${random.int(0, 9)} ${random.int(1, 100)} #${i}`;
       agenda.at(random.next() * troubleMs, () => this.#cluster.submit(line));
@@ -109,7 +115,33 @@ export class Simulation {
     agenda.at(troubleMs, () => this.#heal());
   }
 
-  /** Another kind of weather: links, partitions, deaths. */
+  /** In some lives the voters change: each list is one that bears all the liars there are. */
+  #replaceMembers(
+    ids: readonly string[],
+    { others, liars }: { readonly others: readonly string[]; readonly liars: readonly string[] },
+  ): void {
+    const random = this.#random;
+    if (random.chance(0.5)) return;
+    let present = ids;
+    for (let i = random.int(1, 3); i > 0; i -= 1) {
+      const guest = random.pick(others.filter((id) => !present.includes(id)));
+      const leaves = random.chance(0.5) ? random.pick(present) : undefined;
+      const next = [
+        ...present.filter((id) => id !== leaves),
+        ...(guest === undefined ? [] : [guest]),
+      ];
+      const bearable = Math.floor((next.length - 1) / 3);
+      const liarsLeft = liars.filter((id) => next.includes(id)).length;
+      if (next.length < 4 || liarsLeft > bearable || next.join() === present.join()) continue;
+      present = next;
+      this.#submissions += 1;
+      const line = `members ${next.join()} #m${i}`;
+      const { agenda } = this.#cluster;
+      agenda.at(random.next() * this.plan.troubleMs, () => this.#cluster.submit(line));
+    }
+  }
+
+  /** Another kind of weather: links, slow machines, partitions, deaths. */
   #trouble(): void {
     if (this.#calm) return;
     const random = this.#random;
@@ -120,6 +152,12 @@ export class Simulation {
       duplication: random.pick([0, 0.1, 0.5]),
     };
     network.cut = partition(random, places.length);
+    const slow = random.int(0, places.length - 1);
+    network.slow = random.chance(0.3) ? { place: slow, ms: random.int(100, 2_000) } : undefined;
+    for (const { member } of places) {
+      const ms = random.chance(0.2) ? random.int(1, 200) : 0;
+      member.diskMs = () => (ms === 0 ? 0 : random.next() * ms);
+    }
     for (const place of random.some(places)) if (random.chance(0.3)) this.#kill(place);
   }
 
@@ -140,19 +178,25 @@ export class Simulation {
     const { network, places } = this.#cluster;
     network.weather = { delayMsMax: 5, loss: 0, duplication: 0 };
     network.cut = () => false;
+    network.slow = undefined;
     for (const { member } of places) {
+      member.diskMs = () => 0;
       member.diesAfter = undefined;
       if (!member.isUp) member.start();
     }
   }
 }
 
-/** Halves, a single one, one that hears nothing, a ring, or none. */
+/** Halves, halves of which one hears the other, a single one, one that hears nothing, a ring, or none. */
 function partition(random: Random, count: number): Cut {
-  switch (random.int(0, 5)) {
+  switch (random.int(0, 6)) {
     case 0: {
       const half = new Set(random.some(Array.from({ length: count }, (_, i) => i)));
       return (from, to) => half.has(from) !== half.has(to);
+    }
+    case 4: {
+      const half = new Set(random.some(Array.from({ length: count }, (_, i) => i)));
+      return (from, to) => half.has(from) && !half.has(to);
     }
     case 1: {
       const alone = random.int(0, count - 1);

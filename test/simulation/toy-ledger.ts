@@ -28,10 +28,11 @@ const zero = new Uint8Array(32);
 
 /**
  * A ledger with the same shape as the real one and nothing to compute: each frame moves an amount from
- * one of its accounts to another, once. A frame `members a,b,c` changes who votes, two heights later.
+ * one of its accounts to another, once for each id (`#…`), whatever else it says. A frame `members a,b,c` changes who votes, two heights later.
  */
 export class ToyLedger {
   readonly blocks: ToyBlock[] = [];
+  /** Ids of the frames that stand in a block. */
   readonly taken = new Set<string>();
   readonly balances = new Map<string, number>();
   readonly #genesis: readonly string[];
@@ -60,7 +61,7 @@ export class ToyLedger {
     if (height !== this.height + 1) throw new Error(`height ${height} after ${this.height}`);
     const seen = new Set<string>();
     const kept = frames.filter((frame) => {
-      const name = text(frame);
+      const name = idOf(frame);
       const fresh = !this.taken.has(name) && !seen.has(name);
       seen.add(name);
       return fresh;
@@ -91,7 +92,7 @@ export class ToyLedger {
     if (ran.header.height !== this.height + 1) throw new Error("a block is committed out of order");
     this.blocks.push({ ...ran, certificate });
     for (const frame of ran.frames) {
-      this.taken.add(text(frame));
+      this.taken.add(idOf(frame));
       const [, from = "", to = "", amount = "0"] = text(frame).split(" ");
       this.#add(from, -Number(amount) || 0);
       this.#add(to, Number(amount) || 0);
@@ -109,11 +110,6 @@ export class ToyLedger {
     return this.blocks.filter(({ voters, next }) => voters.join() !== next.join()).length;
   }
 
-  /** The epoch of the height that follows a block. */
-  epochAfter({ voters, next }: Ran): number {
-    return this.epoch + (voters.join() === next.join() ? 0 : 1);
-  }
-
   /** The last block before the present voters' first. */
   get epochStart(): { height: number; header: Uint8Array | undefined } {
     const at = this.blocks.findLastIndex(({ voters, next }) => voters.join() !== next.join());
@@ -124,7 +120,7 @@ export class ToyLedger {
   #votersAfter(height: number): readonly string[] {
     const frames = this.blocks[height - 2]?.frames ?? [];
     const change = frames.map(text).findLast((frame) => frame.startsWith("members "));
-    return change?.split(" ")[1]?.split(",") ?? this.voters;
+    return change?.split(" ")[1]?.split(",").toSorted() ?? this.voters;
   }
 
   #add(account: string, amount: number): void {
@@ -135,6 +131,12 @@ export class ToyLedger {
     return { id, key: this.#keys.get(id) ?? zero, voting: true };
   }
 }
+
+/** What its sender calls a frame; all of it where it has no name. */
+export const idOf = (bytes: Uint8Array): string => /#.*$/.exec(text(bytes))?.[0] ?? text(bytes);
+
+/** What a member lets into a proposal. */
+export const isFrame = (bytes: Uint8Array): boolean => /^(pay|members) /.test(text(bytes));
 
 export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 export const frameOf = (line: string): Uint8Array => new Uint8Array(Buffer.from(line, "latin1"));
