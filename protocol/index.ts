@@ -27,6 +27,12 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from "./merkle/tree.ts";
+export {
+  type Correction,
+  correctionsMax,
+  type Objection,
+  type Ruling,
+} from "./messages/cases.ts";
 export { chainHead, chainHeads, chainStart } from "./messages/chain.ts";
 export { idPattern, isId } from "./messages/id.ts";
 export {

@@ -1,123 +1,169 @@
 import type { Frame } from "@busbar/protocol";
 import { refuse } from "../ledger/refuse.ts";
 import type { Store } from "../ledger/store.ts";
+import { nameOf } from "./frame-name.ts";
+import { type Amount, FrameQueue } from "./frame-queue.ts";
 import type { Pool, Submitted } from "./pool.ts";
-
-/** A frame that waits for its block, on disk. */
-export type Waiting = { readonly hash: Uint8Array; readonly frame: Uint8Array };
+import { systemTimers, type TurnTimers } from "./timers.ts";
 
 /** What a pool holds at most: against a flood, and against blocks that stand still. */
-export type PoolLimits = { readonly frames: number; readonly bytes: number };
+export type PoolLimits = Amount & {
+  /** Frames that one other member told of, in memory: no member can fill it for all. */
+  readonly perMember?: Amount;
+};
 
 const usualLimits: PoolLimits = { frames: 50_000, bytes: 128 * 1024 * 1024 };
+const usualPerMember: Amount = { frames: 20_000, bytes: 32 * 1024 * 1024 };
 
-type Submission = Waiting & {
+type Submission = { readonly hash: Uint8Array; readonly frame: Uint8Array } & {
   readonly answers: PromiseWithResolvers<void>;
 };
 
 /**
- * Frames between their arrival and their block, in the ledger's own file: a block and the end of its
- * frames' waiting are one transaction. Frames that arrive in one turn of the event loop share one
- * fsync.
+ * Frames between their arrival and their block. What came to this member is in the ledger's own file:
+ * a block and the end of its frames' waiting are one transaction; frames that arrive in one turn of
+ * the event loop share one fsync. What other members told of is in memory: it is on their disks.
  */
 export class DurablePool implements Pool {
   readonly #store: Store;
   readonly #limits: PoolLimits;
-  /** By hash; in order of arrival. */
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #timers: Pick<TurnTimers, "now" | "soon">;
+  readonly #queue = new FrameQueue();
   #arriving = new Map<string, Submission>();
-  #bytes = 0;
-  #stored: () => void = () => {};
+  #arrivingBytes = 0;
+  /** Height of the ledger when the first of those arrived. */
+  #arrivingAt = 0;
+  #stored: (frames: readonly Uint8Array[]) => void = () => {};
 
-  constructor(store: Store, limits: PoolLimits = usualLimits) {
+  constructor(
+    store: Store,
+    limits: PoolLimits = usualLimits,
+    timers: Pick<TurnTimers, "now" | "soon"> = systemTimers,
+  ) {
     this.#store = store;
     this.#limits = limits;
-    for (const { hash, frame } of store.pending()) this.#waiting.set(nameOf(hash), { hash, frame });
-    for (const { frame } of this.#waiting.values()) this.#bytes += frame.length;
+    this.#timers = timers;
+    const since = timers.now();
+    for (const { hash, frame } of store.pending()) {
+      this.#queue.add({ name: nameOf(hash), hash, frame, since, from: undefined });
+    }
   }
 
   /** Refuses with `pool.full`. Rejects with `Failure` `store.write` when the disk does not take it. */
   async submit(frame: Frame, hash: Uint8Array): Promise<Submitted> {
     const name = nameOf(hash);
-    if (this.#waiting.has(name)) return { ok: true, state: "pending" };
+    const known = this.#queue.get(name);
+    if (known !== undefined && known.from === undefined) return { ok: true, state: "pending" };
     const earlier = this.#arriving.get(name);
     if (earlier !== undefined) {
       await earlier.answers.promise;
       return { ok: true, state: "pending" };
     }
     if (this.#store.placeOf(hash) !== undefined) return { ok: true, state: "committed" };
-    const count = this.#waiting.size + this.#arriving.size;
-    if (count >= this.#limits.frames || this.#bytes + frame.bytes.length > this.#limits.bytes) {
+    const { frames, bytes } = this.#queue.amount(undefined);
+    const count = frames + this.#arriving.size;
+    const total = bytes + this.#arrivingBytes + frame.bytes.length;
+    if (count >= this.#limits.frames || total > this.#limits.bytes) {
       return refuse("pool.full", `${count} frames wait for their block already; try again later`);
     }
-    await this.#add(name, { hash, frame: frame.bytes });
+    await this.#add(name, hash, frame.bytes);
     return { ok: true, state: "stored" };
   }
 
+  /** Takes a genuine frame that another member told of into memory. Refuses with `pool.full`. */
+  hold(frame: Uint8Array, hash: Uint8Array, from: string): "held" | "known" | "full" {
+    const name = nameOf(hash);
+    if (this.isKnown(hash)) return "known";
+    const { frames, bytes } = this.#queue.amount(from);
+    const limits = this.#limits.perMember ?? usualPerMember;
+    if (frames >= limits.frames || bytes + frame.length > limits.bytes) return "full";
+    // A copy: the bytes are a part of the message that brought them.
+    this.#queue.add({ name, hash, frame: frame.slice(), since: this.#timers.now(), from });
+    return "held";
+  }
+
+  /** Whether a frame waits here, or stands in a block. */
+  isKnown(hash: Uint8Array): boolean {
+    return this.#isHere(nameOf(hash)) || this.#store.placeOf(hash) !== undefined;
+  }
+
   /** Called after frames became durable. */
-  onStored(listener: () => void): void {
+  onStored(listener: (frames: readonly Uint8Array[]) => void): void {
     this.#stored = listener;
   }
 
   get size(): number {
-    return this.#waiting.size;
+    return this.#queue.size;
+  }
+
+  /** Frames that wait, for who proposes them. */
+  get waiting(): FrameQueue {
+    return this.#queue;
   }
 
   /** The oldest frames, at most `count` of them. */
   oldest(count: number): readonly Uint8Array[] {
     const frames: Uint8Array[] = [];
-    for (const { frame } of this.#waiting.values()) {
+    for (const { frame } of this.#queue.values()) {
       if (frames.length === count) break;
       frames.push(frame);
     }
     return frames;
   }
 
+  /** Since when (monotonic ms) the oldest frame waits. */
+  oldestSince(): number | undefined {
+    for (const { since } of this.#queue.values()) return since;
+    return undefined;
+  }
+
   /** Forgets frames that stand in a block now; the block's transaction took them from the disk. */
   committed(hashes: readonly Uint8Array[]): void {
-    for (const hash of hashes) this.#forget(hash);
+    for (const hash of hashes) this.#queue.delete(nameOf(hash));
   }
 
   /** Forgets frames that the rules refused, on disk too. */
   refused(hashes: readonly Uint8Array[]): void {
     this.#store.dropPending(hashes);
-    for (const hash of hashes) this.#forget(hash);
+    for (const hash of hashes) this.#queue.delete(nameOf(hash));
   }
 
-  #add(name: string, entry: Waiting): Promise<void> {
-    if (this.#arriving.size === 0) setImmediate(() => this.#flush());
+  #isHere(name: string): boolean {
+    return this.#queue.get(name) !== undefined || this.#arriving.has(name);
+  }
+
+  #add(name: string, hash: Uint8Array, frame: Uint8Array): Promise<void> {
+    if (this.#arriving.size === 0) {
+      this.#arrivingAt = this.#store.height;
+      this.#timers.soon(() => this.#flush());
+    }
     const answers = Promise.withResolvers<void>();
-    this.#arriving.set(name, { ...entry, answers });
-    this.#bytes += entry.frame.length;
+    this.#arriving.set(name, { hash, frame, answers });
+    this.#arrivingBytes += frame.length;
     return answers.promise;
   }
 
   #flush(): void {
     const batch = this.#arriving;
     this.#arriving = new Map();
+    this.#arrivingBytes = 0;
+    const fresh = [...batch].filter(([, { hash }]) => !this.#wasCommitted(hash));
     try {
-      this.#store.addPending([...batch.values()]);
+      if (fresh.length > 0) this.#store.addPending(fresh.map(([, submission]) => submission));
     } catch (error) {
-      for (const { frame, answers } of batch.values()) {
-        this.#bytes -= frame.length;
-        answers.reject(error);
-      }
+      for (const { answers } of batch.values()) answers.reject(error);
       return;
     }
-    for (const [name, { hash, frame, answers }] of batch) {
-      this.#waiting.set(name, { hash, frame });
-      answers.resolve();
+    const since = this.#timers.now();
+    for (const [name, { hash, frame }] of fresh) {
+      this.#queue.add({ name, hash, frame, since, from: undefined });
     }
-    this.#stored();
+    for (const { answers } of batch.values()) answers.resolve();
+    this.#stored(fresh.map(([, { frame }]) => frame));
   }
 
-  #forget(hash: Uint8Array): void {
-    const name = nameOf(hash);
-    this.#bytes -= this.#waiting.get(name)?.frame.length ?? 0;
-    this.#waiting.delete(name);
+  /** Another member's copy may have become part of a block meanwhile. */
+  #wasCommitted(hash: Uint8Array): boolean {
+    return this.#store.height !== this.#arrivingAt && this.#store.placeOf(hash) !== undefined;
   }
-}
-
-function nameOf(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("latin1");
 }

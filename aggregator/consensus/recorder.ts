@@ -4,22 +4,7 @@ import { type Application, blockLimits } from "../ledger/application.ts";
 import type { CommittedBlock, RefusedFrame } from "../ledger/block.ts";
 import type { DurablePool } from "./durable-pool.ts";
 import type { Engine } from "./engine.ts";
-
-/** Wall time: monotonic milliseconds, and calls after some of them. */
-export type Timers = {
-  now(): number;
-  /** Returns how to cancel it. */
-  after(ms: number, call: () => void): () => void;
-};
-
-/** The machine's own timers. */
-export const systemTimers: Timers = {
-  now: () => performance.now(),
-  after: (ms, call) => {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
-  },
-};
+import { systemTimers, type Timers } from "./timers.ts";
 
 /** Rules of the ledger's own become due on whole minutes of site time: gates and slots are in minutes. */
 const dueEveryMs = 60_000;

@@ -22,7 +22,9 @@ type Examined =
   | { readonly ok: true; readonly frame: Frame; readonly signer: Identity }
   | (Refusal & { readonly signer?: Identity });
 
-const quoteKinds: readonly Kind[] = ["mandate", "quote-commit", "quote-reveal"];
+const memberKinds: readonly Kind[] = ["admission", "correction", "objection", "ruling"];
+/** An owner that is a bureau objects where it quotes. */
+const quoteKinds: readonly Kind[] = ["mandate", "quote-commit", "quote-reveal", "objection"];
 
 /**
  * Whether a payload is a genuine message in its right place. Pure; what it says about the ledger's
@@ -64,7 +66,7 @@ export function examine(
 
 function kindsOn(topic: Topic): readonly Kind[] {
   if (topic.of === "device" && topic.name === "readings") return ["readings"];
-  if (topic.of === "host" && topic.name === "transactions") return ["admission"];
+  if (topic.of === "host" && topic.name === "transactions") return memberKinds;
   return topic.of === "market" && topic.name === "quotes" ? quoteKinds : [];
 }
 
@@ -92,8 +94,18 @@ function checkSigner(signer: Identity, kind: Kind, topic: Topic): Refusal | unde
 }
 
 function signersOf(kind: Kind): readonly Identity["kind"][] {
-  if (kind === "admission") return ["member"];
-  return kind === "readings" ? ["device"] : ["device", "owner"];
+  switch (kind) {
+    case "admission":
+    case "correction":
+    case "ruling":
+      return ["member"];
+    case "objection":
+      return ["member", "owner"];
+    case "readings":
+      return ["device"];
+    default:
+      return ["device", "owner"];
+  }
 }
 
 function refuse(code: IngestCode, message: string): Refusal {

@@ -1,4 +1,5 @@
-import type { Party, Side } from "@busbar/protocol";
+import type { Correction, Objection, Party, Side } from "@busbar/protocol";
+import type { SettlementReason } from "./settlements.ts";
 
 /** Prices of a slot; null = "not traded", never a number. 10⁻⁶ currency per kWh. */
 export type SlotPrices = {
@@ -133,6 +134,82 @@ export type LedgerEvent =
       readonly side: Side;
       readonly imbalanceWh: number;
       readonly amount: number;
+    }
+  /** What a meter's slot held was corrected: by the members, or by readings that came after all. */
+  | {
+      readonly type: "slot-corrected";
+      readonly meter: string;
+      readonly owner: string;
+      readonly slot: number;
+      readonly version: number;
+      readonly reason: Correction["reason"] | "late-readings";
+      /** null where nothing was known. */
+      readonly before: { readonly importWh: number; readonly exportWh: number } | null;
+      readonly importWh: number;
+      readonly exportWh: number;
+    }
+  /** The voting members are asked to decide; `motion` names the case together with its slot. */
+  | {
+      readonly type: "case-opened";
+      readonly motion: string;
+      readonly slot: number;
+      readonly by: string;
+      readonly about: "correction" | "objection";
+      readonly until: number;
+    }
+  | {
+      readonly type: "case-closed";
+      readonly motion: string;
+      readonly slot: number;
+      readonly outcome: "upheld" | "rejected" | "lapsed";
+      readonly upheldBy: number;
+      readonly rejectedBy: number;
+    }
+  | {
+      readonly type: "contract-held";
+      readonly contract: string;
+      readonly slot: number;
+      readonly seller: string;
+      readonly buyer: string;
+      readonly by: string;
+      readonly against: Objection["against"];
+      readonly reason: Objection["reason"];
+    }
+  /** The contract counts for nothing; its energy is imbalance of both parties. */
+  | {
+      readonly type: "contract-void";
+      readonly contract: string;
+      readonly slot: number;
+      readonly seller: string;
+      readonly buyer: string;
+      readonly against: Objection["against"];
+    }
+  | {
+      readonly type: "contract-stands";
+      readonly contract: string;
+      readonly slot: number;
+      readonly seller: string;
+      readonly buyer: string;
+      readonly outcome: "rejected" | "lapsed";
+    }
+  /** An entry in the credit report of an owner or member. */
+  | {
+      readonly type: "credit-noted";
+      readonly id: string;
+      readonly violation: "voidContracts" | "wrongObjections";
+    }
+  /** A party's slot was settled anew: what was posted is the difference to the version before. */
+  | {
+      readonly type: "settlement-corrected";
+      readonly owner: string;
+      readonly slot: number;
+      readonly version: number;
+      readonly why: SettlementReason;
+      /** As it stands now: a surplus is positive; the money is what the party got for it. */
+      readonly imbalanceWh: number;
+      readonly money: number;
+      readonly imbalanceDifferenceWh: number;
+      readonly moneyDifference: number;
     }
   /** Not settled, because a balance would pass 2⁵³; `contract` is null for an imbalance. */
   | {

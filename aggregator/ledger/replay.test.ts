@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeHeader, openFrame, toBeSigned, utcMs } from "@busbar/protocol";
+import { encodeHeader, encodeMessage, openFrame, toBeSigned, utcMs, wh } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { Application } from "./application.ts";
 import { rules } from "./rules/index.ts";
-import { mandate, minute, quote } from "./rules/market/test-chain.ts";
+import { mandate, minute, quote, slot } from "./rules/market/test-chain.ts";
+import { slotKey } from "./settlements.ts";
+import { sha256 } from "./sha256.ts";
 import { Store } from "./store.ts";
 import {
   chain,
@@ -29,6 +31,23 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     owners: [guest as never],
     devices: [],
   };
+  const objection = {
+    by: "member-a",
+    contract: `${slotKey(slot)}-0001`,
+    against: "seller",
+    reason: "fraud",
+  } as const;
+  const motion = sha256(encodeMessage("objection", objection));
+  const ruling = { member: "member-a", slot: utcMs(slot), motion, word: "uphold" } as const;
+  const correction = {
+    member: "member-a",
+    meter: "user-a-meter",
+    slot: utcMs(slot),
+    version: 1,
+    importWh: wh(1),
+    exportWh: wh(0),
+    reason: "missing-readings",
+  } as const;
   return [
     { minutes: 1, frame: meter.frame(entry(startTime, 5)) },
     { minutes: 2, frame: frameOf("member-a", "admission", admission) },
@@ -41,13 +60,20 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
       minutes: 42,
       frame: meter.frame(entry(startTime + 2 + n, 6 + n)),
     })),
+    // The slot is cleared in this block, and its contract objected to in the next.
+    { minutes: 51, frame: meter.frame(entry(startTime + 100, 80)) },
+    { minutes: 52, frame: frameOf("member-a", "objection", objection) },
+    { minutes: 53, frame: frameOf("member-a", "ruling", ruling) },
+    { minutes: 121, frame: frameOf("member-a", "correction", correction) },
   ];
 }
 
 function open() {
   const store = new Store(":memory:");
   const once = rememberingVerify(verify);
-  const application = new Application({ genesis: testGenesis(), store, verify: once });
+  const members = testGenesis().members.map((member) => ({ ...member, role: "bureau" as const }));
+  const genesis = testGenesis({ members });
+  const application = new Application({ genesis, store, verify: once });
   application.initChain();
   return { store, application };
 }
@@ -101,7 +127,7 @@ test("a frame that stands in a block is refused ever after, by a member that has
     assert.deepEqual(refusedAgain(bare, known, minutes), codes);
     assert.deepEqual(bare.application.info(), whole.application.info());
   }
-  for (const later of [60, 24 * 60, 100 * 24 * 60]) {
+  for (const later of [130, 24 * 60, 100 * 24 * 60]) {
     assert.equal(refusedAgain(bare, known, later).length, known.length, `${later} minutes`);
   }
   const missing = Object.keys(rules.tx).filter((kind) => !kinds.has(kind));

@@ -1,5 +1,6 @@
 import type { UtcMs } from "@busbar/protocol";
 import { type Codec, field, int, oneOf, optional, record } from "@busbar/protocol/schema";
+import { correctedSlots, meterSlotId } from "./corrections.ts";
 import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
 
@@ -44,18 +45,34 @@ export function boundaryId(meter: string, time: number): string {
   return `${meter}/${String(time).padStart(15, "0")}`;
 }
 
-/** What a meter measured in one slot. */
+/** What flowed through a meter in one slot: measured, or as the members corrected it. */
 export type SlotEnergy = {
   readonly importWh: number;
   readonly exportWh: number;
-  readonly method: MeteringMethod;
+  readonly method: MeteringMethod | "corrected";
 };
 
 /**
- * The energy of the half-open slot that starts at `slotStart`, or undefined while one of its
- * boundaries is not known. The slots of a meter add up to the difference of its registers exactly.
+ * The energy of the half-open slot that starts at `slotStart`: what the members corrected it to, else
+ * what the registers say; undefined while neither is known.
  */
 export function slotEnergy(
+  state: StateReader,
+  meter: string,
+  slotStart: UtcMs,
+  slotMs: number,
+): SlotEnergy | undefined {
+  const corrected = correctedSlots.get(state, meterSlotId(slotStart, meter));
+  if (corrected === undefined) return registerEnergy(state, meter, slotStart, slotMs);
+  const { importWh, exportWh } = corrected;
+  return { importWh, exportWh, method: "corrected" };
+}
+
+/**
+ * What the registers say of a slot, or undefined while one of its boundaries is not known. The slots
+ * of a meter add up to the difference of its registers exactly.
+ */
+export function registerEnergy(
   state: StateReader,
   meter: string,
   slotStart: UtcMs,

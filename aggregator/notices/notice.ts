@@ -87,6 +87,29 @@ function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly M
           : `Your meter drew ${amount} more in ${hour(event.slot)} than you had bought; the bureau supplied it for ${sum}.`;
       return [{ owner: event.owner, title: `Difference of ${amount}`, text }];
     }
+    case "settlement-corrected":
+      return [
+        {
+          owner: event.owner,
+          title: `${hour(event.slot)} was settled anew`,
+          text: `${correctedBecause[event.why]}: your difference in ${hour(event.slot)} changed by ${kwh(event.imbalanceDifferenceWh)}, your accounts by ${money(event.moneyDifference, currency)}.`,
+        },
+      ];
+    case "contract-held":
+      return both(event, (other) => ({
+        title: "A contract is held",
+        text: `${event.by} objects to contract ${event.contract} with ${other} (${event.reason}). It is paid, or void, when the members have decided.`,
+      }));
+    case "contract-stands":
+      return both(event, (other) => ({
+        title: "A contract stands",
+        text: `The objection to contract ${event.contract} with ${other} was not upheld; it is settled as signed.`,
+      }));
+    case "contract-void":
+      return both(event, (other) => ({
+        title: "A contract is void",
+        text: `The members voided contract ${event.contract} with ${other}: what flowed in ${hour(event.slot)} is a difference, which the bureau takes or supplies.`,
+      }));
     case "quote-void":
       return [
         {
@@ -99,6 +122,23 @@ function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly M
       // Everything else concerns the site as a whole, or the installer, and is in the portal.
       return [];
   }
+}
+
+const correctedBecause = {
+  delivered: "It was delivered",
+  "late-readings": "Readings came late",
+  correction: "The members corrected a meter's energy",
+  "contract-void": "The members voided a contract",
+} as const;
+
+function both(
+  { seller, buyer }: { readonly seller: string; readonly buyer: string },
+  say: (other: string) => Omit<Message, "owner">,
+): Message[] {
+  return [
+    { owner: seller, ...say(buyer) },
+    { owner: buyer, ...say(seller) },
+  ];
 }
 
 function kwh(wh: number): string {

@@ -3,6 +3,7 @@ import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import type { Refusal } from "../refusal.ts";
 import { SchemaError, type TypeOf } from "../schema/codec.ts";
+import { correction, objection, ruling } from "./cases.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
 import { readings } from "./readings.ts";
 import { admission, login } from "./registry.ts";
@@ -15,6 +16,9 @@ export const kinds = {
   "quote-commit": quoteCommit,
   "quote-reveal": quoteReveal,
   admission,
+  correction,
+  objection,
+  ruling,
 } as const;
 
 export type Kind = keyof typeof kinds;

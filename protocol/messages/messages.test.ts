@@ -43,6 +43,23 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     quotes: [{ side: "bid", form: "any", quantity: wh(1000), limit: microPerKwh(600_000) }],
     salt: bytes(32),
   },
+  correction: {
+    member: "a1",
+    meter: "m1",
+    slot: utcMs(3_600_000),
+    version: 1,
+    importWh: wh(100),
+    exportWh: wh(0),
+    reason: "meter-error",
+    note: "the meter's certificate had expired",
+  },
+  objection: {
+    by: "a1",
+    contract: "000001780275600-0001",
+    against: "seller",
+    reason: "price-abuse",
+  },
+  ruling: { member: "a1", slot: utcMs(3_600_000), motion: bytes(32), word: "uphold" },
   admission: {
     nonce: bytes(16),
     member: "a1",

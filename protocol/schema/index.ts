@@ -1,4 +1,5 @@
 /** Types on the wire and in the ledger's state: one description checks, encodes and documents. */
+export { contractName, correction, objection, ruling } from "../messages/cases.ts";
 export { id } from "../messages/id.ts";
 export { quote } from "../messages/market.ts";
 export { instant } from "../messages/readings.ts";

@@ -7,6 +7,7 @@ import type {
   Event,
   Evidence,
   Ports,
+  Voters,
 } from "../../aggregator/consensus/pbft/ports.ts";
 import { step } from "../../aggregator/consensus/pbft/replica.ts";
 import { restore } from "../../aggregator/consensus/pbft/restore.ts";
@@ -216,8 +217,8 @@ export class Member {
   #run(proposal: Proposal): Event {
     this.#world.run(this, proposal);
     this.#ran = this.disk.ledger.run(proposal);
-    const { bytes, next } = this.#ran;
-    return { kind: "ran", height: proposal.height, header: bytes, members: next };
+    const { bytes: header } = this.#ran;
+    return { kind: "ran", height: proposal.height, header, next: this.#nextOf(this.#ran) };
   }
 
   #commit(ran: Ran, certificate: Block["certificate"]): void {
@@ -230,12 +231,18 @@ export class Member {
   }
 
   #apply(height: number, { header, certificate, frames }: Block): Event {
-    const none = { kind: "applied", height, header: undefined, members: [] } as const;
+    const none = { kind: "applied", height, result: undefined } as const;
     const { time, proposer, view } = decodeHeader(header);
     const ran = this.disk.ledger.run({ height, time, proposer, view, frames });
     if (Buffer.compare(sha256(ran.bytes), sha256(header)) !== 0) return none;
+    const next = this.#nextOf(ran);
     this.#commit(ran, certificate);
-    return { kind: "applied", height, header, members: ran.next };
+    return { kind: "applied", height, result: { header, next } };
+  }
+
+  /** Of a block that is not committed. */
+  #nextOf(ran: Ran): Voters {
+    return { epoch: this.disk.ledger.epochAfter(ran), members: ran.next };
   }
 
   #serve(to: string, above: number): void {

@@ -110,6 +110,11 @@ export class ToyLedger {
     return this.blocks.filter(({ voters, next }) => voters.join() !== next.join()).length;
   }
 
+  /** The epoch of the height that follows a block. */
+  epochAfter({ voters, next }: Ran): number {
+    return this.epoch + (voters.join() === next.join() ? 0 : 1);
+  }
+
   /** The last block before the present voters' first. */
   get epochStart(): { height: number; header: Uint8Array | undefined } {
     const at = this.blocks.findLastIndex(({ voters, next }) => voters.join() !== next.join());

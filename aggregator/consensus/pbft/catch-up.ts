@@ -83,11 +83,11 @@ export function onApplied(replica: Replica, event: Extract<Event, { kind: "appli
   const block = replica.blocks.get(event.height);
   replica.applying = false;
   replica.blocks.delete(event.height);
-  if (event.header === undefined || block === undefined) {
+  if (event.result === undefined || block === undefined) {
     return count(replica, "consensus.bad-block");
   }
   const { header, certificate } = block;
-  stepTo(replica, { header, certificate }, event.members);
+  stepTo(replica, { header, certificate }, event.result.next);
   // Whoever served these has more: it need not say so first.
   if (replica.blocks.size === 0) replica.times.asked.clear();
 }

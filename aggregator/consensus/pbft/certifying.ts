@@ -3,7 +3,7 @@ import { type BlockHeader, type Certificate, compareBytes } from "@busbar/protoc
 import { decodeHeader } from "../../ledger/codecs.ts";
 import { blacklistBlocks, councilOf } from "./council.ts";
 import type { BlockVote, Certified } from "./messages.ts";
-import type { Event } from "./ports.ts";
+import type { Event, Voters } from "./ports.ts";
 import { count, inWindow, type Replica, type Slot, same, send, slotAt, votes } from "./state.ts";
 
 /** The ordered block has been executed: this member signs its header. */
@@ -12,7 +12,7 @@ export function onRan(replica: Replica, event: Extract<Event, { kind: "ran" }>):
   if (slot === undefined || event.height !== replica.height + 1) return;
   slot.running = false;
   slot.header = event.header;
-  slot.members = event.members;
+  slot.next = event.next;
   if (!votes(replica)) return;
   const { self, ports } = replica;
   const signature = ports.sign("block", event.header);
@@ -36,7 +36,7 @@ export function onBlockVote(replica: Replica, vote: BlockVote): void {
 /** Puts the next block on disk once a quorum signed the header that this member came to as well. */
 export function certify(replica: Replica): void {
   const slot = replica.slots.get(replica.height + 1);
-  if (slot?.header === undefined || slot.members === undefined) return;
+  if (slot?.header === undefined || slot.next === undefined) return;
   const certificate = certificateOf(replica, slot, slot.header);
   if (certificate === undefined) return;
   certifyWith(replica, slot, certificate);
@@ -44,10 +44,10 @@ export function certify(replica: Replica): void {
 
 /** Puts the block that ran on disk under a certificate for its header. */
 export function certifyWith(replica: Replica, slot: Slot, certificate: Certificate): void {
-  const { height, header, members } = slot;
-  assert(header !== undefined && members !== undefined, "a block runs before it is certified");
+  const { height, header, next } = slot;
+  assert(header !== undefined && next !== undefined, "a block runs before it is certified");
   replica.out.push({ do: "certify", height, certificate });
-  stepTo(replica, { header, certificate }, members);
+  stepTo(replica, { header, certificate }, next);
 }
 
 /** The members' word that enough of them signed a header of this epoch. */
@@ -74,7 +74,7 @@ export function headerIn(bytes: Uint8Array): BlockHeader | undefined {
 }
 
 /** A block is on this member's disk: the window moves on, and with new members a new epoch begins. */
-export function stepTo(replica: Replica, certified: Certified, members: readonly string[]): void {
+export function stepTo(replica: Replica, certified: Certified, next: Voters): void {
   const header = headerIn(certified.header);
   assert(header !== undefined && header.height === replica.height + 1, "blocks follow each other");
   const now = replica.ports.clock.now();
@@ -92,13 +92,11 @@ export function stepTo(replica: Replica, certified: Certified, members: readonly
   for (const height of replica.blocks.keys()) {
     if (height <= header.height) replica.blocks.delete(height);
   }
-  const sorted = members.toSorted();
-  if (sorted.join() !== replica.council.members.join()) beginEpoch(replica, sorted);
+  if (next.epoch > replica.council.epoch) beginEpoch(replica, next);
 }
 
 /** Other voters: what the old ones ordered above this height is void, and views count anew. */
-function beginEpoch(replica: Replica, members: readonly string[]): void {
-  const epoch = replica.council.epoch + 1;
+function beginEpoch(replica: Replica, { epoch, members }: Voters): void {
   replica.council = councilOf(epoch, members);
   replica.view = 0;
   replica.asked = 0;

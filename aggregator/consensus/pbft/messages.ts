@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { CborError, decodeCbor, encodeCbor, type Refusal } from "@busbar/protocol";
 import {
@@ -147,24 +148,42 @@ export type BlockVote = TypeOf<typeof blockVote>;
 export type Block = TypeOf<typeof block>;
 
 /** The bytes that travel. */
-export function encodeMessage({ name, body }: Message): Uint8Array {
-  const codec = messages[name] as unknown as RecordCodec<unknown>;
-  return encodeCbor([name, codec.encode(body)]);
+export function encodeMessage(message: Message): Uint8Array {
+  return encodeNamed(messages, message);
 }
 
 /** A message, or why the bytes are none: a `cbor.*` code or `message.shape`. */
 export function decodeMessage(
   data: Uint8Array,
 ): { readonly ok: true; readonly message: Message } | Refusal {
+  const decoded = decodeNamed(messages, data);
+  return decoded.ok ? { ok: true, message: decoded.message as Message } : decoded;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a catalogue holds records of any types
+type Catalogue = Readonly<Record<string, RecordCodec<any>>>;
+type Named = { readonly name: string; readonly body: unknown };
+
+/** A message of a catalogue: CBOR `[name, map]`. */
+export function encodeNamed(catalogue: Catalogue, { name, body }: Named): Uint8Array {
+  const codec = catalogue[name];
+  assert(codec !== undefined, `${name} is in the catalogue`);
+  return encodeCbor([name, codec.encode(body)]);
+}
+
+export function decodeNamed(
+  catalogue: Catalogue,
+  data: Uint8Array,
+): { readonly ok: true; readonly message: Named } | Refusal {
   try {
     const value = decodeCbor(data);
     const [name, body] = Array.isArray(value) && value.length === 2 ? value : [];
-    if (typeof name !== "string" || !Object.hasOwn(messages, name)) {
-      const known = Object.keys(messages).join(", ");
+    const codec = typeof name === "string" && Object.hasOwn(catalogue, name) && catalogue[name];
+    if (typeof name !== "string" || !codec) {
+      const known = Object.keys(catalogue).join(", ");
       return { ok: false, code: "message.shape", message: `expected [name, map] of ${known}` };
     }
-    const decoded = messages[name as Name].decode(body, name);
-    return { ok: true, message: { name, body: decoded } as Message };
+    return { ok: true, message: { name, body: codec.decode(body, name) } };
   } catch (error) {
     if (!(error instanceof CborError || error instanceof SchemaError)) throw error;
     return { ok: false, code: error.code, message: error.message };

@@ -35,22 +35,25 @@ export type Effect =
   | { readonly do: "report"; readonly evidence: Evidence }
   | { readonly do: "count"; readonly reason: string };
 
+/** Who votes on a height: another epoch begins when they or their keys are others. */
+export type Voters = { readonly epoch: number; readonly members: readonly string[] };
+
 /** What happens to a replica. */
 export type Event =
   | { readonly kind: "message"; readonly from: string; readonly message: Message }
-  /** The block of `run` has been executed. `members`: the voters of the next height. */
+  /** The block of `run` has been executed. `next`: the voters of the next height. */
   | {
       readonly kind: "ran";
       readonly height: number;
       readonly header: Uint8Array;
-      readonly members: readonly string[];
+      readonly next: Voters;
     }
   /** The block of `apply` is on disk, or was not what its certificate says. */
   | {
       readonly kind: "applied";
       readonly height: number;
-      readonly header: Uint8Array | undefined;
-      readonly members: readonly string[];
+      /** Undefined: it is not on disk. */
+      readonly result: { readonly header: Uint8Array; readonly next: Voters } | undefined;
     }
   /** Time has passed, or frames have come. */
   | { readonly kind: "tick" };

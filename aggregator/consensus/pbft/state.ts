@@ -14,7 +14,7 @@ import type {
   Vote,
 } from "./messages.ts";
 import { voteBytes } from "./messages.ts";
-import type { Effect, Ports } from "./ports.ts";
+import type { Effect, Ports, Voters } from "./ports.ts";
 
 /** What is known of one height above the newest certified block. */
 export type Slot = {
@@ -33,7 +33,7 @@ export type Slot = {
   /** The header that running the ordered proposal led to. */
   header: Uint8Array | undefined;
   /** The voters of the next height, once this one has run. */
-  members: readonly string[] | undefined;
+  next: Voters | undefined;
   running: boolean;
   readonly blockVotes: Map<string, BlockVote>;
 };
@@ -123,7 +123,7 @@ export function slotAt(replica: Replica, height: number): Slot {
     prepared: undefined,
     proposals: new Map(),
     header: undefined,
-    members: undefined,
+    next: undefined,
     running: false,
     blockVotes: new Map(),
   };

@@ -5,6 +5,7 @@ import { boundaries, boundaryId } from "../slots.ts";
 import type { MeterEntry } from "../tables.ts";
 import { boundaryKeepMs, dropOldBoundaries, gapMsMax, recordBoundaries } from "./boundaries.ts";
 import { completeSlots, meterAwayAt, type SlotsOf, unallocatedSlots } from "./completeness.ts";
+import { noteLate } from "./late.ts";
 import type { MeterState } from "./meter-state.ts";
 import type { EnergyRegisters } from "./registers.ts";
 
@@ -112,6 +113,7 @@ function recordEnergy(
     unallocatedSlots(state, slots, { from: since, to: to.time - 1, since: oldestKept });
   }
   completeSlots(state, slots, { written, since: oldestKept });
+  noteLate(context, meter, written);
   const oldest = dropOldBoundaries(state, {
     meter: meter.id,
     oldest: now.oldestBoundary,

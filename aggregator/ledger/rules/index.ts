@@ -1,6 +1,10 @@
 import type { Kind } from "@busbar/protocol";
 import type { BlockRule, TxRule } from "../rule.ts";
 import { admissionRule } from "./admission.ts";
+import { casesRule } from "./cases/cases.ts";
+import { correctionRule } from "./cases/correction-rule.ts";
+import { objectionRule } from "./cases/objection-rule.ts";
+import { rulingRule } from "./cases/ruling-rule.ts";
 import { mandateRule } from "./mandate.ts";
 import { clearingRule } from "./market/clearing-rule.ts";
 import { gateRule } from "./market/gate.ts";
@@ -24,7 +28,11 @@ export const rules: Rules = {
     admission: admissionRule,
     "quote-commit": quoteCommitRule,
     "quote-reveal": quoteRevealRule,
+    correction: correctionRule,
+    objection: objectionRule,
+    ruling: rulingRule,
   },
-  // A slot that comes to several stages in one block passes them in this order.
-  block: [openingRule, gateRule, clearingRule, settlementRule],
+  // A slot that comes to several stages in one block passes them in this order; what lapses is
+  // settled with the rest.
+  block: [casesRule, openingRule, gateRule, clearingRule, settlementRule],
 };

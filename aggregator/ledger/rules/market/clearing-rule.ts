@@ -6,8 +6,11 @@ import { clear } from "../../../market/clearing.ts";
 import { pairQuotes } from "../../../market/pairing.ts";
 import type { Clearing, Quote } from "../../../market/quotes.ts";
 import { residualSales } from "../../../market/residual.ts";
+import { correctedSlots, corrections } from "../../corrections.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
+import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
+import { cases, objections } from "../cases/tables.ts";
 import { nextAt } from "./gate.ts";
 import { slotsPerBlockMax } from "./opening.ts";
 import { bureauOf, marketParties } from "./parties.ts";
@@ -76,12 +79,21 @@ function clearSlot(context: BlockContext, slot: UtcMs): void {
   forget(context, slot - boundaryKeepMs);
 }
 
-/** Takes a slot of long ago, with its contracts, out of the state; blocks and events keep it all. */
+/** Takes a slot of long ago, with all that came of it, out of the state; blocks and events keep it all. */
 function forget({ state }: BlockContext, slot: number): void {
   const key = slot < 0 ? undefined : slotKey(slot);
   if (key === undefined || slots.get(state, key)?.stage !== "settled") return;
-  for (const [contract] of [...contracts.scan(state, `${key}-`)]) contracts.delete(state, contract);
   slots.delete(state, key);
+  for (const [table, prefix] of [
+    [contracts, `${key}-`],
+    [objections, `${key}-`],
+    [settlements, `${key}/`],
+    [corrections, `${key}/`],
+    [correctedSlots, `${key}/`],
+    [cases, `${key}/`],
+  ] as const) {
+    for (const [id] of [...table.scan(state, prefix)]) table.delete(state, id);
+  }
 }
 
 /** The quotes that were opened in time. Those that were not are void and stand in the credit report. */

@@ -1,20 +1,21 @@
 import assert from "node:assert/strict";
-import { micro, type UtcMs, wh } from "@busbar/protocol";
-import type { Sale } from "../../../settlement/position.ts";
-import { type Movement, settleImbalance, settleSale } from "../../../settlement/settle.ts";
-import { type Entry, postIfItFits } from "../../accounts.ts";
+import type { UtcMs } from "@busbar/protocol";
 import type { BlockContext, BlockRule } from "../../rule.ts";
+import { resettle } from "../../settlements.ts";
 import { slotEnergy } from "../../slots.ts";
 import { owners } from "../../tables.ts";
 import { gapMsMax } from "../boundaries.ts";
 import { meterStates } from "../meter-state.ts";
-import { bureauOf, type MarketParty, marketParties, marketParty, meteredBy } from "./parties.ts";
-import { type Contract, contracts, slotKey, slots, unsettled, waiting } from "./tables.ts";
+import { salesByParty, settleContracts } from "./contract-settlement.ts";
+import { type MarketParty, marketParties, marketParty, meteredBy } from "./parties.ts";
+import { resettleParty, settleParty } from "./party-settlement.ts";
+import { slotKey, slots, unsettled, waiting } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
 
 /**
- * How long after its end a slot is waited for. Nothing later can come: beyond this gap readings are
- * not shared out over slots.
+ * How long after its end a slot is waited for. A meter that was away for longer has its energy shared
+ * out over slots no more; one whose readings lie at its unit may still bring them, and what they show
+ * is settled as a difference.
  */
 export const waitMsMax = gapMsMax;
 
@@ -30,13 +31,15 @@ export const settlementRule: BlockRule = {
   // Readings bring the blocks that this rule needs.
   due: () => false,
   run(context, touched) {
-    settleOwners(context, touched);
+    const changed = Array.from(resettle.scan(context.state), ([, { owner }]) => owner);
+    settleOwners(context, new Set([...touched, ...changed]));
     for (const [, { slot }] of unsettled.scan(context.state)) {
       if (!isOverdue(context, slot)) break;
       const everybody = Array.from(owners.scan(context.state), ([id]) => id);
       settleOwners(context, everybody);
       break;
     }
+    settleAnew(context);
   },
 };
 
@@ -106,69 +109,31 @@ function settleSlot(context: BlockContext, slot: UtcMs, settled: readonly Settle
   const record = unsettled.get(state, key);
   assert(record !== undefined, `slot ${slot} is waited for, so it is unsettled`);
   for (const { owner } of settled) waiting.delete(state, `${owner}/${key}`);
-  const sales = settleContracts(context, slot);
-  for (const party of settled) settleParty(context, slot, party, sales.get(party.owner) ?? []);
+  settleContracts(context, slot);
+  const sales = salesByParty(state, slot);
+  for (const { owner, energy } of settled) {
+    settleParty(context, { slot, owner, energy, sales: sales.get(owner) ?? [] });
+  }
   const left = record.left - settled.length;
   if (left > 0) unsettled.set(state, key, { slot, left });
   else close(context, slot);
 }
 
-/** Settles the contracts neither side of which is waited for. Returns all of the slot's, by party. */
-function settleContracts(context: BlockContext, slot: UtcMs): ReadonlyMap<string, Sale[]> {
-  const { state, parameters } = context;
-  const key = slotKey(slot);
-  const silent = (owner: string) => waiting.get(state, `${owner}/${key}`) !== undefined;
-  // Parties of the book settle with each other, also on a site without a bureau.
-  const settlement = { bureau: bureauOf(state) ?? "", terms: parameters };
-  const byParty = new Map<string, Sale[]>();
-  for (const [contract, terms] of [...contracts.scan(state, `${key}-`)]) {
-    const sale = saleOf(contract, terms);
-    for (const owner of [terms.seller, terms.buyer]) {
-      const own = byParty.get(owner);
-      if (own === undefined) byParty.set(owner, [sale]);
-      else own.push(sale);
-    }
-    if (terms.settled === 1 || silent(terms.seller) || silent(terms.buyer)) continue;
-    const movements = settleSale(sale, settlement);
-    if (!book(context, slot, movements)) continue;
-    contracts.set(state, contract, { ...terms, settled: 1 });
-    const subsidy = movements.find(({ reason }) => reason === "subsidy");
-    context.emit({
-      type: "contract-settled",
-      contract,
-      slot,
-      seller: terms.seller,
-      buyer: terms.buyer,
-      deliveredWh: terms.energy,
-      amount: movements[0]?.money ?? 0,
-      subsidy: subsidy === undefined ? 0 : -subsidy.money,
-    });
+/** Settles anew what late readings, corrections and decisions about contracts have changed. */
+function settleAnew(context: BlockContext): void {
+  const { state } = context;
+  const list = [...resettle.scan(state)];
+  let sales: { slot: UtcMs; of: ReturnType<typeof salesByParty> } | undefined;
+  for (const [id, { slot, owner, why }] of list) {
+    resettle.delete(state, id);
+    // A slot of long ago has left the state: what came of it stays as it is.
+    if (slots.get(state, slotKey(slot)) === undefined) continue;
+    if (sales?.slot !== slot) sales = { slot, of: salesByParty(state, slot) };
+    const party = marketParty(state, owner);
+    const known = party === undefined ? "lost" : energyOf(context, party, slot);
+    const energy = typeof known === "string" ? undefined : known;
+    resettleParty(context, { slot, owner, energy, sales: sales.of.get(owner) ?? [] }, why);
   }
-  return byParty;
-}
-
-function settleParty(
-  context: BlockContext,
-  slot: UtcMs,
-  { owner, energy }: Settled,
-  sales: readonly Sale[],
-): void {
-  const { state, parameters } = context;
-  const bureau = bureauOf(state);
-  if (bureau === undefined || energy === undefined) return;
-  const metered = { importWh: wh(energy.importWh), exportWh: wh(energy.exportWh) };
-  const movement = settleImbalance({ owner, metered }, sales, { bureau, terms: parameters });
-  if (movement === undefined) return;
-  if (!book(context, slot, [movement])) return;
-  const surplus = movement.reason === "imbalance-surplus";
-  context.emit({
-    type: "imbalance-settled",
-    owner,
-    slot,
-    side: surplus ? "ask" : "bid",
-    imbalanceWh: movement.energy,
-    amount: surplus ? movement.money : -movement.money,
-  });
 }
 
 function close({ state, emit }: BlockContext, slot: UtcMs): void {
@@ -178,26 +143,4 @@ function close({ state, emit }: BlockContext, slot: UtcMs): void {
   slots.set(state, key, { ...record, stage: "settled" });
   unsettled.delete(state, key);
   emit({ type: "slot-settled", slot, rounding: 0 });
-}
-
-/**
- * Movements that belong together as one posting: each to the seller's sales account and the buyer's
- * purchase account. What does not fit into an account is held and on record: it must stop nobody.
- */
-function book({ state, emit }: BlockContext, slot: UtcMs, movements: readonly Movement[]): boolean {
-  const entries = movements.flatMap(({ seller, buyer, money, energy }): Entry[] => [
-    { owner: seller, side: "sales", money, energyWh: -energy },
-    { owner: buyer, side: "purchase", money: micro(-money), energyWh: energy },
-  ]);
-  const fits = postIfItFits(state, entries);
-  const [first] = movements;
-  if (!fits && first !== undefined) {
-    const { contract = null, seller, buyer } = first;
-    emit({ type: "settlement-held", slot, contract, seller, buyer });
-  }
-  return fits;
-}
-
-function saleOf(contract: string, { seller, buyer, energy, price }: Contract): Sale {
-  return { contract, seller, buyer, energy, price };
 }

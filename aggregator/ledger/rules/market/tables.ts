@@ -67,7 +67,10 @@ const contractRecord = record("contract", {
   price: field(5, price),
   /** From the book, or with the bureau for what nobody else took or gave. */
   origin: field(6, oneOf("book", "residual")),
-  settled: field(7, int<0 | 1>(0, 1)),
+  /** 0: due. 1: paid. 2: void, by the members' decision. */
+  settled: field(7, int<0 | 1 | 2>(0, 2)),
+  /** 1 while an objection to it is undecided. */
+  held: optional(8, int<1>(1, 1)),
 });
 
 /** `contract/<slot>-<number>`, as long as their slot. */
@@ -89,10 +92,7 @@ export const waiting = table("waiting", record("waiting", { slot: field(1, insta
 /** `credit/<owner>`: the account's credit report, counted by kind of violation. */
 export const credit = table("credit", record("credit", { unrevealed: field(1, int(0, most)) }));
 
-/** Fifteen digits: sorts like the number, holds every instant until the year 33658. */
-export function slotKey(start: number): string {
-  return String(start).padStart(15, "0");
-}
+export { slotKey } from "../../settlements.ts";
 
 export function hex(data: Uint8Array): string {
   return Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,0 +1,95 @@
+import { utcMs } from "@busbar/protocol";
+import type { SiteClock } from "@busbar/protocol/node";
+import { type Application, blockLimits } from "../ledger/application.ts";
+import type { Store } from "../ledger/store.ts";
+import type { DurablePool } from "./durable-pool.ts";
+import type { Proposal } from "./pbft/messages.ts";
+
+/** Rules of the ledger's own become due on whole minutes of site time: gates and slots are in minutes. */
+const dueEveryMs = 60_000;
+
+/** How far (wall ms) another member's clock may be behind before it is blamed for a missing block. */
+const slackMs = 1_000;
+
+const most = { frames: blockLimits.transactions, bytes: blockLimits.bytes };
+
+type Looked = { readonly height: number; readonly minute: number; readonly due: boolean };
+
+/** When a block is wanted: frames wait long enough or fill one, or a rule of the ledger is due. */
+export class BlockWish {
+  readonly #application: Pick<Application, "due" | "info">;
+  readonly #store: Pick<Store, "height">;
+  readonly #pool: DurablePool;
+  readonly #clock: SiteClock;
+  readonly #now: () => number;
+  readonly #intervalMs: number;
+  #looked: Looked | undefined;
+  /** Since when (monotonic ms) a rule has been due at this height, by a clock that is `slackMs` slow. */
+  #dueSince: { readonly height: number; readonly since: number } | undefined;
+
+  constructor(options: {
+    readonly application: Pick<Application, "due" | "info">;
+    readonly store: Pick<Store, "height">;
+    readonly pool: DurablePool;
+    readonly clock: SiteClock;
+    readonly now: () => number;
+    /** How long the oldest frame of a block that is not full waits for others. */
+    readonly intervalMs: number;
+  }) {
+    this.#application = options.application;
+    this.#store = options.store;
+    this.#pool = options.pool;
+    this.#clock = options.clock;
+    this.#now = options.now;
+    this.#intervalMs = options.intervalMs;
+  }
+
+  /** Frames for a block behind those under way; undefined: none is wanted now. */
+  next(underWay: readonly Proposal[]): readonly Uint8Array[] | undefined {
+    const { waiting } = this.#pool;
+    waiting.setUnderWay(underWay);
+    const isWanted =
+      waiting.fills(most) || this.#isOld() || (underWay.length === 0 && this.isDue());
+    return isWanted ? waiting.free(most) : undefined;
+  }
+
+  /** When (monotonic ms) the frames that wait will be old enough; undefined while none is free. */
+  get nextAt(): number | undefined {
+    const since = this.#pool.waiting.freeSince();
+    return since === undefined ? undefined : since + this.#intervalMs;
+  }
+
+  /** Since when the oldest work waits that a leader has to propose. */
+  oldestSince(): number | undefined {
+    const frames = this.#pool.oldestSince();
+    const due = this.#overdueSince();
+    return frames === undefined || due === undefined ? (frames ?? due) : Math.min(frames, due);
+  }
+
+  /** Whether a rule is due. The rules are asked once for each height and minute. */
+  isDue(): boolean {
+    const { height } = this.#store;
+    const now = this.#clock.now();
+    const minute = Math.floor(now / dueEveryMs);
+    if (this.#looked?.height !== height || this.#looked.minute !== minute) {
+      const { time } = this.#application.info();
+      const due = this.#application.due(utcMs(Math.max(now, time)));
+      this.#looked = { height, minute, due };
+    }
+    return this.#looked.due;
+  }
+
+  #overdueSince(): number | undefined {
+    if (!this.isDue()) return undefined;
+    const { height } = this.#store;
+    if (this.#dueSince?.height !== height) {
+      this.#dueSince = { height, since: this.#now() + slackMs };
+    }
+    return this.#dueSince.since <= this.#now() ? this.#dueSince.since : undefined;
+  }
+
+  #isOld(): boolean {
+    const at = this.nextAt;
+    return at !== undefined && at <= this.#now();
+  }
+}

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import type { Objection, UtcMs } from "@busbar/protocol";
+import { noteViolation } from "../../legality.ts";
+import type { BlockContext } from "../../rule.ts";
+import { askToResettle } from "../../settlements.ts";
+import { settleContracts } from "../market/contract-settlement.ts";
+import { contracts } from "../market/tables.ts";
+import type { CaseOutcome } from "./tables.ts";
+
+/**
+ * Ends the hold on a contract. One whose objection was upheld is void: its energy is imbalance of
+ * both its parties, whether they were settled before or are later. Any other contract stands and is
+ * paid as all are. Whoever was wrong has it in the credit report: the parties whose fault the
+ * contract was, or who objected to a sound one. Nobody is blamed where nobody decided.
+ */
+export function carryOutObjection(
+  context: BlockContext,
+  {
+    slot,
+    objection,
+    outcome,
+  }: { readonly slot: UtcMs; readonly objection: Objection; readonly outcome: CaseOutcome },
+): void {
+  const { state, emit } = context;
+  const { contract, by, against } = objection;
+  const terms = contracts.get(state, contract);
+  assert(terms !== undefined, "a contract is kept as long as the case about it");
+  const { held: _, ...released } = terms;
+  const { seller, buyer } = terms;
+  if (outcome === "upheld") {
+    contracts.set(state, contract, { ...released, settled: 2 });
+    for (const owner of [seller, buyer])
+      askToResettle(state, { slot, owner, why: "contract-void" });
+    emit({ type: "contract-void", contract, slot, seller, buyer, against });
+    if (against !== "buyer") noteViolation(context, seller, "voidContracts");
+    if (against !== "seller") noteViolation(context, buyer, "voidContracts");
+    return;
+  }
+  contracts.set(state, contract, released);
+  emit({ type: "contract-stands", contract, slot, seller, buyer, outcome });
+  if (outcome === "rejected") noteViolation(context, by, "wrongObjections");
+  settleContracts(context, slot);
+}

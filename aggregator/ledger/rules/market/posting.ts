@@ -1,0 +1,55 @@
+import { type Micro, micro, type UtcMs } from "@busbar/protocol";
+import type { Movement } from "../../../settlement/settle.ts";
+import { accountId, type Entry, postIfItFits } from "../../accounts.ts";
+import type { BlockContext } from "../../rule.ts";
+
+/** Movements as lines: each on the seller's sales account and the buyer's purchase account. */
+export function entriesOf(movements: readonly Movement[]): Entry[] {
+  return movements.flatMap(({ seller, buyer, money, energy }): Entry[] => [
+    { owner: seller, side: "sales", money, energyWh: -energy },
+    { owner: buyer, side: "purchase", money: negated(money), energyWh: energy },
+  ]);
+}
+
+/** The lines that lead from what `before` posted to what `after` would have: one for each account. */
+export function differenceOf(before: readonly Movement[], after: readonly Movement[]): Entry[] {
+  const undone = entriesOf(before).map(({ money, energyWh, ...account }) => ({
+    ...account,
+    money: negated(money),
+    energyWh: -energyWh,
+  }));
+  const sums = new Map<string, Entry>();
+  for (const entry of [...undone, ...entriesOf(after)]) {
+    const id = accountId(entry.owner, entry.side);
+    const sum = sums.get(id);
+    sums.set(id, {
+      ...entry,
+      money: micro((sum?.money ?? 0) + entry.money),
+      energyWh: (sum?.energyWh ?? 0) + entry.energyWh,
+    });
+  }
+  return [...sums.values()].filter(({ money, energyWh }) => money !== 0 || energyWh !== 0);
+}
+
+/**
+ * Posts what belongs together. What does not fit into an account is held and on record: it must stop
+ * nobody.
+ */
+export function book(
+  { state, emit }: BlockContext,
+  entries: readonly Entry[],
+  about: { readonly slot: UtcMs; readonly movement: Movement | undefined },
+): boolean {
+  const fits = postIfItFits(state, entries);
+  const { slot, movement } = about;
+  if (!fits && movement !== undefined) {
+    const { contract = null, seller, buyer } = movement;
+    emit({ type: "settlement-held", slot, contract, seller, buyer });
+  }
+  return fits;
+}
+
+/** Never −0, which a CBOR integer is not. */
+function negated(money: Micro): Micro {
+  return micro(0 - money);
+}

@@ -1,0 +1,76 @@
+import type { Micro, UtcMs } from "@busbar/protocol";
+import {
+  field,
+  id,
+  instant,
+  int,
+  oneOf,
+  optional,
+  record,
+  type TypeOf,
+} from "@busbar/protocol/schema";
+import type { State, StateReader } from "./state/state.ts";
+import { table } from "./state/table.ts";
+
+const most = Number.MAX_SAFE_INTEGER;
+const amount = int(0, most);
+
+/** Why a party's slot was settled, or settled once more. */
+const why = oneOf("delivered", "late-readings", "correction", "contract-void");
+
+const settlement = record("settlement", {
+  why: field(1, why),
+  height: field(2, int(1, most)),
+  /** What the party's meters showed; absent where it was not known, and contracts counted as signed. */
+  importWh: optional(3, amount),
+  exportWh: optional(4, amount),
+  /** Its contracts' energy: sold minus bought. */
+  soldWh: field(5, int(-most, most)),
+  /** The imbalance that was posted: a surplus is positive; and what the party got for it. */
+  imbalanceWh: field(6, int(-most, most)),
+  money: field(7, int<Micro>(-most, most)),
+  /** With whom; absent where nothing was posted. */
+  bureau: optional(8, id),
+});
+
+export type Settlement = TypeOf<typeof settlement>;
+export type SettlementReason = Settlement["why"];
+
+/**
+ * `settlement/<slot>/<owner>/<version, 3 digits>`: what a party's slot came to, each version as long
+ * as the slot. Money and energy of a version replace those of the one before: what was posted is the
+ * difference.
+ */
+export const settlements = table("settlement", settlement);
+
+/** `resettle/<slot>/<owner>`: parties whose slot is settled anew at the end of the block. */
+export const resettle = table(
+  "resettle",
+  record("resettle", { slot: field(1, instant), owner: field(2, id), why: field(3, why) }),
+);
+
+/** Fifteen digits: sorts like the number, holds every instant until the year 33658. */
+export function slotKey(start: number): string {
+  return String(start).padStart(15, "0");
+}
+
+/** A party's slot as it stands, and how many versions there are; undefined before the first. */
+export function lastSettlement(
+  state: StateReader,
+  slot: number,
+  owner: string,
+): { readonly version: number; readonly settlement: Settlement } | undefined {
+  let last: { version: number; settlement: Settlement } | undefined;
+  for (const [, settlement] of settlements.scan(state, `${slotKey(slot)}/${owner}/`)) {
+    last = { version: (last?.version ?? 0) + 1, settlement };
+  }
+  return last;
+}
+
+/** Asks for a party's slot to be settled anew; one that never was stays with its first settlement. */
+export function askToResettle(
+  state: State,
+  about: { readonly slot: UtcMs; readonly owner: string; readonly why: SettlementReason },
+): void {
+  resettle.set(state, `${slotKey(about.slot)}/${about.owner}`, about);
+}

@@ -1,0 +1,179 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { utcMs } from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
+import type { PoolLimits } from "../../aggregator/consensus/durable-pool.ts";
+import { nameOf } from "../../aggregator/consensus/frame-name.ts";
+import { type Timing, usualTiming } from "../../aggregator/consensus/pbft/limits.ts";
+import type { CommittedBlock } from "../../aggregator/ledger/block.ts";
+import type { Genesis } from "../../aggregator/ledger/genesis.ts";
+import type { Rules } from "../../aggregator/ledger/rules/index.ts";
+import { sha256 } from "../../aggregator/ledger/sha256.ts";
+import {
+  entry,
+  MeterChain,
+  signerOfName,
+  startTime,
+  testGenesis,
+} from "../../aggregator/ledger/test-site.ts";
+import { rememberingVerify } from "../../aggregator/ledger/verified.ts";
+import { Agenda, Network } from "./network.ts";
+import type { Random } from "./random.ts";
+import { RealMember } from "./real-member.ts";
+import { Said } from "./said.ts";
+
+/** A unit sends what it got no receipt for again after so long, ms. */
+const againMs = 400;
+
+const owners = ["company-a", "bureau-a", "user-a"] as const;
+
+/** The test site with several voting members. */
+export function consortiumGenesis(count: number): Genesis {
+  const members = Array.from({ length: count }, (_, i) => {
+    const id = `member-${String.fromCharCode(97 + i)}`;
+    return { id, key: signerOfName(id).publicKey, voting: true, role: "company" };
+  });
+  return testGenesis({ members });
+}
+
+/** Real members with links between them in virtual time. Nobody lies here: that is the toy's part. */
+export class RealCluster {
+  readonly agenda = new Agenda();
+  readonly network: Network;
+  readonly said = new Said();
+  readonly genesis: Genesis;
+  readonly members: readonly RealMember[];
+  readonly frames: Uint8Array[] = [];
+  /** Names of frames that stand in a block of anybody. */
+  readonly #placed = new Set<string>();
+  readonly #folder: string;
+  readonly #meters = owners.map((owner) => ({ chain: new MeterChain(owner), time: 0, wh: 0 }));
+  /** Sees each message that a member sends. */
+  onSend: (from: string, message: Uint8Array) => void = () => {};
+  onCommit: (member: RealMember, block: CommittedBlock) => void = () => {};
+
+  constructor(options: {
+    readonly random: Random;
+    readonly count?: number;
+    readonly timing?: Timing;
+    readonly blockIntervalMs?: number;
+    readonly poolLimits?: PoolLimits;
+    readonly rules?: Rules;
+    readonly clockOffsetMs?: () => number;
+  }) {
+    const { random, count = 4, timing = usualTiming, blockIntervalMs = 5 } = options;
+    const { poolLimits, rules } = options;
+    this.network = new Network(this.agenda, random);
+    this.genesis = consortiumGenesis(count);
+    this.#folder = mkdtempSync(join(tmpdir(), "busbar-consortium-"));
+    const world = {
+      agenda: this.agenda,
+      genesis: this.genesis,
+      verify: rememberingVerify(verify),
+      timing,
+      blockIntervalMs,
+      ...(poolLimits === undefined ? {} : { poolLimits }),
+      ...(rules === undefined ? {} : { rules }),
+      speed: 60,
+      site: (now: number) => utcMs(startTime + Math.floor(now * 60)),
+      send: (from: string, to: string, message: Uint8Array) => this.#send(from, to, message),
+      onCommit: (member: RealMember, block: CommittedBlock) => {
+        for (const hash of block.hashes) this.#placed.add(nameOf(hash));
+        this.onCommit(member, block);
+      },
+    };
+    this.members = this.genesis.members.map(
+      ({ id }) => new RealMember(id, join(this.#folder, `${id}.sqlite`), world),
+    );
+    for (const member of this.members) {
+      member.clockOffsetMs = options.clockOffsetMs?.() ?? 0;
+      member.start();
+    }
+    this.agenda.at(againMs, () => this.#sendAgain(0));
+  }
+
+  get up(): RealMember[] {
+    return this.members.filter(({ isUp }) => isUp);
+  }
+
+  member(id: string): RealMember {
+    const member = this.members.find((one) => one.id === id);
+    if (member === undefined) throw new Error(`no member ${id}`);
+    return member;
+  }
+
+  /** The next reading of a meter, to one member or several. */
+  read(meter: number, to: readonly RealMember[]): Uint8Array {
+    const unit = this.#meters[meter % owners.length];
+    if (unit === undefined) throw new Error("no such meter");
+    unit.time = Math.max(unit.time + 1, Math.floor(this.agenda.now * 60));
+    unit.wh += 3;
+    const frame = unit.chain.frame(entry(startTime + unit.time, unit.wh));
+    this.frames.push(frame);
+    for (const member of to) member.submit(frame);
+    return frame;
+  }
+
+  /** Lives until something holds; false when it does not within so much virtual time. */
+  until(holds: () => boolean, msMax: number): boolean {
+    const end = this.agenda.now + msMax;
+    while (!holds()) {
+      if (this.agenda.now >= end || !this.agenda.next()) return false;
+    }
+    return true;
+  }
+
+  live(ms: number): void {
+    this.until(() => false, ms);
+  }
+
+  /** Whether each of these frames stands in a block of every member that is up. */
+  have(frames: readonly Uint8Array[] = this.frames): boolean {
+    const hashes = frames.map((frame) => sha256(frame));
+    return this.up.every(({ life: { store } }) =>
+      hashes.every((hash) => store.placeOf(hash) !== undefined),
+    );
+  }
+
+  /** Whether all that are up stand at one height. */
+  get isLevel(): boolean {
+    return new Set(this.up.map(({ life }) => life.store.height)).size === 1;
+  }
+
+  /** Where everybody stands, in words. */
+  get standing(): string {
+    return this.members
+      .map((member) => {
+        if (!member.isUp) return `${member.id} down`;
+        const { height, view, asked, waiting } = member.life.engine.status() ?? {};
+        return `${member.id} height ${height} view ${view}/${asked} waiting ${waiting}`;
+      })
+      .join(", ");
+  }
+
+  end(): void {
+    for (const member of this.members) member.crash();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  /** Units keep each reading until it is on the ledger, and bring it to whoever is up. */
+  #sendAgain(turn: number): void {
+    const { up } = this;
+    const member = up[turn % up.length];
+    for (const frame of this.frames) {
+      if (!this.#placed.has(nameOf(sha256(frame)))) member?.submit(frame);
+    }
+    this.agenda.at(this.agenda.now + againMs, () => this.#sendAgain(turn + 1));
+  }
+
+  #send(from: string, to: string, message: Uint8Array): void {
+    this.said.hear(from, message);
+    this.onSend(from, message);
+    const at = this.members.findIndex(({ id }) => id === from);
+    for (const [i, member] of this.members.entries()) {
+      if (i === at || (to !== "all" && to !== member.id)) continue;
+      this.network.send(at, i, () => member.hear(from, message));
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import { openFrame, type UtcMs, type Verify } from "@busbar/protocol";
+import { DurablePool, type PoolLimits } from "../../aggregator/consensus/durable-pool.ts";
+import type { Timing } from "../../aggregator/consensus/pbft/limits.ts";
+import { PbftEngine } from "../../aggregator/consensus/pbft-engine.ts";
+import type { TurnTimers } from "../../aggregator/consensus/timers.ts";
+import { Application } from "../../aggregator/ledger/application.ts";
+import type { CommittedBlock, RefusedFrame } from "../../aggregator/ledger/block.ts";
+import type { Genesis } from "../../aggregator/ledger/genesis.ts";
+import type { Rules } from "../../aggregator/ledger/rules/index.ts";
+import { sha256 } from "../../aggregator/ledger/sha256.ts";
+import { Store } from "../../aggregator/ledger/store.ts";
+import { signerOfName } from "../../aggregator/ledger/test-site.ts";
+import type { Agenda } from "./network.ts";
+
+/** A member's process was killed at a write. */
+class Killed extends Error {
+  override readonly name = "Killed";
+}
+
+/** At which write of the disk a member dies, counted from now, and on which side of it. */
+export type Death = { readonly write: number; readonly side: "before" | "after" };
+
+export type RealWorld = {
+  readonly agenda: Agenda;
+  readonly genesis: Genesis;
+  readonly rules?: Rules;
+  readonly verify: Verify;
+  readonly timing: Timing;
+  readonly blockIntervalMs: number;
+  readonly poolLimits?: PoolLimits;
+  /** Site time of virtual time. */
+  readonly site: (now: number) => UtcMs;
+  readonly speed: number;
+  readonly send: (from: string, to: string | "all", message: Uint8Array) => void;
+  readonly onCommit?: (member: RealMember, block: CommittedBlock) => void;
+};
+
+type Life = {
+  readonly store: Store;
+  readonly application: Application;
+  readonly pool: DurablePool;
+  readonly engine: PbftEngine;
+  readonly hear: (from: string, message: Uint8Array) => void;
+};
+
+/** A member as a process in virtual time: the real engine, pool, application and SQLite file. */
+export class RealMember {
+  readonly id: string;
+  readonly path: string;
+  readonly #world: RealWorld;
+  #life: Life | undefined;
+  /** Counts lives, so that what an earlier one planned does not happen. */
+  #lives = 0;
+  #death: Death | undefined;
+  /** This member's wall clock differs by so much. */
+  clockOffsetMs = 0;
+  writes = 0;
+  /** Hashes (hex) of frames that were on disk when their sender was told so. */
+  readonly acknowledged = new Set<string>();
+  readonly refused: RefusedFrame[] = [];
+
+  constructor(id: string, path: string, world: RealWorld) {
+    this.id = id;
+    this.path = path;
+    this.#world = world;
+  }
+
+  get isUp(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** The running process. */
+  get life(): Life {
+    if (this.#life === undefined) throw new Error(`${this.id} is down`);
+    return this.#life;
+  }
+
+  start(): void {
+    this.#lives += 1;
+    this.#death = undefined;
+    const { genesis, verify, rules, poolLimits, site, speed, timing } = this.#world;
+    const store = new Store(this.path);
+    // Processes die here, no power fails: what was written stays written.
+    store.db.exec("PRAGMA synchronous=OFF");
+    this.#watch(store);
+    const application = new Application({
+      genesis,
+      store,
+      verify,
+      ...(rules === undefined ? {} : { rules }),
+    });
+    if (!application.info().begun) application.initChain();
+    const timers = this.#timers();
+    const pool = new DurablePool(store, poolLimits, timers);
+    let hear: Life["hear"] = () => {};
+    const engine = new PbftEngine({
+      application,
+      store,
+      pool,
+      verify,
+      timing,
+      timers,
+      blockIntervalMs: this.#world.blockIntervalMs,
+      clock: {
+        speed,
+        now: () => (site(timers.now()) + this.clockOffsetMs) as UtcMs,
+        delay: (siteMs) => Math.ceil(siteMs / speed),
+      },
+      member: { id: this.id, chain: genesis.chain, signer: signerOfName(this.id) },
+      links: {
+        send: (to, message) => {
+          // What a process says in the moment of its death stays unsaid.
+          if (this.#life !== undefined) this.#world.send(this.id, to, message);
+        },
+        onMessage: (listener) => {
+          hear = listener;
+        },
+      },
+    });
+    engine.onCommit((block) => this.#world.onCommit?.(this, block));
+    engine.onRefused((refused) => void this.refused.push(refused));
+    this.#life = { store, application, pool, engine, hear: (...said) => hear(...said) };
+    engine.start();
+  }
+
+  crash(): void {
+    this.#life?.store.close();
+    this.#life = undefined;
+    this.#lives += 1;
+  }
+
+  /** Dies at a write to come. */
+  dieAt(death: Death): void {
+    this.#death = death;
+    this.writes = 0;
+  }
+
+  hear(from: string, message: Uint8Array): void {
+    this.#life?.hear(from, message);
+  }
+
+  /** A frame arrives at this member's door. */
+  submit(bytes: Uint8Array): void {
+    const opened = openFrame(bytes);
+    if (!opened.ok) throw new Error(opened.message);
+    // Who is killed while it writes answers nobody.
+    this.#life?.pool.submit(opened.frame, sha256(bytes)).catch(() => {});
+  }
+
+  #timers(): TurnTimers {
+    const { agenda } = this.#world;
+    const life = this.#lives;
+    const guard = (call: () => void) => () => {
+      if (life !== this.#lives) return;
+      try {
+        call();
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error;
+      }
+      if (this.#death !== undefined && this.#death.write < 0) this.crash();
+    };
+    return {
+      now: () => agenda.now,
+      after: (ms, call) => {
+        let isOn = true;
+        agenda.at(agenda.now + ms, () => isOn && guard(call)());
+        return () => {
+          isOn = false;
+        };
+      },
+      // All that arrives within the same instant is there first.
+      soon: (call) => agenda.at(agenda.now + 0.01, guard(call)),
+    };
+  }
+
+  /** Counts writes, and dies at one of them. */
+  #watch(store: Store): void {
+    const { addPending, addVotes, commit, dropPending } = store;
+    store.addPending = (frames) =>
+      this.#write(() => {
+        const seqs = addPending.call(store, frames);
+        for (const { hash } of frames) this.acknowledged.add(Buffer.from(hash).toString("hex"));
+        return seqs;
+      });
+    store.addVotes = (rows) => this.#write(() => addVotes.call(store, rows));
+    store.commit = (...block) => this.#write(() => commit.call(store, ...block));
+    store.dropPending = (hashes) => this.#write(() => dropPending.call(store, hashes));
+  }
+
+  #write<T>(body: () => T): T {
+    this.writes += 1;
+    const death = this.#death;
+    if (death === undefined) return body();
+    if (death.write < 0) throw new Killed();
+    this.#death = { ...death, write: death.write - 1 };
+    if (death.write > 0) return body();
+    if (death.side === "after") body();
+    throw new Killed();
+  }
+}
