@@ -34,6 +34,7 @@ export {
   type Ruling,
 } from "./messages/cases.ts";
 export { chainHead, chainHeads, chainStart } from "./messages/chain.ts";
+export { type Evidence, type Vote, voteBytes } from "./messages/evidence.ts";
 export { idPattern, isId } from "./messages/id.ts";
 export {
   decodeMessage,
@@ -52,6 +53,15 @@ export {
   type Side,
   sealQuotes,
 } from "./messages/market.ts";
+export {
+  type Ballot,
+  linkAddressPattern,
+  type MemberAction,
+  type MemberMotion,
+  type MemberRequest,
+  type MemberRole,
+  type MemberTerms,
+} from "./messages/members.ts";
 export { obis, parseObis } from "./messages/obis.ts";
 export {
   batchEntriesMax,

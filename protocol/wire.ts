@@ -1,5 +1,7 @@
+import { vote } from "./messages/evidence.ts";
 import { kinds } from "./messages/kinds.ts";
 import { quote } from "./messages/market.ts";
+import { memberTerms } from "./messages/members.ts";
 import { readingEntry } from "./messages/readings.ts";
 import { device, meter, owner } from "./messages/registry.ts";
 import { boxed } from "./notice/boxed.ts";
@@ -36,7 +38,18 @@ answer = [ "receipt", receipt ] / [ "refused", refused ] / [ "tip", state-proof 
 
 /** The text of `busbar.cddl`. */
 export function wireCddl(): string {
-  const inner = [readingEntry, quote, owner, meter, device, certificateVote, blockHeader, receipt];
+  const inner = [
+    readingEntry,
+    quote,
+    owner,
+    meter,
+    device,
+    memberTerms,
+    vote,
+    certificateVote,
+    blockHeader,
+    receipt,
+  ];
   const proofs = [stateProof, meterState, voter, council];
   const records = [...Object.values(kinds), ...inner, refused, ...proofs, boxed];
   return `${head}\n${cddlOf(records as unknown as RecordCodec<unknown>[])}\n`;

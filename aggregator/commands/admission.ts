@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import type { Admission } from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
 import { parametersTable } from "../ledger/parameters.ts";
 import type { Outcome } from "../ledger/rule.ts";
 import { admissionRule } from "../ledger/rules/admission.ts";
@@ -40,13 +41,15 @@ export function changeOf(state: StateReader, asked: Entries): Change {
 }
 
 /** What the ledger's rule says of an admission now; nothing is written. */
-export function tryOut({ store, application }: Ledger, admission: Admission): Outcome {
+export function tryOut({ store, application, genesis }: Ledger, admission: Admission): Outcome {
   const { height, time, hash } = application.info();
   const parameters = parametersTable.get(store.state, "current");
   const member = application.registry.byId(admission.member);
   assert(parameters !== undefined && member !== undefined, "a ledger that begun has both");
   const state = new Overlay(store.state);
-  const context = { height: height + 1, time, seed: hash, state, parameters, emit: () => {} };
+  const { chain } = genesis;
+  const block = { height: height + 1, time, seed: hash, chain, verify };
+  const context = { ...block, state, parameters, emit: () => {} };
   return admissionRule(context, admission, member);
 }
 

@@ -1,7 +1,7 @@
 import { CborError, decodeCbor, encodeCbor, Failure } from "@busbar/protocol";
-import { field, int, type RecordCodec, record, SchemaError } from "@busbar/protocol/schema";
+import { field, int, type RecordCodec, record, SchemaError, vote } from "@busbar/protocol/schema";
 import type { VoteRow } from "../ledger/vote-table.ts";
-import { newView, prepared, proposal, vote } from "./pbft/messages.ts";
+import { newView, prepared, proposal } from "./pbft/messages.ts";
 import type { DurableRecord } from "./pbft/ports.ts";
 
 const number = int(0, Number.MAX_SAFE_INTEGER);

@@ -22,7 +22,15 @@ type Examined =
   | { readonly ok: true; readonly frame: Frame; readonly signer: Identity }
   | (Refusal & { readonly signer?: Identity });
 
-const memberKinds: readonly Kind[] = ["admission", "correction", "objection", "ruling"];
+const memberKinds: readonly Kind[] = [
+  "admission",
+  "correction",
+  "objection",
+  "ruling",
+  "member-motion",
+  "ballot",
+  "evidence",
+];
 /** An owner that is a bureau objects where it quotes. */
 const quoteKinds: readonly Kind[] = ["mandate", "quote-commit", "quote-reveal", "objection"];
 
@@ -98,6 +106,9 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "admission":
     case "correction":
     case "ruling":
+    case "member-motion":
+    case "ballot":
+    case "evidence":
       return ["member"];
     case "objection":
       return ["member", "owner"];

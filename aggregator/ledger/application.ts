@@ -23,7 +23,7 @@ import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
 import { genesisState } from "./genesis-state.ts";
 import { headerOf, membersOf } from "./header.ts";
-import { identityById, identityByKeyId } from "./identities.ts";
+import { identityById, identityByKeyId, isActive } from "./identities.ts";
 import { parametersTable } from "./parameters.ts";
 import { refuse } from "./refuse.ts";
 import type { Registry } from "./registry.ts";
@@ -102,7 +102,10 @@ export class Application {
       );
     }
     this.registry = {
-      byId: (id) => identityById(store.state, id),
+      byId: (id) => {
+        const identity = identityById(store.state, id);
+        return identity && isActive(store.state, identity) ? identity : undefined;
+      },
       byKeyId: (kid) => identityByKeyId(store.state, kid),
     };
   }

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { type Council, councilTable, type Voter } from "@busbar/protocol";
+import { type Council, councilTable, type MemberTerms, type Voter } from "@busbar/protocol";
 import { council } from "@busbar/protocol/schema";
 import type { State, StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
-import type { MemberEntry } from "./tables.ts";
 
 /**
  * `council/current`: who votes on the next height. `council/<epoch>`: the same for each epoch there
@@ -46,12 +45,12 @@ export function putCouncil(state: State, value: Council): void {
 }
 
 /** The voters of a chain's first height. */
-export function firstCouncil(members: readonly MemberEntry[]): Council {
+export function firstCouncil(members: readonly MemberTerms[]): Council {
   return { epoch: 0, since: 1, voters: votersAmong(members) };
 }
 
 /** The members that vote, sorted by id. */
-export function votersAmong(members: readonly MemberEntry[]): Voter[] {
+export function votersAmong(members: readonly MemberTerms[]): Voter[] {
   return members
     .filter(({ voting }) => voting)
     .map(({ id, key }) => ({ id, key }))

@@ -58,6 +58,57 @@ export type LedgerEvent =
       readonly owner: string;
       readonly meters: readonly string[];
     }
+  /** A motion is laid before the members; its mover has voted for it. */
+  | {
+      readonly type: "motion-opened";
+      readonly motion: string;
+      readonly kind: string;
+      readonly by: string;
+      readonly about: string;
+      readonly until: number;
+    }
+  | {
+      readonly type: "ballot-cast";
+      readonly motion: string;
+      readonly member: string;
+      readonly accept: boolean;
+    }
+  /** `void`: accepted, and what it asks for had become impossible. */
+  | {
+      readonly type: "motion-decided";
+      readonly motion: string;
+      readonly about: string;
+      readonly outcome: "accepted" | "rejected" | "expired" | "void";
+    }
+  /** In force from the height `from` on. */
+  | {
+      readonly type: "member-changed";
+      readonly member: string;
+      readonly action: "admit" | "remove" | "suspend" | "reinstate" | "expire";
+      readonly from: number;
+    }
+  /** A change that was decided and, when its height had come, could not be made any more. */
+  | {
+      readonly type: "member-change-void";
+      readonly member: string;
+      readonly action: string;
+      readonly reason: string;
+    }
+  /** An entry on the credit report of an owner or a member. */
+  | {
+      readonly type: "violation";
+      readonly id: string;
+      readonly kind: string;
+      readonly points: number;
+      readonly reason: string;
+    }
+  /** Others vote from the height `since` on, or with other keys. */
+  | {
+      readonly type: "epoch-began";
+      readonly epoch: number;
+      readonly since: number;
+      readonly voters: readonly string[];
+    }
   | {
       readonly type: "mandate-set";
       readonly owner: string;
@@ -191,12 +242,6 @@ export type LedgerEvent =
       readonly seller: string;
       readonly buyer: string;
       readonly outcome: "rejected" | "lapsed";
-    }
-  /** An entry in the credit report of an owner or member. */
-  | {
-      readonly type: "credit-noted";
-      readonly id: string;
-      readonly violation: "voidContracts" | "wrongObjections";
     }
   /** A party's slot was settled anew: what was posted is the difference to the version before. */
   | {

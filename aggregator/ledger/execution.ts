@@ -55,6 +55,8 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
   const parameters = parametersTable.get(state, "current");
   assert(parameters !== undefined, "genesis wrote the parameters");
   const { height, time, previous: seed } = input;
+  const { chain, verify } = machine;
+  const about = { height, time, seed, chain, verify, parameters };
   const taken: TakenTx[] = [];
   const refused: RefusedFrame[] = [];
   for (const frame of input.frames) {
@@ -62,7 +64,7 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
     const events: LedgerEvent[] = [];
     const own = new Overlay(state);
     const emit = (event: LedgerEvent) => void events.push(event);
-    const context = { height, time, seed, state: own, parameters, emit };
+    const context = { ...about, state: own, emit };
     const { outcome, signer } = run(context, frame, machine);
     const refusal = refusalOf(outcome, own.changes);
     if (refusal !== undefined) refused.push({ hash, signer, refusal });
@@ -75,7 +77,7 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
   const emit = (event: LedgerEvent) => void ownEvents.push(event);
   const touched = touchedBy(taken);
   for (const rule of machine.rules.block) {
-    rule.run({ height, time, seed, state, parameters, emit }, touched);
+    rule.run({ ...about, state, emit }, touched);
   }
   const delta = accountDelta(state.changes, { before: base, after: state });
   assert(

@@ -5,6 +5,7 @@ import { type Genesis, genesisHash } from "./genesis.ts";
 import { identityById, identityByKeyId, putMember } from "./identities.ts";
 import { parametersTable } from "./parameters.ts";
 import { admitDevice, admitOwner, checkDevice, checkOwner } from "./rules/admission.ts";
+import { noteExpiry } from "./rules/members/changes.ts";
 import { siteTable } from "./site.ts";
 import { type Changes, emptyState, Overlay } from "./state/overlay.ts";
 
@@ -23,7 +24,9 @@ export function genesisState(genesis: Genesis): Changes {
   for (const member of genesis.members) {
     const taken = identityById(state, member.id) ?? identityByKeyId(state, keyId(member.key));
     if (taken !== undefined) throw invalid(`${member.id} shares its id or key with ${taken.id}`);
-    putMember(state, member);
+    const entry = { ...member, state: "active", since: 1 } as const;
+    putMember(state, entry);
+    noteExpiry(state, entry);
   }
   putCouncil(state, firstCouncil(genesis.members));
   for (const owner of genesis.owners) {

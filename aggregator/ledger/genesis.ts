@@ -1,12 +1,27 @@
 import { readFileSync } from "node:fs";
-import { encodeCbor, Failure, idPattern, type MicroPerKwh, type UtcMs } from "@busbar/protocol";
+import {
+  encodeCbor,
+  Failure,
+  idPattern,
+  linkAddressPattern,
+  type MicroPerKwh,
+  type UtcMs,
+} from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
-import { array, device, field, int, owner, record, text } from "@busbar/protocol/schema";
+import {
+  array,
+  device,
+  field,
+  int,
+  memberTerms,
+  owner,
+  record,
+  text,
+} from "@busbar/protocol/schema";
 import { z } from "zod";
 import { checkRules } from "../market/game.ts";
 import { type Parameters, parametersCodec } from "./parameters.ts";
 import { sha256 } from "./sha256.ts";
-import { memberCodec } from "./tables.ts";
 
 const id = z.string().regex(idPattern, "expected 1 to 32 of a-z, 0-9 and inner hyphens");
 
@@ -15,6 +30,11 @@ const key = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/, "expected 32 bytes in base64url (43 characters)")
   .transform((value): Uint8Array => new Uint8Array(Buffer.from(value, "base64url")));
+
+const instant = z
+  .int()
+  .min(0)
+  .transform((value) => value as UtcMs);
 
 const price = z
   .int()
@@ -107,21 +127,28 @@ const meter = z.strictObject({
   feeder: id,
 });
 
+const member = z.strictObject({
+  id,
+  key,
+  voting: z.boolean(),
+  role: z.enum(["company", "bureau", "user", "auditor"]),
+  certificate: key.exactOptional().describe("SHA-256 of the audit's certificate"),
+  expires: instant.exactOptional().describe("The membership's end, site ms since 1970 UTC"),
+  address: z
+    .string()
+    .regex(linkAddressPattern, "expected host:port, an IPv6 address in brackets")
+    .exactOptional()
+    .describe("Where the member's link listens"),
+});
+
 /** Everything that `genesis.json` says. */
 export const genesisSchema = z
   .strictObject({
     chain: id.describe("Id of the chain, which is also the site's"),
     site: id.describe("Id of the site"),
     currency: z.string().regex(/^[A-Z]{3}$/, "expected three capitals, as in ISO 4217"),
-    time: z
-      .int()
-      .min(0)
-      .transform((value) => value as UtcMs)
-      .describe("Site time at which the chain begins, in ms since 1970 UTC"),
-    members: z
-      .array(z.strictObject({ id, key, voting: z.boolean(), role: z.string().min(1).max(32) }))
-      .min(1)
-      .max(128),
+    time: instant.describe("Site time at which the chain begins, in ms since 1970 UTC"),
+    members: z.array(member).min(1).max(128),
     owners: z.array(
       z.strictObject({
         id,
@@ -143,7 +170,7 @@ const genesisCodec = record("genesis", {
   site: field(2, text(32, idPattern)),
   currency: field(3, text(3)),
   time: field(4, int<UtcMs>(0, Number.MAX_SAFE_INTEGER)),
-  members: field(5, array(memberCodec, 1, 128)),
+  members: field(5, array(memberTerms, 1, 128)),
   owners: field(6, array(owner, 0, 100_000)),
   devices: field(7, array(device, 0, 100_000)),
   parameters: field(8, parametersCodec),

@@ -13,15 +13,23 @@ export function identityById(state: StateReader, id: string): Identity | undefin
   return member === undefined ? undefined : { kind: "member", id, key: member.key };
 }
 
+/** Whether an identity may act: a member that was suspended or has left may not. */
+export function isActive(state: StateReader, { kind, id }: Identity): boolean {
+  return kind !== "member" || members.get(state, id)?.state === "active";
+}
+
 /** Whose key this is. */
 export function identityByKeyId(state: StateReader, kid: Uint8Array): Identity | undefined {
   const entry = keys.get(state, hex(kid));
   return entry === undefined ? undefined : identityById(state, entry.id);
 }
 
-/** Writes a member and its key. */
+/** Writes a member. Its key is its own while it is active, and nobody's else. */
 export function putMember(state: State, member: MemberEntry): void {
+  const before = members.get(state, member.id);
+  if (before?.state === "active") dropKey(state, before.key);
   members.set(state, member.id, member);
+  if (member.state !== "active") return;
   putKey(state, { kind: "member", id: member.id, key: member.key });
 }
 

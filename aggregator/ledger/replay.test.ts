@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeHeader, encodeMessage, openFrame, toBeSigned, utcMs, wh } from "@busbar/protocol";
+import {
+  compareBytes,
+  encodeHeader,
+  encodeMessage,
+  openFrame,
+  toBeSigned,
+  utcMs,
+  wh,
+} from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { Application } from "./application.ts";
 import { rules } from "./rules/index.ts";
 import { mandate, minute, quote, slot } from "./rules/market/test-chain.ts";
+import { hashOf, motionOf, requestOf, termsOf, voteOf } from "./rules/members/test-consortium.ts";
 import { slotKey } from "./settlements.ts";
 import { sha256 } from "./sha256.ts";
 import { Store } from "./store.ts";
@@ -18,6 +27,8 @@ import {
   testGenesis,
 } from "./test-site.ts";
 import { rememberingVerify } from "./verified.ts";
+
+const voters = ["member-a", "member-b"] as const;
 
 /** A frame of each kind that may stand in a block, and the site's minute at which it is taken. */
 function frames(): { minutes: number; frame: Uint8Array }[] {
@@ -38,6 +49,12 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     reason: "fraud",
   } as const;
   const motion = sha256(encodeMessage("objection", objection));
+  const request = requestOf(termsOf("member-c", { voting: false }));
+  const admit = motionOf("member-a", "admit", "member-c", { request });
+  const ballot = { motion: hashOf(admit), member: "member-b", accept: true };
+  const liar = { from: "member-b" };
+  const [first, second] = [voteOf(1, liar), voteOf(2, liar)];
+  const evidence = { member: "member-a", first, second };
   const ruling = { member: "member-a", slot: utcMs(slot), motion, word: "uphold" } as const;
   const correction = {
     member: "member-a",
@@ -52,6 +69,9 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 1, frame: meter.frame(entry(startTime, 5)) },
     { minutes: 2, frame: frameOf("member-a", "admission", admission) },
     { minutes: 3, frame: mandate("user-a") },
+    { minutes: 4, frame: frameOf("member-a", "member-motion", admit) },
+    { minutes: 5, frame: frameOf("member-b", "ballot", ballot) },
+    { minutes: 6, frame: frameOf("member-a", "evidence", evidence) },
     { minutes: 11, frame: meter.frame(entry(startTime + 1, 5)) },
     { minutes: 12, frame: sealed.seal },
     { minutes: 41, frame: sealed.open },
@@ -71,7 +91,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
 function open() {
   const store = new Store(":memory:");
   const once = rememberingVerify(verify);
-  const members = testGenesis().members.map((member) => ({ ...member, role: "bureau" as const }));
+  const members = voters.map((id) => termsOf(id, { role: "bureau" }));
   const genesis = testGenesis({ members });
   const application = new Application({ genesis, store, verify: once });
   application.initChain();
@@ -115,9 +135,11 @@ test("a frame that stands in a block is refused ever after, by a member that has
       });
       assert.deepEqual(proposal.frames, [frame], refused[0]?.refusal.message);
       const { header } = member.application.finalizeBlock(proposal);
-      const signer = signerOfName("member-a");
-      const message = toBeSigned(encodeHeader(header), signer.kid, { chain, kind: "block" });
-      member.application.commit([{ kid: signer.kid, signature: signer.sign(message) }]);
+      const certificate = voters.map(signerOfName).map(({ kid, sign }) => {
+        const message = toBeSigned(encodeHeader(header), kid, { chain, kind: "block" });
+        return { kid, signature: sign(message) };
+      });
+      member.application.commit(certificate.sort((a, b) => compareBytes(a.kid, b.kid)));
     }
     // What a member lacks that came by a snapshot.
     bare.store.db.exec("DELETE FROM tx; DELETE FROM event; DELETE FROM reading");

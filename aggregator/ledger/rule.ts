@@ -1,4 +1,4 @@
-import type { Kind, Message, Refusal, UtcMs } from "@busbar/protocol";
+import type { Kind, Message, Refusal, UtcMs, Verify } from "@busbar/protocol";
 import type { LedgerEvent } from "./events.ts";
 import type { Parameters } from "./parameters.ts";
 import type { Identity } from "./registry.ts";
@@ -11,6 +11,9 @@ export type BlockContext = {
   readonly time: UtcMs;
   /** The previous block's hash, 32 bytes: the only randomness there is. */
   readonly seed: Uint8Array;
+  readonly chain: string;
+  /** For signatures inside of a message; its own was checked before. */
+  readonly verify: Verify;
   readonly state: State;
   readonly parameters: Parameters;
   emit(event: LedgerEvent): void;

@@ -6,45 +6,29 @@ import {
   field,
   id,
   int,
+  memberTerms,
   meter,
   oneOf,
   owner,
   record,
-  SchemaError,
-  text,
+  type TypeOf,
 } from "@busbar/protocol/schema";
 import { table } from "./state/table.ts";
 
 /** Who takes part: members, owners, devices, their keys and their meters, as the state holds them. */
 
-const key = bytes(32);
-
-/** A member of the consortium: `role` is what it is besides (company, bureau, user group, auditor). */
-export type MemberEntry = {
-  readonly id: string;
-  readonly key: Uint8Array;
-  readonly voting: boolean;
-  readonly role: string;
-};
-
 /** A meter with the unit that reads it and the owner whom it counts for. */
 export type MeterEntry = Meter & { readonly device: string; readonly owner: string };
 
-const flag: Codec<boolean> = {
-  cddl: "bool",
-  decode(value, path) {
-    if (typeof value !== "boolean") throw new SchemaError(path, "true or false", value);
-    return value;
-  },
-  encode: (value) => value,
-};
-
-/** The form of a member in the state and in genesis. */
-export const memberCodec: Codec<MemberEntry> = record("member", {
-  id: field(1, id),
-  key: field(2, key),
-  voting: field(3, flag),
-  role: field(4, text(32)),
+/**
+ * A member as the state holds it: its terms and what became of it. One that is not active has no key
+ * that counts and no vote; its id stays its own.
+ */
+const memberEntry = record("member-entry", {
+  ...memberTerms.fields,
+  state: field(8, oneOf("active", "suspended", "expired", "removed")),
+  /** The height from which on this is so. */
+  since: field(9, int(1, Number.MAX_SAFE_INTEGER)),
 });
 
 const meterEntry: Codec<MeterEntry> = record("meter-entry", {
@@ -59,7 +43,8 @@ const keyEntry = record("key-entry", {
 });
 
 /** `member/<id>` */
-export const members = table("member", memberCodec);
+export const members = table("member", memberEntry);
+export type MemberEntry = TypeOf<typeof memberEntry>;
 /** `owner/<id>` */
 export const owners = table("owner", owner);
 /** `device/<id>` */

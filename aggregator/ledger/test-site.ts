@@ -13,7 +13,7 @@ import {
   sealFrame,
   utcMs,
 } from "@busbar/protocol";
-import { privateKeyFromSeed, publicKeyFromSeed, sign } from "@busbar/protocol/node";
+import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/protocol/node";
 import type { Genesis } from "./genesis.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -22,6 +22,9 @@ import { sha256 } from "./sha256.ts";
 export const chain = "testsite";
 /** 2026-06-01T00:00:00Z */
 export const startTime = utcMs(1_780_272_000_000);
+
+/** What rules know besides block and state. */
+export const machineFacts = { chain, verify } as const;
 
 /** The key of a name: the same in every run. */
 export function signerOfName(name: string): Signer {

@@ -129,7 +129,7 @@ test("a frame carries its kind, and the kind is signed", () => {
 });
 
 const frames: readonly (readonly [string, Uint8Array, string])[] = [
-  ["an unknown kind", encodeCbor(["ballot", sealed]), "frame.unknown-kind"],
+  ["an unknown kind", encodeCbor(["poem", sealed]), "frame.unknown-kind"],
   [
     "a kind named like a prototype's property",
     encodeCbor(["toString", sealed]),

@@ -4,7 +4,9 @@ import { CborError } from "../cbor/value.ts";
 import type { Refusal } from "../refusal.ts";
 import { SchemaError, type TypeOf } from "../schema/codec.ts";
 import { correction, objection, ruling } from "./cases.ts";
+import { evidence } from "./evidence.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
+import { ballot, memberMotion, memberRequest } from "./members.ts";
 import { readings } from "./readings.ts";
 import { admission, login } from "./registry.ts";
 
@@ -19,6 +21,10 @@ export const kinds = {
   correction,
   objection,
   ruling,
+  "member-request": memberRequest,
+  "member-motion": memberMotion,
+  ballot,
+  evidence,
 } as const;
 
 export type Kind = keyof typeof kinds;

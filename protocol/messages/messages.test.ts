@@ -24,6 +24,10 @@ const entry: ReadingEntry = {
   quality: 0,
 };
 
+const vote = (digest: Uint8Array) => ({
+  ...{ phase: "commit" as const, epoch: 0, view: 1, height: 2, digest, from: "m2" },
+  signature: bytes(64),
+});
 const examples: { readonly [K in Kind]: Message<K> } = {
   login: { identity: "u1", client: "u1:phone", broker: "site-a", at: utcMs(1), until: 60_001 },
   readings: { meter: "m1", first: 1, prev: bytes(32), entries: [entry] },
@@ -60,6 +64,28 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     reason: "price-abuse",
   },
   ruling: { member: "a1", slot: utcMs(3_600_000), motion: bytes(32), word: "uphold" },
+  "member-request": {
+    nonce: bytes(16),
+    terms: {
+      id: "m2",
+      key: bytes(32),
+      voting: true,
+      role: "bureau",
+      certificate: bytes(32),
+      expires: utcMs(9),
+      address: "[::1]:1883",
+    },
+  },
+  "member-motion": {
+    nonce: bytes(16),
+    member: "m1",
+    action: "admit",
+    subject: "m2",
+    request: bytes(3),
+    reason: "audited",
+  },
+  ballot: { motion: bytes(32), member: "m1", accept: false },
+  evidence: { member: "m1", first: vote(bytes(32)), second: vote(bytes(32, 6)) },
   admission: {
     nonce: bytes(16),
     member: "a1",

@@ -34,6 +34,16 @@ export function int<T extends number = number>(min: number, max: number): Codec<
   return { cddl: `${min}..${max}`, decode, encode: (value) => decode(value, "") };
 }
 
+/** True or false. */
+export const bool: Codec<boolean> = {
+  cddl: "bool",
+  decode(value, path) {
+    if (typeof value !== "boolean") throw new SchemaError(path, "true or false", value);
+    return value;
+  },
+  encode: (value) => value,
+};
+
 /** Text of 1 … `max` UTF-16 units, of one form where a pattern is given. */
 export function text(max: number, pattern?: RegExp): Codec<string> {
   const form = pattern === undefined ? "" : ` like ${pattern.source}`;

@@ -1,7 +1,15 @@
 /** Types on the wire and in the ledger's state: one description checks, encodes and documents. */
 export { contractName, correction, objection, ruling } from "../messages/cases.ts";
+export { vote } from "../messages/evidence.ts";
 export { id } from "../messages/id.ts";
 export { quote } from "../messages/market.ts";
+export {
+  ballots,
+  linkAddress,
+  memberAction,
+  memberRole,
+  memberTerms,
+} from "../messages/members.ts";
 export { instant } from "../messages/readings.ts";
 export { device, meter, owner } from "../messages/registry.ts";
 export { blockHeader, certificate } from "../receipt/block.ts";
@@ -9,6 +17,7 @@ export { council } from "../receipt/council.ts";
 export { meterState } from "../receipt/meter-state.ts";
 export {
   array,
+  bool,
   bytes,
   type Codec,
   int,

@@ -7,7 +7,13 @@ import { identityById } from "../../aggregator/ledger/identities.ts";
 import { parametersTable } from "../../aggregator/ledger/parameters.ts";
 import { readingsRule } from "../../aggregator/ledger/rules/readings.ts";
 import { emptyState, Overlay } from "../../aggregator/ledger/state/overlay.ts";
-import { chain, signerOfName, startTime, testGenesis } from "../../aggregator/ledger/test-site.ts";
+import {
+  chain,
+  machineFacts,
+  signerOfName,
+  startTime,
+  testGenesis,
+} from "../../aggregator/ledger/test-site.ts";
 import { openDatabase } from "../../edge/journal/database.ts";
 import { Journal } from "../../edge/journal/journal.ts";
 import { ReadingsOutbox } from "../../edge/journal/readings-outbox.ts";
@@ -37,7 +43,8 @@ function ledger() {
     assert.ok(opened.ok);
     const decoded = decodeMessage("readings", opened.frame.envelope.payload);
     assert.ok(decoded.ok);
-    const context = { height: 1, time: utcMs(time), seed: new Uint8Array(32), parameters };
+    const block = { height: 1, time: utcMs(time), seed: new Uint8Array(32), ...machineFacts };
+    const context = { ...block, parameters };
     const outcome = readingsRule({ ...context, state, emit: () => {} }, decoded.message, signer);
     assert.deepEqual(outcome, { ok: true });
   };

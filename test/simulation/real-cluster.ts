@@ -32,7 +32,7 @@ const owners = ["company-a", "bureau-a", "user-a"] as const;
 export function consortiumGenesis(count: number): Genesis {
   const members = Array.from({ length: count }, (_, i) => {
     const id = `member-${String.fromCharCode(97 + i)}`;
-    return { id, key: signerOfName(id).publicKey, voting: true, role: "company" };
+    return { id, key: signerOfName(id).publicKey, voting: true, role: "company" as const };
   });
   return testGenesis({ members });
 }

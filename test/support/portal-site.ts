@@ -207,7 +207,7 @@ const genesis = genesisSchema.parse({
   site: chain,
   currency: "CNY",
   time: portalSiteStart,
-  members: [{ id: member, key: keyText(member), voting: true, role: "recorder" }],
+  members: [{ id: member, key: keyText(member), voting: true, role: "company" }],
   owners: cast.map(({ owner, party, name }) => ({
     id: owner,
     party,

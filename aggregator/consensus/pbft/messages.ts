@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { CborError, decodeCbor, encodeCbor, type Refusal } from "@busbar/protocol";
+import { CborError, decodeCbor, encodeCbor, type Refusal, type Vote } from "@busbar/protocol";
 import {
   array,
   bytes,
@@ -9,12 +9,12 @@ import {
   id,
   instant,
   int,
-  oneOf,
   optional,
   type RecordCodec,
   record,
   SchemaError,
   type TypeOf,
+  vote,
 } from "@busbar/protocol/schema";
 import { membersMax, windowSize } from "./limits.ts";
 
@@ -36,17 +36,6 @@ export const proposal = record("proposal", {
   proposer: field(3, id),
   view: field(4, number),
   frames: field(5, array(bytes(1, 65_536), 0, 4096)),
-});
-
-/** A member's word on one digest at one height of one view, signed under its phase. */
-export const vote = record("vote", {
-  phase: field(1, oneOf("pre-prepare", "prepare", "commit")),
-  epoch: field(2, number),
-  view: field(3, number),
-  height: field(4, height),
-  digest: field(5, bytes(32)),
-  from: field(6, id),
-  signature: field(7, signature),
 });
 
 /** That a quorum prepared a digest: the leader's pre-prepare and others' prepares of one view. */
@@ -138,7 +127,7 @@ export type Body<N extends Name> = TypeOf<(typeof messages)[N]>;
 export type Message = { readonly [N in Name]: { readonly name: N; readonly body: Body<N> } }[Name];
 
 export type Proposal = TypeOf<typeof proposal>;
-export type Vote = TypeOf<typeof vote>;
+export { type Vote, voteBytes } from "@busbar/protocol";
 export type Phase = Vote["phase"];
 export type Prepared = TypeOf<typeof prepared>;
 export type Certified = TypeOf<typeof certified>;
@@ -193,11 +182,6 @@ export function decodeNamed(
 /** SHA-256 of a proposal's encoding. */
 export function digestOf(value: Proposal): Uint8Array {
   return sha256(encodeCbor(proposal.encode(value)));
-}
-
-/** What a vote's signature covers; the phase is the domain's kind. */
-export function voteBytes({ epoch, view, height, digest }: Omit<Vote, "signature">): Uint8Array {
-  return encodeCbor([epoch, view, height, digest]);
 }
 
 export function viewChangeBytes(change: Omit<ViewChange, "signature">): Uint8Array {

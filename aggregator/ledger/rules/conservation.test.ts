@@ -8,7 +8,7 @@ import { identityById } from "../identities.ts";
 import { parametersTable } from "../parameters.ts";
 import { boundaries, slotEnergy } from "../slots.ts";
 import { emptyState, Overlay } from "../state/overlay.ts";
-import { entry, MeterChain, startTime, testGenesis } from "../test-site.ts";
+import { entry, MeterChain, machineFacts, startTime, testGenesis } from "../test-site.ts";
 import { gapMsMax } from "./boundaries.ts";
 import { meterStates } from "./meter-state.ts";
 import { readingsRule } from "./readings.ts";
@@ -135,7 +135,7 @@ function ledgerOf(life: readonly Shown[]) {
   assert.ok(parameters && identity);
   const events: LedgerEvent[] = [];
   const time = utcMs((life.at(-1)?.time ?? 0) + 1);
-  const facts = { height: 1, time, seed: new Uint8Array(32), parameters };
+  const facts = { height: 1, time, seed: new Uint8Array(32), parameters, ...machineFacts };
   const emit = (event: LedgerEvent) => void events.push(event);
   for (const shown of life) {
     const outcome = readingsRule({ ...facts, state, emit }, chain.batch(entryOf(shown)), identity);

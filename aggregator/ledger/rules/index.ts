@@ -12,6 +12,10 @@ import { openingRule } from "./market/opening.ts";
 import { quoteCommitRule } from "./market/quote-commit.ts";
 import { quoteRevealRule } from "./market/quote-reveal.ts";
 import { settlementRule } from "./market/settlement-rule.ts";
+import { ballotRule } from "./members/ballot.ts";
+import { councilRule } from "./members/council-rule.ts";
+import { evidenceRule } from "./members/evidence.ts";
+import { memberMotionRule } from "./members/member-motion.ts";
 import { readingsRule } from "./readings.ts";
 
 /** The rule of each kind that may stand in a block. */
@@ -20,7 +24,8 @@ export type TxRules = { readonly [K in Kind]?: TxRule<K> };
 /** All that makes this ledger what it is; every member runs the same. */
 export type Rules = { readonly tx: TxRules; readonly block: readonly BlockRule[] };
 
-/** The ledger's rules. `login` has none: it is for brokers and never enters a block. */
+/** The ledger's rules. `login` has none: it is for brokers and never enters a block; a
+ * `member-request` stands in one within a motion only. */
 export const rules: Rules = {
   tx: {
     readings: readingsRule,
@@ -31,8 +36,11 @@ export const rules: Rules = {
     correction: correctionRule,
     objection: objectionRule,
     ruling: rulingRule,
+    "member-motion": memberMotionRule,
+    ballot: ballotRule,
+    evidence: evidenceRule,
   },
   // A slot that comes to several stages in one block passes them in this order; what lapses is
   // settled with the rest.
-  block: [casesRule, openingRule, gateRule, clearingRule, settlementRule],
+  block: [casesRule, openingRule, gateRule, clearingRule, settlementRule, councilRule],
 };

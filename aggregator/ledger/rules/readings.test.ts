@@ -9,7 +9,7 @@ import { parametersTable } from "../parameters.ts";
 import type { Outcome } from "../rule.ts";
 import { boundaries, boundaryId, slotEnergy, slotHistory } from "../slots.ts";
 import { emptyState, Overlay } from "../state/overlay.ts";
-import { entry, MeterChain, startTime, testGenesis } from "../test-site.ts";
+import { entry, MeterChain, machineFacts, startTime, testGenesis } from "../test-site.ts";
 import { boundaryKeepMs, gapMsMax } from "./boundaries.ts";
 import { meterStates } from "./meter-state.ts";
 import { futureMsMax, readingsRule } from "./readings.ts";
@@ -36,7 +36,8 @@ function site(owner = "user-a") {
       const identity = identityById(state, signer);
       assert.ok(identity);
       const own = new Overlay(state);
-      const context = { height: 1, time: utcMs(now), seed: new Uint8Array(32), parameters };
+      const block = { height: 1, time: utcMs(now), seed: new Uint8Array(32), ...machineFacts };
+      const context = { ...block, parameters };
       const heard: LedgerEvent[] = [];
       const emit = (event: LedgerEvent) => void heard.push(event);
       const outcome = readingsRule({ ...context, state: own, emit }, message, identity);

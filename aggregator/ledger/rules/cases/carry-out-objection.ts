@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Objection, UtcMs } from "@busbar/protocol";
-import { noteViolation } from "../../legality.ts";
+import { reportViolation } from "../../credit.ts";
 import type { BlockContext } from "../../rule.ts";
 import { askToResettle } from "../../settlements.ts";
 import { settleContracts } from "../market/contract-settlement.ts";
@@ -32,12 +32,18 @@ export function carryOutObjection(
     for (const owner of [seller, buyer])
       askToResettle(state, { slot, owner, why: "contract-void" });
     emit({ type: "contract-void", contract, slot, seller, buyer, against });
-    if (against !== "buyer") noteViolation(context, seller, "voidContracts");
-    if (against !== "seller") noteViolation(context, buyer, "voidContracts");
+    const guilty = against === "both" ? [seller, buyer] : [against === "seller" ? seller : buyer];
+    for (const id of guilty) {
+      const why = `contract ${contract} is void: ${objection.reason}`;
+      reportViolation(context, { id, kind: "void-contract", reason: why });
+    }
     return;
   }
   contracts.set(state, contract, released);
   emit({ type: "contract-stands", contract, slot, seller, buyer, outcome });
-  if (outcome === "rejected") noteViolation(context, by, "wrongObjections");
+  if (outcome === "rejected") {
+    const reason = `its objection to contract ${contract} was rejected`;
+    reportViolation(context, { id: by, kind: "wrong-objection", reason });
+  }
   settleContracts(context, slot);
 }

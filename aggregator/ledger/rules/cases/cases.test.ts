@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { type Correction, encodeMessage, type Objection, utcMs, wh } from "@busbar/protocol";
 import { accountSums, accounts } from "../../accounts.ts";
 import { slotCompleteness } from "../../completeness.ts";
+import { creditReports } from "../../credit.ts";
 import type { Genesis } from "../../genesis.ts";
-import { legality } from "../../legality.ts";
 import { lastSettlement, settlements } from "../../settlements.ts";
 import { sha256 } from "../../sha256.ts";
 import { registerEnergy, slotEnergy } from "../../slots.ts";
@@ -300,8 +300,9 @@ test("a held contract is not paid before it was decided, and then once", () => {
   const usual = new Sold();
   usual.deliver();
   assert.deepEqual(run.balances(), usual.balances());
-  assert.equal(legality.get(run.state, "member-b")?.wrongObjections, 1);
-  assert.equal(legality.get(run.state, "company-a"), undefined);
+  const report = creditReports.get(run.state, "member-b");
+  assert.deepEqual(report?.counts, [{ kind: "wrong-objection", times: 1 }]);
+  assert.equal(creditReports.get(run.state, "company-a"), undefined);
 });
 
 test("a voided contract is imbalance of both parties, whenever it was decided", () => {
@@ -326,7 +327,8 @@ test("a voided contract is imbalance of both parties, whenever it was decided", 
     assert.equal(run.money("company-a") + run.money("user-a") + run.money("bureau-a"), 0);
     assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
     for (const owner of ["company-a", "user-a"]) {
-      assert.equal(legality.get(run.state, owner)?.voidContracts, 1);
+      const { counts = [] } = creditReports.get(run.state, owner) ?? {};
+      assert.deepEqual(counts, [{ kind: "void-contract", times: 1 }]);
     }
   }
   assert.equal(early.versions("company-a").length, 1);
@@ -347,7 +349,7 @@ test("an objection that nobody decides lapses: the contract is paid and nobody i
     ["lapsed"],
   );
   assert.equal(run.of("contract-settled").length, 1);
-  assert.equal(run.of("credit-noted").length, 0);
+  assert.equal(run.of("violation").length, 0);
 });
 
 test("only a bureau objects, once, to others' contracts, before their slot ends", () => {

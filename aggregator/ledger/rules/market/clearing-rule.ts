@@ -7,6 +7,7 @@ import { pairQuotes } from "../../../market/pairing.ts";
 import type { Clearing, Quote } from "../../../market/quotes.ts";
 import { residualSales } from "../../../market/residual.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
+import { reportViolation } from "../../credit.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
@@ -20,7 +21,6 @@ import {
   commitmentPlaces,
   commitments,
   contracts,
-  credit,
   cursors,
   type Slot,
   slotKey,
@@ -97,7 +97,8 @@ function forget({ state }: BlockContext, slot: number): void {
 }
 
 /** The quotes that were opened in time. Those that were not are void and stand in the credit report. */
-function openedQuotes({ state, parameters, emit }: BlockContext, slot: UtcMs): Quote[] {
+function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
+  const { state, parameters, emit } = context;
   const quotes: Quote[] = [];
   const prefix = `${slotKey(slot)}/`;
   for (const [key, { owner, time, revealed }] of [...commitments.scan(state, prefix)]) {
@@ -107,9 +108,13 @@ function openedQuotes({ state, parameters, emit }: BlockContext, slot: UtcMs): Q
       quotes.push({ ...terms, limit, id: `${id}-${i}`, party: owner, slot, time });
     }
     if (revealed === undefined) {
-      const report = credit.get(state, owner) ?? { unrevealed: 0 };
-      credit.set(state, owner, { ...report, unrevealed: report.unrevealed + 1 });
-      emit({ type: "quote-void", id, owner, slot, reason: "it was not opened before clearing" });
+      const reason = "it was not opened before clearing";
+      emit({ type: "quote-void", id, owner, slot, reason });
+      reportViolation(context, {
+        id: owner,
+        kind: "quote-unopened",
+        reason: `quote ${id} for slot ${slot} was not opened`,
+      });
     }
     commitments.delete(state, key);
     commitmentPlaces.delete(state, id);

@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { microPerKwh, sealQuotes, utcMs, wh } from "@busbar/protocol";
 import { netIncomes } from "../../../market/equations.ts";
 import { accountSums } from "../../accounts.ts";
+import { creditReports, creditScore } from "../../credit.ts";
 import { entry, frameOf, MeterChain, startTime } from "../../test-site.ts";
-import { contracts, credit, slotKey, slots } from "./tables.ts";
+import { contracts, slotKey, slots } from "./tables.ts";
 import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
 
 const ask = quote("company-a", 1, { side: "ask", form: "solar", quantity: wh(324_000) });
@@ -120,7 +121,10 @@ test("a quote that is never opened is void and stands in the credit report", () 
     run.of("quote-void").map(({ owner }) => owner),
     ["user-a"],
   );
-  assert.deepEqual(credit.get(run.state, "user-a"), { unrevealed: 1 });
+  const report = creditReports.get(run.state, "user-a");
+  assert.deepEqual(report?.counts, [{ kind: "quote-unopened", times: 1 }]);
+  assert.match(report?.entries[0]?.reason ?? "", /was not opened/);
+  assert.equal(creditScore(run.state, "user-a"), 995);
   assert.deepEqual(
     run.of("contract-signed").map(({ seller, buyer }) => [seller, buyer]),
     [["company-a", "bureau-a"]],

@@ -89,9 +89,6 @@ export const unsettled = table(
 /** `waiting/<owner>/<slot>`: the slots that a party is not settled for, oldest first. */
 export const waiting = table("waiting", record("waiting", { slot: field(1, instant) }));
 
-/** `credit/<owner>`: the account's credit report, counted by kind of violation. */
-export const credit = table("credit", record("credit", { unrevealed: field(1, int(0, most)) }));
-
 export { slotKey } from "../../settlements.ts";
 
 export function hex(data: Uint8Array): string {
