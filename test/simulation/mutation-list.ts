@@ -84,9 +84,9 @@ export const mutations: readonly Mutation[] = [
   ),
   one(
     "a vote's signature does not cover its phase",
-    `${pbft}/state.ts`,
-    "  return { ...body, signature: ports.sign(phase, voteBytes(body)) };",
-    '  return { ...body, signature: ports.sign("vote", voteBytes(body)) };',
+    "test/simulation/toy-crypto.ts",
+    "mac.update(kind)",
+    'mac.update(kind === "prepare" || kind === "commit" ? "vote" : kind)',
   ),
   one(
     "a vote's signature does not cover its epoch",

@@ -58,8 +58,9 @@ export class Outlaw {
     const turn = this.#turnAfter(view);
     const change = this.#change(epoch, turn);
     const changes = Array.from({ length: this.#council.quorum }, () => change);
-    const vote = this.#pre(this.#proposal(this.#height + 1, turn), { epoch, view: turn });
-    const body = { epoch, view: turn, changes, prePrepares: [vote.vote], from: this.#id };
+    const { vote } = this.#pre(this.#proposal(this.#height + 1, turn), { epoch, view: turn });
+    const prePrepares = this.#random.chance(0.5) ? [vote] : [];
+    const body = { epoch, view: turn, changes, prePrepares, from: this.#id };
     const signature = this.#keys.sign(this.#id, "new-view", newViewBytes(body));
     return [
       { name: "pre-prepare", body: this.#pre(this.#proposal(height, view), { epoch, view }) },
@@ -106,8 +107,9 @@ export class Outlaw {
   askForFar(message: Message): Message[] {
     if (message.name !== "status" && message.name !== "view-change") return [];
     const { epoch, view } = message.body;
-    const far = this.#random.pick([view + 1, view + this.#random.int(2, 1_000), 2 ** 53 - 1]);
-    return [{ name: "view-change", body: this.#change(epoch, far) }];
+    const last = Number.MAX_SAFE_INTEGER;
+    const far = this.#random.pick([view + 1, view + this.#random.int(2, 1_000), last]);
+    return [{ name: "view-change", body: this.#change(epoch, Math.min(far, last)) }];
   }
 
   /** As if it had a block that is still far away. */

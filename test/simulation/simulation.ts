@@ -43,8 +43,11 @@ export class Simulation {
     this.#random = random;
     const size = random.int(4, 10);
     const ids = Array.from({ length: size }, (_, i) => `m${String(i).padStart(2, "0")}`);
-    const liars = random.shuffled(ids).slice(0, random.int(0, Math.floor((size - 1) / 3)));
-    const faulty = liars.map((id) => ({ id, manner: random.pick(manners) }));
+    const count = random.chance(0.2) ? 0 : random.int(1, Math.floor((size - 1) / 3));
+    const liars = random.shuffled(ids).slice(0, count);
+    // The first liar's manner goes round with the seeds, so that few seeds see each.
+    const turn = manners[seed % manners.length] ?? "silent";
+    const faulty = liars.map((id, i) => ({ id, manner: i === 0 ? turn : random.pick(manners) }));
     const others = ["n0", "n1"].slice(0, random.int(0, 2));
     const frames = random.int(10, 40);
     this.plan = { seed, members: size, faulty, frames, troubleMs: random.int(5_000, 40_000) };

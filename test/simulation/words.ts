@@ -5,6 +5,7 @@ import {
   type ViewChange,
   type Vote,
 } from "../../aggregator/consensus/pbft/messages.ts";
+import { nullProposal } from "../../aggregator/consensus/pbft/new-view.ts";
 import type { DurableRecord } from "../../aggregator/consensus/pbft/ports.ts";
 import { decodeHeader } from "../../aggregator/ledger/codecs.ts";
 import { Violation } from "./auditor.ts";
@@ -32,7 +33,7 @@ type Choice = { readonly view: number; readonly digest: string };
  */
 export class Words {
   readonly #said = new Map<string, Said>();
-  /** Honest members behind a digest, by phase, epoch, view, height and digest. */
+  /** Honest members behind a digest, by phase, epoch, view, height and digest; and behind a view. */
   readonly #behind = new Map<string, Set<string>>();
   /** What honest members have prepared, and what one of them has run, by epoch and height. */
   readonly #chosen = new Map<string, Choice[]>();
@@ -60,6 +61,7 @@ export class Words {
             `${member.id} begins view ${message.body.view} before its disk says so`,
           );
         }
+        this.#ask(member, message.body);
         for (const vote of message.body.prePrepares) {
           this.#once(member, vote);
           this.#stand(member, vote);
@@ -106,6 +108,12 @@ export class Words {
     const voted = said.voted.get(epoch) ?? 0;
     if (view < voted) throw new Violation(`${id} goes back from view ${voted} to ${view}`);
     said.voted.set(epoch, view);
+    const { count, quorum, enough } = this.#count(`view ${epoch} ${view}`);
+    if (view > 0 && !enough) {
+      throw new Violation(
+        `${id} is in view ${view}, for which ${count} of ${quorum} can have asked`,
+      );
+    }
     this.#once(member, vote);
     const digest = hex(vote.digest);
     const certified = height <= member.disk.ledger.height;
@@ -128,8 +136,28 @@ export class Words {
       const choice = { view, digest };
       this.#chosen.set(place, [...(this.#chosen.get(place) ?? []), choice]);
       this.#against(member, place, choice);
+      this.#takenOver(member, vote);
     }
     this.#stand(member, vote);
+  }
+
+  #ask({ id }: Member, at: { readonly epoch: number; readonly view: number }): void {
+    const name = `view ${at.epoch} ${at.view}`;
+    this.#behind.set(name, (this.#behind.get(name) ?? new Set()).add(id));
+  }
+
+  /** What a new view takes over, a quorum can have prepared, or it fills a gap. */
+  #takenOver({ id, replica }: Member, { epoch, view, height, digest }: Vote): void {
+    const newView = replica?.newView;
+    if (newView?.view !== view || newView.epoch !== epoch) return;
+    if (!newView.prePrepares.some((vote) => vote.height === height)) return;
+    const name = hex(digest);
+    if (name === hex(digestOf(nullProposal(height, view, newView.from)))) return;
+    const prepared = (this.#chosen.get(`${epoch} ${height}`) ?? []).some(
+      (at) => at.view < view && this.#count(`prepare ${epoch} ${at.view} ${height} ${name}`).enough,
+    );
+    if (prepared) return;
+    throw new Violation(`${id} takes over at ${view}/${height} what no quorum has prepared`);
   }
 
   #stand({ id }: Member, { phase, epoch, view, height, digest }: Vote): void {
@@ -156,6 +184,7 @@ export class Words {
       throw new Violation(`${member.id} asks for view ${view} after it asked for ${before}`);
     }
     said.asked.set(epoch, view);
+    this.#ask(member, change);
     if (!isOnDisk(member, (record) => isView(record, change, "view"))) {
       throw new Violation(`${member.id} asks for view ${view} before its disk does`);
     }
