@@ -10,6 +10,7 @@ const remedies: Readonly<Record<string, string>> = {
   "admission.key-taken": "let the unit or owner make a key file of its own and enrol it again",
   "admission.meter-taken":
     "give the meter another id, or first admit the other unit's request without it",
+  "admission.meter-owner": "give the meter another id: what it recorded stays its first owner's",
   "pool.full": "wait until the aggregator has caught up and run the same command again",
 };
 

@@ -24,6 +24,7 @@ type Examined =
 
 const memberKinds: readonly Kind[] = [
   "admission",
+  "device-change",
   "correction",
   "objection",
   "ruling",
@@ -31,8 +32,14 @@ const memberKinds: readonly Kind[] = [
   "ballot",
   "evidence",
 ];
-/** An owner that is a bureau objects where it quotes. */
-const quoteKinds: readonly Kind[] = ["mandate", "quote-commit", "quote-reveal", "objection"];
+/** Where owners speak; an owner also suspends its units here, and one that is a bureau objects. */
+const quoteKinds: readonly Kind[] = [
+  "mandate",
+  "quote-commit",
+  "quote-reveal",
+  "device-change",
+  "objection",
+];
 
 /**
  * Whether a payload is a genuine message in its right place. Pure; what it says about the ledger's
@@ -110,6 +117,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "ballot":
     case "evidence":
       return ["member"];
+    case "device-change":
     case "objection":
       return ["member", "owner"];
     case "readings":

@@ -8,6 +8,7 @@ import {
   type Verify,
   verifyEnvelope,
 } from "@busbar/protocol";
+import { suspendedSince } from "./device-status.ts";
 import { identityByKeyId } from "./identities.ts";
 import { refuse } from "./refuse.ts";
 import type { Identity } from "./registry.ts";
@@ -26,7 +27,7 @@ export type NotAuthentic = { readonly refusal: Refusal; readonly signer: Identit
 
 /**
  * Opens a frame and checks who signed it. Codes, in order: `frame.*`, `envelope.*`, `cbor.*`,
- * `tx.key-unknown`, `tx.signature`, `message.shape`.
+ * `tx.key-unknown`, `tx.signature`, `tx.suspended`, `message.shape`.
  */
 export function authenticate(
   frame: Uint8Array | Frame,
@@ -47,6 +48,13 @@ export function authenticate(
     const refusal = refuse(
       "tx.signature",
       `the signature of ${signer.id} does not fit this ${kind}`,
+    );
+    return { ok: false, refusal, signer };
+  }
+  if (signer.kind === "device" && suspendedSince(state, signer.id) !== undefined) {
+    const refusal = refuse(
+      "tx.suspended",
+      `${signer.id} is suspended; what it signs counts when it is resumed, so keep it`,
     );
     return { ok: false, refusal, signer };
   }

@@ -8,6 +8,7 @@ export const ledgerCodes = {
   "admission.id-reserved": "the id is a level of the MQTT topics",
   "admission.id-taken": "the id belongs to a member, owner or device of another sort",
   "admission.key-taken": "the key belongs to another identity",
+  "admission.meter-owner": "a meter's record stays its owner's",
   "admission.meter-taken": "another device reads this meter",
   "admission.owner-changed": "a device stays with its owner",
   "admission.owner-unknown": "the device's owner is not admitted",
@@ -36,6 +37,11 @@ export const ledgerCodes = {
   "correction.slot": "only a slot that ended, and not too long ago, is corrected",
   "correction.too-much": "more energy than any meter of a microgrid carries in a slot",
   "correction.version": "corrections of a slot are counted one by one",
+  "device.exists-different": "this change of the unit says something else on the ledger",
+  "device.rights": "only members and its owner change a unit, and a member what a member did",
+  "device.state": "the unit is so already",
+  "device.unknown": "no such unit is admitted",
+  "device.version": "changes of a unit are counted one by one",
   "evidence.enough": "the member is known to have said two things at that height",
   "evidence.places": "votes of different places exclude nothing",
   "evidence.rights": "only a member reports, under its own name",
@@ -85,6 +91,7 @@ export const ledgerCodes = {
   "readings.overlap": "some of the readings are on the ledger already",
   "readings.register": "an energy register outside of what meters show",
   "readings.register-backward": "an energy register fell, and the reading does not say why",
+  "readings.retired": "the meter was taken out two months ago",
   "readings.rights": "only the device that reads the meter signs its readings",
   "readings.span": "one batch spans more time than a batch may",
   "readings.time-backward": "a reading that is not later than the one before",
@@ -96,6 +103,7 @@ export const ledgerCodes = {
   "tx.key-unknown": "nobody on the ledger has the key that the message names",
   "tx.kind": "a message of this kind is no transaction",
   "tx.signature": "the message is not signed by its key for this chain and kind",
+  "tx.suspended": "the unit that signed it is suspended",
 } as const;
 
 export type LedgerCode = keyof typeof ledgerCodes;

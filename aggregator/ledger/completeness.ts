@@ -1,7 +1,9 @@
 import type { UtcMs } from "@busbar/protocol";
 import { array, bytes, field, int, record } from "@busbar/protocol/schema";
+import { suspendedSince } from "./device-status.ts";
 import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
+import { meters } from "./tables.ts";
 import { utcMonth } from "./utc-month.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
@@ -87,7 +89,14 @@ export function slotCompleteness(
   slotMs: number,
 ): SlotCompleteness {
   const day = completenessDays.get(state, dayId(meter, slot));
-  return slotStates[day?.slots[Math.floor((slot % dayMs) / slotMs)] ?? 0] ?? slotStates[0];
+  const known = slotStates[day?.slots[Math.floor((slot % dayMs) / slotMs)] ?? 0] ?? slotStates[0];
+  if (known.why !== "silent") return known;
+  const device = meters.get(state, meter)?.device;
+  const since = device === undefined ? undefined : suspendedSince(state, device);
+  // Written when it is resumed: until then its own entry says it for all of its meters.
+  return since !== undefined && since < slot + slotMs
+    ? { state: "missing", why: "suspended" }
+    : known;
 }
 
 /** How many of a meter's slots that start in [from, to) are measured, estimated, missing. */

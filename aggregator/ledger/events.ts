@@ -1,4 +1,4 @@
-import type { Correction, Objection, Party, Side } from "@busbar/protocol";
+import type { Correction, DeviceChange, Objection, Party, Side } from "@busbar/protocol";
 import type { SettlementReason } from "./settlements.ts";
 
 /** Prices of a slot; null = "not traded", never a number. 10⁻⁶ currency per kWh. */
@@ -108,6 +108,14 @@ export type LedgerEvent =
       readonly epoch: number;
       readonly since: number;
       readonly voters: readonly string[];
+    }
+  | {
+      readonly type: "device-suspended" | "device-resumed";
+      readonly device: string;
+      readonly owner: string;
+      /** A member, or the owner itself. */
+      readonly by: string;
+      readonly reason: DeviceChange["reason"];
     }
   | {
       readonly type: "mandate-set";

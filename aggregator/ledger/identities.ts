@@ -1,7 +1,21 @@
-import { type Device, keyId, type Owner } from "@busbar/protocol";
+import { type Device, keyId, type Owner, type UtcMs } from "@busbar/protocol";
 import type { Identity } from "./registry.ts";
 import type { State, StateReader } from "./state/state.ts";
-import { connections, devices, keys, type MemberEntry, members, meters, owners } from "./tables.ts";
+import {
+  bureaus,
+  connections,
+  devices,
+  keys,
+  type MemberEntry,
+  type MeterEntry,
+  members,
+  meters,
+  owners,
+} from "./tables.ts";
+
+/** How long a meter that was taken out is still settled with, and its readings taken: as long as
+ * boundaries are kept. */
+export const retiredKeepMs = 62 * 86_400_000;
 
 /** Who has this id. Members, owners and devices share one name space. */
 export function identityById(state: StateReader, id: string): Identity | undefined {
@@ -37,24 +51,63 @@ export function putMember(state: State, member: MemberEntry): void {
 export function putOwner(state: State, owner: Owner): void {
   dropKey(state, owners.get(state, owner.id)?.key);
   owners.set(state, owner.id, owner);
+  if (owner.party === "bureau") bureaus.set(state, owner.id, { owner: owner.id });
   putKey(state, { kind: "owner", id: owner.id, key: owner.key });
 }
 
-/** Writes a device with its meters; a key or meter that it had before is no longer its own. */
-export function putDevice(state: State, device: Device): void {
+/**
+ * Writes a device with its meters; a key that it had before is nobody's from now on. A meter that it
+ * reads no more counts until now and stays known, so that its last readings still come in; the same
+ * meter at another device of its owner goes on as if nothing had been. `time`: now; undefined at
+ * genesis, where meters count from the first slot on.
+ */
+export function putDevice(state: State, device: Device, time: UtcMs | undefined): void {
   const before = devices.get(state, device.id);
   dropKey(state, before?.key);
-  for (const meter of before?.meters ?? []) {
-    meters.delete(state, meter.id);
-    connections.delete(state, `${device.owner}/${meter.id}`);
+  for (const { id } of before?.meters ?? []) {
+    if (!device.meters.some((meter) => meter.id === id)) retire(state, id, time);
   }
   devices.set(state, device.id, device);
   putKey(state, { kind: "device", id: device.id, key: device.key });
   for (const meter of device.meters) {
     meters.set(state, meter.id, { ...meter, device: device.id, owner: device.owner });
-    if (meter.role === "connection") {
-      connections.set(state, `${device.owner}/${meter.id}`, { meter: meter.id });
-    }
+    connect(state, { ...meter, owner: device.owner }, time);
+  }
+}
+
+function retire(state: State, id: string, time: UtcMs | undefined): void {
+  const meter = meters.get(state, id);
+  if (meter === undefined || time === undefined) return;
+  meters.set(state, id, { ...meter, until: time });
+  disconnect(state, meter, time);
+}
+
+function connect(
+  state: State,
+  { id, owner, role }: Pick<MeterEntry, "id" | "owner" | "role">,
+  time: UtcMs | undefined,
+): void {
+  const place = `${owner}/${id}`;
+  if (role !== "connection") {
+    if (time !== undefined) disconnect(state, { id, owner }, time);
+    return;
+  }
+  const known = connections.get(state, place);
+  const from = known === undefined ? time : known.from;
+  connections.set(state, place, { meter: id, ...(from === undefined ? {} : { from }) });
+}
+
+/** Slots of before are settled with it; after two months it is of no use any more. */
+function disconnect(
+  state: State,
+  { id, owner }: Pick<MeterEntry, "id" | "owner">,
+  time: UtcMs,
+): void {
+  const place = `${owner}/${id}`;
+  const known = connections.get(state, place);
+  if (known !== undefined) connections.set(state, place, { until: time, ...known });
+  for (const [old, { until }] of [...connections.scan(state, `${owner}/`)]) {
+    if (until !== undefined && until < time - retiredKeepMs) connections.delete(state, old);
   }
 }
 

@@ -56,6 +56,13 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
   const [first, second] = [voteOf(1, liar), voteOf(2, liar)];
   const evidence = { member: "member-a", first, second };
   const ruling = { member: "member-a", slot: utcMs(slot), motion, word: "uphold" } as const;
+  const change = {
+    by: "member-a",
+    device: "company-a-unit",
+    version: 1,
+    change: "suspend",
+    reason: "lost",
+  } as const;
   const correction = {
     member: "member-a",
     meter: "user-a-meter",
@@ -85,6 +92,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 52, frame: frameOf("member-a", "objection", objection) },
     { minutes: 53, frame: frameOf("member-a", "ruling", ruling) },
     { minutes: 121, frame: frameOf("member-a", "correction", correction) },
+    { minutes: 122, frame: frameOf("member-a", "device-change", change) },
   ];
 }
 

@@ -1,14 +1,16 @@
-import type { Meter } from "@busbar/protocol";
+import type { Meter, UtcMs } from "@busbar/protocol";
 import {
   bytes,
   type Codec,
   device,
   field,
   id,
+  instant,
   int,
   memberTerms,
   meter,
   oneOf,
+  optional,
   owner,
   record,
   type TypeOf,
@@ -17,8 +19,15 @@ import { table } from "./state/table.ts";
 
 /** Who takes part: members, owners, devices, their keys and their meters, as the state holds them. */
 
-/** A meter with the unit that reads it and the owner whom it counts for. */
-export type MeterEntry = Meter & { readonly device: string; readonly owner: string };
+/**
+ * A meter with the unit that reads it and the owner whom it counts for; `until`: when it was taken
+ * out of the market, where it was.
+ */
+export type MeterEntry = Meter & {
+  readonly device: string;
+  readonly owner: string;
+  readonly until?: UtcMs;
+};
 
 /**
  * A member as the state holds it: its terms and what became of it. One that is not active has no key
@@ -35,6 +44,7 @@ const meterEntry: Codec<MeterEntry> = record("meter-entry", {
   ...meter.fields,
   device: field(5, id),
   owner: field(6, id),
+  until: optional(7, instant),
 });
 
 const keyEntry = record("key-entry", {
@@ -51,8 +61,18 @@ export const owners = table("owner", owner);
 export const devices = table("device", device);
 /** `meter/<id>` */
 export const meters = table("meter", meterEntry);
-/** `connection/<owner>/<meter>`: the meters that connect an owner to the feeder. */
-export const connections = table("connection", record("connection", { meter: field(1, id) }));
+const connection = record("connection", {
+  meter: field(1, id),
+  /** It counts in slots that lie in [from, until): from genesis on where absent, to this day. */
+  from: optional(2, instant),
+  until: optional(3, instant),
+});
+
+/** `connection/<owner>/<meter>`: the meters that connect an owner to the feeder, or lately did. */
+export const connections = table("connection", connection);
+export type Connection = TypeOf<typeof connection>;
+/** `bureau/<owner>`: the owners that are bureaus. */
+export const bureaus = table("bureau", record("bureau", { owner: field(1, id) }));
 /** `key/<key id, hex>`: whose key it is. */
 export const keys = table("key", keyEntry);
 

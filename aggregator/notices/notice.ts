@@ -110,6 +110,22 @@ function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly M
         title: "A contract is void",
         text: `The members voided contract ${event.contract} with ${other}: what flowed in ${hour(event.slot)} is a difference, which the bureau takes or supplies.`,
       }));
+    case "device-suspended":
+      return [
+        {
+          owner: event.owner,
+          title: `${event.device} is suspended`,
+          text: `${event.by} suspended your unit ${event.device} (${event.reason}). It keeps what it reads until it is resumed.`,
+        },
+      ];
+    case "device-resumed":
+      return [
+        {
+          owner: event.owner,
+          title: `${event.device} goes on`,
+          text: `${event.by} resumed your unit ${event.device}; what it read meanwhile is taken now.`,
+        },
+      ];
     case "quote-void":
       return [
         {

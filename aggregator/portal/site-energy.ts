@@ -35,7 +35,9 @@ export function siteEnergies(state: StateReader, slotMs: number): (slot: number)
  * load is what is left of it and of the imports: generation + Σ import − Σ export at connections.
  */
 function sumSlot(state: StateReader, slot: UtcMs, slotMs: number) {
-  const all = [...meters.scan(state)].map(([, meter]) => meter);
+  const all = Array.from(meters.scan(state), ([, meter]) => meter).filter(
+    ({ until }) => until === undefined || until >= slot + slotMs,
+  );
   const generators = new Set(
     all.flatMap(({ role, owner }) => (role === "generation" ? owner : [])),
   );

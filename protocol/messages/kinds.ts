@@ -4,6 +4,7 @@ import { CborError } from "../cbor/value.ts";
 import type { Refusal } from "../refusal.ts";
 import { SchemaError, type TypeOf } from "../schema/codec.ts";
 import { correction, objection, ruling } from "./cases.ts";
+import { deviceChange } from "./devices.ts";
 import { evidence } from "./evidence.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
 import { ballot, memberMotion, memberRequest } from "./members.ts";
@@ -18,6 +19,7 @@ export const kinds = {
   "quote-commit": quoteCommit,
   "quote-reveal": quoteReveal,
   admission,
+  "device-change": deviceChange,
   correction,
   objection,
   ruling,

@@ -47,6 +47,13 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     quotes: [{ side: "bid", form: "any", quantity: wh(1000), limit: microPerKwh(600_000) }],
     salt: bytes(32),
   },
+  "device-change": {
+    by: "a1",
+    device: "d1",
+    version: 1,
+    change: "suspend",
+    reason: "stolen",
+  },
   correction: {
     member: "a1",
     meter: "m1",

@@ -6,6 +6,7 @@ import {
   keyId,
   type Owner,
   reservedIds,
+  type UtcMs,
 } from "@busbar/protocol";
 import { openAccounts } from "../accounts.ts";
 import { identityById, identityByKeyId, putDevice, putOwner } from "../identities.ts";
@@ -21,7 +22,7 @@ import { admissions, devices, meters, owners } from "../tables.ts";
  *
  * Codes, in order: `admission.rights`, `admission.exists-different`, then for each owner and device
  * `admission.id-taken`, `admission.id-reserved`, `admission.party-changed`, `admission.owner-unknown`,
- * `admission.owner-changed`, `admission.key-taken`, `admission.meter-taken`.
+ * `admission.owner-changed`, `admission.key-taken`, `admission.meter-taken`, `admission.meter-owner`.
  */
 export const admissionRule: TxRule<"admission"> = (context, message, signer) => {
   const { state } = context;
@@ -56,8 +57,11 @@ export function admitOwner({ state, emit }: Pick<BlockContext, "state" | "emit">
 }
 
 /** Writes a device and its meters: also what genesis does. */
-export function admitDevice({ state, emit }: Pick<BlockContext, "state" | "emit">, device: Device) {
-  putDevice(state, device);
+export function admitDevice(
+  { state, emit, time }: Pick<BlockContext, "state" | "emit"> & { readonly time?: UtcMs },
+  device: Device,
+) {
+  putDevice(state, device, time);
   const { id, owner } = device;
   emit({
     type: "device-admitted",
@@ -125,11 +129,18 @@ function checkKey(state: StateReader, { id, key }: { id: string; key: Uint8Array
 function checkMeters(state: StateReader, device: Device) {
   const names = new Set<string>();
   for (const { id } of device.meters) {
-    const reader = meters.get(state, id)?.device;
+    const known = meters.get(state, id);
+    const reader = known?.until === undefined ? known?.device : undefined;
     if (names.has(id) || (reader !== undefined && reader !== device.id)) {
       return refuse(
         "admission.meter-taken",
         `meter ${id} is read by ${reader ?? device.id} already`,
+      );
+    }
+    if (known !== undefined && known.owner !== device.owner) {
+      return refuse(
+        "admission.meter-owner",
+        `the record of meter ${id} is ${known.owner}'s; give it a new id at ${device.owner}`,
       );
     }
     names.add(id);

@@ -5,6 +5,7 @@ import { casesRule } from "./cases/cases.ts";
 import { correctionRule } from "./cases/correction-rule.ts";
 import { objectionRule } from "./cases/objection-rule.ts";
 import { rulingRule } from "./cases/ruling-rule.ts";
+import { deviceChangeRule } from "./device-change.ts";
 import { mandateRule } from "./mandate.ts";
 import { clearingRule } from "./market/clearing-rule.ts";
 import { gateRule } from "./market/gate.ts";
@@ -33,6 +34,7 @@ export const rules: Rules = {
     admission: admissionRule,
     "quote-commit": quoteCommitRule,
     "quote-reveal": quoteRevealRule,
+    "device-change": deviceChangeRule,
     correction: correctionRule,
     objection: objectionRule,
     ruling: rulingRule,

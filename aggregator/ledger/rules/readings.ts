@@ -7,6 +7,7 @@ import {
   type Readings,
   utcMs,
 } from "@busbar/protocol";
+import { retiredKeepMs } from "../identities.ts";
 import { refuse } from "../refuse.ts";
 import type { BlockContext, Outcome, TxRefusal, TxRule } from "../rule.ts";
 import { sha256 } from "../sha256.ts";
@@ -24,7 +25,7 @@ export const futureMsMax = 5 * 60_000;
 /**
  * Takes a batch of readings if it continues its meter's chain. All of it is taken or nothing.
  *
- * Codes, in the order of the checks: `readings.meter-unknown`, `readings.rights`; for a batch that
+ * Codes, in the order of the checks: `readings.meter-unknown`, `readings.rights`, `readings.retired`; for a batch that
  * lies wholly behind the chain's end `exists` (same content), `readings.exists-different` or, where
  * its end is no batch's end that is still known, `readings.overlap`; `readings.overlap` (begins
  * behind the end), `readings.gap` (begins beyond it), `readings.chain`; `readings.span`; then entry
@@ -40,6 +41,12 @@ export const readingsRule: TxRule<"readings"> = (context, batch, signer) => {
     return refuse(
       "readings.rights",
       `expected the signature of ${meter.device}, which reads ${meter.id}; got ${signer.id}'s`,
+    );
+  }
+  if (meter.until !== undefined && meter.until + retiredKeepMs < context.time) {
+    return refuse(
+      "readings.retired",
+      `${meter.id} was taken out at ${meter.until}; its readings are not taken any more`,
     );
   }
   const before = meterStates.get(context.state, meter.id) ?? start(context.state, meter.id);

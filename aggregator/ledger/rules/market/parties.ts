@@ -1,7 +1,7 @@
 import type { Party, UtcMs } from "@busbar/protocol";
 import { slotEnergy } from "../../slots.ts";
 import type { StateReader } from "../../state/state.ts";
-import { connections, owners } from "../../tables.ts";
+import { bureaus, type Connection, connections, owners } from "../../tables.ts";
 
 /** A party of the market and the meters that connect it to the feeder. */
 export type MarketParty = {
@@ -14,7 +14,8 @@ export type MarketParty = {
  * ids. The bureau balances and is not among them. */
 export function marketParties(state: StateReader): MarketParty[] {
   const meters = new Map<string, string[]>();
-  for (const [id, { meter }] of connections.scan(state)) {
+  for (const [id, { meter, until }] of connections.scan(state)) {
+    if (until !== undefined) continue;
     const owner = id.slice(0, id.indexOf("/"));
     const own = meters.get(owner);
     if (own === undefined) meters.set(owner, [meter]);
@@ -25,7 +26,31 @@ export function marketParties(state: StateReader): MarketParty[] {
 
 /** One of them; undefined for whoever has no meter at the feeder or takes no part. */
 export function marketParty(state: StateReader, owner: string): MarketParty | undefined {
-  const own = Array.from(connections.scan(state, `${owner}/`), ([, { meter }]) => meter);
+  return partyOf(state, owner, ({ until }) => until === undefined);
+}
+
+/** One that took part in a slot, with the meters that counted all through it. */
+export function partyInSlot(
+  state: StateReader,
+  owner: string,
+  slot: { readonly start: number; readonly end: number },
+): MarketParty | undefined {
+  return partyOf(
+    state,
+    owner,
+    ({ from, until }) =>
+      (from === undefined || from <= slot.start) && (until === undefined || until >= slot.end),
+  );
+}
+
+function partyOf(
+  state: StateReader,
+  owner: string,
+  counts: (connection: Connection) => boolean,
+): MarketParty | undefined {
+  const own = Array.from(connections.scan(state, `${owner}/`), ([, connection]) => connection)
+    .filter(counts)
+    .map(({ meter }) => meter);
   return own.length === 0 ? undefined : partyWith(state, owner, own);
 }
 
@@ -40,7 +65,7 @@ function partyWith(
 
 /** The party that takes and gives what nobody else does: the bureau with the smallest id. */
 export function bureauOf(state: StateReader): string | undefined {
-  for (const [, { id, party }] of owners.scan(state)) if (party === "bureau") return id;
+  for (const [id] of bureaus.scan(state)) return id;
   return undefined;
 }
 

@@ -7,7 +7,7 @@ import { owners } from "../../tables.ts";
 import { gapMsMax } from "../boundaries.ts";
 import { meterStates } from "../meter-state.ts";
 import { salesByParty, settleContracts } from "./contract-settlement.ts";
-import { type MarketParty, marketParties, marketParty, meteredBy } from "./parties.ts";
+import { marketParties, meteredBy, partyInSlot } from "./parties.ts";
 import { resettleParty, settleParty } from "./party-settlement.ts";
 import { slotKey, slots, unsettled, waiting } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
@@ -76,19 +76,19 @@ function settleOwners(context: BlockContext, list: Iterable<string>): void {
 
 /** The slots of a party, oldest first, up to the first that its meters have not come to. */
 function* reportedSlots(context: BlockContext, owner: string) {
-  const { state } = context;
-  const party = marketParty(state, owner);
-  for (const [, { slot }] of waiting.scan(state, `${owner}/`)) {
-    const energy = party === undefined ? "lost" : energyOf(context, party, slot);
+  for (const [, { slot }] of waiting.scan(context.state, `${owner}/`)) {
+    const energy = energyOf(context, owner, slot);
     if (energy === "pending") return;
     yield { slot, settled: { owner, energy: energy === "lost" ? undefined : energy } };
   }
 }
 
 /** What a party's meters showed; `lost` when no reading can tell it any more. */
-function energyOf(context: BlockContext, { meters }: MarketParty, slot: UtcMs) {
+function energyOf(context: BlockContext, owner: string, slot: UtcMs) {
   const { state, parameters } = context;
   const lengthMs = slotMs(parameters);
+  const { meters } = partyInSlot(state, owner, { start: slot, end: slot + lengthMs }) ?? {};
+  if (meters === undefined) return "lost";
   const energy = meteredBy(state, meters, { start: slot, lengthMs });
   if (energy !== undefined) return energy;
   const passed = (meter: string) => {
@@ -129,8 +129,7 @@ function settleAnew(context: BlockContext): void {
     // A slot of long ago has left the state: what came of it stays as it is.
     if (slots.get(state, slotKey(slot)) === undefined) continue;
     if (sales?.slot !== slot) sales = { slot, of: salesByParty(state, slot) };
-    const party = marketParty(state, owner);
-    const known = party === undefined ? "lost" : energyOf(context, party, slot);
+    const known = energyOf(context, owner, slot);
     const energy = typeof known === "string" ? undefined : known;
     resettleParty(context, { slot, owner, energy, sales: sales.of.get(owner) ?? [] }, why);
   }

@@ -35,7 +35,7 @@ test("a meter that began within a slot does not hold up those who trade with its
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
 });
 
-test("a second meter admitted after a slot is not waited for in it for ever", () => {
+test("a second meter admitted after a slot is not waited for in it", () => {
   const run = sold(new Chain());
   const device = testGenesis().devices.find(({ owner }) => owner === "user-a");
   assert.ok(device !== undefined);
@@ -51,9 +51,6 @@ test("a second meter admitted after a slot is not waited for in it for ever", ()
     run.block(181, admission, user.frame(entry(slot, 0), entry(slot + 2 * hour, 100_000))),
     [],
   );
-  assert.equal(run.of("slot-settled").length, 0);
-  const first = new MeterChain("user-a2").batch(entry(slot + 3 * hour, 0));
-  assert.deepEqual(run.block(241, frameOf("user-a-unit", "readings", first)), []);
   assert.equal(run.of("contract-settled").length, 1);
   assert.deepEqual(
     run.of("slot-settled").map((event) => event.slot),
