@@ -89,6 +89,11 @@ export {
   encodeHeader,
 } from "./receipt/block.ts";
 export {
+  type BlockHistory,
+  blockHistoryKey,
+  historyRoot,
+} from "./receipt/block-history.ts";
+export {
   type Council,
   councilTable,
   membershipOf,

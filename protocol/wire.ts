@@ -7,6 +7,7 @@ import { device, meter, owner } from "./messages/registry.ts";
 import { boxed } from "./notice/boxed.ts";
 import { refused } from "./receipt/answer.ts";
 import { blockHeader, certificateVote } from "./receipt/block.ts";
+import { blockHistory } from "./receipt/block-history.ts";
 import { council, voter } from "./receipt/council.ts";
 import { meterState } from "./receipt/meter-state.ts";
 import { receipt } from "./receipt/receipt.ts";
@@ -50,7 +51,7 @@ export function wireCddl(): string {
     blockHeader,
     receipt,
   ];
-  const proofs = [stateProof, meterState, voter, council];
+  const proofs = [stateProof, meterState, voter, council, blockHistory];
   const records = [...Object.values(kinds), ...inner, refused, ...proofs, boxed];
   return `${head}\n${cddlOf(records as unknown as RecordCodec<unknown>[])}\n`;
 }

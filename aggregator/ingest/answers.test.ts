@@ -49,6 +49,7 @@ function blockOf(frames: readonly Uint8Array[], signerIds: readonly string[]) {
     frames,
     hashes: frames.map((frame) => new Uint8Array(createHash("sha256").update(frame).digest())),
     signers: signerIds,
+    eventCounts: [],
     results: frames.map(() => "ok" as const),
     events: [],
   };

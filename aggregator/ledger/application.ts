@@ -18,6 +18,7 @@ import {
 } from "@busbar/protocol";
 import { authenticate } from "./authenticate.ts";
 import type { CommittedBlock, RefusedFrame } from "./block.ts";
+import type { Batch } from "./block-table.ts";
 import { councilAt, councilOf, councils, hasCouncil } from "./council.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
@@ -28,8 +29,16 @@ import { parametersTable } from "./parameters.ts";
 import { refuse } from "./refuse.ts";
 import type { Registry } from "./registry.ts";
 import { rules as ledgerRules, type Rules } from "./rules/index.ts";
+import type { Snapshot } from "./snapshots/format.ts";
+import {
+  type ApplyAnswer,
+  type ArrivingChunk,
+  type OfferAnswer,
+  SnapshotVerbs,
+  type WantedChunk,
+} from "./snapshots/verbs.ts";
 import { StateTree } from "./state/tree.ts";
-import type { Batch, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 /** Most transactions and bytes of one block. They bound what a member must check at once. */
 export const blockLimits = { transactions: 4096, bytes: 4 * 1024 * 1024 } as const;
@@ -65,6 +74,7 @@ export class Application {
   readonly #store: Store;
   readonly #genesis: Genesis;
   readonly #machine: Machine;
+  readonly #snapshots: SnapshotVerbs;
   #tree: StateTree;
   /** What each proposal at the next height came to, so that one block runs once. */
   #candidates = new WeakMap<Proposal, Candidate>();
@@ -83,6 +93,7 @@ export class Application {
     this.#store = store;
     this.#genesis = genesis;
     this.#machine = { chain: genesis.chain, rules, verify };
+    this.#snapshots = new SnapshotVerbs(store, { genesis, verify });
     const hash = Buffer.from(genesisHash(genesis)).toString("hex");
     if (store.genesis !== undefined && store.genesis !== hash) {
       throw new Failure(
@@ -123,8 +134,11 @@ export class Application {
     };
   }
 
-  /** Writes the first state. Returns its app hash. Throws: `Failure` `genesis.invalid`. */
+  /** Writes the first state, once: an engine that was stopped before the first block asks again.
+   * Returns its app hash. Throws: `Failure` `genesis.invalid`. */
   initChain(): Uint8Array {
+    assert(this.#store.height === 0, "a chain begins before its first block");
+    if (this.#store.genesis !== undefined) return this.#tree.root;
     const changes = genesisState(this.#genesis);
     this.#store.begin(Buffer.from(genesisHash(this.#genesis)).toString("hex"), changes);
     this.#tree = StateTree.of(this.#store.state.scan(""));
@@ -204,16 +218,16 @@ export class Application {
     return candidate;
   }
 
-  /** Puts the finalized block, with the members' signatures on it, and all it changed on disk. */
-  commit(certificate: Certificate): CommittedBlock {
+  /**
+   * Puts the finalized block, with the members' signatures on it, and all it changed on disk. An
+   * engine that keeps the proof of its decisions itself has no signatures to hand over: such a block
+   * has no receipts and no proofs of ours.
+   */
+  commit(certificate: Certificate = []): CommittedBlock {
     const candidate = this.#finalized;
     assert(candidate !== undefined, "a block is finalized before it is committed");
     const { header, hash, execution, tree } = candidate;
-    const checked = this.#checkCertificate(header, certificate);
-    assert(
-      checked.ok,
-      `the engine hands over a good certificate: ${checked.ok || checked.message}`,
-    );
+    if (certificate.length > 0) this.#checkCertificate(header, certificate);
     const { taken, ownEvents, changes } = execution;
     const block: CommittedBlock = {
       header,
@@ -223,6 +237,7 @@ export class Application {
       hashes: taken.map((tx) => tx.hash),
       signers: taken.map(({ signer }) => signer),
       results: taken.map(({ result }) => result),
+      eventCounts: taken.map(({ events }) => events.length),
       events: [...taken.flatMap(({ events }) => events), ...ownEvents],
     };
     this.#store.commit(block, changes, batchesOf(execution));
@@ -236,6 +251,31 @@ export class Application {
   query(key: string): { value: Uint8Array | undefined; path: StatePath; height: number } {
     const { state, height } = this.#store;
     return { value: state.get(key), path: this.#tree.prove(key), height };
+  }
+
+  /** Snapshots that others can have, newest first. */
+  listSnapshots(): readonly Snapshot[] {
+    return this.#snapshots.list();
+  }
+
+  /** A chunk for somebody who fetches a snapshot; undefined where it is not here (any more). */
+  loadSnapshotChunk(wanted: WantedChunk): Uint8Array | undefined {
+    return this.#snapshots.load(wanted);
+  }
+
+  /** Whether to fetch a snapshot that was offered. `appHash`: what the engine knows, by a quorum that
+   * it trusts, the state of that height to be. */
+  offerSnapshot(offered: Snapshot, appHash: Uint8Array): OfferAnswer {
+    return this.#snapshots.offer(offered, appHash);
+  }
+
+  /** Takes a chunk of the accepted snapshot; with the last one the ledger stands at its height. */
+  applySnapshotChunk(chunk: ArrivingChunk): ApplyAnswer {
+    return this.#snapshots.apply(chunk, (tree) => {
+      this.#tree = tree;
+      this.#finalized = undefined;
+      this.#candidates = new WeakMap();
+    });
   }
 
   /** The voters of the next height, with the keys they vote with. */
@@ -284,12 +324,17 @@ export class Application {
     return { header, hash, refused, ...nextOf(this.council(), execution), execution, tree };
   }
 
-  #checkCertificate(header: BlockHeader, certificate: Certificate) {
-    return verifyCertificate(
+  #checkCertificate(header: BlockHeader, certificate: Certificate): void {
+    const council = membershipOf(this.#genesis.chain, this.council());
+    const checked = verifyCertificate(
       encodeHeader(header),
       certificate,
-      membershipOf(this.#genesis.chain, this.council()),
+      council,
       this.#machine.verify,
+    );
+    assert(
+      checked.ok,
+      `the engine hands over a good certificate: ${checked.ok || checked.message}`,
     );
   }
 }

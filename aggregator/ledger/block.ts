@@ -10,7 +10,8 @@ export type Result = "ok";
  * stands in a block is a proof that the ledger took it.
  *
  * Shape: `frames`, `hashes` (SHA-256 of each frame), `signers` (ids) and `results` go together by
- * index.
+ * index, and so do `eventCounts`: how many of `events` each brought, in order; what is left at the
+ * end is what the ledger did by itself.
  */
 export type CommittedBlock = {
   readonly header: BlockHeader;
@@ -20,6 +21,7 @@ export type CommittedBlock = {
   readonly hashes: readonly Uint8Array[];
   readonly signers: readonly string[];
   readonly results: readonly Result[];
+  readonly eventCounts: readonly number[];
   readonly events: readonly LedgerEvent[];
 };
 

@@ -6,12 +6,14 @@ export function decodeHeader(data: Uint8Array): BlockHeader {
   return blockHeader.decode(decodeCbor(data), "header");
 }
 
-/** The certificate's form in the store. */
+/** The certificate's form in the store; no bytes where another engine keeps the proof. */
 export function encodeCertificate(votes: Certificate): Uint8Array {
+  if (votes.length === 0) return new Uint8Array();
   return encodeCbor(certificate.encode(votes));
 }
 
 /** Throws: `CborError`, `SchemaError` for bytes that are no certificate. */
 export function decodeCertificate(data: Uint8Array): Certificate {
+  if (data.length === 0) return [];
   return certificate.decode(decodeCbor(data), "certificate");
 }

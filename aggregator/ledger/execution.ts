@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
-import { encodeCbor, type Kind, merkleRoot, type UtcMs, type Verify } from "@busbar/protocol";
+import {
+  blockHistoryKey,
+  compareBytes,
+  encodeCbor,
+  type Kind,
+  merkleRoot,
+  type UtcMs,
+  type Verify,
+} from "@busbar/protocol";
 import { accountDelta } from "./accounts.ts";
 import { authenticate } from "./authenticate.ts";
 import type { RefusedFrame, Result } from "./block.ts";
 import type { LedgerEvent } from "./events.ts";
+import { appendHistory } from "./history.ts";
 import { parametersTable } from "./parameters.ts";
 import { refuse } from "./refuse.ts";
 import type { BlockContext, Outcome, TxRefusal, TxRule } from "./rule.ts";
@@ -66,7 +75,7 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
     const emit = (event: LedgerEvent) => void events.push(event);
     const context = { ...about, state: own, emit };
     const { outcome, signer } = run(context, frame, machine);
-    const refusal = refusalOf(outcome, own.changes);
+    const refusal = refusalOf(outcome, () => realChanges(own.changes, state));
     if (refusal !== undefined) refused.push({ hash, signer, refusal });
     else if (signer !== undefined) {
       own.applyTo(state);
@@ -79,12 +88,14 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
   for (const rule of machine.rules.block) {
     rule.run({ ...about, state, emit }, touched);
   }
-  const delta = accountDelta(state.changes, { before: base, after: state });
+  const changes = realChanges(state.changes, base);
+  if (changes.size > 0) changes.set(blockHistoryKey, appendHistory(state, seed));
+  const delta = accountDelta(changes, { before: base, after: state });
   assert(
     delta.money === 0n && delta.energyWh === 0n,
     `block ${height} would make ${delta.money} of money and ${delta.energyWh} Wh out of nothing`,
   );
-  return { taken, refused, ownEvents, changes: state.changes };
+  return { taken, refused, ownEvents, changes };
 }
 
 /** Root over the transactions' frames (RFC 6962). */
@@ -111,12 +122,26 @@ export function resultsRootOf({ taken, ownEvents }: Execution): Uint8Array {
  * taken leaves something in the state that refuses it from then on, and not because members remember
  * old blocks, which they need not have.
  */
-function refusalOf(outcome: Outcome, changes: Changes): TxRefusal | undefined {
+function refusalOf(outcome: Outcome, changes: () => Changes): TxRefusal | undefined {
   if (!outcome.ok) return outcome;
-  if (!("code" in outcome) && changes.size > 0) return undefined;
+  if (!("code" in outcome) && changes().size > 0) return undefined;
   const message = "all of it is on the ledger already; nothing needs to be sent again";
   const tipOf = "tipOf" in outcome ? outcome.tipOf : undefined;
   return { ...refuse("tx.exists", message), ...(tipOf === undefined ? {} : { tipOf }) };
+}
+
+/** Without the entries that are written as they were. */
+function realChanges(changes: Changes, base: StateReader): Map<string, Uint8Array | undefined> {
+  const real = new Map<string, Uint8Array | undefined>();
+  for (const [key, value] of changes) {
+    const before = base.get(key);
+    const same =
+      value === undefined || before === undefined
+        ? value === before
+        : compareBytes(value, before) === 0;
+    if (!same) real.set(key, value);
+  }
+  return real;
 }
 
 function touchedBy(taken: readonly TakenTx[]): ReadonlySet<string> {

@@ -31,10 +31,31 @@ CREATE TABLE vote (
 `;
 
 /**
+ * How many of a block's events each transaction brought, so that its result can be proved alone; the
+ * tree over block hashes; snapshots. That no frame stands in two blocks is the rules' matter: the
+ * store must not stop a member over it.
+ */
+const proofs = `
+DROP INDEX tx_hash;
+CREATE INDEX tx_by_hash ON tx (hash);
+ALTER TABLE tx ADD COLUMN events INTEGER;
+CREATE TABLE history_node (
+  level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL,
+  PRIMARY KEY (level, idx)) STRICT, WITHOUT ROWID;
+CREATE TABLE history_leaf (height INTEGER PRIMARY KEY, idx INTEGER NOT NULL) STRICT;
+CREATE TABLE snapshot (
+  height INTEGER PRIMARY KEY, stage TEXT NOT NULL, chunks INTEGER NOT NULL, hash BLOB NOT NULL,
+  metadata BLOB NOT NULL) STRICT;
+CREATE TABLE snapshot_chunk (
+  height INTEGER NOT NULL, idx INTEGER NOT NULL, bytes BLOB NOT NULL,
+  PRIMARY KEY (height, idx)) STRICT;
+`;
+
+/**
  * The steps from an empty file to the present schema: the n-th (from 0) makes version n + 1 of
  * version n. One that has been released is never changed: what follows is appended.
  */
-export const migrations: readonly string[] = [first, votes];
+export const migrations: readonly string[] = [first, votes, proofs];
 
 /** Of the file, and of the newest that this program reads. */
 export const schemaVersion = migrations.length;

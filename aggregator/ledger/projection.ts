@@ -10,7 +10,7 @@ import type { LedgerEvent } from "./events.ts";
  * nor repeats one.
  *
  * Shape: `schema` creates tables whose names start with `<name>_`, and nothing else. When it
- * changes, they are dropped and filled again from the first block.
+ * changes, they are dropped and filled again from the first block that the store holds.
  */
 export type Projection = {
   readonly name: string;
@@ -27,14 +27,22 @@ export type Projection = {
 /** Blocks applied in one transaction while a projection catches up. */
 const catchUpMax = 500;
 
-/** Creates the projections' tables and brings each to the store's height. */
+/** Creates the projections' tables and brings each to the store's height, from `base` on. */
 export function openProjections(
   db: DatabaseSync,
   projections: readonly Projection[],
-  { height, block }: { height: number; block: (height: number) => CommittedBlock },
+  {
+    base = 0,
+    height,
+    block,
+  }: { base?: number; height: number; block: (height: number) => CommittedBlock },
 ): void {
   for (const projection of projections) {
-    let done = transaction(db, () => create(db, projection));
+    // Of blocks that are not here, nothing can be shown.
+    let done = Math.max(
+      base,
+      transaction(db, () => create(db, projection)),
+    );
     while (done < height) {
       const to = Math.min(height, done + catchUpMax);
       transaction(db, () => {
@@ -56,6 +64,11 @@ export function applyProjection(
     block.header.height,
     projection.name,
   );
+}
+
+/** Lets all projections go on behind a height whose blocks they did not see. */
+export function skipProjections(db: DatabaseSync, height: number): void {
+  db.prepare("UPDATE projection SET height = ?").run(height);
 }
 
 /** Returns the height that the projection has seen. */

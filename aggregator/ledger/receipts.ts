@@ -1,24 +1,24 @@
 import assert from "node:assert/strict";
 import { inclusionProof, type Receipt } from "@busbar/protocol";
+import type { BlockSource, Place } from "./block-table.ts";
 import { sha256 } from "./sha256.ts";
-import type { Place, Store } from "./store.ts";
 
 /** The receipt of a frame, by its SHA-256; undefined while it stands in no block. */
-export function receiptOf(store: Store, hash: Uint8Array): Receipt | undefined {
+export function receiptOf(store: BlockSource, hash: Uint8Array): Receipt | undefined {
   const place = store.placeOf(hash);
   return place === undefined ? undefined : receiptAt(store, place);
 }
 
 /** The receipt of the batch that holds a meter's reading; undefined where there is none. */
 export function receiptOfReading(
-  store: Store,
+  store: BlockSource,
   reading: { readonly meter: string; readonly sequence: number },
 ): Receipt | undefined {
   const place = store.placeOfReading(reading.meter, reading.sequence);
   return place === undefined ? undefined : receiptAt(store, place);
 }
 
-function receiptAt(store: Store, { height, index }: Place): Receipt {
+function receiptAt(store: BlockSource, { height, index }: Place): Receipt {
   const certified = store.header(height);
   const frames = store.framesOf(height);
   const frame = frames[index];

@@ -1,25 +1,27 @@
 import assert from "node:assert/strict";
 import type { DatabaseSync } from "node:sqlite";
-import { type BlockHeader, type Certificate, encodeHeader, Failure } from "@busbar/protocol";
-import type { CommittedBlock, Result } from "./block.ts";
-import { decodeCertificate, decodeHeader, encodeCertificate } from "./codecs.ts";
+import { type BlockHeader, blockHash, blockHistoryKey, Failure } from "@busbar/protocol";
+import type { CommittedBlock } from "./block.ts";
+import {
+  type Batch,
+  type BlockSource,
+  BlockTable,
+  type CertifiedHeader,
+  type Place,
+} from "./block-table.ts";
 import { openDatabase, transaction } from "./database.ts";
-import type { LedgerEvent } from "./events.ts";
-import { applyProjection, openProjections, type Projection } from "./projection.ts";
+import { historyOf } from "./history.ts";
+import { HistoryTable } from "./history-table.ts";
+import {
+  applyProjection,
+  openProjections,
+  type Projection,
+  skipProjections,
+} from "./projection.ts";
+import { SnapshotTable } from "./snapshots/snapshot-table.ts";
 import type { Changes } from "./state/overlay.ts";
 import { SqliteState } from "./state/sqlite-state.ts";
 import { type VoteRow, VoteTable } from "./vote-table.ts";
-
-/** A frame's place in the chain. */
-export type Place = { readonly height: number; readonly index: number };
-
-/** A batch of readings that a block brought: which, and in which of its transactions. */
-export type Batch = {
-  readonly meter: string;
-  readonly first: number;
-  readonly last: number;
-  readonly index: number;
-};
 
 /** A frame that waits for its block. `seq` is its order of arrival. */
 export type Pending = {
@@ -29,14 +31,20 @@ export type Pending = {
 };
 
 /** The ledger's file: blocks, state, events, waiting frames, and what is projected from them. */
-export class Store {
+export class Store implements BlockSource {
   readonly state: SqliteState;
   /** For readers of projections. Only a projection's `apply` writes through it, and who works off
    * the tables that a projection keeps. */
   readonly db: DatabaseSync;
+  /** The tree over block hashes. */
+  readonly history: HistoryTable;
+  readonly snapshots: SnapshotTable;
+  /** The file's name; `:memory:` for a ledger in memory. */
+  readonly path: string;
   readonly #projections: readonly Projection[];
   readonly #sql: ReturnType<typeof statements>;
   readonly #votes: VoteTable;
+  readonly #blocks: BlockTable;
   #height: number;
 
   /**
@@ -49,14 +57,19 @@ export class Store {
     projections: readonly Projection[] = [],
     { snapshot = false }: { readonly snapshot?: boolean } = {},
   ) {
+    this.path = path;
     this.db = openDatabase(path);
     if (snapshot) beginSnapshot(this.db);
     this.#sql = statements(this.db);
     this.#votes = new VoteTable(this.db);
+    this.#blocks = new BlockTable(this.db);
+    this.snapshots = new SnapshotTable(this.db);
+    this.history = new HistoryTable(this.db);
     this.state = new SqliteState(this.db);
-    this.#height = Number(this.#sql.height.get()?.height ?? 0);
+    this.#height = this.#blocks.height;
     this.#projections = projections;
     openProjections(this.db, projections, {
+      base: this.base,
       height: this.#height,
       block: (height) => this.#existing(height),
     });
@@ -69,15 +82,14 @@ export class Store {
 
   /** The hash of the genesis that this file began with, in hex; undefined for a new file. */
   get genesis(): string | undefined {
-    const row = this.#sql.meta.get("genesis");
-    return row === undefined ? undefined : String(row.value);
+    return this.meta("genesis");
   }
 
   /** Writes the state that genesis made. */
   begin(genesis: string, changes: Changes): void {
     assert(this.genesis === undefined, "a store begins once");
-    this.#write(() => {
-      this.#sql.setMeta.run("genesis", genesis);
+    this.write(() => {
+      this.setMeta("genesis", genesis);
       this.state.write(changes);
     });
     this.state.written(changes);
@@ -88,12 +100,10 @@ export class Store {
   commit(block: CommittedBlock, changes: Changes, batches: readonly Batch[]): void {
     const { height } = block.header;
     assert(height === this.#height + 1, `block ${height} follows ${this.#height}`);
-    this.#write(() => {
-      this.#insertBlock(block);
-      for (const { meter, first, last, index } of batches) {
-        this.#sql.addReading.run(meter, last, first, height, index);
-      }
+    this.write(() => {
+      this.#blocks.insert(block, batches);
       this.state.write(changes);
+      this.#appendHistory(block.header, changes);
       for (const hash of block.hashes) this.#sql.dropPending.run(hash);
       this.#votes.dropUpTo(height);
       for (const projection of this.#projections) applyProjection(this.db, projection, block);
@@ -102,52 +112,77 @@ export class Store {
     this.#height = height;
   }
 
+  /** A block that is here and whole; see `base`. */
   block(height: number): CommittedBlock | undefined {
-    const row = this.#sql.block.get(height);
-    if (row === undefined) return undefined;
-    const txs = this.#sql.txs.all(height);
-    const events = this.#sql.events.all(height);
-    return {
-      header: decodeHeader(row.header as Uint8Array),
-      hash: row.hash as Uint8Array,
-      certificate: decodeCertificate(row.certificate as Uint8Array),
-      frames: txs.map((tx) => tx.frame as Uint8Array),
-      hashes: txs.map((tx) => tx.hash as Uint8Array),
-      signers: txs.map((tx) => String(tx.signer)),
-      results: txs.map((tx) => String(tx.code) as Result),
-      events: events.map((event) => JSON.parse(String(event.json)) as LedgerEvent),
-    };
+    return height === this.base ? undefined : this.#blocks.block(height);
   }
 
-  /** A block's header, hash and certificate without its transactions. */
-  header(
-    height: number,
-  ): { header: BlockHeader; hash: Uint8Array; certificate: Certificate } | undefined {
-    const row = this.#sql.block.get(height);
-    if (row === undefined) return undefined;
-    return {
-      header: decodeHeader(row.header as Uint8Array),
-      hash: row.hash as Uint8Array,
-      certificate: decodeCertificate(row.certificate as Uint8Array),
-    };
+  header(height: number): CertifiedHeader | undefined {
+    return this.#blocks.header(height);
   }
 
-  /** Where a frame stands, by its SHA-256. */
   placeOf(hash: Uint8Array): Place | undefined {
-    const row = this.#sql.place.get(hash);
-    return row === undefined ? undefined : { height: Number(row.height), index: Number(row.idx) };
+    return this.#blocks.placeOf(hash);
   }
 
-  /** The frames of a block, in order. */
   framesOf(height: number): readonly Uint8Array[] {
-    return this.#sql.frames.all(height).map((row) => row.frame as Uint8Array);
+    return this.#blocks.framesOf(height);
   }
 
-  /** Where the batch stands that holds a meter's reading. */
   placeOfReading(meter: string, sequence: number): Place | undefined {
-    const row = this.#sql.reading.get(meter, sequence);
-    if (row === undefined || Number(row.first) > sequence) return undefined;
-    return { height: Number(row.height), index: Number(row.idx) };
+    return this.#blocks.placeOfReading(meter, sequence);
+  }
+
+  findEvent(type: string, fields: Readonly<Record<string, string | number>>): Place | undefined {
+    return this.#blocks.findEvent(type, fields);
+  }
+
+  /**
+   * All blocks above this height are here and whole, its own header too: 0, or where a snapshot began
+   * or an archive ends.
+   */
+  get base(): number {
+    return Number(this.meta("base") ?? 0);
+  }
+
+  /** A note about this file. */
+  meta(key: string): string | undefined {
+    const row = this.#sql.meta.get(key);
+    return row === undefined ? undefined : String(row.value);
+  }
+
+  /** Writes a note; undefined deletes it. */
+  setMeta(key: string, value: string | undefined): void {
+    if (value === undefined) this.#sql.dropMeta.run(key);
+    else this.#sql.setMeta.run(key, value);
+  }
+
+  /**
+   * Goes on from a state that came as a snapshot: `assemble` writes it and says after which block it
+   * was. Throws what `assemble` throws, with everything as it was before.
+   */
+  restart<T extends Omit<CertifiedHeader, "hash">>(genesis: string, assemble: () => T): T {
+    const made = this.write(() => {
+      const state = assemble();
+      const { height } = state.header;
+      assert(height > this.#height, "a snapshot leads forward");
+      this.setMeta("genesis", genesis);
+      this.setMeta("base", String(height));
+      this.#blocks.insertHeader({ ...state, hash: blockHash(state.header) });
+      this.history.restart(historyOf(new SqliteState(this.db)));
+      this.#votes.dropUpTo(height);
+      skipProjections(this.db, height);
+      return state;
+    });
+    this.state.forget();
+    this.#height = made.header.height;
+    return made;
+  }
+
+  /** Takes blocks from `base + 1` to `to` away, which lie in an archive; the caller's transaction. */
+  drop(to: number): void {
+    this.#blocks.drop({ from: this.base, to });
+    this.setMeta("base", String(to));
   }
 
   /** All frames that wait, in order of arrival. */
@@ -161,7 +196,7 @@ export class Store {
 
   /** Writes frames that wait, with one fsync for all. Returns their `seq`s. */
   addPending(frames: readonly { hash: Uint8Array; frame: Uint8Array }[]): number[] {
-    return this.#write(() =>
+    return this.write(() =>
       frames.map(({ hash, frame }) =>
         Number(this.#sql.addPending.run(hash, frame).lastInsertRowid),
       ),
@@ -171,7 +206,7 @@ export class Store {
   /** Forgets frames that were refused. */
   dropPending(hashes: readonly Uint8Array[]): void {
     if (hashes.length === 0) return;
-    this.#write(() => {
+    this.write(() => {
       for (const hash of hashes) this.#sql.dropPending.run(hash);
     });
   }
@@ -183,13 +218,20 @@ export class Store {
 
   /** Writes words of this member, with one fsync for all; they may be sent afterwards. */
   addVotes(rows: readonly VoteRow[]): void {
-    this.#write(() => {
+    this.write(() => {
       for (const row of rows) this.#votes.add(row);
     });
   }
 
   close(): void {
     this.db.close();
+  }
+
+  #appendHistory({ height, previous }: BlockHeader, changes: Changes): void {
+    if (!changes.has(blockHistoryKey)) return;
+    // Written just before, and read past the memory of what was committed.
+    const { size } = historyOf({ get: (key) => changes.get(key), scan: () => [] });
+    this.history.append(previous, { size, height: height - 1 });
   }
 
   #existing(height: number): CommittedBlock {
@@ -201,26 +243,8 @@ export class Store {
     return block;
   }
 
-  #insertBlock(block: CommittedBlock): void {
-    const { header, certificate, hash, frames, hashes, signers, results, events } = block;
-    const { height } = header;
-    this.#sql.addBlock.run(height, encodeHeader(header), encodeCertificate(certificate), hash);
-    for (const [i, frame] of frames.entries()) {
-      this.#sql.addTx.run(
-        height,
-        i,
-        frame,
-        hashes[i] ?? null,
-        signers[i] ?? null,
-        results[i] ?? null,
-      );
-    }
-    for (const [i, event] of events.entries()) {
-      this.#sql.addEvent.run(height, i, event.type, JSON.stringify(event));
-    }
-  }
-
-  #write<T>(body: () => T): T {
+  /** Runs `body` in one transaction. Throws: `Failure` `store.write` where the disk does not take it. */
+  write<T>(body: () => T): T {
     try {
       return transaction(this.db, body);
     } catch (cause) {
@@ -244,27 +268,9 @@ function beginSnapshot(db: DatabaseSync): void {
 
 function statements(db: DatabaseSync) {
   return {
-    height: db.prepare("SELECT max(height) AS height FROM block"),
     meta: db.prepare("SELECT value FROM meta WHERE key = ?"),
-    setMeta: db.prepare("INSERT INTO meta (key, value) VALUES (?, ?)"),
-    block: db.prepare("SELECT header, certificate, hash FROM block WHERE height = ?"),
-    txs: db.prepare("SELECT frame, hash, signer, code FROM tx WHERE height = ? ORDER BY idx"),
-    frames: db.prepare("SELECT frame FROM tx WHERE height = ? ORDER BY idx"),
-    events: db.prepare("SELECT json FROM event WHERE height = ? ORDER BY idx"),
-    place: db.prepare("SELECT height, idx FROM tx WHERE hash = ?"),
-    reading: db.prepare(
-      "SELECT first, height, idx FROM reading WHERE meter = ? AND last >= ? ORDER BY last LIMIT 1",
-    ),
-    addBlock: db.prepare(
-      "INSERT INTO block (height, header, certificate, hash) VALUES (?, ?, ?, ?)",
-    ),
-    addTx: db.prepare(
-      "INSERT INTO tx (height, idx, frame, hash, signer, code) VALUES (?, ?, ?, ?, ?, ?)",
-    ),
-    addEvent: db.prepare("INSERT INTO event (height, idx, type, json) VALUES (?, ?, ?, ?)"),
-    addReading: db.prepare(
-      "INSERT INTO reading (meter, last, first, height, idx) VALUES (?, ?, ?, ?, ?)",
-    ),
+    setMeta: db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"),
+    dropMeta: db.prepare("DELETE FROM meta WHERE key = ?"),
     pending: db.prepare("SELECT seq, hash, frame FROM pool ORDER BY seq"),
     addPending: db.prepare("INSERT INTO pool (hash, frame) VALUES (?, ?)"),
     dropPending: db.prepare("DELETE FROM pool WHERE hash = ?"),

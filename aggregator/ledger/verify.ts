@@ -207,13 +207,15 @@ function compareHeaders({ header, hash }: CommittedBlock, expected: BlockHeader)
 }
 
 function compareResults(block: CommittedBlock, { taken, ownEvents }: Execution) {
-  for (const [i, { hash, signer, result }] of taken.entries()) {
+  for (const [i, { hash, signer, result, events }] of taken.entries()) {
     if (!same(block.hashes[i], hash))
       return fault("results", `the hash of transaction ${i} differs`);
     if (block.signers[i] !== signer)
       return fault("results", `the signer of transaction ${i} differs`);
     if (block.results[i] !== result)
       return fault("results", `the result of transaction ${i} differs`);
+    if (block.eventCounts[i] !== events.length)
+      return fault("events", `the number of events of transaction ${i} differs`);
   }
   const events = [...taken.flatMap((tx) => tx.events), ...ownEvents];
   if (JSON.stringify(events) === JSON.stringify(block.events)) return undefined;

@@ -52,6 +52,7 @@ function block(height: number): CommittedBlock {
     frames: [],
     hashes: [],
     signers: [],
+    eventCounts: [],
     results: [],
     events: [sold],
   };

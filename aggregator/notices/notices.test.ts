@@ -46,6 +46,7 @@ const block: CommittedBlock = {
   frames: [],
   hashes: [],
   signers: [],
+  eventCounts: [],
   results: [],
   events: [signed],
 };

@@ -13,6 +13,7 @@ export {
 export { instant } from "../messages/readings.ts";
 export { device, meter, owner } from "../messages/registry.ts";
 export { blockHeader, certificate } from "../receipt/block.ts";
+export { blockHistory } from "../receipt/block-history.ts";
 export { council } from "../receipt/council.ts";
 export { meterState } from "../receipt/meter-state.ts";
 export {

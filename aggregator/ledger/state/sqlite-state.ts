@@ -60,6 +60,17 @@ export class SqliteState implements StateReader {
     }
   }
 
+  /** Deletes all entries; the caller's transaction surrounds it. */
+  clear(): void {
+    this.#db.exec("DELETE FROM state");
+    this.forget();
+  }
+
+  /** Forgets what is held in memory, after others wrote. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
   /** Follows a write that is on disk now. */
   written(changes: Changes): void {
     for (const [key, value] of changes) {

@@ -1,0 +1,104 @@
+import type { Refusal, Verify } from "@busbar/protocol";
+import type { Genesis } from "../genesis.ts";
+import { refuse } from "../refuse.ts";
+import type { StateTree } from "../state/tree.ts";
+import type { Store } from "../store.ts";
+import { adoptSnapshot } from "./adopting.ts";
+import { type Snapshot, snapshotFormat } from "./format.ts";
+import { SnapshotReceiving } from "./receiving.ts";
+
+/** Which chunk somebody asks for. */
+export type WantedChunk = {
+  readonly height: number;
+  readonly format: number;
+  readonly chunk: number;
+};
+
+/** A chunk that came, and who sent it, in the engine's words. */
+export type ArrivingChunk = {
+  readonly index: number;
+  readonly chunk: Uint8Array;
+  readonly sender: string;
+};
+
+/** ABCI 2.0's results of OfferSnapshot; `refusal` says why. `next`: the first chunk to fetch, for a
+ * fetching that goes on where it was. */
+export type OfferAnswer =
+  | { readonly result: "accept"; readonly next: number }
+  | {
+      readonly result: "reject" | "reject-format" | "reject-sender";
+      readonly refusal: Refusal;
+    };
+
+/** ABCI 2.0's results of ApplySnapshotChunk. `retry-snapshot`: nothing is being fetched, offer one. */
+export type ApplyAnswer =
+  | { readonly result: "accept"; readonly done: boolean }
+  | {
+      readonly result: "retry" | "retry-snapshot" | "reject-snapshot";
+      readonly refetchChunks: readonly number[];
+      readonly rejectSenders: readonly string[];
+      readonly refusal: Refusal;
+    };
+
+/** The four verbs of snapshots. */
+export class SnapshotVerbs {
+  readonly #store: Store;
+  readonly #grounds: { readonly genesis: Genesis; readonly verify: Verify };
+  #receiving: SnapshotReceiving | undefined;
+
+  constructor(store: Store, grounds: { readonly genesis: Genesis; readonly verify: Verify }) {
+    this.#store = store;
+    this.#grounds = grounds;
+  }
+
+  list(): readonly Snapshot[] {
+    return this.#store.snapshots.list();
+  }
+
+  load({ height, format, chunk }: WantedChunk): Uint8Array | undefined {
+    const ready = this.list().some((snapshot) => snapshot.height === height);
+    if (format !== snapshotFormat || !ready) return undefined;
+    return Number.isSafeInteger(chunk) ? this.#store.snapshots.chunk(height, chunk) : undefined;
+  }
+
+  offer(offered: Snapshot, appHash: Uint8Array): OfferAnswer {
+    const begun = SnapshotReceiving.begin(this.#store, offered, appHash);
+    if (begun.ok) {
+      this.#receiving = begun.receiving;
+      // The last chunk brings the rest about, so it is fetched also where it is here.
+      const next = Math.min(begun.receiving.next, offered.chunks - 1);
+      return { result: "accept", next };
+    }
+    switch (begun.code) {
+      case "snapshot.format":
+        return { result: "reject-format", refusal: begun };
+      case "snapshot.metadata":
+        return { result: "reject-sender", refusal: begun };
+      default:
+        return { result: "reject", refusal: begun };
+    }
+  }
+
+  apply({ index, chunk, sender }: ArrivingChunk, adopted: (tree: StateTree) => void): ApplyAnswer {
+    const receiving = this.#receiving;
+    if (receiving === undefined) {
+      const refusal = refuse("snapshot.none", "no snapshot is being fetched; offer one first");
+      return { result: "retry-snapshot", refetchChunks: [], rejectSenders: [], refusal };
+    }
+    const taken = receiving.take(index, chunk);
+    if (!taken.ok) {
+      const refetchChunks = index < receiving.snapshot.chunks ? [index] : [];
+      return { result: "retry", refetchChunks, rejectSenders: [sender], refusal: taken };
+    }
+    if (!receiving.complete) return { result: "accept", done: false };
+    this.#receiving = undefined;
+    const done = adoptSnapshot(this.#store, receiving, this.#grounds);
+    if (done.ok) {
+      adopted(done.tree);
+      return { result: "accept", done: true };
+    }
+    // Every chunk was as announced, so the announcement was false.
+    receiving.drop();
+    return { result: "reject-snapshot", refetchChunks: [], rejectSenders: [], refusal: done };
+  }
+}
