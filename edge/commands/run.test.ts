@@ -24,7 +24,8 @@ registerHooks({ load: (url, context, next) => (files.push(url), next(url, contex
 process.on("exit", () => {
   if (process.argv[2] !== "run") return;
   const { execArgv, env, moduleLoadList } = process;
-  const told = { files, execArgv, cache: env.NODE_COMPILE_CACHE, moduleLoadList };
+  const { poolSize } = Buffer;
+  const told = { files, execArgv, cache: env.NODE_COMPILE_CACHE, moduleLoadList, poolSize };
   writeFileSync(${JSON.stringify(file("loaded.json"))}, JSON.stringify(told));
 });
 `;
@@ -34,6 +35,7 @@ type Loaded = {
   readonly execArgv: readonly string[];
   readonly cache: string;
   readonly moduleLoadList: readonly string[];
+  readonly poolSize: number;
 };
 
 /** Runs a unit with a Modbus meter, from an ordinary start of the command line, until it is ready. */
@@ -63,7 +65,7 @@ meters:
 }
 
 test("a unit that runs holds no other command, no parser of files, and no driver it does not use", async () => {
-  const { files, execArgv, cache, moduleLoadList } = await runOnce();
+  const { files, execArgv, cache, moduleLoadList, poolSize } = await runOnce();
   const loaded = files
     .filter((url) => url.startsWith("file:"))
     .map((url) => url.slice(url.indexOf(root) + root.length));
@@ -103,6 +105,7 @@ test("a unit that runs holds no other command, no parser of files, and no driver
     [],
   );
   assert.match(cache, /node_modules\/\.cache\/busbar-edge$/);
+  assert.equal(poolSize, 256);
 });
 
 test("the system service starts the unit as it would start itself", () => {

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { settingsAside } from "../config/aside.ts";
 import type { Settings } from "../config/settings.ts";
 import { type RunningUnit, startUnit } from "../main.ts";
-import { startWithCache } from "./lean.ts";
+import { cutFromSmallSlabs, startWithCache } from "./lean.ts";
 import { openLog } from "./log.ts";
 
 /**
@@ -13,6 +13,7 @@ import { openLog } from "./log.ts";
 export async function runCommand(file: string): Promise<void> {
   // Before anything is read: what follows is done once, by the process that stays.
   await startWithCache();
+  cutFromSmallSlabs();
   let settings = await settingsAside(file);
   const log = openLog(settings.config.log);
   const { next, starting } = signalQueue();
