@@ -1,6 +1,7 @@
 import { Failure } from "@busbar/protocol";
 import { SerialPort } from "serialport";
 import type { Line, LineEvents, SerialSettings } from "./line.ts";
+import { directBinding } from "./serial-binding.ts";
 
 /** A serial port of this machine, opened for us alone. */
 export class SerialLine implements Line {
@@ -15,15 +16,15 @@ export class SerialLine implements Line {
 
   open(events: LineEvents): Promise<void> {
     const { baud: baudRate, parity, stopBits, dataBits = 8 } = this.#settings;
-    const port = new SerialPort({
+    const settings = {
       path: this.#path,
-      baudRate,
-      parity,
-      stopBits,
-      dataBits,
+      ...{ baudRate, parity, stopBits, dataBits },
       lock: true,
       autoOpen: false,
-    });
+      // An option that serialport's own types leave out.
+      binding: directBinding,
+    };
+    const port = new SerialPort(settings);
     port.on("data", (bytes: Buffer) => events.data(bytes));
     // Unplugging shows as an error, as a close, or as both: the owner hears of the first.
     const lost = (cause: unknown) => {

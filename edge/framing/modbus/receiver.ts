@@ -45,10 +45,12 @@ export function rtuReceiver({ counters, unexpected, foreign }: Context): Receive
   let seams: readonly number[] = [];
 
   const drop = (count: number): void => {
+    if (count === 0) return;
     buffer = buffer.slice(count);
     seams = seams.map((at) => at - count).filter((at) => at > 0);
   };
   const discard = (bytes: Uint8Array): void => {
+    if (bytes.length === 0) return;
     for (const item of nameDiscarded(bytes, sent)) {
       if (item.kind === "echo") counters.echoes += 1;
       else if (item.kind === "noise") counters.noiseBytes += item.length;
