@@ -1,6 +1,7 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
 import type { ReadReply } from "../framing/modbus/guarded-port.ts";
-import { type Block, type BlockLimits, plan, requestCost, type Span } from "../planner/plan.ts";
+import { type BlockLimits, requestCost, type Span } from "../planner/plan.ts";
+import { BlockPlans, type PlanBasis, type PlannedBlock, planWithCuts } from "./block-plans.ts";
 import type { RegisterPort } from "./reply-memory.ts";
 
 /** What came back for one row. */
@@ -33,6 +34,7 @@ export class BlockReader<Row extends Span> {
   readonly #limits: BlockLimits;
   readonly #clock: () => UtcMs;
   readonly #urgent: (row: Row) => boolean;
+  readonly #plans = new BlockPlans<Row>();
   readonly #breaks = new Set<number>();
   /** Addresses of rows that the unit does not have. */
   readonly #missing = new Set<number>();
@@ -86,7 +88,8 @@ export class BlockReader<Row extends Span> {
    */
   async read(rows: readonly Row[]): Promise<ReadonlyMap<Row, RowWords>> {
     const found = new Map<Row, RowWords>();
-    const planned = this.#plan(rows.filter(({ address }) => !this.#missing.has(address)));
+    const there = rows.filter(({ address }) => !this.#missing.has(address));
+    const planned = this.#plans.of(there, this.#basis(there));
     const urgent = planned.filter((block) => block.rows.some(this.#urgent));
     const blocks = [...urgent, ...planned.filter((block) => !urgent.includes(block))];
     const afterRow = (row: number) =>
@@ -131,7 +134,11 @@ export class BlockReader<Row extends Span> {
     return found.get(row);
   }
 
-  #plan(rows: readonly Row[]): Block<Row>[] {
+  #plan(rows: readonly Row[]): readonly PlannedBlock<Row>[] {
+    return planWithCuts(rows, this.#basis(rows));
+  }
+
+  #basis(rows: readonly Row[]): PlanBasis {
     const { baud } = this.#port;
     const cost = requestCost({ turnaroundMs: this.#port.turnaroundMs(this.#unit), baud });
     const widest = Math.max(0, ...rows.map(({ words }) => words + 2));
@@ -139,7 +146,7 @@ export class BlockReader<Row extends Span> {
       this.#maxRegisters(),
       Math.min(widest, this.#limits.maxRegisters),
     );
-    return plan(rows, { limits: { ...this.#limits, maxRegisters }, cost, breaks: this.#breaks });
+    return { limits: { ...this.#limits, maxRegisters }, cost, breaks: this.#breaks };
   }
 
   #maxRegisters(): number {
@@ -150,7 +157,7 @@ export class BlockReader<Row extends Span> {
 
   /** True when every row of the block was read. */
   async #readBlock(
-    block: Block<Row>,
+    block: PlannedBlock<Row>,
     found: Map<Row, RowWords>,
     failed: (failure: Failure) => void,
   ): Promise<boolean> {
@@ -190,13 +197,13 @@ export class BlockReader<Row extends Span> {
     return whole;
   }
 
-  async #refuses(block: Block<Row>, exception: number): Promise<boolean> {
+  async #refuses(block: PlannedBlock<Row>, exception: number): Promise<boolean> {
     const reply = await this.#request(block);
     return !reply.ok && !reply.suspect && reply.exception === exception;
   }
 
   /** One request; a second one when the first is lost or the unit is busy. */
-  async #ask(block: Block<Row>): Promise<ReadReply> {
+  async #ask(block: PlannedBlock<Row>): Promise<ReadReply> {
     const silent = this.#port.isSilent(this.#unit);
     try {
       const reply = await this.#request(block);
@@ -208,7 +215,7 @@ export class BlockReader<Row extends Span> {
     }
   }
 
-  async #request({ address, count, rows }: Block<Row>): Promise<ReadReply> {
+  async #request({ address, count, cuts }: PlannedBlock<Row>): Promise<ReadReply> {
     const maxRegisters = Math.max(count, this.#maxRegisters());
     const { evenCount } = this.#limits;
     const reply = await this.#port.read({
@@ -218,7 +225,7 @@ export class BlockReader<Row extends Span> {
       count,
       maxRegisters,
       evenCount,
-      cuts: rows.map((row) => row.address).filter((cut) => rows.every((row) => !spans(row, cut))),
+      cuts,
     });
     if (!reply.ok && gatewayUnanswered.has(reply.exception)) {
       throw new Failure("meter.timeout", `${reply.message}: the gateway got no answer`, {
@@ -239,6 +246,3 @@ function halves<Row>(rows: readonly Row[]): [readonly Row[], (readonly Row[])?] 
   const middle = Math.ceil(rows.length / 2);
   return [rows.slice(0, middle), rows.slice(middle)];
 }
-
-const spans = ({ address, words }: Span, cut: number): boolean =>
-  cut > address && cut < address + words;

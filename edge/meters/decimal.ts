@@ -40,6 +40,8 @@ export function parseDecimal(text: string): Decimal | undefined {
  * is kept as it comes, because it is the register's resolution. Undefined outside ±2⁵³.
  */
 export function multiply(a: Decimal, b: Decimal): Decimal | undefined {
+  // By one, as most registers: nothing to do, and no big integers for it.
+  if (b.mantissa === 1 && b.exponent === 0 && a.exponent <= 0 && a.step === undefined) return a;
   let mantissa = BigInt(a.mantissa) * BigInt(b.mantissa);
   let exponent = a.exponent + b.exponent;
   if (mantissa === 0n) exponent = Math.min(exponent, 0);

@@ -61,7 +61,7 @@ export function decodeValue(words: readonly number[], shape: ValueShape): Decima
   const unknown = [...notImplemented[type], ...sentinels];
   if (unknown.some((sentinel) => BigInt(sentinel) === raw)) return undefined;
   const number = type.startsWith("f") ? floatDecimal(raw, type) : integerDecimal(raw, type);
-  const factor = parseDecimal(String(scale));
+  const factor = scale === 1 ? one : parseDecimal(String(scale));
   if (number === undefined || factor === undefined || ratio === undefined) return undefined;
   const power = scalePower + (bases[unit]?.power ?? 0);
   const scaled = multiply(number, factor);
@@ -85,24 +85,42 @@ function integerDecimal(raw: bigint, type: RegisterType): Decimal | undefined {
   return Number.isSafeInteger(mantissa) ? { mantissa, exponent: 0 } : undefined;
 }
 
+const view = new DataView(new ArrayBuffer(8));
+const single = { narrow: Math.fround, digitsMax: 9, normalMin: 2 ** -126 };
+const double = { narrow: (value: number) => value, digitsMax: 15, normalMin: 2 ** -1022 };
+
 function floatDecimal(raw: bigint, type: RegisterType): Decimal | undefined {
-  const view = new DataView(new ArrayBuffer(8));
   view.setBigUint64(0, raw);
-  if (type === "f32") return shortest(view.getFloat32(4), Math.fround, 9);
-  return shortest(view.getFloat64(0), (value) => value, 15);
+  return type === "f32"
+    ? shortest(view.getFloat32(4), single)
+    : shortest(view.getFloat64(0), double);
 }
 
-/** The fewest digits that `narrow` reads back as the value; at most `digitsMax`. */
+/**
+ * The fewest digits that `narrow` reads back as the value; at most `digitsMax`. With three digits less
+ * than that, decimals lie far wider apart than floats from `normalMin` on: if fewer digits do, then so
+ * do these, with zeros at their end.
+ */
 function shortest(
   value: number,
-  narrow: (value: number) => number,
-  digitsMax: number,
+  {
+    narrow,
+    digitsMax,
+    normalMin,
+  }: {
+    readonly narrow: (value: number) => number;
+    readonly digitsMax: number;
+    /** The smallest float of full precision. */
+    readonly normalMin: number;
+  },
 ): Decimal | undefined {
   if (!Number.isFinite(value)) return undefined;
-  let text = "0";
-  for (let digits = 1; digits <= digitsMax; digits += 1) {
+  if (value === 0) return { mantissa: 0, exponent: 0 };
+  let text = "";
+  let digits = Math.abs(value) < normalMin ? 1 : digitsMax - 3;
+  for (; digits <= digitsMax; digits += 1) {
     text = value.toExponential(digits - 1);
-    if (narrow(Number(text)) === value) break;
+    if (narrow(Number(text)) === value) return parseDecimal(text.replace(/\.?0+e/, "e"));
   }
   return parseDecimal(text);
 }

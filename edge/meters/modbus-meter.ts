@@ -11,6 +11,7 @@ import type { ModbusProfile } from "./profile.ts";
 import type { Meter, MeterIdentity, MeterReading } from "./reading.ts";
 import { isText, wordsOf } from "./register-type.ts";
 import type { MeterLease } from "./reply-memory.ts";
+import { RowDecoder } from "./row-decoder.ts";
 import { TornGuard, type WideValue } from "./torn-guard.ts";
 
 type Row = ModbusProfile["registers"][number] & Span;
@@ -30,6 +31,7 @@ export class ModbusMeter implements Meter {
   readonly #clock: () => UtcMs;
   readonly #rows: readonly Row[];
   readonly #factors: ReadonlyMap<string, Factor>;
+  readonly #decoder: RowDecoder<Row>;
   readonly #reader: BlockReader<Row | Factor>;
   readonly #learning: Learning;
   readonly #guard = new TornGuard<Row | Factor>();
@@ -50,6 +52,7 @@ export class ModbusMeter implements Meter {
     this.#clock = clock;
     this.#rows = profile.registers.map((row) => ({ ...row, words: wordsOf(row.type) }));
     const { wordOrder } = profile.read;
+    this.#decoder = new RowDecoder(wordOrder);
     const parts = profile.sums.flatMap(({ obis, of }) => (isBilling(obis) ? of : []));
     this.#billed = this.#rows
       .filter(({ obis, quantity }) => isBilling(obis) || parts.includes(quantity))
@@ -107,11 +110,10 @@ export class ModbusMeter implements Meter {
     const first = await this.#reader.read([...this.#factors.values(), ...this.#rows]);
     const answers = await this.#guard.settle(first, this.#billed, this.#reader);
     this.#learning.afterReading(this.#reader);
-    const { wordOrder } = this.#profile.read;
     const decoded = this.#rows.map((row) => {
       const answer = answers.get(row);
       const factor = this.#product(row, answers);
-      const value = answer && decodeValue(answer.words, { ...row, wordOrder, factor });
+      const value = answer && this.#decoder.value(row, answer.words, factor);
       const { obis, quantity, unit } = row;
       return { obis, quantity, unit, answer, raw: answer?.words ?? [], value };
     });

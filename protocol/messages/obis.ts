@@ -25,8 +25,21 @@ export const obisKey: KeyCodec = {
   },
 };
 
-/** The six bytes of a code, or undefined when the text is none. */
+/** Codes that were parsed: units and ledgers meet the same few with every reading. Bounded, for codes
+ * come from strangers too. */
+const parsed = new Map<string, Uint8Array>();
+const parsedMax = 512;
+
+/** The six bytes of a code, or undefined when the text is none. They are kept, and not to be changed. */
 export function parseObis(text: string): Uint8Array | undefined {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const bytes = bytesOf(text);
+  if (bytes !== undefined && parsed.size < parsedMax) parsed.set(text, bytes);
+  return bytes;
+}
+
+function bytesOf(text: string): Uint8Array | undefined {
   const match = form.exec(text);
   if (match === null) return undefined;
   const parts = match.slice(1).map((part) => (part === undefined ? 255 : Number(part)));
