@@ -149,7 +149,7 @@ export class Words {
   /** What a new view takes over, a quorum can have prepared, or it fills a gap. */
   #takenOver({ id, replica }: Member, { epoch, view, height, digest }: Vote): void {
     const newView = replica?.newView;
-    if (newView?.view !== view || newView.epoch !== epoch) return;
+    if (newView === undefined || newView.view !== view || newView.epoch !== epoch) return;
     if (!newView.prePrepares.some((vote) => vote.height === height)) return;
     const name = hex(digest);
     if (name === hex(digestOf(nullProposal(height, view, newView.from)))) return;
