@@ -150,6 +150,14 @@ test("a clock ten years ahead makes nothing old: the members' blocks say how lat
   journal.close();
 });
 
+test("taking the reserve takes no memory of its size", () => {
+  const home = mkdtempSync(join(folder, "lean-"));
+  const buffers = () => process.memoryUsage().arrayBuffers;
+  const before = buffers();
+  new Reserve(home).hold();
+  assert.ok(buffers() - before < 1024 * 1024, `${buffers() - before} bytes`);
+});
+
 test("the reserve takes room, gives it back once, and leaves nothing of a failed attempt", () => {
   const { home, journal } = setUp();
   const reserve = new Reserve(home);
