@@ -50,8 +50,7 @@ function assertGetsWell(cluster: RealCluster, frames: number, msMax = 30_000): v
   const isWell = () =>
     cluster.frames.length >= frames &&
     cluster.up.length === cluster.members.length &&
-    cluster.have() &&
-    cluster.isLevel;
+    cluster.isQuiet;
   assert.ok(cluster.until(isWell, msMax), cluster.standing);
 }
 
@@ -59,7 +58,7 @@ test("readings that come to any member stand in the same blocks of all, with rec
   const cluster = setup(t);
   feed(cluster, 30, 7);
   assert.ok(
-    cluster.until(() => cluster.frames.length === 30 && cluster.have() && cluster.isLevel, 5_000),
+    cluster.until(() => cluster.frames.length === 30 && cluster.isQuiet, 5_000),
     cluster.standing,
   );
   assertEqualStores(cluster);

@@ -45,8 +45,10 @@ export class RealCluster {
   readonly genesis: Genesis;
   readonly members: readonly RealMember[];
   readonly frames: Uint8Array[] = [];
-  /** Names of frames that stand in a block of anybody. */
-  readonly #placed = new Set<string>();
+  /** Frames that stand in no block of anybody, by name, in their order. */
+  readonly #unplaced = new Map<string, Uint8Array>();
+  /** Of the newest block of anybody. */
+  #height = 0;
   readonly #folder: string;
   readonly #meters = owners.map((owner) => ({ chain: new MeterChain(owner), time: 0, wh: 0 }));
   /** Sees each message that a member sends. */
@@ -79,7 +81,8 @@ export class RealCluster {
       site: (now: number) => utcMs(startTime + Math.floor(now * 60)),
       send: (from: string, to: string, message: Uint8Array) => this.#send(from, to, message),
       onCommit: (member: RealMember, block: CommittedBlock) => {
-        for (const hash of block.hashes) this.#placed.add(nameOf(hash));
+        for (const hash of block.hashes) this.#unplaced.delete(nameOf(hash));
+        this.#height = Math.max(this.#height, block.header.height);
         this.onCommit(member, block);
       },
     };
@@ -111,6 +114,7 @@ export class RealCluster {
     unit.wh += 3;
     const frame = unit.chain.frame(entry(startTime + unit.time, unit.wh));
     this.frames.push(frame);
+    this.#unplaced.set(nameOf(sha256(frame)), frame);
     for (const member of to) member.submit(frame);
     return frame;
   }
@@ -128,17 +132,9 @@ export class RealCluster {
     this.until(() => false, ms);
   }
 
-  /** Whether each of these frames stands in a block of every member that is up. */
-  have(frames: readonly Uint8Array[] = this.frames): boolean {
-    const hashes = frames.map((frame) => sha256(frame));
-    return this.up.every(({ life: { store } }) =>
-      hashes.every((hash) => store.placeOf(hash) !== undefined),
-    );
-  }
-
-  /** Whether all that are up stand at one height. */
-  get isLevel(): boolean {
-    return new Set(this.up.map(({ life }) => life.store.height)).size === 1;
+  /** Whether each frame stands in a block, and all that are up have all blocks. */
+  get isQuiet(): boolean {
+    return this.#unplaced.size === 0 && this.up.every(({ height }) => height === this.#height);
   }
 
   /** Where everybody stands, in words. */
@@ -161,9 +157,7 @@ export class RealCluster {
   #sendAgain(turn: number): void {
     const { up } = this;
     const member = up[turn % up.length];
-    for (const frame of this.frames) {
-      if (!this.#placed.has(nameOf(sha256(frame)))) member?.submit(frame);
-    }
+    for (const frame of this.#unplaced.values()) member?.submit(frame);
     this.agenda.at(this.agenda.now + againMs, () => this.#sendAgain(turn + 1));
   }
 

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { openFrame, type UtcMs, type Verify } from "@busbar/protocol";
 import { DurablePool, type PoolLimits } from "../../aggregator/consensus/durable-pool.ts";
 import type { Timing } from "../../aggregator/consensus/pbft/limits.ts";
@@ -75,6 +76,11 @@ export class RealMember {
     return this.#life;
   }
 
+  /** Of the newest block on its disk; 0 while it is down. */
+  get height(): number {
+    return this.#life?.store.height ?? 0;
+  }
+
   start(): void {
     this.#lives += 1;
     this.#death = undefined;
@@ -127,6 +133,12 @@ export class RealMember {
     this.#life?.store.close();
     this.#life = undefined;
     this.#lives += 1;
+  }
+
+  /** Loses its disk. */
+  wipe(): void {
+    if (this.isUp) this.crash();
+    for (const tail of ["", "-wal", "-shm"]) rmSync(`${this.path}${tail}`, { force: true });
   }
 
   /** Dies at a write to come. */

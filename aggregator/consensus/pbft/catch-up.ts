@@ -27,7 +27,7 @@ export function askForBlocks(replica: Replica, member: string): void {
   send(replica, { name: "fetch-blocks", body: { above: height, from: self } }, member);
 }
 
-/** Whoever asks for blocks over and over is served at a measured pace. */
+/** Whoever asks for the same blocks over and over is served at a measured pace; who goes on is not. */
 export function onFetchBlocks(
   replica: Replica,
   from: string,
@@ -36,8 +36,10 @@ export function onFetchBlocks(
   const { ports, times, timing } = replica;
   const now = ports.clock.now();
   if (above >= replica.height) return;
-  if (now - (times.served.get(from) ?? Number.NEGATIVE_INFINITY) < timing.resendMs / 2) return;
-  times.served.set(from, now);
+  const last = times.served.get(from);
+  const goesOn = last === undefined || above >= last.above + blocksPerAnswer;
+  if (!goesOn && now - last.at < timing.resendMs / 2) return;
+  times.served.set(from, { at: now, above });
   replica.out.push({ do: "serve", to: from, above });
 }
 
@@ -51,17 +53,17 @@ export function onFetchProposal(
 }
 
 /** A block that others certified; it is looked at when its turn comes. */
-export function onBlock(replica: Replica, block: Block): void {
+export function onBlock(replica: Replica, from: string, block: Block): void {
   const height = headerIn(block.header)?.height;
   if (height === undefined) return count(replica, "consensus.bad-block");
   if (height <= replica.height || height > replica.height + blocksPerAnswer) return;
-  if (!replica.blocks.has(height)) replica.blocks.set(height, block);
+  if (!replica.blocks.has(height)) replica.blocks.set(height, { block, from });
 }
 
 /** Takes the next block that others certified, if it is here and nothing else is at work on its height. */
 export function applyNext(replica: Replica): void {
   const height = replica.height + 1;
-  const block = replica.blocks.get(height);
+  const block = replica.blocks.get(height)?.block;
   const slot = replica.slots.get(height);
   if (block === undefined || replica.applying || slot?.running === true) return;
   if (!isCertified(replica, block)) {
@@ -80,7 +82,7 @@ export function applyNext(replica: Replica): void {
 
 /** The block is on disk, or its transactions were not those of its header. */
 export function onApplied(replica: Replica, event: Extract<Event, { kind: "applied" }>): void {
-  const block = replica.blocks.get(event.height);
+  const { block, from } = replica.blocks.get(event.height) ?? {};
   replica.applying = false;
   replica.blocks.delete(event.height);
   if (event.result === undefined || block === undefined) {
@@ -88,6 +90,8 @@ export function onApplied(replica: Replica, event: Extract<Event, { kind: "appli
   }
   const { header, certificate } = block;
   stepTo(replica, { header, certificate }, event.result.next);
-  // Whoever served these has more: it need not say so first.
-  if (replica.blocks.size === 0) replica.times.asked.clear();
+  if (replica.blocks.size > 0 || from === undefined) return;
+  // Whoever served these may have more: it need not say so first.
+  replica.times.asked.delete(from);
+  askForBlocks(replica, from);
 }

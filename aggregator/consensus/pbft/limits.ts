@@ -11,6 +11,9 @@ export const inFlightMax = 4;
 /** Messages of later views kept for each member until that view comes; what is more is sent again. */
 export const laterMessagesMax = 64;
 
+/** Proposals among those: each may have the bytes of a block. */
+export const laterProposalsMax = windowSize;
+
 /** Blocks sent in answer to one request for them. */
 export const blocksPerAnswer = 16;
 

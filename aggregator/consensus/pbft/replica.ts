@@ -71,7 +71,7 @@ function onMessage(replica: Replica, from: string, message: Message): void {
     case "fetch-proposal":
       return onFetchProposal(replica, from, message.body);
     case "block":
-      return onBlock(replica, message.body);
+      return onBlock(replica, from, message.body);
     case "held-proposal":
       return onHeldProposal(replica, message.body);
     default:

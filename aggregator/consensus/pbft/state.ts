@@ -1,6 +1,6 @@
 import { compareBytes } from "@busbar/protocol";
 import { type Council, leaderOf, type Turn } from "./council.ts";
-import { laterMessagesMax, type Timing, windowSize } from "./limits.ts";
+import { laterMessagesMax, laterProposalsMax, type Timing, windowSize } from "./limits.ts";
 import type {
   Block,
   BlockVote,
@@ -72,7 +72,7 @@ export type Replica = {
   /** Kept messages whose view has come. */
   readonly replay: { readonly from: string; readonly message: Message }[];
   /** Blocks that others certified, until their turn comes. */
-  readonly blocks: Map<number, Block>;
+  readonly blocks: Map<number, { readonly block: Block; readonly from: string }>;
   /** One of them is being applied. */
   applying: boolean;
   /** Views that failed in a row. */
@@ -85,9 +85,9 @@ export type Replica = {
     quorumAsked: number | undefined;
     sent: number;
     status: number;
-    /** By member: when blocks were last asked of it, or served to it. */
+    /** By member: when blocks were last asked of it, or served to it, and above which height. */
     readonly asked: Map<string, number>;
-    readonly served: Map<string, number>;
+    readonly served: Map<string, { readonly at: number; readonly above: number }>;
   };
   /** Effects of the step that runs. */
   out: Effect[];
@@ -169,5 +169,9 @@ export function keepForLater({ later }: Replica, from: string, message: Message)
   const kept = later.get(from) ?? [];
   kept.push(message);
   if (kept.length > laterMessagesMax) kept.shift();
+  const isProposal = ({ name }: Message) => name === "pre-prepare";
+  if (kept.filter(isProposal).length > laterProposalsMax) {
+    kept.splice(kept.findIndex(isProposal), 1);
+  }
   later.set(from, kept);
 }

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { verify } from "@busbar/protocol/node";
+import { Random } from "../../test/simulation/random.ts";
+import { RealCluster } from "../../test/simulation/real-cluster.ts";
+import { verifyLedger } from "../ledger/verify.ts";
+import { decodeLinkMessage, encodeLinkMessage } from "./link-messages.ts";
+
+function setup(t: TestContext): RealCluster {
+  const cluster = new RealCluster({ random: new Random(2) });
+  t.after(() => cluster.end());
+  return cluster;
+}
+
+/** A block for each reading. */
+function record(cluster: RealCluster, count: number): void {
+  const [first] = cluster.members;
+  assert.ok(first);
+  for (let n = 0; n < count; n += 1) {
+    cluster.read(n, [first]);
+    assert.ok(
+      cluster.until(() => cluster.isQuiet, 5_000),
+      cluster.standing,
+    );
+  }
+}
+
+test("a member that lost its disk comes back by blocks, at the pace of its links", (t) => {
+  const cluster = setup(t);
+  record(cluster, 80);
+  const member = cluster.member("member-d");
+  member.wipe();
+  member.start();
+  const began = cluster.agenda.now;
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 5_000),
+    cluster.standing,
+  );
+  // Half a second until somebody says where it stands, then five answers of sixteen blocks.
+  const took = cluster.agenda.now - began;
+  assert.ok(took < 700, `${took} ms`);
+  const { store } = member.life;
+  assert.ok(verifyLedger({ store, genesis: cluster.genesis, verify }).ok);
+  // It votes again: with one of the others away a block needs it.
+  cluster.member("member-b").crash();
+  record(cluster, 3);
+  assert.ok(store.header(store.height)?.certificate.length === 3);
+});
+
+test("one request over and over is answered at a measured pace, and going on is not held up", (t) => {
+  const cluster = setup(t);
+  record(cluster, 40);
+  let blocks = 0;
+  cluster.onSend = (_, bytes) => {
+    const decoded = decodeLinkMessage(bytes);
+    if (decoded.ok && decoded.message.name === "block") blocks += 1;
+  };
+  const [first] = cluster.members;
+  const ask = (above: number) => {
+    const body = { above, from: "member-d" };
+    first?.hear("member-d", encodeLinkMessage({ name: "fetch-blocks", body }));
+  };
+  for (let n = 0; n < 100; n += 1) ask(0);
+  cluster.live(20);
+  assert.equal(blocks, 16);
+  for (const above of [16, 32, 48]) ask(above);
+  cluster.live(20);
+  assert.equal(blocks, 40);
+});
