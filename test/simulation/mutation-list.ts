@@ -90,13 +90,13 @@ export const mutations: readonly Mutation[] = [
   ),
   one(
     "a vote's signature does not cover its epoch",
-    `${pbft}/messages.ts`,
+    "protocol/messages/evidence.ts",
     "return encodeCbor([epoch, view, height, digest]);",
     "return encodeCbor([epoch < 0, view, height, digest]);",
   ),
   one(
     "a vote's signature does not cover its view",
-    `${pbft}/messages.ts`,
+    "protocol/messages/evidence.ts",
     "return encodeCbor([epoch, view, height, digest]);",
     "return encodeCbor([epoch, view < 0, height, digest]);",
   ),

@@ -6,7 +6,9 @@ import { spawn } from "node:child_process";
 import {
   cpSync,
   globSync,
+  mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -77,13 +79,13 @@ function lineOf({ name, caught, seed, problem, test }: Result, seeds: number): s
 async function tryOut({ name, edits }: Mutation, seeds: number): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "busbar-mutation-"));
   try {
-    for (const part of ["aggregator", "test/simulation", "package.json"]) {
+    for (const part of ["aggregator", "protocol", "test/simulation", "package.json"]) {
       cpSync(part, join(folder, part), {
         recursive: true,
         filter: (path) => !path.includes("node_modules"),
       });
     }
-    symlinkSync(resolve("node_modules"), join(folder, "node_modules"));
+    linkPackages(folder);
     for (const { file, from, to } of edits) {
       const path = join(folder, file);
       const text = readFileSync(path, "utf8");
@@ -96,6 +98,17 @@ async function tryOut({ name, edits }: Mutation, seeds: number): Promise<Result>
     return { name, ...(await whatNotices(folder, seeds)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The packages that are installed, and the copy's own protocol in place of the tree's. */
+function linkPackages(folder: string): void {
+  const own = join(folder, "node_modules", "@busbar");
+  mkdirSync(own, { recursive: true });
+  symlinkSync(join(folder, "protocol"), join(own, "protocol"));
+  for (const name of readdirSync("node_modules")) {
+    if (name === "@busbar") continue;
+    symlinkSync(resolve("node_modules", name), join(folder, "node_modules", name));
   }
 }
 
