@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { openFrame, type UtcMs, type Verify } from "@busbar/protocol";
 import { DurablePool, type PoolLimits } from "../../aggregator/consensus/durable-pool.ts";
 import type { Timing } from "../../aggregator/consensus/pbft/limits.ts";
@@ -18,8 +18,11 @@ class Killed extends Error {
   override readonly name = "Killed";
 }
 
-/** At which write of the disk a member dies, counted from now, and on which side of it. */
-export type Death = { readonly write: number; readonly side: "before" | "after" };
+/** What a power cut leaves of the write-ahead log: of the content before the last write and after it. */
+export type Tear = (before: Buffer, after: Buffer) => Buffer;
+
+/** At which write of the disk a member dies, counted from now: on which side of it, or in its middle. */
+export type Death = { readonly write: number; readonly side: "before" | "after" | Tear };
 
 export type RealWorld = {
   readonly agenda: Agenda;
@@ -53,6 +56,8 @@ export class RealMember {
   /** Counts lives, so that what an earlier one planned does not happen. */
   #lives = 0;
   #death: Death | undefined;
+  /** What a power cut leaves of the files; undefined: all of it. */
+  #left: { readonly main: Buffer; readonly log: Buffer } | undefined;
   /** This member's wall clock differs by so much. */
   clockOffsetMs = 0;
   writes = 0;
@@ -133,6 +138,16 @@ export class RealMember {
     this.#life?.store.close();
     this.#life = undefined;
     this.#lives += 1;
+    if (this.#left === undefined) return;
+    this.wipe();
+    writeFileSync(this.path, this.#left.main);
+    writeFileSync(`${this.path}-wal`, this.#left.log);
+    this.#left = undefined;
+  }
+
+  /** The files as they are now, while the process runs. */
+  files(): { readonly main: Buffer; readonly log: Buffer } {
+    return { main: readFileSync(this.path), log: readFileSync(`${this.path}-wal`) };
   }
 
   /** Loses its disk. */
@@ -145,6 +160,11 @@ export class RealMember {
   dieAt(death: Death): void {
     this.#death = death;
     this.writes = 0;
+  }
+
+  /** Dies at no write to come. */
+  live(): void {
+    this.#death = undefined;
   }
 
   hear(from: string, message: Uint8Array): void {
@@ -188,12 +208,11 @@ export class RealMember {
   /** Counts writes, and dies at one of them. */
   #watch(store: Store): void {
     const { addPending, addVotes, commit, dropPending } = store;
-    store.addPending = (frames) =>
-      this.#write(() => {
-        const seqs = addPending.call(store, frames);
-        for (const { hash } of frames) this.acknowledged.add(Buffer.from(hash).toString("hex"));
-        return seqs;
-      });
+    store.addPending = (frames) => {
+      const seqs = this.#write(() => addPending.call(store, frames));
+      for (const { hash } of frames) this.acknowledged.add(Buffer.from(hash).toString("hex"));
+      return seqs;
+    };
     store.addVotes = (rows) => this.#write(() => addVotes.call(store, rows));
     store.commit = (...block) => this.#write(() => commit.call(store, ...block));
     store.dropPending = (hashes) => this.#write(() => dropPending.call(store, hashes));
@@ -206,7 +225,13 @@ export class RealMember {
     if (death.write < 0) throw new Killed();
     this.#death = { ...death, write: death.write - 1 };
     if (death.write > 0) return body();
-    if (death.side === "after") body();
+    if (death.side !== "before") {
+      const { main, log } = this.files();
+      body();
+      if (death.side !== "after") {
+        this.#left = { main, log: death.side(log, this.files().log) };
+      }
+    }
     throw new Killed();
   }
 }
