@@ -191,7 +191,7 @@ export class Simulation {
 }
 
 /** Halves, halves of which one hears the other, a single one, one that hears nothing, a ring, or none. */
-function partition(random: Random, count: number): Cut {
+export function partition(random: Random, count: number): Cut {
   switch (random.int(0, 6)) {
     case 0: {
       const half = new Set(random.some(Array.from({ length: count }, (_, i) => i)));
