@@ -83,6 +83,10 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     registry: application.registry,
     publish,
     tipOf: (meter) => proveMeter(application, store, meter),
+    councils: {
+      epoch: () => application.council().epoch,
+      stepsAfter: (epoch) => store.councilSteps.after(epoch),
+    },
     log,
   });
   let sender: Sender | undefined;

@@ -235,6 +235,10 @@ export class Unit {
       device: config.device.id,
       signer,
       membership,
+      stepNotes: {
+        read: (name) => this.#journal.note(name),
+        write: (name, value) => this.#keeper.disk.write(() => this.#journal.setNote(name, value)),
+      },
       brokers: brokersOf(config, membership),
       // Quotes first: they have a gate to meet, while a day's readings may wait to be sent.
       outboxes: [this.#market, this.#readings],

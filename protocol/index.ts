@@ -100,6 +100,7 @@ export {
   type Voter,
   votersMax,
 } from "./receipt/council.ts";
+export { CouncilChain, epochOf, verifyCouncilStep } from "./receipt/council-chain.ts";
 export {
   type Member,
   type Membership,

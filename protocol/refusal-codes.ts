@@ -3,7 +3,7 @@
  * and never means anything else. Those of broker, ingest and ledger are catalogued where they arise.
  */
 export const protocolCodes = {
-  "answer.unknown-kind": "an answer is a receipt, a refusal or a tip, and nothing else",
+  "answer.unknown-kind": "an answer is a receipt, a refusal, a tip or a council, and nothing else",
   "cbor.depth": "nested deeper than any message is",
   "cbor.head": "a longer head than needed, an indefinite length, or a reserved head",
   "cbor.integer": "a number that is no integer below 2⁵³",
@@ -39,6 +39,8 @@ export const protocolCodes = {
   "signature.length": "an Ed25519 signature has 64 bytes",
   "signature.low-order": "a signature whose R has small order",
   "signature.scalar": "a signature whose S is not below the group's order",
+  "step.height": "a council is named by the last block before its own first one",
+  "step.order": "a step that does not lead from the newest known council to the next",
 } as const;
 
 export type ProtocolCode = keyof typeof protocolCodes;

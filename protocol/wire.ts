@@ -34,7 +34,7 @@ message = ${Object.values(kinds)
   .join(" / ")}
 
 ; What comes back on a device's receipts topic.
-answer = [ "receipt", receipt ] / [ "refused", refused ] / [ "tip", state-proof ]
+answer = [ "receipt", receipt ] / [ "refused", refused ] / [ "tip", state-proof ] / [ "council", state-proof ]
 `;
 
 /** The text of `busbar.cddl`. */

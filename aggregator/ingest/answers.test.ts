@@ -5,6 +5,7 @@ import {
   type Answer,
   decodeAnswer,
   encodeHeader,
+  encodeStateProof,
   type Membership,
   merkleRoot,
   type StateProof,
@@ -19,7 +20,8 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { registry, signers, site } from "../../test/support/test-broker.ts";
 import { admissionFrame, commitFrame, readingsFrame } from "../../test/support/test-messages.ts";
-import { createAnswers, receiptsOf } from "./answers.ts";
+import type { CouncilStep } from "../ledger/council-step-table.ts";
+import { type Councils, createAnswers, receiptsOf } from "./answers.ts";
 
 const membership: Membership = {
   chain: site,
@@ -55,8 +57,15 @@ function blockOf(frames: readonly Uint8Array[], signerIds: readonly string[]) {
   };
 }
 
-function answersInto(sent: [topic: string, answer: Answer][], tip?: StateProof) {
+const unchanged: Councils = { epoch: () => 0, stepsAfter: () => [] };
+
+function answersInto(
+  sent: [topic: string, answer: Answer][],
+  tip?: StateProof,
+  councils: Councils = unchanged,
+) {
   return createAnswers({
+    councils,
     site,
     registry,
     tipOf: () => tip,
@@ -69,6 +78,41 @@ function answersInto(sent: [topic: string, answer: Answer][], tip?: StateProof) 
     },
   });
 }
+
+/** A proof of the council of an epoch, as far as answers look at it. */
+function stepOf(epoch: number): CouncilStep {
+  const { header, certificate } = blockOf([], []);
+  const key = `council/${epoch}`;
+  return { epoch, proof: encodeStateProof({ header, certificate, key, siblings: [] }) };
+}
+
+test("who votes is said before the first receipt of an epoch, once, and again to who asks again", async () => {
+  const sent: [topic: string, answer: Answer][] = [];
+  let epoch = 0;
+  const steps = [1, 2, 3].map(stepOf);
+  const answers = answersInto(sent, undefined, {
+    epoch: () => epoch,
+    stepsAfter: (after) => steps.filter((step) => step.epoch > after && step.epoch <= epoch),
+  });
+  const frames = [readingsFrame("d1", signers.d1), readingsFrame("d1", signers.d1, { first: 2 })];
+  const block = blockOf(frames, ["d1", "d1"]);
+  const said = () =>
+    sent.splice(0).map(([, answer]) => (answer.kind === "council" ? answer.step.key : answer.kind));
+  await answers.committed(block);
+  assert.deepEqual(said(), ["receipt", "receipt"]);
+  epoch = 2;
+  await answers.committed(block);
+  assert.deepEqual(said(), ["council/1", "council/2", "receipt", "receipt"]);
+  await answers.committed(block);
+  assert.deepEqual(said(), ["receipt", "receipt"]);
+  epoch = 3;
+  await answers.committed(block);
+  assert.deepEqual(said(), ["council/3", "receipt", "receipt"]);
+  const [receipt] = receiptsOf(block);
+  assert.ok(receipt);
+  await answers.receipt("d1", receipt);
+  assert.deepEqual(said(), ["council/1", "council/2", "council/3", "receipt"]);
+});
 
 test("devices and members get a receipt of each of their frames that verifies against the members", async () => {
   const frames = [
@@ -152,6 +196,7 @@ test("who holds another chain than the ledger is told where the ledger's stands"
 
 test("an answer that cannot be sent is no error: the device asks again", async () => {
   const answers = createAnswers({
+    councils: { epoch: () => 0, stepsAfter: () => [] },
     site,
     registry,
     log: pino({ level: "silent" }),

@@ -1,6 +1,8 @@
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import {
   type Answer,
+  decodeStateProof,
   encodeAnswer,
   inclusionProofs,
   type Receipt,
@@ -10,6 +12,7 @@ import {
 } from "@busbar/protocol";
 import type { Logger } from "pino";
 import type { CommittedBlock, RefusedFrame } from "../ledger/block.ts";
+import type { CouncilStep } from "../ledger/council-step-table.ts";
 import type { Registry } from "../ledger/registry.ts";
 
 /** How answers leave: the broker's `publish`. */
@@ -36,12 +39,21 @@ export type Answers = {
 
 type Refused = Refusal & { readonly expected?: number };
 
+/** Who votes since when, with proofs. */
+export type Councils = {
+  /** The epoch of the next block. */
+  epoch(): number;
+  /** The steps to the epochs after `epoch`, in order. */
+  stepsAfter(epoch: number): readonly CouncilStep[];
+};
+
 type AnswersOptions = {
   readonly site: string;
   readonly registry: Registry;
   readonly publish: PublishAnswer;
   /** Proves where a meter's chain stands; undefined before there is a block. */
   readonly tipOf: (meter: string) => StateProof | undefined;
+  readonly councils: Councils;
   readonly log: Logger;
 };
 
@@ -49,7 +61,7 @@ type AnswersOptions = {
 const messageMax = 400;
 
 export function createAnswers(options: AnswersOptions): Answers {
-  const { site, registry, publish, tipOf, log } = options;
+  const { site, registry, publish, tipOf, councils, log } = options;
   const topics = topicsOf(site);
   /** Where an identity is answered; undefined for owners, whose units speak for them, and strangers. */
   const topicOf = (identity: string | undefined): string | undefined => {
@@ -66,6 +78,28 @@ export function createAnswers(options: AnswersOptions): Answers {
       log.warn({ event: "answer-not-sent", topic, err: error });
     }
   };
+  /** By topic: the epoch up to which its listener was told who votes. */
+  const told = new Map<string, number>();
+  const tellCouncils = (topic: string, after = told.get(topic) ?? 0): Promise<void>[] => {
+    const epoch = councils.epoch();
+    if (after >= epoch) return [];
+    told.set(topic, epoch);
+    return councils.stepsAfter(after).map(({ proof }) => {
+      const decoded = decodeStateProof(proof);
+      assert(decoded.ok, "the store holds steps that the application proved");
+      return send(topic, { kind: "council", step: decoded.proof });
+    });
+  };
+  /** Says who votes before the first proof of an epoch, which could not be checked without. All of
+   * it is handed over at once, so it stays in this order. */
+  const sendProof = async (
+    topic: string | undefined,
+    answer: Answer,
+    { anew }: { readonly anew: boolean },
+  ): Promise<void> => {
+    if (topic === undefined) return;
+    await Promise.all([...tellCouncils(topic, anew ? 0 : undefined), send(topic, answer)]);
+  };
   const refuse = (identity: string, ref: Uint8Array, { code, message, expected }: Refused) =>
     send(topicOf(identity), {
       kind: "refused",
@@ -78,20 +112,24 @@ export function createAnswers(options: AnswersOptions): Answers {
     });
   return {
     refuse,
-    receipt: (identity, receipt) => send(topicOf(identity), { kind: "receipt", receipt }),
+    // It asks again: perhaps it was away when it was told who votes.
+    receipt: (identity, receipt) =>
+      sendProof(topicOf(identity), { kind: "receipt", receipt }, { anew: true }),
     async committed(block) {
       const answerTopics = block.signers.map(topicOf);
       if (answerTopics.every((topic) => topic === undefined)) return;
       const receipts = receiptsOf(block);
       await Promise.all(
-        receipts.map((receipt, i) => send(answerTopics[i], { kind: "receipt", receipt })),
+        receipts.map((receipt, i) =>
+          sendProof(answerTopics[i], { kind: "receipt", receipt }, { anew: false }),
+        ),
       );
     },
     async refused({ hash, signer, refusal }) {
       if (signer === undefined) return;
       await refuse(signer, hash, refusal);
       const tip = refusal.tipOf === undefined ? undefined : tipOf(refusal.tipOf);
-      if (tip !== undefined) await send(topicOf(signer), { kind: "tip", tip });
+      if (tip !== undefined) await sendProof(topicOf(signer), { kind: "tip", tip }, { anew: true });
     },
   };
 }

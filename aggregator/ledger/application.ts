@@ -5,7 +5,9 @@ import {
   type Certificate,
   type Council,
   compareBytes,
+  councilTable,
   encodeHeader,
+  encodeStateProof,
   Failure,
   type Frame,
   type Membership,
@@ -240,7 +242,7 @@ export class Application {
       eventCounts: taken.map(({ events }) => events.length),
       events: [...taken.flatMap(({ events }) => events), ...ownEvents],
     };
-    this.#store.commit(block, changes, batchesOf(execution));
+    this.#store.commit(block, changes, batchesOf(execution), this.#stepOf(candidate, certificate));
     this.#tree = tree;
     this.#finalized = undefined;
     this.#candidates = new WeakMap();
@@ -297,6 +299,17 @@ export class Application {
       voting: voters.has(id),
     }));
     return { chain: this.#genesis.chain, members };
+  }
+
+  /** Proves who votes on the next height, where that changes: by this block's own voters. */
+  #stepOf({ header, tree, execution, nextEpoch }: Candidate, certificate: Certificate) {
+    if (nextEpoch === this.council().epoch) return undefined;
+    const key = `${councilTable}/${nextEpoch}`;
+    const { siblings } = tree.prove(key);
+    const value = execution.changes.get(key);
+    assert(value !== undefined, "an epoch begins with its entry");
+    const proof = encodeStateProof({ header, certificate, key, siblings, value });
+    return { epoch: nextEpoch, proof };
   }
 
   #run(proposal: Proposal): Candidate {

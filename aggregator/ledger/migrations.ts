@@ -51,11 +51,16 @@ CREATE TABLE snapshot_chunk (
   PRIMARY KEY (height, idx)) STRICT;
 `;
 
+/** Proofs that lead from each council to the next: the state they were made from is gone later. */
+const councilSteps = `
+CREATE TABLE council_step (epoch INTEGER PRIMARY KEY, proof BLOB NOT NULL) STRICT;
+`;
+
 /**
  * The steps from an empty file to the present schema: the n-th (from 0) makes version n + 1 of
  * version n. One that has been released is never changed: what follows is appended.
  */
-export const migrations: readonly string[] = [first, votes, proofs];
+export const migrations: readonly string[] = [first, votes, proofs, councilSteps];
 
 /** Of the file, and of the newest that this program reads. */
 export const schemaVersion = migrations.length;

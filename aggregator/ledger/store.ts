@@ -9,6 +9,7 @@ import {
   type CertifiedHeader,
   type Place,
 } from "./block-table.ts";
+import { type CouncilStep, CouncilStepTable } from "./council-step-table.ts";
 import { openDatabase, transaction } from "./database.ts";
 import { historyOf } from "./history.ts";
 import { HistoryTable } from "./history-table.ts";
@@ -39,6 +40,7 @@ export class Store implements BlockSource {
   /** The tree over block hashes. */
   readonly history: HistoryTable;
   readonly snapshots: SnapshotTable;
+  readonly councilSteps: CouncilStepTable;
   /** The file's name; `:memory:` for a ledger in memory. */
   readonly path: string;
   readonly #projections: readonly Projection[];
@@ -64,6 +66,7 @@ export class Store implements BlockSource {
     this.#votes = new VoteTable(this.db);
     this.#blocks = new BlockTable(this.db);
     this.snapshots = new SnapshotTable(this.db);
+    this.councilSteps = new CouncilStepTable(this.db);
     this.history = new HistoryTable(this.db);
     this.state = new SqliteState(this.db);
     this.#height = this.#blocks.height;
@@ -97,13 +100,19 @@ export class Store implements BlockSource {
 
   /** Writes a block and all that follows from it, and forgets its frames' waiting and the votes that
    * led to it, at once. */
-  commit(block: CommittedBlock, changes: Changes, batches: readonly Batch[]): void {
+  commit(
+    block: CommittedBlock,
+    changes: Changes,
+    batches: readonly Batch[],
+    step?: CouncilStep,
+  ): void {
     const { height } = block.header;
     assert(height === this.#height + 1, `block ${height} follows ${this.#height}`);
     this.write(() => {
       this.#blocks.insert(block, batches);
       this.state.write(changes);
       this.#appendHistory(block.header, changes);
+      if (step !== undefined) this.councilSteps.put(step);
       for (const hash of block.hashes) this.#sql.dropPending.run(hash);
       this.#votes.dropUpTo(height);
       for (const projection of this.#projections) applyProjection(this.db, projection, block);

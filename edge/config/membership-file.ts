@@ -17,12 +17,17 @@ const membershipShape = z.object({
     .array(z.object({ id, key, voting: z.boolean() }))
     .min(1)
     .max(128),
+  /** Which council this is, and from which height on it votes; the first where left out. */
+  epoch: z.int().min(0).default(0),
+  since: z.int().min(1).default(1),
   brokers: z.array(z.string()).default([]),
 });
 
 /** Whom receipts are checked against, and where they may be reached. */
 export type MembershipFile = Membership & {
   readonly site: string;
+  readonly epoch: number;
+  readonly since: number;
   readonly brokers: readonly string[];
 };
 

@@ -14,6 +14,7 @@ import { dropHeld, type HeldReading } from "./held.ts";
 import { changed, prepared } from "./prepared.ts";
 import { type Rechaining, rechain } from "./rechain.ts";
 import { decodeRow, encodeRow, type Tip } from "./row.ts";
+import { noteIn } from "./rows.ts";
 import { type Row, sealRows } from "./seal.ts";
 
 /** Batches that are signed in one commit: a month of readings that were made anew, or waited for the
@@ -135,8 +136,7 @@ export class Journal {
 
   /** What was noted under a name; notes outlive pruning. */
   note(key: string): string | undefined {
-    const row = prepared(this.database, "SELECT value FROM meta WHERE key = ?").get(`note/${key}`);
-    return row === undefined ? undefined : String(row.value);
+    return noteIn(this.database, key);
   }
 
   /** The chain's head after a reading; undefined where the journal does not hold it. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { prepared } from "./prepared.ts";
 
 /** Which readings: of one meter or all, in a half-open span of site time. */
 export type ReadingRange = {
@@ -71,4 +72,10 @@ export function* batchRows(database: DatabaseSync): Generator<Record<string, unk
     const last = rows.at(-1);
     rows = select.all(String(last?.meter), Number(last?.first), rowsPerLook);
   }
+}
+
+/** What was noted under a name; undefined where nothing was. */
+export function noteIn(database: DatabaseSync, key: string): string | undefined {
+  const row = prepared(database, "SELECT value FROM meta WHERE key = ?").get(`note/${key}`);
+  return row === undefined ? undefined : String(row.value);
 }

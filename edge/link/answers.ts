@@ -1,7 +1,6 @@
 import {
   decodeAnswer,
   encodeReceipt,
-  type Membership,
   type MeterTip,
   type Receipt,
   type Refused,
@@ -14,11 +13,12 @@ import type { Logger } from "pino";
 import { sha256 } from "../journal/hash.ts";
 import type { Adopted } from "../schedule/adoption.ts";
 import type { Counters } from "../status/counters.ts";
+import type { Councils } from "./councils.ts";
 import type { Sender } from "./sender.ts";
 
 /** What answers are checked against and who is told. */
 export type AnswersOptions = {
-  readonly membership: Membership;
+  readonly councils: Councils;
   readonly sender: Sender;
   readonly counters: Counters;
   readonly log: Logger;
@@ -26,6 +26,8 @@ export type AnswersOptions = {
   readonly onAnswer: (kind: "receipt" | "refusal") => void;
   /** Runs what changes the outboxes as one commit. */
   readonly atOnce?: <T>(work: () => T) => T;
+  /** Told when other members vote than before. */
+  readonly onCouncil?: () => void;
   readonly onTip?: (tip: MeterTip) => Adopted;
 };
 
@@ -54,7 +56,8 @@ export class Answers {
     // What came first is done first: a receipt frees a lane that a later refusal blocks.
     this.store();
     if (answer.kind === "refused") this.#refusal(answer.refused);
-    else this.#tip(answer.tip);
+    else if (answer.kind === "tip") this.#tip(answer.tip);
+    else this.#council(answer.step);
   }
 
   /** Puts the verified receipts on the disk, in one commit. */
@@ -73,7 +76,8 @@ export class Answers {
   }
 
   #receipt(receipt: Receipt): void {
-    const { membership, counters, log } = this.#options;
+    const { councils, counters, log } = this.#options;
+    const membership = councils.membershipAt(receipt.header.height);
     const checked = verifyReceipt(receipt, membership, verify);
     if (!checked.ok) {
       counters.count(checked.code);
@@ -85,7 +89,8 @@ export class Answers {
   }
 
   #tip(proof: StateProof): void {
-    const { membership, sender, counters, log, onTip } = this.#options;
+    const { councils, sender, counters, log, onTip } = this.#options;
+    const membership = councils.membershipAt(proof.header.height);
     const checked = verifyMeterTip(proof, membership, verify);
     if (!checked.ok) {
       counters.count(checked.code);
@@ -106,6 +111,21 @@ export class Answers {
     const message = partedWords[adopted];
     log.warn(about, message);
     sender.explain("readings", meter, message);
+  }
+
+  /** Other members vote from some height on, as those before them certified. */
+  #council(step: StateProof): void {
+    const { councils, counters, log, onCouncil } = this.#options;
+    const taken = councils.take(step);
+    if (typeof taken === "object") {
+      counters.count(taken.code);
+      log.error(taken, "step to another council refused");
+      return;
+    }
+    if (taken !== "learned") return;
+    counters.count("council.learned");
+    log.info({ epoch: councils.epoch }, "other members vote on the ledger's blocks");
+    onCouncil?.();
   }
 
   #refusal(refused: Refused): void {

@@ -33,6 +33,11 @@ export class HostWatch {
     this.#hosts = new Hosts(options.members);
   }
 
+  /** Others have become members, whose word counts too. */
+  heed(members: readonly { readonly id: string }[]): void {
+    this.#hosts.heed(members);
+  }
+
   get ready(): boolean {
     return this.#hosts.anyReady;
   }

@@ -1,11 +1,16 @@
 /** Which aggregators behind the broker say that they store what is sent to them. */
 export class Hosts {
   readonly #ready = new Map<string, boolean>();
-  readonly #members: ReadonlySet<string> | undefined;
+  #members: ReadonlySet<string> | undefined;
 
   /** `members`: whose word counts; of strangers there may be any number. */
   constructor(members?: readonly { readonly id: string }[]) {
     this.#members = members && new Set(members.map(({ id }) => id));
+  }
+
+  /** Others have become members. */
+  heed(members: readonly { readonly id: string }[]): void {
+    this.#members = new Set(members.map(({ id }) => id));
   }
 
   get anyReady(): boolean {

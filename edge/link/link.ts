@@ -1,10 +1,4 @@
-import {
-  type Membership,
-  type MeterTip,
-  parseTopic,
-  type Signer,
-  topicsOf,
-} from "@busbar/protocol";
+import { type MeterTip, parseTopic, type Signer, topicsOf } from "@busbar/protocol";
 import type { Logger } from "pino";
 import type { BrokerConfig } from "../config/schema.ts";
 import { isDiskFault } from "../journal/database.ts";
@@ -15,6 +9,7 @@ import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { Answers } from "./answers.ts";
 import type { BackOffBounds } from "./back-off.ts";
 import { Connection, usualBackOff } from "./connection.ts";
+import { Councils, type PinnedMembership, type StepNotes } from "./councils.ts";
 import { DeviceState } from "./device-state.ts";
 import { HostWatch } from "./host-watch.ts";
 import { NearerBroker } from "./nearer-broker.ts";
@@ -29,7 +24,9 @@ export type LinkOptions = {
   readonly chain: string;
   readonly device: string;
   readonly signer: Signer;
-  readonly membership: Membership;
+  readonly membership: PinnedMembership;
+  /** Where it notes who else came to vote; without it a start begins at `membership` again. */
+  readonly stepNotes?: StepNotes;
   readonly brokers: readonly BrokerConfig[];
   readonly outboxes: readonly Outbox[];
   /** The next session number, and the birth message of a session: retained JSON. */
@@ -93,6 +90,7 @@ export class Link {
   readonly #connection: Connection;
   readonly #sender: Sender;
   readonly #answers: Answers;
+  readonly #councils: Councils;
   readonly #watch: HostWatch;
   readonly #topics;
   readonly #state: DeviceState;
@@ -111,6 +109,7 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#topics = topicsOf(options.chain);
+    this.#councils = new Councils(options.membership, options.stepNotes);
     this.#watch = this.#makeWatch();
     this.#state = new DeviceState({
       ...options,
@@ -126,6 +125,8 @@ export class Link {
     this.#answers = new Answers({
       ...options,
       sender: this.#sender,
+      councils: this.#councils,
+      onCouncil: () => this.#watch.heed(this.#councils.members),
       onAnswer: (kind) => this.#answered(kind),
     });
     this.#connection = this.#makeConnection();
@@ -192,15 +193,9 @@ export class Link {
   }
 
   #makeWatch(): HostWatch {
-    const {
-      brokers,
-      membership,
-      counters,
-      hostMsMax = 30_000,
-      silentMsMax = 90_000,
-    } = this.#options;
+    const { brokers, counters, hostMsMax = 30_000, silentMsMax = 90_000 } = this.#options;
     return new HostWatch({
-      members: membership.members,
+      members: this.#councils.members,
       hostMsMax,
       answerMsMax: silentMsMax,
       onNobody: (why) => {
@@ -211,11 +206,12 @@ export class Link {
   }
 
   #makeNearer(): NearerBroker {
-    const { chain, device, signer, brokers, membership, returnBackOff } = this.#options;
-    const who = { chain, device, signer, label: "probe", members: membership.members };
+    const { chain, device, signer, brokers, returnBackOff } = this.#options;
+    const councils = this.#councils;
     return new NearerBroker({
       isReady: async (index) => {
         const broker = brokers[index];
+        const who = { chain, device, signer, label: "probe", members: councils.members };
         const probe = broker && (await probeBroker(broker, who));
         return probe?.ok === true && probe.hostReady;
       },

@@ -24,6 +24,7 @@ const meanings: Readonly<Record<string, string>> = {
   "journal.seal-failed": "readings could not be signed yet",
   "disk.low": "little disk space: billing registers only",
   "clock.backward": "the clock was set back",
+  "council.learned": "other members vote on the ledger's blocks",
   "link.connected": "connected to a broker",
   "link.lost": "the connection to the broker ended",
   "link.returned": "went back to a nearer broker",

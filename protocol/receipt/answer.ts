@@ -23,12 +23,15 @@ export type Refused = TypeOf<typeof refused>;
 
 /**
  * What travels on a device's `receipts` topic. A `tip` follows the refusal of a batch that does not
- * continue its meter's chain: it proves where the ledger's chain stands (`verifyMeterTip`).
+ * continue its meter's chain: it proves where the ledger's chain stands (`verifyMeterTip`). A
+ * `council` proves who votes from some height on (`verifyCouncilStep`); it comes before the first
+ * receipt of that epoch.
  */
 export type Answer =
   | { readonly kind: "receipt"; readonly receipt: Receipt }
   | { readonly kind: "refused"; readonly refused: Refused }
-  | { readonly kind: "tip"; readonly tip: StateProof };
+  | { readonly kind: "tip"; readonly tip: StateProof }
+  | { readonly kind: "council"; readonly step: StateProof };
 
 export function encodeAnswer(answer: Answer): Uint8Array {
   return encodeCbor([answer.kind, bodyOf(answer)]);
@@ -42,6 +45,8 @@ function bodyOf(answer: Answer): CborValue {
       return refused.encode(answer.refused);
     case "tip":
       return stateProof.encode(answer.tip);
+    case "council":
+      return stateProof.encode(answer.step);
     default:
       return answer satisfies never;
   }
@@ -59,7 +64,10 @@ export function decodeAnswer(data: Uint8Array): { ok: true; answer: Answer } | R
       return { ok: true, answer: { kind, refused: refused.decode(body, "refused") } };
     }
     if (kind === "tip") return { ok: true, answer: { kind, tip: stateProof.decode(body, "tip") } };
-    const message = "expected a receipt, a refusal or a tip";
+    if (kind === "council") {
+      return { ok: true, answer: { kind, step: stateProof.decode(body, "council") } };
+    }
+    const message = "expected a receipt, a refusal, a tip or a council";
     return { ok: false, code: "answer.unknown-kind", message };
   } catch (error) {
     if (error instanceof CborError || error instanceof SchemaError) {

@@ -106,6 +106,7 @@ async function startAggregator(
   const { registry } = application;
   let broker: Broker | undefined;
   const answers = createAnswers({
+    councils: { epoch: () => 0, stepsAfter: () => [] },
     site: chain,
     registry,
     log,
