@@ -12,6 +12,7 @@ import { prove } from "./commands/prove.ts";
 import { run } from "./commands/run.ts";
 import { status } from "./commands/status.ts";
 import { verifyCommand } from "./commands/verify.ts";
+import { verifyProofCommand } from "./commands/verify-proof.ts";
 import { aggregatorConfig } from "./config/schema.ts";
 
 const program = new Command("busbar-aggregator")
@@ -139,15 +140,32 @@ program
 program
   .command("prove")
   .description("print a proof that others can check with the members' public keys alone")
-  .argument("<what>", "reading or state")
-  .argument("<which...>", "reading: METER SEQUENCE; state: KEY, as account/OWNER/sales")
+  .argument("<what>", "reading, result, payment, state or consistency")
+  .argument(
+    "<which...>",
+    "reading: METER SEQUENCE; result: HEIGHT INDEX, or HEIGHT block; payment: CONTRACT, or OWNER SLOT; state: KEY, as account/OWNER/sales; consistency: HEIGHT …",
+  )
   .option(...configOption)
   .option("--cbor <file>", "write the proof as CBOR to a file")
   .addHelpText(
     "after",
-    "\nExamples:\n  busbar-aggregator prove reading house-7 42\n  busbar-aggregator prove state account/house-7/purchase",
+    `
+Examples:
+  busbar-aggregator prove reading house-7 42
+  busbar-aggregator prove payment 001780275600000-0001 --cbor payment.cbor
+  busbar-aggregator prove state account/house-7/purchase
+  busbar-aggregator prove consistency 1000 2000`,
   )
   .action((what, which, options) => prove(what, which, options));
+
+program
+  .command("verify-proof")
+  .description("check a proof with the members' public keys alone; needs no ledger and no network")
+  .argument("<file>", "what prove printed or wrote")
+  .option("--membership <file>", "the members' public keys", "membership.json")
+  .option("--json", "print the result as JSON", false)
+  .addHelpText("after", "\nExit codes: 0 it is proved, 1 it is not.")
+  .action((file, options) => verifyProofCommand(file, options, print));
 
 program
   .command("status")

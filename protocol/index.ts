@@ -94,6 +94,11 @@ export {
   historyRoot,
 } from "./receipt/block-history.ts";
 export {
+  type Ancestor,
+  type ConsistencyProof,
+  verifyConsistencyProof,
+} from "./receipt/consistency-proof.ts";
+export {
   type Council,
   councilTable,
   membershipOf,
@@ -114,7 +119,15 @@ export {
   meterStateTable,
   verifyMeterTip,
 } from "./receipt/meter-state.ts";
+export { decodeProof, encodeProof, type Proof, type Proved, verifyProof } from "./receipt/proof.ts";
 export { decodeReceipt, encodeReceipt, type Receipt, verifyReceipt } from "./receipt/receipt.ts";
+export {
+  blockResult,
+  type CertifiedEvent,
+  type ResultProof,
+  resultLeaf,
+  verifyResultProof,
+} from "./receipt/result-proof.ts";
 export {
   decodeStateProof,
   encodeStateProof,

@@ -8,9 +8,11 @@ import { boxed } from "./notice/boxed.ts";
 import { refused } from "./receipt/answer.ts";
 import { blockHeader, certificateVote } from "./receipt/block.ts";
 import { blockHistory } from "./receipt/block-history.ts";
+import { ancestor, consistencyProof } from "./receipt/consistency-proof.ts";
 import { council, voter } from "./receipt/council.ts";
 import { meterState } from "./receipt/meter-state.ts";
 import { receipt } from "./receipt/receipt.ts";
+import { resultProof } from "./receipt/result-proof.ts";
 import { stateProof } from "./receipt/state-proof.ts";
 import { cddlOf } from "./schema/cddl.ts";
 import type { RecordCodec } from "./schema/record.ts";
@@ -35,6 +37,10 @@ message = ${Object.values(kinds)
 
 ; What comes back on a device's receipts topic.
 answer = [ "receipt", receipt ] / [ "refused", refused ] / [ "tip", state-proof ] / [ "council", state-proof ]
+
+; What \`busbar-aggregator prove\` writes; a payment names an event of a result by its place.
+proof = [ "receipt", receipt ] / [ "state", state-proof ] / [ "result", result-proof ]
+  / [ "payment", [ result-proof, 0..4294967295 ] ] / [ "consistency", consistency-proof ]
 `;
 
 /** The text of `busbar.cddl`. */
@@ -51,7 +57,16 @@ export function wireCddl(): string {
     blockHeader,
     receipt,
   ];
-  const proofs = [stateProof, meterState, voter, council, blockHistory];
+  const proofs = [
+    stateProof,
+    meterState,
+    voter,
+    council,
+    blockHistory,
+    ancestor,
+    consistencyProof,
+    resultProof,
+  ];
   const records = [...Object.values(kinds), ...inner, refused, ...proofs, boxed];
   return `${head}\n${cddlOf(records as unknown as RecordCodec<unknown>[])}\n`;
 }

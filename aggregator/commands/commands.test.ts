@@ -204,7 +204,7 @@ test("proofs of what is not there are refused", () => {
   assert.match(busbar("prove", "reading", "m", "x", ...config).stderr, /prove\.usage/);
   assert.match(
     busbar("prove", "soul", "m", ...config).stderr,
-    /expected reading or state, got soul/,
+    /expected reading, result, payment, state or consistency, got soul/,
   );
 });
 

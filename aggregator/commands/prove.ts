@@ -1,50 +1,114 @@
 import { writeFileSync } from "node:fs";
-import { encodeReceipt, encodeStateProof, Failure } from "@busbar/protocol";
+import { blockResult, encodeProof, Failure, type Proof } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
-import { proofJson, proveState } from "../ledger/prove.ts";
+import type { BlockSource } from "../ledger/block-table.ts";
+import { proveConsistency, provePayment, proveResult, proveState } from "../ledger/prove.ts";
 import { receiptOfReading } from "../ledger/receipts.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
+import { proofText } from "./proof-output.ts";
 
-/** A proof in both of its forms. */
-type Proof = { readonly value: object; readonly cbor: Uint8Array };
+/** Options of `busbar-aggregator prove`. */
+export type ProveOptions = { readonly config: string; readonly cbor?: string };
 
 /** `busbar-aggregator prove`: prints a proof as JSON, or writes it as CBOR.
  * Throws: `Failure` `prove.usage`, `prove.nothing`. */
-export function prove(
-  what: string,
-  which: readonly string[],
-  options: { readonly config: string; readonly cbor?: string },
-): void {
+export function prove(what: string, which: readonly string[], options: ProveOptions): void {
   const ledger = openLedger(loadConfig(options.config), { snapshot: true });
   try {
-    const { value, cbor } = proofOf(ledger, what, which);
-    if (options.cbor === undefined) return console.log(proofJson(value));
-    writeFileSync(options.cbor, cbor);
-    console.log(`${cbor.length} bytes written to ${options.cbor}`);
+    const proof = proofOf({ ...ledger, blocks: ledger.store }, what, which);
+    if (options.cbor === undefined) return console.log(proofText(proof));
+    const bytes = encodeProof(proof);
+    writeFileSync(options.cbor, bytes);
+    console.log(`${bytes.length} bytes written to ${options.cbor}`);
   } finally {
     ledger.store.close();
   }
 }
 
-function proofOf({ store, application }: Ledger, what: string, which: readonly string[]): Proof {
-  const [first = "", second = ""] = which;
-  if (what === "reading") {
-    const sequence = Number(second);
-    if (!Number.isSafeInteger(sequence) || sequence < 1) {
-      throw stop("prove.usage", "expected: prove reading METER SEQUENCE, the sequence from 1 on");
-    }
-    const receipt = receiptOfReading(store, { meter: first, sequence });
-    if (receipt === undefined) {
-      throw stop("prove.nothing", `no block holds reading ${sequence} of meter ${first}`);
-    }
-    return { value: receipt, cbor: encodeReceipt(receipt) };
+type Grounds = Pick<Ledger, "store" | "application"> & { readonly blocks: BlockSource };
+
+function proofOf(grounds: Grounds, what: string, which: readonly string[]): Proof {
+  switch (what) {
+    case "reading":
+      return reading(grounds, which);
+    case "result":
+      return result(grounds, which);
+    case "payment":
+      return payment(grounds, which);
+    case "state":
+      return state(grounds, which);
+    case "consistency":
+      return consistency(grounds, which);
+    default:
+      throw stop(
+        "prove.usage",
+        `expected reading, result, payment, state or consistency, got ${what}`,
+      );
   }
-  if (what === "state") {
-    const proof = proveState(application, store, first);
-    if (proof === undefined) throw stop("prove.nothing", "the ledger has no block yet");
-    return { value: proof, cbor: encodeStateProof(proof) };
-  }
-  throw stop("prove.usage", `expected reading or state, got ${what}`);
+}
+
+function reading({ blocks }: Grounds, [meter = "", text = ""]: readonly string[]): Proof {
+  const usage = "expected: prove reading METER SEQUENCE, the sequence from 1 on";
+  const sequence = count(text, usage);
+  const receipt = receiptOfReading(blocks, { meter, sequence });
+  if (receipt !== undefined) return { kind: "receipt", receipt };
+  throw nothing(`no block holds reading ${sequence} of meter ${meter}`);
+}
+
+function result({ blocks }: Grounds, [at = "", text = ""]: readonly string[]): Proof {
+  const usage = "expected: prove result HEIGHT INDEX, the index from 0 on, or block";
+  const height = count(at, usage);
+  const which = text === blockResult ? blockResult : count(text, usage, 0);
+  const found = proveResult(blocks, height, which);
+  if (found !== undefined) return { kind: "result", result: found };
+  throw nothing(`there is no result ${text} of a block ${height}`);
+}
+
+function payment({ blocks }: Grounds, [name = "", slot]: readonly string[]): Proof {
+  const usage = "expected: prove payment CONTRACT, or prove payment OWNER SLOT";
+  if (name === "") throw stop("prove.usage", usage);
+  const found =
+    slot === undefined
+      ? provePayment(blocks, "contract-settled", { contract: name })
+      : imbalance(blocks, { owner: name, slot: count(slot, usage, 0) });
+  if (found !== undefined) return { kind: "payment", ...found };
+  const of = slot === undefined ? `contract ${name}` : `${name} in slot ${slot}`;
+  throw nothing(`no block holds a payment of ${of}`);
+}
+
+/** As it stands now: a correction goes before what it corrected. */
+function imbalance(blocks: BlockSource, about: { readonly owner: string; readonly slot: number }) {
+  return (
+    provePayment(blocks, "settlement-corrected", about) ??
+    provePayment(blocks, "imbalance-settled", about)
+  );
+}
+
+function state({ application, store }: Grounds, [key = ""]: readonly string[]): Proof {
+  const found = proveState(application, store, key);
+  if (found !== undefined) return { kind: "state", state: found };
+  throw nothing("the ledger has no certified block yet");
+}
+
+function consistency({ application, store, blocks }: Grounds, which: readonly string[]): Proof {
+  const usage = "expected: prove consistency HEIGHT …, heights below the last block's";
+  const heights = which.map((text) => count(text, usage));
+  const headerAt = (height: number) => blocks.header(height)?.header;
+  const found = proveConsistency(application, store, heights, headerAt);
+  if (found !== undefined) return { kind: "consistency", consistency: found };
+  throw nothing(
+    `the last block is ${store.height}, and of ${heights.join(", ")} not all lie below it and are here`,
+  );
+}
+
+function count(text: string, usage: string, least = 1): number {
+  const value = Number(text);
+  if (text !== "" && Number.isSafeInteger(value) && value >= least) return value;
+  throw stop("prove.usage", usage);
+}
+
+function nothing(message: string): Failure {
+  return stop("prove.nothing", message);
 }
 
 function stop(code: string, message: string): Failure {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import {
   blockHistoryKey,
+  blockResult,
   compareBytes,
-  encodeCbor,
   type Kind,
   merkleRoot,
+  resultLeaf,
   type UtcMs,
   type Verify,
 } from "@busbar/protocol";
@@ -111,10 +112,17 @@ export function txRootOf({ taken }: Execution): Uint8Array {
  * transaction, and one `["block", …]` for what the ledger did by itself.
  */
 export function resultsRootOf({ taken, ownEvents }: Execution): Uint8Array {
-  const leaf = (code: string, events: readonly LedgerEvent[]) =>
-    encodeCbor([code, sha256(Buffer.from(JSON.stringify(events)))]);
-  const leaves = taken.map(({ result, events }) => leaf(result, events));
-  return merkleRoot([...leaves, leaf("block", ownEvents)], sha256);
+  const own = { code: blockResult, events: eventBytes(ownEvents) };
+  const results = taken.map(({ result, events }) => ({ code: result, events: eventBytes(events) }));
+  const leaves = [...results, own].map((result) => resultLeaf(result, sha256));
+  return merkleRoot(leaves, sha256);
+}
+
+const utf8 = new TextEncoder();
+
+/** Events as they are hashed. */
+export function eventBytes(events: readonly LedgerEvent[]): Uint8Array {
+  return utf8.encode(JSON.stringify(events));
 }
 
 /**

@@ -1,6 +1,22 @@
-import type { StateProof } from "@busbar/protocol";
-import { meterStateTable } from "@busbar/protocol";
+import {
+  type Ancestor,
+  type BlockHeader,
+  blockHistoryKey,
+  blockResult,
+  type ConsistencyProof,
+  inclusionProof,
+  meterStateTable,
+  type ResultProof,
+  resultLeaf,
+  type StateProof,
+} from "@busbar/protocol";
 import type { Application } from "./application.ts";
+import type { CommittedBlock } from "./block.ts";
+import type { BlockSource } from "./block-table.ts";
+import type { LedgerEvent } from "./events.ts";
+import { eventBytes } from "./execution.ts";
+import { historyOf } from "./history.ts";
+import { sha256 } from "./sha256.ts";
 import type { Store } from "./store.ts";
 
 /** Proves a key of the last committed state (an account, a contract); undefined before a block. */
@@ -13,6 +29,8 @@ export function proveState(
   const certified = store.header(height);
   if (certified === undefined) return undefined;
   const { header, certificate } = certified;
+  // Decided by an engine that keeps the proof itself.
+  if (certificate.length === 0) return undefined;
   return {
     header,
     certificate,
@@ -21,6 +39,107 @@ export function proveState(
     ...(value === undefined ? {} : { value }),
     ...(path.other === undefined ? {} : { other: [path.other.key, path.other.value] }),
   };
+}
+
+/** Which result of a block: a transaction's by its place, or what the block did by itself. */
+export type WhichResult = number | typeof blockResult;
+
+/** Proves what came of a transaction, or what a block did by itself; undefined where it is not here. */
+export function proveResult(
+  blocks: BlockSource,
+  height: number,
+  which: WhichResult,
+): ResultProof | undefined {
+  const block = blocks.block(height);
+  if (block === undefined) return undefined;
+  const { header, certificate } = block;
+  const results = resultsOf(block);
+  const index = which === blockResult ? results.length - 1 : which;
+  const result = which === results.length - 1 ? undefined : results[index];
+  if (result === undefined || certificate.length === 0) return undefined;
+  const leaves = results.map((one) => resultLeaf(one, sha256));
+  const proof = inclusionProof(leaves, index, sha256);
+  return { header, certificate, index, size: results.length, proof, ...result };
+}
+
+/** Proves an event that moved money, the newest that fits; undefined where there is none. */
+export function provePayment(
+  blocks: BlockSource,
+  type: LedgerEvent["type"],
+  fields: Readonly<Record<string, string | number>>,
+): { readonly result: ResultProof; readonly event: number } | undefined {
+  const place = blocks.findEvent(type, fields);
+  const block = place && blocks.block(place.height);
+  if (place === undefined || block === undefined) return undefined;
+  let first = 0;
+  for (const [index, count] of [...block.eventCounts, block.events.length].entries()) {
+    const end = first + count;
+    if (place.index < end) {
+      const which = index === block.eventCounts.length ? blockResult : index;
+      const result = proveResult(blocks, place.height, which);
+      return result && { result, event: place.index - first };
+    }
+    first = end;
+  }
+  return undefined;
+}
+
+/** A block's results in the order of their leaves. */
+function resultsOf({ results, eventCounts, events }: CommittedBlock) {
+  let next = 0;
+  const own = results.map((code, i) => {
+    const first = next;
+    next += eventCounts[i] ?? 0;
+    return { code: code as string, events: eventBytes(events.slice(first, next)) };
+  });
+  return [...own, { code: blockResult, events: eventBytes(events.slice(next)) }];
+}
+
+/**
+ * Proves that blocks of these heights are of the last block's chain; undefined where one is not below
+ * it, or this member does not have what it takes (it began later). `headerAt` finds old headers.
+ */
+export function proveConsistency(
+  application: Application,
+  store: Store,
+  heights: readonly number[],
+  headerAt: (height: number) => BlockHeader | undefined = (height) => store.header(height)?.header,
+): ConsistencyProof | undefined {
+  const head = proveState(application, store, blockHistoryKey);
+  if (head === undefined || head.value === undefined) return undefined;
+  const { size } = historyOf(store.state);
+  const ancestors = heights.map((height) => ancestorAt(height, { head, size, store, headerAt }));
+  const found = ancestors.filter((one) => one !== undefined);
+  return found.length === heights.length ? { ancestors: found, head } : undefined;
+}
+
+function ancestorAt(
+  height: number,
+  {
+    head,
+    size,
+    store,
+    headerAt,
+  }: {
+    readonly head: StateProof;
+    readonly size: number;
+    readonly store: Store;
+    readonly headerAt: (height: number) => BlockHeader | undefined;
+  },
+): Ancestor | undefined {
+  const header = headerAt(height);
+  if (header === undefined || height >= head.header.height) return undefined;
+  const leaf = store.history.leafFrom(height);
+  const last = leaf?.height ?? head.header.height - 1;
+  const links: BlockHeader[] = [];
+  for (let next = height + 1; next <= last; next++) {
+    const link = headerAt(next);
+    if (link === undefined) return undefined;
+    links.push(link);
+  }
+  if (leaf === undefined) return { header, links, proof: [] };
+  const proof = store.history.path(leaf.index, size);
+  return proof && { header, links, index: leaf.index, proof };
 }
 
 /** Proves where a meter's chain of readings stands; undefined before a block. */

@@ -18,7 +18,8 @@ export function receiptOfReading(
   return place === undefined ? undefined : receiptAt(store, place);
 }
 
-function receiptAt(store: BlockSource, { height, index }: Place): Receipt {
+/** Undefined for a block that carries no certificate: its engine keeps the proof. */
+function receiptAt(store: BlockSource, { height, index }: Place): Receipt | undefined {
   const certified = store.header(height);
   const frames = store.framesOf(height);
   const frame = frames[index];
@@ -27,6 +28,7 @@ function receiptAt(store: BlockSource, { height, index }: Place): Receipt {
     `block ${height} holds transaction ${index}`,
   );
   const { header, certificate } = certified;
+  if (certificate.length === 0) return undefined;
   const proof = inclusionProof(frames, index, sha256);
   return { header, certificate, index, size: frames.length, proof, frame };
 }

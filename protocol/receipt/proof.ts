@@ -1,0 +1,154 @@
+import { decodeCbor } from "../cbor/decode.ts";
+import { encodeCbor } from "../cbor/encode.ts";
+import { CborError, type CborValue } from "../cbor/value.ts";
+import type { Verify } from "../envelope/envelope.ts";
+import type { Refusal } from "../refusal.ts";
+import { int, pair, SchemaError } from "../schema/codec.ts";
+import type { BlockHeader } from "./block.ts";
+import {
+  type ConsistencyProof,
+  consistencyProof,
+  verifyConsistencyProof,
+} from "./consistency-proof.ts";
+import type { Membership } from "./membership.ts";
+import { type Receipt, receipt, verifyReceipt } from "./receipt.ts";
+import {
+  type CertifiedEvent,
+  type ResultProof,
+  resultProof,
+  verifyResultProof,
+} from "./result-proof.ts";
+import { type StateProof, stateProof, verifyStateProof } from "./state-proof.ts";
+
+/** A proof as it is handed on: what it is, and its content. A payment is an event of a result. */
+export type Proof =
+  | { readonly kind: "receipt"; readonly receipt: Receipt }
+  | { readonly kind: "state"; readonly state: StateProof }
+  | { readonly kind: "result"; readonly result: ResultProof }
+  | { readonly kind: "payment"; readonly result: ResultProof; readonly event: number }
+  | { readonly kind: "consistency"; readonly consistency: ConsistencyProof };
+
+/** What a proof proves, with the certified block and the members that signed it. */
+export type Proved = {
+  readonly ok: true;
+  readonly kind: Proof["kind"];
+  readonly header: BlockHeader;
+  readonly signers: readonly string[];
+  /** Of a result and a payment. */
+  readonly events?: readonly CertifiedEvent[];
+  /** Of a state: what the key holds, or nothing. */
+  readonly value?: Uint8Array;
+  /** Of a consistency: blocks of the certified one's chain. */
+  readonly headers?: readonly BlockHeader[];
+};
+
+const payment = pair(resultProof, int(0, 0xffff_ffff));
+
+/** The events that move money. */
+const payments = new Set(["contract-settled", "imbalance-settled", "settlement-corrected"]);
+
+/** CBOR `[kind, content]`. */
+export function encodeProof(proof: Proof): Uint8Array {
+  return encodeCbor([proof.kind, bodyOf(proof)]);
+}
+
+/** Codes: `cbor.*`, `message.shape`, `proof.unknown-kind`. */
+export function decodeProof(
+  data: Uint8Array,
+): { readonly ok: true; readonly proof: Proof } | Refusal {
+  try {
+    const value = decodeCbor(data);
+    const [kind, body] = Array.isArray(value) && value.length === 2 ? (value as CborValue[]) : [];
+    const proof = proofOf(kind, body);
+    if (proof !== undefined) return { ok: true, proof };
+    const message = "expected a receipt, state, result, payment or consistency proof";
+    return { ok: false, code: "proof.unknown-kind", message };
+  } catch (error) {
+    if (error instanceof CborError || error instanceof SchemaError) {
+      return { ok: false, code: error.code, message: `proof: ${error.message}` };
+    }
+    throw error;
+  }
+}
+
+/**
+ * Checks any proof against the members' keys and nothing else; pure, the same in Node and a browser.
+ * Codes: those of `verifyReceipt`, `verifyStateProof`, `verifyResultProof`, `verifyConsistencyProof`,
+ * and `proof.event` for a payment that is none.
+ */
+export function verifyProof(
+  proof: Proof,
+  membership: Membership,
+  verify: Verify,
+): Proved | Refusal {
+  const { kind } = proof;
+  switch (proof.kind) {
+    case "receipt": {
+      const checked = verifyReceipt(proof.receipt, membership, verify);
+      return checked.ok ? { ...checked, kind } : checked;
+    }
+    case "state": {
+      const { header, value } = proof.state;
+      const checked = verifyStateProof(proof.state, membership, verify);
+      if (!checked.ok) return checked;
+      return { ...checked, kind, header, ...(value === undefined ? {} : { value }) };
+    }
+    case "result": {
+      const checked = verifyResultProof(proof.result, membership, verify);
+      return checked.ok ? { ...checked, kind, header: proof.result.header } : checked;
+    }
+    case "payment": {
+      const { header } = proof.result;
+      const checked = verifyResultProof(proof.result, membership, verify);
+      if (!checked.ok) return checked;
+      const event = checked.events[proof.event];
+      if (event !== undefined && payments.has(event.type)) {
+        return { ...checked, kind, header, events: [event] };
+      }
+      return { ok: false, code: "proof.event", message: `event ${proof.event} moves no money` };
+    }
+    case "consistency": {
+      const { header } = proof.consistency.head;
+      const checked = verifyConsistencyProof(proof.consistency, membership, verify);
+      return checked.ok ? { ...checked, kind, header } : checked;
+    }
+    default:
+      return proof satisfies never;
+  }
+}
+
+function bodyOf(proof: Proof): CborValue {
+  switch (proof.kind) {
+    case "receipt":
+      return receipt.encode(proof.receipt);
+    case "state":
+      return stateProof.encode(proof.state);
+    case "result":
+      return resultProof.encode(proof.result);
+    case "payment":
+      return payment.encode([proof.result, proof.event]);
+    case "consistency":
+      return consistencyProof.encode(proof.consistency);
+    default:
+      return proof satisfies never;
+  }
+}
+
+function proofOf(kind: CborValue | undefined, body: CborValue | undefined): Proof | undefined {
+  switch (kind) {
+    case "receipt":
+      return { kind, receipt: receipt.decode(body, kind) };
+    case "state":
+      return { kind, state: stateProof.decode(body, kind) };
+    case "result":
+      return { kind, result: resultProof.decode(body, kind) };
+    case "payment": {
+      const [result, event] = payment.decode(body, kind);
+      return { kind, result, event };
+    }
+    case "consistency":
+      return { kind, consistency: consistencyProof.decode(body, kind) };
+    default:
+      return undefined;
+  }
+}
