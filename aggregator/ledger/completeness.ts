@@ -106,8 +106,15 @@ export function countSlots(
   { from, to, slotMs }: { readonly from: number; readonly to: number; readonly slotMs: number },
 ): { readonly measured: number; readonly estimated: number; readonly missing: number } {
   const counts = { measured: 0, estimated: 0, missing: 0 };
+  let [start, slots] = [-1, new Uint8Array()];
   for (let slot = Math.ceil(from / slotMs) * slotMs; slot < to; slot += slotMs) {
-    counts[slotCompleteness(state, meter, slot as UtcMs, slotMs).state] += 1;
+    const day = Math.floor(slot / dayMs);
+    if (day !== start) {
+      start = day;
+      slots = completenessDays.get(state, dayId(meter, slot))?.slots.slice() ?? new Uint8Array();
+    }
+    const known = slotStates[slots[Math.floor((slot % dayMs) / slotMs)] ?? 0];
+    counts[known?.state ?? "missing"] += 1;
   }
   return counts;
 }

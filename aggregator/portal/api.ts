@@ -72,6 +72,8 @@ export type PortalTrade = {
   readonly energyWh: number;
   readonly price: number;
   readonly origin: "book" | "residual";
+  /** `held`: the bureau objects, and the members have not decided. `void`: they have. */
+  readonly state: "signed" | "held" | "paid" | "void";
   readonly settled: boolean;
   /** Paid by the buyer; null until settled. */
   readonly amount: number | null;
@@ -100,6 +102,12 @@ export type PortalMeter = {
   readonly importWh: number;
   readonly exportWh: number;
   readonly powerW: number | null;
+  /** Of the last 7 days, since its first reading; null before. Estimated and missing: see the ledger. */
+  readonly slots: {
+    readonly measured: number;
+    readonly estimated: number;
+    readonly missing: number;
+  } | null;
 };
 
 /** `/api/events`: the name of a Server-Sent Event and its data. */

@@ -3,8 +3,10 @@ import type { DatabaseSync } from "node:sqlite";
 import type { ConsensusStatus } from "../consensus/status.ts";
 import { accountSums } from "../ledger/accounts.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
+import { countSlots } from "../ledger/completeness.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
 import { parametersTable } from "../ledger/parameters.ts";
+import { meterStates } from "../ledger/rules/meter-state.ts";
 import { siteTable } from "../ledger/site.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import { meters, owners } from "../ledger/tables.ts";
@@ -20,6 +22,9 @@ import type {
 } from "./api.ts";
 import { type MeterRow, PortalQueries, type SlotRow } from "./queries.ts";
 import { type SiteEnergy, siteEnergies } from "./site-energy.ts";
+
+/** How far back the page says how complete a meter's slots are. */
+const shownMs = 7 * 86_400_000;
 
 /** Events of one kind that a block sends to each page; a page shows fewer and reads the rest anew. */
 const perBlockMax = 200;
@@ -149,7 +154,18 @@ export class LedgerSource implements PortalSource {
       party: owner?.party ?? "user",
       role: meter?.role ?? "connection",
       form: meter?.form ?? null,
+      slots: this.#slotsOf(row.meter),
     };
+  }
+
+  /** A slot that ended just now is given as long again for its readings to come. */
+  #slotsOf(meter: string): PortalMeter["slots"] {
+    const { store, clock } = this.#options;
+    const since = meterStates.get(store.state, meter)?.oldestBoundary;
+    if (since === undefined) return null;
+    const slotMs = this.#slotMinutes * 60_000;
+    const to = clock.now() - 2 * slotMs + 1;
+    return countSlots(store.state, meter, { from: Math.max(since, to - shownMs), to, slotMs });
   }
 
   #sumsAt(height: number): { money: number; energyWh: number } {
@@ -181,9 +197,16 @@ function meterIn(event: LedgerEvent): string | undefined {
 }
 
 function contractIn(event: LedgerEvent): string | undefined {
-  return event.type === "contract-signed" || event.type === "contract-settled"
-    ? event.contract
-    : undefined;
+  switch (event.type) {
+    case "contract-signed":
+    case "contract-settled":
+    case "contract-held":
+    case "contract-stands":
+    case "contract-void":
+      return event.contract;
+    default:
+      return undefined;
+  }
 }
 
 function slotIn(event: LedgerEvent): number | undefined {

@@ -143,7 +143,8 @@ function tradeOf(row: Row): PortalTrade {
     energyWh: Number(row.quantity_wh),
     price: Number(row.price),
     origin: row.origin === "residual" ? "residual" : "book",
-    settled: row.settled === 1,
+    state: String(row.state) as PortalTrade["state"],
+    settled: row.state === "paid",
     amount: orNull(row.amount),
   };
 }

@@ -3,11 +3,14 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { obis, type ReadingEntry, utcMs } from "@busbar/protocol";
 import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
+import type { CommittedBlock } from "../ledger/block.ts";
+import type { LedgerEvent } from "../ledger/events.ts";
 import { contracts } from "../ledger/rules/market/tables.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
 import { slotEnergy } from "../ledger/slots.ts";
 import { entry, MeterChain } from "../ledger/test-site.ts";
 import { newestPowers } from "./power.ts";
+import { PortalQueries } from "./queries.ts";
 import { portalReadModel } from "./read-model.ts";
 
 const hour = 3_600_000;
@@ -135,6 +138,36 @@ test("a meter shows the power of its newest signed reading", () => {
       party: "company",
     },
   );
+});
+
+test("a meter says how many of its slots are measured, by the ledger's record", () => {
+  for (const { meter, slots } of source.meters()) {
+    assert.ok(slots !== null && slots.measured >= 6, meter);
+    assert.deepEqual([slots.estimated, slots.missing], [0, 0], meter);
+  }
+});
+
+test("a contract that the bureau objects to is held, then void or paid as any other", () => {
+  const db = new DatabaseSync(":memory:");
+  db.exec(portalReadModel.schema);
+  const contract = "000001780275600-0001";
+  const about = { contract, slot: 1, seller: "a", buyer: "b" };
+  const header = { time: 1, proposer: "m", appHash: new Uint8Array(32) };
+  const state = () => new PortalQueries(db).trade(contract)?.state;
+  let height = 0;
+  const happens = (event: LedgerEvent) => {
+    const block = { header: { ...header, height: ++height }, hash: new Uint8Array(32), frames: [] };
+    portalReadModel.apply(db, block as unknown as CommittedBlock, [event]);
+    return state();
+  };
+  const signed = { ...about, quantityWh: 1, price: 1, origin: "book" } as const;
+  assert.equal(happens({ type: "contract-signed", ...signed }), "signed");
+  const held = { ...about, by: "c", against: "seller", reason: "fraud" } as const;
+  assert.equal(happens({ type: "contract-held", ...held }), "held");
+  assert.equal(happens({ type: "contract-stands", ...about, outcome: "lapsed" }), "signed");
+  assert.equal(happens({ type: "contract-void", ...about, against: "seller" }), "void");
+  const paid = { ...about, deliveredWh: 1, amount: 5, subsidy: 0 };
+  assert.equal(happens({ type: "contract-settled", ...paid }), "paid");
 });
 
 test("power is the net register, else import less export, else not known", () => {

@@ -20,7 +20,7 @@ CREATE TABLE portal_slot (
 CREATE TABLE portal_trade (
   seq INTEGER PRIMARY KEY, contract TEXT NOT NULL UNIQUE, slot INTEGER NOT NULL,
   seller TEXT NOT NULL, buyer TEXT NOT NULL, quantity_wh INTEGER NOT NULL, price INTEGER NOT NULL,
-  origin TEXT NOT NULL, settled INTEGER NOT NULL DEFAULT 0, amount INTEGER) STRICT;
+  origin TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'signed', amount INTEGER) STRICT;
 CREATE TABLE portal_meter (
   meter TEXT PRIMARY KEY, device TEXT NOT NULL, owner TEXT NOT NULL, seq INTEGER NOT NULL,
   time INTEGER NOT NULL, import_wh INTEGER NOT NULL, export_wh INTEGER NOT NULL,
@@ -63,6 +63,15 @@ function record(sql: Statements, event: LedgerEvent): void {
       return addContract(sql, event);
     case "contract-settled":
       sql.settle.run(event.amount, event.contract);
+      return;
+    case "contract-held":
+      sql.setTrade.run("held", event.contract);
+      return;
+    case "contract-void":
+      sql.setTrade.run("void", event.contract);
+      return;
+    case "contract-stands":
+      sql.setTrade.run("signed", event.contract);
       return;
     case "slot-settled":
       sql.setStage.run(event.slot, "settled");
@@ -154,7 +163,8 @@ function prepare(db: DatabaseSync) {
        ON CONFLICT (slot) DO UPDATE SET
          traded_wh = traded_wh + excluded.traded_wh, contracts = contracts + 1`,
     ),
-    settle: db.prepare("UPDATE portal_trade SET settled = 1, amount = ? WHERE contract = ?"),
+    settle: db.prepare("UPDATE portal_trade SET state = 'paid', amount = ? WHERE contract = ?"),
+    setTrade: db.prepare("UPDATE portal_trade SET state = ? WHERE contract = ?"),
     setMeter: db.prepare("INSERT OR REPLACE INTO portal_meter VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
   };
 }

@@ -63,6 +63,7 @@ const trade = record({
   energyWh: integer,
   price: integer,
   origin: text,
+  state: text,
   settled: { type: "boolean" },
   amount: integerOrNull,
 });
@@ -88,6 +89,10 @@ const meter = record({
   importWh: integer,
   exportWh: integer,
   powerW: integerOrNull,
+  slots: {
+    ...record({ measured: integer, estimated: integer, missing: integer }),
+    type: ["object", "null"],
+  },
 });
 
 const status = record({

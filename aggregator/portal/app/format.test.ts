@@ -1,19 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { PortalTrade } from "../api.ts";
 import {
   clearingText,
   clock,
+  completenessText,
   count,
   dayAndClock,
   energy,
   exactMoney,
   kwh,
+  measuredShare,
   money,
   power,
   price,
   shortHash,
   slotName,
+  tradeText,
 } from "./format.ts";
 
 test("money is written from its integer, to the cent", () => {
@@ -66,4 +70,26 @@ test("counts, hashes and times are short", () => {
   assert.equal(dayAndClock(time), "Sun 14 Jun, 10:20 UTC");
   assert.equal(slotName(time, time + 3_600_000), "10:20");
   assert.equal(slotName(time, time + 86_400_000), "14 Jun 10:20");
+});
+
+test("a meter is measured in full only where each of its slots is", () => {
+  const slots = (measured: number, estimated: number, missing: number) =>
+    measuredShare({ measured, estimated, missing });
+  assert.equal(slots(168, 0, 0), "100.0 %");
+  assert.equal(slots(9_999, 1, 0), "99.9 %");
+  assert.equal(slots(0, 0, 3), "0.0 %");
+  assert.equal(slots(0, 0, 0), "–");
+  assert.equal(measuredShare(null), "–");
+  assert.equal(
+    completenessText({ measured: 1_666, estimated: 1, missing: 0 }),
+    "1,666 measured, 1 estimated, 0 missing",
+  );
+  assert.equal(completenessText(null), "no reading yet");
+});
+
+test("a contract says in a word what became of it", () => {
+  const trade = (state: PortalTrade["state"], amount: number | null) =>
+    tradeText({ state, amount } as PortalTrade, "EUR");
+  assert.equal(trade("paid", 12_340_000), "paid 12.34 EUR");
+  for (const state of ["signed", "held", "void"] as const) assert.equal(trade(state, null), state);
 });

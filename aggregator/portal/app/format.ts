@@ -1,4 +1,4 @@
-import type { PortalSlot } from "../api.ts";
+import type { PortalMeter, PortalSlot, PortalTrade } from "../api.ts";
 
 /** How quantities are written for people. Money and prices come as integers of 10⁻⁶ and are written
  * from integers, so that no float can show a cent that is not there. */
@@ -81,6 +81,26 @@ const day = new Intl.DateTimeFormat("en-GB", {
   month: "short",
   timeZone: "UTC",
 });
+
+/** How many of a meter's slots were measured, in percent rounded down: 100 % is all of them. */
+export function measuredShare(slots: PortalMeter["slots"]): string {
+  const all = slots === null ? 0 : slots.measured + slots.estimated + slots.missing;
+  if (slots === null || all === 0) return dash;
+  const permille = Math.floor((slots.measured * 1000) / all);
+  return `${Math.floor(permille / 10)}.${permille % 10} %`;
+}
+
+/** "166 measured, 1 estimated, 1 missing" */
+export function completenessText(slots: PortalMeter["slots"]): string {
+  if (slots === null) return "no reading yet";
+  const { measured, estimated, missing } = slots;
+  return `${count(measured)} measured, ${count(estimated)} estimated, ${count(missing)} missing`;
+}
+
+/** What became of a contract, in a word and, where it was paid, a sum. */
+export function tradeText({ state, amount }: PortalTrade, currency: string): string {
+  return state === "paid" ? `paid ${money(amount ?? 0, currency)}` : state;
+}
 
 /** "Sun 14 Jun, 10:20 UTC" */
 export function dayAndClock(ms: number): string {

@@ -76,7 +76,8 @@ export function withSlots(model: Model, slots: readonly PortalSlot[]): Model {
 }
 
 export function withTrades(model: Model, trades: readonly PortalTrade[]): Model {
-  const later = (a: PortalTrade, b: PortalTrade) => b.settled || !a.settled;
+  const isFinal = ({ state }: PortalTrade) => state === "paid" || state === "void";
+  const later = (a: PortalTrade, b: PortalTrade) => isFinal(b) || !isFinal(a);
   const all = merge(model.trades, trades, ({ contract }) => contract, later);
   // Contracts are numbered within their slot, so this is the order in which they were signed.
   const newer = (a: PortalTrade, b: PortalTrade) =>

@@ -3,14 +3,16 @@ import { byId } from "./dom.ts";
 import {
   clearingText,
   clock,
+  completenessText,
   count,
   exactMoney,
   kwh,
-  money,
+  measuredShare,
   power,
   price,
   shortHash,
   slotName,
+  tradeText,
 } from "./format.ts";
 import type { Model } from "./model.ts";
 import { Table } from "./table.ts";
@@ -70,14 +72,12 @@ function tradesTable(context: Context): Table<PortalTrade> {
       },
       {
         head: "State",
-        cell: ({ settled, amount }) =>
-          settled
-            ? {
-                text: `paid ${money(amount ?? 0, context.currency)}`,
-                title: exactMoney(amount ?? 0, context.currency),
-                tone: "good",
-              }
-            : { text: "signed", tone: "open" },
+        cell: (trade) => ({
+          text: tradeText(trade, context.currency),
+          ...(trade.state === "paid"
+            ? { title: exactMoney(trade.amount ?? 0, context.currency), tone: "good" }
+            : { tone: trade.state === "void" ? "none" : "open" }),
+        }),
       },
     ],
   });
@@ -141,6 +141,12 @@ function metersTable(context: Context): Table<PortalMeter> {
         numeric: true,
         minor: true,
         cell: ({ seq }) => ({ text: `#${count(seq)}` }),
+      },
+      {
+        head: "Measured, 7 days",
+        numeric: true,
+        minor: true,
+        cell: ({ slots }) => ({ text: measuredShare(slots), title: completenessText(slots) }),
       },
       { head: "At", cell: ({ time }) => ({ text: clock(time) }) },
     ],
