@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { obis, quality, type ReadingEntry, utcMs } from "@busbar/protocol";
+import { obis, quality, type ReadingEntry, utcMs, wh } from "@busbar/protocol";
 import fc from "fast-check";
 import type { LedgerEvent } from "../events.ts";
 import { genesisState } from "../genesis-state.ts";
 import { identityById } from "../identities.ts";
 import { parametersTable } from "../parameters.ts";
-import { boundaries, slotEnergy } from "../slots.ts";
+import { boundaries, registerEnergy, slotEnergy } from "../slots.ts";
 import { emptyState, Overlay } from "../state/overlay.ts";
 import { entry, MeterChain, machineFacts, startTime, testGenesis } from "../test-site.ts";
 import { gapMsMax } from "./boundaries.ts";
+import { carryOutCorrection } from "./cases/carry-out-correction.ts";
 import { meterStates } from "./meter-state.ts";
 import { readingsRule } from "./readings.ts";
 
@@ -182,5 +183,75 @@ test("what slots and unallocated energy hold is what the registers of each life 
       }
     }),
     { numRuns: 300 },
+  );
+});
+
+test("slots corrected by the members differ from the registers by what was corrected, and no others", () => {
+  const change = fc.record({
+    slot: fc.nat(200),
+    importWh: fc.nat(50_000),
+    exportWh: fc.nat(50_000),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(act, { minLength: 5, maxLength: 20 }),
+      fc.array(change, { maxLength: 8 }),
+      (acts, changes) => {
+        const life = lifeOf(acts);
+        const { state, meter, events } = ledgerOf(life);
+        const parameters = parametersTable.get(state, "current");
+        assert.ok(parameters);
+        const emit = (event: LedgerEvent) => void events.push(event);
+        const facts = { height: 2, time: utcMs(0), seed: new Uint8Array(32), parameters };
+        const context = { ...facts, chain: "testsite", verify: () => false, state, emit };
+        const truth = new Map<number, Record<Way, number>>();
+        const versions = new Map<number, number>();
+        for (const { slot: n, ...energy } of changes) {
+          const slot = utcMs(startTime + n * hour);
+          const version = (versions.get(slot) ?? 0) + 1;
+          versions.set(slot, version);
+          truth.set(slot, energy);
+          const { importWh, exportWh } = energy;
+          const terms = {
+            importWh: wh(importWh),
+            exportWh: wh(exportWh),
+            reason: "meter-error",
+          } as const;
+          const correction = { member: "member-a", meter, slot, version, ...terms };
+          carryOutCorrection(context, correction, "upheld");
+        }
+        const corrected = events.flatMap((event) =>
+          event.type === "slot-corrected" ? [event] : [],
+        );
+        for (let n = 0; n <= 200; n++) {
+          const slot = utcMs(startTime + n * hour);
+          const registers = registerEnergy(state, meter, slot, hour);
+          const energy = slotEnergy(state, meter, slot, hour);
+          const known = truth.get(slot);
+          assert.deepEqual(
+            energy && [energy.importWh, energy.exportWh],
+            (known ?? registers) && [
+              (known ?? registers)?.importWh,
+              (known ?? registers)?.exportWh,
+            ],
+          );
+          // The events of a slot lead from the registers to what stands, step by step.
+          const steps = corrected.filter((event) => event.slot === slot);
+          const last = steps.reduce<unknown>(
+            (before, event) => {
+              assert.deepEqual(event.before, before);
+              return { importWh: event.importWh, exportWh: event.exportWh };
+            },
+            registers === undefined
+              ? null
+              : { importWh: registers.importWh, exportWh: registers.exportWh },
+          );
+          const stands =
+            energy === undefined ? null : { importWh: energy.importWh, exportWh: energy.exportWh };
+          assert.deepEqual(last, stands);
+        }
+      },
+    ),
+    { numRuns: 60 },
   );
 });
