@@ -1,5 +1,7 @@
-import { Failure, type Signer, topicsOf, type Verify } from "@busbar/protocol";
+import assert from "node:assert/strict";
+import { topicsOf, type Verify } from "@busbar/protocol";
 import {
+  type KeyFile,
   openSiteClock,
   readKeyFile,
   type SiteClock,
@@ -10,12 +12,15 @@ import type { Logger } from "pino";
 import { type Broker, startBroker } from "./broker/broker.ts";
 import { Counters } from "./broker/counters.ts";
 import { type Ledger, openLedger } from "./commands/ledger.ts";
-import { checkEngine, checkMember } from "./commands/member.ts";
+import { checkEngine, checkRunner } from "./commands/member.ts";
 import type { AggregatorConfig } from "./config/schema.ts";
 import { DurablePool } from "./consensus/durable-pool.ts";
-import type { Engine } from "./consensus/engine.ts";
-import { Recorder } from "./consensus/recorder.ts";
-import { recorderStatus } from "./consensus/status.ts";
+import {
+  type EngineParts,
+  pbftEngine,
+  type RunningEngine,
+  recorderEngine,
+} from "./consensus/running-engine.ts";
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { proveMeter } from "./ledger/prove.ts";
@@ -41,7 +46,7 @@ export type Aggregator = {
 
 /** Starts all that one member runs. Throws: `Failure` of whatever could not be opened. */
 export async function startAggregator(config: AggregatorConfig, log: Logger): Promise<Aggregator> {
-  const signer = signerOf(readKeyFile(config.key));
+  const keys = readKeyFile(config.key);
   // Ingest, pool and block see the same frame: its signature is checked once.
   const remembering = rememberingVerify(verify);
   const ledger = openLedger(config, {
@@ -52,10 +57,12 @@ export async function startAggregator(config: AggregatorConfig, log: Logger): Pr
     ],
   });
   try {
-    checkMember(config, ledger, signer);
+    if (checkRunner(config, ledger, signerOf(keys)) === "newcomer") {
+      log.warn({ event: "newcomer", member: config.member, height: ledger.store.height });
+    }
     checkEngine(config, ledger);
     const clock = await openSiteClock(config.clock);
-    return await startAll(config, { ledger, verify: remembering, signer, clock, log });
+    return await startAll(config, { ledger, verify: remembering, keys, clock, log });
   } catch (error) {
     ledger.store.close();
     throw error;
@@ -65,7 +72,7 @@ export async function startAggregator(config: AggregatorConfig, log: Logger): Pr
 type Parts = {
   readonly ledger: Ledger;
   readonly verify: Verify;
-  readonly signer: Signer;
+  readonly keys: KeyFile;
   readonly clock: SiteClock;
   readonly log: Logger;
 };
@@ -74,7 +81,8 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   const { ledger, log } = parts;
   const { application, store } = ledger;
   const pool = new DurablePool(store);
-  const engine = startableEngine(config, parts, pool);
+  const running = runningEngine(config, parts, pool);
+  const { engine } = running;
   // The broker takes frames in through ingest, and ingest answers through the broker.
   let broker: Broker | undefined;
   const publish: Broker["publish"] = async (...message) => broker?.publish(...message);
@@ -103,7 +111,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     member: config.member,
     clock: parts.clock,
     notices: () => countDeliveries(store.db),
-    consensus: () => recorderStatus(pool.size),
+    consensus: () => running.status(),
   });
   if (config.notices.send) sender = openSender(config, parts, { broker, source });
   const publisher = new Publisher({
@@ -134,7 +142,13 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   engine.onRefused((refused) => void answers.refused(refused));
   const { height, time } = application.info();
   publisher.start(height, time);
-  engine.start();
+  try {
+    await running.start();
+  } catch (error) {
+    await portal.stop();
+    await broker.stop();
+    throw error;
+  }
   sender?.start();
   return {
     brokerPort: broker.port,
@@ -144,7 +158,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
       const last = application.info();
       await publisher.stop(last.height, last.time);
       await broker?.stop();
-      await engine.stop();
+      await running.stop();
       await sender?.stop();
       await portal.stop();
       store.close();
@@ -152,19 +166,25 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   };
 }
 
-function startableEngine(
-  config: AggregatorConfig,
-  { ledger, signer, clock }: Parts,
-  pool: DurablePool,
-): Engine {
-  if (config.engine !== "recorder") {
-    const message = `engine: ${config.engine} is not wired into this program yet; a chain with one voting member runs with recorder`;
-    throw new Failure("engine.unwired", message, { retry: "never" });
-  }
-  const { application, genesis } = ledger;
-  const member = { id: config.member, chain: genesis.chain, signer };
+function runningEngine(config: AggregatorConfig, parts: Parts, pool: DurablePool): RunningEngine {
+  const { application, store, genesis } = parts.ledger;
+  const { member, consensus, engine } = config;
+  const { keys, clock, log } = parts;
   const { blockIntervalMs } = config;
-  return new Recorder({ application, pool, clock, member, blockIntervalMs });
+  const all: EngineParts = {
+    application,
+    store,
+    pool,
+    clock,
+    member,
+    chain: genesis.chain,
+    keys,
+    log,
+    ...(blockIntervalMs === undefined ? {} : { blockIntervalMs }),
+  };
+  if (engine === "recorder") return recorderEngine(all);
+  assert(consensus !== undefined, "the configuration was checked");
+  return pbftEngine(all, consensus);
 }
 
 type BrokerParts = {

@@ -85,7 +85,7 @@ async function handIn(admission: Admission, work: Work): Promise<Result> {
   if (change.replaced.length > 0 && !options.replace) return wouldReplace(change);
   const frame = seal(admission, { chain: membership.chain, signer });
   if (options.dryRun) return refusal ?? { ok: true, result: "dry-run" };
-  const answerMs = patienceMs + 2 * config.blockIntervalMs;
+  const answerMs = patienceMs + 2 * (config.blockIntervalMs ?? 0);
   return resultOf(await submit(frame, { config, signer, answerMs }), membership);
 }
 

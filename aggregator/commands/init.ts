@@ -77,9 +77,13 @@ function genesisOf(
     const { key, boxKey } = keys(join(home, `${id}.key`));
     return { id, party: "operator", name: "Operator", key: text(key), boxKey: text(boxKey) };
   });
-  const members = plans.map(({ id, key }) => {
-    return { id, key: text(keys(key).key), voting: true, role: "company" };
-  });
+  const members = plans.map(({ id, key, linkPort }) => ({
+    id,
+    key: text(keys(key).key),
+    voting: true,
+    role: "company",
+    ...(plans.length === 1 ? {} : { address: `127.0.0.1:${linkPort}` }),
+  }));
   return {
     chain: site,
     site,

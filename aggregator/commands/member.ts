@@ -27,6 +27,26 @@ export function checkMember(
 }
 
 /**
+ * As `checkMember`, for an aggregator that is to run: with engine pbft it may be a newcomer, of whom
+ * the ledger on disk does not know yet that it was admitted; it gets the blocks that say so from the
+ * others. Returns whether it is one.
+ */
+export function checkRunner(
+  config: AggregatorConfig,
+  ledger: Pick<Ledger, "store" | "genesis">,
+  signer: Signer,
+): "member" | "newcomer" {
+  try {
+    checkMember(config, ledger, signer);
+    return "member";
+  } catch (error) {
+    const isUnknown = error instanceof Failure && error.code === "member.unknown";
+    if (isUnknown && config.engine === "pbft") return "newcomer";
+    throw error;
+  }
+}
+
+/**
  * Checks that the engine fits the ledger's voters: one that orders alone would make a chain of its own.
  * Throws: `Failure` `member.not-alone`.
  */

@@ -64,10 +64,12 @@ export const aggregatorConfig = z.strictObject({
     .describe("Links to the other members, for engine: pbft"),
   blockIntervalMs: z
     .int()
-    .min(10)
+    .min(1)
     .max(60_000)
-    .default(100)
-    .describe("Least wall time between two blocks, in ms"),
+    .optional()
+    .describe(
+      "Recorder: least wall time between two blocks, in ms (usually 100); pbft: how long the first frame of a block waits for others (usually 5)",
+    ),
   clock: z
     .discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("system") }),
