@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { PortalStatus } from "../../aggregator/portal/api.ts";
+import { programs, until } from "../support/virtual-site.ts";
+import { idOf, type Place } from "./layout.ts";
+
+/** One member: its folder, and the process that runs in it or does not. */
+export class MemberProcess {
+  readonly index: number;
+  readonly id: string;
+  readonly place: Place;
+  readonly #folder: string;
+  #process: ChildProcess | undefined;
+
+  constructor(home: string, index: number, place: Place) {
+    this.index = index;
+    this.id = idOf(index);
+    this.place = place;
+    this.#folder = join(home, this.id);
+  }
+
+  get config(): string {
+    return join(this.#folder, "aggregator.yaml");
+  }
+
+  get key(): string {
+    return join(this.#folder, "member.key");
+  }
+
+  get ledger(): string {
+    return join(this.#folder, "ledger.sqlite");
+  }
+
+  /** Resolves when it says that it is up. `under`: a program that runs it, and its options. */
+  async start(under: readonly string[] = []): Promise<void> {
+    const [program = process.execPath, ...options] = [...under, process.execPath];
+    const args = [...options, programs.aggregator, "run", "--config", this.config];
+    // What one has compiled starts the next one sooner.
+    const env = { NODE_COMPILE_CACHE: join(dirname(this.#folder), "compiled"), ...process.env };
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
+    this.#process = child;
+    child.stderr.pipe(createWriteStream(this.#log, { flags: "a" }));
+    let out = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+    });
+    await until(`${this.id} is up`, () => {
+      if (child.exitCode !== null) {
+        throw new Error(`${this.id} ended: ${readFileSync(this.#log, "utf8").slice(-2_000)}`);
+      }
+      return out.includes('"event":"ready"') || undefined;
+    });
+  }
+
+  /** Ends the process and waits until it is gone. */
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.#process;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    this.#signal(signal);
+    await gone;
+  }
+
+  pause(): void {
+    this.#signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#signal("SIGCONT");
+  }
+
+  /** Takes its ledger away, as a disk that was replaced. */
+  wipe(): void {
+    const files = readdirSync(this.#folder).filter((name) => name.startsWith("ledger.sqlite"));
+    assert.ok(files.length > 0, "there was a ledger");
+    for (const name of files) rmSync(join(this.#folder, name));
+  }
+
+  /** What it says of itself; undefined while it does not answer. */
+  async status(): Promise<PortalStatus | undefined> {
+    try {
+      const url = `http://127.0.0.1:${this.place.portal}/api/status`;
+      const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+      return response.ok ? ((await response.json()) as PortalStatus) : undefined;
+    } catch {
+      // Killed, paused or starting: whoever asks waits for it.
+      return undefined;
+    }
+  }
+
+  get #log(): string {
+    return join(this.#folder, "member.log");
+  }
+
+  /** A program that runs under another one gets the signal itself, or it would outlive that one. */
+  #signal(signal: NodeJS.Signals): void {
+    const { pid } = this.#process ?? {};
+    assert.ok(pid !== undefined, `${this.id} was started`);
+    const below = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    process.kill(below === "" ? pid : Number(below.split(" ")[0]), signal);
+  }
+}
