@@ -13,8 +13,10 @@ const echoMsMax = 1_000;
 
 /** Lines of the board that show what the owners were told last. */
 const noticesShown = 4;
-/** How long an ending site waits until the owners have been told everything. */
+/** How long an ending site waits until the owners have been told everything … */
 const toldMsMax = 3_000;
+/** … and until the first member has what the others have. */
+const togetherMsMax = 15_000;
 
 /** The newest hour that a pipe was told of. */
 let lastSlot: number | undefined;
@@ -50,12 +52,19 @@ async function run(options: Options): Promise<number> {
   return result.ok ? 0 : 1;
 }
 
-/** The last look: when no notice waits any more, or only such as nobody takes. */
-async function whenTold({ ports }: Site): Promise<Snapshot | undefined> {
-  const until = performance.now() + toldMsMax;
+/** The last look: when no notice waits any more, or only such as nobody takes, and all members are
+ * as far as the first one. */
+async function whenTold({ ports, members }: Site): Promise<Snapshot | undefined> {
+  const start = performance.now();
+  const others = ports.members.slice(1, members);
   for (;;) {
+    const all = await Promise.all(others.map(({ portal }) => look(portal)));
     const snapshot = await look(ports.portal);
-    if (snapshot?.status.notices.queued === 0 || performance.now() > until) return snapshot;
+    const height = snapshot?.status.height;
+    const together = all.every((other) => other?.status.height === height);
+    const told = snapshot?.status.notices.queued === 0;
+    const passed = performance.now() - start;
+    if ((told || passed > toldMsMax) && (together || passed > togetherMsMax)) return snapshot;
     await sleep(50);
   }
 }
@@ -75,6 +84,12 @@ function stopAsked(): AbortSignal {
   return controller.signal;
 }
 
+function unitsText({ cast, members }: Site): string {
+  const meters = cast.flatMap((part) => part.meters).length;
+  const consortium = members === 1 ? "a single recorder" : `${members} members`;
+  return `${cast.length} edge units, ${meters} meters, ${consortium}`;
+}
+
 /** On a terminal a board that stays in place; into a pipe one line for each new hour. */
 function show(snapshot: Snapshot | undefined, site: Site, options: Options): void {
   const lines = boardLines(snapshot, {
@@ -85,7 +100,7 @@ function show(snapshot: Snapshot | undefined, site: Site, options: Options): voi
     notices: site.phones.newest(noticesShown),
     flows: options.flows ? `http://127.0.0.1:${site.ports.flows}` : undefined,
     restarts: site.restarts(),
-    units: `${site.cast.length} edge units, ${site.cast.flatMap(({ meters }) => meters).length} meters`,
+    units: unitsText(site),
   });
   if (process.stdout.isTTY) {
     process.stdout.write(`\x1b[H\x1b[J${lines.join("\n")}\n`);

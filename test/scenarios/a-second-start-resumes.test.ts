@@ -6,7 +6,9 @@ import { blockHashes, journalEntries, ledgerEntries } from "../support/stores.ts
 import { freePortBase, type Report, type Running, Scene, until } from "../support/virtual-site.ts";
 
 const units = ["edge-company", "edge-bureau", "edge-user-1", "edge-user-2"];
-const all = ["meters", "aggregator", ...units];
+const members = [1, 2, 3, 4];
+const aggregators = members.map((n) => `aggregator-${n}`);
+const all = ["meters", ...aggregators, ...units];
 /** COSEM clock status bit 1, which a unit sets when its time ran backward. */
 const clockDoubtful = 0x02;
 const speed = ["--speed", "1440"];
@@ -14,7 +16,8 @@ const speed = ["--speed", "1440"];
 const scene = await Scene.open();
 after(() => scene.end());
 
-const ledger = scene.file("aggregator", "ledger.sqlite");
+const ledgerOf = (n: number) => scene.file("aggregator", `member-${n}`, "ledger.sqlite");
+const ledger = ledgerOf(1);
 const genesis = () => readFileSync(scene.file("aggregator", "genesis.json"), "utf8");
 
 test("Ctrl-C ends a site in order", async () => {
@@ -55,9 +58,9 @@ test("a second start goes on with the same chain and the same time", async () =>
 });
 
 test("after a killed supervisor the next start ends what is left and resumes, on other ports if asked", async () => {
-  const left = [...units, "aggregator"].map((name) => scene.pid(name) ?? 0);
+  const left = [...units, ...aggregators].map((name) => scene.pid(name) ?? 0);
   const runs = (pid: number) => scene.processes().includes(pid);
-  assert.ok(left.every(runs), "units and aggregator outlive their supervisor");
+  assert.ok(left.every(runs), "units and aggregators outlive their supervisor");
   const heightKilled = blockHashes(ledger).length;
   await until("they go on without it", () =>
     blockHashes(ledger).length > heightKilled ? true : undefined,
@@ -72,9 +75,18 @@ test("after a killed supervisor the next start ends what is left and resumes, on
   const report = JSON.parse(out) as Report;
   assert.deepEqual([report.ok, report.replay], [true, "same"]);
   assert.ok(report.blocks > blocks.length);
-  assert.deepEqual(blockHashes(ledger).slice(0, blocks.length), blocks);
+  for (const n of members) {
+    assert.deepEqual(blockHashes(ledgerOf(n)).slice(0, blocks.length), blocks, `member ${n}`);
+  }
   allHandedOver();
   assert.deepEqual(timesRunningBack(), [], "no meter's time ran back");
+});
+
+test("a site keeps its members", async () => {
+  const { code, errors } = await scene.site("--members", "1").ended;
+  assert.equal(code, 1);
+  assert.match(errors, /was made with --members 4; .*--fresh --members 1/);
+  assert.doesNotMatch(errors, /\n\s+at /);
 });
 
 test("--fresh begins anew", async () => {

@@ -35,6 +35,8 @@ test("from a cold start the first contract is signed, settled and told of by its
   const report = JSON.parse(out) as Report;
   t.diagnostic(out.trim());
   assert.equal(report.ok, true);
+  assert.equal(report.members.length, 4);
+  assert.equal(report.replay, "same", "four replayed ledgers, and none parts from another");
   assert.ok(report.settledTrades > 0);
   assert.equal(report.settledMoneySum, 0);
   assert.ok(report.notices >= 4 * report.settledTrades, "both sides, at signing and at settlement");
@@ -110,7 +112,7 @@ function checked(request: IncomingMessage, body: string, key: Uint8Array): Notic
 
 /** Between two runs, as an operator does it with an editor. */
 function addWebhook(webhook: Readonly<Record<"owner" | "url" | "secret", string>>): void {
-  const file = scene.file("aggregator", "aggregator.yaml");
+  const file = scene.file("aggregator", "member-1", "aggregator.yaml");
   const config = parseDocument(readFileSync(file, "utf8"));
   config.setIn(["notices", "webhooks"], [webhook]);
   writeFileSync(file, config.toString());

@@ -33,7 +33,9 @@ const random = seededRandom(seed);
 
 test("an aggregator and units killed at random instants lose no reading and count none twice", async (t) => {
   t.diagnostic(`BUSBAR_SEED=${seed}`);
-  const site = scene.site(...["--speed", speed, "--hours", hours, "--json"].map(String));
+  const site = scene.site(
+    ...["--members", 1, "--speed", speed, "--hours", hours, "--json"].map(String),
+  );
   await scene.unitsConnected(site);
   const startMs = scene.state()?.siteMs ?? 0;
 

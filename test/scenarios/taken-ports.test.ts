@@ -42,6 +42,7 @@ test("wrong options end with exit code 2 and what was expected", async () => {
     [["--json"], /--json needs --hours/],
     [["--hours", "many"], /--hours.*'many'.*expected a number/],
     [["--port-base", "80"], /--port-base.*'80'.*expected a port from 1024/],
+    [["--members", "5"], /--members.*'5'.*expected 1 to 4 members/],
     [["--start", "soon"], /--start.*'soon'.*expected a time like/],
     [["--sped", "5"], /unknown option '--sped'.*Did you mean --speed/s],
     [["garbage"], /too many arguments/],

@@ -44,6 +44,7 @@ export type Report = {
   readonly notices: number;
   readonly appHash: string;
   readonly replay: string;
+  readonly members: readonly { readonly height: number; readonly appHash: string }[];
 };
 
 /** What `<home>/site.json` says. */

@@ -3,8 +3,10 @@ import { join } from "node:path";
 /** The paper's cast: one microgrid company, one energy bureau, two ordinary users. */
 
 export const site = "busbar-demo";
-export const member = "recorder-1";
 export const operator = "operator";
+
+/** Most members of a site: what its ports are enough for. */
+export const membersMax = 4;
 
 /** Where everything listens, on 127.0.0.1. */
 export type Ports = ReturnType<typeof portsFrom>;
@@ -14,6 +16,13 @@ export function portsFrom(base: number) {
     portal: base,
     flows: base + 1,
     broker: base + 2,
+    /** Of each member; the first one's broker and portal are what people and Node-RED use. */
+    members: [
+      { broker: base + 2, portal: base, link: base + 9 },
+      { broker: base + 3, portal: base + 6, link: base + 14 },
+      { broker: base + 4, portal: base + 7, link: base + 15 },
+      { broker: base + 5, portal: base + 8, link: base + 21 },
+    ],
     /** Status page of edge unit i. */
     status: (unit: number) => base + 10 + unit,
     plants: base + 16,
@@ -26,9 +35,10 @@ export function portsFrom(base: number) {
 }
 
 /** Every port that has to be free before the site can start. */
-export function allPorts(ports: Ports): number[] {
-  const { status, ...single } = ports;
-  return [...Object.values(single), ...[0, 1, 2, 3].map(status)];
+export function allPorts(ports: Ports, members: number): number[] {
+  const { status, members: places, ...single } = ports;
+  const several = places.slice(0, members).flatMap((place) => Object.values(place));
+  return [...new Set([...Object.values(single), ...several, ...[0, 1, 2, 3].map(status)])];
 }
 
 /** How a meter is reached: a serial line is a pseudo-terminal, or TCP where there is none. */

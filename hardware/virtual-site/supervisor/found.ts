@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { member, operator, type Part, type Ports, site } from "./cast.ts";
+import { operator, type Part, site } from "./cast.ts";
 import { runToEnd } from "./child.ts";
 import type { Home } from "./home.ts";
 import { cli } from "./programs.ts";
@@ -8,8 +8,7 @@ import { cli } from "./programs.ts";
 export async function found(
   home: Home,
   cast: readonly Part[],
-  ports: Ports,
-  startMs: number,
+  { members, startMs }: { readonly members: number; readonly startMs: number },
 ): Promise<void> {
   await Promise.all(
     cast.map((part) =>
@@ -27,12 +26,10 @@ export async function found(
       "init",
       ...["--home", home.aggregator],
       ...["--site", site],
-      ...["--member", member],
+      ...["--members", String(members)],
       ...["--currency", "CNY"],
       ...["--time", new Date(startMs).toISOString()],
       ...["--clock", home.clock],
-      ...["--broker-port", String(ports.broker)],
-      ...["--portal-port", String(ports.portal)],
       ...["--operator", operator],
       ...cast.flatMap((part) => ["--admit", home.edgeRequest(part)]),
     ],

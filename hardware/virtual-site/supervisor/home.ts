@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
-import { type Part, type Ports, site } from "./cast.ts";
+import { membersMax, type Part, type Ports, site } from "./cast.ts";
 
 /** Name of an owner's key file in its unit's folder. */
 const ownerKeyFile = "owner.key";
@@ -21,7 +21,13 @@ export function homeAt(home: string) {
     compiled: join(home, "compiled"),
     meters: join(home, "meters.json"),
     aggregator: join(home, "aggregator"),
-    aggregatorConfig: join(home, "aggregator", "aggregator.yaml"),
+    /** Configuration of each of so many members. */
+    aggregatorConfigs: (members: number) =>
+      members === 1
+        ? [join(home, "aggregator", "aggregator.yaml")]
+        : Array.from({ length: members }, (_, i) =>
+            join(home, "aggregator", `member-${i + 1}`, "aggregator.yaml"),
+          ),
     membership: join(home, "aggregator", "membership.json"),
     operatorKey: join(home, "aggregator", "operator.key"),
     flows: join(home, "flows"),
@@ -41,32 +47,57 @@ const mandateDays = 36_500;
 export function writeConfigs(
   home: Home,
   cast: readonly Part[],
-  { ports, commissionedMs }: { readonly ports: Ports; readonly commissionedMs: number },
+  run: { readonly ports: Ports; readonly members: number; readonly commissionedMs: number },
 ): void {
+  const { ports, members, commissionedMs } = run;
   mkdirSync(home.logs, { recursive: true });
   const meters = { ...metersConfig(home, cast), commissionedMs };
   writeFileSync(home.meters, `${JSON.stringify(meters, null, 2)}\n`);
   cast.forEach((part, i) => {
     mkdirSync(home.edge(part), { recursive: true });
     const text = stringify(
-      edgeConfig(home, part, { broker: ports.broker, status: ports.status(i) }),
+      edgeConfig(home, part, { brokers: brokersFor(i, members, ports), status: ports.status(i) }),
     );
     writeFileSync(home.edgeConfig(part), `# Made by the virtual site at each start.\n${text}`);
   });
 }
 
-/** The aggregator's file is its operator's: only where it listens follows the command line. */
-export function moveAggregator({ aggregatorConfig, membership }: Home, ports: Ports): void {
-  const before = readFileSync(aggregatorConfig, "utf8");
-  const config = parseDocument(before);
-  config.setIn(["broker", "port"], ports.broker);
-  config.setIn(["portal", "port"], ports.portal);
-  const after = config.toString();
-  if (after === before) return;
-  replace(aggregatorConfig, after);
-  const known = JSON.parse(readFileSync(membership, "utf8")) as object;
-  const brokers = [`mqtt://127.0.0.1:${ports.broker}`];
-  replace(membership, `${JSON.stringify({ ...known, brokers }, null, 2)}\n`);
+/** How many members a site was made with; undefined before it is made. */
+export function membersOf(home: Home): number | undefined {
+  const counts = Array.from({ length: membersMax }, (_, i) => membersMax - i);
+  return counts.find((count) => home.aggregatorConfigs(count).every((path) => existsSync(path)));
+}
+
+/** A unit knows all brokers; each begins at another one, and goes on to the next. */
+function brokersFor(unit: number, members: number, ports: Ports): readonly number[] {
+  const all = ports.members.slice(0, members).map(({ broker }) => broker);
+  const first = unit % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
+}
+
+/** The aggregators' files are their operators': only where they listen follows the command line. */
+export function moveAggregators(home: Home, members: number, ports: Ports): void {
+  const places = ports.members.slice(0, members);
+  home.aggregatorConfigs(members).forEach((file, i) => {
+    const before = readFileSync(file, "utf8");
+    const config = parseDocument(before);
+    config.setIn(["broker", "port"], places[i]?.broker);
+    config.setIn(["portal", "port"], places[i]?.portal);
+    if (members > 1) {
+      const peers = places.map(({ link }, at) => ({
+        id: `member-${at + 1}`,
+        address: `127.0.0.1:${link}`,
+      }));
+      config.setIn(["consensus", "listen", "port"], places[i]?.link);
+      config.setIn(["consensus", "peers"], config.createNode(peers.toSpliced(i, 1)));
+    }
+    const after = config.toString();
+    if (after !== before) replace(file, after);
+  });
+  const before = readFileSync(home.membership, "utf8");
+  const brokers = places.map(({ broker }) => `mqtt://127.0.0.1:${broker}`);
+  const after = `${JSON.stringify({ ...(JSON.parse(before) as object), brokers }, null, 2)}\n`;
+  if (after !== before) replace(home.membership, after);
 }
 
 /** Deletes what a virtual site made below its home, and nothing besides. */
@@ -99,7 +130,7 @@ function metersConfig(home: Home, cast: readonly Part[]) {
 function edgeConfig(
   home: Home,
   part: Part,
-  ports: { readonly broker: number; readonly status: number },
+  ports: { readonly brokers: readonly number[]; readonly status: number },
 ) {
   return {
     site,
@@ -107,7 +138,7 @@ function edgeConfig(
     device: { id: part.device },
     owner: { id: part.owner, party: part.party, name: part.name, key: ownerKeyFile },
     clock: { kind: "file", path: home.clock },
-    brokers: [{ url: `mqtt://127.0.0.1:${ports.broker}` }],
+    brokers: ports.brokers.map((port) => ({ url: `mqtt://127.0.0.1:${port}` })),
     status: { host: "127.0.0.1", port: ports.status },
     meters: part.meters.map(({ source, serialNumber, ...meter }) => meter),
     sampling: { everySeconds: 300 },

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { membersMax } from "./cast.ts";
 
 /** What `npm start` was asked for. */
 export type Options = {
@@ -11,6 +12,8 @@ export type Options = {
   readonly portBase: number;
   readonly fresh: boolean;
   readonly flows: boolean;
+  /** Members of a new site's consortium; undefined: as many as there are, four of a new one. */
+  readonly members: number | undefined;
   /** Stop after so many simulated hours. */
   readonly hours: number | undefined;
   readonly json: boolean;
@@ -23,8 +26,9 @@ export type Options = {
 export function parseOptions(argv: readonly string[]): Options {
   const program = new Command("npm start --")
     .description(
-      "A complete virtual microgrid: simulated meters on real Modbus lines, four edge units, an " +
-        "aggregator with broker, ledger, market and portal, and Node-RED, each a process of its own.",
+      "A complete virtual microgrid: simulated meters on real Modbus lines, four edge units, a " +
+        "consortium of four aggregators with broker, ledger, market and portal, and Node-RED, each a " +
+        "process of its own.",
     )
     .option("--hours <n>", "stop after so many simulated hours", positive)
     .option("--json", "no screen; end with one JSON line (for --hours)", false)
@@ -35,6 +39,11 @@ export function parseOptions(argv: readonly string[]): Options {
         .argParser(instant)
         .default(defaultStart, new Date(defaultStart).toISOString()),
     )
+    .option(
+      "--members <n>",
+      "aggregators of a new site: 4, or 1 on a small machine (default: 4)",
+      members,
+    )
     .option("--port-base <port>", "first of 24 ports on 127.0.0.1", portBase, 8100)
     .option("--home <folder>", "where the site keeps its files", ".busbar")
     .option("--no-flows", "leave Node-RED out")
@@ -44,7 +53,13 @@ export function parseOptions(argv: readonly string[]): Options {
     );
   parse(program, argv);
   const { home, start, ...rest } = program.opts();
-  const options = { hours: undefined, ...rest, home: resolve(home), startMs: start } as Options;
+  const options = {
+    hours: undefined,
+    members: undefined,
+    ...rest,
+    home: resolve(home),
+    startMs: start,
+  } as Options;
   if (options.json && options.hours === undefined) {
     throw usage("--json needs --hours N: it reports when the run has ended");
   }
@@ -75,6 +90,12 @@ function positive(text: string): number {
     throw new InvalidArgumentError("expected a number above 0, at most 100000");
   }
   return value;
+}
+
+function members(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= membersMax) return value;
+  throw new InvalidArgumentError(`expected 1 to ${membersMax} members`);
 }
 
 function portBase(text: string): number {

@@ -19,13 +19,16 @@ export function metersProgram(home: Home): Program {
   };
 }
 
-/** Broker, ledger, market and portal. */
-export function aggregatorProgram(home: Home): Program {
-  return {
-    name: "aggregator",
-    args: [cli("aggregator"), "run", "--config", home.aggregatorConfig],
-    log: join(home.logs, "aggregator.log"),
-  };
+/** Broker, ledger, market and portal of each member. */
+export function aggregatorPrograms(home: Home, members: number): Program[] {
+  return home.aggregatorConfigs(members).map((config, i) => {
+    const name = members === 1 ? "aggregator" : `aggregator-${i + 1}`;
+    return {
+      name,
+      args: [cli("aggregator"), "run", "--config", config],
+      log: join(home.logs, `${name}.log`),
+    };
+  });
 }
 
 /** One party's edge unit. */

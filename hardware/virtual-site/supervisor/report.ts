@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runToEnd } from "./child.ts";
 import type { Snapshot } from "./portal.ts";
@@ -23,7 +24,10 @@ export type Report = {
   /** Different notices that the owners' phones received and opened in this run. */
   readonly notices: number;
   readonly appHash: string;
+  /** Every member's ledger was replayed; those that came to the same height agree. */
   readonly replay: "same" | string;
+  /** Where each member ended. */
+  readonly members: readonly { readonly height: number; readonly appHash: string }[];
 };
 
 /** One meter's journal, as `busbar-edge journal list --json` tells it. */
@@ -42,23 +46,17 @@ type Verified = {
 
 const root = join(import.meta.dirname, "../../..");
 
-/** Compares what the units' journals took with what the ledger holds, after replaying the ledger. */
+/** Compares what the units' journals took with what the ledger holds, after replaying every member's. */
 export async function report(site: Site, last: Snapshot | undefined): Promise<Report> {
   const { home, cast } = site;
   const log = join(home.logs, "report.log");
-  const verified = JSON.parse(
-    await runToEnd({
-      name: "aggregator verify",
-      args: [
-        join(root, "aggregator/cli.ts"),
-        "verify",
-        "--config",
-        home.aggregatorConfig,
-        "--json",
-      ],
-      log,
-    }),
-  ) as Verified;
+  const ledgers: Verified[] = [];
+  for (const config of home.aggregatorConfigs(site.members)) {
+    const args = [join(root, "aggregator/cli.ts"), "verify", "--config", config, "--json"];
+    const out = await runToEnd({ name: "aggregator verify", args, log });
+    ledgers.push(JSON.parse(out) as Verified);
+  }
+  const { verified, replay } = compared(ledgers);
   let [taken, committed, lost] = [0, 0, 0];
   for (const part of cast) {
     const out = await runToEnd({
@@ -81,9 +79,10 @@ export async function report(site: Site, last: Snapshot | undefined): Promise<Re
       lost += Math.max(0, journal.taken - onLedger);
     }
   }
-  const { countedTwice, moneySum } = verified;
+  const { moneySum } = verified;
+  const countedTwice = ledgers.reduce((sum, ledger) => sum + ledger.countedTwice, 0);
   return {
-    ok: verified.ok && lost === 0 && countedTwice === 0 && moneySum === 0,
+    ok: replay === "same" && lost === 0 && countedTwice === 0 && moneySum === 0,
     readings: { taken, committed, lost, countedTwice },
     blocks: verified.height,
     trades: last?.status.contracts ?? 0,
@@ -91,6 +90,19 @@ export async function report(site: Site, last: Snapshot | undefined): Promise<Re
     settledMoneySum: moneySum,
     notices: site.phones.received,
     appHash: verified.appHash,
-    replay: verified.ok ? "same" : (verified.message ?? "differs"),
+    replay,
+    members: ledgers.map(({ height, appHash }) => ({ height, appHash })),
   };
+}
+
+/** The ledger that came farthest, and what is wrong with any of them. */
+function compared(ledgers: readonly Verified[]): { verified: Verified; replay: string } {
+  const [verified] = ledgers.toSorted((a, b) => b.height - a.height);
+  assert(verified !== undefined, "a site has a member");
+  const faults = ledgers.flatMap(({ ok, message = "differs", height, appHash }, i) => {
+    if (!ok) return [`member ${i + 1}: ${message}`];
+    const twin = ledgers.find((other) => other.height === height);
+    return twin?.appHash === appHash ? [] : [`member ${i + 1} parts from another at ${height}`];
+  });
+  return { verified, replay: faults.length === 0 ? "same" : faults.join("; ") };
 }

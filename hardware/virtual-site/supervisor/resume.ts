@@ -6,16 +6,20 @@ import type { Home } from "./home.ts";
 import { cli } from "./programs.ts";
 
 /**
- * Site ms of the newest thing that a run left: its ledger's last block or a journal's last reading.
+ * Site ms of the newest thing that a run left: a ledger's last block or a journal's last reading.
  * A supervisor that was killed could not write down how far it came, and its units went on without
  * it; a site that resumed earlier would show its meters running backward.
  */
-export async function lastRecorded(home: Home, cast: readonly Part[]): Promise<number> {
+export async function lastRecorded(
+  home: Home,
+  cast: readonly Part[],
+  members: number,
+): Promise<number> {
   const log = join(home.logs, "resume.log");
   const ask = async (room: "edge" | "aggregator", args: readonly string[]) =>
     JSON.parse(await runToEnd({ name: `${room} ${args[0]}`, args: [cli(room), ...args], log }));
-  const ledger = async () => {
-    const args = ["status", "--config", home.aggregatorConfig, "--json"];
+  const ledger = async (config: string) => {
+    const args = ["status", "--config", config, "--json"];
     const { time } = (await ask("aggregator", args)) as { time: string };
     return [Date.parse(time)];
   };
@@ -25,6 +29,7 @@ export async function lastRecorded(home: Home, cast: readonly Part[]): Promise<n
     const { meters } = (await ask("edge", args)) as { meters: readonly { to?: number }[] };
     return meters.map(({ to }) => to ?? 0);
   };
-  const times = await Promise.all([ledger(), ...cast.map(journal)]);
+  const ledgers = home.aggregatorConfigs(members).map(ledger);
+  const times = await Promise.all([...ledgers, ...cast.map(journal)]);
   return Math.max(...times.flat());
 }

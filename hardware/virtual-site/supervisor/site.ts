@@ -1,21 +1,25 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Failure } from "@busbar/protocol";
 import { type ClockFile, writeClockFile } from "../clock-file.ts";
 import { allPorts, castOf, type Part, type Ports, portsFrom } from "./cast.ts";
 import type { Program } from "./child.ts";
 import { Children } from "./children.ts";
 import { flowsPassword } from "./flows-password.ts";
 import { found } from "./found.ts";
-import { forget, type Home, homeAt, moveAggregator, writeConfigs } from "./home.ts";
+import { forget, type Home, homeAt, membersOf, moveAggregators, writeConfigs } from "./home.ts";
 import { lockHome } from "./lock.ts";
 import type { Options } from "./options.ts";
 import { Phones } from "./phones.ts";
 import { checkPorts } from "./ports.ts";
-import { aggregatorProgram, edgeProgram, flowsProgram, metersProgram } from "./programs.ts";
+import { aggregatorPrograms, edgeProgram, flowsProgram, metersProgram } from "./programs.ts";
 import { lastRecorded } from "./resume.ts";
 import { endLeftOvers, readState, type SiteState, writeState } from "./state.ts";
 import { unitIsConnected } from "./unit.ts";
+
+/** Of a new site. */
+const usualMembers = 4;
 
 /** Site time begins to run when the units are connected, and in any case after so much wall time. */
 const bootMsMax = 60_000;
@@ -34,6 +38,8 @@ export type Site = {
   readonly home: Home;
   readonly cast: readonly Part[];
   readonly ports: Ports;
+  /** Aggregators that agree on the blocks. */
+  readonly members: number;
   readonly speed: number;
   /** Site time of this run's first instant. */
   readonly startMs: number;
@@ -67,7 +73,7 @@ type Shell = { progress(line: string): void; release(): void };
 async function startLocked(home: Home, options: Options, shell: Shell): Promise<Site> {
   const { speed, flows } = options;
   const { progress } = shell;
-  const { cast, ports, startMs, commissionedMs } = await prepare(home, options, progress);
+  const { cast, ports, members, startMs, commissionedMs } = await prepare(home, options, progress);
   let clock = clockFrom({ startMs, speed, inMs: bootMsMax });
   await writeClockFile(home.clock, clock);
   const now = () => startMs + Math.floor(Math.max(0, Date.now() - clock.originWallMs) * speed);
@@ -77,8 +83,8 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
   });
   const launch = (program: Program) => children.launch(program, progress);
   try {
-    // The meters and the aggregator first; a unit waits for both anyway, but waiting costs retries.
-    await Promise.all([metersProgram(home), aggregatorProgram(home)].map(launch));
+    // The meters and the aggregators first; a unit waits for both anyway, but waiting costs retries.
+    await Promise.all([metersProgram(home), ...aggregatorPrograms(home, members)].map(launch));
     const edges = await Promise.all(cast.map((part) => launch(edgeProgram(home, part))));
     const statusPorts = cast.map((_, unit) => ports.status(unit));
     await untilConnected(statusPorts);
@@ -94,6 +100,7 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
       home,
       cast,
       ports,
+      members,
       speed,
       startMs,
       phones,
@@ -105,7 +112,7 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
         await Promise.all(edges.map((edge) => edge.stop()));
       },
       stop: async () => {
-        // After the aggregator, which may tell of its last block while it ends.
+        // After the aggregators, one of which may tell of its last block while it ends.
         await children.stop();
         phones.stop();
         shell.release();
@@ -123,25 +130,41 @@ async function prepare(home: Home, { fresh, ...options }: Options, progress: She
   const cast = castOf(home.path, ports, { serial: hasSocat() });
   const before = stateBefore(home, fresh);
   if (before !== undefined) await endLeftOvers(before, home.path);
-  await checkPorts(allPorts(ports));
+  const members = membersFor(home, { fresh, asked: options.members });
+  await checkPorts(allPorts(ports, members));
   if (fresh) forget(home, cast);
 
-  const isNew = !existsSync(home.aggregatorConfig);
+  const isNew = membersOf(home) === undefined;
   const known = isNew ? undefined : before;
-  const startMs = known === undefined ? options.startMs : await timeReached(home, cast, known);
+  const startMs =
+    known === undefined ? options.startMs : await timeReached(home, cast, { ...known, members });
   const commissionedMs = known?.commissionedMs ?? Math.floor(startMs / hourMs - weekHours) * hourMs;
-  writeConfigs(home, cast, { ports, commissionedMs });
+  writeConfigs(home, cast, { ports, members, commissionedMs });
   const run = { siteMs: startMs, commissionedMs };
   writeState(home.state, { ...run, supervisor: process.pid, children: [] });
   if (isNew) {
     progress("a new site: making keys and genesis");
     // The owners' mandates are limited in site time: it has to be known when they are signed.
     await writeClockFile(home.clock, clockFrom({ startMs, speed: options.speed, inMs: bootMsMax }));
-    await found(home, cast, ports, startMs);
-  } else {
-    moveAggregator(home, ports);
+    await found(home, cast, { members, startMs });
   }
-  return { cast, ports, startMs, commissionedMs };
+  moveAggregators(home, members, ports);
+  return { cast, ports, members, startMs, commissionedMs };
+}
+
+/** A site keeps the members it was made with. Throws: `Failure` `site.other-members`. */
+function membersFor(
+  home: Home,
+  { fresh, asked }: { readonly fresh: boolean; readonly asked: number | undefined },
+): number {
+  const known = fresh ? undefined : membersOf(home);
+  if (known === undefined) return asked ?? usualMembers;
+  if (asked === undefined || asked === known) return known;
+  throw new Failure(
+    "site.other-members",
+    `${home.path} was made with --members ${known}; go on without --members, or begin anew with --fresh --members ${asked}`,
+    { retry: "never" },
+  );
 }
 
 function clockFrom(begin: { startMs: number; speed: number; inMs: number }): ClockFile {
@@ -160,10 +183,14 @@ function stateBefore(home: Home, fresh: boolean): SiteState | undefined {
 }
 
 /** Site time goes on after the last instant of the last run, and after all that is written down. */
-async function timeReached(home: Home, cast: readonly Part[], state: SiteState): Promise<number> {
-  const { siteMs, children } = state;
+async function timeReached(
+  home: Home,
+  cast: readonly Part[],
+  state: SiteState & { readonly members: number },
+): Promise<number> {
+  const { siteMs, children, members } = state;
   const endedInOrder = children.length === 0;
-  return 1 + (endedInOrder ? siteMs : Math.max(siteMs, await lastRecorded(home, cast)));
+  return 1 + (endedInOrder ? siteMs : Math.max(siteMs, await lastRecorded(home, cast, members)));
 }
 
 /** A unit or the aggregator may be starting again at this moment; only then is there a wait. */
