@@ -43,7 +43,7 @@ function closed(socket: Socket): Promise<void> {
 
 test("a stranger's key gets nobody in, and a wrong one at a member's address gets nothing", async (t) => {
   const { links, heard } = await alone(t);
-  const stranger = await dialRaw(links.port, { name: "c" });
+  const stranger = await dialRaw(t, links.port, { name: "c" });
   stranger.write(hello);
   await closed(stranger);
   assert.equal(count(links, "links.stranger"), 1);
@@ -112,7 +112,7 @@ test("plain text and garbage end before anybody is heard, and a member still get
     socket.write(data);
     await end;
   }
-  const member = await dialRaw(links.port, { name: "b" });
+  const member = await dialRaw(t, links.port, { name: "b" });
   member.write(hello);
   await until("the member is heard", () => heard[0]);
   member.destroy();
@@ -120,11 +120,11 @@ test("plain text and garbage end before anybody is heard, and a member still get
 
 test("a member's garbage is its own: a giant frame closes the connection, the rest goes up", async (t) => {
   const { links, heard } = await alone(t);
-  const giant = await dialRaw(links.port, { name: "b" });
+  const giant = await dialRaw(t, links.port, { name: "b" });
   giant.write(Buffer.from("ffffffff", "hex"));
   await closed(giant);
   assert.equal(count(links, "links.too-long"), 1);
-  const member = await dialRaw(links.port, { name: "b" });
+  const member = await dialRaw(t, links.port, { name: "b" });
   const noise = randomBytes(1000);
   for (const byte of framed(noise)) member.write(Buffer.of(byte));
   await until("it came in single bytes", () => heard[0]);
@@ -134,10 +134,10 @@ test("a member's garbage is its own: a giant frame closes the connection, the re
 
 test("a newer connection of a member takes the older one's place", async (t) => {
   const { links, heard } = await alone(t);
-  const older = await dialRaw(links.port, { name: "b" });
+  const older = await dialRaw(t, links.port, { name: "b" });
   older.resume();
   await until("it is heard", () => links.peers()[0]?.heard || undefined);
-  const newer = await dialRaw(links.port, { name: "b" });
+  const newer = await dialRaw(t, links.port, { name: "b" });
   await closed(older);
   newer.write(hello);
   await until("the newer one is heard", () => heard[0]);
@@ -177,7 +177,7 @@ test("a flood of strangers is kept short and keeps no member out", async (t) => 
   await counted(links, "links.flood", 60);
   await until("only so many stay", () => (open <= 8 ? true : undefined));
   assert.equal(count(links, "links.unproven"), 32);
-  const member = await dialRaw(links.port, { name: "b" });
+  const member = await dialRaw(t, links.port, { name: "b" });
   member.write(hello);
   await until("the member is heard", () => heard[0]);
   member.destroy();

@@ -159,7 +159,7 @@ test("who says nothing any more is dropped, on both ends", async (t) => {
   await until("the dialled one is given up", () => count(a.links, "links.silent") || undefined);
   const before = count(a.links, "links.silent");
   a.links.setPeers([peerOf("b")]);
-  const socket = await dialRaw(a.links.port, { name: "b" });
+  const socket = await dialRaw(t, a.links.port, { name: "b" });
   socket.resume();
   await once(socket, "close");
   assert.equal(count(a.links, "links.silent"), before + 1);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import type { TestContext } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { type KeyFile, publicKeysOf } from "@busbar/protocol/node";
 import { pino } from "pino";
@@ -49,11 +50,13 @@ export async function startLinks(
 
 /** A connection as a member's program would make it, to send what a member's program would not. */
 export async function dialRaw(
+  t: TestContext,
   port: number,
   as: { readonly name: string; readonly chain?: string },
 ): Promise<TLSSocket> {
   const identity = identityOf(keysOf(as.name), as.chain ?? testChain);
   const socket = connect({ host: "127.0.0.1", port, ...identity });
+  t.after(() => socket.destroy());
   socket.on("error", () => {});
   await once(socket, "secureConnect");
   return socket;
