@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** `busbar-aggregator`: one member's aggregator, and what is done with its ledger. */
-import { Failure, isId } from "@busbar/protocol";
+import { Failure, isId, type MemberRole } from "@busbar/protocol";
 import { describeConfig } from "@busbar/protocol/config";
 import { Command, InvalidArgumentError } from "commander";
 import { makeViewer } from "./broker/viewer.ts";
@@ -8,11 +8,15 @@ import { admit } from "./commands/admit.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
 import { madeLines } from "./commands/init-text.ts";
+import { join, joinedLines } from "./commands/join.ts";
+import { listMembers } from "./commands/members.ts";
 import { prove } from "./commands/prove.ts";
 import { run } from "./commands/run.ts";
 import { status } from "./commands/status.ts";
+import { tell } from "./commands/transaction.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyProofCommand } from "./commands/verify-proof.ts";
+import { admitMember, propose, vote } from "./commands/vote.ts";
 import { aggregatorConfig } from "./config/schema.ts";
 
 const program = new Command("busbar-aggregator")
@@ -82,12 +86,16 @@ program
 
 program
   .command("admit")
-  .description("take units and their owners into a chain that runs")
-  .requiredOption(
+  .description("take units and their owners, or a new member, into a chain that runs")
+  .option(
     "--request <file...>",
     "requests of edge units, made by busbar-edge enrol: files, BUSBAR-REQUEST:… as it was printed, or - for either on standard input",
   )
   .option(...configOption)
+  .option(
+    "--member <request>",
+    "vote to admit a member: the request that busbar-aggregator join made, a file, BUSBAR-MEMBER:… or -",
+  )
   .option("--replace", "let entries that the ledger has under these ids be replaced", false)
   .option("--dry-run", "say what would come of it, and hand nothing in", false)
   .option("--json", "print the result as JSON", false)
@@ -98,9 +106,95 @@ Exit codes: 0 it stands on the ledger (with --dry-run: it would), 1 it was refus
 wrong, 3 no aggregator answered: try again.
 
 Example:
-  busbar-aggregator admit --request unit/request.json --config elm/aggregator.yaml`,
+  busbar-aggregator admit --request unit/request.json --config elm/aggregator.yaml
+  busbar-aggregator admit --member member-request.txt --config elm/aggregator.yaml
+
+A member is admitted once a quorum of the members has said so, each with this command.`,
   )
-  .action((options) => admit(options, print));
+  .action((options) => {
+    const { member, request } = options;
+    if ((member === undefined) === (request === undefined)) {
+      throw new Failure("admit.usage", "expected either --request or --member", { retry: "never" });
+    }
+    if (member === undefined) return admit(options, print);
+    return admitMember(member, options).then((told) => tell(told, options));
+  });
+
+program
+  .command("join")
+  .description("prepare a new member of a consortium that runs: key, configuration, request")
+  .requiredOption("--genesis <file>", "the consortium's genesis.json")
+  .requiredOption("--member <id>", "the new member's id", id)
+  .option("--role <role>", "company, bureau, user or auditor", role, "company")
+  .option("--home <folder>", "where to make it", ".")
+  .option("--no-vote", "be a member without a vote")
+  .option("--expires <iso>", "ask for a membership until then", instant)
+  .option("--certificate <file>", "the audit's certificate; its SHA-256 stands in the request")
+  .option("--address <host:port>", "where the other members reach this one")
+  .option(
+    "--peer <member=host:port...>",
+    "where members are reached, if not as the genesis says",
+    [],
+  )
+  .option("--clock <file>", "a virtual site's clock file, instead of the system's clock")
+  .option("--broker-port <port>", "MQTT port", port, 1883)
+  .option("--portal-port <port>", "port of the web portal", port, 8080)
+  .option("--link-port <port>", "port at which the other members reach this one", port, 7600)
+  .option("--renew", "make only a new request: other terms, a longer term, a return", false)
+  .option("--dry-run", "say what would be made, and make nothing", false)
+  .option("--json", "print the result as JSON", false)
+  .addHelpText(
+    "after",
+    "\nExample:\n  busbar-aggregator join --genesis elm/genesis.json --member member-5 --home five --address 192.0.2.7:7600",
+  )
+  .action((options) => {
+    const wishes = { ...options, peers: options.peer };
+    const made = join(wishes);
+    const files = made.files.map(({ path }) => path);
+    if (options.json) return print({ ok: true, files, request: made.request });
+    for (const line of joinedLines(made, wishes)) console.log(line);
+  });
+
+program
+  .command("members")
+  .description("who belongs to the consortium, who votes, what is decided and what is open")
+  .option(...configOption)
+  .option("--json", "print the result as JSON", false)
+  .action((options) => listMembers(options, print));
+
+program
+  .command("propose")
+  .description("ask the members to suspend, remove or reinstate one of them")
+  .argument("<action>", "suspend, remove or reinstate")
+  .argument("<member>", "whom", id)
+  .option("--reason <text>", "why; it stands in the motion")
+  .option(...configOption)
+  .option("--dry-run", "say what would come of it, and hand nothing in", false)
+  .option("--json", "print the result as JSON", false)
+  .addHelpText(
+    "after",
+    "\nExample:\n  busbar-aggregator propose suspend member-d --reason 'key lost'",
+  )
+  .action((action, member, options) =>
+    propose(action, member, options).then((told) => tell(told, options)),
+  );
+
+program
+  .command("vote")
+  .description("vote on an open motion; without one, list them")
+  .argument("[which]", "the member that it is about, or the first digits of its id")
+  .option("--against", "vote against it", false)
+  .option(...configOption)
+  .option("--dry-run", "say what would come of it, and hand nothing in", false)
+  .option("--json", "print the result as JSON", false)
+  .addHelpText(
+    "after",
+    "\nExit codes are those of admit.\n\nExample:\n  busbar-aggregator vote member-d",
+  )
+  .action((which, options) => {
+    if (which === undefined) return listMembers(options, print);
+    return vote(which, options).then((told) => tell(told, options));
+  });
 
 program
   .command("viewer")
@@ -185,6 +279,12 @@ try {
 
 function print(value: object): void {
   console.log(JSON.stringify(value));
+}
+
+function role(text: string): MemberRole {
+  const known = (["company", "bureau", "user", "auditor"] as const).find((word) => word === text);
+  if (known !== undefined) return known;
+  throw new InvalidArgumentError("expected company, bureau, user or auditor");
 }
 
 function id(text: string): string {

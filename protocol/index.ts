@@ -79,6 +79,7 @@ export {
   requestPrefix,
   requestText,
 } from "./messages/request-text.ts";
+export { bytesOfWord, wordOf } from "./messages/word.ts";
 export { nearest } from "./nearest.ts";
 export { type Answer, decodeAnswer, encodeAnswer, type Refused } from "./receipt/answer.ts";
 export {

@@ -1,4 +1,4 @@
-/** What a member can do about a refused admission, by code. */
+/** What a member can do about a refused transaction of its own, by code. */
 const remedies: Readonly<Record<string, string>> = {
   "admission.rights": "set member and key in aggregator.yaml to those of one member",
   "admission.exists-different": "run the same command again",
@@ -11,6 +11,21 @@ const remedies: Readonly<Record<string, string>> = {
   "admission.meter-taken":
     "give the meter another id, or first admit the other unit's request without it",
   "admission.meter-owner": "give the meter another id: what it recorded stays its first owner's",
+  "motion.rights":
+    "run it with the configuration of a member that votes; busbar-aggregator members lists them",
+  "motion.open": "vote on the open motion: busbar-aggregator vote",
+  "motion.too-many": "decide on the open ones first: busbar-aggregator vote",
+  "ballot.unknown": "busbar-aggregator vote lists the open motions",
+  "ballot.closed": "busbar-aggregator members shows what came of it",
+  "ballot.exists-different": "let somebody make the motion again once this one is decided",
+  "member.unknown": "busbar-aggregator members lists who is known",
+  "member.state": "busbar-aggregator members shows what became of it",
+  "member.request": "let the newcomer make it again: busbar-aggregator join",
+  "member.request-used": "let the newcomer make a new one: busbar-aggregator join --renew",
+  "member.expired": "let the newcomer make one with a later --expires",
+  "member.id-taken": "let the newcomer take another --member",
+  "member.key-taken": "let the newcomer make a key of its own",
+  "member.too-many": "remove one first: busbar-aggregator propose remove",
   "pool.full": "wait until the aggregator has caught up and run the same command again",
 };
 

@@ -1,0 +1,79 @@
+import { decodeMessage, Failure, quorum } from "@busbar/protocol";
+import { councilOf } from "../ledger/council.ts";
+import { allOpen } from "../ledger/rules/members/motions.ts";
+import { motions } from "../ledger/rules/members/tables.ts";
+import type { StateReader } from "../ledger/state/state.ts";
+
+/** An open motion as people see it. */
+export type OpenMotion = {
+  readonly id: string;
+  readonly what: string;
+  readonly about: string;
+  readonly by: string;
+  readonly until: string;
+  readonly accept: readonly string[];
+  readonly reject: readonly string[];
+  /** Votes that it needs. */
+  readonly needed: number;
+  /** The request to be admitted that it carries, in hex; undefined for other motions. */
+  readonly request: string | undefined;
+};
+
+/** The open motions, those that expire first before others. */
+export function openMotionsOf(state: StateReader): readonly OpenMotion[] {
+  const needed = quorum(councilOf(state).voters.length);
+  return allOpen(state).flatMap((id) => {
+    const motion = motions.get(state, id);
+    if (motion === undefined) return [];
+    const { by, about, until, ballots, message } = motion;
+    const side = (accept: boolean) =>
+      ballots.filter((cast) => cast.accept === accept).map(({ member }) => member);
+    const { what, request } = describe(message);
+    const ends = new Date(until).toISOString();
+    return [
+      {
+        id,
+        what,
+        about,
+        by,
+        until: ends,
+        accept: side(true),
+        reject: side(false),
+        needed,
+        request,
+      },
+    ];
+  });
+}
+
+/**
+ * The open motion that somebody means: by the member it is about, or by the first eight or more
+ * digits of its id. Throws: `Failure` `vote.none`, `vote.unclear`.
+ */
+export function findMotion(state: StateReader, which: string): OpenMotion {
+  const all = openMotionsOf(state);
+  const found = all.filter(
+    ({ id, about }) => about === `member-${which}` || (which.length >= 8 && id.startsWith(which)),
+  );
+  const [motion, ...more] = found;
+  if (motion !== undefined && more.length === 0) return motion;
+  if (motion === undefined) {
+    const list = all.map(({ id, what }) => `${id.slice(0, 8)} ${what}`).join(", ") || "none";
+    throw stop("vote.none", `no open motion is about ${which}; open are: ${list}`);
+  }
+  const ids = found.map(({ id }) => id.slice(0, 12)).join(" and ");
+  throw stop("vote.unclear", `${which} names ${ids}: give more digits of the one that is meant`);
+}
+
+function describe(message: Uint8Array): { what: string; request: string | undefined } {
+  const decoded = decodeMessage("member-motion", message);
+  if (!decoded.ok) return { what: "unknown", request: undefined };
+  const { action, subject, reason, request } = decoded.message;
+  const why = reason === undefined ? "" : ` (${reason})`;
+  const bytes = request && Buffer.from(request).toString("hex");
+  return { what: `${action} ${subject}${why}`, request: bytes };
+}
+
+function stop(code: string, message: string): Failure {
+  return new Failure(code, message, { retry: "never" });
+}

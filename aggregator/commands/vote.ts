@@ -1,0 +1,70 @@
+import { randomBytes } from "node:crypto";
+import { Failure, type MemberAction } from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
+import { readMemberRequest } from "./member-request.ts";
+import { findMotion, openMotionsOf } from "./motion-list.ts";
+import { handIn, type Told } from "./transaction.ts";
+
+type Common = { readonly config: string; readonly dryRun: boolean };
+
+/** `busbar-aggregator admit --member`: moves that somebody is admitted, or votes for it where another
+ * member has moved the same. */
+export async function admitMember(request: string, options: Common): Promise<Told> {
+  let who = "the request";
+  const handed = await handIn(options, ({ store, genesis }, { member }) => {
+    const { frame, terms } = readMemberRequest(request, { chain: genesis.chain, verify });
+    who = terms.id;
+    const hex = Buffer.from(frame).toString("hex");
+    const open = openMotionsOf(store.state).find((motion) => motion.request === hex);
+    if (open !== undefined) {
+      const motion = bytesOf(open.id);
+      return { kind: "ballot", message: { motion, member, accept: true } };
+    }
+    const nonce = new Uint8Array(randomBytes(16));
+    const message = { nonce, member, action: "admit", subject: terms.id, request: frame } as const;
+    return { kind: "member-motion", message };
+  });
+  return { handed, words: `voted to admit ${who}`, about: { member: who } };
+}
+
+/** `busbar-aggregator propose suspend | remove | reinstate MEMBER`. */
+export async function propose(
+  action: string,
+  subject: string,
+  options: Common & { readonly reason?: string },
+): Promise<Told> {
+  const handed = await handIn(options, (_, { member }) => {
+    const nonce = new Uint8Array(randomBytes(16));
+    const reason = options.reason === undefined ? {} : { reason: options.reason };
+    const message = { nonce, member, action: actionOf(action), subject, ...reason };
+    return { kind: "member-motion", message };
+  });
+  const words = `proposed to ${action} ${subject}, and voted for it`;
+  return { handed, words, about: { action, member: subject } };
+}
+
+/** `busbar-aggregator vote WHICH`: votes on an open motion. */
+export async function vote(
+  which: string,
+  options: Common & { readonly against: boolean },
+): Promise<Told> {
+  const accept = !options.against;
+  let what = which;
+  const handed = await handIn(options, ({ store }, { member }) => {
+    const motion = findMotion(store.state, which);
+    what = motion.what;
+    return { kind: "ballot", message: { motion: bytesOf(motion.id), member, accept } };
+  });
+  const words = `voted ${accept ? "for" : "against"}: ${what}`;
+  return { handed, words, about: { motion: what, accept } };
+}
+
+function actionOf(text: string): Exclude<MemberAction, "admit"> {
+  if (text === "suspend" || text === "remove" || text === "reinstate") return text;
+  const message = `expected suspend, remove or reinstate, got ${text}; members are admitted with admit --member`;
+  throw new Failure("propose.usage", message, { retry: "never" });
+}
+
+function bytesOf(id: string): Uint8Array {
+  return new Uint8Array(Buffer.from(id, "hex"));
+}
