@@ -173,7 +173,8 @@ export class Member {
       case "certify":
         if (this.#ran === undefined) throw new Error("nothing ran");
         this.#commit(this.#ran, effect.certificate);
-        return undefined;
+        // The next height could not be proposed while this block was not on disk.
+        return { kind: "tick" };
       case "apply":
         return this.#apply(effect.height, effect.block);
       case "serve":
@@ -204,6 +205,8 @@ export class Member {
           return oldest?.since;
         },
         next: (underWay) => {
+          // Frames of a certified block that is not on disk yet seem to wait.
+          if (this.#replica?.height !== this.disk.ledger.height) return undefined;
           const taken = new Set(underWay.flatMap(({ frames }) => frames.map(text)));
           const frames = [...pool].flatMap(([name, { frame }]) => (taken.has(name) ? [] : [frame]));
           return frames.length === 0 ? undefined : frames.slice(0, framesPerBlock);

@@ -344,12 +344,6 @@ export const mutations: readonly Mutation[] = [
     "if (slot?.header === undefined) {",
     "if (slot?.header === undefined || slot.height > 0) {",
   ),
-  one(
-    "a height runs twice",
-    `${pbft}/ordering.ts`,
-    "if (slot.running || slot.header !== undefined || replica.applying) return;",
-    "if (slot.running || replica.applying) return;",
-  ),
   // Members, evidence
   one(
     "what the old voters ordered stays in the new epoch",

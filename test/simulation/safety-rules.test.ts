@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  type BlockVote,
+  digestOf,
+  type Message,
+  type NewView,
+  type Proposal,
+  viewChangeBytes,
+  voteBytes,
+} from "../../aggregator/consensus/pbft/messages.ts";
+import { proposalOf } from "../../aggregator/consensus/pbft/state.ts";
+import type { Cluster } from "./cluster.ts";
+import { four, ids, submitMany, views } from "./four.ts";
+import { frameOf } from "./toy-ledger.ts";
+
+/** Rules of the protocol that few lives under a seed put to the test. */
+
+type Sent = { readonly from: string; readonly to: string; readonly message: Message };
+
+/** From now on what `drops` says gets lost; gives back how to end that. */
+function lose(cluster: Cluster, drops: (sent: Sent) => boolean): () => void {
+  const { network } = cluster;
+  const [send, heard] = [network.send, cluster.onSend];
+  let last: { from: string; message: Message } | undefined;
+  cluster.onSend = (from, message) => {
+    last = { from, message };
+    heard(from, message);
+  };
+  network.send = (from, to, deliver) => {
+    const place = cluster.places[to]?.member.id ?? "";
+    if (last === undefined || !drops({ ...last, to: place })) send.call(network, from, to, deliver);
+  };
+  return () => {
+    network.send = send;
+    cluster.onSend = heard;
+  };
+}
+
+/** What a member says and hears of signatures over blocks. */
+const signing =
+  (id: string) =>
+  ({ from, to, message }: Sent): boolean =>
+    (from === id || to === id) && (message.name === "block-vote" || message.name === "block");
+
+const give = (cluster: Cluster, to: string, from: string, message: Message): void =>
+  cluster.member(to).take({ kind: "message", from, message });
+
+/** b, c, d and e vote, and a, who voted before, is an enemy with its old key. */
+function replaced(): Cluster {
+  const cluster = four({ others: ["e"], liars: [{ id: "a", manner: "silent" }] });
+  cluster.submit("members b,c,d,e", "b");
+  // In force two heights later.
+  for (const line of ["pay x y 1 #0", "pay x y 1 #1"]) {
+    cluster.submit(line, "c");
+    assert.ok(
+      cluster.until(() => cluster.isQuiet, 60_000),
+      cluster.standing,
+    );
+  }
+  const epochs = ["b", "c", "d", "e"].map((id) => cluster.member(id).replica?.council.epoch);
+  assert.deepEqual(epochs, [1, 1, 1, 1], cluster.standing);
+  return cluster;
+}
+
+test("votes of a member that has gone count no more", () => {
+  const cluster = replaced();
+  const { height } = cluster.auditor;
+  for (const id of ["d", "e"]) cluster.member(id).crash();
+  cluster.onSend = (_, message) => {
+    const vote = message.name === "pre-prepare" ? message.body.vote : message.body;
+    if (message.name !== "pre-prepare" && message.name !== "vote") return;
+    for (const phase of ["prepare", "commit"] as const) {
+      const body = { ...(vote as Extract<Message, { name: "vote" }>["body"]), phase, from: "a" };
+      const signature = cluster.keys.sign("a", phase, voteBytes(body));
+      for (const to of ["b", "c"]) {
+        cluster.agenda.at(cluster.agenda.now, () =>
+          give(cluster, to, "a", { name: "vote", body: { ...body, signature } }),
+        );
+      }
+    }
+  };
+  cluster.submit("pay x y 1 #late", "b");
+  cluster.live(3_000);
+  assert.equal(cluster.auditor.height, height, "two of four order nothing");
+});
+
+test("a block vote of a member that has gone counts no more", () => {
+  const cluster = replaced();
+  const { height } = cluster.auditor;
+  cluster.member("e").crash();
+  const hear = lose(cluster, signing("d"));
+  cluster.onSend = echoOf(cluster, cluster.onSend, (vote) => ({
+    ...vote,
+    from: "a",
+    signature: cluster.keys.sign("a", "block", vote.header),
+  }));
+  cluster.submit("pay x y 1 #late", "b");
+  cluster.live(600);
+  assert.equal(cluster.auditor.height, height, "two of four sign no block");
+  hear();
+  assert.ok(
+    cluster.until(() => cluster.auditor.height > height, 10_000),
+    cluster.standing,
+  );
+});
+
+test("a block vote under another's name counts for nothing", () => {
+  const cluster = four();
+  cluster.member("d").crash();
+  const hear = lose(cluster, signing("c"));
+  cluster.onSend = echoOf(cluster, cluster.onSend, (vote) => ({ ...vote, from: "c" }));
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(600);
+  assert.equal(cluster.auditor.height, 0, "two of four sign no block");
+  assert.ok((cluster.counts.get("consensus.forged") ?? 0) > 0);
+  hear();
+  assert.ok(
+    cluster.until(() => cluster.auditor.height === 1, 10_000),
+    cluster.standing,
+  );
+});
+
+/** Gives a and b, or whoever is up, another version of each block vote that they send. */
+function echoOf(
+  cluster: Cluster,
+  heard: Cluster["onSend"],
+  other: (vote: BlockVote) => BlockVote,
+): Cluster["onSend"] {
+  return (from, message) => {
+    heard(from, message);
+    if (message.name !== "block-vote") return;
+    const body = other(message.body);
+    if (body.from === from) return;
+    for (const { member } of cluster.honest) {
+      cluster.agenda.at(cluster.agenda.now, () =>
+        member.take({ kind: "message", from: body.from, message: { name: "block-vote", body } }),
+      );
+    }
+  };
+}
+
+test("whoever asks for a view under others' names is not heard", () => {
+  const cluster = four();
+  for (const from of ["b", "c", "d"]) {
+    const change = { epoch: 0, view: 1, prepared: [], from };
+    const signature = cluster.keys.sign("d", "view-change", viewChangeBytes(change));
+    const message: Message = { name: "view-change", body: { ...change, signature } };
+    for (const to of ["a", "b", "c"]) if (to !== from) give(cluster, to, from, message);
+  }
+  cluster.live(100);
+  for (const id of ["a", "b", "c"]) assert.equal(cluster.member(id).replica?.asked, 0);
+});
+
+test("a leader that is behind proposes nothing at heights that others have certified", () => {
+  const cluster = four();
+  const late = ({ to, message }: Sent) =>
+    to === "b" && (message.name === "block" || message.name === "block-vote");
+  const hear = lose(cluster, late);
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(500);
+  assert.equal(cluster.member("c").disk.ledger.height, 1);
+  assert.equal(cluster.member("b").disk.ledger.height, 0);
+  // b dies, so that it has neither the block nor what it ran.
+  cluster.member("b").crash();
+  cluster.member("b").start();
+  cluster.member("a").crash();
+  let proposed = 0;
+  const heard = cluster.onSend;
+  cluster.onSend = (from, message) => {
+    heard(from, message);
+    if (from === "b" && message.name === "pre-prepare") {
+      proposed += 1;
+      assert.ok(message.body.vote.height > 1, "height 1 is certified");
+    }
+  };
+  cluster.submit("pay x y 2 #1", "c");
+  const leads = () => (cluster.member("b").replica?.view ?? 0) % 4 === 1;
+  assert.ok(cluster.until(leads, 20_000), cluster.standing);
+  cluster.live(300);
+  hear();
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 60_000),
+    cluster.standing,
+  );
+  assert.ok(cluster.auditor.height > 1 && proposed >= 0);
+});
+
+test("an old new view, said again, moves nobody back", () => {
+  const cluster = four();
+  const begun: NewView[] = [];
+  cluster.onSend = (_, message) => {
+    if (message.name === "new-view") begun.push(message.body);
+  };
+  cluster.submit("pay x y 1 #0", "c");
+  assert.ok(cluster.until(() => cluster.isQuiet, 1_000));
+  for (const [i, leader] of ["a", "b"].entries()) {
+    cluster.member(leader).crash();
+    cluster.submit(`pay x y 1 #${i + 1}`, "c");
+    if (leader === "a") {
+      assert.ok(cluster.until(() => cluster.isQuiet, 60_000));
+      cluster.member("a").start();
+    }
+  }
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 60_000),
+    cluster.standing,
+  );
+  const now = cluster.member("d").replica?.view ?? 0;
+  const old = begun.find(({ view }) => view < now);
+  assert.ok(now > 1 && old !== undefined, "two views were left");
+  give(cluster, "d", old.from, { name: "new-view", body: old });
+  assert.equal(cluster.member("d").replica?.view, now);
+  assert.equal(cluster.member("d").replica?.asked, now);
+});
+
+test("a request that the leader holds back, while all else moves, is ordered by the next leader", () => {
+  const cluster = four({ framesPerBlock: 1 });
+  // a, who leads, knows nothing of one frame, whoever tells it.
+  const held = frameOf("pay x y 5 #held");
+  const leader = cluster.member("a");
+  const submit = leader.submit.bind(leader);
+  leader.submit = (frame) => {
+    if (Buffer.compare(frame, held) !== 0) submit(frame);
+  };
+  submitMany(cluster, 200, 50, "b");
+  cluster.submit("pay x y 5 #held", "c");
+  const ordered = () => cluster.auditor.placeOf(held) !== undefined;
+  assert.ok(cluster.until(ordered, 9_000), cluster.standing);
+  assert.ok(views(cluster) > 0);
+});
+
+test("a leader that says two things is reported with both", () => {
+  const cluster = four({ liars: [{ id: "a", manner: "equivocates" }] });
+  const [first, second] = ["1", "2"].map((amount) => {
+    const frames = [frameOf(`pay x y ${amount} #0`)];
+    const time = 1_000_000 as Proposal["time"];
+    const proposal: Proposal = { height: 1, time, proposer: "a", view: 0, frames };
+    const vote = {
+      phase: "pre-prepare",
+      epoch: 0,
+      view: 0,
+      height: 1,
+      digest: digestOf(proposal),
+      from: "a",
+    } as const;
+    const signature = cluster.keys.sign("a", "pre-prepare", voteBytes(vote));
+    return { vote: { ...vote, signature }, proposal };
+  });
+  assert.ok(first && second);
+  give(cluster, "b", "a", { name: "pre-prepare", body: first });
+  give(cluster, "b", "a", { name: "pre-prepare", body: second });
+  const evidence = cluster.accused.get("a");
+  assert.deepEqual([evidence?.first, evidence?.second], [first.vote, second.vote]);
+});
+
+test("a body that is not what a view took over is not taken for it", () => {
+  const cluster = four();
+  // d hears of the frame only what others say about it.
+  const isBody = ({ to, message }: Sent) =>
+    to === "d" && ["pre-prepare", "held-proposal", "block"].includes(message.name);
+  const hear = lose(
+    cluster,
+    (sent) =>
+      isBody(sent) || (sent.message.name === "vote" && sent.message.body.phase === "commit"),
+  );
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(200);
+  cluster.member("a").crash();
+  const inNext = () => cluster.member("d").replica?.slots.get(1)?.prePrepare?.view === 1;
+  assert.ok(cluster.until(inNext, 20_000), cluster.standing);
+  const slot = cluster.member("d").replica?.slots.get(1);
+  assert.ok(slot && proposalOf(slot) === undefined, "d knows the digest and not the body");
+  const frames = [frameOf("pay x y 9 #0")];
+  const time = 1_000_000 as Proposal["time"];
+  const proposal: Proposal = { height: 1, time, proposer: "a", view: 0, frames };
+  give(cluster, "d", "b", { name: "held-proposal", body: { proposal } });
+  assert.equal(proposalOf(slot), undefined);
+  hear();
+  assert.ok(
+    cluster.until(() => cluster.auditor.height > 0, 60_000),
+    cluster.standing,
+  );
+  assert.ok(ids.every((id) => id === "a" || cluster.member(id).isUp));
+});
