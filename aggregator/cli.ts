@@ -11,6 +11,7 @@ import { madeLines } from "./commands/init-text.ts";
 import { join, joinedLines } from "./commands/join.ts";
 import { listMembers } from "./commands/members.ts";
 import { prove } from "./commands/prove.ts";
+import { pruneCommand } from "./commands/prune.ts";
 import { run } from "./commands/run.ts";
 import { status } from "./commands/status.ts";
 import { tell } from "./commands/transaction.ts";
@@ -228,8 +229,21 @@ program
   .command("verify")
   .description("replay the whole ledger and say the first height at which anything differs")
   .option(...configOption)
+  .option("--archive <folder>", "where old blocks are, if not where the configuration says")
   .option("--json", "print the result as JSON", false)
+  .addHelpText(
+    "after",
+    "\nBegins at genesis, or at a snapshot where older blocks are neither in the store nor in the archive.\nExit codes: 0 all is as it should be, 1 something differs.",
+  )
   .action((options) => verifyCommand(options, print));
+
+program
+  .command("prune")
+  .description("move old blocks from the store to the archive; they stay provable")
+  .option(...configOption)
+  .option("--keep-days <days>", "site days that blocks stay, instead of the configuration's", days)
+  .option("--json", "print the result as JSON", false)
+  .action((options) => pruneCommand(options, print));
 
 program
   .command("prove")
@@ -241,6 +255,7 @@ program
   )
   .option(...configOption)
   .option("--cbor <file>", "write the proof as CBOR to a file")
+  .option("--archive <folder>", "where old blocks are, if not where the configuration says")
   .addHelpText(
     "after",
     `
@@ -306,6 +321,12 @@ function port(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
   throw new InvalidArgumentError("expected a port from 0 to 65535");
+}
+
+function days(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError("expected a number of days");
 }
 
 function instant(text: string): number {

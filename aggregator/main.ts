@@ -26,6 +26,7 @@ import { createIngest } from "./ingest/ingest.ts";
 import { proveMeter } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
+import { Keeper } from "./ledger/snapshots/keeper.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { channelNames, channelsFor } from "./notices/channels.ts";
 import { countDeliveries, outbox } from "./notices/outbox.ts";
@@ -130,7 +131,10 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     throw error;
   }
 
+  const keeper = openKeeper(config, parts);
   engine.onCommit((block) => {
+    // Before anything else runs: a snapshot is of the state as this block left it.
+    keeper.committed(block);
     void answers.committed(block);
     publisher.committed(block);
     source.committed(block);
@@ -159,6 +163,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
       await publisher.stop(last.height, last.time);
       await broker?.stop();
       await running.stop();
+      keeper.stop();
       await sender?.stop();
       await portal.stop();
       store.close();
@@ -225,6 +230,17 @@ function openBroker(
     site: config.site,
     ingest,
     onSubscribed,
+  });
+}
+
+function openKeeper(config: AggregatorConfig, { ledger, log }: Parts): Keeper {
+  const { everyHours } = config.snapshots;
+  return new Keeper({
+    store: ledger.store,
+    everyMs: everyHours * 3_600_000,
+    archive: config.archive,
+    soon: (work) => void setImmediate(work),
+    failed: (error) => log.error({ event: "snapshot-failed", err: error }),
   });
 }
 

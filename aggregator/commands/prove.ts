@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { blockResult, encodeProof, Failure, type Proof } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
+import { Archives, bothOf } from "../ledger/archive/archive.ts";
 import type { BlockSource } from "../ledger/block-table.ts";
 import { proveConsistency, provePayment, proveResult, proveState } from "../ledger/prove.ts";
 import { receiptOfReading } from "../ledger/receipts.ts";
@@ -8,19 +9,27 @@ import { type Ledger, openLedger } from "./ledger.ts";
 import { proofText } from "./proof-output.ts";
 
 /** Options of `busbar-aggregator prove`. */
-export type ProveOptions = { readonly config: string; readonly cbor?: string };
+export type ProveOptions = {
+  readonly config: string;
+  readonly cbor?: string;
+  /** Where the archive is, if not where the configuration says. */
+  readonly archive?: string;
+};
 
 /** `busbar-aggregator prove`: prints a proof as JSON, or writes it as CBOR.
  * Throws: `Failure` `prove.usage`, `prove.nothing`. */
 export function prove(what: string, which: readonly string[], options: ProveOptions): void {
-  const ledger = openLedger(loadConfig(options.config), { snapshot: true });
+  const config = loadConfig(options.config);
+  const ledger = openLedger(config, { snapshot: true });
+  const archives = new Archives(options.archive ?? config.archive.folder);
   try {
-    const proof = proofOf({ ...ledger, blocks: ledger.store }, what, which);
+    const proof = proofOf({ ...ledger, blocks: bothOf(ledger.store, archives) }, what, which);
     if (options.cbor === undefined) return console.log(proofText(proof));
     const bytes = encodeProof(proof);
     writeFileSync(options.cbor, bytes);
     console.log(`${bytes.length} bytes written to ${options.cbor}`);
   } finally {
+    archives.close();
     ledger.store.close();
   }
 }

@@ -1,6 +1,7 @@
 import { verify } from "@busbar/protocol/node";
 import { loadConfig } from "../config/load.ts";
 import { accountSums } from "../ledger/accounts.ts";
+import { Archives, bothOf } from "../ledger/archive/archive.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
 import { StateTree } from "../ledger/state/tree.ts";
 import { verifyLedger } from "../ledger/verify.ts";
@@ -8,13 +9,16 @@ import { openStore } from "./ledger.ts";
 
 /** `busbar-aggregator verify`: exit code 1 where anything differs. */
 export function verifyCommand(
-  options: { readonly config: string; readonly json: boolean },
+  options: { readonly config: string; readonly json: boolean; readonly archive?: string },
   print: (value: object) => void,
 ): void {
-  const { store, genesis } = openStore(loadConfig(options.config));
+  const config = loadConfig(options.config);
+  const { store, genesis } = openStore(config);
+  const archives = new Archives(options.archive ?? config.archive.folder);
   try {
-    const progress = options.json ? {} : { progress: progressBar(store.height) };
-    const result = verifyLedger({ store, genesis, verify, ...progress });
+    const blocks = bothOf(store, archives);
+    const progress = progressBar(store.height);
+    const result = verifyLedger({ store, blocks, genesis, verify, progress });
     if (!result.ok) {
       process.exitCode = 1;
       if (options.json) {
@@ -41,25 +45,31 @@ export function verifyCommand(
         appHash,
         readings,
         // Entries in the blocks' frames less the sequence numbers that the state has come to.
-        countedTwice: result.readings - distinct,
+        countedTwice: result.readings + result.readingsBefore - distinct,
         moneySum: Number(money),
         energySum: Number(energyWh),
       });
     }
-    const { height, transactions } = result;
+    const { from, height, transactions } = result;
+    if (from > 0) console.log(`from the snapshot of block ${from} on:`);
     console.log(
-      `${height} blocks, ${transactions} transactions, ${result.readings} readings: all as it should be`,
+      `${height - from} blocks, ${transactions} transactions, ${result.readings} readings: all as it should be`,
     );
     console.log(`app hash ${appHash}; accounts sum to ${money} and ${energyWh} Wh`);
   } finally {
+    archives.close();
     store.close();
   }
 }
 
-/** Writes how far a long replay is, on a terminal only. */
+/** Writes how far a long replay is: often on a terminal, else a line for each 10 000 blocks. */
 function progressBar(last: number): (height: number) => void {
   return (height) => {
-    if (!process.stderr.isTTY || (height % 100 !== 0 && height !== last)) return;
+    if (!process.stderr.isTTY) {
+      if (height % 10_000 === 0) console.error(`block ${height} of ${last}`);
+      return;
+    }
+    if (height % 100 !== 0 && height !== last) return;
     process.stderr.write(`\rblock ${height} of ${last}${height === last ? "\n" : ""}`);
   };
 }

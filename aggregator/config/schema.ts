@@ -124,6 +124,30 @@ export const aggregatorConfig = z.strictObject({
     })
     .prefault({})
     .describe("The web portal"),
+  snapshots: z
+    .strictObject({
+      everyHours: z
+        .int()
+        .min(1)
+        .max(8760)
+        .default(24)
+        .describe(
+          "Site hours between two snapshots; the same on all members, who then make the same",
+        ),
+    })
+    .prefault({})
+    .describe("Snapshots of the state, from which a member can begin or catch up"),
+  archive: z
+    .strictObject({
+      folder: z.string().default("archive").describe("Where blocks go that leave the store"),
+      keepDays: z
+        .int()
+        .min(1)
+        .optional()
+        .describe("Site days that blocks stay in the store; without it, for ever"),
+    })
+    .prefault({})
+    .describe("Old blocks"),
   notices: z
     .strictObject({
       send: z

@@ -360,7 +360,14 @@ test("a whole ledger verifies, and the first height with a fault is named", () =
   const { store, application, genesis } = open();
   story(application, 6);
   const whole = () => verifyLedger({ store, genesis, verify, rules: quiet });
-  assert.deepEqual(whole(), { ok: true, height: 6, transactions: 18, readings: 18 });
+  assert.deepEqual(whole(), {
+    ok: true,
+    from: 0,
+    height: 6,
+    transactions: 18,
+    readings: 18,
+    readingsBefore: 0,
+  });
   const faults: readonly (readonly [string, number, string])[] = [
     ["UPDATE state SET value = x'00' WHERE key = 'account/user-a/sales'", 6, "verify.state"],
     ["DELETE FROM state WHERE key LIKE 'boundary/%'", 6, "verify.state"],

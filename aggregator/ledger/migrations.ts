@@ -38,6 +38,7 @@ CREATE TABLE vote (
 const proofs = `
 DROP INDEX tx_hash;
 CREATE INDEX tx_by_hash ON tx (hash);
+CREATE INDEX reading_by_height ON reading (height);
 ALTER TABLE tx ADD COLUMN events INTEGER;
 CREATE TABLE history_node (
   level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL,

@@ -5,6 +5,7 @@ import {
   blockResult,
   type ConsistencyProof,
   inclusionProof,
+  merkleRoot,
   meterStateTable,
   type ResultProof,
   resultLeaf,
@@ -82,6 +83,14 @@ export function provePayment(
     first = end;
   }
   return undefined;
+}
+
+/** The root that a block's results make: what its header says, where nothing was changed. */
+export function resultsRootOfBlock(block: CommittedBlock): Uint8Array {
+  return merkleRoot(
+    resultsOf(block).map((result) => resultLeaf(result, sha256)),
+    sha256,
+  );
 }
 
 /** A block's results in the order of their leaves. */

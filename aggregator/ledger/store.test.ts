@@ -142,9 +142,11 @@ test("who only reads sees one height, while blocks go on and nobody waits", (t) 
   assert.equal(seen.info().height, 2);
   assert.deepEqual(verifyLedger({ store: reader, genesis: testGenesis(), verify, rules: quiet }), {
     ok: true,
+    from: 0,
     height: 2,
     transactions: 2,
     readings: 2,
+    readingsBefore: 0,
   });
   reader.close();
   writer.close();

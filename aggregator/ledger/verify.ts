@@ -13,25 +13,31 @@ import {
 } from "@busbar/protocol";
 import { accountSums } from "./accounts.ts";
 import type { CommittedBlock } from "./block.ts";
+import type { BlockSource } from "./block-table.ts";
 import { councilOf, hasCouncil } from "./council.ts";
 import { openDatabase } from "./database.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
-import { genesisState } from "./genesis-state.ts";
 import { headerOf } from "./header.ts";
 import { rules as ledgerRules, type Rules } from "./rules/index.ts";
+import { meterStates } from "./rules/meter-state.ts";
 import { SqliteState } from "./state/sqlite-state.ts";
 import type { StateReader } from "./state/state.ts";
 import { StateTree } from "./state/tree.ts";
 import type { Store } from "./store.ts";
+import { type Beginning, beginReplay, type Fault } from "./verify-beginning.ts";
 
 /** What a whole ledger came to; `height` of a fault is the first at which anything differs. */
 export type Verification =
   | {
       readonly ok: true;
+      /** The replay began behind this block: 0 is genesis, else a snapshot's. */
+      readonly from: number;
       readonly height: number;
       readonly transactions: number;
+      /** In the blocks from there on; `readingsBefore` were in the state that it began with. */
       readonly readings: number;
+      readonly readingsBefore: number;
     }
   | {
       readonly ok: false;
@@ -40,14 +46,13 @@ export type Verification =
       readonly message: string;
     };
 
-type Fault = { readonly code: string; readonly message: string };
-
 /**
- * Runs the whole ledger again, from genesis, into a fresh state in memory, and compares everything
+ * Runs the whole ledger again into a fresh state in memory, from genesis or, where the oldest blocks
+ * are not at hand, from a snapshot; compares everything
  * that the store holds: headers, roots, certificates, results, events, the state's entries. Checks
  * besides that money and energy sum to 0 and that each reading of each meter stands there once.
  *
- * Codes: `verify.genesis`, `verify.older-rules`, `verify.missing`, `verify.unreadable`, `verify.header`, `verify.certificate`,
+ * Codes: `verify.genesis`, `verify.snapshot`, `verify.older-rules`, `verify.missing`, `verify.unreadable`, `verify.header`, `verify.certificate`,
  * `verify.refused`, `verify.results`, `verify.events`, `verify.readings`, `verify.sums`,
  * `verify.state`.
  */
@@ -56,10 +61,12 @@ export function verifyLedger(options: {
   readonly genesis: Genesis;
   readonly verify: Verify;
   readonly rules?: Rules;
+  /** Where blocks are, if not in the store alone. */
+  readonly blocks?: BlockSource;
   /** Called after each block that is as it should be. */
   readonly progress?: (height: number) => void;
 }): Verification {
-  const { store, genesis, verify, rules = ledgerRules, progress } = options;
+  const { store, genesis, verify, rules = ledgerRules, progress, blocks = store } = options;
   const hash = genesisHash(genesis);
   if (store.genesis !== Buffer.from(hash).toString("hex")) {
     const message = "the store began with another genesis";
@@ -71,13 +78,13 @@ export function verifyLedger(options: {
   }
   const db = openDatabase(":memory:");
   try {
-    const replay = new Replay(new SqliteState(db), genesis, {
-      chain: genesis.chain,
-      rules,
-      verify,
-    });
-    for (let height = 1; height <= store.height; height++) {
-      const read = readBlock(store, height);
+    const state = new SqliteState(db);
+    const begun = beginReplay(state, { store, blocks, genesis, verify });
+    if ("code" in begun) return { ok: false, ...begun };
+    const replay = new Replay(state, { chain: genesis.chain, rules, verify }, begun);
+    const { readingsBefore } = replay;
+    for (let height = begun.height + 1; height <= store.height; height++) {
+      const read = readBlock(blocks, height);
       const fault = "code" in read ? read : replay.next(read);
       if (fault !== undefined) return { ok: false, height, ...fault };
       progress?.(height);
@@ -87,14 +94,15 @@ export function verifyLedger(options: {
     const fault = checkSums(replay.state) ?? compareStates(stored, replay.state);
     if (fault !== undefined) return { ok: false, height: store.height, ...fault };
     const { transactions, readings } = replay;
-    return { ok: true, height: store.height, transactions, readings };
+    const { height } = store;
+    return { ok: true, from: begun.height, height, transactions, readings, readingsBefore };
   } finally {
     db.close();
   }
 }
 
 /** Whatever a damaged disk made of a block's rows is that block's fault, and no reason to stop with a stack. */
-function readBlock(store: Store, height: number): CommittedBlock | Fault {
+function readBlock(store: BlockSource, height: number): CommittedBlock | Fault {
   try {
     return store.block(height) ?? fault("missing", "the store holds no such block");
   } catch (error) {
@@ -108,6 +116,7 @@ class Replay {
   readonly state: SqliteState;
   transactions = 0;
   readings = 0;
+  readingsBefore = 0;
   readonly #machine: Machine;
   /** The next sequence number of each meter, counted from the frames alone. */
   readonly #next = new Map<string, number>();
@@ -115,14 +124,16 @@ class Replay {
   #previous: Uint8Array;
   #time: UtcMs;
 
-  constructor(state: SqliteState, genesis: Genesis, machine: Machine) {
-    const changes = genesisState(genesis);
-    state.write(changes);
+  constructor(state: SqliteState, machine: Machine, { previous, time }: Beginning) {
     this.state = state;
     this.#machine = machine;
-    this.#tree = StateTree.empty.update(changes);
-    this.#previous = genesisHash(genesis);
-    this.#time = genesis.time;
+    this.#tree = StateTree.of(state.scan(""));
+    this.#previous = previous;
+    this.#time = time;
+    for (const [meter, { next }] of meterStates.scan(state)) {
+      this.#next.set(meter, next);
+      this.readingsBefore += next - 1;
+    }
   }
 
   next(block: CommittedBlock): Fault | undefined {
