@@ -22,6 +22,8 @@ export type IncomingOptions = {
   readonly limits: LinkLimits;
   /** The member who has a key, if it is one that may connect. */
   readonly memberOf: (key: Uint8Array) => string | undefined;
+  /** A member has connected. */
+  readonly onHeard: (member: string) => void;
   readonly onMessage: (from: string, message: Uint8Array) => void;
   readonly count: (code: LinkCode) => void;
 };
@@ -118,6 +120,7 @@ export class Incoming {
     // A member that lost its connection without our hearing of it comes anew.
     this.drop(member, "links.replaced");
     this.#listenTo(member, socket);
+    this.#options.onHeard(member);
   }
 
   #listenTo(member: string, socket: TLSSocket): void {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { createServer } from "node:tls";
-import { listening } from "../../../test/support/sockets.ts";
+import { freePort, listening } from "../../../test/support/sockets.ts";
 import { until } from "../../../test/support/virtual-site.ts";
 import { framed } from "./frames.ts";
 import { usualLimits } from "./limits.ts";
@@ -80,6 +80,17 @@ test("a peer that starts again is reached again", async (t) => {
   await allReached(a.links);
   a.links.send("b", bytes("again"));
   await until("it hears", () => again.heard[0]);
+});
+
+test("a peer that comes back is dialled at once, however long the next attempt is off", async (t) => {
+  const limits = { redialMs: { min: 3_600_000, max: 3_600_000 } };
+  const port = await freePort();
+  const a = await startLinks("a", [peerOf("b", port)], { limits });
+  t.after(() => a.links.stop());
+  await until("the first attempt failed", () => a.links.peers()[0]?.problem);
+  const b = await startLinks("b", [peerOf("a", a.links.port)], { port });
+  t.after(() => b.links.stop());
+  await allReached(a.links);
 });
 
 test("who is a member no more is cut off at once, both ways, and comes in no more", async (t) => {

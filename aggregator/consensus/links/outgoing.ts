@@ -65,14 +65,24 @@ export class Outgoing {
     this.#sent += 1;
   }
 
+  /** The other end shows signs of life: whoever waits before the next attempt waits no longer. */
+  hurry(): void {
+    if (this.#redial === undefined) return;
+    clearTimeout(this.#redial);
+    this.#failures = 0;
+    this.#dial();
+  }
+
   /** At once: what was not sent yet is not sent any more. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#redial);
+    this.#redial = undefined;
     this.#socket?.destroy();
   }
 
   #dial(): void {
+    this.#redial = undefined;
     const { address, identity, limits } = this.#options;
     const socket = connect({ ...address, ...identity });
     this.#socket = socket;

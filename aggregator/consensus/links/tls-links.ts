@@ -67,6 +67,8 @@ export class TlsLinks implements Links {
       identity: this.#identity,
       limits: this.#limits,
       memberOf: (key) => this.#peers.find((peer) => compareBytes(peer.key, key) === 0)?.id,
+      // Who was away is back, and would wait for us in vain.
+      onHeard: (member) => this.#known.get(member)?.outgoing?.hurry(),
       onMessage: (from, message) => this.#listener(from, message),
       count: (code) => this.#counters.count(code),
     });
