@@ -5,6 +5,7 @@ import { describeConfig } from "@busbar/protocol/config";
 import { Command, InvalidArgumentError } from "commander";
 import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
+import { addCaseCommands } from "./commands/case-commands.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
 import { madeLines } from "./commands/init-text.ts";
@@ -282,6 +283,8 @@ program
   .option(...configOption)
   .option("--json", "print the result as JSON", false)
   .action((options) => status(options, print));
+
+addCaseCommands(program, print);
 
 try {
   await program.parseAsync();

@@ -26,6 +26,17 @@ const remedies: Readonly<Record<string, string>> = {
   "member.id-taken": "let the newcomer take another --member",
   "member.key-taken": "let the newcomer make a key of its own",
   "member.too-many": "remove one first: busbar-aggregator propose remove",
+  "objection.rights":
+    "only a bureau objects: run it with the configuration of a member with that role",
+  "objection.too-late":
+    "the slot ended: lay a correction before the members where a meter was wrong",
+  "correction.slot": "name the start of a slot that ended in the last 54 days",
+  "correction.pending": "busbar-aggregator cases shows it; decide it first",
+  "correction.exists-different":
+    "busbar-aggregator cases shows what is before the members; decide it first",
+  "device.state": "nothing to do: busbar-aggregator unit only changes what is otherwise",
+  "ruling.rights": "run it with the configuration of a member that votes",
+  "ruling.closed": "busbar-aggregator cases --all shows what came of it",
   "pool.full": "wait until the aggregator has caught up and run the same command again",
 };
 
