@@ -68,9 +68,10 @@ function checkContent(
   { state, time, parameters }: BlockContext,
   { slot, importWh, exportWh }: Correction,
 ): Outcome | undefined {
-  const { end } = timetable(slot, parameters);
-  const inTime = end <= time && time <= end + correctionMsMax;
-  if (!inTime || slots.get(state, slotKey(slot)) === undefined) {
+  // Known first: what is no slot may lie beyond the end of time.
+  const known = slots.get(state, slotKey(slot)) !== undefined;
+  const end = known ? timetable(slot, parameters).end : 0;
+  if (!known || end > time || time > end + correctionMsMax) {
     return refuse(
       "correction.slot",
       `expected the start of a slot that ended within the last ${correctionMsMax / 86_400_000} days, got ${slot}`,
