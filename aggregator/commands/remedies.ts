@@ -30,7 +30,7 @@ const remedies: Readonly<Record<string, string>> = {
     "only a bureau objects: run it with the configuration of a member with that role",
   "objection.too-late":
     "the slot ended: lay a correction before the members where a meter was wrong",
-  "correction.slot": "name the start of a slot that ended in the last 54 days",
+  "correction.slot": "name the start of a slot that ended in the last 52 days",
   "correction.pending": "busbar-aggregator cases shows it; decide it first",
   "correction.exists-different":
     "busbar-aggregator cases shows what is before the members; decide it first",

@@ -14,8 +14,11 @@ import { cases } from "./tables.ts";
 /** 100 MW is far above any meter of a microgrid. */
 const plausibleW = 100_000_000;
 
-/** How long after its end a slot can be corrected: so long that it is decided before it is forgotten. */
-export const correctionMsMax = boundaryKeepMs - caseMs - 86_400_000;
+/**
+ * How long after its end a slot can be corrected: decided or lapsed before the slot is forgotten, which
+ * is when the one 62 days later is cleared, up to two days before that begins.
+ */
+export const correctionMsMax = boundaryKeepMs - caseMs - 3 * 86_400_000;
 
 /**
  * Takes a member's correction of a meter's slot as a case for the voting members.

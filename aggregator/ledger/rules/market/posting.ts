@@ -11,8 +11,14 @@ export function entriesOf(movements: readonly Movement[]): Entry[] {
   ]);
 }
 
-/** The lines that lead from what `before` posted to what `after` would have: one for each account. */
-export function differenceOf(before: readonly Movement[], after: readonly Movement[]): Entry[] {
+/**
+ * The lines that lead from what `before` posted to what `after` would have: one for each account;
+ * undefined where a difference would leave the range of its numbers.
+ */
+export function differenceOf(
+  before: readonly Movement[],
+  after: readonly Movement[],
+): Entry[] | undefined {
   const undone = entriesOf(before).map(({ money, energyWh, ...account }) => ({
     ...account,
     money: negated(money),
@@ -22,11 +28,10 @@ export function differenceOf(before: readonly Movement[], after: readonly Moveme
   for (const entry of [...undone, ...entriesOf(after)]) {
     const id = accountId(entry.owner, entry.side);
     const sum = sums.get(id);
-    sums.set(id, {
-      ...entry,
-      money: micro((sum?.money ?? 0) + entry.money),
-      energyWh: (sum?.energyWh ?? 0) + entry.energyWh,
-    });
+    const money = (sum?.money ?? 0) + entry.money;
+    const energyWh = (sum?.energyWh ?? 0) + entry.energyWh;
+    if (!Number.isSafeInteger(money) || !Number.isSafeInteger(energyWh)) return undefined;
+    sums.set(id, { ...entry, money: micro(money), energyWh });
   }
   return [...sums.values()].filter(({ money, energyWh }) => money !== 0 || energyWh !== 0);
 }
@@ -37,10 +42,10 @@ export function differenceOf(before: readonly Movement[], after: readonly Moveme
  */
 export function book(
   { state, emit }: BlockContext,
-  entries: readonly Entry[],
+  entries: readonly Entry[] | undefined,
   about: { readonly slot: UtcMs; readonly movement: Movement | undefined },
 ): boolean {
-  const fits = postIfItFits(state, entries);
+  const fits = entries !== undefined && postIfItFits(state, entries);
   const { slot, movement } = about;
   if (!fits && movement !== undefined) {
     const { contract = null, seller, buyer } = movement;
