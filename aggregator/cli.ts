@@ -18,7 +18,7 @@ import { status } from "./commands/status.ts";
 import { tell } from "./commands/transaction.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyProofCommand } from "./commands/verify-proof.ts";
-import { admitMember, propose, vote } from "./commands/vote.ts";
+import { admitMember, propose, proposeParameters, vote } from "./commands/vote.ts";
 import { aggregatorConfig } from "./config/schema.ts";
 
 const program = new Command("busbar-aggregator")
@@ -166,9 +166,12 @@ program
 
 program
   .command("propose")
-  .description("ask the members to suspend, remove or reinstate one of them")
-  .argument("<action>", "suspend, remove or reinstate")
-  .argument("<member>", "whom", id)
+  .description(
+    "ask the members to suspend, remove or reinstate one of them, or for other parameters",
+  )
+  .argument("<action>", "suspend, remove, reinstate, or parameters")
+  .argument("<which>", "the member, or a JSON file with the parameters that are to change")
+  .option("--from <iso>", "parameters: the start of the first slot that has them", instant)
   .option("--reason <text>", "why; it stands in the motion")
   .option(...configOption)
   .option("--dry-run", "say what would come of it, and hand nothing in", false)
@@ -177,9 +180,16 @@ program
     "after",
     "\nExample:\n  busbar-aggregator propose suspend member-d --reason 'key lost'",
   )
-  .action((action, member, options) =>
-    propose(action, member, options).then((told) => tell(told, options)),
-  );
+  .action((action, which, options) => {
+    if (action !== "parameters") {
+      return propose(action, id(which), options).then((told) => tell(told, options));
+    }
+    if (options.from === undefined) {
+      const message = "expected --from, the start of the first slot with other parameters";
+      throw new Failure("propose.usage", message, { retry: "never" });
+    }
+    return proposeParameters(which, options).then((told) => tell(told, options));
+  });
 
 program
   .command("vote")

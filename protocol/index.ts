@@ -64,6 +64,7 @@ export {
   type MemberTerms,
 } from "./messages/members.ts";
 export { obis, parseObis } from "./messages/obis.ts";
+export type { ParametersMotion } from "./messages/parameters.ts";
 export {
   batchEntriesMax,
   clockSource,

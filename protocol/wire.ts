@@ -2,6 +2,7 @@ import { vote } from "./messages/evidence.ts";
 import { kinds } from "./messages/kinds.ts";
 import { quote } from "./messages/market.ts";
 import { memberTerms } from "./messages/members.ts";
+import { bands, parameters, weights } from "./messages/parameters.ts";
 import { readingEntry } from "./messages/readings.ts";
 import { device, meter, owner } from "./messages/registry.ts";
 import { boxed } from "./notice/boxed.ts";
@@ -52,6 +53,9 @@ export function wireCddl(): string {
     meter,
     device,
     memberTerms,
+    bands,
+    weights,
+    parameters,
     vote,
     certificateVote,
     blockHeader,

@@ -1,7 +1,7 @@
 import { decodeMessage, Failure, quorum } from "@busbar/protocol";
 import { councilOf } from "../ledger/council.ts";
 import { allOpen } from "../ledger/rules/members/motions.ts";
-import { motions } from "../ledger/rules/members/tables.ts";
+import { type Motion, motions } from "../ledger/rules/members/tables.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 
 /** An open motion as people see it. */
@@ -25,10 +25,10 @@ export function openMotionsOf(state: StateReader): readonly OpenMotion[] {
   return allOpen(state).flatMap((id) => {
     const motion = motions.get(state, id);
     if (motion === undefined) return [];
-    const { by, about, until, ballots, message } = motion;
+    const { by, about, until, ballots } = motion;
     const side = (accept: boolean) =>
       ballots.filter((cast) => cast.accept === accept).map(({ member }) => member);
-    const { what, request } = describe(message);
+    const { what, request } = describe(motion);
     const ends = new Date(until).toISOString();
     return [
       {
@@ -47,13 +47,14 @@ export function openMotionsOf(state: StateReader): readonly OpenMotion[] {
 }
 
 /**
- * The open motion that somebody means: by the member it is about, or by the first eight or more
+ * The open motion that somebody means: by the member it is about, `parameters`, or by the first eight or more
  * digits of its id. Throws: `Failure` `vote.none`, `vote.unclear`.
  */
 export function findMotion(state: StateReader, which: string): OpenMotion {
   const all = openMotionsOf(state);
   const found = all.filter(
-    ({ id, about }) => about === `member-${which}` || (which.length >= 8 && id.startsWith(which)),
+    ({ id, about }) =>
+      about === `member-${which}` || about === which || (which.length >= 8 && id.startsWith(which)),
   );
   const [motion, ...more] = found;
   if (motion !== undefined && more.length === 0) return motion;
@@ -65,11 +66,17 @@ export function findMotion(state: StateReader, which: string): OpenMotion {
   throw stop("vote.unclear", `${which} names ${ids}: give more digits of the one that is meant`);
 }
 
-function describe(message: Uint8Array): { what: string; request: string | undefined } {
-  const decoded = decodeMessage("member-motion", message);
+function describe({ kind, message }: Motion): { what: string; request: string | undefined } {
+  const decoded = decodeMessage(kind, message);
   if (!decoded.ok) return { what: "unknown", request: undefined };
-  const { action, subject, reason, request } = decoded.message;
+  const { reason } = decoded.message;
   const why = reason === undefined ? "" : ` (${reason})`;
+  if ("parameters" in decoded.message) {
+    const { from, parameters } = decoded.message;
+    const what = `parameters from ${new Date(from).toISOString()}: ${JSON.stringify(parameters)}`;
+    return { what: what + why, request: undefined };
+  }
+  const { action, subject, request } = decoded.message;
   const bytes = request && Buffer.from(request).toString("hex");
   return { what: `${action} ${subject}${why}`, request: bytes };
 }

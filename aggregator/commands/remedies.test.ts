@@ -9,7 +9,8 @@ test("each refusal of an admission, a motion or a ballot says what to do about i
   const text = rules
     .filter((file) => !file.includes("test"))
     .map((file) => readFileSync(file, "utf8"));
-  const codes = text.join().match(/(?<=")(admission|motion|ballot|member)\.[a-z-]+(?=")/g) ?? [];
+  const codes =
+    text.join().match(/(?<=")(admission|motion|ballot|member|parameters)\.[a-z-]+(?=")/g) ?? [];
   assert.ok(new Set(codes).size >= 20, "the rules' codes were found");
   for (const code of codes) assert.notEqual(remedyOf(code), remedyOf("other"), code);
 });

@@ -37,6 +37,10 @@ const remedies: Readonly<Record<string, string>> = {
   "device.state": "nothing to do: busbar-aggregator unit only changes what is otherwise",
   "ruling.rights": "run it with the configuration of a member that votes",
   "ruling.closed": "busbar-aggregator cases --all shows what came of it",
+  "parameters.slot": "give --from the start of a slot",
+  "parameters.open": "give a later --from",
+  "parameters.length": "a chain with slots of another length begins anew",
+  "parameters.unsound": "give parameters that a genesis would be taken with",
   "pool.full": "wait until the aggregator has caught up and run the same command again",
 };
 

@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { Failure, type MemberAction } from "@busbar/protocol";
+import { readFileSync } from "node:fs";
+import { Failure, type MemberAction, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
+import { whyNotParameters } from "../ledger/genesis.ts";
+import { type Parameters, parametersOf } from "../ledger/parameters.ts";
 import { readMemberRequest } from "./member-request.ts";
 import { findMotion, openMotionsOf } from "./motion-list.ts";
 import { handIn, type Told } from "./transaction.ts";
@@ -43,6 +46,39 @@ export async function propose(
   return { handed, words, about: { action, member: subject } };
 }
 
+/** `busbar-aggregator propose parameters`: changes those that a file names, from a slot on. */
+export async function proposeParameters(
+  file: string,
+  options: Common & { readonly from: number; readonly reason?: string },
+): Promise<Told> {
+  const from = utcMs(options.from);
+  const handed = await handIn(options, ({ store }, { member }) => {
+    const parameters = { ...parametersOf(store.state, from), ...readChanges(file) };
+    const nonce = new Uint8Array(randomBytes(16));
+    const reason = options.reason === undefined ? {} : { reason: options.reason };
+    const why = whyNotParameters(parameters);
+    if (why !== undefined) throw stop("propose.parameters", `${file}: ${why}`);
+    return { kind: "parameters-motion", message: { nonce, member, from, parameters, ...reason } };
+  });
+  const words = `proposed the parameters of ${file} from ${new Date(from).toISOString()}, and voted for it`;
+  return { handed, words, about: { from } };
+}
+
+/** Keys of a genesis' `parameters`, as many as are to change. */
+function readChanges(file: string): Partial<Parameters> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (typeof value === "object" && value !== null) return value;
+  } catch (cause) {
+    throw stop(
+      "propose.file",
+      `${file}: expected JSON, like the parameters of genesis.json`,
+      cause,
+    );
+  }
+  throw stop("propose.file", `${file}: expected an object, like the parameters of genesis.json`);
+}
+
 /** `busbar-aggregator vote WHICH`: votes on an open motion. */
 export async function vote(
   which: string,
@@ -62,7 +98,11 @@ export async function vote(
 function actionOf(text: string): Exclude<MemberAction, "admit"> {
   if (text === "suspend" || text === "remove" || text === "reinstate") return text;
   const message = `expected suspend, remove or reinstate, got ${text}; members are admitted with admit --member`;
-  throw new Failure("propose.usage", message, { retry: "never" });
+  throw stop("propose.usage", message);
+}
+
+function stop(code: string, message: string, cause?: unknown): Failure {
+  return new Failure(code, message, { retry: "never", cause });
 }
 
 function bytesOf(id: string): Uint8Array {

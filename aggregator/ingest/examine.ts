@@ -29,6 +29,7 @@ const memberKinds: readonly Kind[] = [
   "objection",
   "ruling",
   "member-motion",
+  "parameters-motion",
   "ballot",
   "evidence",
 ];
@@ -114,6 +115,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "correction":
     case "ruling":
     case "member-motion":
+    case "parameters-motion":
     case "ballot":
     case "evidence":
       return ["member"];

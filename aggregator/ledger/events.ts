@@ -80,6 +80,10 @@ export type LedgerEvent =
       readonly about: string;
       readonly outcome: "accepted" | "rejected" | "expired" | "void";
     }
+  /** Other parameters for the slots from `from` on. */
+  | { readonly type: "parameters-decided"; readonly from: number }
+  /** The first slot with other parameters has begun. */
+  | { readonly type: "parameters-in-force" }
   /** In force from the height `from` on. */
   | {
       readonly type: "member-changed";

@@ -90,6 +90,16 @@ const parameters = z
     if (message !== undefined) context.addIssue({ code: "custom", message });
   });
 
+/** Why parameters could not be those of a genesis; undefined where they could. */
+export function whyNotParameters(value: Parameters): string | undefined {
+  const checked = parameters.safeParse(value);
+  if (checked.success) return undefined;
+  const [issue] = checked.error.issues;
+  return issue === undefined
+    ? "they make no sense"
+    : `${issue.path.join(".")} ${issue.message}`.trim();
+}
+
 /** Why these parameters would stop the market or let somebody earn by trading nothing. */
 function whyUnsound({
   bands,

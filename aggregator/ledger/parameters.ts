@@ -1,11 +1,13 @@
+import assert from "node:assert/strict";
 import type { MicroPerKwh } from "@busbar/protocol";
-import { type Codec, field, int, pair, record } from "@busbar/protocol/schema";
+import { type Codec, parameters } from "@busbar/protocol/schema";
+import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
 
 /** A lowest and a highest price. */
 export type PriceBand = readonly [MicroPerKwh, MicroPerKwh];
 
-/** What a community agrees on at genesis. */
+/** What a community agrees on, at genesis and by vote. */
 export type Parameters = {
   /** A divisor of 60. */
   readonly slotMinutes: number;
@@ -30,37 +32,26 @@ export type Parameters = {
   readonly subsidyPermille: number;
 };
 
-const minutes = int(0, 2 * 24 * 60);
-const permille = int(0, 1000);
-const price = int<MicroPerKwh>(0, 1_000_000_000);
-const band = pair(price, price);
-const weight = int(0, 1000);
-
-const bands = record("price-bands", {
-  company: field(1, band),
-  bureau: field(2, band),
-  user: field(3, band),
-});
-
-const weights = record("party-weights", {
-  company: field(1, weight),
-  bureau: field(2, weight),
-  user: field(3, weight),
-});
-
 /** The parameters' form in the state and in the genesis hash. */
-export const parametersCodec: Codec<Parameters> = record("parameters", {
-  slotMinutes: field(1, int(1, 60)),
-  openMinutesBefore: field(2, minutes),
-  gateMinutesBefore: field(3, minutes),
-  clearMinutesBefore: field(4, minutes),
-  bands: field(5, bands),
-  weights: field(6, weights),
-  feedIn: field(7, price),
-  retail: field(8, price),
-  imbalancePermille: field(9, permille),
-  subsidyPermille: field(10, permille),
-});
+export const parametersCodec: Codec<Parameters> = parameters;
 
 /** `parameters/current` holds the ones in force. */
 export const parametersTable = table("parameters", parametersCodec);
+
+/**
+ * `parameters-from/<start of a slot, 15 digits>`: those of the slots from that one on, where they were
+ * ever changed. A slot keeps the ones that it was opened with, to its last settlement.
+ */
+export const parametersFrom = table("parameters-from", parametersCodec);
+
+/** The parameters of a slot. Throws nothing: a state without a change has those in force. */
+export function parametersOf(state: StateReader, slot: number): Parameters {
+  const key = String(slot).padStart(15, "0");
+  let found = parametersTable.get(state, "current");
+  for (const [from, parameters] of parametersFrom.scan(state)) {
+    if (from > key) break;
+    found = parameters;
+  }
+  assert(found !== undefined, "genesis wrote the parameters");
+  return found;
+}

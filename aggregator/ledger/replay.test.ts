@@ -55,6 +55,12 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
   const liar = { from: "member-b" };
   const [first, second] = [voteOf(1, liar), voteOf(2, liar)];
   const evidence = { member: "member-a", first, second };
+  const others = {
+    nonce: new Uint8Array(16),
+    member: "member-b",
+    from: utcMs(slot + 60 * minute),
+    parameters: { ...testGenesis().parameters, imbalancePermille: 200 },
+  };
   const ruling = { member: "member-a", slot: utcMs(slot), motion, word: "uphold" } as const;
   const change = {
     by: "member-a",
@@ -77,6 +83,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 2, frame: frameOf("member-a", "admission", admission) },
     { minutes: 3, frame: mandate("user-a") },
     { minutes: 4, frame: frameOf("member-a", "member-motion", admit) },
+    { minutes: 5, frame: frameOf("member-b", "parameters-motion", others) },
     { minutes: 5, frame: frameOf("member-b", "ballot", ballot) },
     { minutes: 6, frame: frameOf("member-a", "evidence", evidence) },
     { minutes: 11, frame: meter.frame(entry(startTime + 1, 5)) },

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Broker } from "../broker/broker.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
-import { parametersTable } from "../ledger/parameters.ts";
+import { parametersOf } from "../ledger/parameters.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import { newestSlot, priceMessage } from "./prices.ts";
 
@@ -64,9 +64,8 @@ export class Publisher {
   #prices(height: number): void {
     const { state } = this.#options;
     const slot = newestSlot(state);
-    const parameters = parametersTable.get(state, "current");
-    if (slot === undefined || parameters === undefined) return;
-    const message = priceMessage(slot, parameters, height);
+    if (slot === undefined) return;
+    const message = priceMessage(slot, parametersOf(state, slot.start), height);
     this.#send(this.#topics.prices, message, { retain: true });
   }
 

@@ -8,6 +8,7 @@ import { deviceChange } from "./devices.ts";
 import { evidence } from "./evidence.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
 import { ballot, memberMotion, memberRequest } from "./members.ts";
+import { parametersMotion } from "./parameters.ts";
 import { readings } from "./readings.ts";
 import { admission, login } from "./registry.ts";
 
@@ -25,6 +26,7 @@ export const kinds = {
   ruling,
   "member-request": memberRequest,
   "member-motion": memberMotion,
+  "parameters-motion": parametersMotion,
   ballot,
   evidence,
 } as const;

@@ -91,6 +91,22 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     request: bytes(3),
     reason: "audited",
   },
+  "parameters-motion": {
+    nonce: bytes(16),
+    member: "m1",
+    from: utcMs(3_600_000),
+    parameters: {
+      ...{ slotMinutes: 60, openMinutesBefore: 50, gateMinutesBefore: 20, clearMinutesBefore: 10 },
+      bands: {
+        company: [microPerKwh(1), microPerKwh(2)],
+        bureau: [microPerKwh(1), microPerKwh(2)],
+        user: [microPerKwh(1), microPerKwh(2)],
+      },
+      weights: { company: 1, bureau: 1, user: 1 },
+      ...{ feedIn: microPerKwh(1), retail: microPerKwh(2) },
+      ...{ imbalancePermille: 100, subsidyPermille: 50 },
+    },
+  },
   ballot: { motion: bytes(32), member: "m1", accept: false },
   evidence: { member: "m1", first: vote(bytes(32)), second: vote(bytes(32, 6)) },
   admission: {

@@ -17,6 +17,8 @@ import { ballotRule } from "./members/ballot.ts";
 import { councilRule } from "./members/council-rule.ts";
 import { evidenceRule } from "./members/evidence.ts";
 import { memberMotionRule } from "./members/member-motion.ts";
+import { parametersMotionRule } from "./members/parameters-motion.ts";
+import { parametersRule } from "./members/parameters-rule.ts";
 import { readingsRule } from "./readings.ts";
 
 /** The rule of each kind that may stand in a block. */
@@ -39,10 +41,19 @@ export const rules: Rules = {
     objection: objectionRule,
     ruling: rulingRule,
     "member-motion": memberMotionRule,
+    "parameters-motion": parametersMotionRule,
     ballot: ballotRule,
     evidence: evidenceRule,
   },
   // A slot that comes to several stages in one block passes them in this order; what lapses is
   // settled with the rest.
-  block: [casesRule, openingRule, gateRule, clearingRule, settlementRule, councilRule],
+  block: [
+    casesRule,
+    openingRule,
+    gateRule,
+    clearingRule,
+    settlementRule,
+    councilRule,
+    parametersRule,
+  ],
 };

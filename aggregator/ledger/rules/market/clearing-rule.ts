@@ -8,6 +8,7 @@ import type { Clearing, Quote } from "../../../market/quotes.ts";
 import { residualSales } from "../../../market/residual.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
 import { reportViolation } from "../../credit.ts";
+import { parametersOf } from "../../parameters.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
@@ -31,15 +32,16 @@ import { slotMs } from "./timetable.ts";
 /** Clears slots: reference prices, the book, who trades with whom, and contracts for all of it. */
 export const clearingRule: BlockRule = {
   name: "market-clearing",
-  due(state, time, parameters) {
-    const next = nextAt(state, "clear", parameters);
+  due(state, time) {
+    const next = nextAt(state, "clear");
     return next !== undefined && next.clearing <= time;
   },
   run(context) {
     for (let i = 0; i < slotsPerBlockMax; i++) {
-      const next = nextAt(context.state, "clear", context.parameters);
+      const next = nextAt(context.state, "clear");
       if (next === undefined || next.clearing > context.time) return;
-      clearSlot(context, next.start);
+      const parameters = parametersOf(context.state, next.start);
+      clearSlot({ ...context, parameters }, next.start);
       const after = (next.start + slotMs(context.parameters)) as UtcMs;
       cursors.set(context.state, "clear", { next: after });
     }

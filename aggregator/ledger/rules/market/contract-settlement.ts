@@ -1,6 +1,7 @@
 import type { UtcMs } from "@busbar/protocol";
 import type { Sale } from "../../../settlement/position.ts";
 import { settleSale } from "../../../settlement/settle.ts";
+import { parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import type { StateReader } from "../../state/state.ts";
 import { bureauOf } from "./parties.ts";
@@ -9,11 +10,11 @@ import { type Contract, contracts, slotKey, waiting } from "./tables.ts";
 
 /** Pays the slot's contracts neither side of which is waited for and to which nobody objects. */
 export function settleContracts(context: BlockContext, slot: UtcMs): void {
-  const { state, parameters } = context;
+  const { state } = context;
   const key = slotKey(slot);
   const silent = (owner: string) => waiting.get(state, `${owner}/${key}`) !== undefined;
   // Parties of the book settle with each other, also on a site without a bureau.
-  const settlement = { bureau: bureauOf(state) ?? "", terms: parameters };
+  const settlement = { bureau: bureauOf(state) ?? "", terms: parametersOf(state, slot) };
   for (const [contract, terms] of [...contracts.scan(state, `${key}-`)]) {
     if (terms.settled !== 0 || terms.held === 1) continue;
     if (silent(terms.seller) || silent(terms.buyer)) continue;

@@ -1,19 +1,16 @@
 import type { UtcMs } from "@busbar/protocol";
-import type { BlockContext, BlockRule } from "../../rule.ts";
+import { parametersOf } from "../../parameters.ts";
+import type { BlockRule } from "../../rule.ts";
 import type { StateReader } from "../../state/state.ts";
 import { slotsPerBlockMax } from "./opening.ts";
 import { commitments, cursors, slotKey, slots } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
 
 /** A slot that has come to its next stage, if there is one: slots pass each stage in order. */
-export function nextAt(
-  state: StateReader,
-  stage: "gate" | "clear",
-  parameters: BlockContext["parameters"],
-) {
+export function nextAt(state: StateReader, stage: "gate" | "clear") {
   const at = cursors.get(state, stage)?.next ?? firstOpened(state);
   if (at === undefined || slots.get(state, slotKey(at)) === undefined) return undefined;
-  return timetable(at, parameters);
+  return timetable(at, parametersOf(state, at));
 }
 
 /** The first slot of this chain's market. */
@@ -25,14 +22,14 @@ function firstOpened(state: StateReader): UtcMs | undefined {
 /** Closes the gate of slots: no quote is taken any more, what was sealed may be opened. */
 export const gateRule: BlockRule = {
   name: "market-gate",
-  due(state, time, parameters) {
-    const next = nextAt(state, "gate", parameters);
+  due(state, time) {
+    const next = nextAt(state, "gate");
     return next !== undefined && next.gate <= time;
   },
   run(context) {
     const { state, time, parameters, emit } = context;
     for (let i = 0; i < slotsPerBlockMax; i++) {
-      const next = nextAt(state, "gate", parameters);
+      const next = nextAt(state, "gate");
       if (next === undefined || next.gate > time) return;
       const key = slotKey(next.start);
       const slot = slots.get(state, key);

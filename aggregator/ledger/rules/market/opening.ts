@@ -1,6 +1,7 @@
 import { type UtcMs, utcMs, wh } from "@busbar/protocol";
 import type { Prices } from "../../../market/channels.ts";
 import { type SlotNet, seasonalNaive } from "../../../market/forecast.ts";
+import { parametersOf } from "../../parameters.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import type { StateReader } from "../../state/state.ts";
 import { type MarketParty, marketParties, meteredBy } from "./parties.ts";
@@ -16,18 +17,22 @@ const dayMs = 86_400_000;
 /** Opens slots for quotes, with the reference prices that the forecasts give. */
 export const openingRule: BlockRule = {
   name: "market-opening",
-  due: (state, time, parameters) =>
-    timetable(nextSlot(state, time, parameters), parameters).opening <= time,
+  due: (state, time, parameters) => openingOf(state, nextSlot(state, time, parameters)) <= time,
   run(context) {
     const { state, time, parameters } = context;
     let next = nextSlot(state, time, parameters);
-    for (let i = 0; i < slotsPerBlockMax && timetable(next, parameters).opening <= time; i++) {
-      open(context, next);
+    for (let i = 0; i < slotsPerBlockMax && openingOf(state, next) <= time; i++) {
+      open({ ...context, parameters: parametersOf(state, next) }, next);
       next = utcMs(next + slotMs(parameters));
     }
     cursors.set(state, "open", { next });
   },
 };
+
+/** When a slot opens, by its own parameters. */
+function openingOf(state: StateReader, slot: UtcMs): UtcMs {
+  return timetable(slot, parametersOf(state, slot)).opening;
+}
 
 function nextSlot(state: StateReader, time: UtcMs, parameters: BlockContext["parameters"]): UtcMs {
   return cursors.get(state, "open")?.next ?? firstTradableSlot(time, parameters);

@@ -1,6 +1,7 @@
 import { micro, type UtcMs, wh } from "@busbar/protocol";
 import { netSold, type Sale } from "../../../settlement/position.ts";
 import { type Movement, settleImbalance } from "../../../settlement/settle.ts";
+import { parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import {
   lastSettlement,
@@ -78,8 +79,8 @@ export function resettleParty(
 }
 
 function make(
-  { state, parameters, height }: BlockContext,
-  { owner, energy, sales }: PartySlot,
+  { state, height }: BlockContext,
+  { slot, owner, energy, sales }: PartySlot,
   why: SettlementReason,
 ): { settlement: Settlement; movements: readonly Movement[] } {
   const bureau = bureauOf(state);
@@ -90,7 +91,7 @@ function make(
       : settleImbalance(
           { owner, metered: { importWh: wh(energy.importWh), exportWh: wh(energy.exportWh) } },
           sales,
-          { bureau, terms: parameters },
+          { bureau, terms: parametersOf(state, slot) },
         );
   const known = { why, height, ...energy, soldWh };
   if (bureau === undefined || movement === undefined) {

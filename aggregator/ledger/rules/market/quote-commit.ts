@@ -1,4 +1,5 @@
 import { compareBytes, type QuoteCommit, type Refusal } from "@busbar/protocol";
+import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
 import { bureauOf, marketParty } from "./parties.ts";
@@ -29,7 +30,7 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
   if (!isSlotStart(slot, context.parameters) || open === undefined) {
     return refuse("quote.slot-unknown", `no slot that starts at ${slot} is open for quotes`);
   }
-  const { gate } = timetable(slot, context.parameters);
+  const { gate } = timetable(slot, parametersOf(context.state, slot));
   // The stage counts too: a gate that closed stays closed when a later one is agreed upon.
   if (context.time >= gate || open.stage !== "open") {
     return refuse(

@@ -6,6 +6,7 @@ import {
   type Refusal,
   sealQuotes,
 } from "@busbar/protocol";
+import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
 import { mandates } from "../mandate.ts";
@@ -50,8 +51,8 @@ export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer
   return { ok: true };
 };
 
-function checkTime({ time, parameters }: BlockContext, { slot }: Commitment): Refusal | undefined {
-  const { gate, clearing } = timetable(slot, parameters);
+function checkTime({ time, state }: BlockContext, { slot }: Commitment): Refusal | undefined {
+  const { gate, clearing } = timetable(slot, parametersOf(state, slot));
   if (time < gate) {
     return refuse("quote.not-yet", `slot ${slot} takes quotes until ${gate}; open yours after it`);
   }

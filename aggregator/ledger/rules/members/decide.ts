@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { decodeMessage } from "@busbar/protocol";
+import { decodeMessage, type Refusal } from "@busbar/protocol";
 import { councilOf } from "../../council.ts";
 import type { BlockContext } from "../../rule.ts";
 import { enactMemberMotion } from "./member-motion-effect.ts";
 import { closeMotion, tally } from "./motions.ts";
-import { motions } from "./tables.ts";
+import { enactParametersMotion } from "./parameters-effect.ts";
+import { type Motion, motions } from "./tables.ts";
 
 /** Closes a motion that has the votes for it or against it; what was accepted takes its course. */
 export function decide(context: BlockContext, id: string): void {
@@ -13,8 +14,24 @@ export function decide(context: BlockContext, id: string): void {
   const result = tally(motion, councilOf(context.state));
   if (result === undefined) return;
   if (result === "rejected") return closeMotion(context, id, result);
-  const decoded = decodeMessage(motion.kind, motion.message);
-  assert(decoded.ok, "a motion was a message once");
-  const refusal = enactMemberMotion(context, decoded.message);
+  const refusal = enact(context, motion);
   closeMotion(context, id, refusal === undefined ? "accepted" : "void");
+}
+
+/** Lets an accepted motion take its course. Returns why it cannot any more, where it cannot. */
+function enact(context: BlockContext, { kind, message }: Motion): Refusal | undefined {
+  switch (kind) {
+    case "member-motion": {
+      const decoded = decodeMessage(kind, message);
+      assert(decoded.ok, "a motion was a message once");
+      return enactMemberMotion(context, decoded.message);
+    }
+    case "parameters-motion": {
+      const decoded = decodeMessage(kind, message);
+      assert(decoded.ok, "a motion was a message once");
+      return enactParametersMotion(context, decoded.message);
+    }
+    default:
+      return kind satisfies never;
+  }
 }
