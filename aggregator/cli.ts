@@ -5,6 +5,7 @@ import { describeConfig } from "@busbar/protocol/config";
 import { Command, InvalidArgumentError } from "commander";
 import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
+import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { addCaseCommands } from "./commands/case-commands.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
@@ -247,6 +248,24 @@ program
     "\nBegins at genesis, or at a snapshot where older blocks are neither in the store nor in the archive.\nExit codes: 0 all is as it should be, 1 something differs.",
   )
   .action((options) => verifyCommand(options, print));
+
+program
+  .command("backup")
+  .description("write a checked copy of the ledger, also while the aggregator runs")
+  .argument("<file>", "where to; a file that is there stays as it is")
+  .option(...configOption)
+  .option("--json", "print the result as JSON", false)
+  .action((file, options) => backupCommand(file, options, print));
+
+program
+  .command("restore")
+  .description("put a backup where no store is, after it was checked")
+  .argument("<file>", "what backup wrote")
+  .option(...configOption)
+  .option("--dry-run", "check the backup, and write nothing", false)
+  .option("--accept-loss", "where one member orders alone: later blocks are lost for good", false)
+  .option("--json", "print the result as JSON", false)
+  .action((file, options) => restoreCommand(file, options, print));
 
 program
   .command("prune")

@@ -20,6 +20,7 @@ import { step } from "./pbft/replica.ts";
 import { restore } from "./pbft/restore.ts";
 import { leads, type Replica } from "./pbft/state.ts";
 import { durableOf } from "./restored.ts";
+import { Silence } from "./silence.ts";
 import { Spreading } from "./spreading.ts";
 import { systemTimers, type TurnTimers } from "./timers.ts";
 import { rowOf } from "./vote-records.ts";
@@ -79,6 +80,7 @@ export class PbftEngine implements Engine {
   readonly #work: BlockWork;
   readonly #wish: BlockWish;
   readonly #spreading: Spreading;
+  readonly #silence: Silence;
   readonly #inbox = new Inbox();
   readonly #evidence = new EvidenceList();
   readonly #counts = new Map<string, number>();
@@ -101,6 +103,7 @@ export class PbftEngine implements Engine {
     const { now } = timers;
     const intervalMs = options.blockIntervalMs ?? 5;
     this.#wish = new BlockWish({ application, store, pool, clock, now, intervalMs });
+    this.#silence = new Silence(store, member.id);
     this.#spreading = new Spreading({
       pool,
       application,
@@ -117,10 +120,10 @@ export class PbftEngine implements Engine {
 
   /** Throws: `Failure` `store.corrupt` when a stored vote cannot be read. */
   start(): void {
-    const { application, store, member, clock, timing = usualTiming } = this.#options;
+    const { application, store, clock, timing = usualTiming } = this.#options;
     this.#keys.learn(application.council());
     this.#replica = restore({
-      self: member.id,
+      self: this.#silence.selfIn(application.council()),
       ports: this.#ports(),
       timing: { ...timing, clockMsMax: timing.clockMsMax * clock.speed },
       durable: durableOf(store, application.council()),
@@ -192,6 +195,7 @@ export class PbftEngine implements Engine {
       this.#step({ kind: "tick" });
       this.#perform();
       this.#spreading.tell();
+      if (this.#silence.ends(this.#options.application.council())) this.start();
     } catch (error) {
       // What is in memory may be ahead of the disk: only the disk knows what this member may say.
       this.#halt();
@@ -216,6 +220,7 @@ export class PbftEngine implements Engine {
     const decoded = decodeLinkMessage(bytes);
     if (!decoded.ok) return this.#refuse(from, "consensus.garbage");
     const { message } = decoded;
+    this.#silence.hear(from, message, this.#options.application.council());
     if (message.name === "frames") this.#spreading.hear(from, message.body.frames);
     else this.#step({ kind: "message", from, message });
   }
@@ -236,8 +241,9 @@ export class PbftEngine implements Engine {
 
   /** Votes on disk first, all together; then what rests on them goes out. */
   #say(effects: readonly Effect[]): void {
+    // Who looks on has said nothing that could bind it.
     const rows = effects.flatMap((effect) =>
-      effect.do === "persist" ? [rowOf(effect.record)] : [],
+      effect.do === "persist" && !this.#silence.holds ? [rowOf(effect.record)] : [],
     );
     if (rows.length > 0) this.#options.store.addVotes(rows);
     for (const effect of effects) {
@@ -297,7 +303,8 @@ export class PbftEngine implements Engine {
   }
 
   #send(to: string | "all", message: LinkMessage): void {
-    this.#options.links.send(to, encodeLinkMessage(message));
+    const said = this.#silence.outgoing(message);
+    if (said !== undefined) this.#options.links.send(to, encodeLinkMessage(said));
   }
 
   #refuse(from: string, reason: string): void {

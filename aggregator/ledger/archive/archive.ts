@@ -47,27 +47,11 @@ export class Archive implements Range {
 
   /** The first height at which the file is not what its blocks say; undefined where it is sound. */
   check(): { readonly height: number; readonly message: string } | undefined {
-    let before: CommittedBlock | undefined;
-    for (let height = this.from; height <= this.to; height++) {
-      const block = this.#read(height);
-      const message = block === undefined ? "cannot be read" : faultOf(block, height, before);
-      if (message !== undefined) return { height, message };
-      before = block;
-    }
-    return undefined;
+    return faultsIn(this.blocks, this);
   }
 
   close(): void {
     this.#db.close();
-  }
-
-  #read(height: number): CommittedBlock | undefined {
-    try {
-      return this.blocks.block(height);
-    } catch {
-      // Whatever a damaged disk made of it: the caller names the block.
-      return undefined;
-    }
   }
 }
 
@@ -142,6 +126,30 @@ export function bothOf(store: BlockSource, archives: BlockSource): BlockSource {
       store.placeOfReading(meter, sequence) ?? archives.placeOfReading(meter, sequence),
     findEvent: (type, fields) => store.findEvent(type, fields) ?? archives.findEvent(type, fields),
   };
+}
+
+/** The first of these blocks that is not what its header says, or does not follow the one before. */
+export function faultsIn(
+  blocks: Pick<BlockSource, "block">,
+  { from, to }: Range,
+): { readonly height: number; readonly message: string } | undefined {
+  let before: CommittedBlock | undefined;
+  for (let height = from; height <= to; height++) {
+    const block = readBlock(blocks, height);
+    const message = block === undefined ? "cannot be read" : faultOf(block, height, before);
+    if (message !== undefined) return { height, message };
+    before = block;
+  }
+  return undefined;
+}
+
+/** Whatever a damaged disk made of it, the caller names the block. */
+function readBlock(blocks: Pick<BlockSource, "block">, height: number) {
+  try {
+    return blocks.block(height);
+  } catch {
+    return undefined;
+  }
 }
 
 function faultOf(

@@ -1,0 +1,78 @@
+import type { Council } from "@busbar/protocol";
+import { noteRestored, type Restored, restoredOf, silentUntil } from "../ledger/restored.ts";
+import type { Store } from "../ledger/store.ts";
+import type { LinkMessage } from "./link-messages.ts";
+import { windowSize } from "./pbft/limits.ts";
+
+/** What a member may say that looks on: where it stands, what it asks for, and blocks that it has. */
+const words: ReadonlySet<string> = new Set([
+  "status",
+  "fetch-blocks",
+  "fetch-proposal",
+  "block",
+  "frames",
+]);
+
+/**
+ * A restored member's silence. It forgot votes that others may hold, so it takes part as one without a
+ * vote, under a name that is nobody's, until it has passed every height on which it may have voted.
+ */
+export class Silence {
+  readonly #store: Store;
+  readonly #member: string;
+  readonly #reports = new Map<string, number>();
+  #restored: Restored | undefined;
+
+  constructor(store: Store, member: string) {
+    this.#store = store;
+    this.#member = member;
+    this.#restored = restoredOf(store);
+  }
+
+  get holds(): boolean {
+    return this.#restored !== undefined;
+  }
+
+  /** Who the replica takes itself for. */
+  selfIn({ voters }: Council): string {
+    if (!this.holds) return this.#member;
+    const taken = new Set(voters.map(({ id }) => id));
+    let name = "looks-on";
+    while (taken.has(name)) name += "x";
+    return name;
+  }
+
+  /** Hears where another member stands. */
+  hear(from: string, message: LinkMessage, { voters }: Council): void {
+    const counts = from !== this.#member && voters.some(({ id }) => id === from);
+    if (!this.holds || message.name !== "status" || !counts) return;
+    this.#reports.set(from, message.body.height);
+  }
+
+  /** Whether a message may go out, and as it goes: under the member's own name. */
+  outgoing(message: LinkMessage): LinkMessage | undefined {
+    if (!this.holds) return message;
+    if (!words.has(message.name)) return undefined;
+    const { body } = message;
+    return "from" in body
+      ? ({ ...message, body: { ...body, from: this.#member } } as LinkMessage)
+      : message;
+  }
+
+  /** Whether it ends now; then it is noted on the disk, and the replica begins anew. */
+  ends({ voters }: Council): boolean {
+    const restored = this.#restored;
+    if (restored === undefined) return false;
+    if (restored.until === undefined) {
+      const until = silentUntil(this.#reports, { members: voters.length, window: windowSize });
+      if (until === undefined) return false;
+      this.#restored = { ...restored, until };
+      noteRestored(this.#store, this.#restored);
+      return false;
+    }
+    if (this.#store.height <= restored.until) return false;
+    this.#restored = undefined;
+    noteRestored(this.#store, undefined);
+    return true;
+  }
+}
