@@ -34,7 +34,7 @@ export type Report = {
 type JournalMeter = { readonly meter: string; readonly taken: number; readonly committed: number };
 
 /** The ledger, as `busbar-aggregator verify --json` tells it. */
-type Verified = {
+export type Verified = {
   readonly ok: boolean;
   readonly message?: string;
   readonly height: number;
@@ -96,7 +96,7 @@ export async function report(site: Site, last: Snapshot | undefined): Promise<Re
 }
 
 /** The ledger that came farthest, and what is wrong with any of them. */
-function compared(ledgers: readonly Verified[]): { verified: Verified; replay: string } {
+export function compared(ledgers: readonly Verified[]): { verified: Verified; replay: string } {
   const [verified] = ledgers.toSorted((a, b) => b.height - a.height);
   assert(verified !== undefined, "a site has a member");
   const faults = ledgers.flatMap(({ ok, message = "differs", height, appHash }, i) => {
