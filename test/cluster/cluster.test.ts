@@ -7,7 +7,7 @@ import { mishaps } from "./mishaps.ts";
 /** Mishaps at random after the scripted ones; `npm run test:cluster` asks for many. */
 const rounds = Number(process.env.BUSBAR_ROUNDS ?? 0);
 const seed = Number(process.env.BUSBAR_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const timeout = 240_000 + rounds * 120_000;
+const timeout = 900_000 + rounds * 300_000;
 
 test("a consortium loses nothing and parts nowhere while its members fail, come and go", {
   timeout,

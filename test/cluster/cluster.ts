@@ -22,7 +22,7 @@ type Verified = {
 };
 
 /** Far above what a busy machine needs: for a cluster that stands still. */
-const patienceMs = 120_000;
+const patienceMs = 300_000;
 
 /**
  * A consortium of real processes, each with its own store, linked over TLS through wires that can be
