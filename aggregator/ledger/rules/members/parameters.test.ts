@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Message, microPerKwh, type ParametersMotion, utcMs } from "@busbar/protocol";
 import { type Parameters, parametersOf, parametersTable } from "../../parameters.ts";
-import { frameOf, startTime, testGenesis } from "../../test-site.ts";
+import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
 import { Chain, hour, quote, slot } from "../market/test-chain.ts";
 import { timetable } from "../market/timetable.ts";
 import { termsOf } from "./test-consortium.ts";
@@ -102,4 +102,25 @@ test("what is decided too late is void: open slots are never changed", () => {
   run.block(open + 1, frameOf("member-b", "ballot", ballot));
   assert.equal(run.of("motion-decided")[0]?.outcome, "void");
   assert.deepEqual(parametersOf(run.state, third), now);
+});
+
+/** What a user's energy in each slot comes to, when its meter reports all of it afterwards. */
+function settledWith(frames: readonly Uint8Array[]): ReadonlyMap<number, number> {
+  const run = new Chain();
+  run.block(1);
+  run.block(11, ...frames);
+  for (let at = 12; at <= 245; at += 1) run.block(at);
+  const meter = new MeterChain("user-a");
+  const readings = [0, 1, 2, 3].map((n) => meter.frame(entry(slot + n * hour, n * 1_000)));
+  run.block(246, ...readings);
+  return new Map(run.of("imbalance-settled").map((event) => [event.slot, event.amount]));
+}
+
+test("a slot is settled with its own parameters, also when others are in force by then", () => {
+  const dearer: Parameters = { ...now, imbalancePermille: 900 };
+  const plain = settledWith([]);
+  const changed = settledWith([frame({ parameters: dearer })]);
+  assert.ok(plain.size >= 3, "three slots are settled");
+  for (const at of [slot, slot + hour]) assert.equal(changed.get(at), plain.get(at));
+  assert.notEqual(changed.get(third), plain.get(third));
 });
