@@ -7,6 +7,7 @@ import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { addCaseCommands } from "./commands/case-commands.ts";
+import { exportCommand } from "./commands/export.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
 import { madeLines } from "./commands/init-text.ts";
@@ -250,6 +251,16 @@ program
   .action((options) => verifyCommand(options, print));
 
 program
+  .command("export")
+  .description("write blocks with their certificates, or the state, as JSON lines")
+  .option(...configOption)
+  .option("--from <height>", "the first block", height, 1)
+  .option("--to <height>", "the last block, instead of the newest", height)
+  .option("--state", "the state after the newest block, instead of blocks", false)
+  .option("--archive <folder>", "where old blocks are, if not where the configuration says")
+  .action((options) => exportCommand(options, (line) => console.log(line)));
+
+program
   .command("backup")
   .description("write a checked copy of the ledger, also while the aggregator runs")
   .argument("<file>", "where to; a file that is there stays as it is")
@@ -353,6 +364,12 @@ function port(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
   throw new InvalidArgumentError("expected a port from 0 to 65535");
+}
+
+function height(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError("expected a height from 1 on");
 }
 
 function days(text: string): number {
