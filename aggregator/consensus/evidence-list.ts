@@ -13,8 +13,7 @@ export class EvidenceList {
   }
 
   add(evidence: Evidence): void {
-    const { phase, epoch, view, height } = evidence.second;
-    const name = [evidence.member, phase, epoch, view, height].join("/");
+    const name = nameOf(evidence.member, evidence.second);
     if (this.#known.has(name)) return;
     if (this.#known.size >= keptMax) {
       const oldest = this.#known.keys().next();
@@ -24,7 +23,16 @@ export class EvidenceList {
     for (const listener of this.#listeners) listener(evidence);
   }
 
+  /** Lets a lie be reported anew, where nobody could be told of it. */
+  forget({ member, second }: Evidence): void {
+    this.#known.delete(nameOf(member, second));
+  }
+
   list(): readonly Evidence[] {
     return [...this.#known.values()];
   }
+}
+
+function nameOf(member: string, { phase, epoch, view, height }: Evidence["second"]): string {
+  return [member, phase, epoch, view, height].join("/");
 }

@@ -1,5 +1,6 @@
 import { frameBytesMax, type Refusal } from "@busbar/protocol";
-import { array, bytes, field, record, type TypeOf } from "@busbar/protocol/schema";
+import { array, bytes, field, int, record, type TypeOf } from "@busbar/protocol/schema";
+import { chunkBytesMax } from "../ledger/snapshots/format.ts";
 import { decodeNamed, encodeNamed, type Message, messages } from "./pbft/messages.ts";
 
 /** Frames in one message: what a member checks of another at one go (an Ed25519 signature each). */
@@ -10,12 +11,44 @@ const frames = record("frames", {
   frames: field(1, array(bytes(1, frameBytesMax), 1, framesPerMessage)),
 });
 
+const height = field(1, int(1, Number.MAX_SAFE_INTEGER));
+const index = field(2, int(0, 0xffff));
+
+const snapshot = record("snapshot", {
+  height,
+  format: field(2, int(0, 0xffff)),
+  chunks: field(3, int(1, 0x1_0000)),
+  hash: field(4, bytes(32)),
+  /** 34 bytes for each chunk, and a certified header. */
+  metadata: field(5, bytes(1, 4 * 1024 * 1024)),
+});
+
+/** How a state is fetched: who has which snapshots, and a chunk of one. */
+const transferMessages = {
+  "fetch-snapshots": record("fetch-snapshots", {}),
+  snapshots: record("snapshots", { snapshots: field(1, array(snapshot, 0, 4)) }),
+  "fetch-chunk": record("fetch-chunk", { height, chunk: index }),
+  chunk: record("chunk", { height, index, chunk: field(3, bytes(1, chunkBytesMax)) }),
+} as const;
+
 /** Every message that travels between members: the replica's, and the shell's own. */
-const linkMessages = { ...messages, frames } as const;
+const linkMessages = { ...messages, frames, ...transferMessages } as const;
+
+export type TransferMessage = {
+  readonly [N in keyof typeof transferMessages]: {
+    readonly name: N;
+    readonly body: TypeOf<(typeof transferMessages)[N]>;
+  };
+}[keyof typeof transferMessages];
 
 export type LinkMessage =
   | Message
-  | { readonly name: "frames"; readonly body: TypeOf<typeof frames> };
+  | { readonly name: "frames"; readonly body: TypeOf<typeof frames> }
+  | TransferMessage;
+
+export function isTransfer(message: LinkMessage): message is TransferMessage {
+  return Object.hasOwn(transferMessages, message.name);
+}
 
 /** The bytes that travel. */
 export function encodeLinkMessage(message: LinkMessage): Uint8Array {

@@ -4,13 +4,20 @@ import type { Application } from "../ledger/application.ts";
 import type { CommittedBlock, RefusedFrame } from "../ledger/block.ts";
 import type { Store } from "../ledger/store.ts";
 import { acceptable } from "./acceptable.ts";
+import { accuse } from "./accusing.ts";
 import { BlockWish } from "./block-wish.ts";
 import { BlockWork, type Done } from "./block-work.ts";
 import type { DurablePool } from "./durable-pool.ts";
 import type { Engine } from "./engine.ts";
 import { EvidenceList } from "./evidence-list.ts";
 import { Inbox } from "./inbox.ts";
-import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "./link-messages.ts";
+import {
+  decodeLinkMessage,
+  encodeLinkMessage,
+  isTransfer,
+  type LinkMessage,
+  type TransferMessage,
+} from "./link-messages.ts";
 import type { Links } from "./links/links.ts";
 import { MemberKeys } from "./member-keys.ts";
 import { leaderOf } from "./pbft/council.ts";
@@ -21,7 +28,9 @@ import { restore } from "./pbft/restore.ts";
 import { leads, type Replica } from "./pbft/state.ts";
 import { durableOf } from "./restored.ts";
 import { Silence } from "./silence.ts";
+import { SnapshotKeeping } from "./snapshot-keeping.ts";
 import { Spreading } from "./spreading.ts";
+import { StateTransfer } from "./state-transfer.ts";
 import { systemTimers, type TurnTimers } from "./timers.ts";
 import { rowOf } from "./vote-records.ts";
 
@@ -30,6 +39,9 @@ const tickMs = 50;
 
 /** Messages looked at in one turn: what a flood can delay a vote by. */
 const messagesPerTurn = 256;
+
+/** A day of a busy site; a member that is less behind is there sooner by blocks. */
+const usualSnapshotEvery = 2_048;
 
 /** What the shell does by itself, between two writes of votes. */
 type Job = Extract<Effect, { do: "run" | "certify" | "apply" | "serve" }>;
@@ -64,6 +76,12 @@ export type PbftOptions = {
   readonly member: { readonly id: string; readonly chain: string; readonly signer: Signer };
   /** How long the first frame of a block waits for others, wall ms; a full block never waits. */
   readonly blockIntervalMs?: number;
+  /** A snapshot is made at each multiple of this height. */
+  readonly snapshotEvery?: number;
+  /** Blocks behind from which on a snapshot is fetched. */
+  readonly snapshotGap?: number;
+  /** Bytes of a snapshot's chunk, the same on all members; tests make small ones. */
+  readonly chunkBytes?: number;
   readonly timing?: Timing;
   readonly timers?: TurnTimers;
 };
@@ -81,6 +99,8 @@ export class PbftEngine implements Engine {
   readonly #wish: BlockWish;
   readonly #spreading: Spreading;
   readonly #silence: Silence;
+  readonly #transfer: StateTransfer;
+  readonly #keeping: SnapshotKeeping;
   readonly #inbox = new Inbox();
   readonly #evidence = new EvidenceList();
   readonly #counts = new Map<string, number>();
@@ -111,6 +131,25 @@ export class PbftEngine implements Engine {
       send: (message) => this.#send("all", message),
       count: (reason) => this.#count(reason),
     });
+    const { snapshotEvery: every = usualSnapshotEvery, snapshotGap: gap, chunkBytes } = options;
+    this.#keeping = new SnapshotKeeping({ store, timers, every, chunkBytes });
+    this.#transfer = new StateTransfer({
+      application,
+      store,
+      chain: member.chain,
+      verify: options.verify,
+      now,
+      send: (to, message) => this.#send(to, message),
+      count: (reason) => this.#count(reason),
+      adopted: () => this.#begin(),
+      ...(gap === undefined ? {} : { gap }),
+    });
+    this.#evidence.onNew((evidence) => {
+      accuse(evidence, { pool, member }, (reason) => {
+        this.#count(reason);
+        this.#evidence.forget(evidence);
+      });
+    });
     pool.onStored((frames) => {
       this.#spreading.stored(frames);
       this.#wake();
@@ -120,6 +159,12 @@ export class PbftEngine implements Engine {
 
   /** Throws: `Failure` `store.corrupt` when a stored vote cannot be read. */
   start(): void {
+    this.#begin();
+    this.#wake();
+  }
+
+  /** From what is on the disk. */
+  #begin(): void {
     const { application, store, clock, timing = usualTiming } = this.#options;
     this.#keys.learn(application.council());
     this.#replica = restore({
@@ -128,7 +173,6 @@ export class PbftEngine implements Engine {
       timing: { ...timing, clockMsMax: timing.clockMsMax * clock.speed },
       durable: durableOf(store, application.council()),
     });
-    this.#wake();
   }
 
   stop(): Promise<void> {
@@ -183,6 +227,7 @@ export class PbftEngine implements Engine {
 
   #halt(): void {
     this.#cancel();
+    this.#keeping.stop();
     this.#replica = undefined;
   }
 
@@ -191,9 +236,14 @@ export class PbftEngine implements Engine {
     this.#isAwake = false;
     if (this.#replica === undefined) return;
     try {
-      for (const { from, message } of this.#inbox.take(messagesPerTurn)) this.#hear(from, message);
+      const transfers = this.#inbox
+        .take(messagesPerTurn)
+        .flatMap(({ from, message }) => this.#hear(from, message));
       this.#step({ kind: "tick" });
       this.#perform();
+      // A snapshot may put the ledger elsewhere: nothing of the replica's is under way here.
+      for (const { from, message } of transfers) this.#transfer.hear(from, message);
+      this.#transfer.tick();
       this.#spreading.tell();
       if (this.#silence.ends(this.#options.application.council())) this.start();
     } catch (error) {
@@ -216,13 +266,20 @@ export class PbftEngine implements Engine {
     this.#cancel = this.#timers.after(at - now, () => this.#wake());
   }
 
-  #hear(from: string, bytes: Uint8Array): void {
+  /** Gives back what concerns the transfer of states. */
+  #hear(from: string, bytes: Uint8Array): { from: string; message: TransferMessage }[] {
     const decoded = decodeLinkMessage(bytes);
-    if (!decoded.ok) return this.#refuse(from, "consensus.garbage");
+    if (!decoded.ok) {
+      this.#refuse(from, "consensus.garbage");
+      return [];
+    }
     const { message } = decoded;
     this.#silence.hear(from, message, this.#options.application.council());
+    if (isTransfer(message)) return [{ from, message }];
     if (message.name === "frames") this.#spreading.hear(from, message.body.frames);
     else this.#step({ kind: "message", from, message });
+    if (message.name === "status") this.#transfer.heard(from, message.body.height);
+    return [];
   }
 
   #step(event: Event): void {
@@ -247,7 +304,9 @@ export class PbftEngine implements Engine {
     );
     if (rows.length > 0) this.#options.store.addVotes(rows);
     for (const effect of effects) {
-      if (effect.do === "send") this.#send(effect.to, effect.message);
+      if (effect.do === "send" && !this.#isVain(effect.message)) {
+        this.#send(effect.to, effect.message);
+      }
       if (effect.do === "count") this.#count(effect.reason);
       if (effect.do === "report") this.#evidence.add(effect.evidence);
     }
@@ -276,7 +335,13 @@ export class PbftEngine implements Engine {
     }
   }
 
+  /** Blocks that a snapshot on its way makes needless. */
+  #isVain({ name }: LinkMessage): boolean {
+    return name === "fetch-blocks" && this.#transfer.isActive;
+  }
+
   #done({ block, refused }: Done): void {
+    this.#keeping.committed(block.header.height);
     this.#keys.learn(this.#options.application.council());
     for (const listener of this.#onCommit) listener(block);
     for (const one of refused) for (const listener of this.#onRefused) listener(one);

@@ -4,13 +4,17 @@ import type { Store } from "../ledger/store.ts";
 import type { LinkMessage } from "./link-messages.ts";
 import { windowSize } from "./pbft/limits.ts";
 
-/** What a member may say that looks on: where it stands, what it asks for, and blocks that it has. */
+/** What a member may say that looks on: where it stands, what it asks for, and what it has. */
 const words: ReadonlySet<string> = new Set([
   "status",
   "fetch-blocks",
   "fetch-proposal",
   "block",
   "frames",
+  "fetch-snapshots",
+  "snapshots",
+  "fetch-chunk",
+  "chunk",
 ]);
 
 /**

@@ -20,7 +20,7 @@ import {
 import { rememberingVerify } from "../../aggregator/ledger/verified.ts";
 import { Agenda, Network } from "./network.ts";
 import type { Random } from "./random.ts";
-import { RealMember } from "./real-member.ts";
+import { RealMember, type RealWorld } from "./real-member.ts";
 import { Said } from "./said.ts";
 
 /** A unit sends what it got no receipt for again after so long, ms. */
@@ -53,6 +53,8 @@ export class RealCluster {
   readonly #meters = owners.map((owner) => ({ chain: new MeterChain(owner), time: 0, wh: 0 }));
   /** Sees each message that a member sends. */
   onSend: (from: string, message: Uint8Array) => void = () => {};
+  /** What becomes of a message on its way. */
+  alter: (from: string, message: Uint8Array) => Uint8Array = (_, message) => message;
   onCommit: (member: RealMember, block: CommittedBlock) => void = () => {};
 
   constructor(options: {
@@ -61,11 +63,12 @@ export class RealCluster {
     readonly timing?: Timing;
     readonly blockIntervalMs?: number;
     readonly poolLimits?: PoolLimits;
+    readonly snapshots?: NonNullable<RealWorld["snapshots"]>;
     readonly rules?: Rules;
     readonly clockOffsetMs?: () => number;
   }) {
     const { random, count = 4, timing = usualTiming, blockIntervalMs = 5 } = options;
-    const { poolLimits, rules } = options;
+    const { poolLimits, rules, snapshots } = options;
     this.network = new Network(this.agenda, random);
     this.genesis = consortiumGenesis(count);
     this.#folder = mkdtempSync(join(tmpdir(), "busbar-consortium-"));
@@ -77,6 +80,7 @@ export class RealCluster {
       blockIntervalMs,
       ...(poolLimits === undefined ? {} : { poolLimits }),
       ...(rules === undefined ? {} : { rules }),
+      ...(snapshots === undefined ? {} : { snapshots }),
       speed: 60,
       site: (now: number) => utcMs(startTime + Math.floor(now * 60)),
       send: (from: string, to: string, message: Uint8Array) => this.#send(from, to, message),
@@ -164,10 +168,11 @@ export class RealCluster {
   #send(from: string, to: string, message: Uint8Array): void {
     this.said.hear(from, message);
     this.onSend(from, message);
+    const arrives = this.alter(from, message);
     const at = this.members.findIndex(({ id }) => id === from);
     for (const [i, member] of this.members.entries()) {
       if (i === at || (to !== "all" && to !== member.id)) continue;
-      this.network.send(at, i, () => member.hear(from, message));
+      this.network.send(at, i, () => member.hear(from, arrives));
     }
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { openFrame, type UtcMs, type Verify } from "@busbar/protocol";
 import { DurablePool, type PoolLimits } from "../../aggregator/consensus/durable-pool.ts";
 import type { Timing } from "../../aggregator/consensus/pbft/limits.ts";
-import { PbftEngine } from "../../aggregator/consensus/pbft-engine.ts";
+import { PbftEngine, type PbftOptions } from "../../aggregator/consensus/pbft-engine.ts";
 import type { TurnTimers } from "../../aggregator/consensus/timers.ts";
 import { Application } from "../../aggregator/ledger/application.ts";
 import type { CommittedBlock, RefusedFrame } from "../../aggregator/ledger/block.ts";
@@ -32,6 +32,7 @@ export type RealWorld = {
   readonly timing: Timing;
   readonly blockIntervalMs: number;
   readonly poolLimits?: PoolLimits;
+  readonly snapshots?: Pick<PbftOptions, "snapshotEvery" | "snapshotGap" | "chunkBytes">;
   /** Site time of virtual time. */
   readonly site: (now: number) => UtcMs;
   readonly speed: number;
@@ -112,6 +113,7 @@ export class RealMember {
       timing,
       timers,
       blockIntervalMs: this.#world.blockIntervalMs,
+      ...this.#world.snapshots,
       clock: {
         speed,
         now: () => (site(timers.now()) + this.clockOffsetMs) as UtcMs,
@@ -205,17 +207,15 @@ export class RealMember {
     };
   }
 
-  /** Counts writes, and dies at one of them. */
+  /** Counts transactions, and dies at one of them. */
   #watch(store: Store): void {
-    const { addPending, addVotes, commit, dropPending } = store;
+    const { addPending, write } = store;
+    store.write = (body) => this.#write(() => write.call(store, body)) as ReturnType<typeof body>;
     store.addPending = (frames) => {
-      const seqs = this.#write(() => addPending.call(store, frames));
+      const seqs = addPending.call(store, frames);
       for (const { hash } of frames) this.acknowledged.add(Buffer.from(hash).toString("hex"));
       return seqs;
     };
-    store.addVotes = (rows) => this.#write(() => addVotes.call(store, rows));
-    store.commit = (...block) => this.#write(() => commit.call(store, ...block));
-    store.dropPending = (hashes) => this.#write(() => dropPending.call(store, hashes));
   }
 
   #write<T>(body: () => T): T {
