@@ -5,7 +5,9 @@ import {
   digestOf,
   type Message,
   type NewView,
+  newViewBytes,
   type Proposal,
+  type ViewChange,
   viewChangeBytes,
   voteBytes,
 } from "../../aggregator/consensus/pbft/messages.ts";
@@ -121,6 +123,20 @@ test("a block vote under another's name counts for nothing", () => {
   );
 });
 
+/** What a leader might say at height 1. */
+function firstProposal(
+  { keys }: Cluster,
+  at: { readonly leader: string; readonly view: number; readonly amount?: string },
+) {
+  const { leader: from, view, amount = "1" } = at;
+  const frames = [frameOf(`pay x y ${amount} #first`)];
+  const time = 1_000_000 as Proposal["time"];
+  const proposal: Proposal = { height: 1, time, proposer: from, view, frames };
+  const digest = digestOf(proposal);
+  const vote = { phase: "pre-prepare", epoch: 0, view, height: 1, digest, from } as const;
+  return { vote: { ...vote, signature: keys.sign(from, vote.phase, voteBytes(vote)) }, proposal };
+}
+
 /** Gives a and b, or whoever is up, another version of each block vote that they send. */
 function echoOf(
   cluster: Cluster,
@@ -150,6 +166,111 @@ test("whoever asks for a view under others' names is not heard", () => {
   }
   cluster.live(100);
   for (const id of ["a", "b", "c"]) assert.equal(cluster.member(id).replica?.asked, 0);
+});
+
+test("a new view that orders what its own proofs do not say is not entered", () => {
+  const cluster = four();
+  const changes: ViewChange[] = [];
+  cluster.onSend = (_, message) => {
+    if (message.name === "view-change" && message.body.view === 1) {
+      if (!changes.some(({ from }) => from === message.body.from)) changes.push(message.body);
+    }
+  };
+  lose(cluster, ({ message }) => message.name === "new-view");
+  cluster.member("a").crash();
+  cluster.submit("pay x y 1 #0", "c");
+  assert.ok(
+    cluster.until(() => changes.length === 3, 20_000),
+    cluster.standing,
+  );
+  const { vote } = firstProposal(cluster, { leader: "b", view: 1 });
+  const body = { epoch: 0, view: 1, changes, prePrepares: [vote], from: "b" };
+  const signature = cluster.keys.sign("b", "new-view", newViewBytes(body));
+  give(cluster, "c", "b", { name: "new-view", body: { ...body, signature } });
+  assert.equal(cluster.member("c").replica?.view, 0);
+  assert.equal(cluster.counts.get("consensus.bad-new-view"), 1);
+});
+
+test("of two digests that were prepared, a new view takes that of the higher view", () => {
+  const cluster = four();
+  const { keys } = cluster;
+  // a led view 0 and b view 1: a quorum prepared something else in each. c leads view 2.
+  const certificates = [0, 1].map((view) => {
+    const leader = view === 0 ? "a" : "b";
+    const { vote } = firstProposal(cluster, { leader, view, amount: `${view + 1}` });
+    const prepares = ["c", "d"].map((from) => {
+      const body = { ...vote, phase: "prepare", from } as const;
+      return { ...body, signature: keys.sign(from, "prepare", voteBytes(body)) };
+    });
+    return { votes: [vote, ...prepares] };
+  });
+  const changes = ["b", "c", "d"].map((from, i) => {
+    const body = { epoch: 0, view: 2, prepared: [...certificates.slice(i, i + 1)], from };
+    return { ...body, signature: keys.sign(from, "view-change", viewChangeBytes(body)) };
+  });
+  for (const [view, entered] of [
+    [0, 0],
+    [1, 2],
+  ] as const) {
+    const { digest } = certificates[view]?.votes[0] ?? assert.fail();
+    const vote = { phase: "pre-prepare", epoch: 0, view: 2, height: 1, digest, from: "c" } as const;
+    const signed = { ...vote, signature: keys.sign("c", "pre-prepare", voteBytes(vote)) };
+    const body = { epoch: 0, view: 2, changes, prePrepares: [signed], from: "c" };
+    const signature = keys.sign("c", "new-view", newViewBytes(body));
+    give(cluster, "d", "c", { name: "new-view", body: { ...body, signature } });
+    assert.equal(cluster.member("d").replica?.view, entered);
+  }
+});
+
+test("one voice, repeated, prepares nothing", () => {
+  const cluster = four();
+  const { vote } = firstProposal(cluster, { leader: "a", view: 0 });
+  const prepare = { ...vote, phase: "prepare" } as const;
+  const own = { ...prepare, signature: cluster.keys.sign("a", "prepare", voteBytes(prepare)) };
+  const prepared = [{ votes: [vote, own, own, own] }];
+  const change = { epoch: 0, view: 1, prepared, from: "a" };
+  const signature = cluster.keys.sign("a", "view-change", viewChangeBytes(change));
+  give(cluster, "b", "a", { name: "view-change", body: { ...change, signature } });
+  assert.ok(!cluster.member("b").replica?.changes.has("a"));
+});
+
+test("a view change that rests on a block which nobody certified is not heard", () => {
+  const cluster = four();
+  cluster.submit("pay x y 1 #0", "a");
+  assert.ok(cluster.until(() => cluster.isQuiet, 1_000));
+  const { ledger } = cluster.member("d").disk;
+  const last = ledger.last;
+  assert.ok(last);
+  const { time, proposer, view } = last.header;
+  const { bytes: header } = ledger.run({ height: 2, time, proposer, view, frames: [] });
+  const certified = { header, certificate: last.certificate };
+  const change = { epoch: 0, view: 1, certified, prepared: [], from: "d" };
+  const signature = cluster.keys.sign("d", "view-change", viewChangeBytes(change));
+  for (const to of ["a", "b", "c"]) {
+    give(cluster, to, "d", { name: "view-change", body: { ...change, signature } });
+    assert.ok(!cluster.member(to).replica?.changes.has("d"));
+  }
+  assert.equal(cluster.counts.get("consensus.bad-view-change"), 3);
+});
+
+test("a member that lacks a certified block lets a new leader order nothing else at its height", () => {
+  const cluster = four();
+  const late = ({ to, message }: Sent) =>
+    to === "c" && (message.name === "block" || message.name === "block-vote");
+  lose(cluster, late);
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(500);
+  const behind = cluster.member("c");
+  behind.crash();
+  behind.start();
+  cluster.member("a").crash();
+  cluster.submit("pay x y 2 #1", "b");
+  const inNext = () => behind.replica?.view === 1;
+  assert.ok(cluster.until(inNext, 20_000), cluster.standing);
+  assert.deepEqual([behind.replica?.height, behind.replica?.takenOver], [0, 1]);
+  const body = firstProposal(cluster, { leader: "b", view: 1 });
+  give(cluster, "c", "b", { name: "pre-prepare", body });
+  assert.equal(behind.replica?.slots.get(1)?.prePrepare, undefined);
 });
 
 test("a leader that is behind proposes nothing at heights that others have certified", () => {
@@ -232,21 +353,9 @@ test("a request that the leader holds back, while all else moves, is ordered by 
 
 test("a leader that says two things is reported with both", () => {
   const cluster = four({ liars: [{ id: "a", manner: "equivocates" }] });
-  const [first, second] = ["1", "2"].map((amount) => {
-    const frames = [frameOf(`pay x y ${amount} #0`)];
-    const time = 1_000_000 as Proposal["time"];
-    const proposal: Proposal = { height: 1, time, proposer: "a", view: 0, frames };
-    const vote = {
-      phase: "pre-prepare",
-      epoch: 0,
-      view: 0,
-      height: 1,
-      digest: digestOf(proposal),
-      from: "a",
-    } as const;
-    const signature = cluster.keys.sign("a", "pre-prepare", voteBytes(vote));
-    return { vote: { ...vote, signature }, proposal };
-  });
+  const [first, second] = ["1", "2"].map((amount) =>
+    firstProposal(cluster, { leader: "a", view: 0, amount }),
+  );
   assert.ok(first && second);
   give(cluster, "b", "a", { name: "pre-prepare", body: first });
   give(cluster, "b", "a", { name: "pre-prepare", body: second });
