@@ -1,4 +1,3 @@
-import { verify as cryptoVerify, generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,6 +18,7 @@ import { Store } from "../../aggregator/ledger/store.ts";
 import { chain, signerOfName, testGenesis } from "../../aggregator/ledger/test-site.ts";
 import { rememberingVerify } from "../../aggregator/ledger/verified.ts";
 import type { DevicesReport, DevicesTask } from "../support/publishing-devices.ts";
+import { verifiesPerSecond } from "../support/verify-limit.ts";
 
 export const name = "ingest";
 export const title =
@@ -150,20 +150,6 @@ async function startAggregator(
       store.close();
     },
   };
-}
-
-/** How often this machine checks an Ed25519 signature in one thread, over one second. */
-function verifiesPerSecond(): number {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const message = Buffer.alloc(1_024, 7);
-  const signature = sign(null, message, privateKey);
-  const start = performance.now();
-  let count = 0;
-  while (performance.now() - start < 1000) {
-    for (let n = 0; n < 50; n++) cryptoVerify(null, message, publicKey, signature);
-    count += 50;
-  }
-  return (1000 * count) / (performance.now() - start);
 }
 
 function percentile(sorted: readonly number[], part: number): number {

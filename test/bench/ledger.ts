@@ -1,0 +1,178 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { verifyRates } from "../support/verify-limit.ts";
+import { Asked, type Report, type Span, startMembers, type Task } from "./ledger/processes.ts";
+import {
+  entriesPerBatch,
+  framesPerBlock,
+  type Site,
+  type StateReport,
+  type StateTask,
+} from "./ledger/site.ts";
+
+export const name = "ledger";
+export const title = "Ledger: one recorder and four members beside the Ed25519 verify limit";
+
+/** One consortium at saturation, then at light load. */
+type Run = {
+  readonly members: number;
+  readonly framesPerSecond: number;
+  readonly readingsPerSecond: number;
+  /** Of the verify limit, measured right before and after. */
+  readonly verifyLimit: number;
+  readonly share: number;
+  /** Of the processor's time that members took for a batch, the part that one check takes. */
+  readonly cpuShare: number;
+  readonly cpuMsPerFrame: number;
+  readonly framesPerBlock: number;
+  readonly bytesPerReading: number;
+  readonly peakMb: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly refused: Readonly<Record<string, number>>;
+};
+
+const accountCounts = [1_000, 10_000, 100_000, 1_000_000];
+
+/** Prints the figures, with `json` as one line. */
+export async function run({ json = false }: { readonly json?: boolean } = {}): Promise<void> {
+  const say = (line: string) => json || console.log(line);
+  const machine = { cores: availableParallelism(), load: round(loadavg()[0] ?? 0, 2) };
+  say(
+    `  ${machine.cores} cores, load ${machine.load} before; batches of ${entriesPerBatch} readings`,
+  );
+  const runs: Run[] = [];
+  for (const members of [1, 4]) {
+    const site = { members, units: 200, from: Date.now() - 3_600_000 };
+    const one = await consortium(site, members === 1 ? 100 : 40);
+    runs.push(one);
+    for (const line of linesOf(one)) say(line);
+  }
+  const states: ({ readonly accounts: number } & StateReport)[] = [];
+  for (const accounts of accountCounts) {
+    const state = { accounts, ...(await blocksBeside(accounts)) };
+    states.push(state);
+    say(
+      `  ${accounts.toLocaleString("en").padStart(9)} accounts: ${state.blockMs.toFixed(1)} ms for a block of ${framesPerBlock} batches (median; ${state.cpuMs.toFixed(1)} ms of the processor), opened in ${Math.round(state.openMs)} ms, ${state.rssMb} MB`,
+    );
+  }
+  if (json) console.log(JSON.stringify({ machine, runs, states }));
+}
+
+function linesOf(one: Run): string[] {
+  const { members } = one;
+  const goal = members === 1 ? "60" : "50";
+  const limit = members === 1 ? "the limit" : `1/${members} of the limit`;
+  return [
+    `  ${members === 1 ? "one recorder" : `${members} members, each a process, TLS between them`}`,
+    `    committed      ${Math.round(one.framesPerSecond)} signed batches/s, ${Math.round(one.readingsPerSecond)} readings/s, ${Math.round(one.framesPerBlock)} batches a block`,
+    `    verify limit   ${Math.round(one.verifyLimit)} Ed25519 checks/s on one thread`,
+    `    share          ${Math.round(100 * one.share)} % of ${limit} (goal ≥ ${goal} %)`,
+    `    processor      ${(1000 * one.cpuMsPerFrame).toFixed(0)} µs a batch in each member, of which one check takes ${Math.round(100 * one.cpuShare)} %`,
+    `    light load     ${one.p50Ms.toFixed(1)} ms (median), ${one.p99Ms.toFixed(1)} ms (99 %) from arrival to the block on disk`,
+    `    on disk        ${Math.round(one.bytesPerReading)} bytes a reading`,
+    `    memory         ${one.peakMb} MB at most (the largest process, its signed load included)`,
+    ...(Object.keys(one.refused).length > 0
+      ? [`    refused        ${JSON.stringify(one.refused)}`]
+      : []),
+  ];
+}
+
+/** `batches` of each unit through all members at once, then one frame after the other. */
+async function consortium(site: Site, batches: number): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), "busbar-bench-"));
+  const indexes = Array.from({ length: site.members }, (_, i) => i);
+  const tasks = indexes.map((index): Task => ({ folder, site, index }));
+  const members = await startMembers(tasks);
+  try {
+    const total = site.units * batches;
+    await Promise.all(
+      members.map((member, index) =>
+        member.ask({ do: "sign", units: unitsOf(site, index), batches }),
+      ),
+    );
+    const before = verifyRates();
+    const spans = (await Promise.all(
+      members.map((member) => member.ask({ do: "saturate", total })),
+    )) as Span[];
+    const after = verifyRates();
+    const verifyLimit = (before.perSecond + after.perSecond) / 2;
+    const perCpuSecond = (before.perCpuSecond + after.perCpuSecond) / 2;
+    const seconds = secondsOf(spans);
+    const cpuMsPerFrame = spans.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / total / site.members;
+    const loaded = (await Promise.all(
+      members.map((member) => member.ask({ do: "report" })),
+    )) as Report[];
+    const [largest] = loaded.toSorted((a, b) => b.storeBytes - a.storeBytes);
+    const latencies: number[] = [];
+    // One member after the other, so that the load is light.
+    for (const member of members) {
+      const count = 200 / members.length;
+      latencies.push(...((await member.ask({ do: "light", count, everyMs: 60 })) as number[]));
+    }
+    await Promise.all(members.map((member) => member.ask({ do: "stop" })));
+    const framesPerSecond = total / seconds;
+    const sorted = latencies.toSorted((a, b) => a - b);
+    return {
+      members: site.members,
+      framesPerSecond,
+      readingsPerSecond: framesPerSecond * entriesPerBatch,
+      verifyLimit,
+      share: framesPerSecond / (verifyLimit / site.members),
+      cpuShare: 1000 / perCpuSecond / cpuMsPerFrame,
+      cpuMsPerFrame,
+      framesPerBlock: total / (loaded[0]?.height ?? 1),
+      bytesPerReading: (largest?.storeBytes ?? 0) / (total * entriesPerBatch),
+      peakMb: Math.max(...loaded.map(({ peakMb }) => peakMb)),
+      p50Ms: percentile(sorted, 0.5),
+      p99Ms: percentile(sorted, 0.99),
+      refused: refusals(loaded),
+    };
+  } finally {
+    for (const member of members) member.end();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Blocks upon a state of so many accounts. */
+async function blocksBeside(accounts: number): Promise<StateReport> {
+  const folder = mkdtempSync(join(tmpdir(), "busbar-bench-"));
+  const task: StateTask = { folder, accounts };
+  try {
+    const { process, first } = await Asked.start(
+      new URL("./ledger/state-process.ts", import.meta.url),
+      task,
+    );
+    process.end();
+    return first as StateReport;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function unitsOf({ units, members }: Site, index: number): number[] {
+  return Array.from({ length: units }, (_, unit) => unit).filter(
+    (unit) => unit % members === index,
+  );
+}
+
+/** From the first that began to the last that had everything. */
+function secondsOf(spans: readonly Span[]): number {
+  const start = Math.min(...spans.map(({ startMs }) => startMs));
+  return (Math.max(...spans.map(({ endMs }) => endMs)) - start) / 1000;
+}
+
+function refusals(reports: readonly Report[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [code, count] of reports.flatMap(({ counters }) => Object.entries(counters))) {
+    if (code !== "ingest-stored") sums[code] = (sums[code] ?? 0) + count;
+  }
+  return sums;
+}
+
+function percentile(sorted: readonly number[], part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
+}
+
+const round = (value: number, digits: number): number => Number(value.toFixed(digits));
