@@ -1,9 +1,11 @@
+import { cutFromSmallSlabs } from "@busbar/protocol/node";
 import { pino } from "pino";
 import { loadConfig } from "../config/load.ts";
 import { startAggregator } from "../main.ts";
 
 /** Runs the aggregator of a configuration file until a signal; says `ready` on standard output. */
 export async function run(path: string): Promise<void> {
+  cutFromSmallSlabs();
   const config = loadConfig(path);
   const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
   const stopped = signalled();

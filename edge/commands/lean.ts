@@ -17,13 +17,6 @@ export const leanOptions = [
 /** How the C library is to give back what was freed: one arena, and buffers of 32 kB and more apart. */
 const leanEnvironment = { MALLOC_ARENA_MAX: "1", MALLOC_MMAP_THRESHOLD_: "32768" };
 
-/**
- * Bytes of a slab that Node cuts small buffers from; 65 536 by itself. A buffer that is kept keeps its
- * slab, and mqtt-packet keeps a few bytes for each length that a packet ever had
- * (github.com/mqttjs/mqtt-packet, issue 163): that was 10 MB after 25 000 polls, and no end in sight.
- */
-const slabBytes = 256;
-
 /** Where compiled code is kept when the environment names no place: beside the code itself. */
 const cacheFolder = fileURLToPath(
   new URL("../../node_modules/.cache/busbar-edge", import.meta.url),
@@ -52,11 +45,6 @@ export async function startWithCache(): Promise<void> {
   await Promise.all([import("../meters/pulse-meter.ts"), import("../meters/telegram-meter.ts")]);
   module.flushCompileCache();
   startAnew([]);
-}
-
-/** Cuts small buffers from small slabs from now on. */
-export function cutFromSmallSlabs(): void {
-  Buffer.poolSize = slabBytes;
 }
 
 function startAnew(options: readonly string[]): void {

@@ -1,9 +1,10 @@
 import { Failure } from "@busbar/protocol";
+import { cutFromSmallSlabs } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { settingsAside } from "../config/aside.ts";
 import type { Settings } from "../config/settings.ts";
 import { type RunningUnit, startUnit } from "../main.ts";
-import { cutFromSmallSlabs, startWithCache } from "./lean.ts";
+import { startWithCache } from "./lean.ts";
 import { openLog } from "./log.ts";
 
 /**

@@ -8,3 +8,4 @@ export {
   signerOf,
 } from "./key-file.ts";
 export { type ClockSource, openSiteClock, type SiteClock } from "./site-clock.ts";
+export { cutFromSmallSlabs } from "./small-slabs.ts";

@@ -3,9 +3,9 @@ import { createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { cutFromSmallSlabs } from "@busbar/protocol/node";
 import { listening } from "../../test/support/sockets.ts";
-import { Connection } from "../link/connection.ts";
-import { cutFromSmallSlabs } from "./lean.ts";
+import { Connection } from "./connection.ts";
 
 setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");
