@@ -20,7 +20,7 @@ import { status } from "./commands/status.ts";
 import { tell } from "./commands/transaction.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyProofCommand } from "./commands/verify-proof.ts";
-import { admitMember, propose, proposeParameters, vote } from "./commands/vote.ts";
+import { admitMember, propose, proposeContract, proposeParameters, vote } from "./commands/vote.ts";
 import { aggregatorConfig } from "./config/schema.ts";
 
 const program = new Command("busbar-aggregator")
@@ -169,11 +169,18 @@ program
 program
   .command("propose")
   .description(
-    "ask the members to suspend, remove or reinstate one of them, or for other parameters",
+    "ask the members to suspend, remove or reinstate one of them, for other parameters, or for another contract",
   )
-  .argument("<action>", "suspend, remove, reinstate, or parameters")
-  .argument("<which>", "the member, or a JSON file with the parameters that are to change")
-  .option("--from <iso>", "parameters: the start of the first slot that has them", instant)
+  .argument("<action>", "suspend, remove, reinstate, parameters, or contract")
+  .argument(
+    "<which>",
+    "the member, a JSON file with the parameters that are to change, or the contract's version",
+  )
+  .option(
+    "--from <iso>",
+    "parameters, contract: the start of the first slot that has them",
+    instant,
+  )
   .option("--reason <text>", "why; it stands in the motion")
   .option(...configOption)
   .option("--dry-run", "say what would come of it, and hand nothing in", false)
@@ -183,14 +190,16 @@ program
     "\nExample:\n  busbar-aggregator propose suspend member-d --reason 'key lost'",
   )
   .action((action, which, options) => {
-    if (action !== "parameters") {
+    if (action !== "parameters" && action !== "contract") {
       return propose(action, id(which), options).then((told) => tell(told, options));
     }
     if (options.from === undefined) {
-      const message = "expected --from, the start of the first slot with other parameters";
+      const message =
+        "expected --from, the start of the first slot with other parameters or another contract";
       throw new Failure("propose.usage", message, { retry: "never" });
     }
-    return proposeParameters(which, options).then((told) => tell(told, options));
+    const made = action === "contract" ? proposeContract : proposeParameters;
+    return made(which, options).then((told) => tell(told, options));
   });
 
 program

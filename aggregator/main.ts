@@ -11,6 +11,7 @@ import {
 import type { Logger } from "pino";
 import { type Broker, startBroker } from "./broker/broker.ts";
 import { Counters } from "./broker/counters.ts";
+import { contractStatus } from "./commands/contract.ts";
 import { type Ledger, openLedger } from "./commands/ledger.ts";
 import { checkEngine, checkRunner } from "./commands/member.ts";
 import type { AggregatorConfig } from "./config/schema.ts";
@@ -62,6 +63,9 @@ export async function startAggregator(config: AggregatorConfig, log: Logger): Pr
       log.warn({ event: "newcomer", member: config.member, height: ledger.store.height });
     }
     checkEngine(config, ledger);
+    for (const coming of contractStatus(ledger.store.state).coming) {
+      if (!coming.known) log.warn({ event: "contract-unknown", ...coming });
+    }
     const clock = await openSiteClock(config.clock);
     return await startAll(config, { ledger, verify: remembering, keys, clock, log });
   } catch (error) {

@@ -1,3 +1,4 @@
+import { contractVersion } from "./messages/contract.ts";
 import { vote } from "./messages/evidence.ts";
 import { kinds } from "./messages/kinds.ts";
 import { quote } from "./messages/market.ts";
@@ -56,6 +57,7 @@ export function wireCddl(): string {
     bands,
     weights,
     parameters,
+    contractVersion,
     vote,
     certificateVote,
     blockHeader,

@@ -50,6 +50,7 @@ test("init makes an aggregator whose ledger verifies, proves and tells its state
   const status = busbar("status", "--config", config, "--json");
   assert.equal(JSON.parse(status.stdout).chain, "elm");
   const genesis = JSON.parse(readFileSync(join(home, "genesis.json"), "utf8"));
+  assert.match(genesis.contract.hash, /^[\w-]{43}$/, "a later program's versions change nothing");
   assert.equal(genesis.devices[0].id, "unit-7");
   assert.equal(genesis.parameters.weights.company, 3, "the parameters are spelled out");
 

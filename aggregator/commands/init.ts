@@ -54,8 +54,10 @@ export function init(options: InitOptions): Made {
   // Checked by all that `run` reads it with, so init never leaves a file that does not start.
   const checked = parseConfig("genesis.json", JSON.stringify(genesis), genesisSchema);
   genesisState(checked);
-  // The parameters are spelled out: a later release's defaults must not change this chain.
-  const complete = { ...genesis, parameters: checked.parameters };
+  // Parameters and contract are spelled out: a later release's defaults must not change this chain.
+  const { version, hash } = checked.contract;
+  const contract = { version, hash: text(hash) };
+  const complete = { ...genesis, parameters: checked.parameters, contract };
   const files = [
     { path: at("genesis.json"), text: json(complete) },
     { path: at("membership.json"), text: json(membershipOf(checked, plans)) },

@@ -5,6 +5,7 @@ import { councilOf } from "../ledger/council.ts";
 import { creditScore } from "../ledger/credit.ts";
 import { changes } from "../ledger/rules/members/tables.ts";
 import { members as memberTable } from "../ledger/tables.ts";
+import { contractStatus, contractText } from "./contract.ts";
 import { openMotionsOf } from "./motion-list.ts";
 import { withLedger } from "./transaction.ts";
 
@@ -42,6 +43,7 @@ export function membersOf(config: string) {
           entry.certificate === undefined ? null : Buffer.from(entry.certificate).toString("hex"),
         credit: creditScore(state, id),
       })),
+      contract: contractStatus(state),
       pending: Array.from(changes.scan(state), ([, { action, member, from }]) => ({
         action,
         member,
@@ -57,7 +59,18 @@ type Result = ReturnType<typeof membersOf>;
 function linesOf(result: Result): readonly string[] {
   const count = result.members.filter(({ votes }) => votes).length;
   const head = `${result.chain} at height ${result.height}: epoch ${result.epoch} since height ${result.since}, ${toleranceText(count)}`;
-  return [head, ...result.members.map(memberLine), ...pendingLines(result), ...motionLines(result)];
+  return [
+    head,
+    ...contractLines(result),
+    ...result.members.map(memberLine),
+    ...pendingLines(result),
+    ...motionLines(result),
+  ];
+}
+
+function contractLines({ contract: { current, coming } }: Result): readonly string[] {
+  const decided = coming.map((one) => `  decided: contract ${contractText(one)}`);
+  return [`  contract ${contractText(current)}`, ...decided];
 }
 
 function memberLine({

@@ -3,6 +3,7 @@ import { councilOf } from "../ledger/council.ts";
 import { allOpen } from "../ledger/rules/members/motions.ts";
 import { type Motion, motions } from "../ledger/rules/members/tables.ts";
 import type { StateReader } from "../ledger/state/state.ts";
+import { contractAbout, contractText } from "./contract.ts";
 
 /** An open motion as people see it. */
 export type OpenMotion = {
@@ -47,7 +48,7 @@ export function openMotionsOf(state: StateReader): readonly OpenMotion[] {
 }
 
 /**
- * The open motion that somebody means: by the member it is about, `parameters`, or by the first eight or more
+ * The open motion that somebody means: by the member it is about, `parameters`, `contract`, or by the first eight or more
  * digits of its id. Throws: `Failure` `vote.none`, `vote.unclear`.
  */
 export function findMotion(state: StateReader, which: string): OpenMotion {
@@ -75,6 +76,11 @@ function describe({ kind, message }: Motion): { what: string; request: string | 
     const { from, parameters } = decoded.message;
     const what = `parameters from ${new Date(from).toISOString()}: ${JSON.stringify(parameters)}`;
     return { what: what + why, request: undefined };
+  }
+  if ("contract" in decoded.message) {
+    const { from, contract } = decoded.message;
+    const about = contractAbout({ ...contract, from });
+    return { what: `contract ${contractText(about)}${why}`, request: undefined };
   }
   const { action, subject, request } = decoded.message;
   const bytes = request && Buffer.from(request).toString("hex");

@@ -10,7 +10,9 @@ test("each refusal of an admission, a motion or a ballot says what to do about i
     .filter((file) => !file.includes("test"))
     .map((file) => readFileSync(file, "utf8"));
   const codes =
-    text.join().match(/(?<=")(admission|motion|ballot|member|parameters)\.[a-z-]+(?=")/g) ?? [];
+    text
+      .join()
+      .match(/(?<=")(admission|motion|ballot|member|parameters|contract)\.[a-z-]+(?=")/g) ?? [];
   assert.ok(new Set(codes).size >= 20, "the rules' codes were found");
   for (const code of codes) assert.notEqual(remedyOf(code), remedyOf("other"), code);
 });

@@ -41,6 +41,10 @@ const remedies: Readonly<Record<string, string>> = {
   "parameters.open": "give a later --from",
   "parameters.length": "a chain with slots of another length begins anew",
   "parameters.unsound": "give parameters that a genesis would be taken with",
+  "contract.slot": "give --from the start of a slot",
+  "contract.open": "give a later --from",
+  "contract.same": "nothing to do",
+  "contract.exists-different": "take the program that the other members run",
   "pool.full": "wait until the aggregator has caught up and run the same command again",
 };
 

@@ -1,5 +1,6 @@
+import { Failure } from "@busbar/protocol";
 import { cutFromSmallSlabs } from "@busbar/protocol/node";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { loadConfig } from "../config/load.ts";
 import { startAggregator } from "../main.ts";
 
@@ -8,6 +9,7 @@ export async function run(path: string): Promise<void> {
   cutFromSmallSlabs();
   const config = loadConfig(path);
   const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
+  endOnFailure(log);
   const stopped = signalled();
   const aggregator = await Promise.race([startAggregator(config, log), stopped]);
   if (typeof aggregator === "string") {
@@ -21,6 +23,15 @@ export async function run(path: string): Promise<void> {
   log.info({ event: "stopping", signal });
   await aggregator.stop();
   log.info({ event: "stopped" });
+}
+
+/** What a block could not be made for ends the process: the disk holds all that counts. */
+function endOnFailure(log: Logger): void {
+  process.once("uncaughtException", (error) => {
+    if (!(error instanceof Failure)) throw error;
+    log.fatal({ event: "failed", code: error.code, message: error.message });
+    process.exit(1);
+  });
 }
 
 function signalled(): Promise<string> {

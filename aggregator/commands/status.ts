@@ -7,6 +7,7 @@ import { accountSums } from "../ledger/accounts.ts";
 import { contracts } from "../ledger/rules/market/tables.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
 import type { PortalStatus } from "../portal/api.ts";
+import { contractStatus, contractText } from "./contract.ts";
 import { openLedger } from "./ledger.ts";
 
 /** How long a running aggregator may take to answer. */
@@ -47,10 +48,13 @@ export async function status(
     };
     const { voters } = application.council();
     const tolerance = { voters: voters.length, faultsTolerated: faultsTolerated(voters.length) };
-    if (options.json) return print({ ...result, ...tolerance, consensus: live ?? null });
+    const contract = contractStatus(store.state);
+    if (options.json) return print({ ...result, ...tolerance, contract, consensus: live ?? null });
     for (const [name, value] of Object.entries(result)) {
       if (name !== "meters") console.log(`${name.padEnd(17)} ${String(value)}`);
     }
+    console.log(`contract          ${contractText(contract.current)}`);
+    for (const one of contract.coming) console.log(`decided contract  ${contractText(one)}`);
     for (const { meter, readings: count } of readings) {
       console.log(`meter ${meter.padEnd(11)} ${count} readings`);
     }

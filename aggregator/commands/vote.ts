@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Failure, type MemberAction, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
+import { contractName } from "../ledger/contract/state.ts";
 import { whyNotParameters } from "../ledger/genesis.ts";
 import { type Parameters, parametersOf } from "../ledger/parameters.ts";
+import { contractToPropose, insistOnKnown } from "./contract.ts";
 import { readMemberRequest } from "./member-request.ts";
 import { findMotion, openMotionsOf } from "./motion-list.ts";
 import { handIn, type Told } from "./transaction.ts";
@@ -64,6 +66,22 @@ export async function proposeParameters(
   return { handed, words, about: { from } };
 }
 
+/** `busbar-aggregator propose contract`: another version of the market's rules, from a slot on. */
+export async function proposeContract(
+  version: string,
+  options: Common & { readonly from: number; readonly reason?: string },
+): Promise<Told> {
+  const from = utcMs(options.from);
+  const contract = contractToPropose(version);
+  const handed = await handIn(options, (_, { member }) => {
+    const nonce = new Uint8Array(randomBytes(16));
+    const reason = options.reason === undefined ? {} : { reason: options.reason };
+    return { kind: "contract-motion", message: { nonce, member, from, contract, ...reason } };
+  });
+  const words = `proposed version ${contractName(contract)} of the contract from ${new Date(from).toISOString()}, and voted for it`;
+  return { handed, words, about: { from, version: contract.version } };
+}
+
 /** Keys of a genesis' `parameters`, as many as are to change. */
 function readChanges(file: string): Partial<Parameters> {
   try {
@@ -89,6 +107,7 @@ export async function vote(
   const handed = await handIn(options, ({ store }, { member }) => {
     const motion = findMotion(store.state, which);
     what = motion.what;
+    if (accept) insistOnKnown(store.state, motion.id);
     return { kind: "ballot", message: { motion: bytesOf(motion.id), member, accept } };
   });
   const words = `voted ${accept ? "for" : "against"}: ${what}`;

@@ -30,6 +30,7 @@ const memberKinds: readonly Kind[] = [
   "ruling",
   "member-motion",
   "parameters-motion",
+  "contract-motion",
   "ballot",
   "evidence",
 ];
@@ -116,6 +117,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "ruling":
     case "member-motion":
     case "parameters-motion":
+    case "contract-motion":
     case "ballot":
     case "evidence":
       return ["member"];

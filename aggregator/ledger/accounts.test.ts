@@ -74,7 +74,7 @@ test("energy that a rule writes past the double entry stops the block, wherever 
     execute(genesis, input, {
       chain,
       verify,
-      rules: { tx: {}, block: [{ name: "test", due: () => true, run }] },
+      rules: { ...rules, tx: {}, block: [{ name: "test", due: () => true, run }] },
     });
   const wrong = { money: money(0), energyWh: 1 };
   assert.throws(

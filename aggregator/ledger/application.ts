@@ -21,6 +21,7 @@ import {
 import { authenticate } from "./authenticate.ts";
 import type { CommittedBlock, RefusedFrame } from "./block.ts";
 import type { Batch } from "./block-table.ts";
+import { hasContract, insistOnContracts } from "./contract/state.ts";
 import { councilAt, councilOf, councils, hasCouncil } from "./council.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
@@ -39,6 +40,7 @@ import {
   SnapshotVerbs,
   type WantedChunk,
 } from "./snapshots/verbs.ts";
+import { emptyState, Overlay } from "./state/overlay.ts";
 import { StateTree } from "./state/tree.ts";
 import type { Store } from "./store.ts";
 
@@ -84,7 +86,7 @@ export class Application {
 
   /** Throws: `Failure` `store.other-chain` for a store of another genesis, `store.older-rules` for a
    * chain that an older program began, `store.corrupt` for one whose state is not what its last block
-   * certified. */
+   * certified, `contract.unknown-version` for slots whose rules this program does not have. */
   constructor(options: {
     readonly genesis: Genesis;
     readonly store: Store;
@@ -96,6 +98,8 @@ export class Application {
     this.#genesis = genesis;
     this.#machine = { chain: genesis.chain, rules, verify };
     this.#snapshots = new SnapshotVerbs(store, { genesis, verify });
+    const begun = store.genesis !== undefined;
+    if (begun && !(hasCouncil(store.state) && hasContract(store.state))) throw olderRules();
     const hash = Buffer.from(genesisHash(genesis)).toString("hex");
     if (store.genesis !== undefined && store.genesis !== hash) {
       throw new Failure(
@@ -104,7 +108,6 @@ export class Application {
         { retry: "never" },
       );
     }
-    if (store.genesis !== undefined && !hasCouncil(store.state)) throw olderRules();
     this.#tree = StateTree.of(store.state.scan(""));
     const certified = store.header(store.height)?.header.appHash;
     if (certified !== undefined && compareBytes(certified, this.#tree.root) !== 0) {
@@ -114,6 +117,7 @@ export class Application {
         { retry: "never" },
       );
     }
+    if (begun) insistOnContracts(store.state, rules.contracts);
     this.registry = {
       byId: (id) => {
         const identity = identityById(store.state, id);
@@ -137,11 +141,14 @@ export class Application {
   }
 
   /** Writes the first state, once: an engine that was stopped before the first block asks again.
-   * Returns its app hash. Throws: `Failure` `genesis.invalid`. */
+   * Returns its app hash. Throws: `Failure` `genesis.invalid`, `contract.unknown-version`. */
   initChain(): Uint8Array {
     assert(this.#store.height === 0, "a chain begins before its first block");
     if (this.#store.genesis !== undefined) return this.#tree.root;
     const changes = genesisState(this.#genesis);
+    const first = new Overlay(emptyState);
+    for (const [key, value] of changes) if (value !== undefined) first.set(key, value);
+    insistOnContracts(first, this.#machine.rules.contracts);
     this.#store.begin(Buffer.from(genesisHash(this.#genesis)).toString("hex"), changes);
     this.#tree = StateTree.of(this.#store.state.scan(""));
     return this.#tree.root;

@@ -82,6 +82,14 @@ export type LedgerEvent =
     }
   /** Other parameters for the slots from `from` on. */
   | { readonly type: "parameters-decided"; readonly from: number }
+  /** Another version of the market's rules for the slots from `from` on. */
+  | {
+      readonly type: "contract-decided";
+      readonly from: number;
+      readonly version: number;
+      /** SHA-256 over its sources, hex. */
+      readonly hash: string;
+    }
   /** The first slot with other parameters has begun. */
   | { readonly type: "parameters-in-force" }
   /** In force from the height `from` on. */

@@ -12,6 +12,7 @@ import {
 import { accountDelta } from "./accounts.ts";
 import { authenticate } from "./authenticate.ts";
 import type { RefusedFrame, Result } from "./block.ts";
+import { insistOnContracts } from "./contract/state.ts";
 import type { LedgerEvent } from "./events.ts";
 import { appendHistory } from "./history.ts";
 import { parametersTable } from "./parameters.ts";
@@ -59,6 +60,8 @@ export type Execution = {
 /**
  * Runs frames and block rules over a state, in order, and leaves the state as it is. A refused frame
  * leaves nothing behind but its refusal.
+ * Throws: `Failure` `contract.unknown-version` where a slot has, or would open with, rules that this
+ * program does not have.
  */
 export function execute(base: StateReader, input: BlockInput, machine: Machine): Execution {
   const state = new Overlay(base);
@@ -89,6 +92,7 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
   for (const rule of machine.rules.block) {
     rule.run({ ...about, state, emit }, touched);
   }
+  insistOnContracts(state, machine.rules.contracts);
   const changes = realChanges(state.changes, base);
   if (changes.size > 0) changes.set(blockHistoryKey, appendHistory(state, seed));
   const delta = accountDelta(changes, { before: base, after: state });

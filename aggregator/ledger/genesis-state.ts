@@ -1,11 +1,13 @@
 import { Failure, keyId, type Refusal } from "@busbar/protocol";
 import { openAccounts, siteOwner } from "./accounts.ts";
+import { contractTable } from "./contract/state.ts";
 import { firstCouncil, putCouncil } from "./council.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
 import { identityById, identityByKeyId, putMember } from "./identities.ts";
 import { parametersTable } from "./parameters.ts";
 import { admitDevice, admitOwner, checkDevice, checkOwner } from "./rules/admission.ts";
 import { noteExpiry } from "./rules/members/changes.ts";
+import { slotKey } from "./settlements.ts";
 import { siteTable } from "./site.ts";
 import { type Changes, emptyState, Overlay } from "./state/overlay.ts";
 
@@ -20,6 +22,7 @@ export function genesisState(genesis: Genesis): Changes {
   const { chain, site, currency, parameters } = genesis;
   siteTable.set(state, "genesis", { chain, site, currency, hash: genesisHash(genesis) });
   parametersTable.set(state, "current", parameters);
+  contractTable.set(state, slotKey(0), genesis.contract);
   openAccounts(state, siteOwner);
   for (const member of genesis.members) {
     const taken = identityById(state, member.id) ?? identityByKeyId(state, keyId(member.key));

@@ -45,6 +45,10 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   refused({ parameters: { slotMinutes: 7 } }, /expected a divisor of 60/);
   refused({ parameters: { gateMinutesBefore: 60 } }, /openMinutesBefore > gateMinutesBefore/);
   refused({ ownerss: [] }, /owners/);
+  for (const wrong of [{ version: 0 }, { version: 1.5 }, { hash: "" }, { hash: 7 }, { code: 1 }]) {
+    refused({ contract: { ...plain.contract, ...wrong } }, /contract/);
+  }
+  refused({ contract: null }, /contract/);
   const band = [500_000, 500_000];
   const { bands } = plain.parameters;
   // Each of these would stop every member at the first slot.

@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import {
+  type ContractVersion,
   encodeCbor,
   Failure,
   idPattern,
@@ -10,6 +12,7 @@ import {
 import { parseConfig } from "@busbar/protocol/config";
 import {
   array,
+  contractVersion,
   device,
   field,
   int,
@@ -20,6 +23,7 @@ import {
 } from "@busbar/protocol/schema";
 import { z } from "zod";
 import { checkRules } from "../market/game.ts";
+import { contractVersions } from "./contract/versions.ts";
 import { type Parameters, parametersCodec } from "./parameters.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -170,10 +174,21 @@ export const genesisSchema = z
     ),
     devices: z.array(z.strictObject({ id, owner: id, key, meters: z.array(meter).max(32) })),
     parameters: parameters.prefault({}),
+    contract: z
+      .strictObject({ version: z.int().min(1).max(65_535), hash: key })
+      .default(() => firstContract())
+      .describe("Version and code hash of the market's rules that the first slots have"),
   })
   .refine(({ members }) => members.some(({ voting }) => voting), "expected a voting member");
 
 export type Genesis = z.output<typeof genesisSchema>;
+
+/** Where a genesis does not say it: the first version, as this program has it. */
+export function firstContract(): ContractVersion {
+  const [first] = contractVersions;
+  assert(first !== undefined, "a program knows a version");
+  return first;
+}
 
 const genesisCodec = record("genesis", {
   chain: field(1, text(32, idPattern)),
@@ -184,6 +199,7 @@ const genesisCodec = record("genesis", {
   owners: field(6, array(owner, 0, 100_000)),
   devices: field(7, array(device, 0, 100_000)),
   parameters: field(8, parametersCodec),
+  contract: field(9, contractVersion),
 });
 
 /**

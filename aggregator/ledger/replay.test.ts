@@ -61,6 +61,12 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     from: utcMs(slot + 60 * minute),
     parameters: { ...testGenesis().parameters, imbalancePermille: 200 },
   };
+  const contract = {
+    nonce: new Uint8Array(16).fill(3),
+    member: "member-b",
+    from: utcMs(slot + 60 * minute),
+    contract: { version: 2, hash: new Uint8Array(32).fill(2) },
+  };
   const ruling = { member: "member-a", slot: utcMs(slot), motion, word: "uphold" } as const;
   const change = {
     by: "member-a",
@@ -84,6 +90,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 3, frame: mandate("user-a") },
     { minutes: 4, frame: frameOf("member-a", "member-motion", admit) },
     { minutes: 5, frame: frameOf("member-b", "parameters-motion", others) },
+    { minutes: 5, frame: frameOf("member-b", "contract-motion", contract) },
     { minutes: 5, frame: frameOf("member-b", "ballot", ballot) },
     { minutes: 6, frame: frameOf("member-a", "evidence", evidence) },
     { minutes: 11, frame: meter.frame(entry(startTime + 1, 5)) },
@@ -189,7 +196,7 @@ test("who sends again what the ledger has is told so, with a proof of where the 
 
 test("a rule that takes a message and leaves nothing of it would take it for ever: it is refused", () => {
   const store = new Store(":memory:");
-  const lax = { tx: { mandate: () => ({ ok: true }) as const }, block: [] };
+  const lax = { ...rules, tx: { mandate: () => ({ ok: true }) as const }, block: [] };
   const application = new Application({ genesis: testGenesis(), store, verify, rules: lax });
   application.initChain();
   const { refused } = application.prepareProposal({

@@ -14,7 +14,7 @@ import {
   utcMs,
 } from "@busbar/protocol";
 import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/protocol/node";
-import type { Genesis } from "./genesis.ts";
+import { firstContract, type Genesis } from "./genesis.ts";
 import { sha256 } from "./sha256.ts";
 
 /** A small site for the tests of ledger and consensus: real keys, real signatures, fixed seeds. */
@@ -61,6 +61,7 @@ export function testGenesis(changes: Partial<Genesis> = {}): Genesis {
       key: keyOf(`${owner}-unit`),
       meters: [{ id: `${owner}-meter`, role: "connection", feeder: "feeder-1" }],
     })),
+    contract: firstContract(),
     parameters: {
       slotMinutes: 60,
       openMinutesBefore: 50,

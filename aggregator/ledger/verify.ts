@@ -14,6 +14,7 @@ import {
 import { accountSums } from "./accounts.ts";
 import type { CommittedBlock } from "./block.ts";
 import type { BlockSource } from "./block-table.ts";
+import { hasContract } from "./contract/state.ts";
 import { councilOf, hasCouncil } from "./council.ts";
 import { openDatabase } from "./database.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
@@ -72,7 +73,7 @@ export function verifyLedger(options: {
     const message = "the store began with another genesis";
     return { ok: false, height: 0, code: "verify.genesis", message };
   }
-  if (!hasCouncil(store.state)) {
+  if (!hasCouncil(store.state) || !hasContract(store.state)) {
     const message = "an older program began this chain: verify it with that one";
     return { ok: false, height: 0, code: "verify.older-rules", message };
   }

@@ -4,6 +4,7 @@ import { CborError } from "../cbor/value.ts";
 import type { Refusal } from "../refusal.ts";
 import { SchemaError, type TypeOf } from "../schema/codec.ts";
 import { correction, objection, ruling } from "./cases.ts";
+import { contractMotion } from "./contract.ts";
 import { deviceChange } from "./devices.ts";
 import { evidence } from "./evidence.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
@@ -27,6 +28,7 @@ export const kinds = {
   "member-request": memberRequest,
   "member-motion": memberMotion,
   "parameters-motion": parametersMotion,
+  "contract-motion": contractMotion,
   ballot,
   evidence,
 } as const;

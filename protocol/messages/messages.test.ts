@@ -107,6 +107,13 @@ const examples: { readonly [K in Kind]: Message<K> } = {
       ...{ imbalancePermille: 100, subsidyPermille: 50 },
     },
   },
+  "contract-motion": {
+    nonce: bytes(16),
+    member: "m1",
+    from: utcMs(3_600_000),
+    contract: { version: 2, hash: bytes(32) },
+    reason: "fairer",
+  },
   ballot: { motion: bytes(32), member: "m1", accept: false },
   evidence: { member: "m1", first: vote(bytes(32)), second: vote(bytes(32, 6)) },
   admission: {

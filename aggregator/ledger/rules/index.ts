@@ -1,4 +1,5 @@
-import type { Kind } from "@busbar/protocol";
+import type { ContractVersion, Kind } from "@busbar/protocol";
+import { contractVersions } from "../contract/versions.ts";
 import type { BlockRule, TxRule } from "../rule.ts";
 import { admissionRule } from "./admission.ts";
 import { casesRule } from "./cases/cases.ts";
@@ -14,6 +15,7 @@ import { quoteCommitRule } from "./market/quote-commit.ts";
 import { quoteRevealRule } from "./market/quote-reveal.ts";
 import { settlementRule } from "./market/settlement-rule.ts";
 import { ballotRule } from "./members/ballot.ts";
+import { contractMotionRule } from "./members/contract-motion.ts";
 import { councilRule } from "./members/council-rule.ts";
 import { evidenceRule } from "./members/evidence.ts";
 import { memberMotionRule } from "./members/member-motion.ts";
@@ -25,11 +27,17 @@ import { readingsRule } from "./readings.ts";
 export type TxRules = { readonly [K in Kind]?: TxRule<K> };
 
 /** All that makes this ledger what it is; every member runs the same. */
-export type Rules = { readonly tx: TxRules; readonly block: readonly BlockRule[] };
+export type Rules = {
+  readonly tx: TxRules;
+  readonly block: readonly BlockRule[];
+  /** The versions of the market's contract that these rules are. */
+  readonly contracts: readonly ContractVersion[];
+};
 
 /** The ledger's rules. `login` has none: it is for brokers and never enters a block; a
  * `member-request` stands in one within a motion only. */
 export const rules: Rules = {
+  contracts: contractVersions,
   tx: {
     readings: readingsRule,
     mandate: mandateRule,
@@ -42,6 +50,7 @@ export const rules: Rules = {
     ruling: rulingRule,
     "member-motion": memberMotionRule,
     "parameters-motion": parametersMotionRule,
+    "contract-motion": contractMotionRule,
     ballot: ballotRule,
     evidence: evidenceRule,
   },

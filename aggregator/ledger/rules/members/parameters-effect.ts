@@ -1,4 +1,4 @@
-import type { ParametersMotion, Refusal } from "@busbar/protocol";
+import type { ParametersMotion, Refusal, UtcMs } from "@busbar/protocol";
 import { whyNotParameters } from "../../genesis.ts";
 import { type Parameters, parametersFrom, parametersTable } from "../../parameters.ts";
 import { refuse } from "../../refuse.ts";
@@ -12,13 +12,14 @@ import { firstTradableSlot, isSlotStart } from "../market/timetable.ts";
  * `parameters.open`, `parameters.length`, `parameters.unsound`.
  */
 export function checkParameters(
-  { state, time, parameters: now }: BlockContext,
+  context: BlockContext,
   { from, parameters }: Pick<ParametersMotion, "from" | "parameters">,
 ): Refusal | undefined {
+  const { parameters: now } = context;
   if (!isSlotStart(from, now)) {
     return refuse("parameters.slot", `expected the start of a slot, got ${from}`);
   }
-  const next = cursors.get(state, "open")?.next ?? firstTradableSlot(time, now);
+  const next = firstUnopened(context);
   if (from < next) {
     const message = `slots before ${next} are open and keep their parameters, got ${from}; take a later start`;
     return refuse("parameters.open", message);
@@ -29,6 +30,11 @@ export function checkParameters(
   }
   const why = whyNotParameters(parameters as Parameters);
   return why === undefined ? undefined : refuse("parameters.unsound", why);
+}
+
+/** The first slot that is not open yet. */
+export function firstUnopened({ state, time, parameters }: BlockContext): UtcMs {
+  return cursors.get(state, "open")?.next ?? firstTradableSlot(time, parameters);
 }
 
 /** Lets parameters be those of the slots from a later one on. */
