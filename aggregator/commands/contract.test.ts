@@ -57,6 +57,19 @@ test("an unknown version that is coming is told by status and members, and ends 
 
   const seed = Buffer.from(sha256(Buffer.from("test key of member-a"))).toString("base64url");
   writeFileSync(join(home, "member.key"), JSON.stringify({ seed, box: seed }), { mode: 0o600 });
+  const asked = (version: string, ...more: string[]) =>
+    busbar("propose", "contract", version, "--config", config, "--dry-run", ...more);
+  const start = ["--from", new Date(from + hour).toISOString()];
+  const back = asked("1", ...start);
+  assert.deepEqual([back.status, back.stderr], [0, ""], "back to the version before, later on");
+  const refused = [
+    [asked("1", "--from", new Date(slot + 3 * hour).toISOString()), /contract\.same/],
+    [asked("2", ...start), /propose\.contract/],
+    [asked("1"), /propose\.usage/],
+  ] as const;
+  for (const [told, code] of refused) {
+    assert.deepEqual([told.status, code.test(told.stderr)], [1, true], told.stderr);
+  }
   const clock = { originWallMs: Date.now(), originSiteMs: from, speed: 1 };
   writeFileSync(join(home, "clock.json"), JSON.stringify(clock));
   const more = "clock: { kind: file, path: clock.json }\nbroker: { port: 0 }\n";
