@@ -110,7 +110,7 @@ test("files that say nothing end with a message that names them, and with no sta
     [["--request", garbage, "--config", configOf(home)], /garbage\.json:1: /],
     [["--request", scene.file("none.json"), "--config", configOf(home)], /cannot read the unit's/],
     [["--request", second.request, "--config", "none.yaml"], /none\.yaml: cannot read the conf/],
-    [["--config", configOf(home)], /required option '--request <file\.\.\.>'/],
+    [["--config", configOf(home)], /expected either --request or --member/],
   ];
   for (const [args, message] of wrong) {
     const { code, errors } = await busbar(["admit", ...args]);
