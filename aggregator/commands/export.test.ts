@@ -37,5 +37,6 @@ test("blocks with their certificates, and the state behind its header, come out 
   );
   assert.throws(() => lines({ from: 4, to: 9 }), { code: "export.range" });
   assert.throws(() => lines({ from: 0 }), { code: "export.range" });
+  assert.throws(() => lines({ from: 5, to: 1 }), { code: "export.range", message: /got 5 to 1/ });
   ledger.store.close();
 });

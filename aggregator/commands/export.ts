@@ -28,6 +28,10 @@ export function exportCommand(options: ExportOptions, write: (line: string) => v
   try {
     if (options.state) return exportState(store, write);
     const { from, to = store.height } = options;
+    if (to > 0 && from > to) {
+      const message = `expected --from up to the last block wanted, got ${from} to ${to}; the store's last block is ${store.height}`;
+      throw new Failure("export.range", message, { retry: "never" });
+    }
     exportBlocks(bothOf(store, archives), { from, to }, write);
   } finally {
     archives.close();
