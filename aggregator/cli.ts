@@ -134,7 +134,10 @@ program
   .option("--no-vote", "be a member without a vote")
   .option("--expires <iso>", "ask for a membership until then", instant)
   .option("--certificate <file>", "the audit's certificate; its SHA-256 stands in the request")
-  .option("--address <host:port>", "where the other members reach this one")
+  .option(
+    "--address <host:port>",
+    "where the other members reach this one (default: this machine, at the link port)",
+  )
   .option(
     "--peer <member=host:port...>",
     "where members are reached, if not as the genesis says",
@@ -143,7 +146,11 @@ program
   .option("--clock <file>", "a virtual site's clock file, instead of the system's clock")
   .option("--broker-port <port>", "MQTT port", port, 1883)
   .option("--portal-port <port>", "port of the web portal", port, 8080)
-  .option("--link-port <port>", "port at which the other members reach this one", port, 7600)
+  .option(
+    "--link-port <port>",
+    "where it listens for the other members (default: the port of --address, or 7600)",
+    port,
+  )
   .option("--renew", "make only a new request: other terms, a longer term, a return", false)
   .option("--dry-run", "say what would be made, and make nothing", false)
   .option("--json", "print the result as JSON", false)

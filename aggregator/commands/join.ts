@@ -7,6 +7,7 @@ import { stringify } from "yaml";
 import { parseAddress } from "../consensus/links/address.ts";
 import { type Genesis, readGenesis } from "../ledger/genesis.ts";
 import type { NewFile } from "./init.ts";
+import { addressAgain, type Place, placeOf } from "./join-address.ts";
 import { memberRequestText } from "./member-request.ts";
 
 /** What somebody wants to become a member with. */
@@ -22,7 +23,7 @@ export type JoinOptions = {
   readonly expires: number | undefined;
   /** The audit's certificate: a document of any kind. */
   readonly certificate: string | undefined;
-  /** `host:port` at which the others reach it. */
+  /** `host:port` at which the others reach it; undefined: on this machine. */
   readonly address: string | undefined;
   /** `member=host:port` of members that are reached elsewhere than the genesis says. */
   readonly peers: readonly string[];
@@ -30,7 +31,8 @@ export type JoinOptions = {
   readonly clock: string | undefined;
   readonly brokerPort: number;
   readonly portalPort: number;
-  readonly linkPort: number;
+  /** Where it listens for the others; undefined: the port of `address`. */
+  readonly linkPort: number | undefined;
   /** Only a new request of a member that is set up already. */
   readonly renew: boolean;
   readonly dryRun: boolean;
@@ -50,12 +52,14 @@ export function join(options: JoinOptions): Joined {
   const genesis = readGenesis(options.genesis);
   const at = (name: string) => joinPath(home, name);
   check(options, genesis, existsSync(at("aggregator.yaml")));
-  const terms = termsOf(options);
+  const place = placeOf(options);
+  const address = renew ? addressAgain(home, options.address) : place.address;
+  const terms = termsOf(options, address);
   if (!dryRun) mkdirSync(home, { recursive: true });
   // A dry run makes no key, and so no request that anybody could use.
   if (dryRun && !existsSync(at("member.key"))) {
     return {
-      files: [{ path: at("member.key"), text: "" }, ...filesOf(options, genesis)],
+      files: [{ path: at("member.key"), text: "" }, ...filesOf(options, genesis, place)],
       request: "",
     };
   }
@@ -65,7 +69,7 @@ export function join(options: JoinOptions): Joined {
   const frame = sealFrame("member-request", message, { chain: genesis.chain, signer });
   const request = memberRequestText(frame);
   const written = [
-    ...(renew ? [] : filesOf(options, genesis)),
+    ...(renew ? [] : filesOf(options, genesis, place)),
     { path: at("member-request.txt"), text: `${request}\n` },
   ];
   if (!dryRun) {
@@ -78,7 +82,7 @@ export function join(options: JoinOptions): Joined {
 
 /** What `join` says when it has ended. */
 export function joinedLines({ files, request }: Joined, options: JoinOptions): readonly string[] {
-  const { home, dryRun, member } = options;
+  const { home, dryRun, member, renew, address } = options;
   const made = files.map(({ path }) => `${dryRun ? "would make" : "made"} ${path}`);
   if (dryRun) return made;
   return [
@@ -90,14 +94,15 @@ export function joinedLines({ files, request }: Joined, options: JoinOptions): r
     `  busbar-aggregator admit --member ${joinPath(home, "member-request.txt")}`,
     `Then, or already now, start it: busbar-aggregator run --config ${joinPath(home, "aggregator.yaml")}`,
     `busbar-aggregator members shows how far ${member} has come.`,
+    ...(renew || address !== undefined
+      ? []
+      : [
+          `The others reach it at ${placeOf(options).address}, on this machine only: --address names it for others.`,
+        ]),
   ];
 }
 
-function check(
-  { renew, home, member, peers, address }: JoinOptions,
-  genesis: Genesis,
-  isSetUp: boolean,
-) {
+function check({ renew, home, member, peers }: JoinOptions, genesis: Genesis, isSetUp: boolean) {
   if (isSetUp && !renew) {
     const message = `${home} holds a member already; take another --home, or --renew for a new request of this one`;
     throw stop("join.exists", message);
@@ -114,24 +119,18 @@ function check(
       throw stop("join.peer", `--peer: expected member=host:port, got ${peer}`);
     }
   }
-  if (address !== undefined && parseAddress(address) === undefined) {
-    throw stop("join.address", `--address: expected host:port, got ${address}`);
-  }
 }
 
-function termsOf({
-  vote,
-  role,
-  expires,
-  certificate,
-  address,
-}: JoinOptions): Omit<MemberTerms, "id" | "key"> {
+function termsOf(
+  { vote, role, expires, certificate }: JoinOptions,
+  address: string,
+): Omit<MemberTerms, "id" | "key"> {
   return {
     voting: vote,
     role,
     ...(certificate === undefined ? {} : { certificate: digestOf(certificate) }),
     ...(expires === undefined ? {} : { expires: utcMs(expires) }),
-    ...(address === undefined ? {} : { address }),
+    address,
   };
 }
 
@@ -143,8 +142,8 @@ function digestOf(file: string): Uint8Array {
   }
 }
 
-function filesOf(options: JoinOptions, genesis: Genesis): readonly NewFile[] {
-  const { home, member, clock, brokerPort, portalPort, linkPort } = options;
+function filesOf(options: JoinOptions, genesis: Genesis, { listen }: Place): readonly NewFile[] {
+  const { home, member, clock, brokerPort, portalPort } = options;
   const given = new Map(options.peers.map((peer) => peer.split("=") as [string, string]));
   const known = genesis.members.flatMap(({ id, address }) =>
     address ? [[id, address] as const] : [],
@@ -154,7 +153,7 @@ function filesOf(options: JoinOptions, genesis: Genesis): readonly NewFile[] {
     site: genesis.site,
     member,
     engine: "pbft",
-    consensus: { listen: { host: "127.0.0.1", port: linkPort }, peers },
+    consensus: { listen, peers },
     ...(clock === undefined ? {} : { clock: { kind: "file", path: clock } }),
     broker: { port: brokerPort },
     portal: { port: portalPort },

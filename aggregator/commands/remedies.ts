@@ -18,7 +18,7 @@ const remedies: Readonly<Record<string, string>> = {
   "ballot.unknown": "busbar-aggregator vote lists the open motions",
   "ballot.closed": "busbar-aggregator members shows what came of it",
   "ballot.exists-different": "let somebody make the motion again once this one is decided",
-  "member.unknown": "busbar-aggregator members lists who is known",
+  "member.unknown": "give an id as it stands there",
   "member.state": "busbar-aggregator members shows what became of it",
   "member.request": "let the newcomer make it again: busbar-aggregator join",
   "member.request-used": "let the newcomer make a new one: busbar-aggregator join --renew",

@@ -72,6 +72,7 @@ function readConfig(path: string): string {
   }
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only this machine can reach an address. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
