@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseTopic } from "@busbar/protocol";
-import fc from "fast-check";
 import {
   deviceIdentity,
   memberIdentity,
@@ -136,33 +135,33 @@ for (const [topic, publish, subscribe] of table) {
 }
 
 test("no filter of a device, an owner or an operator matches a topic it may not hear", () => {
-  const parts = ["busbar", "v1", "site", "d1", "d2", "market", "owners", "host", "o1", "o2", "m1"];
-  const names = [
-    "state",
-    "readings",
-    "receipts",
-    "live",
-    "notices",
-    "trades",
-    "quotes",
-    "prices",
-    "transactions",
-  ];
-  const level = fc.constantFrom(...parts, ...names, "+");
-  const filter = fc
-    .tuple(fc.array(level, { minLength: 1, maxLength: 4 }), fc.constantFrom("", "/#"))
-    .map(([levels, end]) => `busbar/v1/site/${levels.join("/")}${end}`);
-  const topics = table.map(([topic]) => topic).filter((topic) => !/[+#]/.test(topic));
-  fc.assert(
-    fc.property(filter, fc.constantFrom("device", "owner", "operator"), (wish, role) => {
-      if (!maySubscribe(who[role], wish, grounds)) return;
-      for (const topic of topics.filter((name) => matches(wish, name))) {
-        assert.ok(maySubscribe(who[role], topic, grounds), `${role} by ${wish} hears ${topic}`);
+  const ids = "busbar v1 site d1 d2 d1-m market owners host o1 o2 m1";
+  const names = "state readings receipts live notices trades quotes prices transactions";
+  const levels = [...ids.split(" "), ...names.split(" "), "+"];
+  // A name of no meaning is never spoken on: whoever may listen there hears nothing.
+  const topics = table.filter(([topic]) => parseTopic("site", topic) !== undefined);
+  let granted = 0;
+  for (const path of pathsOf(levels, 3)) {
+    for (const wish of [`busbar/v1/site/${path}`, `busbar/v1/site/${path}/#`]) {
+      for (const role of ["device", "owner", "operator"] as const) {
+        if (!maySubscribe(who[role], wish, grounds)) continue;
+        granted += 1;
+        for (const [topic] of topics.filter(([name]) => matches(wish, name))) {
+          assert.ok(maySubscribe(who[role], topic, grounds), `${role} by ${wish} hears ${topic}`);
+        }
       }
-    }),
-    { numRuns: 2000 },
-  );
+    }
+  }
+  assert.ok(granted > 20, `${granted} filters were granted`);
 });
+
+/** All paths of one to `depth` levels. */
+function* pathsOf(levels: readonly string[], depth: number): Generator<string> {
+  for (const level of levels) {
+    yield level;
+    if (depth > 1) for (const rest of pathsOf(levels, depth - 1)) yield `${level}/${rest}`;
+  }
+}
 
 test("a program that only looks on hears no notices and no trades of its owner", () => {
   const hears = table.filter(([topic]) => mayLookOn(who.owner, topic, grounds));
