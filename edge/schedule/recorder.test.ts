@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Failure, quality, type ReadingEntry, utcMs } from "@busbar/protocol";
 import fc from "fast-check";
 import { pino } from "pino";
@@ -37,12 +38,18 @@ const value = (obis: string | undefined, mantissa: number, exponent = 0) => ({
 type Act = {
   readonly wh?: number;
   readonly fails?: boolean;
+  /** Wall ms until it answers or fails. */
+  readonly takes?: number;
   readonly serial?: string;
   readonly at?: number;
 };
 
 /** A recorder of one scripted meter on a site that runs 6 000 times faster. */
-function setUp(context: TestContext, script: readonly Act[], entries = 64) {
+function setUp(
+  context: TestContext,
+  script: readonly Act[],
+  { entries = 64, slotMs = 60 * minute } = {},
+) {
   files += 1;
   const database = openDatabase(join(folder, `${files}.db`));
   const journal = new Journal(database, { chain: "demo", signer: testSigner(4) });
@@ -72,6 +79,7 @@ function setUp(context: TestContext, script: readonly Act[], entries = 64) {
       const act = script[Math.min(step, script.length - 1)] ?? {};
       step += 1;
       serial = act.serial ?? serial;
+      if (act.takes !== undefined) await sleep(act.takes);
       if (act.fails === true) throw new Failure("meter.timeout", "no answer", { retry: "later" });
       return {
         time: utcMs(act.at ?? clock.now()),
@@ -90,7 +98,7 @@ function setUp(context: TestContext, script: readonly Act[], entries = 64) {
     journal,
     sources: [source],
     clock,
-    rhythm: { everyMs: minute, slotMs: 60 * minute },
+    rhythm: { everyMs: minute, slotMs },
     sealing: { entries, ageMs: 5 * minute },
     board: new MeterBoard("unit-1", [source]),
     counters,
@@ -225,6 +233,17 @@ test("a meter that was away over a slot's boundary leaves a gap entry before the
   assert.equal(within.counters.of("meter.gap"), 0, "the registers at the boundaries are there");
 });
 
+test("a meter that failed and answered within one commit was away until it answered", async (context) => {
+  // So late that a boundary passed: it is asked again at once, and one commit takes both.
+  const script = [{ wh: 1 }, { fails: true, takes: 50 }, { wh: 2 }];
+  const { recordUntil, journal, counters } = setUp(context, script, { slotMs: minute });
+  await recordUntil(() => counters.of("meter.gap") >= 1);
+  const [, [gap = 0, ...isGap] = [], [reading = 0, ...isReading] = []] = entriesOf(journal);
+  assert.deepEqual([isGap, isReading], [[quality.gap], [quality.measured]]);
+  assert.equal(gap, reading - 1);
+  assert.equal(counters.of("clock.backward"), 0);
+});
+
 test("a meter that stays away leaves one gap entry for each boundary that passes", async (context) => {
   const { journal, counters, recordUntil } = setUp(context, [{ wh: 1 }, { fails: true }]);
   await recordUntil(() => counters.of("meter.gap") >= 3);
@@ -256,7 +275,7 @@ test("a clock that was set back makes doubtful entries, never a time that runs b
 });
 
 test("every reading ends up in exactly one signed batch", async (context) => {
-  const { record, journal } = setUp(context, [{ wh: 1 }], 3);
+  const { record, journal } = setUp(context, [{ wh: 1 }], { entries: 3 });
   await record(20);
   let next = 1;
   for (const { range } of new ReadingsOutbox(journal.database).pending("m", 1000)) {
@@ -333,7 +352,7 @@ test("a value that the wire cannot carry costs itself only", () => {
 });
 
 test("a disk that is full when a batch is signed ends nothing, and the batch is signed later", async (context) => {
-  const { journal, counters, record } = setUp(context, [{ wh: 1 }], 2);
+  const { journal, counters, record } = setUp(context, [{ wh: 1 }], { entries: 2 });
   const seal = journal.seal.bind(journal);
   let full = 3;
   journal.seal = (meter, entriesMax) => {

@@ -114,7 +114,9 @@ export class Recorder {
     const boundary = new Set(
       reads.filter((poll) => this.#startsSlot(poll)).map(({ meter }) => meter),
     );
-    const away = polls.flatMap((poll) => (poll.ok ? [] : [poll.meter]));
+    const answered = new Set(reads.map(({ meter }) => meter));
+    // Who answered before or after a failure was away until then at most: its reading says so.
+    const away = polls.flatMap(({ meter }) => (answered.has(meter) ? [] : [meter]));
     const done = this.#store(reads, away);
     if (done === undefined) return;
     const { dated, stored } = done;
