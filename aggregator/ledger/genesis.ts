@@ -22,7 +22,7 @@ import {
   text,
 } from "@busbar/protocol/schema";
 import { z } from "zod";
-import { checkRules } from "../market/game.ts";
+import { checkRules } from "../market/game/game.ts";
 import { contractVersions } from "./contract/versions.ts";
 import { type Parameters, parametersCodec } from "./parameters.ts";
 import { sha256 } from "./sha256.ts";

@@ -11,7 +11,7 @@ import {
   utcMs,
   wh,
 } from "@busbar/protocol";
-import { randomFrom } from "../market/random.ts";
+import { randomFrom } from "../market/colony/random.ts";
 import type { LedgerEvent } from "./events.ts";
 import type { Genesis } from "./genesis.ts";
 import { mandate, quote } from "./rules/market/test-chain.ts";

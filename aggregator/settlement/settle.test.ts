@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cost, microPerKwh, wh } from "@busbar/protocol";
 import fc from "fast-check";
-import { netIncomes } from "../market/equations.ts";
+import { netIncomes } from "../market/game/equations.ts";
 import { netMetered, type Participant, type Sale } from "./position.ts";
 import { type Movement, type Settlement, settleImbalance, settleSale } from "./settle.ts";
 

@@ -8,7 +8,7 @@ import {
   type Wh,
   wh,
 } from "@busbar/protocol";
-import { subsidy } from "../market/equations.ts";
+import { subsidy } from "../market/game/equations.ts";
 import { netMetered, netSold, type Participant, type Sale } from "./position.ts";
 
 /** The community's prices for what was not contracted. */

@@ -2,8 +2,8 @@
 import { microPerKwh, utcMs, wh } from "@busbar/protocol";
 import { verifyClearing } from "../../aggregator/market/certificate.ts";
 import { clear } from "../../aggregator/market/clearing.ts";
+import { randomFrom } from "../../aggregator/market/colony/random.ts";
 import type { Quote } from "../../aggregator/market/quotes.ts";
-import { randomFrom } from "../../aggregator/market/random.ts";
 
 export const name = "clearing";
 export const title = "Clearing: a uniform-price double auction with its certificate";

@@ -1,12 +1,12 @@
 /** The ant colony beside its limits: a day of prices, and its distance from the exact ones. */
 import { microPerKwh, wh } from "@busbar/protocol";
-import { bargain } from "../../aggregator/market/bargaining.ts";
-import type { PriceRules, Quantities } from "../../aggregator/market/channels.ts";
-import { searchPrices } from "../../aggregator/market/colony.ts";
-import { paperGame, tradedChannels } from "../../aggregator/market/game.ts";
-import { allocateQuantities } from "../../aggregator/market/quantities.ts";
-import { randomFrom } from "../../aggregator/market/random.ts";
-import { referencePrices } from "../../aggregator/market/reference.ts";
+import { searchPrices } from "../../aggregator/market/colony/colony.ts";
+import { randomFrom } from "../../aggregator/market/colony/random.ts";
+import { referencePrices } from "../../aggregator/market/colony/reference.ts";
+import { bargain } from "../../aggregator/market/game/bargaining.ts";
+import type { PriceRules, Quantities } from "../../aggregator/market/game/channels.ts";
+import { paperGame, tradedChannels } from "../../aggregator/market/game/game.ts";
+import { allocateQuantities } from "../../aggregator/market/game/quantities.ts";
 
 export const name = "colony";
 export const title = "Ant colony: 24 hours of reference prices, error against the exact solution";

@@ -37,7 +37,7 @@ test("the sources are all that decides a slot, and nothing that does not", () =>
     "aggregator/ledger/rules/readings.ts",
     "aggregator/ledger/rules/cases/carry-out-correction.ts",
     "aggregator/ledger/rules/market/opening.ts",
-    "aggregator/market/colony.ts",
+    "aggregator/market/colony/colony.ts",
     "aggregator/market/clearing.ts",
     "aggregator/market/kdtree.ts",
     "aggregator/settlement/settle.ts",

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "93c481af81a17e184ff48a07dceb2a5eb2d999154dd2f4edd472a67a6a75529e"),
+  version(1, "7f4ca35cc308c83b896a0fb386dff39401d80acd2a73153c990e952e05902178"),
 ];

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type MicroPerKwh, type QuoteTerms, type UtcMs, type Wh, wh } from "@busbar/protocol";
 import { verifyClearing } from "../../../market/certificate.ts";
-import type { Prices } from "../../../market/channels.ts";
 import { clear } from "../../../market/clearing.ts";
+import type { Prices } from "../../../market/game/channels.ts";
 import { pairQuotes } from "../../../market/pairing.ts";
 import type { Clearing, Quote } from "../../../market/quotes.ts";
 import { residualSales } from "../../../market/residual.ts";

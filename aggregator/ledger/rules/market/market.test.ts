@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { microPerKwh, sealQuotes, utcMs, wh } from "@busbar/protocol";
-import { netIncomes } from "../../../market/equations.ts";
+import { netIncomes } from "../../../market/game/equations.ts";
 import { accountSums } from "../../accounts.ts";
 import { creditReports, creditScore } from "../../credit.ts";
 import { entry, frameOf, MeterChain, startTime } from "../../test-site.ts";

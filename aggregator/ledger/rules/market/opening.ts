@@ -1,6 +1,6 @@
 import { type UtcMs, utcMs, wh } from "@busbar/protocol";
-import type { Prices } from "../../../market/channels.ts";
 import { type SlotNet, seasonalNaive } from "../../../market/forecast.ts";
+import type { Prices } from "../../../market/game/channels.ts";
 import { parametersOf } from "../../parameters.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import type { StateReader } from "../../state/state.ts";

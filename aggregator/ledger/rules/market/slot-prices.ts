@@ -1,8 +1,8 @@
 import { wh } from "@busbar/protocol";
-import { bargain, publishedPrices } from "../../../market/bargaining.ts";
-import type { Prices } from "../../../market/channels.ts";
-import { allocateQuantities } from "../../../market/quantities.ts";
-import { referencePrices } from "../../../market/reference.ts";
+import { referencePrices } from "../../../market/colony/reference.ts";
+import { bargain, publishedPrices } from "../../../market/game/bargaining.ts";
+import type { Prices } from "../../../market/game/channels.ts";
+import { allocateQuantities } from "../../../market/game/quantities.ts";
 import type { SlotPrices } from "../../events.ts";
 import type { BlockContext } from "../../rule.ts";
 

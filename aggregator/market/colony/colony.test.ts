@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { microPerKwh, wh } from "@busbar/protocol";
-import { bargain } from "./bargaining.ts";
-import { channels, type PriceRules, type Quantities } from "./channels.ts";
+import { bargain } from "../game/bargaining.ts";
+import { channels, type PriceRules, type Quantities } from "../game/channels.ts";
+import { paperGame, tradedChannels } from "../game/game.ts";
+import { allocateQuantities } from "../game/quantities.ts";
 import { paperColony, searchPrices } from "./colony.ts";
-import { paperGame, tradedChannels } from "./game.ts";
-import { allocateQuantities } from "./quantities.ts";
 import { randomFrom } from "./random.ts";
 import { referencePrices } from "./reference.ts";
 

@@ -1,6 +1,6 @@
-import type { PriceRules, Prices, Quantities } from "./channels.ts";
+import type { PriceRules, Prices, Quantities } from "../game/channels.ts";
+import { bandOf, paperGame, roundPrice, tradedChannels } from "../game/game.ts";
 import { type Convergence, searchPrices } from "./colony.ts";
-import { bandOf, paperGame, roundPrice, tradedChannels } from "./game.ts";
 
 /** The reference prices of one slot and how the colony found them. */
 export type Reference = { readonly prices: Prices; readonly convergence: Convergence };

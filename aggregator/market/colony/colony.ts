@@ -1,5 +1,5 @@
+import { checkGame, type Game } from "../game/game.ts";
 import { type Board, layOut, nashProducts, type Scratch } from "./board.ts";
-import { checkGame, type Game } from "./game.ts";
 import { type Random, randomFrom } from "./random.ts";
 
 /** How long and how a colony searches. Reaches are fractions of a price's band. */

@@ -1,4 +1,4 @@
-import type { Game } from "./game.ts";
+import type { Game } from "../game/game.ts";
 
 /**
  * A game laid out for the colony, which tries many positions at once. A party's gain, as a share of
