@@ -22,6 +22,8 @@ export const ledgerCodes = {
   "block.proposer": "only voting members propose",
   "block.refused": "the rules refuse a transaction in the block",
   "block.time": "a block is not older than the one before",
+  "clearing.capacity": "a line of the grid carries more than it can",
+  "clearing.places": "the feeders of the result are not those of the grid, in their order",
   "clearing.balance": "what is sold is not what is bought",
   "clearing.fills": "a quote gets less than nothing, or more than it asked for",
   "clearing.interval": "the interval of prices is not the one that the quotes leave",

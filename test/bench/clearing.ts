@@ -1,9 +1,9 @@
 /** The double auction beside its limits: 4 000 and 10⁶ orders in one slot, and its verification. */
 import { microPerKwh, utcMs, wh } from "@busbar/protocol";
-import { verifyClearing } from "../../aggregator/market/certificate.ts";
-import { clear } from "../../aggregator/market/clearing.ts";
+import { verifyClearing } from "../../aggregator/market/clearing/certificate.ts";
+import { clear } from "../../aggregator/market/clearing/clearing.ts";
+import type { Quote } from "../../aggregator/market/clearing/quotes.ts";
 import { randomFrom } from "../../aggregator/market/colony/random.ts";
-import type { Quote } from "../../aggregator/market/quotes.ts";
 
 export const name = "clearing";
 export const title = "Clearing: a uniform-price double auction with its certificate";

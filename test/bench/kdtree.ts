@@ -1,8 +1,9 @@
 /** The k-d tree beside brute force over the same points, and the pairing that is built on it. */
 import { type EnergyForm, microPerKwh, wh } from "@busbar/protocol";
+import type { AcceptedQuote } from "../../aggregator/market/clearing/nearest-first.ts";
+import { pairQuotes } from "../../aggregator/market/clearing/pairing.ts";
 import { randomFrom } from "../../aggregator/market/colony/random.ts";
-import { KdTree } from "../../aggregator/market/kdtree.ts";
-import { type AcceptedQuote, pairQuotes } from "../../aggregator/market/pairing.ts";
+import { KdTree } from "../../aggregator/market/kdtree/kd-tree.ts";
 
 export const name = "kdtree";
 export const title = "k-d tree: a million points in 2-D and 4-D; pairing of 10 000 quotes";

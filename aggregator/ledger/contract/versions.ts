@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "7f4ca35cc308c83b896a0fb386dff39401d80acd2a73153c990e952e05902178"),
+  version(1, "398344ab6ddb1f84909ae01952b6f0d40478a024fd9dda321be8eedca17a5f8e"),
 ];

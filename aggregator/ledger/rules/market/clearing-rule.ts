@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { type MicroPerKwh, type QuoteTerms, type UtcMs, type Wh, wh } from "@busbar/protocol";
-import { verifyClearing } from "../../../market/certificate.ts";
-import { clear } from "../../../market/clearing.ts";
+import { verifyClearing } from "../../../market/clearing/certificate.ts";
+import { clear } from "../../../market/clearing/clearing.ts";
+import { pairQuotes } from "../../../market/clearing/pairing.ts";
+import type { Clearing, Quote } from "../../../market/clearing/quotes.ts";
+import { residualSales } from "../../../market/clearing/residual.ts";
 import type { Prices } from "../../../market/game/channels.ts";
-import { pairQuotes } from "../../../market/pairing.ts";
-import type { Clearing, Quote } from "../../../market/quotes.ts";
-import { residualSales } from "../../../market/residual.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
 import { reportViolation } from "../../credit.ts";
 import { parametersOf } from "../../parameters.ts";

@@ -61,3 +61,42 @@ export type Clearing = {
 export function earlierFirst(a: Quote, b: Quote): number {
   return a.time - b.time || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
+
+/**
+ * One feeder of a clearing over a grid (undefined: the busbar): its price, where somebody trades, and
+ * what it sends to its parent, below 0 what it gets.
+ */
+export type PlaceClearing = {
+  readonly feeder: string | undefined;
+  readonly price: MicroPerKwh | undefined;
+  readonly exportWh: number;
+};
+
+/**
+ * A slot cleared over a grid. Feeders stand from the busbar outwards. `welfare` is what bids value the
+ * cleared energy above asks and fees, `fees` what the lines are owed (10⁻⁶ currency, rounded down).
+ * What buyers pay above what sellers get is the fees, and more where lines are full.
+ */
+export type GridClearing = {
+  readonly fills: readonly Fill[];
+  readonly places: readonly PlaceClearing[];
+  readonly volume: Wh;
+  readonly reference: MicroPerKwh | undefined;
+  readonly welfare: number;
+  readonly fees: number;
+};
+
+/** Throws: `RangeError` for quotes of different slots or without energy. */
+export function checkQuotes(quotes: readonly Quote[]): void {
+  const slot = quotes[0]?.slot;
+  for (const quote of quotes) {
+    if (quote.slot !== slot) {
+      throw new RangeError(
+        `quote ${quote.id}: expected slot ${slot} as in the first quote, got ${quote.slot}`,
+      );
+    }
+    if (!(quote.quantity > 0)) {
+      throw new RangeError(`quote ${quote.id}: expected a quantity above 0, got ${quote.quantity}`);
+    }
+  }
+}

@@ -5,8 +5,9 @@
 import { mulDiv, type Refusal } from "@busbar/protocol";
 import { type Clearing, earlierFirst, type Fill, type Quote, type Rationed } from "./quotes.ts";
 
-type Verdict = { readonly ok: true } | Refusal;
-type Pair = { readonly quote: Quote; readonly fill: Fill; readonly cleared: number };
+export type Verdict = { readonly ok: true } | Refusal;
+/** A quote, what became of it, and accepted + netted. */
+export type Pair = { readonly quote: Quote; readonly fill: Fill; readonly cleared: number };
 
 /**
  * Whether the clearing is the welfare optimum of these quotes with the largest volume, its price the
@@ -25,18 +26,19 @@ export function verifyClearing(quotes: readonly Quote[], clearing: Clearing): Ve
     checkInterval(pairs, clearing) ??
     checkPrice(clearing) ??
     checkWelfare(pairs, clearing) ??
-    checkTies(pairs, clearing) ??
+    checkTies(pairs, clearing.certificate.rationed) ??
     checkSelfMatch(pairs) ?? { ok: true }
   );
 }
 
-const refuse = (code: string, message: string): Refusal => ({
+export const refuse = (code: string, message: string): Refusal => ({
   ok: false,
   code,
   message,
 });
 
-function pairUp(quotes: readonly Quote[], fills: readonly Fill[]): Pair[] | Refusal {
+/** Quotes with their fills; refuses `clearing.fills`. */
+export function pairUp(quotes: readonly Quote[], fills: readonly Fill[]): Pair[] | Refusal {
   if (quotes.length !== fills.length) {
     return refuse(
       "clearing.fills",
@@ -156,8 +158,10 @@ function checkWelfare(pairs: readonly Pair[], { certificate }: Clearing): Refusa
 }
 
 /** Equal limits are served alike: whole, not at all, or in the one rationed group by largest remainder. */
-function checkTies(pairs: readonly Pair[], { certificate }: Clearing): Refusal | undefined {
-  const { rationed } = certificate;
+export function checkTies(
+  pairs: readonly Pair[],
+  rationed: Rationed | undefined,
+): Refusal | undefined {
   const inGroup = ({ quote }: Pair) =>
     quote.side === rationed?.side && quote.limit === rationed.limit;
   const others = pairs.filter((pair) => !inGroup(pair));
@@ -225,7 +229,7 @@ function checkShares(group: readonly Pair[], { offered, cleared }: Rationed): Re
 }
 
 /** Nobody is accepted on both sides, and what is netted is the same energy on both. */
-function checkSelfMatch(pairs: readonly Pair[]): Refusal | undefined {
+export function checkSelfMatch(pairs: readonly Pair[]): Refusal | undefined {
   const sides = new Map<string, { sold: number; bought: number; netted: number }>();
   for (const { quote, fill, cleared } of pairs) {
     if (cleared === 0) continue;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { KdTree, type Neighbour, type SearchLimits } from "./kdtree.ts";
+import { KdTree, type Neighbour, type SearchLimits } from "./index.ts";
 
 type Points = ReadonlyMap<number, readonly number[]>;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { microPerKwh, wh } from "@busbar/protocol";
 import fc from "fast-check";
-import { subsidy } from "./game/equations.ts";
+import { subsidy } from "../game/equations.ts";
 import { type Rest, residualSales } from "./residual.ts";
 
 const tariff = {

@@ -1,5 +1,5 @@
 import { divideBig, type MicroPerKwh, microPerKwh, type Wh } from "@busbar/protocol";
-import type { Prices, Role } from "./game/channels.ts";
+import type { Prices, Role } from "../game/channels.ts";
 
 /** What a quote wanted and did not get in the book. */
 export type Rest = {

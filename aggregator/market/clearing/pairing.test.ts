@@ -5,11 +5,10 @@ import fc from "fast-check";
 import {
   type AcceptedQuote,
   evenWeights,
-  type Match,
   type PairingWeights,
   pairingScales,
-  pairQuotes,
-} from "./pairing.ts";
+} from "./nearest-first.ts";
+import { type Match, pairQuotes } from "./pairing.ts";
 
 const forms: readonly EnergyForm[] = ["solar", "wind", "storage", "any"];
 
