@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "398344ab6ddb1f84909ae01952b6f0d40478a024fd9dda321be8eedca17a5f8e"),
+  version(1, "0fb2a4eed0ca9c83817100d1257a7ebef8133c7f1eec5dcfe4559ca7895b59b7"),
 ];

@@ -1,21 +1,26 @@
+import { poolsOf } from "../game/division.ts";
 import { checkGame, type Game } from "../game/game.ts";
-import { type Board, layOut, nashProducts, type Scratch } from "./board.ts";
 import { type Random, randomFrom } from "./random.ts";
 
-/** How long and how a colony searches. Reaches are fractions of a price's band. */
+/** How long and how a colony searches. Reaches are parts of a price's band. */
 export type ColonySettings = {
   readonly ants: number;
   readonly iterations: number;
-  /** p_0 of eq. 15: ants whose pheromone is nearer to the best than this search locally. */
+  /** p_0 of eq. 15: ants whose pheromone is nearer to the strongest than this search locally. */
   readonly transition: number;
   /** λ of eq. 15 in the first iteration, and what it is multiplied by after each. */
   readonly reach: number;
   readonly reachFactor: number;
   /** ρ_min of eq. 14. */
   readonly evaporationMin: number;
+  /** The search ends before its last iteration where the proven gap is at most this. */
+  readonly gapEnough: number;
 };
 
-/** 35 groups of ants and 200 iterations are the paper's; it leaves the other constants open. */
+/**
+ * 35 groups of ants and 200 iterations are the paper's; it leaves the other constants open. At a proven
+ * gap of 10⁻¹² the prices stand to their last published digit.
+ */
 export const paperColony: ColonySettings = {
   ants: 35,
   iterations: 200,
@@ -23,85 +28,143 @@ export const paperColony: ColonySettings = {
   reach: 0.5,
   reachFactor: 0.95,
   evaporationMin: 0.1,
+  gapEnough: 1e-12,
 };
 
-/** After each iteration: the best objective so far (0 … 1) and the evaporation ρ. */
-export type Convergence = { readonly best: Float64Array; readonly evaporation: Float64Array };
-
-/** The best price of each trade of the game, in currency/kWh, and how the search came there. */
-export type ColonyResult = { readonly prices: Float64Array; readonly convergence: Convergence };
+/** For many parties: a thousand times nearer than the 0.1 % that a gate's prices must be. */
+export const gateColony: ColonySettings = { ...paperColony, gapEnough: 1e-6 };
 
 /**
- * The ant colony of Liu & Zhou §II.C (eq. 14–15, Steps 1–5) on the weighted Nash objective
- * Π gain_i^w_i, each gain as a share of the most that party could gain. Same game, seed and settings:
- * the same bits on every machine.
+ * After each iteration: how far the best ant is at most from the best division (the proven gap of
+ * `game/division.ts`), and the evaporation ρ; the ants' pheromone after the last one.
+ */
+export type Convergence = {
+  readonly gap: Float64Array;
+  readonly evaporation: Float64Array;
+  readonly pheromone: Float64Array;
+};
+
+/**
+ * The best ant's shares: the part of each trade's pool that its seller gets (`priceAtShare` makes a
+ * price of it), and how the search came there.
+ */
+export type ColonyResult = { readonly shares: Float64Array; readonly convergence: Convergence };
+
+/**
+ * The ant colony of Liu & Zhou §II.C (eq. 14–15, Steps 1–5) on the weighted Nash objective of a game
+ * of any number of parties. Same game, seed and settings: the same bits on every machine.
  *
- * Shape: `seed` is 32 bytes. A party without a trade takes no part in the product.
+ * An ant walks from trade to trade. At each it draws the step of eq. 15 and takes it if and as far as
+ * the objective grows, which the gains of the trade's two ends decide without a power or a logarithm.
+ * An ant's position is its share of each pool: what eq. 13 leaves of a band, measured in money.
+ *
+ * Shape: `seed` is 32 bytes. A party without a trade takes no part in the objective.
  * Throws: `RangeError` for another seed or a game that makes no sense (see `checkGame`).
  */
-export function searchPrices(
+export function searchShares(
   game: Game,
   seed: Uint8Array,
   settings: ColonySettings = paperColony,
 ): ColonyResult {
   checkGame(game);
   const random = randomFrom(seed);
-  const board = layOut(game);
-  const swarm = hatch(board, random, settings.ants);
-  const best = new Float64Array(settings.iterations);
+  const swarm = hatch(game, random, settings.ants);
+  const gap = new Float64Array(settings.iterations);
   const evaporation = new Float64Array(settings.iterations);
   let rho = 1; // ρ(0) of eq. 14
   let lambda = settings.reach;
-  for (let iteration = 0; iteration < settings.iterations; iteration += 1) {
-    const before = swarm.bestQuality;
+  let iteration = 0;
+  for (; iteration < settings.iterations && swarm.bestGap > settings.gapEnough; iteration += 1) {
+    const before = swarm.bestGap;
     look(swarm, lambda, settings.transition);
-    move(board, swarm, random);
-    settle(board, swarm);
-    if (swarm.bestQuality <= before) {
-      rho = Math.max(0.8 * rho, settings.evaporationMin); // eq. 14
-    }
+    walk(swarm, random);
+    judge(swarm);
+    if (swarm.bestGap >= before) rho = evaporated(rho, settings.evaporationMin);
     layPheromone(swarm, rho);
     lambda *= settings.reachFactor;
-    best[iteration] = swarm.bestQuality;
+    gap[iteration] = swarm.bestGap;
     evaporation[iteration] = rho;
   }
-  return { prices: swarm.bestPrices, convergence: { best, evaporation } };
+  const { bestShares: shares, pheromone } = swarm;
+  const history = { gap: gap.slice(0, iteration), evaporation: evaporation.slice(0, iteration) };
+  return { shares, convergence: { ...history, pheromone } };
 }
 
-type Swarm = {
-  /** Trades × ants, as `nashProducts` wants them. */
-  readonly positions: Float64Array;
-  readonly trials: Float64Array;
-  readonly qualities: Float64Array;
-  readonly found: Float64Array;
-  readonly pheromone: Float64Array;
-  readonly reach: Float64Array;
-  readonly draws: Float64Array;
-  readonly scratch: Scratch;
-  readonly bestPrices: Float64Array;
-  bestQuality: number;
+/** eq. 14 of Liu & Zhou: ρ falls to its minimum while the best does not improve. */
+function evaporated(rho: number, least: number): number {
+  return Math.max(0.8 * rho, least);
+}
+
+/** A trade as the ants meet it: offsets of its ends in `gains`, and their parts of both weights. */
+type Stop = {
+  readonly seller: number;
+  readonly buyer: number;
+  readonly pool: number;
+  readonly sellerPart: number;
+  readonly buyerPart: number;
 };
 
-/** Steps 1–3: ants anywhere in the price box (eq. 13), equal pheromone. */
-function hatch(board: Board, random: Random, ants: number): Swarm {
-  const size = ants * board.trades.length;
-  const swarm: Swarm = {
-    positions: new Float64Array(size),
-    trials: new Float64Array(size),
-    qualities: new Float64Array(ants).fill(-1),
-    found: new Float64Array(ants),
-    pheromone: new Float64Array(ants).fill(1),
-    reach: new Float64Array(ants).fill(0.5),
-    draws: new Float64Array(size),
-    scratch: { worth: new Float64Array(size), gain: new Float64Array(ants) },
-    bestPrices: new Float64Array(board.trades.length),
-    bestQuality: -1,
-  };
-  board.trades.forEach(({ low, high }, trade) => {
-    swarm.positions.fill((low + high) / 2, trade * ants, (trade + 1) * ants);
+type Swarm = {
+  readonly ants: number;
+  readonly stops: readonly Stop[];
+  /** Weight of each party that trades, 0 of one that does not. */
+  readonly weights: Float64Array;
+  readonly allWeights: number;
+  /** Trades × ants: money above the low end of the band. */
+  readonly money: Float64Array;
+  /** Parties × ants. */
+  readonly gains: Float64Array;
+  readonly draws: Float64Array;
+  readonly gaps: Float64Array;
+  readonly pull: Float64Array;
+  readonly pheromone: Float64Array;
+  readonly reach: Float64Array;
+  readonly bestShares: Float64Array;
+  bestGap: number;
+};
+
+/** Steps 1–3: ants anywhere in the price box (eq. 13 of Liu & Zhou), equal pheromone. */
+function hatch(game: Game, random: Random, ants: number): Swarm {
+  const { trades, weights } = game;
+  const pools = poolsOf(game);
+  const playing = new Float64Array(weights.length);
+  const stops = trades.map(({ seller, buyer }, e): Stop => {
+    const [ws, wb] = [weights[seller] ?? 0, weights[buyer] ?? 0];
+    playing[seller] = ws;
+    playing[buyer] = wb;
+    return {
+      seller: seller * ants,
+      buyer: buyer * ants,
+      pool: pools[e] ?? 0,
+      sellerPart: ws / (ws + wb),
+      buyerPart: wb / (ws + wb),
+    };
   });
-  move(board, swarm, random);
-  settle(board, swarm);
+  const size = ants * trades.length;
+  const swarm: Swarm = {
+    ants,
+    stops,
+    weights: playing,
+    allWeights: playing.reduce((sum, weight) => sum + weight, 0),
+    money: new Float64Array(size),
+    gains: new Float64Array(ants * weights.length),
+    draws: new Float64Array(size),
+    gaps: new Float64Array(ants),
+    pull: new Float64Array(ants * weights.length),
+    pheromone: new Float64Array(ants).fill(1),
+    reach: new Float64Array(ants),
+    bestShares: new Float64Array(trades.length).fill(0.5),
+    bestGap: Number.POSITIVE_INFINITY,
+  };
+  random.fillSymmetric(swarm.draws);
+  stops.forEach(({ seller, buyer, pool }, e) => {
+    for (let ant = 0; ant < ants; ant += 1) {
+      const part = (((swarm.draws[e * ants + ant] ?? 0) + 1) / 2) * pool;
+      swarm.money[e * ants + ant] = part;
+      swarm.gains[seller + ant] = (swarm.gains[seller + ant] ?? 0) + part;
+      swarm.gains[buyer + ant] = (swarm.gains[buyer + ant] ?? 0) + (pool - part);
+    }
+  });
   return swarm;
 }
 
@@ -119,44 +182,71 @@ function look({ pheromone, reach }: Swarm, lambda: number, transition: number): 
   }
 }
 
-/** Each ant's trial: eq. 15, kept inside the box of eq. 13. */
-function move({ trades }: Board, { positions, trials, reach, draws }: Swarm, random: Random): void {
+/**
+ * Step 4: each ant walks all trades. At one, the step is eq. 15 of Liu & Zhou, X + rand·λ or
+ * X + rand·(upper − lower)/2. The objective grows towards w_s/g_s = w_b/g_b of the two ends and falls
+ * beyond it, so a step the other way is not taken, and a longer one ends there or at the band's end.
+ */
+function walk({ ants, stops, money, gains, draws, reach }: Swarm, random: Random): void {
   random.fillSymmetric(draws);
-  const ants = reach.length;
-  for (let trade = 0; trade < trades.length; trade += 1) {
-    const { low = 0, high = 0 } = trades[trade] ?? {};
-    const width = high - low;
-    const start = trade * ants;
+  let start = 0;
+  for (const { seller, buyer, pool, sellerPart, buyerPart } of stops) {
     for (let ant = 0; ant < ants; ant += 1) {
-      const step = (draws[start + ant] ?? 0) * (reach[ant] ?? 0) * width;
-      const price = (positions[start + ant] ?? 0) + step;
-      trials[start + ant] = Math.min(Math.max(price, low), high);
+      const gs = gains[seller + ant] ?? 0;
+      const gb = gains[buyer + ant] ?? 0;
+      const here = money[start + ant] ?? 0;
+      const peak = sellerPart * gb - buyerPart * gs;
+      let step = (draws[start + ant] ?? 0) * (reach[ant] ?? 0) * pool;
+      if (peak > 0) {
+        if (step > peak) step = peak;
+        if (step > pool - here) step = pool - here;
+        if (step <= 0) continue;
+      } else {
+        if (step < peak) step = peak;
+        if (step < -here) step = -here;
+        if (step >= 0) continue;
+      }
+      money[start + ant] = here + step;
+      gains[seller + ant] = gs + step;
+      gains[buyer + ant] = gb - step;
     }
+    start += ants;
   }
 }
 
-/** Ants that found a better place stay there; the best place of all is kept. */
-function settle(board: Board, swarm: Swarm): void {
-  const { positions, trials, qualities, found, bestPrices, scratch } = swarm;
-  nashProducts(board, trials, found, scratch);
-  const ants = found.length;
+/** What each ant's place is worth: its proven gap, smaller is better; the best place of all is kept. */
+function judge(swarm: Swarm): void {
+  const { ants, stops, weights, allWeights, money, gains, gaps, pull, bestShares } = swarm;
+  for (let party = 0; party < weights.length; party += 1) {
+    const weight = weights[party] ?? 0;
+    if (weight === 0) continue;
+    for (let at = party * ants; at < (party + 1) * ants; at += 1)
+      pull[at] = weight / (gains[at] ?? 0);
+  }
+  gaps.fill(0);
+  let start = 0;
+  for (const { seller, buyer, pool } of stops) {
+    for (let ant = 0; ant < ants; ant += 1) {
+      const slope = (pull[seller + ant] ?? 0) - (pull[buyer + ant] ?? 0);
+      const part = money[start + ant] ?? 0;
+      gaps[ant] = (gaps[ant] ?? 0) + (slope > 0 ? slope * (pool - part) : -slope * part);
+    }
+    start += ants;
+  }
   for (let ant = 0; ant < ants; ant += 1) {
-    const quality = found[ant] ?? 0;
-    if (quality <= (qualities[ant] ?? 0)) continue;
-    qualities[ant] = quality;
-    const best = quality > swarm.bestQuality;
-    if (best) swarm.bestQuality = quality;
-    for (let trade = 0; trade < bestPrices.length; trade += 1) {
-      const price = trials[trade * ants + ant] ?? 0;
-      positions[trade * ants + ant] = price;
-      if (best) bestPrices[trade] = price;
-    }
+    const gap = (gaps[ant] ?? 0) / allWeights;
+    gaps[ant] = gap;
+    if (!(gap < swarm.bestGap)) continue;
+    swarm.bestGap = gap;
+    stops.forEach(({ pool }, e) => {
+      bestShares[e] = (money[e * ants + ant] ?? 0) / pool;
+    });
   }
 }
 
-/** The end of Step 4: old trails evaporate by ρ, new ones are proportional to the quality. */
-function layPheromone({ pheromone, qualities }: Swarm, rho: number): void {
+/** The end of Step 4: old trails evaporate by ρ, new ones are proportional to the quality 1/(1 + gap). */
+function layPheromone({ pheromone, gaps }: Swarm, rho: number): void {
   for (let ant = 0; ant < pheromone.length; ant += 1) {
-    pheromone[ant] = (1 - rho) * (pheromone[ant] ?? 0) + rho * (qualities[ant] ?? 0);
+    pheromone[ant] = (1 - rho) * (pheromone[ant] ?? 0) + rho / (1 + (gaps[ant] ?? 0));
   }
 }

@@ -1,6 +1,7 @@
 import type { PriceRules, Prices, Quantities } from "../game/channels.ts";
+import { priceAtShare } from "../game/division.ts";
 import { bandOf, paperGame, roundPrice, tradedChannels } from "../game/game.ts";
-import { type Convergence, searchPrices } from "./colony.ts";
+import { type Convergence, searchShares } from "./colony.ts";
 
 /** The reference prices of one slot and how the colony found them. */
 export type Reference = { readonly prices: Prices; readonly convergence: Convergence };
@@ -15,7 +16,8 @@ export function referencePrices(
   rules: PriceRules,
   seed: Uint8Array,
 ): Reference {
-  const { prices, convergence } = searchPrices(paperGame(quantities, rules), seed);
+  const game = paperGame(quantities, rules);
+  const { shares, convergence } = searchShares(game, seed);
   const published: { -readonly [channel in keyof Prices]: Prices[channel] } = {
     cg: undefined,
     cu: undefined,
@@ -23,7 +25,10 @@ export function referencePrices(
     gu: undefined,
   };
   tradedChannels(quantities).forEach((channel, i) => {
-    published[channel] = roundPrice(prices[i] ?? 0, bandOf(channel, rules));
+    const trade = game.trades[i];
+    if (trade === undefined) return;
+    const price = priceAtShare(trade, shares[i] ?? 0);
+    published[channel] = roundPrice(price, bandOf(channel, rules));
   });
   return { prices: published, convergence };
 }

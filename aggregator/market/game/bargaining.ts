@@ -1,5 +1,6 @@
 import type { Channel, PriceRules, Prices, Quantities } from "./channels.ts";
 import { bandOf, checkRules, roundPrice } from "./game.ts";
+import { priceWorth, worthAt } from "./worth.ts";
 
 /** Prices in currency/kWh as a solver finds them; undefined = not traded. */
 export type ExactPrices = Readonly<Record<Channel, number | undefined>>;
@@ -72,13 +73,6 @@ function shareFromHub(
   return { one: owedOne, two: owedTwo };
 }
 
-/** f(p) = p − κ p²: what one kWh at price p moves from buyer to seller, subsidy included. */
-const f = (price: number, subsidy: number) => price - subsidy * price * price;
-
-/** The price whose f is `value`, on the branch where f grows; stable for κ → 0. */
-const inverseOfF = (value: number, subsidy: number) =>
-  (2 * value) / (1 + Math.sqrt(1 - 4 * subsidy * value));
-
 const subsidyOf = (channel: Channel, { subsidyPermille }: PriceRules) =>
   channel === "cg" || channel === "cu" ? subsidyPermille / 1000 : 0;
 
@@ -86,7 +80,7 @@ const subsidyOf = (channel: Channel, { subsidyPermille }: PriceRules) =>
 function valuePool(energy: number, channel: Channel, rules: PriceRules): number {
   const { low, high } = bandOf(channel, rules);
   const subsidy = subsidyOf(channel, rules);
-  return (energy / 1000) * (f(high, subsidy) - f(low, subsidy));
+  return (energy / 1000) * (worthAt(high, subsidy) - worthAt(low, subsidy));
 }
 
 /** The price at which the channel's seller gains `won` above the low end of the band. */
@@ -99,7 +93,8 @@ function sellersPrice(
   const energy = quantities[channel];
   if (energy === 0) return undefined;
   const subsidy = subsidyOf(channel, rules);
-  return inverseOfF(f(bandOf(channel, rules).low, subsidy) + won / (energy / 1000), subsidy);
+  const floor = worthAt(bandOf(channel, rules).low, subsidy);
+  return priceWorth(floor + won / (energy / 1000), subsidy);
 }
 
 /** The price at which the channel's buyer gains `won` below the high end of the band. */

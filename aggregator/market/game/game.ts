@@ -96,15 +96,24 @@ export function checkRules({ bands, weights, subsidyPermille }: PriceRules): voi
 }
 
 /**
- * Throws `RangeError` for a trade without energy, with an empty band, or between parties that the
- * game does not have; and for weights that are no integers in 1 … 100 (more would underflow the product).
+ * Throws `RangeError` for a trade without energy, with an empty band or one that reaches 1/2κ, or
+ * between parties that the game does not have; and for weights that are not positive numbers.
  */
 export function checkGame({ weights, trades }: Game): void {
-  for (const weight of weights) checkWeight("a party", weight);
-  for (const { seller, buyer, kwh, low, high } of trades) {
-    if (!(kwh > 0 && low < high)) {
+  for (const weight of weights) {
+    if (!(weight > 0 && Number.isFinite(weight))) {
+      throw new RangeError(`weight of a party: expected a number above 0, got ${weight}`);
+    }
+  }
+  for (const { seller, buyer, kwh, low, high, subsidy } of trades) {
+    if (!(kwh > 0 && Number.isFinite(kwh) && low < high && Number.isFinite(high - low))) {
       throw new RangeError(
         `trade: expected energy and a band, got ${kwh} kWh in [${low}, ${high}]`,
+      );
+    }
+    if (!(subsidy >= 0 && 2 * subsidy * high < 1)) {
+      throw new RangeError(
+        `trade: expected a subsidy of 0 or more and prices below 1/2κ, got κ = ${subsidy} up to ${high}`,
       );
     }
     if (weights[seller] === undefined || weights[buyer] === undefined || seller === buyer) {

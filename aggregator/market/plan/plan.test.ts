@@ -1,0 +1,328 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { microPerKwh } from "@busbar/protocol";
+import fc from "fast-check";
+import { type Linear, maximise } from "../convex-solver.ts";
+import type { PriceRules } from "../game/channels.ts";
+import { divide } from "../game/division.ts";
+import { gateGame, type Player } from "../game/players.ts";
+import { searchPlan } from "./colony-plan.ts";
+import type { Horizon } from "./horizon.ts";
+import { plan, playersAfter } from "./plan.ts";
+import { idle, type Schedule, surplusOf, termsOf } from "./schedule.ts";
+
+const seed = createHash("sha256").update("block").digest();
+const price = microPerKwh;
+const rules: PriceRules = {
+  bands: { company: [price(500_000), price(700_000)], bureau: [price(400_000), price(600_000)] },
+  weights: { company: 3, bureau: 3, user: 1 },
+  subsidyPermille: 50,
+};
+
+const company = (kwh: number): Player => ({ id: "sun", role: "company", kwh });
+const players = (companyKwh: number, userKwh: number): Player[] => [
+  company(companyKwh),
+  { id: "bureau", role: "bureau", kwh: 1000 },
+  { id: "homes", role: "user", kwh: -userKwh },
+];
+const battery = {
+  owner: "sun",
+  capacityKwh: 100,
+  startKwh: 20,
+  chargeKw: 40,
+  dischargeKw: 50,
+  chargeEfficiency: 0.95,
+  dischargeEfficiency: 0.9,
+};
+const nothing = { storages: [], elastic: [], flexible: [] };
+
+/** A day of `slots` hours of any kind. */
+const horizons = fc
+  .record({
+    slots: fc.array(fc.tuple(fc.nat(400), fc.nat(300), fc.integer({ min: 20, max: 60 })), {
+      minLength: 2,
+      maxLength: 8,
+    }),
+    slope: fc.constantFrom(0.0002, 0.0005, 0.002),
+    capacityKwh: fc.integer({ min: 10, max: 300 }),
+    power: fc.integer({ min: 5, max: 200 }),
+    efficiency: fc.constantFrom(0.8, 0.95, 1),
+    start: fc.constantFrom(0, 0.3, 1),
+    worth: fc.integer({ min: 20, max: 60 }),
+    flexible: fc.nat(80),
+  })
+  .map(({ slots, slope, capacityKwh, power, efficiency, start, worth, flexible }): Horizon => {
+    return {
+      hours: 1,
+      slots: slots.map(([made, used]) => players(made - 100, used)),
+      costs: [{ owner: "bureau", perKwh: slots.map(([, , cost]) => 0.5 + cost / 100), slope }],
+      storages: [
+        {
+          ...battery,
+          capacityKwh,
+          startKwh: start * capacityKwh,
+          chargeKw: power,
+          dischargeKw: power,
+          chargeEfficiency: efficiency,
+        },
+        { ...battery, owner: "homes" },
+      ],
+      elastic: [{ owner: "homes", worth: worth / 50, slope: 0.01, downKwh: 30, upKwh: 20 }],
+      flexible: [{ owner: "homes", kwh: flexible, from: 0, to: slots.length - 1, maxKw: 60 }],
+    };
+  });
+
+test("a battery is filled when energy is cheap and emptied when it is dear, and pays its losses", () => {
+  const costs = [{ owner: "bureau", perKwh: [0.2, 0.6], slope: 0 }];
+  const horizon = { ...nothing, hours: 1, slots: [players(0, 100), players(0, 100)], costs };
+  const own = { ...battery, startKwh: 0 };
+  const { schedule, gain } = plan({ ...horizon, storages: [own] });
+  // 40 kWh drawn are 38 stored, of which 34.2 come out: 34.2 · 0.6 − 40 · 0.2
+  assert.deepEqual(schedule.charge[0], Float64Array.of(40, 0));
+  assert.ok(Math.abs((schedule.discharge[0]?.[1] ?? 0) - 34.2) < 1e-9);
+  assert.ok(Math.abs(gain - 12.52) < 1e-9);
+  const near = [{ owner: "bureau", perKwh: [0.2, 0.23], slope: 0 }];
+  assert.equal(plan({ ...horizon, costs: near, storages: [own] }).gain, 0, "0.23 · 0.855 < 0.2");
+});
+
+test("flexible load goes where energy is cheapest, elastic demand where it is worth its cost", () => {
+  const costs = [{ owner: "bureau", perKwh: [0.5, 0.3, 0.4], slope: 0 }];
+  const horizon = {
+    ...nothing,
+    hours: 1,
+    slots: Array.from({ length: 3 }, () => players(0, 10)),
+    costs,
+  };
+  const flexible = [{ owner: "homes", kwh: 15, from: 0, to: 2, maxKw: 10 }];
+  assert.deepEqual(plan({ ...horizon, flexible }).schedule.load[0], Float64Array.of(0, 10, 5));
+  const elastic = [{ owner: "homes", worth: 0.4, slope: 0.01, downKwh: 5, upKwh: 50 }];
+  const extra = plan({ ...horizon, elastic }).schedule.extra[0] ?? [];
+  for (const [t, expected] of [-5, 10, 0].entries()) {
+    assert.ok(Math.abs((extra[t] ?? 9) - expected) < 1e-9, `${extra[t]} is not ${expected}`);
+  }
+});
+
+test("every schedule keeps to what its owners have, and batteries end as they began", () => {
+  fc.assert(
+    fc.property(horizons, (horizon) => {
+      for (const { schedule, gain } of [plan(horizon), searchPlan(horizon, seed, few)]) {
+        assert.ok(gain >= -1e-9);
+        horizon.storages.forEach((storage, i) => {
+          let level = storage.startKwh;
+          for (let t = 0; t < horizon.slots.length; t += 1) {
+            const [charge, discharge] = [
+              schedule.charge[i]?.[t] ?? 9e9,
+              schedule.discharge[i]?.[t] ?? 9e9,
+            ];
+            assert.ok(charge === 0 || discharge === 0, "one direction in a slot");
+            within(charge, 0, storage.chargeKw);
+            within(discharge, 0, storage.dischargeKw);
+            level += charge * storage.chargeEfficiency - discharge / storage.dischargeEfficiency;
+            within(level, 0, storage.capacityKwh);
+            assert.ok(Math.abs(level - (schedule.stored[i]?.[t] ?? 9e9)) < 1e-6);
+          }
+          assert.ok(Math.abs(level - storage.startKwh) < 1e-6);
+        });
+        horizon.elastic.forEach(({ downKwh, upKwh }, i) => {
+          for (const x of schedule.extra[i] ?? []) within(x, -downKwh, upKwh);
+        });
+        horizon.flexible.forEach(({ kwh, maxKw }, i) => {
+          const load = schedule.load[i] ?? new Float64Array(1);
+          for (const x of load) within(x, 0, maxKw);
+          assert.ok(Math.abs(load.reduce((sum, x) => sum + x, 0) - kwh) < 1e-6);
+        });
+        const draw = playersAfter({ horizon }, schedule).map((slot) =>
+          slot.reduce((sum, { role, kwh }) => (role === "bureau" ? sum : sum - kwh), 0),
+        );
+        draw.forEach((kwh, t) => {
+          assert.ok(
+            Math.abs(kwh - (schedule.drawKwh[t] ?? 9e9)) < 1e-6,
+            "what is drawn is what is left",
+          );
+        });
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("the exact plan and the colony's are within 0.1 % of what an independent solver gains", () => {
+  fc.assert(
+    fc.property(horizons, (horizon) => {
+      const best = optimum(horizon);
+      const exact = plan(horizon).gain;
+      const tolerance = 1e-4 + 1e-6 * best;
+      assert.ok(
+        Math.abs(exact - best) <= 1e-3 * best + tolerance,
+        `exact ${exact}, solver ${best}`,
+      );
+      const colony = searchPlan(horizon, seed).gain;
+      assert.ok(colony >= best * 0.999 - tolerance, `colony ${colony}, solver ${best}`);
+    }),
+    { numRuns: 12 },
+  );
+});
+
+test("the same seed gives the same plan, another seed another search", () => {
+  const [horizon] = fc.sample(horizons, { numRuns: 1, seed: 5 });
+  assert.ok(horizon !== undefined);
+  assert.deepEqual(searchPlan(horizon, seed, few), searchPlan(horizon, seed, few));
+  const other = createHash("sha256").update("other").digest();
+  assert.notDeepEqual(searchPlan(horizon, other, few).best, searchPlan(horizon, seed, few).best);
+});
+
+test("a planned day is played slot by slot: its games are divided as any others", () => {
+  const [horizon] = fc.sample(horizons, { numRuns: 1, seed: 6 });
+  assert.ok(horizon !== undefined);
+  const slots = playersAfter({ horizon }, plan(horizon).schedule);
+  for (const slot of slots) assert.ok(divide(gateGame(slot, rules)).gap < 1e-9);
+});
+
+test("a horizon that makes no sense is refused in words", () => {
+  const costs = [{ owner: "bureau", perKwh: [0.2, 0.6], slope: 0 }];
+  const good: Horizon = { ...nothing, hours: 1, slots: [players(0, 1), players(0, 1)], costs };
+  const bad = (changes: object, message: RegExp) =>
+    assert.throws(() => plan({ ...good, ...changes }), message);
+  bad({ hours: 0 }, /hours of a slot: expected above 0, at most 24, got 0/);
+  bad({ slots: [] }, /slots: expected 1 to 200, got 0/);
+  bad({ slots: [players(0, 1), [company(1)]] }, /parties: expected the same ones in every slot/);
+  bad(
+    { costs: [{ owner: "sun", perKwh: [1, 1], slope: 0 }] },
+    /owner sun: expected a bureau, got company/,
+  );
+  bad(
+    { costs: [{ owner: "bureau", perKwh: [1], slope: 0 }] },
+    /costs of bureau: expected 2, got 1/,
+  );
+  bad({ costs: [{ owner: "bureau", perKwh: [1, Number.NaN], slope: 0 }] }, /expected numbers/);
+  bad({ storages: [{ ...battery, owner: "nobody" }] }, /expected a company or user, got nobody/);
+  bad(
+    { storages: [{ ...battery, startKwh: 101 }] },
+    /start of sun: expected 0 to 100 kWh, got 101/,
+  );
+  bad({ storages: [{ ...battery, chargeEfficiency: 1.1 }] }, /efficiency of sun: .* got 1.1/);
+  bad({ storages: [{ ...battery, chargeKw: -1 }] }, /power of sun/);
+  const elastic = { owner: "homes", worth: 1, slope: 0, downKwh: 1, upKwh: 1 };
+  bad({ elastic: [elastic] }, /elastic demand of homes: expected a worth, and a slope above 0/);
+  const load = { owner: "homes", kwh: 3, from: 0, to: 1, maxKw: 1 };
+  bad({ flexible: [load] }, /flexible load of homes: expected 0 to 2 kWh, got 3/);
+  bad({ flexible: [{ ...load, to: 2 }] }, /expected slots 0 to 1, got 0 to 2/);
+});
+
+const few = {
+  gapEnough: 0,
+  ants: 5,
+  iterations: 20,
+  transition: 0.2,
+  reach: 0.5,
+  reachFactor: 0.9,
+  evaporationMin: 0.1,
+};
+
+function within(value: number, low: number, high: number): void {
+  assert.ok(value >= low - 1e-6 && value <= high + 1e-6, `${value} in ${low} … ${high}`);
+}
+
+/** The greatest gain by an interior-point solver that knows the constraints and nothing of steps. */
+function optimum(horizon: Horizon): number {
+  const { slots, storages, elastic, flexible } = horizon;
+  const count = slots.length;
+  const terms = termsOf(horizon);
+  const rows = 2 * storages.length + elastic.length + flexible.length;
+  const at = (row: number, t: number) => row * count + t;
+  const extraRow = 2 * storages.length;
+  const loadRow = extraRow + elastic.length;
+  const below: Linear[] = [];
+  const equal: Linear[] = [];
+  const start = new Array<number>(rows * count).fill(0);
+  const box = (i: number, low: number, high: number, from: number) => {
+    below.push({ terms: [[i, 1]], bound: high }, { terms: [[i, -1]], bound: -low });
+    start[i] = from;
+  };
+  storages.forEach((storage, s) => {
+    const { chargeEfficiency: into, dischargeEfficiency: out } = storage;
+    const level: (readonly [number, number])[] = [];
+    // A little of both in every slot, so that nothing is stored: inside of every bound.
+    const little = Math.min(storage.chargeKw * into, storage.dischargeKw / out) / 2;
+    const room = Math.min(storage.startKwh, storage.capacityKwh - storage.startKwh);
+    // A full or empty battery has no inside at its first level: let it move a millionth of its size.
+    const slack = room > 0 ? 0 : 1e-6 * storage.capacityKwh;
+    for (let t = 0; t < count; t += 1) {
+      box(at(2 * s, t), 0, storage.chargeKw, little / into);
+      box(at(2 * s + 1, t), 0, storage.dischargeKw, little * out);
+      level.push([at(2 * s, t), into], [at(2 * s + 1, t), -1 / out]);
+      if (t === count - 1) equal.push({ terms: [...level], bound: 0 });
+      else {
+        below.push({ terms: [...level], bound: storage.capacityKwh - storage.startKwh + slack });
+        below.push({
+          terms: level.map(([i, c]) => [i, -c] as const),
+          bound: storage.startKwh + slack,
+        });
+      }
+    }
+  });
+  elastic.forEach(({ downKwh, upKwh }, i) => {
+    for (let t = 0; t < count; t += 1) box(at(extraRow + i, t), -downKwh, upKwh, 0);
+  });
+  flexible.forEach(({ kwh, maxKw }, i) => {
+    const line: (readonly [number, number])[] = [];
+    for (let t = 0; t < count; t += 1) {
+      box(at(loadRow + i, t), -1e-6, maxKw, kwh / count);
+      line.push([at(loadRow + i, t), 1]);
+    }
+    equal.push({ terms: line, bound: kwh });
+  });
+  // How much each variable adds to its slot's draw.
+  const sign = (row: number) => (row < extraRow && row % 2 === 1 ? -1 : 1);
+  const draw = (x: readonly number[]) =>
+    Array.from({ length: count }, (_, t) => {
+      let sum = terms.drawKwh[t] ?? 0;
+      for (let row = 0; row < rows; row += 1) sum += sign(row) * (x[at(row, t)] ?? 0);
+      return sum;
+    });
+  const own = (row: number) =>
+    row >= extraRow && row < loadRow ? elastic[row - extraRow] : undefined;
+  const value = (x: readonly number[]) => {
+    let sum = 0;
+    draw(x).forEach((d, t) => {
+      sum -= (terms.cost[t] ?? 0) * d + (terms.slope * d * d) / 2;
+    });
+    elastic.forEach(({ worth, slope }, i) => {
+      for (let t = 0; t < count; t += 1) {
+        const e = x[at(extraRow + i, t)] ?? 0;
+        sum += worth * e - (slope * e * e) / 2;
+      }
+    });
+    return sum;
+  };
+  const found = maximise(
+    {
+      value,
+      gradient: (x) => {
+        const d = draw(x);
+        return x.map((one, i) => {
+          const [row, t] = [Math.floor(i / count), i % count];
+          const demand = own(row);
+          const worth = demand === undefined ? 0 : demand.worth - demand.slope * one;
+          return worth - sign(row) * ((terms.cost[t] ?? 0) + terms.slope * (d[t] ?? 0));
+        });
+      },
+      hessian: (x) =>
+        x.map((_, i) =>
+          x.map((__, j) => {
+            if (i % count !== j % count) return 0;
+            const [a, b] = [Math.floor(i / count), Math.floor(j / count)];
+            const curve = i === j ? (own(a)?.slope ?? 0) : 0;
+            return -terms.slope * sign(a) * sign(b) - curve;
+          }),
+        ),
+      below,
+      equal,
+      start,
+    },
+    1e-6,
+  );
+  const still: Schedule = idle(terms);
+  return value(found) - surplusOf(terms, still);
+}
