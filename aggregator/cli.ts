@@ -13,6 +13,7 @@ import { initMembersMax } from "./commands/init-members.ts";
 import { madeLines } from "./commands/init-text.ts";
 import { join, joinedLines } from "./commands/join.ts";
 import { listMembers } from "./commands/members.ts";
+import { addPricesCommand } from "./commands/prices.ts";
 import { prove } from "./commands/prove.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { run } from "./commands/run.ts";
@@ -341,6 +342,7 @@ program
   .action((options) => status(options, print));
 
 addCaseCommands(program, print);
+addPricesCommand(program);
 
 try {
   await program.parseAsync();
