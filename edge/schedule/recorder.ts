@@ -37,10 +37,10 @@ export type RecorderOptions = {
 
 /**
  * Readings that come within so long share one commit to the disk: meters on one bus answer one after
- * the other, and each commit costs a card its wear. Site ms; wall ms where the site's time flies. A
- * power cut takes no more than this.
+ * the other, and each commit costs a card its wear, and the processor most of what a reading costs.
+ * Site ms; wall ms where the site's time flies. A power cut takes no more than this.
  */
-const commitWindow = { siteMs: 250, wallMsMin: 20 };
+const commitWindow = { siteMs: 1_000, wallMsMin: 20 };
 
 type Good = Extract<Poll<Read>, { ok: true }>;
 type Stored = readonly (Sample & { readonly seq: number })[];

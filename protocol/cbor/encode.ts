@@ -131,9 +131,16 @@ function writeText(out: Writer, value: string): void {
 }
 
 function writeMap(out: Writer, map: ReadonlyMap<CborKey, CborValue>, depth: number): void {
+  out.head(5, map.size);
+  if (isInOrder(map)) {
+    for (const [key, value] of map) {
+      write(out, key, depth + 1);
+      write(out, value, depth + 1);
+    }
+    return;
+  }
   const entries = [...map].map(([key, value]) => ({ key: encodeCbor(key), value }));
   entries.sort((a, b) => compareBytes(a.key, b.key));
-  out.head(5, entries.length);
   let previous: Uint8Array | undefined;
   for (const { key, value } of entries) {
     if (previous !== undefined && compareBytes(previous, key) === 0) {
@@ -143,4 +150,21 @@ function writeMap(out: Writer, map: ReadonlyMap<CborKey, CborValue>, depth: numb
     out.append(key);
     write(out, value, depth + 1);
   }
+}
+
+/** Whether keys come in their order, each once, as far as that is seen without encoding them: for
+ * unsigned integers, or byte strings of one length. A message's fields and a meter's registers do. */
+function isInOrder(map: ReadonlyMap<CborKey, CborValue>): boolean {
+  let previous: CborKey | undefined;
+  for (const key of map.keys()) {
+    if (previous !== undefined && !isBefore(previous, key)) return false;
+    previous = key;
+  }
+  return true;
+}
+
+function isBefore(a: CborKey, b: CborKey): boolean {
+  if (typeof a === "number" && typeof b === "number") return a >= 0 && a < b;
+  if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array)) return false;
+  return a.length === b.length && compareBytes(a, b) < 0;
 }
