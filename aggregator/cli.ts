@@ -46,6 +46,11 @@ program
     id,
   )
   .option("--currency <code>", "three capitals, as in ISO 4217", "EUR")
+  .option(
+    "--time-zone <text>",
+    "where the market's days begin, as a POSIX TZ text: CET-1CEST,M3.5.0,M10.5.0/3",
+    "UTC0",
+  )
   .option("--time <iso>", "site time at which the chain begins", instant, Date.now())
   .option("--clock <file>", "a virtual site's clock file, instead of the system's clock")
   .option(

@@ -248,7 +248,16 @@ export class Unit {
       announcements: this.#announcements(),
       mandate: mandate?.frame,
       onTip: (tip) => (clock.known ? adoption.take(tip) : "waits"),
-      ...(agent === undefined ? {} : { onPrices: (payload) => agent.onPrices(payload) }),
+      ...(agent === undefined
+        ? {}
+        : {
+            market: {
+              owner: config.owner.id,
+              onGates: (payload) => agent.onGates(payload),
+              onPositions: (payload) => agent.onPositions(payload),
+              onDown: () => agent.onDown(),
+            },
+          }),
       counters: this.#counters,
       log,
     });

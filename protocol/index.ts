@@ -65,7 +65,7 @@ export {
   type MemberTerms,
 } from "./messages/members.ts";
 export { obis, parseObis } from "./messages/obis.ts";
-export type { ParametersMotion } from "./messages/parameters.ts";
+export type { Gate, ParametersMotion, Scale } from "./messages/parameters.ts";
 export {
   batchEntriesMax,
   clockSource,
@@ -138,6 +138,13 @@ export {
   verifyStateProof,
 } from "./receipt/state-proof.ts";
 export type { Refusal } from "./refusal.ts";
+export {
+  localDayStart,
+  parseTimeZone,
+  type TimeZone,
+  timeZoneTextMax,
+  utcOffsetMs,
+} from "./time-zone/time-zone.ts";
 export {
   discoveryPrefix,
   discoveryTopic,

@@ -38,10 +38,13 @@ const table: readonly (readonly [topic: string, publish: string, subscribe: stri
   ["busbar/v1/site/d2/receipts", "m", "m"],
   ["busbar/v1/site/d2/commands", "m", "m"],
   ["busbar/v1/site/market/prices", "m", "dopm"],
+  ["busbar/v1/site/market/gates", "m", "dopm"],
   ["busbar/v1/site/market/quotes", "dopm", "m"],
   ["busbar/v1/site/market/trades", "m", "pm"],
   ["busbar/v1/site/owners/o1/notices", "m", "om"],
   ["busbar/v1/site/owners/o1/trades", "m", "om"],
+  ["busbar/v1/site/owners/o1/positions", "m", "dom"],
+  ["busbar/v1/site/owners/o2/positions", "m", "m"],
   ["busbar/v1/site/owners/o2/notices", "m", "m"],
   ["busbar/v1/site/owners/o2/trades", "m", "m"],
   ["busbar/v1/site/owners/op/notices", "m", "pm"],
@@ -168,7 +171,11 @@ test("a program that only looks on hears no notices and no trades of its owner",
   const owner = table.filter(([topic]) => maySubscribe(who.owner, topic, grounds));
   assert.deepEqual(
     owner.filter((row) => !hears.includes(row)).map(([topic]) => topic),
-    ["busbar/v1/site/owners/o1/notices", "busbar/v1/site/owners/o1/trades"],
+    [
+      "busbar/v1/site/owners/o1/notices",
+      "busbar/v1/site/owners/o1/trades",
+      "busbar/v1/site/owners/o1/positions",
+    ],
   );
 });
 

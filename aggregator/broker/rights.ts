@@ -44,8 +44,12 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
     case "host":
       return topic.name === "state";
     case "market":
-      return topic.name === "prices" || (topic.name === "trades" && looksOn);
+      return ["prices", "gates"].includes(topic.name) || (topic.name === "trades" && looksOn);
     case "owner":
+      // A unit quotes for its owner and needs to know how it stands.
+      if (identity.kind === "device") {
+        return topic.name === "positions" && grounds.ownerOf(identity.id) === topic.id;
+      }
       return identity.kind === "owner" && topic.id === identity.id;
     case "device":
       if (identity.kind === "device") return isOwn(topic, identity.id) && deviceHearsOn(topic);
@@ -92,7 +96,8 @@ export function mayRetain(topic: Topic, { hasMeter }: Pick<Grounds, "hasMeter">)
   // Of admitted meters only: else one device could fill the broker's memory with names.
   if (topic.of === "discovery") return topic.meter === undefined || hasMeter(topic.id, topic.meter);
   if (topic.of === "host") return topic.name === "state";
-  return topic.of === "market" && topic.name === "prices";
+  if (topic.of === "owner") return topic.name === "positions";
+  return topic.of === "market" && ["prices", "gates"].includes(topic.name);
 }
 
 /** Topics whose messages go to the ledger and to nobody else. */

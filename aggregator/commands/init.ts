@@ -12,6 +12,8 @@ import { type Requests, readRequests } from "./request.ts";
 /** What a new chain is made of. */
 export type InitOptions = NewChain & {
   readonly currency: string;
+  /** A POSIX TZ text: where the market's days begin. */
+  readonly timeZone: string;
   /** Site ms at which the chain begins. */
   readonly time: number;
   /** Ids of onlookers (Node-RED, dashboards); each gets a key file `<id>.key`. */
@@ -73,7 +75,7 @@ function genesisOf(
   plans: readonly MemberPlan[],
   admitted: Requests["written"],
 ) {
-  const { home, site, currency, time, operators, dryRun } = options;
+  const { home, site, currency, timeZone, time, operators, dryRun } = options;
   const keys = dryRun ? keysWithoutAFile : keysWithAFile;
   const onlookers = operators.map((id): OwnerInput => {
     const { key, boxKey } = keys(join(home, `${id}.key`));
@@ -94,7 +96,7 @@ function genesisOf(
     members,
     owners: [...admitted.owners, ...onlookers],
     devices: admitted.devices,
-    parameters: {},
+    parameters: { timeZone },
   };
 }
 

@@ -16,6 +16,7 @@ const chain = {
   site: "elm",
   member: undefined,
   currency: "EUR",
+  timeZone: "UTC0",
   time: 0,
   clock: undefined,
   brokerPort: 0,

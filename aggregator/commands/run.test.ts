@@ -27,6 +27,7 @@ process.on("exit", () => writeFileSync(${JSON.stringify(told)}, JSON.stringify(B
     member: undefined,
     members: 1,
     currency: "EUR",
+    timeZone: "UTC0",
     time: 0,
     clock: undefined,
     brokerPort: 0,

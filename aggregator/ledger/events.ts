@@ -1,4 +1,4 @@
-import type { Correction, DeviceChange, Objection, Party, Side } from "@busbar/protocol";
+import type { Correction, DeviceChange, Objection, Party, Scale, Side } from "@busbar/protocol";
 import type { SettlementReason } from "./settlements.ts";
 
 /** Prices of a slot; null = "not traded", never a number. 10⁻⁶ currency per kWh. */
@@ -139,12 +139,19 @@ export type LedgerEvent =
   | {
       readonly type: "slot-opened";
       readonly slot: number;
-      readonly horizon: string;
+      /** Which of the slot's gates: it opens for each of them. */
+      readonly horizon: Scale;
+      readonly pass: number;
       readonly gate: number;
       readonly revealUntil: number;
       readonly prices: SlotPrices;
     }
-  | { readonly type: "gate-closed"; readonly slot: number; readonly commitments: number }
+  | {
+      readonly type: "gate-closed";
+      readonly slot: number;
+      readonly scale: Scale;
+      readonly commitments: number;
+    }
   | {
       readonly type: "quote-committed";
       readonly id: string;
@@ -168,6 +175,8 @@ export type LedgerEvent =
   | {
       readonly type: "slot-cleared";
       readonly slot: number;
+      readonly scale: Scale;
+      readonly pass: number;
       readonly clearing: number | null;
       readonly quantityWh: number;
       /** The colony's, for what was quoted. */
@@ -185,6 +194,8 @@ export type LedgerEvent =
       readonly price: number;
       /** From the book, or with the bureau for what nobody else took or gave. */
       readonly origin: "book" | "residual";
+      /** How long before delivery. */
+      readonly scale: Scale;
     }
   | {
       readonly type: "contract-settled";

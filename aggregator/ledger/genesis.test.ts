@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { verify } from "@busbar/protocol/node";
+import { usualGates } from "./gates.ts";
 import { genesisHash, readGenesis } from "./genesis.ts";
 import { proofJson } from "./prove.ts";
 import { signerOfName, testGenesis } from "./test-site.ts";
@@ -29,9 +30,17 @@ test("a genesis file reads as what was written, whatever its layout, and keeps i
   assert.notDeepEqual(genesisHash(other), genesisHash(genesis));
 });
 
-test("parameters that are left out take the defaults of the paper's experiment", (t) => {
+test("parameters that are left out take the defaults of the paper's experiment, and three scales", (t) => {
   const { parameters, ...rest } = JSON.parse(proofJson(testGenesis()));
-  assert.deepEqual(readGenesis(write(t, JSON.stringify(rest))).parameters, parameters);
+  const gates = usualGates(60);
+  assert.deepEqual(readGenesis(write(t, JSON.stringify(rest))).parameters, {
+    ...parameters,
+    gates,
+  });
+  assert.deepEqual(
+    gates.map(({ scale }) => scale),
+    ["day-ahead", "intraday", "real-time"],
+  );
 });
 
 test("a genesis that makes no sense is refused with the line and the reason", (t) => {
@@ -43,7 +52,7 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   refused({ members: [] }, /members/);
   refused({ members: [{ ...plain.members[0], voting: false }] }, /expected a voting member/);
   refused({ parameters: { slotMinutes: 7 } }, /expected a divisor of 60/);
-  refused({ parameters: { gateMinutesBefore: 60 } }, /openMinutesBefore > gateMinutesBefore/);
+  refused({ parameters: { timeZone: "Europe/Berlin" } }, /expected a POSIX TZ text/);
   refused({ ownerss: [] }, /owners/);
   for (const wrong of [{ version: 0 }, { version: 1.5 }, { hash: "" }, { hash: 7 }, { code: 1 }]) {
     refused({ contract: { ...plain.contract, ...wrong } }, /contract/);
@@ -54,7 +63,7 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   // Each of these would stop every member at the first slot.
   refused(
     { parameters: { weights: { company: 3, bureau: 3, user: 0 } } },
-    /weight of user.*1 … 100/,
+    /weights\.user.*1 … 100/,
   );
   refused({ parameters: { bands: { ...bands, company: band } } }, /band of company.*low < high/);
   refused({ parameters: { subsidyPermille: 900 } }, /band of bureau/);

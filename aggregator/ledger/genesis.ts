@@ -7,6 +7,7 @@ import {
   idPattern,
   linkAddressPattern,
   type MicroPerKwh,
+  parseTimeZone,
   type UtcMs,
 } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
@@ -24,6 +25,7 @@ import {
 import { z } from "zod";
 import { checkRules } from "../market/game/game.ts";
 import { contractVersions } from "./contract/versions.ts";
+import { gatesSchema, usualGates, whyNotGates } from "./gates.ts";
 import { type Parameters, parametersCodec } from "./parameters.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -52,7 +54,6 @@ const band = z
   .describe("Lowest and highest price, 10⁻⁶ currency/kWh (eq. 13 of Liu & Zhou)");
 
 const weight = z.int().min(1, "expected an integer in 1 … 100");
-const minutes = z.int().min(0).max(2880);
 
 const parameters = z
   .strictObject({
@@ -63,9 +64,17 @@ const parameters = z
       .refine((value) => 60 % value === 0, "expected a divisor of 60")
       .default(60)
       .describe("Length of a slot"),
-    openMinutesBefore: minutes.default(50).describe("Quoting opens, before the slot starts"),
-    gateMinutesBefore: minutes.default(20).describe("The gate closes, before the slot starts"),
-    clearMinutesBefore: minutes.default(10).describe("The slot is cleared, before it starts"),
+    gates: gatesSchema
+      .optional()
+      .describe("The gates that a slot passes through, in their order; left out: the usual three"),
+    timeZone: z
+      .string()
+      .refine(
+        (value) => parseTimeZone(value) !== undefined,
+        "expected a POSIX TZ text, as UTC0, CST-8 or CET-1CEST,M3.5.0,M10.5.0/3",
+      )
+      .default("UTC0")
+      .describe("When clocks are turned, as a POSIX TZ text: where days begin"),
     bands: z
       .strictObject({ company: band, bureau: band, user: band })
       .default({
@@ -83,14 +92,10 @@ const parameters = z
     imbalancePermille: z.int().min(0).max(1000).default(100).describe("Imbalance price, ‰ worse"),
     subsidyPermille: z.int().min(0).max(1000).default(50).describe("Factor of eqs. 3, 6, 8, ‰"),
   })
-  .refine(
-    ({ openMinutesBefore, gateMinutesBefore, clearMinutesBefore }) =>
-      openMinutesBefore > gateMinutesBefore && gateMinutesBefore > clearMinutesBefore,
-    "expected openMinutesBefore > gateMinutesBefore > clearMinutesBefore",
-  )
+  .transform(({ gates, ...rest }) => ({ ...rest, gates: gates ?? usualGates(rest.slotMinutes) }))
   .refine(({ feedIn, retail }) => feedIn <= retail, "expected feedIn ≤ retail")
   .superRefine((value, context) => {
-    const message = whyUnsound(value);
+    const message = whyNotGates(value.gates, value) ?? whyUnsound(value);
     if (message !== undefined) context.addIssue({ code: "custom", message });
   });
 

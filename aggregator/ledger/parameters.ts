@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import type { MicroPerKwh } from "@busbar/protocol";
+import type { Gate, MicroPerKwh } from "@busbar/protocol";
 import { type Codec, parameters } from "@busbar/protocol/schema";
 import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
+
+/** Minutes of a gate's period that stands for a local day, whatever its length. */
+export const dayMinutes = 1440;
 
 /** A lowest and a highest price. */
 export type PriceBand = readonly [MicroPerKwh, MicroPerKwh];
@@ -11,10 +14,10 @@ export type PriceBand = readonly [MicroPerKwh, MicroPerKwh];
 export type Parameters = {
   /** A divisor of 60. */
   readonly slotMinutes: number;
-  /** Minutes before a slot's start: quoting opens, the gate closes, the slot is cleared. */
-  readonly openMinutesBefore: number;
-  readonly gateMinutesBefore: number;
-  readonly clearMinutesBefore: number;
+  /** The gates that a slot passes through, in their order; the last one leaves nothing open. */
+  readonly gates: readonly Gate[];
+  /** A POSIX TZ text. */
+  readonly timeZone: string;
   /** Eq. 13 of Liu & Zhou, per selling or buying party. */
   readonly bands: {
     readonly company: PriceBand;

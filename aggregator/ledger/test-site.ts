@@ -40,6 +40,17 @@ function ownerEntry(id: string, party: Owner["party"]): Owner {
   return { id, party, name: `Owner ${id}`, key: keyOf(id), boxKey: keyOf(`${id} box`) };
 }
 
+/** A single gate for each slot. */
+export const lastGate = {
+  scale: "real-time",
+  periodMinutes: 60,
+  openMinutesBefore: 50,
+  gateMinutesBefore: 20,
+  clearMinutesBefore: 10,
+  rounds: 1,
+  everyMinutes: 0,
+} as const;
+
 /** One member, a company, a bureau, a user; each has a device with one connection meter. */
 export function testGenesis(changes: Partial<Genesis> = {}): Genesis {
   const parties = [
@@ -64,9 +75,8 @@ export function testGenesis(changes: Partial<Genesis> = {}): Genesis {
     contract: firstContract(),
     parameters: {
       slotMinutes: 60,
-      openMinutesBefore: 50,
-      gateMinutesBefore: 20,
-      clearMinutesBefore: 10,
+      gates: [lastGate],
+      timeZone: "UTC0",
       bands: {
         company: [price(500_000), price(700_000)],
         bureau: [price(400_000), price(600_000)],

@@ -4,6 +4,7 @@
  * Units: names end in them; `time`, `slot` are site ms; prices are 10⁻⁶ currency/kWh, money 10⁻⁶
  * currency. Hashes are hex. null = not known, or for a price "not traded": never a number.
  */
+import type { Scale } from "@busbar/protocol";
 import type { ConsensusStatus } from "../consensus/status.ts";
 
 export type NoticeCounts = {
@@ -32,6 +33,8 @@ export type PortalStatus = {
   readonly readings: number;
   readonly contracts: number;
   readonly settledContracts: number;
+  /** Contracts by how long before delivery they were made. */
+  readonly contractsByScale: Readonly<Record<Scale, number>>;
   /** Contracted since the chain began, and for slots of the current UTC day. */
   readonly tradedWh: number;
   readonly tradedTodayWh: number;
@@ -55,6 +58,9 @@ export type SlotStage = "open" | "gate-closed" | "cleared" | "settled";
 export type PortalSlot = {
   readonly slot: number;
   readonly stage: SlotStage;
+  /** Which of its gates the stage is about; the number counts from 0. */
+  readonly scale: Scale;
+  readonly pass: number;
   readonly prices: PortalPrices;
   readonly clearing: number | null;
   readonly tradedWh: number;
@@ -66,12 +72,16 @@ export type PortalSlot = {
 /** One of `/api/trades`. `origin`: from the book, or with the bureau for what nobody else took. */
 export type PortalTrade = {
   readonly contract: string;
+  /** Counts in the order of signing, which is not that of the slots. */
+  readonly seq: number;
   readonly slot: number;
   readonly seller: string;
   readonly buyer: string;
   readonly energyWh: number;
   readonly price: number;
   readonly origin: "book" | "residual";
+  /** How long before delivery it was made. */
+  readonly scale: Scale;
   /** `held`: the bureau objects, and the members have not decided. `void`: they have. */
   readonly state: "signed" | "held" | "paid" | "void";
   readonly settled: boolean;

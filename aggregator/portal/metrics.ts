@@ -24,6 +24,14 @@ export function metricsText(status: PortalStatus, counters: PortalCounters): str
     metric("busbar_transactions_total", "counter", "Transactions in blocks", status.transactions),
     metric("busbar_readings_total", "counter", "Accepted readings", status.readings),
     metric("busbar_contracts_total", "counter", "Signed contracts", status.contracts),
+    ...Object.entries(status.contractsByScale).map(([scale, contracts]) =>
+      metric(
+        `busbar_contracts_${scale.replace("-", "_")}_total`,
+        "counter",
+        `Contracts signed at ${scale} gates`,
+        contracts,
+      ),
+    ),
     metric(
       "busbar_contracts_settled_total",
       "counter",

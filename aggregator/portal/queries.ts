@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import type { PortalBlock, PortalSlot, PortalTrade, SlotStage } from "./api.ts";
+import type { Scale } from "@busbar/protocol";
+import type { PortalBlock, PortalSlot, PortalStatus, PortalTrade, SlotStage } from "./api.ts";
 
 /** The read model's counters. */
 export type Totals = {
@@ -12,6 +13,7 @@ export type Totals = {
   readonly contracts: number;
   readonly settledContracts: number;
   readonly tradedWh: number;
+  readonly contractsByScale: PortalStatus["contractsByScale"];
 };
 
 /** A slot as the blocks tell it, without what meters measured in it. */
@@ -52,7 +54,16 @@ export class PortalQueries {
       contracts: Number(row.contracts),
       settledContracts: Number(row.settled),
       tradedWh: Number(row.traded_wh),
+      contractsByScale: this.#byScale(),
     };
+  }
+
+  #byScale(): PortalStatus["contractsByScale"] {
+    const counts = { "day-ahead": 0, intraday: 0, "real-time": 0 };
+    for (const { scale, contracts } of this.#sql.scales.all()) {
+      counts[String(scale) as Scale] = Number(contracts);
+    }
+    return counts;
   }
 
   /** Energy contracted for the slots of the UTC day of `time`. */
@@ -107,6 +118,7 @@ function prepare(db: DatabaseSync) {
       `SELECT portal_total.*, block.hash
        FROM portal_total LEFT JOIN portal_block AS block ON block.height = portal_total.height`,
     ),
+    scales: db.prepare("SELECT scale, contracts FROM portal_scale"),
     traded: db.prepare("SELECT sum(traded_wh) AS wh FROM portal_slot WHERE slot >= ? AND slot < ?"),
     slots: db.prepare("SELECT * FROM portal_slot ORDER BY slot DESC LIMIT ?"),
     slot: db.prepare("SELECT * FROM portal_slot WHERE slot = ?"),
@@ -122,6 +134,8 @@ function slotOf(row: Row): SlotRow {
   return {
     slot: Number(row.slot),
     stage: String(row.stage) as SlotStage,
+    scale: String(row.scale) as Scale,
+    pass: Number(row.pass),
     prices: {
       cg: orNull(row.cg),
       cu: orNull(row.cu),
@@ -137,12 +151,14 @@ function slotOf(row: Row): SlotRow {
 function tradeOf(row: Row): PortalTrade {
   return {
     contract: String(row.contract),
+    seq: Number(row.seq),
     slot: Number(row.slot),
     seller: String(row.seller),
     buyer: String(row.buyer),
     energyWh: Number(row.quantity_wh),
     price: Number(row.price),
     origin: row.origin === "residual" ? "residual" : "book",
+    scale: String(row.scale) as Scale,
     state: String(row.state) as PortalTrade["state"],
     settled: row.state === "paid",
     amount: orNull(row.amount),

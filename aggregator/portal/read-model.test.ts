@@ -160,7 +160,7 @@ test("a contract that the bureau objects to is held, then void or paid as any ot
     portalReadModel.apply(db, block as unknown as CommittedBlock, [event]);
     return state();
   };
-  const signed = { ...about, quantityWh: 1, price: 1, origin: "book" } as const;
+  const signed = { ...about, quantityWh: 1, price: 1, origin: "book", scale: "intraday" } as const;
   assert.equal(happens({ type: "contract-signed", ...signed }), "signed");
   const held = { ...about, by: "c", against: "seller", reason: "fraud" } as const;
   assert.equal(happens({ type: "contract-held", ...held }), "held");

@@ -10,17 +10,20 @@ CREATE TABLE portal_total (
   blocks INTEGER NOT NULL, transactions INTEGER NOT NULL, readings INTEGER NOT NULL, contracts INTEGER NOT NULL,
   settled INTEGER NOT NULL, traded_wh INTEGER NOT NULL) STRICT;
 INSERT INTO portal_total VALUES (1, 0, '', 0, 0, 0, 0, 0, 0);
+CREATE TABLE portal_scale (scale TEXT PRIMARY KEY, contracts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO portal_scale VALUES ('day-ahead', 0), ('intraday', 0), ('real-time', 0);
 CREATE TABLE portal_block (
   height INTEGER PRIMARY KEY, time INTEGER NOT NULL, hash TEXT NOT NULL,
   transactions INTEGER NOT NULL, proposer TEXT NOT NULL) STRICT;
 CREATE TABLE portal_slot (
-  slot INTEGER PRIMARY KEY, stage TEXT NOT NULL DEFAULT 'open', cg INTEGER, cu INTEGER, gc INTEGER,
+  slot INTEGER PRIMARY KEY, stage TEXT NOT NULL DEFAULT 'open',
+  scale TEXT NOT NULL DEFAULT 'real-time', pass INTEGER NOT NULL DEFAULT 0, cg INTEGER, cu INTEGER, gc INTEGER,
   gu INTEGER, clearing INTEGER, traded_wh INTEGER NOT NULL DEFAULT 0,
   contracts INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE portal_trade (
   seq INTEGER PRIMARY KEY, contract TEXT NOT NULL UNIQUE, slot INTEGER NOT NULL,
   seller TEXT NOT NULL, buyer TEXT NOT NULL, quantity_wh INTEGER NOT NULL, price INTEGER NOT NULL,
-  origin TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'signed', amount INTEGER) STRICT;
+  origin TEXT NOT NULL, scale TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'signed', amount INTEGER) STRICT;
 CREATE TABLE portal_meter (
   meter TEXT PRIMARY KEY, device TEXT NOT NULL, owner TEXT NOT NULL, seq INTEGER NOT NULL,
   time INTEGER NOT NULL, import_wh INTEGER NOT NULL, export_wh INTEGER NOT NULL,
@@ -51,13 +54,13 @@ type Event<T extends LedgerEvent["type"]> = Extract<LedgerEvent, { type: T }>;
 function record(sql: Statements, event: LedgerEvent): void {
   switch (event.type) {
     case "slot-opened":
-      return setPrices(sql, event, "open");
+      return setPrices(sql, event, { stage: "open", scale: event.horizon });
     case "gate-closed":
       sql.setStage.run(event.slot, "gate-closed");
       return;
     case "slot-cleared":
-      setPrices(sql, event, "cleared");
-      sql.setClearing.run(event.clearing, event.slot);
+      setPrices(sql, event, { stage: "cleared", scale: event.scale });
+      if (event.clearing !== null) sql.setClearing.run(event.clearing, event.slot);
       return;
     case "contract-signed":
       return addContract(sql, event);
@@ -83,15 +86,16 @@ function record(sql: Statements, event: LedgerEvent): void {
 
 function setPrices(
   sql: Statements,
-  { slot, prices }: Event<"slot-opened"> | Event<"slot-cleared">,
-  stage: string,
+  { slot, pass, prices }: Event<"slot-opened"> | Event<"slot-cleared">,
+  { stage, scale }: { readonly stage: string; readonly scale: string },
 ): void {
-  sql.setPrices.run(slot, stage, prices.cg, prices.cu, prices.gc, prices.gu);
+  sql.setPrices.run(slot, stage, scale, pass, prices.cg, prices.cu, prices.gc, prices.gu);
 }
 
 function addContract(sql: Statements, event: Event<"contract-signed">): void {
-  const { contract, slot, seller, buyer, quantityWh, price, origin } = event;
-  sql.addContract.run(contract, slot, seller, buyer, quantityWh, price, origin);
+  const { contract, slot, seller, buyer, quantityWh, price, origin, scale } = event;
+  sql.addContract.run(contract, slot, seller, buyer, quantityWh, price, origin, scale);
+  sql.countScale.run(scale);
   sql.countContract.run(slot, quantityWh);
 }
 
@@ -145,8 +149,9 @@ function prepare(db: DatabaseSync) {
     ),
     addBlock: db.prepare("INSERT INTO portal_block VALUES (?, ?, ?, ?, ?)"),
     setPrices: db.prepare(
-      `INSERT INTO portal_slot (slot, stage, cg, cu, gc, gu) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (slot) DO UPDATE SET stage = excluded.stage,
+      `INSERT INTO portal_slot (slot, stage, scale, pass, cg, cu, gc, gu) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (slot) DO UPDATE SET stage = excluded.stage, scale = excluded.scale,
+         pass = excluded.pass,
          cg = excluded.cg, cu = excluded.cu, gc = excluded.gc, gu = excluded.gu`,
     ),
     setStage: db.prepare(
@@ -155,9 +160,10 @@ function prepare(db: DatabaseSync) {
     ),
     setClearing: db.prepare("UPDATE portal_slot SET clearing = ? WHERE slot = ?"),
     addContract: db.prepare(
-      `INSERT INTO portal_trade (contract, slot, seller, buyer, quantity_wh, price, origin)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO portal_trade (contract, slot, seller, buyer, quantity_wh, price, origin, scale)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    countScale: db.prepare("UPDATE portal_scale SET contracts = contracts + 1 WHERE scale = ?"),
     countContract: db.prepare(
       `INSERT INTO portal_slot (slot, traded_wh, contracts) VALUES (?, ?, 1)
        ON CONFLICT (slot) DO UPDATE SET

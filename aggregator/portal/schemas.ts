@@ -42,6 +42,8 @@ const consensus = record({
 const slot = record({
   slot: integer,
   stage: text,
+  scale: text,
+  pass: integer,
   prices: record({
     cg: integerOrNull,
     cu: integerOrNull,
@@ -57,12 +59,14 @@ const slot = record({
 
 const trade = record({
   contract: text,
+  seq: integer,
   slot: integer,
   seller: text,
   buyer: text,
   energyWh: integer,
   price: integer,
   origin: text,
+  scale: text,
   state: text,
   settled: { type: "boolean" },
   amount: integerOrNull,
@@ -112,6 +116,7 @@ const status = record({
   readings: integer,
   contracts: integer,
   settledContracts: integer,
+  contractsByScale: record({ "day-ahead": integer, intraday: integer, "real-time": integer }),
   tradedWh: integer,
   tradedTodayWh: integer,
   moneySum: integer,

@@ -1,11 +1,11 @@
-import { topicsOf } from "@busbar/protocol";
+import { topicsOf, type UtcMs } from "@busbar/protocol";
 import type { Logger } from "pino";
 import type { Broker } from "../broker/broker.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
-import { parametersOf } from "../ledger/parameters.ts";
+import { bureauOf, marketParties } from "../ledger/rules/market/parties.ts";
 import type { StateReader } from "../ledger/state/state.ts";
-import { newestSlot, priceMessage } from "./prices.ts";
+import { gatesMessage, newestSlot, positionsMessage, pricesOfSlot } from "./prices.ts";
 
 /** Least wall time between two messages that only say how high the chain is. */
 const hostEveryMs = 1_000;
@@ -33,16 +33,23 @@ export class Publisher {
 
   /** What has to stand on a broker that starts with an empty memory. */
   start(height: number, time: number): void {
-    this.#prices(height);
+    const { state } = this.#options;
+    for (const owner of marketOwners(state)) this.#positions(owner, height);
+    this.#gates(height);
+    const newest = newestSlot(state);
+    if (newest !== undefined) this.#prices(newest, height);
     this.#host({ ready: true, height, time });
   }
 
   committed({ header, events }: CommittedBlock): void {
     const { height, time } = header;
-    if (events.some(({ type }) => type === "slot-opened" || type === "slot-cleared")) {
-      this.#prices(height);
-    }
     for (const event of events) this.#trade(event, height);
+    // How an owner stands comes before the gates at which it may quote: whoever quotes needs both.
+    for (const owner of positionChanges(events)) this.#positions(owner, height);
+    if (events.some(({ type }) => type === "slot-opened" || type === "gate-closed")) {
+      this.#gates(height);
+    }
+    for (const slot of movedSlots(events)) this.#prices(slot, height);
     if (this.#options.now() - this.#hostToldAt >= hostEveryMs) {
       this.#host({ ready: true, height, time });
     }
@@ -61,12 +68,20 @@ export class Publisher {
     this.#send(this.#topics.host(member), { member, ...state }, { retain: true });
   }
 
-  #prices(height: number): void {
-    const { state } = this.#options;
-    const slot = newestSlot(state);
-    if (slot === undefined) return;
-    const message = priceMessage(slot, parametersOf(state, slot.start), height);
-    this.#send(this.#topics.prices, message, { retain: true });
+  /** Retained is the slot that is at its last gate: what comes next. */
+  #prices(slot: UtcMs, height: number): void {
+    const message = pricesOfSlot(this.#options.state, slot, height);
+    if (message === undefined) return;
+    this.#send(this.#topics.prices, message, { retain: message.gatesLeft === 0 });
+  }
+
+  #gates(height: number): void {
+    this.#send(this.#topics.gates, gatesMessage(this.#options.state, height), { retain: true });
+  }
+
+  #positions(owner: string, height: number): void {
+    const message = positionsMessage(this.#options.state, owner, height);
+    this.#send(this.#topics.positions(owner), message, { retain: true });
   }
 
   #trade(event: LedgerEvent, height: number): void {
@@ -85,4 +100,35 @@ export class Publisher {
       log.warn({ event: "not-published", topic, err: error });
     });
   }
+}
+
+/** Everybody who may quote: each has a message to wait for, be it that nothing is sold. */
+function marketOwners(state: StateReader): string[] {
+  const bureau = bureauOf(state);
+  const parties = marketParties(state).map(({ owner }) => owner);
+  return bureau === undefined ? parties : [...parties, bureau];
+}
+
+/** Owners whose positions a block changed, or who are new. */
+function positionChanges(events: readonly LedgerEvent[]): ReadonlySet<string> {
+  const owners = new Set<string>();
+  for (const event of events) {
+    switch (event.type) {
+      case "contract-signed":
+      case "contract-void":
+        owners.add(event.seller).add(event.buyer);
+        break;
+      case "device-admitted":
+        owners.add(event.owner);
+    }
+  }
+  return owners;
+}
+
+/** Slots that were opened or cleared, each once, in order. */
+function movedSlots(events: readonly LedgerEvent[]): UtcMs[] {
+  const moved = events.flatMap((event) =>
+    event.type === "slot-opened" || event.type === "slot-cleared" ? [event.slot as UtcMs] : [],
+  );
+  return [...new Set(moved)];
 }

@@ -41,10 +41,16 @@ export type Settlement = { readonly bureau: string; readonly terms: SettlementTe
 
 /**
  * A sale at its contract's price and, where the bureau sold it, the buyer's subsidy: eq. 3 of Liu &
- * Zhou for a company, eq. 8 for a user; their sum is the bureau's eq. 6.
+ * Zhou for a company, eq. 8 for a user; their sum is the bureau's eq. 6. `subsidised` is how much of
+ * it the buyer kept: what it sold again at a later gate of the slot earns no subsidy.
  */
-export function settleSale(sale: Sale, { bureau, terms }: Settlement): Movement[] {
-  return sale.seller === bureau ? [saleOf(sale), subsidyOf(sale, terms)] : [saleOf(sale)];
+export function settleSale(
+  sale: Sale,
+  { bureau, terms }: Settlement,
+  subsidised: Wh = sale.energy,
+): Movement[] {
+  if (sale.seller !== bureau) return [saleOf(sale)];
+  return [saleOf(sale), subsidyOf({ ...sale, energy: subsidised }, terms)];
 }
 
 /**

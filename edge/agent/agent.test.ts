@@ -46,24 +46,30 @@ const mandate: Mandate = {
   until: utcMs(start + 1000 * day),
 };
 
-function prices(slot: number, gu: number | null = 687_000) {
+const text = (value: object) => Buffer.from(JSON.stringify(value));
+const gates = (...list: object[]) => text({ height: 7, timeZone: "UTC0", gates: list });
+const positions = (...slots: object[]) => text({ height: 7, slots });
+
+/** A slot at its last gate, or at one that closes so long before. */
+function offer(slot: number, gu: number | null = 687_000, before = hour / 3) {
   const price = (micro: number | null) => (micro === null ? null : { micro, value: micro / 1e6 });
-  return Buffer.from(
-    JSON.stringify({
-      slot,
-      start: new Date(slot).toISOString(),
-      horizon: "hour",
-      prices: { cg: price(420_000), cu: price(555_000), gc: null, gu: price(gu) },
-      source: "colony",
-      clearing: null,
-      feedIn: 400_000,
-      retail: 700_000,
-      height: 7,
-      gate: slot - hour / 3,
-      revealUntil: slot - hour / 6,
-    }),
-  );
+  return {
+    slot,
+    start: new Date(slot).toISOString(),
+    horizon: "real-time",
+    gatesLeft: before === hour / 3 ? 0 : 1,
+    prices: { cg: price(420_000), cu: price(555_000), gc: null, gu: price(gu) },
+    source: "colony",
+    clearing: null,
+    feedIn: 400_000,
+    retail: 700_000,
+    height: 7,
+    gate: slot - before,
+    revealUntil: slot - before + hour / 6,
+  };
 }
+
+const prices = (slot: number, gu?: number | null) => gates(offer(slot, gu));
 
 function setUp(net: Partial<NetHistory>, path = join(folder, `${++files}.db`)) {
   let time = start;
@@ -88,6 +94,7 @@ function setUp(net: Partial<NetHistory>, path = join(folder, `${++files}.db`)) {
     log,
     onQuoted: (at) => reveals.push(at),
   });
+  agent.onPositions(positions());
   const at = (ms: number) => {
     time = ms;
   };
@@ -108,7 +115,7 @@ function messageIn<K extends Kind>(outbox: MarketOutbox, kind: K): Message<K> {
 test("a surplus is committed before the gate and revealed after it, and the two belong together", () => {
   const slot = start + hour;
   const { agent, outbox, reveals, at } = setUp({ ofSlot: () => -300_000 });
-  agent.onPrices(prices(slot));
+  agent.onGates(prices(slot));
   const commit = messageIn(outbox, "quote-commit");
   assert.equal(outbox.lanes().length, 1);
   assert.deepEqual(reveals, [slot - hour / 3]);
@@ -126,11 +133,11 @@ test("a surplus is committed before the gate and revealed after it, and the two 
 test("a unit that dies between commitment and reveal still reveals the same", () => {
   const slot = start + hour;
   const first = setUp({ ofSlot: () => -1000 });
-  first.agent.onPrices(prices(slot));
+  first.agent.onGates(prices(slot));
   const commit = messageIn(first.outbox, "quote-commit");
   first.database.close();
   const second = setUp({ ofSlot: () => 99_000 }, first.path);
-  second.agent.onPrices(prices(slot));
+  second.agent.onGates(prices(slot));
   second.at(slot - hour / 3);
   const reveal = messageIn(second.outbox, "quote-reveal");
   assert.deepEqual(commit.hash, sealQuotes(commit, reveal.quotes, reveal.salt));
@@ -139,29 +146,29 @@ test("a unit that dies between commitment and reveal still reveals the same", ()
 test("one slot is quoted once, never after its gate, and not without prices or knowledge", () => {
   const slot = start + hour;
   const quoted = setUp({ ofSlot: () => 50_000 });
-  quoted.agent.onPrices(prices(slot));
+  quoted.agent.onGates(prices(slot));
   const before = messageIn(quoted.outbox, "quote-commit");
-  quoted.agent.onPrices(prices(slot, 600_000));
+  quoted.agent.onGates(prices(slot, 600_000));
   assert.deepEqual(messageIn(quoted.outbox, "quote-commit"), before);
 
   const late = setUp({ ofSlot: () => 50_000 });
   late.at(slot - hour / 3);
-  late.agent.onPrices(prices(slot));
-  assert.equal(late.outbox.has(slot), false);
+  late.agent.onGates(prices(slot));
+  assert.equal(late.outbox.has(slot, slot - hour / 3), false);
 
   const ignorant = setUp({});
-  ignorant.agent.onPrices(prices(slot));
+  ignorant.agent.onGates(prices(slot));
   assert.equal(ignorant.counters.of("agent.nothing-known"), 1);
-  assert.equal(ignorant.outbox.has(slot), false);
-  ignorant.agent.onPrices(Buffer.from("{}"));
-  ignorant.agent.onPrices(Buffer.from("nonsense"));
+  assert.equal(ignorant.outbox.has(slot, slot - hour / 3), false);
+  ignorant.agent.onGates(Buffer.from("{}"));
+  ignorant.agent.onGates(Buffer.from("nonsense"));
   assert.equal(ignorant.counters.of("agent.prices-not-understood"), 2);
 });
 
 test("a receipt ends a quote's sending, a refusal does not", () => {
   const slot = start + hour;
   const { agent, outbox } = setUp({ ofSlot: () => -1000 });
-  agent.onPrices(prices(slot));
+  agent.onGates(prices(slot));
   const [lane = ""] = outbox.lanes();
   const [frame] = outbox.pending(lane);
   assert.ok(frame !== undefined);
@@ -178,18 +185,24 @@ test("no quote ever leaves the owner's limits, and none has two sides", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: -2_000_000, max: 2_000_000 }),
+      fc.integer({ min: -400_000, max: 700_000 }),
       fc.record({ cg: price, cu: price, gc: price, gu: price }),
       fc.constantFrom("company" as const, "user" as const),
-      (netWh, all, party) => {
+      (netWh, soldWh, all, party) => {
         const known = { prices: all, feedIn: 400_000, retail: 700_000 };
-        const terms = quoteFor({ netWh, prices: known, party, form: "wind", limits: mandate });
+        const grounds = { netWh, soldWh, prices: known, party, form: "wind" } as const;
+        const terms = quoteFor({ ...grounds, limits: mandate });
         if (terms === undefined) return;
-        assert.equal(terms.side, netWh < 0 ? "ask" : "bid");
-        assert.ok(terms.quantity >= 1 && terms.quantity <= Math.abs(netWh));
+        const change = netWh + soldWh;
+        assert.equal(terms.side, change < 0 ? "ask" : "bid");
+        assert.ok(terms.quantity >= 1 && terms.quantity <= Math.abs(change));
+        // Sold, or bought, net of all that was traded before.
         if (terms.side === "ask") {
-          assert.ok(terms.limit >= mandate.askPriceMin && terms.quantity <= mandate.askMax);
+          assert.ok(terms.limit >= mandate.askPriceMin);
+          assert.ok(soldWh + terms.quantity <= mandate.askMax);
         } else {
-          assert.ok(terms.limit <= mandate.bidPriceMax && terms.quantity <= mandate.bidMax);
+          assert.ok(terms.limit <= mandate.bidPriceMax);
+          assert.ok(terms.quantity - soldWh <= mandate.bidMax);
         }
       },
     ),
@@ -248,11 +261,11 @@ test("a slot that could not be forecast is quoted once readings have come", () =
   let net: number | undefined;
   const { agent, outbox } = setUp({ ofSlot: () => net });
   agent.onReadings();
-  agent.onPrices(prices(slot));
-  assert.equal(outbox.has(slot), false);
+  agent.onGates(prices(slot));
+  assert.equal(outbox.has(slot, slot - hour / 3), false);
   net = 20_000;
   agent.onReadings();
-  assert.equal(outbox.has(slot), true);
+  assert.equal(outbox.has(slot, slot - hour / 3), true);
 });
 
 test("where the market has no price yet the middle of the tariff stands in for it", () => {
@@ -260,6 +273,7 @@ test("where the market has no price yet the middle of the tariff stands in for i
   const grounds = {
     prices: { prices: none, feedIn: 400_000, retail: 700_000 },
     form: "solar",
+    soldWh: 0,
     limits: mandate,
   } as const;
   assert.equal(quoteFor({ ...grounds, netWh: -1000, party: "company" })?.limit, 533_500);
@@ -274,6 +288,7 @@ test("prices that nobody could trade at or that are far ahead store nothing, and
   const price = fc.option(fc.record({ micro: hostile }));
   const message = fc.record({
     slot: hostile,
+    gatesLeft: fc.constantFrom(0, 1),
     gate: hostile,
     revealUntil: hostile,
     feedIn: hostile,
@@ -281,10 +296,8 @@ test("prices that nobody could trade at or that are far ahead store nothing, and
     prices: fc.record({ cg: price, cu: price, gc: price, gu: price }),
   });
   const unit = setUp({ ofSlot: () => -300_000 });
-  fc.assert(
-    fc.property(message, (prices) => unit.agent.onPrices(Buffer.from(JSON.stringify(prices)))),
-  );
-  const real = JSON.parse(String(prices(start + hour)));
+  fc.assert(fc.property(fc.array(message), (list) => unit.agent.onGates(gates(...list))));
+  const real = offer(start + hour);
   const others = [
     { slot: start + hour + 1 },
     { slot: start + 30 * day, gate: start + 30 * day, revealUntil: start + 30 * day },
@@ -294,10 +307,10 @@ test("prices that nobody could trade at or that are far ahead store nothing, and
     { prices: { ...real.prices, gu: { micro: 2_000_000_000 } } },
   ];
   for (const other of others) {
-    unit.agent.onPrices(Buffer.from(JSON.stringify({ ...real, ...other })));
+    unit.agent.onGates(gates({ ...real, ...other }));
     assert.deepEqual(unit.outbox.recent(10), [], JSON.stringify(other));
   }
-  unit.agent.onPrices(prices(start + hour));
+  unit.agent.onGates(prices(start + hour));
   assert.equal(unit.outbox.recent(10).length, 2);
 });
 
@@ -309,8 +322,42 @@ test("a unit that has stopped wakes nobody, also when it quotes while it ends", 
     woken += 1;
   });
   wakes.stop();
-  agent.onPrices(prices(start + hour));
+  agent.onGates(prices(start + hour));
   database.close();
   wakes.plan();
   assert.equal(woken, 0);
+});
+
+test("each gate trades only what the forecast says beyond what is sold: one position goes through all", () => {
+  const slot = start + 3 * hour;
+  let net = -300_000;
+  const unit = setUp({ ofSlot: () => net });
+  const quotedAt = (before: number, soldWh: number) => {
+    unit.agent.onPositions(positions({ slot, soldWh }));
+    unit.agent.onGates(gates(offer(slot, 687_000, before)));
+    unit.at(slot - before);
+    const lane = unit.outbox.lanes().find((name) => name.endsWith(`/${slot - before}`));
+    const quotes = lane === undefined ? undefined : messageIn(unit.outbox, "quote-reveal").quotes;
+    unit.at(slot - before + hour / 6);
+    return quotes?.map(({ side, quantity }) => [side, quantity]);
+  };
+  assert.deepEqual(quotedAt(2 * hour, 0), [["ask", 300_000]]);
+  net = -340_000;
+  assert.deepEqual(quotedAt(1.5 * hour, 300_000), [["ask", 40_000]], "more sun than expected");
+  net = -100_000;
+  assert.deepEqual(quotedAt(hour, 340_000), [["bid", 240_000]], "less sun: it buys back");
+  assert.deepEqual(quotedAt(hour / 3, 100_000), undefined, "nothing changed: nothing to trade");
+});
+
+test("nobody quotes before it is told on this connection how it stands", () => {
+  const slot = start + hour;
+  const { agent, outbox } = setUp({ ofSlot: () => -300_000 });
+  agent.onDown();
+  agent.onGates(prices(slot));
+  agent.onReadings();
+  assert.deepEqual(outbox.lanes(), []);
+  agent.onPositions(text({ slots: "none" }));
+  assert.deepEqual(outbox.lanes(), []);
+  agent.onPositions(positions({ slot, soldWh: 250_000 }));
+  assert.equal(outbox.lanes().length, 1);
 });

@@ -13,7 +13,7 @@ import type { Logger } from "pino";
 import type { Counters } from "../status/counters.ts";
 import { forecastNet, type NetHistory } from "./forecast.ts";
 import type { MarketOutbox } from "./market-outbox.ts";
-import { parsePrices, type SlotPrices } from "./prices.ts";
+import { type Positions, parseGates, parsePositions, type SlotPrices } from "./prices.ts";
 import { quoteFor } from "./quote.ts";
 
 /** Whom the agent quotes for, within which limits, and what it works with. */
@@ -39,36 +39,60 @@ export type AgentOptions = {
  * the unit store. */
 const aheadMsMax = 3 * 86_400_000;
 
-/** Quotes for its owner: one side per slot, around the reference price, within the signed limits. */
+/**
+ * Quotes for its owner at each gate of each slot: on one side, around the reference price, within the
+ * signed limits, and what the forecast says beyond what the gates before it brought.
+ */
 export class Agent {
   readonly #options: AgentOptions;
-  #newest: SlotPrices | undefined;
+  #gates: readonly SlotPrices[] = [];
+  /** Undefined until they are said on the connection that stands now: what another broker said may
+   * have been overtaken. */
+  #positions: Positions | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
   }
 
-  /** Takes a message of `market/prices` and quotes its slot if that is open and not quoted yet. */
-  onPrices(payload: Uint8Array): void {
-    const { counters } = this.#options;
-    const prices = parsePrices(payload);
-    if (prices === undefined || !this.#isSlot(prices)) {
-      return counters.count("agent.prices-not-understood");
+  /** Takes a message of `market/gates` and quotes what is not quoted yet. */
+  onGates(payload: Uint8Array): void {
+    const message = parseGates(payload);
+    if (message === undefined) return this.#options.counters.count("agent.prices-not-understood");
+    this.#gates = message.gates.filter((gate) => this.#isSlot(gate));
+    this.#considerAll();
+  }
+
+  /** Takes a message of the owner's positions: what the gates so far brought. */
+  onPositions(payload: Uint8Array): void {
+    const positions = parsePositions(payload);
+    if (positions === undefined) {
+      return this.#options.counters.count("agent.positions-not-understood");
     }
-    this.#newest = prices;
-    this.#consider(prices);
+    this.#positions = positions;
+    this.#considerAll();
   }
 
-  /** New readings: a slot that could not be forecast when its prices came may be now. */
+  /** The connection ended: another broker may be at another height. */
+  onDown(): void {
+    this.#gates = [];
+    this.#positions = undefined;
+  }
+
+  /** New readings: a slot that could not be forecast when its gate opened may be now. */
   onReadings(): void {
-    if (this.#newest !== undefined) this.#consider(this.#newest);
+    this.#considerAll();
   }
 
-  #consider(prices: SlotPrices): void {
+  #considerAll(): void {
+    if (this.#positions === undefined) return;
+    for (const gate of this.#gates) this.#consider(gate, this.#positions);
+  }
+
+  #consider(prices: SlotPrices, positions: Positions): void {
     const { outbox, mandate, now } = this.#options;
     const { slot, gate } = prices;
-    if (now() >= gate || slot >= mandate.until || outbox.has(slot)) return;
-    const terms = this.#termsFor(prices);
+    if (now() >= gate || slot >= mandate.until || outbox.has(slot, gate)) return;
+    const terms = this.#termsFor(prices, positions.get(slot) ?? 0);
     if (terms !== undefined) this.#quote(prices, terms);
   }
 
@@ -79,7 +103,7 @@ export class Agent {
     return ahead && slot % slotMs === 0 && gate < revealUntil && revealUntil <= slot;
   }
 
-  #termsFor(prices: SlotPrices): QuoteTerms | undefined {
+  #termsFor(prices: SlotPrices, soldWh: number): QuoteTerms | undefined {
     const { slot } = prices;
     const { history, slotMs, now, party, form, mandate, counters } = this.#options;
     const netWh = forecastNet(history, { slot, slotMs, now: now() });
@@ -87,7 +111,7 @@ export class Agent {
       counters.count("agent.nothing-known");
       return undefined;
     }
-    const terms = quoteFor({ netWh, prices, party, form, limits: mandate });
+    const terms = quoteFor({ netWh, soldWh, prices, party, form, limits: mandate });
     if (terms === undefined) counters.count("agent.nothing-to-quote");
     return terms;
   }
@@ -96,13 +120,14 @@ export class Agent {
     const { chain, owner, signer, outbox, now, random, counters, log, onQuoted } = this.#options;
     const [id, salt] = [random(16), random(32)];
     const quotes = [terms];
-    const about = { id, owner, slot: utcMs(slot) };
+    const about = { id, owner, slot: utcMs(slot), gate: utcMs(gate) };
     const commit = { ...about, hash: sealQuotes(about, quotes, salt) };
     const signing = { chain, signer };
     outbox.add([
       {
         kind: "quote-commit",
         slot,
+        gate,
         opens: now(),
         closes: gate,
         frame: sealFrame("quote-commit", commit, signing),
@@ -110,6 +135,7 @@ export class Agent {
       {
         kind: "quote-reveal",
         slot,
+        gate,
         opens: gate,
         closes: revealUntil,
         frame: sealFrame("quote-reveal", { id, quotes, salt }, signing),

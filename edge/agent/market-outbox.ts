@@ -9,6 +9,8 @@ import { changed, prepared } from "../journal/prepared.ts";
 export type MarketFrame = {
   readonly kind: "quote-commit" | "quote-reveal";
   readonly slot: number;
+  /** When the gate that it is for closes: a slot has several. */
+  readonly gate: number;
   readonly opens: number;
   readonly closes: number;
   readonly frame: Uint8Array;
@@ -31,15 +33,15 @@ export class MarketOutbox implements Outbox {
     this.#now = now;
   }
 
-  /** Stores frames in one commit; those of a slot that has some already are left out. */
+  /** Stores frames in one commit; those of a slot and gate that have some already are left out. */
   add(frames: readonly MarketFrame[]): void {
     const insert = this.#database.prepare(
-      `INSERT OR IGNORE INTO market (ref, kind, slot, opens, closes, frame, state)
-       VALUES (?, ?, ?, ?, ?, ?, 'signed')`,
+      `INSERT OR IGNORE INTO market (ref, kind, slot, gate, opens, closes, frame, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 'signed')`,
     );
     transaction(this.#database, () => {
-      for (const { kind, slot, opens, closes, frame } of frames) {
-        insert.run(sha256(frame), kind, slot, opens, closes, frame);
+      for (const { kind, slot, gate, opens, closes, frame } of frames) {
+        insert.run(sha256(frame), kind, slot, gate, opens, closes, frame);
       }
       // Before the newest slot too, whose time the ledger says: a clock that leapt ahead takes no
       // salt of a quote that is to be revealed.
@@ -49,9 +51,10 @@ export class MarketOutbox implements Outbox {
     });
   }
 
-  /** Whether the slot is quoted. */
-  has(slot: number): boolean {
-    return this.#database.prepare("SELECT 1 FROM market WHERE slot = ?").get(slot) !== undefined;
+  /** Whether the slot is quoted at a gate. */
+  has(slot: number, gate: number): boolean {
+    const query = prepared(this.#database, "SELECT 1 FROM market WHERE slot = ? AND gate = ?");
+    return query.get(slot, gate) !== undefined;
   }
 
   /** When the next stored frame's time comes, site ms. */
@@ -79,17 +82,19 @@ export class MarketOutbox implements Outbox {
     const now = this.#now();
     const rows = this.#database
       .prepare(
-        "SELECT kind, slot FROM market WHERE state <> 'committed' AND opens <= ? AND closes > ? ORDER BY slot, kind",
+        "SELECT kind, slot, gate FROM market WHERE state <> 'committed' AND opens <= ? AND closes > ? ORDER BY closes, slot, kind",
       )
       .all(now, now);
-    return rows.map(({ kind, slot }) => laneOf(kind, slot));
+    return rows.map(laneOf);
   }
 
   pending(lane: string): Outgoing[] {
-    const [kind = "", slot = ""] = lane.split("/");
+    const [kind = "", slot = "", gate = ""] = lane.split("/");
     const row = this.#database
-      .prepare("SELECT ref, frame FROM market WHERE kind = ? AND slot = ? AND state <> 'committed'")
-      .get(kind, Number(slot));
+      .prepare(
+        "SELECT ref, frame FROM market WHERE kind = ? AND slot = ? AND gate = ? AND state <> 'committed'",
+      )
+      .get(kind, Number(slot), Number(gate));
     return row === undefined ? [] : [outgoingOf(row)];
   }
 
@@ -104,26 +109,24 @@ export class MarketOutbox implements Outbox {
     const update = prepared(
       this.#database,
       `UPDATE market SET state = 'committed', code = NULL, receipt = ?
-       WHERE ref = ? AND state <> 'committed' RETURNING kind, slot`,
+       WHERE ref = ? AND state <> 'committed' RETURNING kind, slot, gate`,
     );
     const row = changed(update, receipt, Buffer.from(ref, "hex"));
-    return row === undefined ? undefined : laneOf(row.kind, row.slot);
+    return row === undefined ? undefined : laneOf(row);
   }
 
   refused(ref: string, { code }: Refused) {
     const update = prepared(
       this.#database,
       `UPDATE market SET state = CASE state WHEN 'committed' THEN state ELSE 'refused' END, code = ?
-       WHERE ref = ? RETURNING ref, frame, kind, slot`,
+       WHERE ref = ? RETURNING ref, frame, kind, slot, gate`,
     );
     const row = changed(update, code, Buffer.from(ref, "hex"));
-    return row === undefined
-      ? undefined
-      : { lane: laneOf(row.kind, row.slot), frame: outgoingOf(row) };
+    return row === undefined ? undefined : { lane: laneOf(row), frame: outgoingOf(row) };
   }
 }
 
-const laneOf = (kind: unknown, slot: unknown) => `${kind}/${slot}`;
+const laneOf = ({ kind, slot, gate }: Record<string, unknown>) => `${kind}/${slot}/${gate}`;
 
 function outgoingOf(row: Record<string, unknown>): Outgoing {
   return {

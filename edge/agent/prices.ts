@@ -1,38 +1,70 @@
 /**
- * Reference prices of a slot and when quotes for it are taken. Times are site ms, prices 10⁻⁶
- * currency/kWh; null is "not traded".
+ * A slot at one of its gates, as `market/gates` tells it: reference prices, and when quotes are taken.
+ * Times are site ms, prices 10⁻⁶ currency/kWh; null is "not traded".
  */
 export type SlotPrices = {
   readonly slot: number;
   readonly gate: number;
   readonly revealUntil: number;
+  /** Gates that the slot has after this one. */
+  readonly gatesLeft: number;
   readonly prices: Readonly<Record<"cg" | "cu" | "gc" | "gu", number | null>>;
   /** What the bureau takes and gives for what nobody else does. */
   readonly feedIn: number;
   readonly retail: number;
 };
 
-/** Reads a message of `market/prices`; undefined when it is none. */
-export function parsePrices(payload: Uint8Array): SlotPrices | undefined {
-  let value: unknown;
+/** The gates that take quotes now, and when clocks are turned at the site. */
+export type OpenGates = { readonly gates: readonly SlotPrices[]; readonly timeZone: string };
+
+/** Wh that the owner sold less what it bought, by the slot's start. */
+export type Positions = ReadonlyMap<number, number>;
+
+/** Entries of one message that are looked at: two days of slots of five minutes, and more. */
+const entriesMax = 1_000;
+/** A position of 1 GWh and beyond is none. */
+const soldWhMax = 1_000_000_000;
+
+/** Reads a message of `market/gates`; undefined when it is none. An entry that is none is left out. */
+export function parseGates(payload: Uint8Array): OpenGates | undefined {
+  const { gates, timeZone } = fieldsOf(jsonOf(payload));
+  if (!Array.isArray(gates) || gates.length > entriesMax) return undefined;
+  if (typeof timeZone !== "string") return undefined;
+  return { gates: gates.flatMap((gate) => pricesIn(gate) ?? []), timeZone };
+}
+
+/** Reads a message of `owners/<owner>/positions`; undefined when it is none: half of one would lead
+ * to quotes for what is sold already. */
+export function parsePositions(payload: Uint8Array): Positions | undefined {
+  const { slots } = fieldsOf(jsonOf(payload));
+  if (!Array.isArray(slots) || slots.length > entriesMax) return undefined;
+  const positions = new Map<number, number>();
+  for (const entry of slots) {
+    const { slot, soldWh } = fieldsOf(entry);
+    if (!isInstant(slot) || !isPosition(soldWh)) return undefined;
+    positions.set(slot, soldWh);
+  }
+  return positions;
+}
+
+function jsonOf(payload: Uint8Array): unknown {
   try {
-    value = JSON.parse(Buffer.from(payload).toString("utf8"));
+    return JSON.parse(Buffer.from(payload).toString("utf8"));
   } catch {
-    // Text that is no JSON is as little a price message as JSON of another shape.
+    // Text that is no JSON is as little a message as JSON of another shape.
     return undefined;
   }
-  return pricesIn(value);
 }
 
 /** Other keys are for people's tools. */
 function pricesIn(value: unknown): SlotPrices | undefined {
-  const { slot, prices, feedIn, retail, gate, revealUntil } = fieldsOf(value);
+  const { slot, prices, feedIn, retail, gate, revealUntil, gatesLeft } = fieldsOf(value);
   if (!isInstant(slot) || !isInstant(gate) || !isInstant(revealUntil)) return undefined;
-  if (!isMicro(feedIn) || !isMicro(retail)) return undefined;
+  if (!isMicro(feedIn) || !isMicro(retail) || !isInstant(gatesLeft)) return undefined;
   const { cg, cu, gc, gu } = fieldsOf(prices);
   const given = { cg: priceIn(cg), cu: priceIn(cu), gc: priceIn(gc), gu: priceIn(gu) };
   if (!isWhole(given)) return undefined;
-  return { slot, gate, revealUntil, feedIn, retail, prices: given };
+  return { slot, gate, revealUntil, gatesLeft, feedIn, retail, prices: given };
 }
 
 type Given = Record<keyof SlotPrices["prices"], number | null | undefined>;
@@ -52,6 +84,9 @@ const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
 
 const isInstant = (value: unknown): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+
+const isPosition = (value: unknown): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && Math.abs(value) <= soldWhMax;
 
 /** 10⁻⁶ currency/kWh; a quote takes no higher limit, and nobody signs this message. */
 const isMicro = (value: unknown): value is number => isInstant(value) && value <= 1_000_000_000;

@@ -2,9 +2,11 @@ import type { EnergyForm, Mandate, Party, QuoteTerms } from "@busbar/protocol";
 import { microPerKwh, mulDiv, wh } from "@busbar/protocol";
 import type { SlotPrices } from "./prices.ts";
 
-/** What a quote is made of. `netWh`: forecast of the slot, positive = need. */
+/** What a quote is made of. `netWh`: forecast of the slot, positive = need; `soldWh`: what was sold
+ * of it so far, less what was bought. Only the difference is quoted. */
 export type QuoteGrounds = {
   readonly netWh: number;
+  readonly soldWh: number;
   readonly prices: Pick<SlotPrices, "prices" | "feedIn" | "retail">;
   readonly party: Party;
   readonly form: EnergyForm;
@@ -21,14 +23,14 @@ const roomPermille = 30;
  * yet (a new site, a turn nobody expected) the middle of the tariff stands in for it.
  */
 export function quoteFor(grounds: QuoteGrounds): QuoteTerms | undefined {
-  return grounds.netWh < 0 ? askFor(grounds) : bidFor(grounds);
+  return grounds.netWh + grounds.soldWh < 0 ? askFor(grounds) : bidFor(grounds);
 }
 
 function askFor(grounds: QuoteGrounds): QuoteTerms | undefined {
-  const { netWh, party, form, limits } = grounds;
+  const { netWh, soldWh, party, form, limits } = grounds;
   const { cg, cu, gc, gu } = grounds.prices.prices;
   const reference = (party === "bureau" ? (cu ?? cg) : (gu ?? gc)) ?? middle(grounds);
-  const quantity = Math.min(-netWh, limits.askMax);
+  const quantity = Math.min(-(netWh + soldWh), limits.askMax - soldWh);
   if (quantity < 1) return undefined;
   const wish = mulDiv(reference, 1000 - roomPermille, 1000, "half-even");
   const limit = microPerKwh(Math.max(limits.askPriceMin, wish));
@@ -36,10 +38,10 @@ function askFor(grounds: QuoteGrounds): QuoteTerms | undefined {
 }
 
 function bidFor(grounds: QuoteGrounds): QuoteTerms | undefined {
-  const { netWh, party, limits } = grounds;
+  const { netWh, soldWh, party, limits } = grounds;
   const { cg, cu, gu } = grounds.prices.prices;
   const reference = (party === "company" ? cg : (gu ?? cu)) ?? middle(grounds);
-  const quantity = Math.min(netWh, limits.bidMax);
+  const quantity = Math.min(netWh + soldWh, limits.bidMax + soldWh);
   if (quantity < 1) return undefined;
   const wish = mulDiv(reference, 1000 + roomPermille, 1000, "half-even");
   const limit = microPerKwh(Math.min(limits.bidPriceMax, wish));

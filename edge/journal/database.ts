@@ -44,6 +44,20 @@ const migrations = [
     id INTEGER PRIMARY KEY AUTOINCREMENT, meter TEXT NOT NULL, serial TEXT, profile TEXT,
     boot TEXT NOT NULL, monotonic INTEGER NOT NULL, wall INTEGER NOT NULL, payload BLOB NOT NULL
   )`,
+  // A slot passes through several gates, each with quotes of its own. Those that are there were for
+  // its only one: it closed when the commitment did.
+  `ALTER TABLE market RENAME TO market_before;
+   CREATE TABLE market (
+     ref BLOB PRIMARY KEY, kind TEXT NOT NULL, slot INTEGER NOT NULL, gate INTEGER NOT NULL,
+     opens INTEGER NOT NULL, closes INTEGER NOT NULL, frame BLOB NOT NULL,
+     state TEXT NOT NULL CHECK (state IN ('signed', 'sent', 'committed', 'refused')),
+     code TEXT, receipt BLOB,
+     UNIQUE (kind, slot, gate)
+   );
+   INSERT INTO market SELECT ref, kind, slot,
+     CASE kind WHEN 'quote-commit' THEN closes ELSE opens END,
+     opens, closes, frame, state, code, receipt FROM market_before;
+   DROP TABLE market_before`,
 ];
 const schemaVersion = migrations.length;
 

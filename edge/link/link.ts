@@ -37,7 +37,14 @@ export type LinkOptions = {
   readonly mandate?: Uint8Array | undefined;
   /** What Home Assistant is told, and which topics it was ever told on. */
   readonly announcements?: Pick<AnnouncerOptions, "wanted" | "announced">;
-  readonly onPrices?: (payload: Uint8Array) => void;
+  /** What the market says to whoever quotes for an owner: which gates are open, and how it stands.
+   * After a connection ended, what was said on it may be old. */
+  readonly market?: {
+    readonly owner: string;
+    readonly onGates: (payload: Uint8Array) => void;
+    readonly onPositions: (payload: Uint8Array) => void;
+    readonly onDown: () => void;
+  };
   readonly onCommitted?: () => void;
   /** Runs what changes the outboxes as one commit: receipts come in bursts. */
   readonly atOnce?: <T>(work: () => T) => T;
@@ -245,7 +252,7 @@ export class Link {
   }
 
   #makeConnection(): Connection {
-    const { chain, device, signer, brokers, backOff, rivalBackOff, onPrices, keepaliveSeconds } =
+    const { chain, device, signer, brokers, backOff, rivalBackOff, market, keepaliveSeconds } =
       this.#options;
     return new Connection({
       brokers,
@@ -264,7 +271,7 @@ export class Link {
       subscriptions: [
         this.#topics.receipts(device),
         this.#topics.host("+"),
-        ...(onPrices === undefined ? [] : [this.#topics.prices]),
+        ...(market === undefined ? [] : [this.#topics.positions(market.owner), this.#topics.gates]),
       ],
       wish: this.#topics.state(device),
       onUp: () => this.#up(),
@@ -308,6 +315,7 @@ export class Link {
     this.#options.counters.count(code);
     this.#options.log.warn({ code, reason: message, remedy }, "link down");
     this.#announcer?.down(code === "link.closed");
+    this.#options.market?.onDown();
     this.#sender.connectionLost();
     this.#clearTimers();
   }
@@ -385,7 +393,8 @@ export class Link {
     const topic = parseTopic(this.#options.chain, name);
     if (topic?.of === "device" && topic.name === "receipts") return this.#answer(payload);
     if (topic?.of === "device" && topic.name === "state") return this.#ownState(payload);
-    if (topic?.of === "market") return this.#options.onPrices?.(payload);
+    if (topic?.of === "market") return this.#options.market?.onGates(payload);
+    if (topic?.of === "owner") return this.#options.market?.onPositions(payload);
     if (topic?.of === "host") this.#hostState(topic.id, payload);
   }
 

@@ -37,7 +37,8 @@ const meanings: Readonly<Record<string, string>> = {
   "agent.quoted": "quotes in the market",
   "agent.nothing-known": "no quote: too little is known yet",
   "agent.nothing-to-quote": "no quote: nothing to sell or buy",
-  "agent.prices-not-understood": "prices that were not understood",
+  "agent.prices-not-understood": "gates that were not understood",
+  "agent.positions-not-understood": "positions that were not understood",
 };
 
 /** A reason in words, or undefined where there are none. */

@@ -47,12 +47,16 @@ export const mandate = record("mandate", {
   until: field(8, instant),
 });
 
-/** A sealed quote: its hash, before the gate. `slot` is the slot's start. */
+/**
+ * A sealed quote: its hash, before the gate. `slot` is the slot's start; `gate` is when the gate that
+ * it is for closes, of which a slot has several: a quote for one is worth nothing at the next.
+ */
 export const quoteCommit = record("quote-commit", {
   id: field(1, bytes(16)),
   owner: field(2, id),
   slot: field(3, instant),
   hash: field(4, bytes(32)),
+  gate: field(5, instant),
 });
 
 /** The opened quotes, after the gate. */
@@ -70,17 +74,18 @@ export type QuoteCommit = TypeOf<typeof quoteCommit>;
 export type QuoteReveal = TypeOf<typeof quoteReveal>;
 
 /** Which commitment a seal is for. */
-export type Sealed = Pick<QuoteCommit, "id" | "owner" | "slot">;
+export type Sealed = Pick<QuoteCommit, "id" | "owner" | "slot" | "gate">;
 
 const sealed = record("sealed", {
   id: field(1, bytes(16)),
   owner: field(2, id),
   slot: field(3, instant),
+  gate: field(4, instant),
 });
 
 /**
  * The hash that seals quotes: SHA-256(domain ‖ salt ‖ what it is for ‖ encoding of the quotes). The
- * salt is 32 random bytes, else a quote could be guessed from its hash. Id, owner and slot are in it,
+ * salt is 32 random bytes, else a quote could be guessed from its hash. Id, owner, slot and gate are in it,
  * so that nobody can commit to a hash that it saw and open it once its maker has.
  */
 export function sealQuotes(
@@ -88,8 +93,8 @@ export function sealQuotes(
   quotes: readonly QuoteTerms[],
   salt: Uint8Array,
 ): Uint8Array {
-  const { id, owner, slot } = about;
-  const purpose = encodeCbor(sealed.encode({ id, owner, slot }));
+  const { id, owner, slot, gate } = about;
+  const purpose = encodeCbor(sealed.encode({ id, owner, slot, gate }));
   const list = encodeCbor(quotes.map((terms) => quote.encode(terms)));
   return sha256(concatBytes(utf8ToBytes("busbar/1/quote"), salt, purpose, list));
 }

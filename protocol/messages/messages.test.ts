@@ -41,7 +41,13 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     bidPriceMax: microPerKwh(700_000),
     until: utcMs(2_000_000_000_000),
   },
-  "quote-commit": { id: bytes(16), owner: "u1", slot: utcMs(3_600_000), hash: bytes(32) },
+  "quote-commit": {
+    id: bytes(16),
+    owner: "u1",
+    slot: utcMs(3_600_000),
+    hash: bytes(32),
+    gate: utcMs(1_800_000),
+  },
   "quote-reveal": {
     id: bytes(16),
     quotes: [{ side: "bid", form: "any", quantity: wh(1000), limit: microPerKwh(600_000) }],
@@ -96,7 +102,19 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     member: "m1",
     from: utcMs(3_600_000),
     parameters: {
-      ...{ slotMinutes: 60, openMinutesBefore: 50, gateMinutesBefore: 20, clearMinutesBefore: 10 },
+      slotMinutes: 60,
+      gates: [
+        {
+          scale: "intraday",
+          periodMinutes: 60,
+          openMinutesBefore: 50,
+          gateMinutesBefore: 20,
+          clearMinutesBefore: 10,
+          rounds: 2,
+          everyMinutes: 60,
+        },
+      ],
+      timeZone: "CET-1CEST,M3.5.0,M10.5.0/3",
       bands: {
         company: [microPerKwh(1), microPerKwh(2)],
         bureau: [microPerKwh(1), microPerKwh(2)],
@@ -167,6 +185,7 @@ test("a sealed quote depends on every term, on the salt, and on whose it is and 
     { ...about, id: bytes(16, 9) },
     { ...about, owner: "thief" },
     { ...about, slot: utcMs(about.slot + 3_600_000) },
+    { ...about, gate: utcMs(about.gate + 60_000) },
   ]) {
     assert.notDeepEqual(sealQuotes(other, terms, bytes(32)), seal);
   }

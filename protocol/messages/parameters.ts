@@ -1,5 +1,6 @@
-import { bytes, int, pair, type TypeOf, text } from "../schema/codec.ts";
+import { array, bytes, int, oneOf, pair, type TypeOf, text } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
+import { timeZoneTextMax } from "../time-zone/time-zone.ts";
 import type { MicroPerKwh } from "../units/brands.ts";
 import { id } from "./id.ts";
 import { instant } from "./readings.ts";
@@ -22,12 +23,32 @@ export const weights = record("party-weights", {
   user: field(3, weight),
 });
 
+/** How long before delivery energy is traded. */
+export const scale = oneOf("day-ahead", "intraday", "real-time");
+
+/**
+ * One kind of gate: for each period of delivery (`periodMinutes`; 1440 is a local day, of 23 or 25
+ * hours when clocks are turned) the minutes before its beginning at which quoting opens, the gate
+ * closes and the slots of the period are cleared. With `rounds` above 1 the period passes through as
+ * many such gates, each `everyMinutes` after the one before; the minutes are the last one's.
+ */
+export const gate = record("gate", {
+  scale: field(1, scale),
+  periodMinutes: field(2, int(1, 1440)),
+  openMinutesBefore: field(3, minutes),
+  gateMinutesBefore: field(4, minutes),
+  clearMinutesBefore: field(5, minutes),
+  rounds: field(6, int(1, 24)),
+  everyMinutes: field(7, int(0, 1440)),
+});
+
 /** What a community agrees on for its market; in the genesis, in the state and in motions. */
 export const parameters = record("parameters", {
   slotMinutes: field(1, int(1, 60)),
-  openMinutesBefore: field(2, minutes),
-  gateMinutesBefore: field(3, minutes),
-  clearMinutesBefore: field(4, minutes),
+  /** In the order in which a slot passes through them. */
+  gates: field(2, array(gate, 1, 8)),
+  /** When clocks are turned, as a POSIX TZ text; it says where days begin. */
+  timeZone: field(3, text(timeZoneTextMax)),
   bands: field(5, bands),
   weights: field(6, weights),
   feedIn: field(7, price),
@@ -45,4 +66,6 @@ export const parametersMotion = record("parameters-motion", {
   reason: optional(5, text(200)),
 });
 
+export type Gate = TypeOf<typeof gate>;
+export type Scale = TypeOf<typeof scale>;
 export type ParametersMotion = TypeOf<typeof parametersMotion>;

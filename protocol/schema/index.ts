@@ -11,7 +11,7 @@ export {
   memberRole,
   memberTerms,
 } from "../messages/members.ts";
-export { parameters } from "../messages/parameters.ts";
+export { parameters, scale } from "../messages/parameters.ts";
 export { instant } from "../messages/readings.ts";
 export { device, meter, owner } from "../messages/registry.ts";
 export { blockHeader, certificate } from "../receipt/block.ts";

@@ -16,9 +16,13 @@ export function topicsOf(site: string) {
     commands: (device: string) => `${base}/${device}/commands`,
     acks: (device: string) => `${base}/${device}/acks`,
     prices: `${base}/market/prices`,
+    /** Every gate that takes quotes now. */
+    gates: `${base}/market/gates`,
     quotes: `${base}/market/quotes`,
     trades: `${base}/market/trades`,
     notices: (owner: string) => `${base}/owners/${owner}/notices`,
+    /** What an owner has sold so far in slots that are still traded. */
+    positions: (owner: string) => `${base}/owners/${owner}/positions`,
     ownTrades: (owner: string) => `${base}/owners/${owner}/trades`,
     host: (member: string) => `${base}/host/${member}/state`,
     transactions: (member: string) => `${base}/host/${member}/transactions`,
@@ -43,8 +47,8 @@ export function discoveryTopic(
 export const reservedIds: ReadonlySet<string> = new Set(["market", "owners", "host", "enrol"]);
 
 const deviceTopics = ["state", "readings", "receipts", "live", "commands", "acks"] as const;
-const marketTopics = ["prices", "quotes", "trades"] as const;
-const ownerTopics = ["notices", "trades"] as const;
+const marketTopics = ["prices", "gates", "quotes", "trades"] as const;
+const ownerTopics = ["notices", "trades", "positions"] as const;
 const hostTopics = ["state", "transactions", "receipts"] as const;
 
 /** What a topic name means. */

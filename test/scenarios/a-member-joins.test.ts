@@ -30,7 +30,15 @@ after(async () => {
 
 const chainOf = (site: string, at: string, brokerPort: number) =>
   init({
-    ...{ site, home: at, members: 1, member: "founder", currency: "EUR", time: Date.now() },
+    ...{
+      site,
+      home: at,
+      members: 1,
+      member: "founder",
+      currency: "EUR",
+      timeZone: "UTC0",
+      time: Date.now(),
+    },
     ...{ clock: undefined, brokerPort, portalPort: 0, linkPort: 7600 },
     ...{ operators: [], admit: [], dryRun: false },
   });

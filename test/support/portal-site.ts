@@ -19,6 +19,7 @@ import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/pro
 import { type ConsensusStatus, recorderStatus } from "../../aggregator/consensus/status.ts";
 import { Application } from "../../aggregator/ledger/application.ts";
 import type { CommittedBlock } from "../../aggregator/ledger/block.ts";
+import { usualGates } from "../../aggregator/ledger/gates.ts";
 import { genesisSchema } from "../../aggregator/ledger/genesis.ts";
 import { rules } from "../../aggregator/ledger/rules/index.ts";
 import { sha256 } from "../../aggregator/ledger/sha256.ts";
@@ -180,7 +181,7 @@ export class PortalSite {
       const opens = slot - 20 * minute;
       const waiting = this.#sealed.get(opens) ?? [];
       this.#sealed.set(opens, [...waiting, { owner, message: { id, quotes: [quote], salt } }]);
-      const about = { id, owner, slot: utcMs(slot) };
+      const about = { id, owner, slot: utcMs(slot), gate: utcMs(opens) };
       return frameOf(owner, "quote-commit", { ...about, hash: sealQuotes(about, [quote], salt) });
     });
   }
@@ -221,6 +222,7 @@ const genesis = genesisSchema.parse({
     key: keyText(`edge-${owner}`),
     meters: meters.map(({ source: _source, ...meter }) => ({ ...meter, feeder: "feeder-1" })),
   })),
+  parameters: { gates: usualGates(60).slice(-1) },
 });
 
 function frameOf<K extends Kind>(name: string, kind: K, message: Message<K>): Uint8Array {

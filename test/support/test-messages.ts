@@ -52,6 +52,7 @@ export function commitFrame(owner: string, signer: Signer): Uint8Array {
     owner,
     slot: utcMs(1_800_000_000_000),
     hash: new Uint8Array(32),
+    gate: utcMs(1_800_000_000_000),
   };
   return sealFrame("quote-commit", commit, { chain: site, signer });
 }

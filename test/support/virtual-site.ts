@@ -38,6 +38,7 @@ export type Report = {
   readonly readings: Readonly<Record<"taken" | "committed" | "lost" | "countedTwice", number>>;
   readonly blocks: number;
   readonly trades: number;
+  readonly tradesByScale: Readonly<Record<"day-ahead" | "intraday" | "real-time", number>>;
   readonly settledTrades: number;
   readonly settledMoneySum: number;
   /** Different notices that the owners' phones received in this run. */

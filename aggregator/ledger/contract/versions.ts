@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "0fb2a4eed0ca9c83817100d1257a7ebef8133c7f1eec5dcfe4559ca7895b59b7"),
+  version(1, "980f86781ebbb1de1cdf5bfc9de5829881fedb938a967761ecd825a26bdb9f7b"),
 ];

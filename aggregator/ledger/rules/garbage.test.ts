@@ -38,6 +38,10 @@ const messages: fc.Arbitrary<readonly [Kind, object]> = fc.oneof(
       owner: who,
       slot,
       hash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      gate: fc.oneof(
+        slot,
+        slot.map((at) => Math.max(0, at - 20 * 60_000)),
+      ),
     })
     .map((message) => ["quote-commit", message] as const),
   fc

@@ -8,12 +8,10 @@ import { objectionRule } from "./cases/objection-rule.ts";
 import { rulingRule } from "./cases/ruling-rule.ts";
 import { deviceChangeRule } from "./device-change.ts";
 import { mandateRule } from "./mandate.ts";
-import { clearingRule } from "./market/clearing-rule.ts";
-import { gateRule } from "./market/gate.ts";
-import { openingRule } from "./market/opening.ts";
 import { quoteCommitRule } from "./market/quote-commit.ts";
 import { quoteRevealRule } from "./market/quote-reveal.ts";
 import { settlementRule } from "./market/settlement-rule.ts";
+import { stagesRule } from "./market/stages.ts";
 import { ballotRule } from "./members/ballot.ts";
 import { contractMotionRule } from "./members/contract-motion.ts";
 import { councilRule } from "./members/council-rule.ts";
@@ -54,15 +52,6 @@ export const rules: Rules = {
     ballot: ballotRule,
     evidence: evidenceRule,
   },
-  // A slot that comes to several stages in one block passes them in this order; what lapses is
-  // settled with the rest.
-  block: [
-    casesRule,
-    openingRule,
-    gateRule,
-    clearingRule,
-    settlementRule,
-    councilRule,
-    parametersRule,
-  ],
+  // What lapses is settled with the rest, and so is what a block clears.
+  block: [casesRule, stagesRule, settlementRule, councilRule, parametersRule],
 };

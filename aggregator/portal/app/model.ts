@@ -9,7 +9,7 @@ import type {
 } from "../api.ts";
 
 /** How much of each list the page keeps. */
-export const kept = { slots: 48, trades: 60, blocks: 40 } as const;
+export const kept = { slots: 96, trades: 60, blocks: 40 } as const;
 
 /** What the page knows. Lists are newest first, except meters, which are by owner. */
 export type Model = {
@@ -79,10 +79,7 @@ export function withTrades(model: Model, trades: readonly PortalTrade[]): Model 
   const isFinal = ({ state }: PortalTrade) => state === "paid" || state === "void";
   const later = (a: PortalTrade, b: PortalTrade) => isFinal(b) || !isFinal(a);
   const all = merge(model.trades, trades, ({ contract }) => contract, later);
-  // Contracts are numbered within their slot, so this is the order in which they were signed.
-  const newer = (a: PortalTrade, b: PortalTrade) =>
-    b.slot - a.slot || (a.contract < b.contract ? 1 : -1);
-  return { ...model, trades: all.sort(newer).slice(0, kept.trades) };
+  return { ...model, trades: all.sort((a, b) => b.seq - a.seq).slice(0, kept.trades) };
 }
 
 export function withMeters(model: Model, meters: readonly PortalMeter[]): Model {
@@ -96,9 +93,10 @@ function withNotices(model: Model, notices: NoticeCounts): Model {
   return model.status === undefined ? model : { ...model, status: { ...model.status, notices } };
 }
 
-/** A slot that is further on, or of which more was measured, is the later one. */
-function rank({ stage, generationWh }: PortalSlot): number {
-  return stages.indexOf(stage) * 2 + (generationWh === null ? 0 : 1);
+/** A slot that is further on, or of which more was measured, is the later one. Each gate begins the
+ * stages anew. */
+function rank({ pass, stage, generationWh }: PortalSlot): number {
+  return (pass * stages.length + stages.indexOf(stage)) * 2 + (generationWh === null ? 0 : 1);
 }
 
 function merge<T, K>(

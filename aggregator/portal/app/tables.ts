@@ -20,6 +20,9 @@ import { Table } from "./table.ts";
 /** What cells need besides their row. */
 type Context = { currency: string; time: number; wattsMax: number };
 
+/** How far ahead of now hours are listed: a day-ahead gate opens a whole day of them. */
+const aheadMs = 6 * 3_600_000;
+
 const stageNames = {
   open: "open for quotes",
   "gate-closed": "gate closed",
@@ -42,7 +45,7 @@ export class Tables {
     this.#trades.show(trades);
     this.#blocks.show(blocks);
     this.#meters.show(meters);
-    this.#slots.show(slots);
+    this.#slots.show(slots.filter(({ slot }) => slot <= time + aheadMs));
   }
 }
 
@@ -63,6 +66,7 @@ function tradesTable(context: Context): Table<PortalTrade> {
               : "with the bureau, for what nobody else took or gave",
         }),
       },
+      { head: "Gate", minor: true, cell: ({ scale }) => ({ text: scale }) },
       { head: "kWh", numeric: true, cell: ({ energyWh }) => ({ text: kwh(energyWh) }) },
       {
         head: "Price",
@@ -168,7 +172,12 @@ function slotsTable(context: Context): Table<PortalSlot> {
     keyOf: ({ slot }) => String(slot),
     columns: [
       { head: "Hour", cell: ({ slot }) => ({ text: slotName(slot, context.time) }) },
-      { head: "Stage", cell: ({ stage }) => ({ text: stageNames[stage] }) },
+      {
+        head: "Stage",
+        cell: ({ stage, scale }) => ({
+          text: stage === "settled" ? stageNames[stage] : `${scale}: ${stageNames[stage]}`,
+        }),
+      },
       {
         head: "Generation, kWh",
         numeric: true,

@@ -35,7 +35,7 @@ const tiles: readonly Tile[] = [
     figure: (_model, status) =>
       split(
         energy(status.tradedTodayWh),
-        `${count(status.contracts)} contracts, ${count(status.settledContracts)} settled`,
+        `${scalesText(status)}; ${count(status.settledContracts)} of ${count(status.contracts)} settled`,
       ),
   },
   { id: "sum", title: "Sum of all accounts", figure: sumFigure },
@@ -94,6 +94,13 @@ function clearingFigure(
   const value = clearingText(slot);
   if (slot.clearing === null) return { value, note, tone: "words" };
   return { value, unit: priceUnit(currency), note };
+}
+
+/** How many contracts each kind of gate brought. */
+function scalesText({ contractsByScale }: PortalStatus): string {
+  return Object.entries(contractsByScale)
+    .map(([scale, contracts]) => `${count(contracts)} ${scale}`)
+    .join(", ");
 }
 
 /** Money neither arises nor vanishes: anything but 0 is a fault of the ledger, shown as one. */

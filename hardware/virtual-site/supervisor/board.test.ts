@@ -24,6 +24,7 @@ const snapshot = {
     readings: 6,
     contracts: 1,
     settledContracts: 0,
+    contractsByScale: { "day-ahead": 0, intraday: 0, "real-time": 1 },
     tradedWh: 324_500,
     moneySum: 0,
     appHash: "00",

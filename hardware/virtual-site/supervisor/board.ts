@@ -1,5 +1,5 @@
 import type { Told } from "./phones.ts";
-import type { PortalSlot, Snapshot } from "./portal.ts";
+import type { PortalSlot, PortalStatus, Snapshot } from "./portal.ts";
 
 /** What the board shows besides the portal's view. */
 export type BoardContext = {
@@ -15,6 +15,8 @@ export type BoardContext = {
 };
 
 const rowsMax = 12;
+/** Hours further ahead are left out: a day-ahead gate opens a whole day of them. */
+const aheadMs = 2 * 3_600_000;
 
 /** The live table as lines of text; the newest hour stands last. */
 export function boardLines(snapshot: Snapshot | undefined, context: BoardContext): string[] {
@@ -26,14 +28,15 @@ export function boardLines(snapshot: Snapshot | undefined, context: BoardContext
     return [...head, "waiting for the aggregator …", "", ...foot(context)];
   const { status, slots } = snapshot;
   const { notices } = context;
-  const rows = [...slots].slice(0, rowsMax).reverse().map(row);
+  const near = slots.filter(({ slot }) => slot <= context.siteMs + aheadMs);
+  const rows = near.slice(0, rowsMax).reverse().map(row);
   return [
     ...head,
     "  hour     generation        load    C→G       C→U       G→C       G→U     clearing      traded  contracts  stage",
     "                 kWh         kWh    ─────────────  CNY per kWh ─────────────────          kWh",
     ...rows,
     "",
-    `  ${status.readings} readings   ${status.contracts} trades, ${status.settledContracts} settled   ` +
+    `  ${status.readings} readings   ${status.contracts} trades (${scales(status)}), ${status.settledContracts} settled   ` +
       `${status.blocks} blocks   ${status.notices.delivered} notices` +
       (status.notices.queued > 0 ? ` (${status.notices.queued} waiting)` : "") +
       `   sum of all accounts ${status.moneySum}`,
@@ -42,6 +45,12 @@ export function boardLines(snapshot: Snapshot | undefined, context: BoardContext
     ...(notices.length > 0 ? [""] : []),
     ...foot(context),
   ];
+}
+
+function scales({ contractsByScale }: PortalStatus): string {
+  return Object.entries(contractsByScale)
+    .map(([scale, trades]) => `${trades} ${scale}`)
+    .join(", ");
 }
 
 function foot({ portal, flows, flowsPassword, restarts, units }: BoardContext): string[] {
@@ -63,7 +72,7 @@ function row(slot: PortalSlot): string {
     (slot.clearing === null ? "—" : (slot.clearing / 1e6).toFixed(4)).padStart(12),
     kwh(slot.tradedWh).padStart(11),
     String(slot.contracts).padStart(10),
-    `  ${slot.stage}`,
+    `  ${slot.scale} ${slot.stage}`,
   ].join(" ");
 }
 

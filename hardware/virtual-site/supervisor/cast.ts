@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 export const site = "busbar-demo";
 export const operator = "operator";
+/** Shanghai's, as a POSIX TZ text. */
+export const timeZone = "CST-8";
 
 /** Most members of a site: what its ports are enough for. */
 export const membersMax = 4;

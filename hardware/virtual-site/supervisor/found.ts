@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { operator, type Part, site } from "./cast.ts";
+import { operator, type Part, site, timeZone } from "./cast.ts";
 import { runToEnd } from "./child.ts";
 import type { Home } from "./home.ts";
 import { cli } from "./programs.ts";
@@ -28,6 +28,7 @@ export async function found(
       ...["--site", site],
       ...["--members", String(members)],
       ...["--currency", "CNY"],
+      ...["--time-zone", timeZone],
       ...["--time", new Date(startMs).toISOString()],
       ...["--clock", home.clock],
       ...["--operator", operator],

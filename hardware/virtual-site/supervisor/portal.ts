@@ -7,6 +7,7 @@ export type PortalStatus = {
   readonly readings: number;
   readonly contracts: number;
   readonly settledContracts: number;
+  readonly contractsByScale: Readonly<Record<"day-ahead" | "intraday" | "real-time", number>>;
   readonly tradedWh: number;
   readonly moneySum: number;
   readonly appHash: string;
@@ -16,6 +17,7 @@ export type PortalStatus = {
 export type PortalSlot = {
   readonly slot: number;
   readonly stage: string;
+  readonly scale: string;
   readonly prices: Readonly<Record<"cg" | "cu" | "gc" | "gu", number | null>>;
   readonly clearing: number | null;
   readonly tradedWh: number;
@@ -29,7 +31,7 @@ export type Snapshot = { readonly status: PortalStatus; readonly slots: readonly
 /** One look at the portal; undefined while it does not answer (it may be starting again). */
 export async function look(port: number): Promise<Snapshot | undefined> {
   try {
-    const [status, slots] = await Promise.all([get(port, "status"), get(port, "slots?limit=48")]);
+    const [status, slots] = await Promise.all([get(port, "status"), get(port, "slots?limit=96")]);
     return { status: status as PortalStatus, slots: slots as PortalSlot[] };
   } catch {
     // The next look, a second later, is the retry; the board says that the aggregator is away.

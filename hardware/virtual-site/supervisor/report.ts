@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runToEnd } from "./child.ts";
-import type { Snapshot } from "./portal.ts";
+import type { PortalStatus, Snapshot } from "./portal.ts";
 import type { Site } from "./site.ts";
 
 /**
@@ -18,6 +18,7 @@ export type Report = {
   };
   readonly blocks: number;
   readonly trades: number;
+  readonly tradesByScale: PortalStatus["contractsByScale"];
   readonly settledTrades: number;
   /** Sum over all accounts in 10⁻⁶ currency; anything but 0 is a fault. */
   readonly settledMoneySum: number;
@@ -86,6 +87,7 @@ export async function report(site: Site, last: Snapshot | undefined): Promise<Re
     readings: { taken, committed, lost, countedTwice },
     blocks: verified.height,
     trades: last?.status.contracts ?? 0,
+    tradesByScale: last?.status.contractsByScale ?? { "day-ahead": 0, intraday: 0, "real-time": 0 },
     settledTrades: last?.status.settledContracts ?? 0,
     settledMoneySum: moneySum,
     notices: site.phones.received,

@@ -4,6 +4,7 @@ import { reportViolation } from "../../credit.ts";
 import type { BlockContext } from "../../rule.ts";
 import { askToResettle } from "../../settlements.ts";
 import { settleContracts } from "../market/contract-settlement.ts";
+import { addToPositions, isTrading } from "../market/positions.ts";
 import { contracts } from "../market/tables.ts";
 import type { CaseOutcome } from "./tables.ts";
 
@@ -29,6 +30,9 @@ export function carryOutObjection(
   const { seller, buyer } = terms;
   if (outcome === "upheld") {
     contracts.set(state, contract, { ...released, settled: 2 });
+    if (isTrading(state, slot)) {
+      addToPositions(state, slot, { seller, buyer, energy: -terms.energy });
+    }
     for (const owner of [seller, buyer])
       askToResettle(state, { slot, owner, why: "contract-void" });
     emit({ type: "contract-void", contract, slot, seller, buyer, against });

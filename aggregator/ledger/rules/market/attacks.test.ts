@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { microPerKwh, type Owner, sealQuotes, utcMs, wh } from "@busbar/protocol";
 import { frameOf, signerOfName, testGenesis } from "../../test-site.ts";
-import { Chain, mandate, quote, slot } from "./test-chain.ts";
+import { Chain, mandate, minute, quote, slot } from "./test-chain.ts";
 
 function ownerNamed(id: string, party: Owner["party"]): Owner {
   const key = signerOfName(id).publicKey;
@@ -16,7 +16,7 @@ function ownQuote(owner: string, name: number) {
   const quotes = [
     { side: "ask", form: "any", quantity: wh(100_000), limit: microPerKwh(0) },
   ] as const;
-  const about = { id, owner, slot: utcMs(slot) };
+  const about = { id, owner, slot: utcMs(slot), gate: utcMs(slot - 20 * minute) };
   return {
     seal: frameOf(owner, "quote-commit", { ...about, hash: sealQuotes(about, quotes, salt) }),
     open: frameOf(owner, "quote-reveal", { id, quotes, salt }),
@@ -42,8 +42,9 @@ test("a commitment that was copied cannot be opened, even when its maker has", (
   const run = new Chain();
   run.block(20, mandate("company-a"), mandate("user-a"));
   const own = quote("user-a", 61, {});
-  const copied = { id: new Uint8Array(16).fill(62), owner: "company-a", slot: utcMs(slot) };
-  const about = { id: own.id, owner: "user-a", slot: utcMs(slot) };
+  const gate = utcMs(slot - 20 * minute);
+  const copied = { id: new Uint8Array(16).fill(62), owner: "company-a", slot: utcMs(slot), gate };
+  const about = { id: own.id, owner: "user-a", slot: utcMs(slot), gate };
   const hash = sealQuotes(about, own.quotes, own.salt);
   const copy = frameOf("company-a-unit", "quote-commit", { ...copied, hash });
   assert.deepEqual(run.block(25, own.seal, copy), []);

@@ -1,4 +1,4 @@
-import type { UtcMs } from "@busbar/protocol";
+import { mulDiv, type UtcMs, wh } from "@busbar/protocol";
 import type { Sale } from "../../../settlement/position.ts";
 import { settleSale } from "../../../settlement/settle.ts";
 import { parametersOf } from "../../parameters.ts";
@@ -15,10 +15,12 @@ export function settleContracts(context: BlockContext, slot: UtcMs): void {
   const silent = (owner: string) => waiting.get(state, `${owner}/${key}`) !== undefined;
   // Parties of the book settle with each other, also on a site without a bureau.
   const settlement = { bureau: bureauOf(state) ?? "", terms: parametersOf(state, slot) };
-  for (const [contract, terms] of [...contracts.scan(state, `${key}-`)]) {
+  const all = [...contracts.scan(state, `${key}-`)];
+  const kept = keptOf(settlement.bureau, all);
+  for (const [contract, terms] of all) {
     if (terms.settled !== 0 || terms.held === 1) continue;
     if (silent(terms.seller) || silent(terms.buyer)) continue;
-    const movements = settleSale(saleOf(contract, terms), settlement);
+    const movements = settleSale(saleOf(contract, terms), settlement, kept(terms));
     if (!book(context, entriesOf(movements), { slot, movement: movements[0] })) continue;
     contracts.set(state, contract, { ...terms, settled: 1 });
     const subsidy = movements.find(({ reason }) => reason === "subsidy");
@@ -33,6 +35,30 @@ export function settleContracts(context: BlockContext, slot: UtcMs): void {
       subsidy: subsidy === undefined ? 0 : -subsidy.money,
     });
   }
+}
+
+/**
+ * How much of what a party bought from the bureau it keeps, in equal shares of all such contracts:
+ * what it sold at another gate of the same slot it did not use.
+ */
+function keptOf(bureau: string, all: readonly (readonly [string, Contract])[]) {
+  const parties = new Map<string, { boughtWh: number; netWh: number }>();
+  const of = (owner: string) => {
+    const party = parties.get(owner) ?? { boughtWh: 0, netWh: 0 };
+    parties.set(owner, party);
+    return party;
+  };
+  for (const [, { seller, buyer, energy, settled }] of all) {
+    if (settled === 2) continue;
+    of(seller).netWh -= energy;
+    of(buyer).netWh += energy;
+    if (seller === bureau) of(buyer).boughtWh += energy;
+  }
+  return ({ buyer, energy }: Contract) => {
+    const { boughtWh, netWh } = of(buyer);
+    if (netWh >= boughtWh) return energy;
+    return wh(netWh <= 0 ? 0 : mulDiv(energy, netWh, boughtWh, "floor"));
+  };
 }
 
 /** A slot's contracts by party, without void ones: one that is held counts until it is decided. */

@@ -141,6 +141,7 @@ test("each wrong quote is refused with its code and changes nothing", () => {
     owner: "company-a",
     slot: utcMs(slot),
     hash: new Uint8Array(32),
+    gate: utcMs(slot - 20 * minute),
   });
   assert.deepEqual(run.block(25, unaligned.seal, unopened.seal, foreign), [
     "quote.slot-unknown",
@@ -185,7 +186,8 @@ test("limits hold for all of an owner's quotes in a slot together", () => {
     quote("company-a", name, { side: "ask", quantity: wh(300_000) }),
   );
   const bought = quote("company-a", 32, { side: "bid" });
-  const about = { id: new Uint8Array(16).fill(33), owner: "company-a", slot: utcMs(slot) };
+  const gate = utcMs(slot - 20 * minute);
+  const about = { id: new Uint8Array(16).fill(33), owner: "company-a", slot: utcMs(slot), gate };
   const flood = frameOf("company-a", "quote-commit", {
     ...about,
     hash: sealQuotes(

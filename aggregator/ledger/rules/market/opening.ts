@@ -1,52 +1,28 @@
 import { type UtcMs, utcMs, wh } from "@busbar/protocol";
 import { type SlotNet, seasonalNaive } from "../../../market/forecast.ts";
 import type { Prices } from "../../../market/game/channels.ts";
-import { parametersOf } from "../../parameters.ts";
-import type { BlockContext, BlockRule } from "../../rule.ts";
-import type { StateReader } from "../../state/state.ts";
+import type { BlockContext } from "../../rule.ts";
 import { type MarketParty, marketParties, meteredBy } from "./parties.ts";
+import type { SlotPass } from "./slot-pass.ts";
 import { known, orNull, pricesFor } from "./slot-prices.ts";
-import { cursors, slotKey, slots } from "./tables.ts";
-import { firstTradableSlot, slotMs, timetable } from "./timetable.ts";
-
-/** Slots that one block takes a step further: after a long silence the rest follows block by block. */
-export const slotsPerBlockMax = 24;
+import { slotKey, slots } from "./tables.ts";
+import { slotMs } from "./timetable.ts";
 
 const dayMs = 86_400_000;
 
-/** Opens slots for quotes, with the reference prices that the forecasts give. */
-export const openingRule: BlockRule = {
-  name: "market-opening",
-  due: (state, time, parameters) => openingOf(state, nextSlot(state, time, parameters)) <= time,
-  run(context) {
-    const { state, time, parameters } = context;
-    let next = nextSlot(state, time, parameters);
-    for (let i = 0; i < slotsPerBlockMax && openingOf(state, next) <= time; i++) {
-      open({ ...context, parameters: parametersOf(state, next) }, next);
-      next = utcMs(next + slotMs(parameters));
-    }
-    cursors.set(state, "open", { next });
-  },
-};
-
-/** When a slot opens, by its own parameters. */
-function openingOf(state: StateReader, slot: UtcMs): UtcMs {
-  return timetable(slot, parametersOf(state, slot)).opening;
-}
-
-function nextSlot(state: StateReader, time: UtcMs, parameters: BlockContext["parameters"]): UtcMs {
-  return cursors.get(state, "open")?.next ?? firstTradableSlot(time, parameters);
-}
-
-function open(context: BlockContext, slot: UtcMs): void {
-  const { state, parameters, emit } = context;
+/** Opens a slot for the quotes of one of its gates, with the reference prices that the forecasts give. */
+export function openSlot(context: BlockContext, { slot, number, pass }: SlotPass): void {
+  const { state, emit } = context;
   const prices = expectedPrices(context, slot);
-  slots.set(state, slotKey(slot), { stage: "open", prices: known(prices), tradedWh: wh(0) });
-  const { gate, clearing } = timetable(slot, parameters);
+  const key = slotKey(slot);
+  const before = slots.get(state, key) ?? { tradedWh: wh(0), contracts: 0 };
+  slots.set(state, key, { ...before, stage: "open", prices: known(prices), pass: number });
+  const { scale, gate, clearing } = pass;
   emit({
     type: "slot-opened",
     slot,
-    horizon: "hour-ahead",
+    horizon: scale,
+    pass: number,
     gate,
     revealUntil: clearing,
     prices: orNull(prices),

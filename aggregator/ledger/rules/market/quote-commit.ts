@@ -21,7 +21,7 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
   const known = existing(context, message);
   if (known !== undefined) return known;
 
-  const { slot, owner } = message;
+  const { slot, owner, gate } = message;
   // Delivery is seen at the meter alone: without one, promises would be paid and never kept.
   if (marketParty(context.state, owner) === undefined && bureauOf(context.state) !== owner) {
     return refuse("quote.no-meter", `${owner} has no connection meter of a company or user`);
@@ -30,12 +30,12 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
   if (!isSlotStart(slot, context.parameters) || open === undefined) {
     return refuse("quote.slot-unknown", `no slot that starts at ${slot} is open for quotes`);
   }
-  const { gate } = timetable(slot, parametersOf(context.state, slot));
-  // The stage counts too: a gate that closed stays closed when a later one is agreed upon.
-  if (context.time >= gate || open.stage !== "open") {
+  // A quote for one gate is none for the next: whoever sends it again would double what it trades.
+  const now = timetable(slot, parametersOf(context.state, slot)).passes[open.pass]?.gate;
+  if (gate !== now || context.time >= gate || open.stage !== "open") {
     return refuse(
       "quote.gate-closed",
-      `the gate of slot ${slot} closed at ${gate}, it is ${context.time}`,
+      `slot ${slot} takes no quotes for a gate at ${gate}: its gate now is at ${now} and ${open.stage}, it is ${context.time}`,
     );
   }
   if (countOf(context, message) >= perOwnerMax) {
@@ -48,6 +48,7 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
     slot,
     hash,
     time: context.time,
+    gate,
   });
   commitmentPlaces.set(context.state, id, { slot, owner });
   context.emit({ type: "quote-committed", id, owner, slot });
@@ -69,6 +70,7 @@ function existing({ state }: BlockContext, message: QuoteCommit): Outcome | unde
     commitment !== undefined &&
     commitment.owner === message.owner &&
     commitment.slot === message.slot &&
+    commitment.gate === message.gate &&
     compareBytes(commitment.hash, message.hash) === 0;
   if (same) return { ok: true, code: "exists" };
   return refuse("quote.exists-different", `id ${id} was used for another quote`);

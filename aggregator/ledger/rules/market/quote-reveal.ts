@@ -10,6 +10,7 @@ import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
 import { mandates } from "../mandate.ts";
+import { positionOf } from "./positions.ts";
 import { actsFor } from "./quote-commit.ts";
 import { type Commitment, commitmentPlaces, commitments, hex, slotKey } from "./tables.ts";
 import { timetable } from "./timetable.ts";
@@ -36,7 +37,8 @@ export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer
   if (!actsFor(signer, commitment.owner)) {
     return refuse("quote.not-owner", `${signer.id} may not open a quote of ${commitment.owner}`);
   }
-  const sealed = { id: message.id, owner: commitment.owner, slot: commitment.slot };
+  const { owner, slot, gate } = commitment;
+  const sealed = { id: message.id, owner, slot, gate };
   if (compareBytes(sealQuotes(sealed, message.quotes, message.salt), commitment.hash) !== 0) {
     return refuse("quote.hash", `quote ${id} does not match what was committed`);
   }
@@ -46,13 +48,13 @@ export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer
   if (refusal !== undefined) return refusal;
 
   commitments.set(context.state, key, { ...commitment, revealed: message.quotes });
-  const { owner, slot } = commitment;
   context.emit({ type: "quote-revealed", id, owner, slot, quotes: message.quotes.length });
   return { ok: true };
 };
 
-function checkTime({ time, state }: BlockContext, { slot }: Commitment): Refusal | undefined {
-  const { gate, clearing } = timetable(slot, parametersOf(state, slot));
+function checkTime({ time, state }: BlockContext, { slot, gate }: Commitment): Refusal | undefined {
+  const { passes } = timetable(slot, parametersOf(state, slot));
+  const clearing = passes.find((pass) => pass.gate === gate)?.clearing ?? gate;
   if (time < gate) {
     return refuse("quote.not-yet", `slot ${slot} takes quotes until ${gate}; open yours after it`);
   }
@@ -78,11 +80,11 @@ function checkTerms(
   if (all.some(({ side }) => side !== first?.side)) {
     return refuse("quote.both-sides", "one party quotes on one side of a slot");
   }
-  const total = all.reduce((sum, { quantity }) => sum + quantity, 0);
-  if (total > slotWhMax) {
+  const position = netAfter(context, commitment, all);
+  if (position > slotWhMax) {
     return refuse(
       "quote.too-much",
-      `${total} Wh quoted in one slot, at most ${slotWhMax} Wh count`,
+      `${position} Wh with what is signed in the slot, at most ${slotWhMax} Wh count`,
     );
   }
   if (signer.kind !== "device") return undefined;
@@ -93,7 +95,7 @@ function checkTerms(
       `${commitment.owner} gave ${signer.id} no mandate for this slot`,
     );
   }
-  return withinMandate(all, mandate);
+  return withinMandate(all, position, mandate);
 }
 
 function openedBefore({ state }: BlockContext, { owner, slot }: Commitment): QuoteTerms[] {
@@ -104,12 +106,30 @@ function openedBefore({ state }: BlockContext, { owner, slot }: Commitment): Quo
   return quotes;
 }
 
-function withinMandate(quotes: readonly QuoteTerms[], mandate: Mandate): Refusal | undefined {
+/**
+ * What the party would have sold in the slot, or bought where it bids, if all of its quotes were
+ * taken, net of all that its gates before brought: one position goes through them all.
+ */
+function netAfter(
+  { state }: BlockContext,
+  { owner, slot }: Commitment,
+  quotes: readonly QuoteTerms[],
+): number {
   const total = quotes.reduce((sum, { quantity }) => sum + quantity, 0);
+  const sold = positionOf(state, owner, slot);
+  return quotes[0]?.side === "ask" ? total + sold : total - sold;
+}
+
+function withinMandate(
+  quotes: readonly QuoteTerms[],
+  position: number,
+  mandate: Mandate,
+): Refusal | undefined {
   const asks = quotes[0]?.side === "ask";
   const most = asks ? mandate.askMax : mandate.bidMax;
-  if (total > most) {
-    return refuse("quote.beyond-mandate", `${total} Wh quoted, the owner's limit is ${most} Wh`);
+  if (position > most) {
+    const message = `${position} Wh with what is signed in the slot, the owner's limit is ${most} Wh`;
+    return refuse("quote.beyond-mandate", message);
   }
   const beyond = quotes.find(({ limit }) =>
     asks ? limit < mandate.askPriceMin : limit > mandate.bidPriceMax,

@@ -9,6 +9,7 @@ import {
   optional,
   quote,
   record,
+  scale,
   type TypeOf,
   text,
 } from "@busbar/protocol/schema";
@@ -27,13 +28,19 @@ export const pricesCodec = record("slot-prices", {
   gu: optional(4, price),
 });
 
-/** A slot's way through the market. */
+/** A slot's way through the market. Where it was cleared and has gates left, it opens again. */
 const slotRecord = record("slot", {
   stage: field(1, oneOf("open", "gate-closed", "cleared", "settled")),
-  /** Reference prices as published at opening and, once cleared, as used. */
+  /** Reference prices as published at the last opening and, once cleared, as used. */
   prices: field(2, pricesCodec),
+  /** At the last gate that brought a price. */
   clearing: optional(3, price),
+  /** At all gates together. */
   tradedWh: field(4, energy),
+  /** Which of its gates, from 0, the stage is about. */
+  pass: field(5, int(0, most)),
+  /** Signed at all gates: the next one's number. */
+  contracts: field(6, int(0, most)),
 });
 
 /** `slot/<start>`: two months of them; older ones are in the blocks. */
@@ -47,6 +54,7 @@ const commitmentRecord = record("commitment", {
   hash: field(3, bytes(32)),
   time: field(4, instant),
   revealed: optional(5, array(quote, 1, 16)),
+  gate: field(6, instant),
 });
 
 /** `commitment/<slot>/<owner>/<id>`: a gate finds a slot's, and an owner's limit its own. */
@@ -71,14 +79,35 @@ const contractRecord = record("contract", {
   settled: field(7, int<0 | 1 | 2>(0, 2)),
   /** 1 while an objection to it is undecided. */
   held: optional(8, int<1>(1, 1)),
+  /** How long before delivery it was made. */
+  scale: field(9, scale),
 });
 
 /** `contract/<slot>-<number>`, as long as their slot. */
 export const contracts = table("contract", contractRecord);
 export type Contract = TypeOf<typeof contractRecord>;
 
-/** `market-cursor/<stage>`: start of the next slot that the stage has to deal with. */
+/** `market-cursor/open`: start of the first slot that has not come to the market yet. */
 export const cursors = table("market-cursor", record("market-cursor", { next: field(1, instant) }));
+
+const dueRecord = record("market-due", {
+  slot: field(1, instant),
+  pass: field(2, int(0, most)),
+  stage: field(3, oneOf("open", "gate", "clear")),
+});
+
+/** `market-due/<instant>/<slot>`: each slot's next stage, the earliest first; one for each slot. */
+export const dues = table("market-due", dueRecord);
+export type Due = TypeOf<typeof dueRecord>;
+
+/**
+ * `position/<owner>/<slot>`: what a party sold minus what it bought at the gates so far, where they
+ * are not all over.
+ */
+export const positions = table(
+  "position",
+  record("position", { soldWh: field(1, int(-most, most)) }),
+);
 
 /** `unsettled/<slot>`: cleared slots, and how many parties of each are still waited for. */
 export const unsettled = table(

@@ -89,14 +89,20 @@ export function mandate(owner: string, changes: Partial<Mandate> = {}): Uint8Arr
 }
 
 /** A quote of an owner's device: the sealed frame and the one that opens it. */
-export function quote(owner: string, name: number, terms: Partial<QuoteTerms>, at = slot) {
+export function quote(
+  owner: string,
+  name: number,
+  terms: Partial<QuoteTerms>,
+  at = slot,
+  gate = at - 20 * minute,
+) {
   const id = new Uint8Array(16).fill(name);
   const salt = new Uint8Array(32).fill(name);
   const quotes = [
     { side: "bid", form: "any", quantity: wh(1000), limit: microPerKwh(690_000), ...terms },
   ] as const;
   const signer = `${owner}-unit`;
-  const about = { id, owner, slot: utcMs(at) };
+  const about = { id, owner, slot: utcMs(at), gate: utcMs(gate) };
   return {
     seal: frameOf(signer, "quote-commit", { ...about, hash: sealQuotes(about, quotes, salt) }),
     open: frameOf(signer, "quote-reveal", { id, quotes, salt }),

@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Message, microPerKwh, type ParametersMotion, utcMs } from "@busbar/protocol";
 import { type Parameters, parametersOf, parametersTable } from "../../parameters.ts";
-import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import { entry, frameOf, lastGate, MeterChain, startTime, testGenesis } from "../../test-site.ts";
 import { Chain, hour, quote, slot } from "../market/test-chain.ts";
 import { timetable } from "../market/timetable.ts";
 import { termsOf } from "./test-consortium.ts";
 
 const { parameters: now } = testGenesis();
-const cheaper: Parameters = { ...now, retail: microPerKwh(650_000), gateMinutesBefore: 30 };
+const cheaper: Parameters = {
+  ...now,
+  retail: microPerKwh(650_000),
+  gates: [{ ...lastGate, gateMinutesBefore: 30 }],
+};
 const third = slot + 2 * hour;
 
 const motionOf = (changes: Partial<ParametersMotion> = {}): Message<"parameters-motion"> => ({
@@ -49,15 +53,16 @@ test("a quote is taken until the gate of its own slot", () => {
   run.block(11, frame());
   const until = (third - startTime) / 60_000;
   for (let at = 12; at <= until - 31; at += 1) run.block(at);
-  const early = quote("user-a", 1, {}, third);
-  const codes = (at: number, name: number) => run.block(at, quote("user-a", name, {}, third).seal);
+  const early = quote("user-a", 1, {}, third, third - 30 * 60_000);
+  const codes = (at: number, name: number) =>
+    run.block(at, quote("user-a", name, {}, third, third - 30 * 60_000).seal);
   assert.deepEqual(run.block(until - 31, early.seal), [], "before the gate");
   assert.deepEqual(
     codes(until - 29, 2),
     ["quote.gate-closed"],
     "20 minutes would have been too late",
   );
-  assert.equal(timetable(utcMs(third), cheaper).gate, third - 30 * 60_000);
+  assert.equal(timetable(utcMs(third), cheaper).passes[0]?.gate, third - 30 * 60_000);
 });
 
 const refusals: readonly (readonly [string, Partial<ParametersMotion>, string])[] = [
@@ -71,7 +76,7 @@ const refusals: readonly (readonly [string, Partial<ParametersMotion>, string])[
   ],
   [
     "whose gate is before the opening",
-    { parameters: { ...now, gateMinutesBefore: 60 } },
+    { parameters: { ...now, gates: [{ ...lastGate, gateMinutesBefore: 60 }] } },
     "parameters.unsound",
   ],
   ["under another member's name", { member: "member-b" }, "motion.rights"],

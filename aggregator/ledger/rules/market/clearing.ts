@@ -8,48 +8,25 @@ import { residualSales } from "../../../market/clearing/residual.ts";
 import type { Prices } from "../../../market/game/channels.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
 import { reportViolation } from "../../credit.ts";
-import { parametersOf } from "../../parameters.ts";
-import type { BlockContext, BlockRule } from "../../rule.ts";
+import type { BlockContext } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { cases, objections } from "../cases/tables.ts";
-import { nextAt } from "./gate.ts";
-import { slotsPerBlockMax } from "./opening.ts";
 import { bureauOf, marketParties } from "./parties.ts";
+import { addToPositions, forgetPositions } from "./positions.ts";
 import { expectSettlement } from "./settlement-rule.ts";
+import type { SlotPass } from "./slot-pass.ts";
 import { type CertifiedPrices, known, orNull, pricesFor } from "./slot-prices.ts";
-import {
-  commitmentPlaces,
-  commitments,
-  contracts,
-  cursors,
-  type Slot,
-  slotKey,
-  slots,
-} from "./tables.ts";
-import { slotMs } from "./timetable.ts";
+import { commitmentPlaces, commitments, contracts, type Slot, slotKey, slots } from "./tables.ts";
 
-/** Clears slots: reference prices, the book, who trades with whom, and contracts for all of it. */
-export const clearingRule: BlockRule = {
-  name: "market-clearing",
-  due(state, time) {
-    const next = nextAt(state, "clear");
-    return next !== undefined && next.clearing <= time;
-  },
-  run(context) {
-    for (let i = 0; i < slotsPerBlockMax; i++) {
-      const next = nextAt(context.state, "clear");
-      if (next === undefined || next.clearing > context.time) return;
-      const parameters = parametersOf(context.state, next.start);
-      clearSlot({ ...context, parameters }, next.start);
-      const after = (next.start + slotMs(context.parameters)) as UtcMs;
-      cursors.set(context.state, "clear", { next: after });
-    }
-  },
-};
-
-function clearSlot(context: BlockContext, slot: UtcMs): void {
+/**
+ * Clears a slot at one of its gates: reference prices, the book, who trades with whom, and contracts
+ * for all of it. What nobody took waits for the slot's next gate; after the last one the bureau takes
+ * and gives it, so that nobody buys from it what there is still time to sell.
+ */
+export function clearSlot(context: BlockContext, at: SlotPass): void {
   const { state, emit } = context;
+  const { slot, number, pass, isLast } = at;
   const key = slotKey(slot);
   const record = slots.get(state, key);
   assert(record !== undefined, `slot ${slot} is cleared after it was opened`);
@@ -61,22 +38,31 @@ function clearSlot(context: BlockContext, slot: UtcMs): void {
   const checked = verifyClearing(quotes, clearing);
   assert(checked.ok, `the market certifies its own result: ${checked.ok || checked.message}`);
 
-  const traded = signContracts(context, { slot, quotes, clearing, prices });
+  const cleared = { slot, quotes, clearing, prices };
+  const sales = [...bookSales(cleared), ...(isLast ? bureauSales(context, cleared) : [])];
+  signContracts(context, at, { sales, signed: record.contracts });
+  const traded = sales.reduce((sum, { quantity }) => sum + quantity, 0);
   const { price } = clearing;
   slots.set(state, key, {
+    ...record,
     stage: "cleared",
     prices: known(prices),
     ...(price === undefined ? {} : { clearing: price }),
-    tradedWh: wh(traded),
+    tradedWh: wh(record.tradedWh + traded),
+    contracts: record.contracts + sales.length,
   });
   emit({
     type: "slot-cleared",
     slot,
+    scale: pass.scale,
+    pass: number,
     clearing: price ?? null,
     quantityWh: traded,
     prices: orNull(prices),
     exact: certified === undefined ? null : orNull(certified.exact),
   });
+  if (!isLast) return;
+  forgetPositions(state, slot);
   expectSettlement(context, slot);
   forget(context, slot - boundaryKeepMs);
 }
@@ -156,26 +142,30 @@ type Cleared = {
   readonly prices: Prices;
 };
 
-/** Signs a contract for each pair of the book and for what is left with the bureau; returns the Wh. */
-function signContracts(context: BlockContext, cleared: Cleared): number {
-  const sales = [...bookSales(cleared), ...bureauSales(context, cleared)];
+/** Signs a contract for each sale; the slot has `signed` of them from its gates before. */
+function signContracts(
+  { state, emit }: BlockContext,
+  { slot, pass: { scale } }: SlotPass,
+  { sales, signed }: { readonly sales: readonly NewSale[]; readonly signed: number },
+): void {
   sales.forEach((sale, i) => {
-    const contract = `${slotKey(cleared.slot)}-${String(i + 1).padStart(4, "0")}`;
+    const contract = `${slotKey(slot)}-${String(signed + i + 1).padStart(4, "0")}`;
     const { seller, buyer, quantity, price, origin } = sale;
-    const terms = { slot: cleared.slot, seller, buyer, energy: quantity, price, origin };
-    contracts.set(context.state, contract, { ...terms, settled: 0 });
-    context.emit({
+    const terms = { slot, seller, buyer, energy: quantity, price, origin, scale };
+    contracts.set(state, contract, { ...terms, settled: 0 });
+    addToPositions(state, slot, terms);
+    emit({
       type: "contract-signed",
       contract,
-      slot: cleared.slot,
+      slot,
       seller,
       buyer,
       quantityWh: quantity,
       price,
       origin,
+      scale,
     });
   });
-  return sales.reduce((sum, { quantity }) => sum + quantity, 0);
 }
 
 type NewSale = {
