@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "980f86781ebbb1de1cdf5bfc9de5829881fedb938a967761ecd825a26bdb9f7b"),
+  version(1, "35a8b72ac8a3cd74e2944111a81080e515d129ddda664c8b93262fe143facd33"),
 ];

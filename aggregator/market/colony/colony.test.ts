@@ -104,7 +104,7 @@ test("the same seed gives the same bits on every machine", () => {
   assert.deepEqual(prices, { cg: undefined, cu: 556_832, gc: undefined, gu: 688_505 });
   assert.equal(
     bits.digest("hex"),
-    "cc6c53a983c7cc171aa450ca9b13b9206b77a1f736278f79587dce88762fd567",
+    "192a297a92bf23c8e6608828588aadd23b7a9d3ae75113e421c83945235aff8b",
   );
 });
 

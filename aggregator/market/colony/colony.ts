@@ -36,7 +36,7 @@ export const gateColony: ColonySettings = { ...paperColony, gapEnough: 1e-6 };
 
 /**
  * After each iteration: how far the best ant is at most from the best division (the proven gap of
- * `game/division.ts`), and the evaporation ρ; the ants' pheromone after the last one.
+ * `game/division.ts`), the evaporation ρ, and the pheromone of every ant (iterations × ants).
  */
 export type Convergence = {
   readonly gap: Float64Array;
@@ -71,6 +71,7 @@ export function searchShares(
   const swarm = hatch(game, random, settings.ants);
   const gap = new Float64Array(settings.iterations);
   const evaporation = new Float64Array(settings.iterations);
+  const pheromone = new Float64Array(settings.iterations * settings.ants);
   let rho = 1; // ρ(0) of eq. 14
   let lambda = settings.reach;
   let iteration = 0;
@@ -84,10 +85,17 @@ export function searchShares(
     lambda *= settings.reachFactor;
     gap[iteration] = swarm.bestGap;
     evaporation[iteration] = rho;
+    pheromone.set(swarm.pheromone, iteration * settings.ants);
   }
-  const { bestShares: shares, pheromone } = swarm;
-  const history = { gap: gap.slice(0, iteration), evaporation: evaporation.slice(0, iteration) };
-  return { shares, convergence: { ...history, pheromone } };
+  const until = (history: Float64Array, count = iteration) => history.slice(0, count);
+  return {
+    shares: swarm.bestShares,
+    convergence: {
+      gap: until(gap),
+      evaporation: until(evaporation),
+      pheromone: until(pheromone, iteration * settings.ants),
+    },
+  };
 }
 
 /** eq. 14 of Liu & Zhou: ρ falls to its minimum while the best does not improve. */
