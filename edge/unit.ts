@@ -247,7 +247,7 @@ export class Unit {
       birth: () => ({ time: clock.now(), ...this.#board.birth() }),
       announcements: this.#announcements(),
       mandate: mandate?.frame,
-      onTip: (tip) => (clock.known ? adoption.take(tip) : "waits"),
+      onTip: (tip) => (clock.known || adoption.isOwn(tip) ? adoption.take(tip) : "waits"),
       ...(agent === undefined
         ? {}
         : {

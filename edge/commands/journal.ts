@@ -1,19 +1,16 @@
 import { createWriteStream, existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { decodeReceipt, Failure, verifyReceipt } from "@busbar/protocol";
-import { verify } from "@busbar/protocol/node";
+import { Failure } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
-import { loadMembership, type MembershipFile } from "../config/membership-file.ts";
+import { loadMembership } from "../config/membership-file.ts";
 import { lockFolder, openDatabaseToRead } from "../journal/database.ts";
 import { type ExportFormat, exportReadings } from "../journal/export.ts";
-import { batchRows, noteIn } from "../journal/rows.ts";
 import { summarise } from "../journal/summary.ts";
-import { type JournalProblem, verifyJournal } from "../journal/verify.ts";
-import { Councils } from "../link/councils.ts";
+import { verifyJournal } from "../journal/verify.ts";
 import { entriesText, knownMeter, lastEntries, summaryText } from "./journal-list.ts";
+import { verifyReceipts } from "./journal-receipts.ts";
 import { exitCode, print } from "./output.ts";
 import { canRedraw, columnsOf, wrap } from "./terminal.ts";
 
@@ -80,24 +77,6 @@ export function journalVerify({ config, json = false }: Common): void {
     );
   });
   if (!ok) process.exitCode = exitCode.failed;
-}
-
-function verifyReceipts(database: DatabaseSync, membership: MembershipFile) {
-  const councils = new Councils(membership, { read: (name) => noteIn(database, name), write() {} });
-  const problems: JournalProblem[] = [];
-  let count = 0;
-  for (const { meter, first, receipt } of batchRows(database)) {
-    if (receipt === null) continue;
-    count += 1;
-    const decoded = decodeReceipt(receipt as Uint8Array);
-    const checked = decoded.ok
-      ? verifyReceipt(decoded.receipt, councils.membershipAt(decoded.receipt.header.height), verify)
-      : decoded;
-    if (checked.ok) continue;
-    const { code, message } = checked;
-    problems.push({ meter: String(meter), seq: Number(first), code, message });
-  }
-  return { count, problems };
 }
 
 /** A count that runs on a terminal, and nowhere else. */

@@ -14,7 +14,7 @@ import { dropHeld, type HeldReading } from "./held.ts";
 import { changed, prepared } from "./prepared.ts";
 import { type Rechaining, rechain } from "./rechain.ts";
 import { decodeRow, encodeRow, type Tip } from "./row.ts";
-import { noteIn } from "./rows.ts";
+import { headIn, noteIn } from "./rows.ts";
 import { type Row, sealRows } from "./seal.ts";
 
 /** Batches that are signed in one commit: a month of readings that were made anew, or waited for the
@@ -142,16 +142,7 @@ export class Journal {
   /** The chain's head after a reading; undefined where the journal does not hold it. */
   headAt(meter: string, seq: number): Uint8Array | undefined {
     if (seq === 0) return chainStart(this.#chain, meter, sha256);
-    const row =
-      prepared(this.database, "SELECT head FROM reading WHERE meter = ? AND seq = ?").get(
-        meter,
-        seq,
-      ) ??
-      prepared(this.database, "SELECT head FROM anchor WHERE meter = ? AND seq = ?").get(
-        meter,
-        seq,
-      );
-    return row?.head as Uint8Array | undefined;
+    return headIn(this.database, meter, seq);
   }
 
   /**

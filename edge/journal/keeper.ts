@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { decodeReceipt, type Signer, type UtcMs, utcMs } from "@busbar/protocol";
+import { type Signer, type UtcMs, utcMs } from "@busbar/protocol";
 import type { Logger } from "pino";
 import type { Counters } from "../status/counters.ts";
 import { isDiskFault, openDatabase } from "./database.ts";
 import { Disk } from "./disk.ts";
 import { Journal } from "./journal.ts";
+import { decodeLedgerProof, timeOf } from "./ledger-proof.ts";
 import { fileBytes, prune, usedBytes } from "./prune.ts";
 import { Reserve } from "./reserve.ts";
 
@@ -91,8 +92,8 @@ export function retainedFrom(
   const row = database
     .prepare("SELECT receipt FROM batch WHERE state = 'committed' ORDER BY time DESC LIMIT 1")
     .get();
-  const read = row === undefined ? undefined : decodeReceipt(row.receipt as Uint8Array);
-  const ledger = read?.ok === true ? read.receipt.header.time : 0;
+  const proof = row === undefined ? undefined : decodeLedgerProof(row.receipt as Uint8Array);
+  const ledger = proof === undefined ? 0 : timeOf(proof);
   return utcMs(Math.max(0, Math.min(now, ledger) - days * dayMs));
 }
 

@@ -24,6 +24,11 @@ export interface Outbox {
   sent(refs: readonly string[]): void;
   /** A verified receipt came. The frame's lane, or undefined when none of these waits for it. */
   committed(ref: string, receipt: Uint8Array): string | undefined;
+  /**
+   * The ledger's own chain says that it holds all of a lane's frames up to a number: those of them that
+   * were refused wait for nothing. Returns how many. Only where frames stand in chains.
+   */
+  proven?(lane: string, upTo: number, proof: Uint8Array): number;
   /** The lane of a refused frame, with the refusal noted; undefined when the frame is none of these. */
   refused(
     ref: string,

@@ -56,6 +56,16 @@ export class ReadingsOutbox implements Outbox {
     return row === undefined ? undefined : String(row.meter);
   }
 
+  proven(lane: string, upTo: number, proof: Uint8Array): number {
+    // A batch on its way may still get its own receipt, which says more; one that has one keeps it.
+    const { changes } = prepared(
+      this.#database,
+      `UPDATE batch SET state = 'committed', code = NULL, receipt = coalesce(receipt, ?)
+       WHERE meter = ? AND last <= ? AND state = 'refused'`,
+    ).run(proof, lane, upTo);
+    return Number(changes);
+  }
+
   refused(ref: string, { code, expected }: Refused) {
     const bytes = Buffer.from(ref, "hex");
     const row = prepared(

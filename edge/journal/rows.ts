@@ -79,3 +79,11 @@ export function noteIn(database: DatabaseSync, key: string): string | undefined 
   const row = prepared(database, "SELECT value FROM meta WHERE key = ?").get(`note/${key}`);
   return row === undefined ? undefined : String(row.value);
 }
+
+/** The chain's head after a reading; undefined where the journal does not hold it (any more). */
+export function headIn(database: DatabaseSync, meter: string, seq: number): Uint8Array | undefined {
+  const row =
+    prepared(database, "SELECT head FROM reading WHERE meter = ? AND seq = ?").get(meter, seq) ??
+    prepared(database, "SELECT head FROM anchor WHERE meter = ? AND seq = ?").get(meter, seq);
+  return row?.head as Uint8Array | undefined;
+}

@@ -11,6 +11,7 @@ import {
 import { verify } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { sha256 } from "../journal/hash.ts";
+import { encodeTip } from "../journal/ledger-proof.ts";
 import type { Adopted } from "../schedule/adoption.ts";
 import type { Counters } from "../status/counters.ts";
 import type { Councils } from "./councils.ts";
@@ -100,7 +101,7 @@ export class Answers {
     if (checked.tip === undefined || onTip === undefined) return;
     const { meter, state } = checked.tip;
     const adopted = onTip(checked.tip);
-    if (adopted === "own") return;
+    if (adopted === "own") return this.#own(meter, state.next - 1, proof);
     counters.count(`chain.${adopted}`);
     const about = { meter, next: state.next };
     if (adopted === "adopted") {
@@ -111,6 +112,20 @@ export class Answers {
     const message = partedWords[adopted];
     log.warn(about, message);
     sender.explain("readings", meter, message);
+  }
+
+  /**
+   * The chain's head on the ledger is the journal's own at that number. A head names all readings
+   * before it, so each batch up to there is on the ledger as it was signed, whoever still has its
+   * block: that proof stands in the place of receipts that nobody can make any more.
+   */
+  #own(meter: string, upTo: number, proof: StateProof): void {
+    const { sender, counters, log, onAnswer, atOnce = (work) => work() } = this.#options;
+    const done = atOnce(() => sender.proven("readings", meter, upTo, encodeTip(proof)));
+    if (done === 0) return;
+    counters.add("receipt.by-chain", done);
+    log.info({ meter, upTo, batches: done }, "on the ledger, as its chain of the meter proves");
+    onAnswer("receipt");
   }
 
   /** Other members vote from some height on, as those before them certified. */

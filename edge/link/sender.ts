@@ -85,6 +85,18 @@ export class Sender {
     return false;
   }
 
+  /**
+   * The ledger proved that a lane's chain is its own up to a number: what it refused of that, because
+   * it has it and nobody its block any more, is done. Returns how many frames.
+   */
+  proven(topic: Outbox["topic"], name: string, upTo: number, proof: Uint8Array): number {
+    const outbox = this.#options.outboxes.find((one) => one.topic === topic);
+    const done = outbox?.proven?.(name, upTo, proof) ?? 0;
+    const lane = this.#lanes.get(`${topic}/${name}`);
+    if (done > 0 && lane !== undefined) free(lane);
+    return done;
+  }
+
   /** The ledger, or the pool before it, did not take the frame. False when it is none of ours. */
   refused(ref: string, refused: Refused): boolean {
     const { outboxes, now, random } = this.#options;

@@ -46,12 +46,20 @@ export class Adoption {
     this.#options = options;
   }
 
+  /** Whether the ledger's chain is the journal's own up to there: then nobody's clock matters. */
+  isOwn({ meter, state }: MeterTip): boolean {
+    const { journal } = this.#options;
+    const own = journal.headAt(meter, state.next - 1);
+    return (
+      journal.tip(meter).seq === 0 || (own !== undefined && compareBytes(own, state.head) === 0)
+    );
+  }
+
   /** Takes in where the ledger's chain stands; the proof was verified. */
-  take({ meter, state, header }: MeterTip): Adopted {
-    const { journal, now, quietMs } = this.#options;
-    const last = state.next - 1;
-    const own = journal.headAt(meter, last);
-    if (journal.tip(meter).seq === 0 || (own && compareBytes(own, state.head) === 0)) return "own";
+  take(tip: MeterTip): Adopted {
+    if (this.isOwn(tip)) return "own";
+    const { meter, state, header } = tip;
+    const { now, quietMs } = this.#options;
     const seen = this.#seen(meter);
     // An aggregator that lags behind proves an older state.
     if (seen !== undefined && header.height < seen.height) return "waits";

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { stringify } from "yaml";
+import { prune } from "../../aggregator/ledger/archive/pruning.ts";
+import { SnapshotMaking } from "../../aggregator/ledger/snapshots/making.ts";
+import { Store } from "../../aggregator/ledger/store.ts";
 import { journalEntries, ledgerEntries } from "../support/stores.ts";
 import {
   finish,
@@ -28,6 +31,7 @@ const clock = { kind: "file", path: scene.file("clock.json") } as const;
 const unit = unitOf("house", scene.portBase + 3);
 const clone = unitOf("clone", scene.portBase + 4);
 let edge: Running;
+let aggregator: Running;
 
 before(async () => {
   writeFiles();
@@ -40,7 +44,8 @@ before(async () => {
     ...["--admit", join(unit.folder, "request.json")],
   ]);
   await ready(start(programs.meters, ["--config", scene.file("meters.json")]));
-  await ready(start(programs.aggregator, ["run", "--config", aggregatorConfig]));
+  aggregator = start(programs.aggregator, ["run", "--config", aggregatorConfig]);
+  await ready(aggregator);
 });
 after(() => scene.end());
 
@@ -123,6 +128,49 @@ test("every reading is on the ledger once, all energy is counted once, and all o
   assert.ok(counted > 0);
   assert.equal(counted, shown, "what was counted is what the register shows");
 });
+
+test("readings whose block nobody has any more are done with, by a proof of the ledger's chain", async () => {
+  aggregator.process.kill("SIGTERM");
+  await aggregator.ended;
+  forgetBlocks();
+  // The journal as a unit has it whose receipts were lost.
+  const journal = new DatabaseSync(join(unit.folder, "data", "journal.db"));
+  const { changes } = journal.prepare("UPDATE batch SET state = 'sent', receipt = NULL").run();
+  journal.close();
+  assert.ok(changes > 20, `${changes} batches`);
+
+  await ready(start(programs.aggregator, ["run", "--config", aggregatorConfig]));
+  edge = await runUnit(unit);
+  await until("all of them are done with", async () => {
+    const { counts } = await statusOf(unit);
+    return (counts["receipt.by-chain"] ?? 0) >= changes ? true : undefined;
+  });
+  const { link } = await until("nothing is blocked", async () => {
+    const status = await statusOf(unit);
+    return status.link?.blocked.length === 0 ? status : undefined;
+  });
+  assert.deepEqual(link?.blocked, []);
+  edge.process.kill("SIGTERM");
+  assert.equal((await edge.ended).code, 0, edge.errors());
+  const checked = JSON.parse(
+    await finish(programs.edge, ["journal", "verify", "--config", unit.config, "--json"]),
+  );
+  assert.deepEqual([checked.ok, checked.problems], [true, []]);
+  assert.ok(checked.receipts >= changes);
+});
+
+/** Takes every block out of the ledger's store, as pruning does, and the archive away. */
+function forgetBlocks(): void {
+  const store = new Store(ledger);
+  const making = new SnapshotMaking(store);
+  while (making.step() === undefined);
+  const archive = scene.file("archive");
+  const pruning = prune(store, { folder: archive, before: Number.MAX_SAFE_INTEGER });
+  while (pruning.next().done !== true);
+  assert.equal(store.base, store.height);
+  store.close();
+  rmSync(archive, { recursive: true });
+}
 
 /** Ends the unit when it has handed all over. One that ends while it is not connected, as after the
  * quarrel with its copy, keeps its last readings for the next start. */
