@@ -7,6 +7,7 @@ import {
   type Retry,
   type Signer,
   sealFrame,
+  utcMs,
   verifyReceipt,
 } from "@busbar/protocol";
 import { readKeyFile, signerOf, verify } from "@busbar/protocol/node";
@@ -37,6 +38,9 @@ const exitCodes: Readonly<Record<Retry, number>> = { never: 1, now: 3, later: 3 
 
 /** Beyond a block's own pace: time for the frames that wait before this one. */
 const patienceMs = 10_000;
+
+/** How long an admission counts behind the last block: it is handed in at once. */
+const countsMs = 7 * 86_400_000;
 
 type Result =
   | { readonly ok: true; readonly result: "admitted"; readonly height: number }
@@ -80,10 +84,11 @@ type Work = {
 
 async function handIn(admission: Admission, work: Work): Promise<Result> {
   const { config, signer, options } = work;
-  const { change, refusal, membership } = look(admission, work);
+  const { change, refusal, membership, time } = look(admission, work);
   if (change.exists) return { ok: true, result: "exists" };
   if (change.replaced.length > 0 && !options.replace) return wouldReplace(change);
-  const frame = seal(admission, { chain: membership.chain, signer });
+  const until = utcMs(time + countsMs);
+  const frame = seal({ ...admission, until }, { chain: membership.chain, signer });
   if (options.dryRun) return refusal ?? { ok: true, result: "dry-run" };
   const answerMs = patienceMs + 2 * (config.blockIntervalMs ?? 0);
   return resultOf(await submit(frame, { config, signer, answerMs }), membership);
@@ -99,6 +104,7 @@ function look(admission: Admission, { config, signer }: Work) {
       change: changeOf(ledger.store.state, admission),
       refusal: outcome.ok ? undefined : refusedBy(outcome),
       membership: ledger.application.membership(),
+      time: ledger.application.info().time,
     };
   } finally {
     ledger.store.close();

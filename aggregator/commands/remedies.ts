@@ -2,6 +2,8 @@
 const remedies: Readonly<Record<string, string>> = {
   "admission.rights": "set member and key in aggregator.yaml to those of one member",
   "admission.exists-different": "run the same command again",
+  "admission.expired": "run the same command again",
+  "admission.until": "set this machine's clock, or that of the site",
   "admission.id-taken": "give the unit or owner another id in edge.yaml and enrol it again",
   "admission.id-reserved": "give the unit another id in edge.yaml and enrol it again",
   "admission.party-changed": "an owner stays what it is: enrol with its party, or another owner id",

@@ -5,6 +5,7 @@
  */
 export const ledgerCodes = {
   "admission.exists-different": "this nonce admitted somebody else",
+  "admission.expired": "the admission counted until an earlier time",
   "admission.id-reserved": "the id is a level of the MQTT topics",
   "admission.id-taken": "the id belongs to a member, owner or device of another sort",
   "admission.key-taken": "the key belongs to another identity",
@@ -14,6 +15,7 @@ export const ledgerCodes = {
   "admission.owner-unknown": "the device's owner is not admitted",
   "admission.party-changed": "an owner stays the party it is",
   "admission.rights": "only a member admits, under its own name",
+  "admission.until": "an admission counts for a month at most",
   "ballot.closed": "the motion is decided",
   "ballot.exists-different": "the member has voted otherwise, and a vote stands",
   "ballot.unknown": "no such motion was opened",

@@ -14,6 +14,7 @@ import {
   owner,
   record,
   type TypeOf,
+  text,
 } from "@busbar/protocol/schema";
 import { table } from "./state/table.ts";
 
@@ -83,3 +84,10 @@ const admissionEntry = record("admission-entry", {
 
 /** `admission/<member>/<nonce, hex>`: makes an admission that is sent again answer `exists`. */
 export const admissions = table("admission", admissionEntry);
+
+/** `admission-expiry/<instant, 15 digits>/<member>/<nonce, hex>`: from when on an admission counts no
+ * more, so that its nonce need not be known. */
+export const admissionExpiries = table(
+  "admission-expiry",
+  record("admission-expiry", { admission: field(1, text(120)) }),
+);

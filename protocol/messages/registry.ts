@@ -39,12 +39,16 @@ export const device = record("device", {
   meters: field(4, array(meter, 0, 32)),
 });
 
-/** A member admits owners and devices after genesis. `nonce` makes each admission its own. */
+/**
+ * A member admits owners and devices after genesis. `nonce` makes each admission its own; before
+ * `until` (site time) it counts, so that nobody has to remember its nonce for longer.
+ */
 export const admission = record("admission", {
   nonce: field(1, bytes(16)),
   member: field(2, id),
   owners: field(3, array(owner, 0, 16)),
   devices: field(4, array(device, 0, 16)),
+  until: optional(5, instant),
 });
 
 /**

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "35a8b72ac8a3cd74e2944111a81080e515d129ddda664c8b93262fe143facd33"),
+  version(1, "9ead7ebc61bd688abdfa8f22165037e6edbfc7b9c3f25bdf8201bab59336488e"),
 ];

@@ -11,16 +11,21 @@ import {
 import { openAccounts } from "../accounts.ts";
 import { identityById, identityByKeyId, putDevice, putOwner } from "../identities.ts";
 import { refuse } from "../refuse.ts";
-import type { BlockContext, Outcome, TxRule } from "../rule.ts";
+import type { BlockContext, BlockRule, Outcome, TxRule } from "../rule.ts";
 import { sha256 } from "../sha256.ts";
 import type { StateReader } from "../state/state.ts";
-import { admissions, devices, meters, owners } from "../tables.ts";
+import { admissionExpiries, admissions, devices, meters, owners } from "../tables.ts";
+import { instantKey } from "./members/tables.ts";
+
+/** How long an admission may count: what the ledger has to remember its nonce for. */
+const untilMsMax = 31 * 86_400_000;
 
 /**
  * Takes owners and devices that a member admits. An id that is known is replaced (a new key, a new
  * box, other meters) as long as it stays what it was and whose it was.
  *
- * Codes, in order: `admission.rights`, `admission.exists-different`, then for each owner and device
+ * Codes, in order: `admission.rights`, `admission.exists-different`, `admission.expired`,
+ * `admission.until`, then for each owner and device
  * `admission.id-taken`, `admission.id-reserved`, `admission.party-changed`, `admission.owner-unknown`,
  * `admission.owner-changed`, `admission.key-taken`, `admission.meter-taken`, `admission.meter-owner`.
  */
@@ -34,6 +39,8 @@ export const admissionRule: TxRule<"admission"> = (context, message, signer) => 
   }
   const known = existing(state, message);
   if (known !== undefined) return known;
+  const late = checkUntil(context, message);
+  if (late !== undefined) return late;
   for (const owner of message.owners) {
     const refusal = checkOwner(state, owner);
     if (refusal !== undefined) return refusal;
@@ -45,9 +52,40 @@ export const admissionRule: TxRule<"admission"> = (context, message, signer) => 
     admitDevice(context, device);
   }
   const digest = digestOf(message);
-  admissions.set(state, nonceId(message), { hash: digest, height: context.height });
+  const nonce = nonceId(message);
+  admissions.set(state, nonce, { hash: digest, height: context.height });
+  if (message.until !== undefined) {
+    admissionExpiries.set(state, `${instantKey(message.until)}/${nonce}`, { admission: nonce });
+  }
   return { ok: true };
 };
+
+/** Forgets nonces of admissions that are refused by their time. Those without one are known for ever. */
+export const admissionExpiryRule: BlockRule = {
+  name: "admission-expiry",
+  // It can wait for the next block that anything else wants.
+  due: () => false,
+  run({ state, time }) {
+    const over: (readonly [key: string, admission: string])[] = [];
+    for (const [key, { admission }] of admissionExpiries.scan(state)) {
+      if (key >= instantKey(time + 1)) break;
+      over.push([key, admission]);
+    }
+    for (const [key, admission] of over) {
+      admissionExpiries.delete(state, key);
+      admissions.delete(state, admission);
+    }
+  },
+};
+
+function checkUntil({ time }: BlockContext, { until }: Admission): Outcome | undefined {
+  if (until === undefined) return undefined;
+  if (until <= time) {
+    return refuse("admission.expired", `it counted before ${until}, and it is ${time} here`);
+  }
+  if (until - time <= untilMsMax) return undefined;
+  return refuse("admission.until", `it would count for more than 31 days; give an earlier until`);
+}
 
 /** Writes an owner and opens its accounts: also what genesis does. */
 export function admitOwner({ state, emit }: Pick<BlockContext, "state" | "emit">, owner: Owner) {

@@ -1,7 +1,7 @@
 import type { ContractVersion, Kind } from "@busbar/protocol";
 import { contractVersions } from "../contract/versions.ts";
 import type { BlockRule, TxRule } from "../rule.ts";
-import { admissionRule } from "./admission.ts";
+import { admissionExpiryRule, admissionRule } from "./admission.ts";
 import { casesRule } from "./cases/cases.ts";
 import { correctionRule } from "./cases/correction-rule.ts";
 import { objectionRule } from "./cases/objection-rule.ts";
@@ -53,5 +53,12 @@ export const rules: Rules = {
     evidence: evidenceRule,
   },
   // What lapses is settled with the rest, and so is what a block clears.
-  block: [casesRule, stagesRule, settlementRule, councilRule, parametersRule],
+  block: [
+    casesRule,
+    stagesRule,
+    settlementRule,
+    councilRule,
+    parametersRule,
+    admissionExpiryRule,
+  ],
 };
