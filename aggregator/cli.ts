@@ -92,7 +92,12 @@ program
   .command("run")
   .description("run the aggregator until SIGTERM or Ctrl-C")
   .option(...configOption)
-  .action(({ config }) => run(config));
+  .option(
+    "--never-voted",
+    "let a member vote whose ledger init or join did not make: only if it never voted on this chain",
+    false,
+  )
+  .action(({ config, neverVoted }) => run(config, { neverVoted }));
 
 program
   .command("admit")

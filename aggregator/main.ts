@@ -27,6 +27,7 @@ import { createIngest } from "./ingest/ingest.ts";
 import { proveMeter } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
+import { beginVoting, looksOnText, restoredOf } from "./ledger/restored.ts";
 import { Keeper } from "./ledger/snapshots/keeper.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { channelNames, channelsFor } from "./notices/channels.ts";
@@ -46,8 +47,15 @@ export type Aggregator = {
   stop(): Promise<void>;
 };
 
+/** `neverVoted`: its member says that it has not voted on this chain, though its ledger's file is new. */
+export type StartOptions = { readonly neverVoted?: boolean };
+
 /** Starts all that one member runs. Throws: `Failure` of whatever could not be opened. */
-export async function startAggregator(config: AggregatorConfig, log: Logger): Promise<Aggregator> {
+export async function startAggregator(
+  config: AggregatorConfig,
+  log: Logger,
+  { neverVoted = false }: StartOptions = {},
+): Promise<Aggregator> {
   const keys = readKeyFile(config.key);
   // Ingest, pool and block see the same frame: its signature is checked once.
   const remembering = rememberingVerify(verify);
@@ -63,6 +71,7 @@ export async function startAggregator(config: AggregatorConfig, log: Logger): Pr
       log.warn({ event: "newcomer", member: config.member, height: ledger.store.height });
     }
     checkEngine(config, ledger);
+    if (neverVoted) beginVoting(ledger.store);
     for (const coming of contractStatus(ledger.store.state).coming) {
       if (!coming.known) log.warn({ event: "contract-unknown", ...coming });
     }
@@ -88,6 +97,8 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   const pool = new DurablePool(store);
   const running = runningEngine(config, parts, pool);
   const { engine } = running;
+  const forgotten = restoredOf(store);
+  if (forgotten !== undefined) log.warn({ event: "looks-on", ...forgotten }, looksOnText);
   // The broker takes frames in through ingest, and ingest answers through the broker.
   let broker: Broker | undefined;
   const publish: Broker["publish"] = async (...message) => broker?.publish(...message);

@@ -236,8 +236,8 @@ test("a signal ends an aggregator that still waits for its site's clock", async 
   const config = join(home, "aggregator.yaml");
   const child = spawn(process.execPath, [cli, "run", "--config", config], { stdio: "ignore" });
   const exit = once(child, "exit");
-  // Its file is there as soon as it listens to signals.
-  while (!existsSync(join(home, "ledger.sqlite"))) await tick(20);
+  // Its log is there as soon as it listens to signals.
+  while (!existsSync(join(home, "ledger.sqlite-wal"))) await tick(20);
   child.kill("SIGTERM");
   assert.deepEqual(await exit, [0, null]);
 });

@@ -26,6 +26,8 @@ export type MemberPlan = {
   readonly id: string;
   readonly config: string;
   readonly key: string;
+  /** The ledger's file. */
+  readonly store: string;
   readonly brokerPort: number;
   readonly portalPort: number;
   readonly linkPort: number;
@@ -46,6 +48,7 @@ export function planMembers(chain: NewChain): readonly MemberPlan[] {
       id,
       config: join(folder, "aggregator.yaml"),
       key: join(folder, "member.key"),
+      store: join(folder, "ledger.sqlite"),
       brokerPort: next(chain.brokerPort),
       portalPort: next(chain.portalPort),
       linkPort: next(chain.linkPort),

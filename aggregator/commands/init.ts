@@ -6,6 +6,8 @@ import { generateKey, openKeyFile, publicKeysOf, readKeyFile } from "@busbar/pro
 import type { z } from "zod";
 import { type Genesis, genesisSchema } from "../ledger/genesis.ts";
 import { genesisState } from "../ledger/genesis-state.ts";
+import { noteNeverVoted } from "../ledger/restored.ts";
+import { Store } from "../ledger/store.ts";
 import { configOf, type MemberPlan, type NewChain, planMembers } from "./init-members.ts";
 import { type Requests, readRequests } from "./request.ts";
 
@@ -30,6 +32,17 @@ export type NewFile = { readonly path: string; readonly text: string };
 /** What `init` made: its files, and each member's configuration among them. */
 export type Made = { readonly files: readonly NewFile[]; readonly configs: readonly string[] };
 
+/** Makes the ledger's file of a member that never voted: one that finds none when it starts has lost
+ * it, and must not vote in what it may have voted in before. */
+export function makeStore(path: string): void {
+  const store = new Store(path);
+  try {
+    noteNeverVoted(store);
+  } finally {
+    store.close();
+  }
+}
+
 type OwnerInput = z.input<typeof genesisSchema>["owners"][number];
 
 /**
@@ -42,7 +55,8 @@ export function init(options: InitOptions): Made {
   const plans = planMembers(options);
   const at = (name: string) => join(options.home, name);
   const configs = plans.map(({ config }) => config);
-  const paths = [...configs, at("genesis.json"), at("membership.json")];
+  const stores = plans.map(({ store }) => store);
+  const paths = [...configs, at("genesis.json"), at("membership.json"), ...stores];
   const existing = paths.find((path) => existsSync(path));
   if (existing !== undefined) {
     throw new Failure(
@@ -65,8 +79,10 @@ export function init(options: InitOptions): Made {
     { path: at("membership.json"), text: json(membershipOf(checked, plans)) },
     ...plans.map((plan) => ({ path: plan.config, text: configOf(options, plan, plans) })),
   ];
-  if (!options.dryRun)
+  if (!options.dryRun) {
     for (const { path, text } of files) writeFileSync(path, text, { flag: "wx" });
+    for (const store of stores) makeStore(store);
+  }
   return { files, configs };
 }
 

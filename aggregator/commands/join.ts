@@ -6,7 +6,7 @@ import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import { stringify } from "yaml";
 import { parseAddress } from "../consensus/links/address.ts";
 import { type Genesis, readGenesis } from "../ledger/genesis.ts";
-import type { NewFile } from "./init.ts";
+import { makeStore, type NewFile } from "./init.ts";
 import { addressAgain, type Place, placeOf } from "./join-address.ts";
 import { memberRequestText } from "./member-request.ts";
 
@@ -55,9 +55,10 @@ export function join(options: JoinOptions): Joined {
   const place = placeOf(options);
   const address = renew ? addressAgain(home, options.address) : place.address;
   const terms = termsOf(options, address);
+  const isNew = !existsSync(at("member.key"));
   if (!dryRun) mkdirSync(home, { recursive: true });
   // A dry run makes no key, and so no request that anybody could use.
-  if (dryRun && !existsSync(at("member.key"))) {
+  if (dryRun && isNew) {
     return {
       files: [{ path: at("member.key"), text: "" }, ...filesOf(options, genesis, place)],
       request: "",
@@ -76,6 +77,8 @@ export function join(options: JoinOptions): Joined {
     for (const { path, text } of written) {
       writeFileSync(path, text, { flag: path.endsWith(".txt") ? "w" : "wx" });
     }
+    // A key that was here before may have voted.
+    if (isNew && !existsSync(at("ledger.sqlite"))) makeStore(at("ledger.sqlite"));
   }
   return { files: written, request };
 }

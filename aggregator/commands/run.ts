@@ -2,16 +2,16 @@ import { Failure } from "@busbar/protocol";
 import { cutFromSmallSlabs } from "@busbar/protocol/node";
 import { type Logger, pino } from "pino";
 import { loadConfig } from "../config/load.ts";
-import { startAggregator } from "../main.ts";
+import { type StartOptions, startAggregator } from "../main.ts";
 
 /** Runs the aggregator of a configuration file until a signal; says `ready` on standard output. */
-export async function run(path: string): Promise<void> {
+export async function run(path: string, options: StartOptions = {}): Promise<void> {
   cutFromSmallSlabs();
   const config = loadConfig(path);
   const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
   endOnFailure(log);
   const stopped = signalled();
-  const aggregator = await Promise.race([startAggregator(config, log), stopped]);
+  const aggregator = await Promise.race([startAggregator(config, log, options), stopped]);
   if (typeof aggregator === "string") {
     // Whatever it was still opening is as safe as if the power had gone.
     log.info({ event: "stopped", signal: aggregator, before: "ready" });

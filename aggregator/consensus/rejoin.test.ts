@@ -5,6 +5,7 @@ import { Random } from "../../test/simulation/random.ts";
 import { RealCluster } from "../../test/simulation/real-cluster.ts";
 import { verifyLedger } from "../ledger/verify.ts";
 import { decodeLinkMessage, encodeLinkMessage } from "./link-messages.ts";
+import { windowSize } from "./pbft/limits.ts";
 
 function setup(t: TestContext): RealCluster {
   const cluster = new RealCluster({ random: new Random(2) });
@@ -41,7 +42,9 @@ test("a member that lost its disk comes back by blocks, at the pace of its links
   assert.ok(took < 700, `${took} ms`);
   const { store } = member.life;
   assert.ok(verifyLedger({ store, genesis: cluster.genesis, verify }).ok);
-  // It votes again: with one of the others away a block needs it.
+  // It votes again, once it has passed all it may have voted on: with one of the others away a block
+  // needs it.
+  record(cluster, windowSize + 4);
   cluster.member("member-b").crash();
   record(cluster, 3);
   assert.ok(store.header(store.height)?.certificate.length === 3);

@@ -1,5 +1,5 @@
 import type { Council } from "@busbar/protocol";
-import { noteRestored, type Restored, restoredOf, silentUntil } from "../ledger/restored.ts";
+import { forgottenOf, noteRestored, type Restored, silentUntil } from "../ledger/restored.ts";
 import type { Store } from "../ledger/store.ts";
 import type { LinkMessage } from "./link-messages.ts";
 import { windowSize } from "./pbft/limits.ts";
@@ -18,8 +18,9 @@ const words: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A restored member's silence. It forgot votes that others may hold, so it takes part as one without a
- * vote, under a name that is nobody's, until it has passed every height on which it may have voted.
+ * The silence of a member that came out of a backup, or back with its key alone. It forgot votes that
+ * others may hold, so it takes part as one without a vote, under a name that is nobody's, until it has
+ * passed every height on which it may have voted.
  */
 export class Silence {
   readonly #store: Store;
@@ -30,7 +31,7 @@ export class Silence {
   constructor(store: Store, member: string) {
     this.#store = store;
     this.#member = member;
-    this.#restored = restoredOf(store);
+    this.#restored = forgottenOf(store);
   }
 
   get holds(): boolean {
@@ -64,13 +65,15 @@ export class Silence {
   }
 
   /** Whether it ends now; then it is noted on the disk, and the replica begins anew. */
-  ends({ voters }: Council): boolean {
+  ends({ epoch, voters }: Council): boolean {
     const restored = this.#restored;
     if (restored === undefined) return false;
-    if (restored.until === undefined) {
+    if (restored.until === undefined || restored.epoch !== epoch) {
+      const ids = new Set(voters.map(({ id }) => id));
+      for (const id of this.#reports.keys()) if (!ids.has(id)) this.#reports.delete(id);
       const until = silentUntil(this.#reports, { members: voters.length, window: windowSize });
       if (until === undefined) return false;
-      this.#restored = { ...restored, until };
+      this.#restored = { ...restored, until: Math.max(until, restored.until ?? 0), epoch };
       noteRestored(this.#store, this.#restored);
       return false;
     }

@@ -57,11 +57,18 @@ const councilSteps = `
 CREATE TABLE council_step (epoch INTEGER PRIMARY KEY, proof BLOB NOT NULL) STRICT;
 `;
 
+/** A ledger that has begun has all of its member's votes: until now no member's disk was lost. */
+const allVotes = `
+INSERT OR IGNORE INTO meta (key, value)
+  SELECT 'votes', 'all' FROM meta
+  WHERE key = 'genesis' AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'restored-at');
+`;
+
 /**
  * The steps from an empty file to the present schema: the n-th (from 0) makes version n + 1 of
  * version n. One that has been released is never changed: what follows is appended.
  */
-export const migrations: readonly string[] = [first, votes, proofs, councilSteps];
+export const migrations: readonly string[] = [first, votes, proofs, councilSteps, allVotes];
 
 /** Of the file, and of the newest that this program reads. */
 export const schemaVersion = migrations.length;

@@ -1,30 +1,79 @@
-import { quorum } from "@busbar/protocol";
+import { Failure, quorum } from "@busbar/protocol";
 import type { Store } from "./store.ts";
 
-/** The store's note that it came out of a backup, and that its member must not vote yet. */
+/** The store's note that its member forgot votes, and must not vote yet. */
 export const restoredKey = "restored-at";
 
-/** Where the backup ended and, once enough members said where they stand, up to which height this
- * member keeps silent. */
-export type Restored = { readonly height: number; readonly until?: number };
+/** The store's note that every vote its member ever gave on this chain was written to it. */
+const votesKey = "votes";
 
-/** What the store says of a restore that binds it still. */
+/**
+ * Where the ledger stood when its member had forgotten its votes (a backup's end; 0 for a disk that
+ * was lost) and, once enough members said where they stand, up to which height it keeps silent, as
+ * far as `epoch`'s members can tell.
+ */
+export type Restored = {
+  readonly height: number;
+  readonly until?: number;
+  readonly epoch?: number;
+};
+
+/** What the store says of forgotten votes that binds its member still. */
 export function restoredOf(store: Store): Restored | undefined {
   const note = store.meta(restoredKey);
   return note === undefined ? undefined : (JSON.parse(note) as Restored);
 }
 
-/** Notes it, or with undefined ends it. */
+/** Notes it, or with undefined ends it: whatever is said from then on is in this file. */
 export function noteRestored(store: Store, restored: Restored | undefined): void {
   const note = restored === undefined ? undefined : JSON.stringify(restored);
-  store.write(() => store.setMeta(restoredKey, note));
+  store.write(() => {
+    store.setMeta(restoredKey, note);
+    store.setMeta(votesKey, restored === undefined ? "all" : undefined);
+  });
+}
+
+/**
+ * Notes that the store's member has not voted on this chain yet, so that its votes will all be here.
+ * Only who makes the member, or its chain, knows that.
+ */
+export function noteNeverVoted(store: Store): void {
+  noteRestored(store, undefined);
+}
+
+/** As `noteNeverVoted`, where a person says so. Throws: `Failure` `store.has-voted`. */
+export function beginVoting(store: Store): void {
+  if (store.height > 0) {
+    throw new Failure(
+      "store.has-voted",
+      `--never-voted is for a chain's first start, and this ledger holds ${store.height} blocks; start without it: the member votes again by itself where it is safe`,
+      { retry: "never" },
+    );
+  }
+  noteNeverVoted(store);
+}
+
+/** What a member whose votes are forgotten says of itself. */
+export const looksOnText =
+  "this member does not know what it voted on before: it follows the others and votes again once it has passed all of it. If it is the first start of a member that never voted on this chain, start it with --never-voted";
+
+/** As `restoredOf`, for who is about to vote. A file of which nobody said that it has all votes was
+ * made where another was lost: from now on it counts as restored. */
+export function forgottenOf(store: Store): Restored | undefined {
+  if (restoredOf(store) === undefined && store.meta(votesKey) !== "all") {
+    noteRestored(store, { height: store.height });
+  }
+  return restoredOf(store);
 }
 
 /**
  * How many other members must have said where they stand. A restored member forgot what it voted on,
  * at most `window` heights above the newest block that it had. A quorum certified that block, so that
  * n − Q + f + 1 others hold among them an honest one that had run it: whatever was voted on lies no
- * further than `window` above what the highest of them says now, or one block more.
+ * further than `window` above what the highest of them says now, or one block more. That holds for
+ * votes of the epoch whose voters were asked and of earlier ones, which end before it begins. A later
+ * one begins with a block that they certified and that this member has not passed: so they are asked
+ * anew in each epoch.
  */
 export function reportsNeeded(members: number): number {
   const faults = Math.floor((members - 1) / 3);

@@ -7,6 +7,7 @@ import type { TurnTimers } from "../../aggregator/consensus/timers.ts";
 import { Application } from "../../aggregator/ledger/application.ts";
 import type { CommittedBlock, RefusedFrame } from "../../aggregator/ledger/block.ts";
 import type { Genesis } from "../../aggregator/ledger/genesis.ts";
+import { noteNeverVoted } from "../../aggregator/ledger/restored.ts";
 import type { Rules } from "../../aggregator/ledger/rules/index.ts";
 import { sha256 } from "../../aggregator/ledger/sha256.ts";
 import { Store } from "../../aggregator/ledger/store.ts";
@@ -62,6 +63,8 @@ export class RealMember {
   /** This member's wall clock differs by so much. */
   clockOffsetMs = 0;
   writes = 0;
+  /** It has never voted, so that its file will hold all its votes. */
+  #isNew = true;
   /** Hashes (hex) of frames that were on disk when their sender was told so. */
   readonly acknowledged = new Set<string>();
   readonly refused: RefusedFrame[] = [];
@@ -94,6 +97,8 @@ export class RealMember {
     const store = new Store(this.path);
     // Processes die here, no power fails: what was written stays written.
     store.db.exec("PRAGMA synchronous=OFF");
+    if (this.#isNew) noteNeverVoted(store);
+    this.#isNew = false;
     this.#watch(store);
     const application = new Application({
       genesis,
