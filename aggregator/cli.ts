@@ -279,13 +279,19 @@ program
 
 program
   .command("export")
-  .description("write blocks with their certificates, or the state, as JSON lines")
+  .description("write blocks with their certificates, or the state, as JSON lines or CBOR")
   .option(...configOption)
   .option("--from <height>", "the first block", height, 1)
   .option("--to <height>", "the last block, instead of the newest", height)
   .option("--state", "the state after the newest block, instead of blocks", false)
+  .option("--height <height>", "the state after this block, which is made again", height)
+  .option("--cbor", "a CBOR sequence instead of JSON lines", false)
   .option("--archive <folder>", "where old blocks are, if not where the configuration says")
-  .action((options) => exportCommand(options, (line) => console.log(line)));
+  .action((options) => {
+    // Whoever reads may have had enough.
+    process.stdout.once("error", () => process.exit(0));
+    exportCommand(options, (piece) => process.stdout.write(piece));
+  });
 
 program
   .command("backup")

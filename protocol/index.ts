@@ -112,6 +112,7 @@ export { CouncilChain, epochOf, verifyCouncilStep } from "./receipt/council-chai
 export {
   type Member,
   type Membership,
+  type PinnedMembership,
   quorum,
   validatorsHash,
   verifyCertificate,
@@ -122,7 +123,15 @@ export {
   meterStateTable,
   verifyMeterTip,
 } from "./receipt/meter-state.ts";
-export { decodeProof, encodeProof, type Proof, type Proved, verifyProof } from "./receipt/proof.ts";
+export {
+  decodeProof,
+  encodeProof,
+  headerOfProof,
+  type Proof,
+  type Proved,
+  verifyProof,
+  verifyProofFrom,
+} from "./receipt/proof.ts";
 export { decodeReceipt, encodeReceipt, type Receipt, verifyReceipt } from "./receipt/receipt.ts";
 export {
   blockResult,

@@ -30,6 +30,7 @@ export const protocolCodes = {
   "notice.not-for-us": "a box that this key does not open",
   "proof.ancestor": "a block that is not of the certified one's chain",
   "proof.chain": "a proof of another chain",
+  "proof.earlier": "a proof from before the voters that it is checked from",
   "proof.event": "a payment's proof that points at no payment",
   "proof.events": "a result's proof whose content is no list of events",
   "proof.history": "the state's history of blocks is missing or does not fit together",

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
-import { type TestHome, testHome } from "./test-home.ts";
+import { decodeProof, encodeProof, type StateProof } from "@busbar/protocol";
+import { councilHome, type TestHome, testHome } from "./test-home.ts";
 
 const cli = join(import.meta.dirname, "../cli.ts");
 const folder = mkdtempSync(join(tmpdir(), "busbar-proofs-"));
@@ -65,6 +66,55 @@ test("each proof that prove prints is good with the members' keys alone, as text
     assert.equal(bad.status, 1, plain.stdout);
     assert.doesNotMatch(bad.stderr, /\n\s+at /);
   }
+});
+
+test("after changes of voters a proof carries the steps, and the first membership is enough", () => {
+  const { ledger, config, membership } = councilHome(join(folder, "council"));
+  const { height } = ledger.store;
+  const now = ledger.application.council();
+  ledger.store.close();
+  const file = join(folder, "step-proof");
+  const ask = (...args: string[]) => busbar("prove", ...args, "--config", config);
+  const checkWith = (at: string) => {
+    const { status, stdout, stderr } = busbar("verify-proof", file, "--membership", at, "--json");
+    return { status, said: JSON.parse(stdout === "" ? "{}" : stdout), stderr };
+  };
+  const newest = ["reading", "user-a-meter", String(height)];
+  const cases: readonly (readonly [string[], number])[] = [
+    [["reading", "user-a-meter", "4"], 0],
+    [["reading", "user-a-meter", "5"], 1],
+    [newest, 4],
+  ];
+  for (const [args, count] of cases) {
+    const printed = ask(...args);
+    assert.equal(printed.status, 0, printed.stderr);
+    assert.equal(JSON.parse(printed.stdout).steps?.length ?? 0, count, args.join(" "));
+    writeFileSync(file, printed.stdout);
+    assert.equal(checkWith(membership).said.ok, true, args.join(" "));
+  }
+
+  ask(...newest, "--cbor", file);
+  assert.equal(checkWith(membership).said.ok, true);
+  const decoded = decodeProof(new Uint8Array(readFileSync(file)));
+  assert.ok(decoded.ok);
+  const { proof, steps } = decoded;
+  const codeWith = (list: readonly StateProof[], at = membership) => {
+    writeFileSync(file, encodeProof(proof, list));
+    return checkWith(at).said.code ?? "ok";
+  };
+  assert.equal(codeWith([]), "certificate.quorum");
+
+  // A membership of today needs no steps, and is not asked about what was before it.
+  const later = join(folder, "later.json");
+  const members = now.voters.map(({ id, key }) => {
+    return { id, key: Buffer.from(key).toString("base64url"), voting: true };
+  });
+  const { epoch, since } = now;
+  writeFileSync(later, JSON.stringify({ chain: "testsite", members, epoch, since }));
+  assert.equal(codeWith(steps, later), "ok");
+  writeFileSync(file, ask("reading", "user-a-meter", "1").stdout);
+  const early = checkWith(later);
+  assert.deepEqual([early.status, early.said.code], [1, "proof.earlier"]);
 });
 
 test("what proves nothing, is no proof or cannot be proved ends with one readable message", () => {

@@ -1,5 +1,14 @@
+import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { blockResult, encodeProof, Failure, type Proof } from "@busbar/protocol";
+import {
+  blockResult,
+  decodeStateProof,
+  encodeProof,
+  Failure,
+  headerOfProof,
+  type Proof,
+  type StateProof,
+} from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
 import { Archives, bothOf } from "../ledger/archive/archive.ts";
 import type { BlockSource } from "../ledger/block-table.ts";
@@ -24,14 +33,25 @@ export function prove(what: string, which: readonly string[], options: ProveOpti
   const archives = new Archives(options.archive ?? config.archive.folder);
   try {
     const proof = proofOf({ ...ledger, blocks: bothOf(ledger.store, archives) }, what, which);
-    if (options.cbor === undefined) return console.log(proofText(proof));
-    const bytes = encodeProof(proof);
+    const steps = stepsTo(headerOfProof(proof).height, ledger.store);
+    if (options.cbor === undefined) return console.log(proofText({ proof, steps }));
+    const bytes = encodeProof(proof, steps);
     writeFileSync(options.cbor, bytes);
     console.log(`${bytes.length} bytes written to ${options.cbor}`);
   } finally {
     archives.close();
     ledger.store.close();
   }
+}
+
+/** The steps to the voters of a height, so that the chain's first membership is enough to check it. */
+function stepsTo(height: number, { councilSteps }: Ledger["store"]): StateProof[] {
+  const steps = councilSteps.after(0).map(({ proof }) => {
+    const decoded = decodeStateProof(proof);
+    assert(decoded.ok, "the store holds steps that were proven");
+    return decoded.proof;
+  });
+  return steps.filter(({ header }) => header.height < height);
 }
 
 type Grounds = Pick<Ledger, "store" | "application"> & { readonly blocks: BlockSource };

@@ -1,5 +1,11 @@
 import { readFileSync } from "node:fs";
-import { Failure, idPattern, type Membership, type Proved, verifyProof } from "@busbar/protocol";
+import {
+  Failure,
+  idPattern,
+  type PinnedMembership,
+  type Proved,
+  verifyProofFrom,
+} from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { verify } from "@busbar/protocol/node";
 import { z } from "zod";
@@ -15,14 +21,17 @@ const key = z
 const membershipSchema = z.object({
   chain: z.string().regex(idPattern, "expected the chain's id"),
   members: z.array(z.object({ id: z.string(), key, voting: z.boolean() })).min(1),
+  /** Which council it is, and since which height it votes; the chain's first where left out. */
+  epoch: z.int().min(0).default(0),
+  since: z.int().min(1).default(1),
 });
 
 /** Options of `busbar-aggregator verify-proof`. */
 export type VerifyProofOptions = { readonly membership: string; readonly json: boolean };
 
 /**
- * `busbar-aggregator verify-proof`: checks a proof with the members' public keys alone, offline. Exit
- * code 1 where it proves nothing. Throws: `Failure` `proof.file`, `membership.missing`, `config.*`.
+ * `busbar-aggregator verify-proof`: checks a proof with the members' public keys alone, offline; where
+ * other members voted by then, along the steps that the proof carries. Exit code 1 where it proves nothing. Throws: `Failure` `proof.file`, `membership.missing`, `config.*`.
  */
 export function verifyProofCommand(
   file: string,
@@ -30,7 +39,7 @@ export function verifyProofCommand(
   print: (value: object) => void,
 ): void {
   const membership = readMembership(options.membership);
-  const checked = verifyProof(readProof(file), membership, verify);
+  const checked = verifyProofFrom(readProof(file), membership, verify);
   if (!checked.ok) process.exitCode = 1;
   if (options.json) return print(JSON.parse(proofJson(checked)));
   if (!checked.ok) return console.error(`proves nothing: ${checked.message}\n(${checked.code})`);
@@ -47,7 +56,7 @@ function linesOf({ kind, header, signers, events, headers, value }: Proved): str
   return [head, `the key holds ${held}`];
 }
 
-function readMembership(path: string): Membership {
+function readMembership(path: string): PinnedMembership {
   let text: string;
   try {
     text = readFileSync(path, "utf8");

@@ -1,6 +1,6 @@
 import { frameBytesMax, type Refusal } from "@busbar/protocol";
 import { array, bytes, field, int, record, type TypeOf } from "@busbar/protocol/schema";
-import { chunkBytesMax } from "../ledger/snapshots/format.ts";
+import { chunkBytesMax, stepsBytesMax } from "../ledger/snapshots/format.ts";
 import { decodeNamed, encodeNamed, type Message, messages } from "./pbft/messages.ts";
 
 /** Frames in one message: what a member checks of another at one go (an Ed25519 signature each). */
@@ -19,8 +19,8 @@ const snapshot = record("snapshot", {
   format: field(2, int(0, 0xffff)),
   chunks: field(3, int(1, 0x1_0000)),
   hash: field(4, bytes(32)),
-  /** 34 bytes for each chunk, and a certified header. */
-  metadata: field(5, bytes(1, 4 * 1024 * 1024)),
+  /** 34 bytes for each chunk, a certified header, and the steps to its voters. */
+  metadata: field(5, bytes(1, 3 * 1024 * 1024 + stepsBytesMax)),
 });
 
 /** How a state is fetched: who has which snapshots, and a chunk of one. */

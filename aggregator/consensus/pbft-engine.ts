@@ -136,8 +136,6 @@ export class PbftEngine implements Engine {
     this.#transfer = new StateTransfer({
       application,
       store,
-      chain: member.chain,
-      verify: options.verify,
       now,
       send: (to, message) => this.#send(to, message),
       count: (reason) => this.#count(reason),

@@ -4,12 +4,14 @@ import { verify } from "@busbar/protocol/node";
 import { Random } from "../../test/simulation/random.ts";
 import { RealCluster } from "../../test/simulation/real-cluster.ts";
 import type { RealMember } from "../../test/simulation/real-member.ts";
+import { hashOf, motionOf } from "../ledger/rules/members/test-consortium.ts";
 import { manifestOf, type Snapshot, snapshotOf } from "../ledger/snapshots/format.ts";
+import { frameOf } from "../ledger/test-site.ts";
 import { verifyLedger } from "../ledger/verify.ts";
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from "./link-messages.ts";
+import { windowSize } from "./pbft/limits.ts";
 
 const snapshots = { snapshotEvery: 16, snapshotGap: 12, chunkBytes: 1_024 };
-import { windowSize } from "./pbft/limits.ts";
 
 /** Four members with forty blocks and snapshots of the 16th and the 32nd; one has lost its disk. */
 function setup(t: TestContext): { cluster: RealCluster; lost: RealMember } {
@@ -134,7 +136,7 @@ test("a snapshot whose block too few have signed is not fetched", (t) => {
   lost.start();
   assertCameBack(cluster, lost);
   assert.equal(lost.life.store.base, 0);
-  assert.ok((lost.life.engine.status()?.counts["certificate.quorum"] ?? 0) > 0);
+  assert.ok((lost.life.engine.status()?.counts["snapshot.certificate"] ?? 0) > 0);
 });
 
 test("a snapshot of other voters than this member knows is not fetched", (t) => {
@@ -149,6 +151,37 @@ test("a snapshot of other voters than this member knows is not fetched", (t) => 
   assertCameBack(cluster, lost);
   assert.equal(lost.life.store.base, 0);
   assert.ok((lost.life.engine.status()?.counts["snapshot.council"] ?? 0) > 0);
+});
+
+test("after a change of voters the genesis is enough to trust a snapshot", (t) => {
+  const cluster = new RealCluster({ random: new Random(5), count: 5, snapshots });
+  t.after(() => cluster.end());
+  const [first, ...others] = cluster.members;
+  assert.ok(first);
+  const motion = motionOf("member-a", "remove", "member-e");
+  first.submit(frameOf("member-a", "member-motion", motion));
+  for (const { id } of others.slice(0, 3)) {
+    first.submit(frameOf(id, "ballot", { motion: hashOf(motion), member: id, accept: true }));
+  }
+  record(cluster, 40);
+  cluster.live(1_000);
+  assert.equal(first.life.application.council().epoch, 1);
+  const lost = cluster.member("member-d");
+  lost.wipe();
+  lost.start();
+  assert.ok(
+    cluster.until(() => cluster.isQuiet && lost.height > 32, 60_000),
+    cluster.standing,
+  );
+  const { store, application } = lost.life;
+  assert.ok(store.base >= 32, "by a snapshot, not by blocks");
+  assert.deepEqual(application.council(), first.life.application.council());
+  assert.equal(store.councilSteps.after(0).length, 1);
+  assert.ok(verifyLedger({ store, genesis: cluster.genesis, verify }).ok);
+  record(cluster, windowSize + 4);
+  cluster.member("member-b").crash();
+  record(cluster, 3);
+  assert.equal(store.header(store.height)?.certificate.length, 3);
 });
 
 test("who asks for chunks without end gets no more than its share", (t) => {

@@ -1,14 +1,6 @@
-import {
-  compareBytes,
-  encodeHeader,
-  membershipOf,
-  type Refusal,
-  type Verify,
-  validatorsHash,
-  verifyCertificate,
-} from "@busbar/protocol";
+import { compareBytes } from "@busbar/protocol";
 import type { Application } from "../ledger/application.ts";
-import { manifestOf, type Snapshot, snapshotFormat } from "../ledger/snapshots/format.ts";
+import { type Snapshot, snapshotFormat } from "../ledger/snapshots/format.ts";
 import type { Store } from "../ledger/store.ts";
 import type { LinkMessage, TransferMessage } from "./link-messages.ts";
 
@@ -40,8 +32,6 @@ type Fetching = {
 type TransferParts = {
   readonly application: Application;
   readonly store: Store;
-  readonly chain: string;
-  readonly verify: Verify;
   readonly send: (to: string | "all", message: LinkMessage) => void;
   readonly count: (reason: string) => void;
   /** The ledger stands at another height now. */
@@ -53,8 +43,8 @@ type TransferParts = {
 
 /**
  * Brings a member that is far behind to the state of a newer height at once, and serves others. It
- * takes a snapshot only where its block is certified by a quorum of the very voters that this member
- * knows; after a change of voters it goes by blocks, which prove each change.
+ * takes a snapshot only where its block is certified by a quorum of voters to whom the genesis leads,
+ * each change of them proven by a step that this member has or the snapshot shows.
  */
 export class StateTransfer {
   readonly #parts: TransferParts;
@@ -154,28 +144,13 @@ export class StateTransfer {
     const isWorth = gained >= this.#gap / 2 || (gained > 0 && this.#isStalled(now()));
     const isAsked = now() - this.#askedAt < askMs && this.#askedAt <= now();
     if (!isAsked || !this.#isBehind() || !isWorth || this.#bad.has(nameOf(snapshot))) return;
-    const trusted = this.#trustedAppHash(snapshot);
+    const trusted = application.trustedAppHash(snapshot);
     if (!(trusted instanceof Uint8Array)) return count(trusted.code);
     const answer = application.offerSnapshot(snapshot, trusted);
     if (answer.result !== "accept") return count(answer.refusal.code);
     const begun = { next: answer.next, turn: 0, failures: 0, askedAt: now() };
     this.#fetching = { snapshot, from: new Set([from]), ...begun };
     this.#ask(this.#fetching);
-  }
-
-  /** The state's hash, by a quorum of the voters that this member knows. */
-  #trustedAppHash(snapshot: Snapshot): Uint8Array | Refusal {
-    const { application, chain, verify } = this.#parts;
-    const read = manifestOf(snapshot);
-    if (!read.ok) return read;
-    const { header, certificate } = read.manifest;
-    const council = membershipOf(chain, application.council());
-    if (compareBytes(header.validatorsHash, validatorsHash(council.members)) !== 0) {
-      const message = "its block was signed by other voters than this member knows";
-      return { ok: false, code: "snapshot.council", message };
-    }
-    const checked = verifyCertificate(encodeHeader(header), certificate, council, verify);
-    return checked.ok ? header.appHash : checked;
   }
 
   #ask(fetching: Fetching): void {

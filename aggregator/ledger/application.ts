@@ -272,6 +272,15 @@ export class Application {
     return this.#snapshots.load(wanted);
   }
 
+  /**
+   * What the state of an offered snapshot's height is, for an engine that knows no more than this
+   * ledger does: a quorum certified it to whom the genesis leads, over the steps from voters to voters
+   * that are here and those that come with it. Codes: those of `manifestOf` and `trustSnapshot`.
+   */
+  trustedAppHash(offered: Snapshot): Uint8Array | Refusal {
+    return this.#snapshots.trusted(offered);
+  }
+
   /** Whether to fetch a snapshot that was offered. `appHash`: what the engine knows, by a quorum that
    * it trusts, the state of that height to be. */
   offerSnapshot(offered: Snapshot, appHash: Uint8Array): OfferAnswer {

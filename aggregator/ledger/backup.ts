@@ -12,6 +12,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Failure, type Verify } from "@busbar/protocol";
 import { Application } from "./application.ts";
 import { faultsIn } from "./archive/archive.ts";
+import { faultInSteps } from "./council-steps.ts";
 import type { Genesis } from "./genesis.ts";
 import { noteRestored, restoredKey } from "./restored.ts";
 import { Store } from "./store.ts";
@@ -97,6 +98,8 @@ export function examineBackup(path: string, { genesis, verify }: Grounds): Backu
     const { height, base } = store;
     const fault = faultsIn(store, { from: base + 1, to: height });
     if (fault !== undefined) throw damaged(path, `block ${fault.height} ${fault.message}`);
+    const steps = faultInSteps(store, genesis, verify);
+    if (steps !== undefined) throw damaged(path, `its steps from voters to voters: ${steps}`);
     return { height, base, waiting: store.pending().length };
   } finally {
     store.close();

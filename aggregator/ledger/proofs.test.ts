@@ -3,16 +3,22 @@ import { test } from "node:test";
 import {
   blockResult,
   decodeProof,
+  decodeStateProof,
   encodeProof,
+  type PinnedMembership,
   type Proof,
+  type StateProof,
   utcMs,
   verifyProof,
+  verifyProofFrom,
 } from "@busbar/protocol";
 import { verifyPure } from "@busbar/protocol/ed25519";
 import fc from "fast-check";
 import { proveConsistency, provePayment, proveResult, proveState } from "./prove.ts";
 import { receiptOfReading } from "./receipts.ts";
+import { CouncilStory, certifiedBy } from "./test-councils.ts";
 import { bring, openLedger, record, snapshotOf, story, told, verifyOnce } from "./test-ledger.ts";
+import { chain } from "./test-site.ts";
 
 const ledger = told(20);
 const { application, store } = ledger;
@@ -194,4 +200,47 @@ test("garbage and bent bytes are refused, never thrown at", () => {
       assert.equal(decodeProof(bytes).ok, false);
     }),
   );
+});
+
+test("along the steps from voters to voters a proof of any height is checked from the first ones", () => {
+  const told = CouncilStory.told();
+  const pinned = { chain, members: told.application.membershipAt(1).members };
+  const steps = told.store.councilSteps.after(0).map(({ proof }) => {
+    const decoded = decodeStateProof(proof);
+    assert.ok(decoded.ok);
+    return decoded.proof;
+  });
+  const [first, second, ...rest] = steps as [StateProof, StateProof, ...StateProof[]];
+  const reading = (sequence: number): Proof => ({
+    kind: "receipt",
+    receipt: must(receiptOfReading(told.store, { meter: "user-a-meter", sequence })),
+  });
+  const newest = reading(told.store.height);
+  const code = (list: readonly StateProof[], from: PinnedMembership = pinned, proof = newest) => {
+    const back = decodeProof(encodeProof(proof, list));
+    assert.ok(back.ok);
+    const checked = verifyProofFrom(back, from, verifyOnce);
+    return checked.ok ? "ok" : checked.code;
+  };
+  assert.equal(code(steps), "ok");
+  for (let sequence = 1; sequence <= told.store.height; sequence++) {
+    assert.equal(code(steps, pinned, reading(sequence)), "ok", `reading ${sequence}`);
+  }
+  const lies: readonly (readonly [readonly StateProof[], string])[] = [
+    [[], "certificate.quorum"],
+    [[first], "certificate.quorum"],
+    [[first, ...rest], "step.order"],
+    [[second, first, ...rest], "step.order"],
+    [[certifiedBy(first, ["x", "y", "z"]), second, ...rest], "certificate.quorum"],
+    [[{ ...first, value: second.value as Uint8Array }, second, ...rest], "proof.path"],
+    [[{ ...first, header: { ...first.header, chain: "other" } }], "proof.chain"],
+    [[...steps, { ...first, key: "council/5" }], "proof.path"],
+  ];
+  for (const [list, expected] of lies) assert.equal(code(list), expected);
+
+  const { epoch, since } = told.application.council();
+  const now = { ...told.application.membershipAt(since), epoch, since };
+  assert.equal(code([], now), "ok");
+  assert.equal(code(steps, now), "ok");
+  assert.equal(code(steps, now, reading(1)), "proof.earlier");
 });

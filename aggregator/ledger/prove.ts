@@ -93,8 +93,15 @@ export function resultsRootOfBlock(block: CommittedBlock): Uint8Array {
   );
 }
 
+/** What a leaf of a block's results is made of: the code, and the events as JSON. */
+export type ResultContent = { readonly code: string; readonly events: Uint8Array };
+
 /** A block's results in the order of their leaves. */
-function resultsOf({ results, eventCounts, events }: CommittedBlock) {
+export function resultsOf({
+  results,
+  eventCounts,
+  events,
+}: CommittedBlock): readonly ResultContent[] {
   let next = 0;
   const own = results.map((code, i) => {
     const first = next;

@@ -1,18 +1,13 @@
-import {
-  compareBytes,
-  encodeHeader,
-  membershipOf,
-  type UtcMs,
-  verifyCertificate,
-} from "@busbar/protocol";
+import { compareBytes, encodeHeader, type UtcMs } from "@busbar/protocol";
 import type { BlockSource } from "./block-table.ts";
-import { councilAt, hasCouncil } from "./council.ts";
+import { hasCouncil } from "./council.ts";
 import type { Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
 import { genesisState } from "./genesis-state.ts";
 import { sha256 } from "./sha256.ts";
 import { siteTable } from "./site.ts";
 import { decodeChunk, manifestOf, type Snapshot } from "./snapshots/format.ts";
+import { trustSnapshot } from "./snapshots/trust.ts";
 import type { SqliteState } from "./state/sqlite-state.ts";
 import { StateTree } from "./state/tree.ts";
 import type { Store } from "./store.ts";
@@ -32,6 +27,8 @@ type Grounds = {
   readonly blocks: BlockSource;
   readonly genesis: Genesis;
   readonly verify: Machine["verify"];
+  /** The state of this height is wanted: the nearest beginning before it serves best. */
+  readonly upTo?: number;
 };
 
 /**
@@ -42,25 +39,43 @@ export function beginReplay(
   state: SqliteState,
   grounds: Grounds,
 ): Beginning | (Fault & { readonly height: number }) {
-  const { store, blocks, genesis } = grounds;
-  if (store.base === 0 || blocks.header(1) !== undefined) {
+  const { store, blocks, genesis, upTo } = grounds;
+  const hasAll = isWhole(blocks, store.base);
+  const usable = store.snapshots
+    .list()
+    .filter(({ height }) => height >= store.base && height <= (upTo ?? height));
+  const chosen = upTo === undefined ? (hasAll ? undefined : usable.at(-1)) : usable[0];
+  if (chosen !== undefined) return beginAt(chosen, state, grounds);
+  if (hasAll) {
     state.write(genesisState(genesis));
     return { height: 0, previous: genesisHash(genesis), time: genesis.time };
   }
-  const usable = store.snapshots.list().filter(({ height }) => height >= store.base);
-  const oldest = usable.at(-1);
-  if (oldest === undefined) {
-    const message = `blocks up to ${store.base} are not in the store, and no snapshot of a later height is: name the folder of their archive`;
-    return { code: "verify.missing", height: 1, message };
+  const which = upTo === undefined ? "a later height" : `heights from there to ${upTo}`;
+  const message = `blocks up to ${store.base} are not in the store, and no snapshot of ${which} is: name the folder of their archive`;
+  return { code: "verify.missing", height: 1, message };
+}
+
+/** Whether every block up to `base` is at hand. One that leapt forward still has some of the oldest. */
+function isWhole(blocks: BlockSource, base: number): boolean {
+  for (let height = 1; height < base; height++) {
+    if (blocks.header(height) === undefined) return false;
   }
-  const fault = writeSnapshot(state, oldest, grounds);
-  const certified = store.header(oldest.height);
+  return base === 0 || blocks.block(base) !== undefined;
+}
+
+function beginAt(
+  snapshot: Snapshot,
+  state: SqliteState,
+  grounds: Grounds,
+): Beginning | (Fault & { readonly height: number }) {
+  const fault = writeSnapshot(state, snapshot, grounds);
+  const certified = grounds.store.header(snapshot.height);
   if (fault === undefined && certified !== undefined) {
     const { header, hash } = certified;
     return { height: header.height, previous: hash, time: header.time };
   }
   const message = fault ?? "the store does not hold the snapshot's block";
-  return { code: "verify.snapshot", height: oldest.height, message };
+  return { code: "verify.snapshot", height: snapshot.height, message };
 }
 
 function writeSnapshot(
@@ -79,16 +94,15 @@ function writeSnapshot(
     }
     state.write(new Map(decoded.entries));
   }
-  const { header, certificate } = read.manifest;
+  const { header } = read.manifest;
   const { root } = StateTree.of(state.scan(""));
   if (compareBytes(root, header.appHash) !== 0)
     return "the snapshot is not what its block certified";
   const site = siteTable.get(state, "genesis");
   const same = site !== undefined && compareBytes(site.hash, genesisHash(genesis)) === 0;
   if (!same || !hasCouncil(state)) return "the snapshot is of another chain";
-  const council = membershipOf(genesis.chain, councilAt(state, height));
-  const checked = verifyCertificate(encodeHeader(header), certificate, council, verify);
-  if (!checked.ok) return checked.message;
+  const trusted = trustSnapshot(read.manifest, store, { genesis, verify });
+  if (!trusted.ok) return trusted.message;
   const stored = store.header(height);
   const agrees =
     stored !== undefined && compareBytes(encodeHeader(stored.header), encodeHeader(header)) === 0;

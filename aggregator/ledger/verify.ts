@@ -16,6 +16,7 @@ import type { CommittedBlock } from "./block.ts";
 import type { BlockSource } from "./block-table.ts";
 import { hasContract } from "./contract/state.ts";
 import { councilOf, hasCouncil } from "./council.ts";
+import { faultInSteps } from "./council-steps.ts";
 import { openDatabase } from "./database.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
@@ -55,7 +56,7 @@ export type Verification =
  *
  * Codes: `verify.genesis`, `verify.snapshot`, `verify.older-rules`, `verify.missing`, `verify.unreadable`, `verify.header`, `verify.certificate`,
  * `verify.refused`, `verify.results`, `verify.events`, `verify.readings`, `verify.sums`,
- * `verify.state`.
+ * `verify.state`, `verify.steps`.
  */
 export function verifyLedger(options: {
   readonly store: Store;
@@ -92,7 +93,10 @@ export function verifyLedger(options: {
     }
     // Past the store's own memory of values: what counts is what stands in the file.
     const stored = new SqliteState(store.db);
-    const fault = checkSums(replay.state) ?? compareStates(stored, replay.state);
+    const fault =
+      checkSums(replay.state) ??
+      compareStates(stored, replay.state) ??
+      checkSteps({ store, genesis, verify });
     if (fault !== undefined) return { ok: false, height: store.height, ...fault };
     const { transactions, readings } = replay;
     const { height } = store;
@@ -103,7 +107,7 @@ export function verifyLedger(options: {
 }
 
 /** Whatever a damaged disk made of a block's rows is that block's fault, and no reason to stop with a stack. */
-function readBlock(store: BlockSource, height: number): CommittedBlock | Fault {
+export function readBlock(store: BlockSource, height: number): CommittedBlock | Fault {
   try {
     return store.block(height) ?? fault("missing", "the store holds no such block");
   } catch (error) {
@@ -112,8 +116,14 @@ function readBlock(store: BlockSource, height: number): CommittedBlock | Fault {
   }
 }
 
+type StepGrounds = {
+  readonly store: Store;
+  readonly genesis: Genesis;
+  readonly verify: Verify;
+};
+
 /** The ledger as it must be, block by block. */
-class Replay {
+export class Replay {
   readonly state: SqliteState;
   transactions = 0;
   readings = 0;
@@ -135,6 +145,11 @@ class Replay {
       this.#next.set(meter, next);
       this.readingsBefore += next - 1;
     }
+  }
+
+  /** The app hash of the state as it is now. */
+  get root(): Uint8Array {
+    return this.#tree.root;
   }
 
   next(block: CommittedBlock): Fault | undefined {
@@ -238,6 +253,13 @@ function checkSums(state: StateReader): Fault | undefined {
   const { money, energyWh } = accountSums(state);
   if (money === 0n && energyWh === 0n) return undefined;
   return fault("sums", `all accounts together hold ${money} of money and ${energyWh} Wh, not 0`);
+}
+
+/** Units and newcomers follow the voters by these. */
+function checkSteps({ store, genesis, verify }: StepGrounds): Fault | undefined {
+  const reason = faultInSteps(store, genesis, verify);
+  if (reason === undefined) return undefined;
+  return fault("steps", `the stored steps from voters to voters prove nothing: ${reason}`);
 }
 
 /** Both walks are sorted by key. */

@@ -4,15 +4,10 @@ import {
   encodeStateProof,
   epochOf,
   type Membership,
+  type PinnedMembership,
   type StateProof,
 } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
-
-/** A membership as its file pins it; the first council of the chain where it does not say which. */
-export type PinnedMembership = Membership & {
-  readonly epoch?: number;
-  readonly since?: number;
-};
 
 /** Where a unit notes what it learned; over restarts. */
 export type StepNotes = {

@@ -1,4 +1,10 @@
-import { type MeterTip, parseTopic, type Signer, topicsOf } from "@busbar/protocol";
+import {
+  type MeterTip,
+  type PinnedMembership,
+  parseTopic,
+  type Signer,
+  topicsOf,
+} from "@busbar/protocol";
 import type { Logger } from "pino";
 import type { BrokerConfig } from "../config/schema.ts";
 import { isDiskFault } from "../journal/database.ts";
@@ -9,7 +15,7 @@ import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { Answers } from "./answers.ts";
 import type { BackOffBounds } from "./back-off.ts";
 import { Connection, usualBackOff } from "./connection.ts";
-import { Councils, type PinnedMembership, type StepNotes } from "./councils.ts";
+import { Councils, type StepNotes } from "./councils.ts";
 import { DeviceState } from "./device-state.ts";
 import { HostWatch } from "./host-watch.ts";
 import { NearerBroker } from "./nearer-broker.ts";

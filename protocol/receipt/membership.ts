@@ -12,6 +12,13 @@ export type Member = { readonly id: string; readonly key: Uint8Array; readonly v
 /** Whom a proof is checked against. */
 export type Membership = { readonly chain: string; readonly members: readonly Member[] };
 
+/** A membership as its file pins it; the first council of the chain where it does not say which. */
+export type PinnedMembership = Membership & {
+  readonly epoch?: number;
+  /** The first height on which these vote. */
+  readonly since?: number;
+};
+
 /** Votes that bind n members: ⌈(n + f + 1) / 2⌉ with f = ⌊(n − 1) / 3⌋. Not 2f + 1, which is unsafe
  * for n = 5, 6, 8, 9 (two such quorums may share only faulty members). */
 export function quorum(n: number): number {

@@ -3,14 +3,15 @@ import { encodeCbor } from "../cbor/encode.ts";
 import { CborError, type CborValue } from "../cbor/value.ts";
 import type { Verify } from "../envelope/envelope.ts";
 import type { Refusal } from "../refusal.ts";
-import { int, pair, SchemaError } from "../schema/codec.ts";
+import { array, int, pair, SchemaError } from "../schema/codec.ts";
 import type { BlockHeader } from "./block.ts";
 import {
   type ConsistencyProof,
   consistencyProof,
   verifyConsistencyProof,
 } from "./consistency-proof.ts";
-import type { Membership } from "./membership.ts";
+import { CouncilChain } from "./council-chain.ts";
+import type { Membership, PinnedMembership } from "./membership.ts";
 import { type Receipt, receipt, verifyReceipt } from "./receipt.ts";
 import {
   type CertifiedEvent,
@@ -47,20 +48,27 @@ const payment = pair(resultProof, int(0, 0xffff_ffff));
 /** The events that move money. */
 const payments = new Set(["contract-settled", "imbalance-settled", "settlement-corrected"]);
 
-/** CBOR `[kind, content]`. */
-export function encodeProof(proof: Proof): Uint8Array {
-  return encodeCbor([proof.kind, bodyOf(proof)]);
+/** Steps from voters to voters that a proof may carry: more than a consortium changes in its life. */
+const stepList = array(stateProof, 1, 0xffff);
+
+/** CBOR `[kind, content]`, with a third part where steps lead to the voters that signed:
+ * `[kind, content, [step …]]`. */
+export function encodeProof(proof: Proof, steps: readonly StateProof[] = []): Uint8Array {
+  const parts = [proof.kind, bodyOf(proof)];
+  return encodeCbor(steps.length === 0 ? parts : [...parts, stepList.encode([...steps])]);
 }
 
 /** Codes: `cbor.*`, `message.shape`, `proof.unknown-kind`. */
 export function decodeProof(
   data: Uint8Array,
-): { readonly ok: true; readonly proof: Proof } | Refusal {
+): { readonly ok: true; readonly proof: Proof; readonly steps: readonly StateProof[] } | Refusal {
   try {
     const value = decodeCbor(data);
-    const [kind, body] = Array.isArray(value) && value.length === 2 ? (value as CborValue[]) : [];
+    const fits = Array.isArray(value) && (value.length === 2 || value.length === 3);
+    const [kind, body, carried] = fits ? (value as CborValue[]) : [];
     const proof = proofOf(kind, body);
-    if (proof !== undefined) return { ok: true, proof };
+    const steps = carried === undefined ? [] : stepList.decode(carried, "steps");
+    if (proof !== undefined) return { ok: true, proof, steps };
     const message = "expected a receipt, state, result, payment or consistency proof";
     return { ok: false, code: "proof.unknown-kind", message };
   } catch (error) {
@@ -112,6 +120,48 @@ export function verifyProof(
       const checked = verifyConsistencyProof(proof.consistency, membership, verify);
       return checked.ok ? { ...checked, kind, header } : checked;
     }
+    default:
+      return proof satisfies never;
+  }
+}
+
+/**
+ * As `verifyProof`, for a chain whose voters may have changed since the membership was pinned: the
+ * steps are followed from there to whoever voted at the proof's height. Codes besides: those of
+ * `verifyCouncilStep`, and `proof.earlier` for a block from before the pinned voters.
+ */
+export function verifyProofFrom(
+  { proof, steps }: { readonly proof: Proof; readonly steps: readonly StateProof[] },
+  pinned: PinnedMembership,
+  verify: Verify,
+): Proved | Refusal {
+  const { chain, members, epoch = 0, since = 1 } = pinned;
+  const { height } = headerOfProof(proof);
+  if (height < since) {
+    const message = `it is of block ${height}, and this membership votes from ${since} on: take the file of an earlier time, as init wrote it`;
+    return { ok: false, code: "proof.earlier", message };
+  }
+  const voters = members.filter(({ voting }) => voting).map(({ id, key }) => ({ id, key }));
+  const councils = new CouncilChain(chain, { epoch, since, voters });
+  for (const step of steps) {
+    const taken = councils.take(step, verify);
+    if (!taken.ok) return taken;
+  }
+  return verifyProof(proof, councils.membershipAt(height), verify);
+}
+
+/** The block that the proof rests on. */
+export function headerOfProof(proof: Proof): BlockHeader {
+  switch (proof.kind) {
+    case "receipt":
+      return proof.receipt.header;
+    case "state":
+      return proof.state.header;
+    case "result":
+    case "payment":
+      return proof.result.header;
+    case "consistency":
+      return proof.consistency.head.header;
     default:
       return proof satisfies never;
   }

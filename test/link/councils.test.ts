@@ -1,112 +1,41 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  compareBytes,
   decodeAnswer,
   decodeStateProof,
   encodeAnswer,
-  encodeHeader,
   encodeStateProof,
+  type PinnedMembership,
   type Receipt,
   type StateProof,
-  toBeSigned,
-  utcMs,
   verifyReceipt,
 } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import fc from "fast-check";
-import { Application } from "../../aggregator/ledger/application.ts";
 import { receiptOf } from "../../aggregator/ledger/receipts.ts";
-import { rules } from "../../aggregator/ledger/rules/index.ts";
-import { councilRule } from "../../aggregator/ledger/rules/members/council-rule.ts";
-import {
-  hashOf,
-  keyOf,
-  motionOf,
-  requestOf,
-  termsOf,
-} from "../../aggregator/ledger/rules/members/test-consortium.ts";
+import { keyOf } from "../../aggregator/ledger/rules/members/test-consortium.ts";
 import { sha256 } from "../../aggregator/ledger/sha256.ts";
-import { Store } from "../../aggregator/ledger/store.ts";
-import {
-  chain,
-  entry,
-  frameOf,
-  MeterChain,
-  signerOfName,
-  startTime,
-  testGenesis,
-} from "../../aggregator/ledger/test-site.ts";
-import { Councils, type PinnedMembership, type StepNotes } from "../../edge/link/councils.ts";
+import { CouncilStory, certifiedBy, four } from "../../aggregator/ledger/test-councils.ts";
+import { chain } from "../../aggregator/ledger/test-site.ts";
+import { Councils, type StepNotes } from "../../edge/link/councils.ts";
 
-const four = ["member-a", "member-b", "member-c", "member-d"];
 const pinned: PinnedMembership = {
   chain,
   members: four.map((id) => ({ id, key: keyOf(id), voting: true })),
 };
 
 /** A consortium's chain: four members, one of them replaced, a fifth, and one more leaves. */
-function story() {
-  const store = new Store(":memory:");
-  const members = four.map((id) => termsOf(id));
-  const genesis = testGenesis({ members });
-  const application = new Application({
-    genesis,
-    store,
-    verify,
-    rules: { ...rules, block: [councilRule] },
-  });
-  application.initChain();
-  const meter = new MeterChain("user-a");
-  const receipts: Receipt[] = [];
-  const block = (frames: readonly Uint8Array[]) => {
-    const height = application.info().height + 1;
-    const reading = meter.frame(entry(startTime + height * 60_000, height));
-    const { voters } = application.council();
-    const { proposal, refused } = application.prepareProposal({
-      time: utcMs(startTime + height * 60_000),
-      proposer: voters[0]?.id ?? "",
-      view: 0,
-      frames: [...frames, reading],
-    });
-    assert.deepEqual(refused, []);
-    const { header } = application.finalizeBlock(proposal);
-    const certificate = voters
-      .map(({ id }) => signerOfName(id))
-      .map(({ kid, sign }) => {
-        const message = toBeSigned(encodeHeader(header), kid, { chain, kind: "block" });
-        return { kid, signature: sign(message) };
-      })
-      .sort((a, b) => compareBytes(a.kid, b.kid));
-    application.commit(certificate);
-    const receipt = receiptOf(store, sha256(reading));
-    assert.ok(receipt);
-    receipts.push(receipt);
-  };
-  const agree = (motion: ReturnType<typeof motionOf>) => {
-    block([frameOf(motion.member, "member-motion", motion)]);
-    const others = application.council().voters.filter(({ id }) => id !== motion.member);
-    const ballot = (member: string) => ({ motion: hashOf(motion), member, accept: true });
-    block(others.slice(0, -1).map(({ id }) => frameOf(id, "ballot", ballot(id))));
-    block([]);
-  };
-  block([]);
-  const admit = (id: string) =>
-    motionOf("member-a", "admit", id, { request: requestOf(termsOf(id)) });
-  agree(admit("member-e"));
-  agree(motionOf("member-a", "remove", "member-b"));
-  agree(admit("member-f"));
-  agree(motionOf("member-a", "remove", "member-d"));
-  block([]);
-  const steps = store.councilSteps.after(0).map(({ proof }) => {
-    const decoded = decodeStateProof(proof);
-    assert.ok(decoded.ok);
-    return decoded.proof;
-  });
-  return { application, receipts, steps };
-}
-
-const { application, receipts, steps } = story();
+const { application, store, readings } = CouncilStory.told();
+const receipts = readings.map((frame): Receipt => {
+  const receipt = receiptOf(store, sha256(frame));
+  assert.ok(receipt);
+  return receipt;
+});
+const steps = store.councilSteps.after(0).map(({ proof }) => {
+  const decoded = decodeStateProof(proof);
+  assert.ok(decoded.ok);
+  return decoded.proof;
+});
 
 class Notes implements StepNotes {
   readonly map = new Map<string, string>();
@@ -183,18 +112,6 @@ test("steps may overtake each other, and none is skipped", () => {
   assert.equal(councils.take(one), "learned");
   assert.equal(councils.epoch, 4);
 });
-
-/** The same step, certified by whoever is named instead. */
-function certifiedBy(step: StateProof, names: readonly string[]): StateProof {
-  const certificate = names
-    .map(signerOfName)
-    .map(({ kid, sign }) => {
-      const message = toBeSigned(encodeHeader(step.header), kid, { chain, kind: "block" });
-      return { kid, signature: sign(message) };
-    })
-    .sort((a, b) => compareBytes(a.kid, b.kid));
-  return { ...step, certificate };
-}
 
 const first = steps[0] as StateProof;
 const second = steps[1] as StateProof;

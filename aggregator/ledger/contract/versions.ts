@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "9ead7ebc61bd688abdfa8f22165037e6edbfc7b9c3f25bdf8201bab59336488e"),
+  version(1, "bf278bc1c8fbea74b1c94ecf58f7c6425a2e8a7997eadd6819fa4c8c8ab4d0c9"),
 ];

@@ -53,12 +53,5 @@ export const rules: Rules = {
     evidence: evidenceRule,
   },
   // What lapses is settled with the rest, and so is what a block clears.
-  block: [
-    casesRule,
-    stagesRule,
-    settlementRule,
-    councilRule,
-    parametersRule,
-    admissionExpiryRule,
-  ],
+  block: [casesRule, stagesRule, settlementRule, councilRule, parametersRule, admissionExpiryRule],
 };

@@ -1,18 +1,14 @@
-import {
-  encodeHeader,
-  membershipOf,
-  type Refusal,
-  type Verify,
-  verifyCertificate,
-} from "@busbar/protocol";
-import { councilAt, hasCouncil } from "../council.ts";
-import { type Genesis, genesisHash } from "../genesis.ts";
+import { compareBytes, type Refusal } from "@busbar/protocol";
+import { hasCouncil } from "../council.ts";
+import { genesisHash } from "../genesis.ts";
 import { refuse } from "../refuse.ts";
 import { siteTable } from "../site.ts";
 import { SqliteState } from "../state/sqlite-state.ts";
 import type { StateTree } from "../state/tree.ts";
 import type { Store } from "../store.ts";
+import { snapshotOf } from "./format.ts";
 import type { Received, SnapshotReceiving } from "./receiving.ts";
+import { type Grounds, stepsToShow, trustSnapshot } from "./trust.ts";
 
 /** Takes the transaction back and carries out why. */
 class NotAdopted extends Error {
@@ -25,14 +21,15 @@ class NotAdopted extends Error {
 }
 
 /**
- * Puts a received state in the place of the store's, all at once. Everything follows from what the
- * engine knew: the app hash names the state, the state its members, their certificate the block.
- * Codes, in order: `snapshot.chunk`, `snapshot.root`, `snapshot.chain`, `snapshot.certificate`.
+ * Puts a received state in the place of the store's, all at once, with the steps to its voters. The
+ * app hash names the state, a quorum certified the block, and the genesis leads to that quorum.
+ * Codes, in order: `snapshot.chunk`, `snapshot.root`, `snapshot.chain`, `snapshot.steps`,
+ * `snapshot.council`, `snapshot.certificate`.
  */
 export function adoptSnapshot(
   store: Store,
   receiving: SnapshotReceiving,
-  grounds: { readonly genesis: Genesis; readonly verify: Verify },
+  grounds: Grounds,
 ): { readonly ok: true; readonly tree: StateTree } | Refusal {
   const genesis = Buffer.from(genesisHash(grounds.genesis)).toString("hex");
   try {
@@ -41,7 +38,10 @@ export function adoptSnapshot(
       if (!assembled.ok) throw new NotAdopted(assembled);
       const refusal = check(store, assembled.received, grounds);
       if (refusal !== undefined) throw new NotAdopted(refusal);
-      store.snapshots.put(receiving.snapshot, "ready");
+      // With steps that were checked here: those of old epochs may be anything.
+      const { header, certificate, chunks } = assembled.received;
+      const shown = snapshotOf({ header, certificate, chunks, ...stepsToShow(store) });
+      store.snapshots.put(shown, "ready");
       return assembled.received;
     });
     return { ok: true, tree };
@@ -51,20 +51,16 @@ export function adoptSnapshot(
   }
 }
 
-function check(
-  { db }: Store,
-  { header, certificate }: Received,
-  { genesis, verify }: { readonly genesis: Genesis; readonly verify: Verify },
-): Refusal | undefined {
+function check(store: Store, received: Received, grounds: Grounds): Refusal | undefined {
   // Past the store's memory of the state that was.
-  const state = new SqliteState(db);
+  const state = new SqliteState(store.db);
   const site = siteTable.get(state, "genesis");
-  const same = site !== undefined && Buffer.compare(site.hash, genesisHash(genesis)) === 0;
-  if (!same || header.chain !== genesis.chain || !hasCouncil(state)) {
+  const hash = genesisHash(grounds.genesis);
+  if (site === undefined || compareBytes(site.hash, hash) !== 0 || !hasCouncil(state)) {
     return refuse("snapshot.chain", "the snapshot is of another chain");
   }
-  const council = membershipOf(genesis.chain, councilAt(state, header.height));
-  const checked = verifyCertificate(encodeHeader(header), certificate, council, verify);
-  if (checked.ok) return undefined;
-  return refuse("snapshot.certificate", `its block is not certified: ${checked.message}`);
+  const trusted = trustSnapshot(received, store, grounds);
+  if (!trusted.ok) return trusted;
+  for (const step of trusted.learned) store.councilSteps.put(step);
+  return undefined;
 }

@@ -15,6 +15,7 @@ import {
   bytes,
   certificate,
   field,
+  optional,
   record,
   SchemaError,
 } from "@busbar/protocol/schema";
@@ -44,17 +45,30 @@ export type Snapshot = {
   readonly metadata: Uint8Array;
 };
 
+/**
+ * Most bytes of council steps in one manifest, the newest of them: more than two thousand changes of
+ * seven voters. Whoever knows none of what is left out goes by blocks.
+ */
+export const stepsBytesMax = 4 * 1024 * 1024;
+
 /** What `metadata` says: the block after which the state was taken, and each chunk's SHA-256. */
 export type Manifest = {
   readonly header: BlockHeader;
   readonly certificate: Certificate;
   readonly chunks: readonly Uint8Array[];
+  /** Proofs that lead from each council to the next up to the block's (`StateProof`s), in order;
+   * left out where the voters never changed. */
+  readonly steps?: readonly Uint8Array[];
 };
+
+/** Of one step: 128 voters' keys and signatures, and the path to their entry. */
+const stepBytesMax = 64 * 1024;
 
 const manifest = record("snapshot-manifest", {
   header: field(1, blockHeader),
   certificate: field(2, certificate),
   chunks: field(3, array(bytes(32), 1, chunksMax)),
+  steps: optional(4, array(bytes(1, stepBytesMax), 1, 0xffff)),
 });
 
 /** One entry of the state. */

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { sha256 } from "../sha256.ts";
 import type { Store } from "../store.ts";
-import { chunkBytes, encodeChunk, type Snapshot, type StateEntry, snapshotOf } from "./format.ts";
+import {
+  chunkBytes,
+  encodeChunk,
+  type Manifest,
+  type Snapshot,
+  type StateEntry,
+  snapshotOf,
+} from "./format.ts";
+import { stepsToShow } from "./trust.ts";
 
 /** Snapshots that are kept: the newest, and one more for whoever is fetching that. */
 const keptMax = 2;
@@ -21,6 +29,8 @@ export class SnapshotMaking {
   readonly #reader: DatabaseSync;
   readonly #rows: Iterator<Row>;
   readonly #chunks: Uint8Array[] = [];
+  /** Those up to its own height. */
+  readonly #steps: Pick<Manifest, "steps">;
   #made: Snapshot | undefined;
 
   /** Begins at once, at the store's height. All members make chunks of one size; tests make small ones. */
@@ -30,6 +40,7 @@ export class SnapshotMaking {
     this.height = store.height;
     this.#store = store;
     this.#chunkSize = chunkSize;
+    this.#steps = stepsToShow(store);
     this.#reader = store.path === ":memory:" ? store.db : pinned(store.path);
     this.#rows = this.#reader
       .prepare("SELECT key, value FROM state ORDER BY key")
@@ -69,7 +80,7 @@ export class SnapshotMaking {
     const { header, certificate } = certified;
     return this.#store.write(() => {
       if (rest.length > 0) this.#put(rest);
-      const made = snapshotOf({ header, certificate, chunks: this.#chunks });
+      const made = snapshotOf({ header, certificate, chunks: this.#chunks, ...this.#steps });
       snapshots.put(made, "ready");
       for (const { height } of snapshots.list().slice(keptMax)) snapshots.drop(height);
       this.#made = made;

@@ -1,4 +1,4 @@
-import { type BlockHeader, type Certificate, compareBytes, type Refusal } from "@busbar/protocol";
+import { compareBytes, type Refusal } from "@busbar/protocol";
 import { refuse } from "../refuse.ts";
 import { sha256 } from "../sha256.ts";
 import { SqliteState } from "../state/sqlite-state.ts";
@@ -7,11 +7,7 @@ import type { Store } from "../store.ts";
 import { chunkBytesMax, decodeChunk, type Manifest, manifestOf, type Snapshot } from "./format.ts";
 
 /** A state that was put together and is what its block certified, not yet in force. */
-export type Received = {
-  readonly header: BlockHeader;
-  readonly certificate: Certificate;
-  readonly tree: StateTree;
-};
+export type Received = Manifest & { readonly tree: StateTree };
 
 /**
  * A snapshot on its way in. Its chunks are on disk when they are taken, so a stopped program goes on
@@ -80,7 +76,7 @@ export class SnapshotReceiving {
    * Codes: `snapshot.chunk`, `snapshot.root`; the caller then takes the transaction back.
    */
   assemble(): { readonly ok: true; readonly received: Received } | Refusal {
-    const { header, certificate } = this.#manifest;
+    const { header } = this.#manifest;
     const state = new SqliteState(this.#store.db);
     state.clear();
     let last = "";
@@ -100,7 +96,7 @@ export class SnapshotReceiving {
     if (compareBytes(tree.root, header.appHash) !== 0) {
       return refuse("snapshot.root", "the snapshot's state is not what its block certified");
     }
-    return { ok: true, received: { header, certificate, tree } };
+    return { ok: true, received: { ...this.#manifest, tree } };
   }
 
   /** Forgets all that came of it. */

@@ -1,11 +1,11 @@
-import type { Refusal, Verify } from "@busbar/protocol";
-import type { Genesis } from "../genesis.ts";
+import type { Refusal } from "@busbar/protocol";
 import { refuse } from "../refuse.ts";
 import type { StateTree } from "../state/tree.ts";
 import type { Store } from "../store.ts";
 import { adoptSnapshot } from "./adopting.ts";
-import { type Snapshot, snapshotFormat } from "./format.ts";
+import { manifestOf, type Snapshot, snapshotFormat } from "./format.ts";
 import { SnapshotReceiving } from "./receiving.ts";
+import { type Grounds, trustSnapshot } from "./trust.ts";
 
 /** Which chunk somebody asks for. */
 export type WantedChunk = {
@@ -43,10 +43,10 @@ export type ApplyAnswer =
 /** The four verbs of snapshots. */
 export class SnapshotVerbs {
   readonly #store: Store;
-  readonly #grounds: { readonly genesis: Genesis; readonly verify: Verify };
+  readonly #grounds: Grounds;
   #receiving: SnapshotReceiving | undefined;
 
-  constructor(store: Store, grounds: { readonly genesis: Genesis; readonly verify: Verify }) {
+  constructor(store: Store, grounds: Grounds) {
     this.#store = store;
     this.#grounds = grounds;
   }
@@ -59,6 +59,14 @@ export class SnapshotVerbs {
     const ready = this.list().some((snapshot) => snapshot.height === height);
     if (format !== snapshotFormat || !ready) return undefined;
     return Number.isSafeInteger(chunk) ? this.#store.snapshots.chunk(height, chunk) : undefined;
+  }
+
+  /** The state's hash as the chain's own voters certified it. */
+  trusted(offered: Snapshot): Uint8Array | Refusal {
+    const read = manifestOf(offered);
+    if (!read.ok) return read;
+    const trusted = trustSnapshot(read.manifest, this.#store, this.#grounds);
+    return trusted.ok ? read.manifest.header.appHash : trusted;
   }
 
   offer(offered: Snapshot, appHash: Uint8Array): OfferAnswer {
