@@ -1,2 +1,3 @@
 /** The nearest of many points, in any dimension; see README.md. */
-export { type KdPoints, KdTree, type Neighbour, type SearchLimits } from "./kd-tree.ts";
+export { type KdPoints, KdTree } from "./kd-tree.ts";
+export type { Neighbour, SearchLimits } from "./search.ts";

@@ -124,6 +124,47 @@ test("the order in which points came changes no answer", () => {
   );
 });
 
+test("thousands of points of any shape are found as by brute force, samples that mislead included", () => {
+  const random = (i: number) => ((i * 7_919 + 13) % 10_007) / 10_007;
+  const shapes: Readonly<Record<string, (i: number, axis: number) => number>> = {
+    scattered: (i, axis) => random(3 * i + axis),
+    "in a line": (i, axis) => i * (axis + 1),
+    "in two heaps": (i, axis) => (i % 2) * 1e6 + random(3 * i + axis),
+    "one far away": (i, axis) => (i === 17 ? 1e300 : random(3 * i + axis)),
+    "on a grid": (i, axis) => (axis === 0 ? i % 50 : Math.floor(i / 50) % 50),
+    "nearly all equal": (i) => (i % 100 === 0 ? i : 1),
+    // Rows at equal distances are not like the others.
+    "striped against the sample": (i) => (i % 8 === 0 ? i : -random(i)),
+  };
+  const count = 4_000;
+  for (const [name, shape] of Object.entries(shapes)) {
+    for (const dimension of [2, 3]) {
+      const point = (i: number) => Array.from({ length: dimension }, (_, axis) => shape(i, axis));
+      const points = new Map(Array.from({ length: count }, (_, i) => [i, point(i)]));
+      const tree = treeOf(points, dimension);
+      for (const query of [point(5), point(17), point(2_001), new Array(dimension).fill(0.3)]) {
+        assert.deepEqual(tree.nearestMany(query, 5), bruteForce(points, query, 5), name);
+      }
+      for (let i = 0; i < count; i += 3) {
+        tree.remove(i);
+        points.delete(i);
+      }
+      const query = point(1_999);
+      assert.deepEqual(tree.nearestMany(query, 5), bruteForce(points, query, 5), name);
+    }
+  }
+});
+
+test("a predicate may search the same tree", () => {
+  const tree = new KdTree({ dimension: 1, coordinates: [0, 1, 2, 3] });
+  const accept = (id: number) => tree.nearest([id + 0.9])?.id === id + 1;
+  assert.deepEqual(tree.nearestMany([0], 4, { accept }), [
+    { id: 0, squared: 0 },
+    { id: 1, squared: 1 },
+    { id: 2, squared: 4 },
+  ]);
+});
+
 test("a tree can be emptied and filled again", () => {
   const tree = new KdTree({ dimension: 1, coordinates: [0, 1, 2] });
   for (const key of [1, 0, 2]) assert.equal(tree.remove(key), true);
