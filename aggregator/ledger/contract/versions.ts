@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "bf278bc1c8fbea74b1c94ecf58f7c6425a2e8a7997eadd6819fa4c8c8ab4d0c9"),
+  version(1, "af79fce44cb604c0b732c258314eeda23b3f79c27e027ba1a2161fdf79a20ca6"),
 ];
