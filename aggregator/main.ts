@@ -24,6 +24,7 @@ import {
 } from "./consensus/running-engine.ts";
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
+import { SignatureThreads, usualThreads } from "./ingest/signature-threads.ts";
 import { proveMeter } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
@@ -95,6 +96,11 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   const { ledger, log } = parts;
   const { application, store } = ledger;
   const pool = new DurablePool(store);
+  const threads = new SignatureThreads({
+    count: config.signatureThreads ?? usualThreads(),
+    verify,
+    failed: (error) => log.error({ event: "signature-thread-ended", err: error }),
+  });
   const running = runningEngine(config, parts, pool);
   const { engine } = running;
   const forgotten = restoredOf(store);
@@ -116,6 +122,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   let sender: Sender | undefined;
   broker = await openBroker(config, parts, {
     pool,
+    threads,
     answers,
     onSubscribed({ id }, topic) {
       if (topic === topicsOf(config.site).notices(id)) sender?.heard(id, "mqtt");
@@ -177,6 +184,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
       const last = application.info();
       await publisher.stop(last.height, last.time);
       await broker?.stop();
+      await threads.stop();
       await running.stop();
       keeper.stop();
       await sender?.stop();
@@ -189,7 +197,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
 function runningEngine(config: AggregatorConfig, parts: Parts, pool: DurablePool): RunningEngine {
   const { application, store, genesis } = parts.ledger;
   const { member, consensus, engine } = config;
-  const { keys, clock, log } = parts;
+  const { keys, verify, clock, log } = parts;
   const { blockIntervalMs } = config;
   const all: EngineParts = {
     application,
@@ -199,6 +207,7 @@ function runningEngine(config: AggregatorConfig, parts: Parts, pool: DurablePool
     member,
     chain: genesis.chain,
     keys,
+    verify,
     log,
     ...(blockIntervalMs === undefined ? {} : { blockIntervalMs }),
   };
@@ -209,6 +218,7 @@ function runningEngine(config: AggregatorConfig, parts: Parts, pool: DurablePool
 
 type BrokerParts = {
   readonly pool: DurablePool;
+  readonly threads: SignatureThreads;
   readonly answers: Answers;
   readonly onSubscribed: (identity: Identity, filter: string) => void;
 };
@@ -216,7 +226,7 @@ type BrokerParts = {
 function openBroker(
   config: AggregatorConfig,
   { ledger, verify, log }: Parts,
-  { pool, answers, onSubscribed }: BrokerParts,
+  { pool, threads, answers, onSubscribed }: BrokerParts,
 ): Promise<Broker> {
   const { store, genesis, application } = ledger;
   const counters = new Counters();
@@ -230,6 +240,7 @@ function openBroker(
   };
   const { ingest } = createIngest({
     ...shared,
+    threads,
     pool,
     answers,
     receiptOf: (hash) => receiptOf(store, hash),

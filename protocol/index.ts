@@ -33,7 +33,7 @@ export {
   type Objection,
   type Ruling,
 } from "./messages/cases.ts";
-export { chainHead, chainHeads, chainStart } from "./messages/chain.ts";
+export { batchHead, chainHead, chainHeads, chainStart } from "./messages/chain.ts";
 export type { ContractMotion, ContractVersion } from "./messages/contract.ts";
 export type { DeviceChange } from "./messages/devices.ts";
 export { type Evidence, type Vote, voteBytes } from "./messages/evidence.ts";

@@ -70,6 +70,14 @@ export const aggregatorConfig = z.strictObject({
     .describe(
       "Recorder: least wall time between two blocks, in ms (usually 100); pbft: how long the first frame of a block waits for others (usually 5)",
     ),
+  signatureThreads: z
+    .int()
+    .min(0)
+    .max(16)
+    .optional()
+    .describe(
+      "Threads that check signatures of what arrives, beside the one that runs the ledger (usually 1; none on a machine with one core)",
+    ),
   clock: z
     .discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("system") }),

@@ -1,5 +1,5 @@
-import { openFrame } from "@busbar/protocol";
 import { type Application, blockLimits } from "../ledger/application.ts";
+import { openedFrame } from "../ledger/opened-frame.ts";
 import type { DurablePool } from "./durable-pool.ts";
 import { namesOf } from "./frame-name.ts";
 import type { Proposal } from "./pbft/messages.ts";
@@ -19,7 +19,7 @@ export function acceptable(
   if (new Set(names).size < names.length) return false;
   return frames.every((frame, i) => {
     if (pool.waiting.get(names[i] ?? "") !== undefined) return true;
-    const opened = openFrame(frame);
+    const { opened } = openedFrame(frame);
     if (!opened.ok) return false;
     const checked = application.checkTx(opened.frame);
     return checked.ok || checked.code === "tx.key-unknown";

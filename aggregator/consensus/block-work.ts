@@ -5,7 +5,7 @@ import type { CommittedBlock, RefusedFrame } from "../ledger/block.ts";
 import { decodeHeader } from "../ledger/codecs.ts";
 import type { Store } from "../ledger/store.ts";
 import type { DurablePool } from "./durable-pool.ts";
-import { nameOf } from "./frame-name.ts";
+import { nameOf, namesOf } from "./frame-name.ts";
 import { blocksPerAnswer } from "./pbft/limits.ts";
 import type { Block, Proposal } from "./pbft/messages.ts";
 import type { Event } from "./pbft/ports.ts";
@@ -37,12 +37,18 @@ export class BlockWork {
       time: utcMs(Math.max(time, application.info().time)),
       proposer,
       view,
-      frames,
+      frames: this.#asTheyWait(frames),
     });
     assert(prepared.left === 0, "members vote for no more than fits into a block");
     const finalized = application.finalizeBlock(prepared.proposal);
     this.#refused = prepared.refused;
     return { kind: "ran", height, ...resultOf(finalized) };
+  }
+
+  /** The same frames, as this member opened them when they came to it. */
+  #asTheyWait(frames: readonly Uint8Array[]): readonly Uint8Array[] {
+    const names = namesOf(frames);
+    return frames.map((frame, i) => this.#pool.waiting.get(names[i] ?? "")?.frame ?? frame);
   }
 
   /** Puts the block that ran last on disk; its frames wait no more, nor do those it refused. */

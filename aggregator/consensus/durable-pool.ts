@@ -1,8 +1,9 @@
 import type { Frame } from "@busbar/protocol";
+import { type OpenedFrame, openedFrame } from "../ledger/opened-frame.ts";
 import { refuse } from "../ledger/refuse.ts";
 import type { Store } from "../ledger/store.ts";
 import { nameOf } from "./frame-name.ts";
-import { type Amount, FrameQueue } from "./frame-queue.ts";
+import { type Amount, FrameQueue, type Waiting } from "./frame-queue.ts";
 import type { Pool, Submitted } from "./pool.ts";
 import { systemTimers, type TurnTimers } from "./timers.ts";
 
@@ -15,8 +16,15 @@ export type PoolLimits = Amount & {
 const usualLimits: PoolLimits = { frames: 50_000, bytes: 128 * 1024 * 1024 };
 const usualPerMember: Amount = { frames: 20_000, bytes: 32 * 1024 * 1024 };
 
-type Submission = { readonly hash: Uint8Array; readonly frame: Uint8Array } & {
+/** Frames that wait with their content decoded, some blocks' worth; those beyond wait as bytes. */
+const keptOpenMax = 10_000;
+
+type Submission = {
+  readonly hash: Uint8Array;
+  readonly frame: Uint8Array;
   readonly answers: PromiseWithResolvers<void>;
+  /** Another member's copy became part of a block meanwhile. */
+  isCommitted: boolean;
 };
 
 /**
@@ -31,8 +39,6 @@ export class DurablePool implements Pool {
   readonly #queue = new FrameQueue();
   #arriving = new Map<string, Submission>();
   #arrivingBytes = 0;
-  /** Height of the ledger when the first of those arrived. */
-  #arrivingAt = 0;
   #stored: (frames: readonly Uint8Array[]) => void = () => {};
 
   constructor(
@@ -70,15 +76,14 @@ export class DurablePool implements Pool {
     return { ok: true, state: "stored" };
   }
 
-  /** Takes a genuine frame that another member told of into memory. Refuses with `pool.full`. */
-  hold(frame: Uint8Array, hash: Uint8Array, from: string): "held" | "known" | "full" {
-    const name = nameOf(hash);
+  /** Takes a genuine frame that another member told of into memory; `known` and `full`: it does not. */
+  hold(opened: OpenedFrame, from: string): "held" | "known" | "full" {
+    const { hash, bytes: frame } = opened;
     if (this.isKnown(hash)) return "known";
     const { frames, bytes } = this.#queue.amount(from);
     const limits = this.#limits.perMember ?? usualPerMember;
     if (frames >= limits.frames || bytes + frame.length > limits.bytes) return "full";
-    // A copy: the bytes are a part of the message that brought them.
-    this.#queue.add({ name, hash, frame: frame.slice(), since: this.#timers.now(), from });
+    this.#queueUp({ name: nameOf(hash), hash, frame, since: this.#timers.now(), from });
     return "held";
   }
 
@@ -119,7 +124,12 @@ export class DurablePool implements Pool {
 
   /** Forgets frames that stand in a block now; the block's transaction took them from the disk. */
   committed(hashes: readonly Uint8Array[]): void {
-    for (const hash of hashes) this.#queue.delete(nameOf(hash));
+    for (const hash of hashes) {
+      const name = nameOf(hash);
+      this.#queue.delete(name);
+      const arriving = this.#arriving.get(name);
+      if (arriving !== undefined) arriving.isCommitted = true;
+    }
   }
 
   /** Forgets frames that the rules refused, on disk too. */
@@ -133,12 +143,9 @@ export class DurablePool implements Pool {
   }
 
   #add(name: string, hash: Uint8Array, frame: Uint8Array): Promise<void> {
-    if (this.#arriving.size === 0) {
-      this.#arrivingAt = this.#store.height;
-      this.#timers.soon(() => this.#flush());
-    }
+    if (this.#arriving.size === 0) this.#timers.soon(() => this.#flush());
     const answers = Promise.withResolvers<void>();
-    this.#arriving.set(name, { hash, frame, answers });
+    this.#arriving.set(name, { hash, frame, answers, isCommitted: false });
     this.#arrivingBytes += frame.length;
     return answers.promise;
   }
@@ -147,7 +154,7 @@ export class DurablePool implements Pool {
     const batch = this.#arriving;
     this.#arriving = new Map();
     this.#arrivingBytes = 0;
-    const fresh = [...batch].filter(([, { hash }]) => !this.#wasCommitted(hash));
+    const fresh = [...batch].filter(([, { isCommitted }]) => !isCommitted);
     try {
       if (fresh.length > 0) this.#store.addPending(fresh.map(([, submission]) => submission));
     } catch (error) {
@@ -156,14 +163,14 @@ export class DurablePool implements Pool {
     }
     const since = this.#timers.now();
     for (const [name, { hash, frame }] of fresh) {
-      this.#queue.add({ name, hash, frame, since, from: undefined });
+      this.#queueUp({ name, hash, frame, since, from: undefined });
     }
     for (const { answers } of batch.values()) answers.resolve();
     this.#stored(fresh.map(([, { frame }]) => frame));
   }
 
-  /** Another member's copy may have become part of a block meanwhile. */
-  #wasCommitted(hash: Uint8Array): boolean {
-    return this.#store.height !== this.#arrivingAt && this.#store.placeOf(hash) !== undefined;
+  #queueUp(waiting: Waiting): void {
+    if (this.#queue.size >= keptOpenMax) openedFrame(waiting.frame).forgetContent();
+    this.#queue.add(waiting);
   }
 }

@@ -1,4 +1,5 @@
-import { type KeyFile, type SiteClock, signerOf, verify } from "@busbar/protocol/node";
+import type { Verify } from "@busbar/protocol";
+import { type KeyFile, type SiteClock, signerOf } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import type { Application } from "../ledger/application.ts";
 import type { StateReader } from "../ledger/state/state.ts";
@@ -33,6 +34,8 @@ export type EngineParts = {
   readonly member: string;
   readonly chain: string;
   readonly keys: KeyFile;
+  /** Remembers, for a block vote is checked twice: when it comes, and in the certificate. */
+  readonly verify: Verify;
   /** What each engine takes it for stands in `aggregator.yaml`'s description; absent: as usual. */
   readonly blockIntervalMs?: number;
   readonly log: Logger;
@@ -62,8 +65,7 @@ export function pbftEngine(parts: EngineParts, { listen, peers }: LinkConfig): R
   const { application, store, chain, keys, log } = parts;
   const links = new TlsLinks({ listen, keys, chain, log });
   const member = { id: parts.member, chain, signer: signerOf(keys) };
-  // Not the ledger's remembering one: a vote is checked once.
-  const engine = new PbftEngine({ ...parts, verify, links, member });
+  const engine = new PbftEngine({ ...parts, links, member });
   const follow = () => links.setPeers(peersOf(store.state, parts.member, peers));
   engine.onCommit(follow);
   engine.onEvidence(({ member: liar, first, second }) => {

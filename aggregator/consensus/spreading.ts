@@ -1,6 +1,5 @@
-import { openFrame } from "@busbar/protocol";
 import type { Application } from "../ledger/application.ts";
-import { sha256 } from "../ledger/sha256.ts";
+import { openedFrame } from "../ledger/opened-frame.ts";
 import type { DurablePool } from "./durable-pool.ts";
 import { framesPerMessage, type LinkMessage } from "./link-messages.ts";
 
@@ -54,13 +53,14 @@ export class Spreading {
   /** What another member tells: kept when it is genuine. Nothing in it can do harm. */
   hear(from: string, frames: readonly Uint8Array[]): void {
     const { pool, application, count } = this.#parts;
-    for (const frame of frames) {
-      const hash = sha256(frame);
-      if (pool.isKnown(hash)) continue;
-      const opened = openFrame(frame);
+    for (const part of frames) {
+      // A copy: the bytes are a part of the message that brought them.
+      const frame = openedFrame(new Uint8Array(part));
+      if (pool.isKnown(frame.hash)) continue;
+      const { opened } = frame;
       const checked = opened.ok ? application.checkTx(opened.frame) : opened;
       if (!checked.ok) count(checked.code);
-      else if (pool.hold(frame, hash, from) === "full") count("pool.full");
+      else if (pool.hold(frame, from) === "full") count("pool.full");
     }
   }
 

@@ -1,13 +1,5 @@
-import {
-  decodeMessage,
-  type Frame,
-  type Kind,
-  openFrame,
-  type Refusal,
-  type Topic,
-  type Verify,
-  verifyEnvelope,
-} from "@busbar/protocol";
+import type { Frame, Kind, Refusal, Topic, Verify } from "@busbar/protocol";
+import { type OpenedFrame, openedFrame } from "../ledger/opened-frame.ts";
 import type { Identity, Registry } from "../ledger/registry.ts";
 import type { IngestCode } from "./codes.ts";
 
@@ -15,6 +7,13 @@ export type ExamineGrounds = {
   readonly chain: string;
   readonly registry: Registry;
   readonly verify: Verify;
+};
+
+/** A message in its right place, and who it says has signed it. */
+export type Claim = {
+  readonly ok: true;
+  readonly frame: OpenedFrame;
+  readonly signer: Identity;
 };
 
 /** A refusal, and whom the message names truly as its sender when it came that far. */
@@ -49,12 +48,19 @@ const quoteKinds: readonly Kind[] = [
  * `envelope.*`, `cbor.*`, `ingest.wrong-kind`, `ingest.unknown-key`, `ingest.wrong-signer`,
  * `ingest.wrong-device`, `ingest.wrong-member`, `ingest.signature`, then `cbor.*` and `message.shape` of the content.
  */
-export function examine(
+export function examine(payload: Uint8Array, topic: Topic, grounds: ExamineGrounds): Examined {
+  const claim = claimOf(payload, topic, grounds.registry);
+  return claim.ok ? prove(claim, grounds) : claim;
+}
+
+/** All of it that comes before the costly check of the signature. */
+export function claimOf(
   payload: Uint8Array,
   topic: Topic,
-  { chain, registry, verify }: ExamineGrounds,
-): Examined {
-  const opened = openFrame(payload);
+  registry: Registry,
+): Claim | (Refusal & { readonly signer?: Identity }) {
+  const frame = openedFrame(payload);
+  const { opened } = frame;
   if (!opened.ok) return opened;
   const { kind, envelope } = opened.frame;
   if (!kindsOn(topic).includes(kind)) {
@@ -73,12 +79,22 @@ export function examine(
   }
   const misplaced = checkSigner(signer, kind, topic);
   if (misplaced !== undefined) return misplaced;
-  // The costly check comes after all cheap ones.
-  if (!verifyEnvelope(envelope, { chain, kind }, signer.key, verify)) {
+  return { ok: true, frame, signer };
+}
+
+/** What is left of it: the signature, and the content. */
+export function prove(
+  { frame, signer }: Claim,
+  { chain, verify }: Pick<ExamineGrounds, "chain" | "verify">,
+): Examined {
+  const { opened } = frame;
+  if (!opened.ok) return opened;
+  const { kind } = opened.frame;
+  if (!frame.isSignedBy(signer.key, chain, verify)) {
     return refuse("ingest.signature", `not signed by ${signer.id} as a ${kind} for chain ${chain}`);
   }
-  const decoded = decodeMessage(kind, envelope.payload);
-  return decoded.ok ? { ok: true, frame: opened.frame, signer } : { ...decoded, signer };
+  const { content } = frame;
+  return content.ok ? { ok: true, frame: opened.frame, signer } : { ...content, signer };
 }
 
 function kindsOn(topic: Topic): readonly Kind[] {

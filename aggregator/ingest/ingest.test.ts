@@ -25,6 +25,7 @@ import type { Broker } from "../broker/broker.ts";
 import { Counters } from "../broker/counters.ts";
 import { createAnswers } from "./answers.ts";
 import { createIngest } from "./ingest.ts";
+import { SignatureThreads } from "./signature-threads.ts";
 
 const topics = topicsOf(site);
 const log = pino({ level: "silent" });
@@ -69,10 +70,14 @@ after(async () => {
   await broker.stop();
 });
 beforeEach(() => {
+  ({ ingest, quarantined } = newIngest());
+});
+
+function newIngest(threads?: SignatureThreads): ReturnType<typeof createIngest> {
   pool = new MemoryPool();
   counters = new Counters();
   const publish = (topic: string, payload: Uint8Array) => broker.publish(topic, payload);
-  ({ ingest, quarantined } = createIngest({
+  return createIngest({
     chain: site,
     registry,
     verify,
@@ -91,8 +96,9 @@ beforeEach(() => {
     counters,
     log,
     limits: { poolWaitMs: 0 },
-  }));
-});
+    threads,
+  });
+}
 
 /** Publishes and waits for PUBACK and for one answer. */
 async function answerTo(topic: string, payload: Uint8Array, client = device): Promise<Answer> {
@@ -141,6 +147,29 @@ test("a batch sent twice is taken once; when it stands in a block its receipt is
   pool.commit(createHash("sha256").update(frame).digest());
   const answer = await answerTo(topics.readings("d1"), frame);
   assert.deepEqual(answer, { kind: "receipt", receipt });
+});
+
+test("with signatures checked in threads all come in the order in which they arrived, forged ones none", async () => {
+  const threads = new SignatureThreads({ count: 2, verify, failed: (error) => assert.fail(error) });
+  const threaded = newIngest(threads);
+  const publisher = registry.byId("d1");
+  assert.ok(publisher);
+  const refused = messages(device, 60);
+  const topic = { of: "device", id: "d1", name: "readings" } as const;
+  const frames = Array.from({ length: 300 }, (_, n) => {
+    const frame = readingsFrame("d1", signers.d1, { first: n + 1 });
+    // The last bytes are the signature's.
+    if (n % 5 === 0) frame[frame.length - 40] = (frame[frame.length - 40] ?? 0) ^ 1;
+    return frame;
+  });
+  await Promise.all(frames.map((payload) => threaded.ingest({ topic, payload, publisher })));
+  assert.deepEqual(
+    pool.frames.map(({ bytes }) => bytes),
+    frames.filter((_, n) => n % 5 !== 0),
+  );
+  assert.equal(counters.of("ingest.signature"), 60);
+  await refused;
+  await threads.stop();
 });
 
 const good = readingsFrame("d1", signers.d1);

@@ -1,14 +1,15 @@
-import { createHash } from "node:crypto";
 import type { Receipt, Refusal, Topic, Verify } from "@busbar/protocol";
 import type { Logger } from "pino";
 import { BoundedLog } from "../broker/bounded-log.ts";
 import type { Counters } from "../broker/counters.ts";
 import type { Pool } from "../consensus/pool.ts";
+import { openedFrame } from "../ledger/opened-frame.ts";
 import type { Identity, Registry } from "../ledger/registry.ts";
 import type { Answers } from "./answers.ts";
-import { examine } from "./examine.ts";
+import { type Claim, claimOf, prove } from "./examine.ts";
 import { type IngestLimits, ingestLimits } from "./limits.ts";
 import { Quarantine, type Quarantined } from "./quarantine.ts";
+import type { SignatureThreads } from "./signature-threads.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** A message for the ledger as the broker took it in. The publisher had the right to the topic. */
@@ -30,6 +31,8 @@ export type IngestOptions = {
   readonly chain: string;
   readonly registry: Registry;
   readonly verify: Verify;
+  /** Where signatures are checked beside this thread; undefined: in it. */
+  readonly threads?: Pick<SignatureThreads, "check"> | undefined;
   readonly pool: Pool;
   readonly answers: Pick<Answers, "refuse" | "receipt">;
   readonly receiptOf: (hash: Uint8Array) => Receipt | undefined;
@@ -71,8 +74,11 @@ export function createIngest(options: IngestOptions): {
   };
 
   const ingest: Ingest = async (arrival) => {
-    const hash = new Uint8Array(createHash("sha256").update(arrival.payload).digest());
-    const examined = examine(arrival.payload, arrival.topic, options);
+    const { hash } = openedFrame(arrival.payload);
+    const claim = claimOf(arrival.payload, arrival.topic, options.registry);
+    if (!claim.ok) return refuse(arrival, hash, claim, claim.signer);
+    if (options.threads !== undefined) await checkElsewhere(claim, options.chain, options.threads);
+    const examined = prove(claim, options);
     if (!examined.ok) return refuse(arrival, hash, examined, examined.signer);
     const { frame, signer } = examined;
     const submitted = await line.submit(frame, hash);
@@ -83,6 +89,16 @@ export function createIngest(options: IngestOptions): {
     if (receipt !== undefined) void answers.receipt(signer.id, receipt);
   };
   return { ingest, quarantined: () => quarantine.list() };
+}
+
+/** Has the signature checked in another thread. */
+async function checkElsewhere(
+  { frame, signer: { key } }: Claim,
+  chain: string,
+  threads: Pick<SignatureThreads, "check">,
+): Promise<void> {
+  const signed = frame.toCheck(key, chain);
+  if (signed !== undefined) frame.wasChecked(key, chain, await threads.check(signed));
 }
 
 /** Who hears of a refusal: the proven signer, else the device whose topic or the one whose

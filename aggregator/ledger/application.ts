@@ -156,7 +156,7 @@ export class Application {
 
   /** Whether a frame is worth keeping for a block; its rule looks at it only there. */
   checkTx(frame: Frame): { readonly ok: true; readonly signer: string } | Refusal {
-    const opened = authenticate(frame, { ...this.#machine, state: this.#store.state });
+    const opened = authenticate(frame.bytes, { ...this.#machine, state: this.#store.state });
     if (!opened.ok) return opened.refusal;
     if (this.#machine.rules.tx[opened.kind] === undefined) {
       return refuse("tx.kind", `a ${opened.kind} is no transaction`);

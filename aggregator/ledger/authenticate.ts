@@ -1,15 +1,7 @@
-import {
-  decodeMessage,
-  type Frame,
-  type Kind,
-  type Message,
-  openFrame,
-  type Refusal,
-  type Verify,
-  verifyEnvelope,
-} from "@busbar/protocol";
+import type { Kind, Message, Refusal, Verify } from "@busbar/protocol";
 import { suspendedSince } from "./device-status.ts";
 import { identityByKeyId } from "./identities.ts";
+import { openedFrame } from "./opened-frame.ts";
 import { refuse } from "./refuse.ts";
 import type { Identity } from "./registry.ts";
 import type { StateReader } from "./state/state.ts";
@@ -30,10 +22,11 @@ export type NotAuthentic = { readonly refusal: Refusal; readonly signer: Identit
  * `tx.key-unknown`, `tx.signature`, `tx.suspended`, `message.shape`.
  */
 export function authenticate(
-  frame: Uint8Array | Frame,
+  bytes: Uint8Array,
   { state, chain, verify }: { state: StateReader; chain: string; verify: Verify },
 ): Authentic | ({ readonly ok: false } & NotAuthentic) {
-  const opened = frame instanceof Uint8Array ? openFrame(frame) : { ok: true as const, frame };
+  const frame = openedFrame(bytes);
+  const { opened } = frame;
   if (!opened.ok) return { ok: false, refusal: opened, signer: undefined };
   const { kind, envelope } = opened.frame;
   const signer = identityByKeyId(state, envelope.kid);
@@ -44,7 +37,7 @@ export function authenticate(
     );
     return { ok: false, refusal, signer };
   }
-  if (!verifyEnvelope(envelope, { chain, kind }, signer.key, verify)) {
+  if (!frame.isSignedBy(signer.key, chain, verify)) {
     const refusal = refuse(
       "tx.signature",
       `the signature of ${signer.id} does not fit this ${kind}`,
@@ -58,7 +51,7 @@ export function authenticate(
     );
     return { ok: false, refusal, signer };
   }
-  const decoded = decodeMessage(kind, envelope.payload);
-  if (!decoded.ok) return { ok: false, refusal: decoded, signer };
-  return { ok: true, kind, message: decoded.message, signer };
+  const { content } = frame;
+  if (!content.ok) return { ok: false, refusal: content, signer };
+  return { ok: true, kind, message: content.message, signer };
 }

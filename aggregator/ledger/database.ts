@@ -5,6 +5,12 @@ import { migrations, schemaVersion } from "./migrations.ts";
 /** How long a write waits for another process that looks into the file, or upgrades it. */
 const busyMsMax = 10_000;
 
+/** Pages held in memory: frames are found by their hashes, which lie anywhere in the file. */
+const cacheKb = 32 * 1024;
+
+/** Pages of the log after which they are put into the file: one that many blocks change goes there once. */
+const checkpointPages = 4_000;
+
 /** "busb": names the file's owner to `file` and SQLite tools. */
 const applicationId = 0x62757362;
 
@@ -18,6 +24,7 @@ export function openDatabase(path: string): DatabaseSync {
   try {
     db = new DatabaseSync(path, { timeout: busyMsMax });
     db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
+    db.exec(`PRAGMA cache_size=-${cacheKb}; PRAGMA wal_autocheckpoint=${checkpointPages};`);
   } catch (cause) {
     throw new Failure("store.open", `${path}: cannot open the ledger's store`, {
       retry: "never",

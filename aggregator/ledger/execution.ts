@@ -15,6 +15,7 @@ import type { RefusedFrame, Result } from "./block.ts";
 import { insistOnContracts } from "./contract/state.ts";
 import type { LedgerEvent } from "./events.ts";
 import { appendHistory } from "./history.ts";
+import { openedFrame } from "./opened-frame.ts";
 import { parametersTable } from "./parameters.ts";
 import { refuse } from "./refuse.ts";
 import type { BlockContext, Outcome, TxRefusal, TxRule } from "./rule.ts";
@@ -73,13 +74,13 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
   const taken: TakenTx[] = [];
   const refused: RefusedFrame[] = [];
   for (const frame of input.frames) {
-    const hash = sha256(frame);
+    const { hash } = openedFrame(frame);
     const events: LedgerEvent[] = [];
     const own = new Overlay(state);
     const emit = (event: LedgerEvent) => void events.push(event);
     const context = { ...about, state: own, emit };
     const { outcome, signer } = run(context, frame, machine);
-    const refusal = refusalOf(outcome, () => realChanges(own.changes, state));
+    const refusal = refusalOf(outcome, () => changesAnything(own.changes, state));
     if (refusal !== undefined) refused.push({ hash, signer, refusal });
     else if (signer !== undefined) {
       own.applyTo(state);
@@ -134,9 +135,9 @@ export function eventBytes(events: readonly LedgerEvent[]): Uint8Array {
  * taken leaves something in the state that refuses it from then on, and not because members remember
  * old blocks, which they need not have.
  */
-function refusalOf(outcome: Outcome, changes: () => Changes): TxRefusal | undefined {
+function refusalOf(outcome: Outcome, isOfUse: () => boolean): TxRefusal | undefined {
   if (!outcome.ok) return outcome;
-  if (!("code" in outcome) && changes().size > 0) return undefined;
+  if (!("code" in outcome) && isOfUse()) return undefined;
   const message = "all of it is on the ledger already; nothing needs to be sent again";
   const tipOf = "tipOf" in outcome ? outcome.tipOf : undefined;
   return { ...refuse("tx.exists", message), ...(tipOf === undefined ? {} : { tipOf }) };
@@ -145,15 +146,18 @@ function refusalOf(outcome: Outcome, changes: () => Changes): TxRefusal | undefi
 /** Without the entries that are written as they were. */
 function realChanges(changes: Changes, base: StateReader): Map<string, Uint8Array | undefined> {
   const real = new Map<string, Uint8Array | undefined>();
-  for (const [key, value] of changes) {
-    const before = base.get(key);
-    const same =
-      value === undefined || before === undefined
-        ? value === before
-        : compareBytes(value, before) === 0;
-    if (!same) real.set(key, value);
-  }
+  for (const [key, value] of changes) if (!isSame(value, base.get(key))) real.set(key, value);
   return real;
+}
+
+function changesAnything(changes: Changes, base: StateReader): boolean {
+  for (const [key, value] of changes) if (!isSame(value, base.get(key))) return true;
+  return false;
+}
+
+function isSame(value: Uint8Array | undefined, before: Uint8Array | undefined): boolean {
+  if (value === undefined || before === undefined) return value === before;
+  return compareBytes(value, before) === 0;
 }
 
 function touchedBy(taken: readonly TakenTx[]): ReadonlySet<string> {

@@ -1,4 +1,4 @@
-import { CborError, type CborKey, type CborValue, compareBytes, depthMax } from "./value.ts";
+import { CborError, type CborKey, type CborValue, depthMax } from "./value.ts";
 
 // `ignoreBOM` keeps a leading U+FEFF: without it two encodings would decode to one text.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -137,20 +137,32 @@ class Reader {
 
   #map(length: number, depth: number): Map<CborKey, CborValue> {
     const map = new Map<CborKey, CborValue>();
-    let previous: Uint8Array | undefined;
+    // Where the encoding of the key before lies.
+    let [from, to] = [this.offset, this.offset];
     for (let left = this.#count(length, 2); left > 0; left--) {
       const start = this.offset;
       const key = this.item(depth + 1);
-      const encoded = this.#bytes.subarray(start, this.offset);
       if (typeof key !== "number" && typeof key !== "string" && !(key instanceof Uint8Array)) {
         throw new CborError("cbor.key", start, "a map key must be an integer, text or bytes");
       }
-      if (previous !== undefined && compareBytes(previous, encoded) >= 0) {
+      if (from < to && this.#order(from, to, start) >= 0) {
         throw new CborError("cbor.key-order", start, "map keys must be sorted and differ");
       }
-      previous = encoded;
+      [from, to] = [start, this.offset];
       map.set(key, this.item(depth + 1));
     }
     return map;
+  }
+
+  /** Order of the bytes in [from, to) and those from `start` to here. */
+  #order(from: number, to: number, start: number): number {
+    const bytes = this.#bytes;
+    const [first, second] = [to - from, this.offset - start];
+    const size = Math.min(first, second);
+    for (let i = 0; i < size; i++) {
+      const difference = (bytes[from + i] as number) - (bytes[start + i] as number);
+      if (difference !== 0) return difference;
+    }
+    return first - second;
   }
 }

@@ -9,6 +9,9 @@ import {
 
 const utf8 = new TextEncoder();
 
+/** Longest text that is looked at character by character: longer ones are quicker in one piece. */
+const shortText = 64;
+
 /** Largest buffer that a writer keeps between two encodings. */
 const keptBytesMax = 65_536;
 
@@ -64,15 +67,35 @@ class Writer {
       this.byte(type | 24);
       return this.byte(argument);
     }
-    const size = argument < 0x10000 ? 2 : argument < 0x100000000 ? 4 : 8;
-    this.byte(type | (size === 2 ? 25 : size === 4 ? 26 : 27));
-    this.#reserve(size);
-    let rest = argument;
-    for (let i = this.#length + size - 1; i >= this.#length; i--) {
-      this.#buffer[i] = rest % 256;
-      rest = Math.floor(rest / 256);
+    if (argument < 0x10000) {
+      this.byte(type | 25);
+      this.byte(argument >> 8);
+      return this.byte(argument & 0xff);
     }
-    this.#length += size;
+    const long = argument >= 0x100000000;
+    this.byte(type | (long ? 27 : 26));
+    if (long) this.#uint32(Math.floor(argument / 0x100000000));
+    this.#uint32(argument % 0x100000000);
+  }
+
+  #uint32(value: number): void {
+    this.#reserve(4);
+    const buffer = this.#buffer;
+    buffer[this.#length++] = value >>> 24;
+    buffer[this.#length++] = value >>> 16;
+    buffer[this.#length++] = value >>> 8;
+    buffer[this.#length++] = value;
+  }
+
+  /** Text that is ASCII, as most of ours is; writes nothing and says false where it is not. */
+  ascii(text: string): boolean {
+    const { length } = text;
+    for (let i = 0; i < length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+    this.head(3, length);
+    this.#reserve(length);
+    for (let i = 0; i < length; i++) this.#buffer[this.#length + i] = text.charCodeAt(i);
+    this.#length += length;
+    return true;
   }
 
   /** A copy of what was written. */
@@ -124,6 +147,7 @@ function writeInteger(out: Writer, value: number): void {
 }
 
 function writeText(out: Writer, value: string): void {
+  if (value.length <= shortText && out.ascii(value)) return;
   if (!value.isWellFormed()) throw new CborError("cbor.text", -1, "text with a lone surrogate");
   const bytes = utf8.encode(value);
   out.head(3, bytes.length);

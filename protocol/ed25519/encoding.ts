@@ -40,23 +40,35 @@ export function checkSignature(signature: Uint8Array): string | undefined {
 
 /** Why 32 bytes are no acceptable encoding of a point. */
 function pointFault(bytes: Uint8Array): "canonical" | "low-order" | undefined {
-  // The top bit is the sign of x, the other 255 are y (RFC 8032 §5.1.2).
-  // A copy: `slice` of a Node Buffer is a view, and clearing the bit would change the signature.
-  const y = Uint8Array.from(bytes);
-  y[31] = (y[31] ?? 0) & 0x7f;
-  // RFC 8032 §5.1.3 step 1: decoding fails for y ≥ p.
-  if (!isBelow(y, modulus)) return "canonical";
+  // RFC 8032 §5.1.3 step 1: decoding fails for y ≥ p. The top bit is the sign of x, the other 255
+  // are y (§5.1.2).
+  if (!isBelow(bytes, modulus, 0x7f)) return "canonical";
   // Beyond RFC 8032: with a small-order A one signature fits many messages, with a small-order R
   // implementations differ. §5.1.3 step 4 (x = 0 with the sign bit set) concerns y = ±1 alone, so
   // it is contained in this.
-  if (lowOrderY.some((low) => low.every((byte, i) => byte === y[i]))) return "low-order";
-  return undefined;
+  return isLowOrder(bytes) ? "low-order" : undefined;
 }
 
-/** Compares 32-byte little-endian integers. Not constant-time: nothing here is secret. */
-function isBelow(value: Uint8Array, limit: Uint8Array): boolean {
-  for (let i = 31; i >= 0; i--) {
-    const [a = 0, b = 0] = [value[i], limit[i]];
+function isLowOrder(bytes: Uint8Array): boolean {
+  for (const y of lowOrderY) if (isEqual(bytes, y)) return true;
+  return false;
+}
+
+/** Whether 32 bytes stand for this y, whatever the sign of x. */
+function isEqual(bytes: Uint8Array, y: Uint8Array): boolean {
+  for (let i = 0; i < 31; i++) if (bytes[i] !== y[i]) return false;
+  return ((bytes[31] as number) & 0x7f) === y[31];
+}
+
+/**
+ * Compares 32-byte little-endian integers, the first one's highest byte masked. Not constant-time:
+ * nothing here is secret.
+ */
+function isBelow(value: Uint8Array, limit: Uint8Array, mask = 0xff): boolean {
+  const [high, most] = [(value[31] as number) & mask, limit[31] as number];
+  if (high !== most) return high < most;
+  for (let i = 30; i >= 0; i--) {
+    const [a, b] = [value[i] as number, limit[i] as number];
     if (a !== b) return a < b;
   }
   return false;

@@ -63,10 +63,10 @@ export function openEnvelope(bytes: Uint8Array): { ok: true; envelope: Envelope 
     return refuse("envelope.signature-length", "an Ed25519 signature has 64 bytes");
   }
   // The only header ever accepted is the one we would write, so compare instead of interpreting.
-  const kid = header.subarray(header.length - 20);
-  if (compareBytes(header, protectedHeader(kid)) !== 0) {
+  if (header.length !== headerStart.length + 20 || !startsWith(header, headerStart)) {
     return refuse("envelope.header", "the protected header must be exactly {1: -19, 4: 20 bytes}");
   }
+  const kid = header.subarray(headerStart.length);
   return { ok: true, envelope: { kid, payload, signature } };
 }
 
@@ -95,6 +95,14 @@ function protectedHeader(kid: Uint8Array): Uint8Array {
       [4, kid],
     ]),
   );
+}
+
+/** The protected header up to the key's id. */
+const headerStart = protectedHeader(new Uint8Array(20)).slice(0, -20);
+
+function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  for (let i = 0; i < start.length; i++) if (bytes[i] !== start[i]) return false;
+  return true;
 }
 
 function isTagged(value: CborValue): value is { tag: number; value: CborValue } {

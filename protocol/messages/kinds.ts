@@ -10,6 +10,7 @@ import { evidence } from "./evidence.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
 import { ballot, memberMotion, memberRequest } from "./members.ts";
 import { parametersMotion } from "./parameters.ts";
+import { keepPayload } from "./payload.ts";
 import { readings } from "./readings.ts";
 import { admission, login } from "./registry.ts";
 
@@ -53,6 +54,7 @@ export function decodeMessage<K extends Kind>(
 ): { readonly ok: true; readonly message: Message<K> } | Refusal {
   try {
     const message = kinds[kind].decode(decodeCbor(payload), "") as Message<K>;
+    if (kind === "readings") keepPayload(message, payload);
     return { ok: true, message };
   } catch (error) {
     if (error instanceof CborError || error instanceof SchemaError) {

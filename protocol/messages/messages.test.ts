@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import fc from "fast-check";
 import { microPerKwh, utcMs, wh } from "../units/brands.ts";
 import { wireCddl } from "../wire.ts";
-import { chainHead, chainHeads, chainStart } from "./chain.ts";
+import { batchHead, chainHead, chainHeads, chainStart } from "./chain.ts";
 import { isId } from "./id.ts";
 import { decodeMessage, encodeMessage, type Kind, kinds, type Message } from "./kinds.ts";
 import { sealQuotes } from "./market.ts";
@@ -207,4 +208,36 @@ test("ids stand in topics, so they are short, lower case and plain", () => {
   for (const bad of ["", "-a", "a-", "A", "a.b", "a/b", "#", "+", "ä", "x".repeat(33)]) {
     assert.equal(isId(bad), false, bad);
   }
+});
+
+test("a batch that was decoded has the head of its entries, whatever they hold and however many", () => {
+  const number = fc.integer({ min: 0, max: 2 ** 40 });
+  const code = fc
+    .tuple(fc.nat(255), fc.nat(255), fc.nat(255))
+    .map(([c, d, e]) => `1-0:${c}.${d}.${e}`);
+  const any: fc.Arbitrary<ReadingEntry> = fc.record({
+    time: number.map((ms) => utcMs(ms)),
+    clock: fc.nat(255),
+    registers: fc
+      .array(fc.tuple(code, fc.tuple(fc.integer(), fc.integer({ min: -9, max: 9 }))))
+      .map((pairs) => new Map<string, readonly [number, number]>(pairs)),
+    quality: fc.nat(5),
+  });
+  const batches = fc.record({
+    meter: fc.constantFrom("m", "a-meter-with-a-name-of-32-letters"),
+    first: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    prev: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    entries: fc.array(any, { minLength: 1, maxLength: 64 }),
+  });
+  fc.assert(
+    fc.property(batches, (batch) => {
+      const meter = batch.meter.slice(0, 32);
+      const decoded = decodeMessage("readings", encodeMessage("readings", { ...batch, meter }));
+      assert.ok(decoded.ok);
+      const head = chainHeads(batch.prev, batch.entries);
+      assert.deepEqual(batchHead(decoded.message), head);
+      // One that was made here has no bytes yet.
+      assert.deepEqual(batchHead(batch), head);
+    }),
+  );
 });

@@ -13,8 +13,7 @@ export const obisKey: KeyCodec = {
     if (!(value instanceof Uint8Array) || value.length !== 6) {
       throw new SchemaError(path, "an OBIS code of 6 bytes", value);
     }
-    const [a, b, c, d, e, f] = value;
-    return `${a}-${b}:${c}.${d}.${e}${f === 255 ? "" : `*${f}`}`;
+    return textOf(value);
   },
   encode(value: string): CborKey {
     const bytes = parseObis(value);
@@ -24,6 +23,19 @@ export const obisKey: KeyCodec = {
     return bytes;
   },
 };
+
+/** Texts of codes that were read, by their bytes as one number; bounded as `parsed` is. */
+const texts = new Map<number, string>();
+
+function textOf(code: Uint8Array): string {
+  let number = 0;
+  for (let i = 0; i < 6; i++) number = number * 256 + (code[i] as number);
+  const known = texts.get(number);
+  if (known !== undefined) return known;
+  const text = canonical([...code]);
+  if (texts.size < parsedMax) texts.set(number, text);
+  return text;
+}
 
 /** Codes that were parsed: units and ledgers meet the same few with every reading. Bounded, for codes
  * come from strangers too. */

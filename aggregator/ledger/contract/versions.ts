@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "af79fce44cb604c0b732c258314eeda23b3f79c27e027ba1a2161fdf79a20ca6"),
+  version(1, "c67fde09c575fcbebdaeef9449a178c823f8ee43f66b46ee6cd0930bab608496"),
 ];

@@ -13,6 +13,8 @@ import type { EnergyRegisters } from "./registers.ts";
 const plausibleW = 100_000_000;
 const plausibleWh = 10_000;
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** One entry on its way into a meter's state. */
 type Step = {
   readonly meter: MeterEntry;
@@ -28,14 +30,13 @@ type Step = {
 export function advance(context: BlockContext, given: Step) {
   const { entry, energy, meter } = given;
   const now = registersBefore(given);
-  const step = { ...given, now };
-  const past = { ...now, time: entry.time };
+  const step = now === given.now ? given : { ...given, now };
   if (entry.quality === quality.gap || !complete(energy, now)) {
     meterAwayAt(context.state, slotsOf(context, meter), {
       time: entry.time,
       since: context.time - boundaryKeepMs,
     });
-    return past;
+    return { ...now, time: entry.time };
   }
   if (!restarts(entry) && backward(energy, now)) {
     return refuse(
@@ -47,36 +48,40 @@ export function advance(context: BlockContext, given: Step) {
   const jumped = implausible(context, step);
   const grown = (value: number | undefined, before: number | undefined) =>
     jumped ? 0 : increase(value, before, step);
-  const { substituted: _, ...rest } = past;
-  const next: MeterState = {
-    ...rest,
+  // Made in place: this is done with each entry, and most of what it costs would be copies.
+  const next: Writable<MeterState> = {
+    ...now,
+    time: entry.time,
     energyTime: entry.time,
     importWh: now.importWh + grown(energy.importWh, now.importRegister),
     exportWh: now.exportWh + grown(energy.exportWh, now.exportRegister),
-    ...(energy.importWh === undefined ? {} : { importRegister: energy.importWh }),
-    ...(energy.exportWh === undefined ? {} : { exportRegister: energy.exportWh }),
-    ...(isMeasured(entry) ? {} : { substituted: 1 }),
   };
+  if (energy.importWh !== undefined) next.importRegister = energy.importWh;
+  if (energy.exportWh !== undefined) next.exportRegister = energy.exportWh;
+  if (!isMeasured(entry)) next.substituted = 1;
+  else if (next.substituted !== undefined) delete next.substituted;
   if (!Number.isSafeInteger(next.importWh) || !Number.isSafeInteger(next.exportWh)) {
     return refuse("readings.register", `the energy of ${meter.id} would pass 2⁵³ Wh`);
   }
   return recordEnergy(context, { ...step, next, jumped });
 }
 
+type Grown = Step & { readonly next: MeterState; readonly jumped: boolean };
+
+/** Whether an entry lies between the same two boundaries as the one before it, and nothing else is
+ * to be said of it: so it is with most. */
+function staysInSlot({ now, entry, jumped }: Grown, slotMs: number): boolean {
+  if (now.energyTime === undefined || jumped || restarts(entry)) return false;
+  return Math.floor(now.energyTime / slotMs) === Math.floor(entry.time / slotMs);
+}
+
 /** Writes the boundaries that the new reading settles. */
-function recordEnergy(
-  context: BlockContext,
-  {
-    meter,
-    entry,
-    now,
-    next,
-    jumped,
-  }: Step & { readonly next: MeterState; readonly jumped: boolean },
-): MeterState {
+function recordEnergy(context: BlockContext, grown: Grown): MeterState {
+  const { meter, entry, now, next, jumped } = grown;
   const { state, emit } = context;
   const slots = slotsOf(context, meter);
   const { slotMs } = slots;
+  if (staysInSlot(grown, slotMs)) return next;
   const oldestKept = context.time - boundaryKeepMs;
   const to = { time: entry.time, importWh: next.importWh, exportWh: next.exportWh };
   const since = now.energyTime;

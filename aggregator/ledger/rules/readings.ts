@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import {
-  chainHeads,
+  batchHead,
   chainStart,
   compareBytes,
   type ReadingEntry,
@@ -75,15 +75,15 @@ function accept(context: BlockContext, { batch, meter, before }: Acceptance): Ou
     now = next;
   }
   const last = batch.first + batch.entries.length - 1;
-  const head = chainHeads(batch.prev, batch.entries, sha256);
+  const head = batchHead(batch, sha256);
   const slot = String(before.batches % batchEndsMax).padStart(2, "0");
-  batchEnds.set(context.state, `${meter.id}/${slot}`, { last, head });
   meterStates.set(context.state, meter.id, {
     ...now,
     next: last + 1,
     head,
     batches: before.batches + 1,
   });
+  batchEnds.set(context.state, `${meter.id}/${slot}`, { last, head });
   context.emit({
     type: "readings-accepted",
     meter: meter.id,
@@ -106,7 +106,7 @@ function checkPlace(state: StateReader, batch: Readings, now: MeterState): Outco
   if (last < now.next) {
     for (const [, end] of batchEnds.scan(state, `${meter}/`)) {
       if (end.last !== last) continue;
-      const same = compareBytes(chainHeads(prev, entries, sha256), end.head) === 0;
+      const same = compareBytes(batchHead(batch, sha256), end.head) === 0;
       if (same) return { ok: true, code: "exists", tipOf: meter };
       return parted(
         "readings.exists-different",

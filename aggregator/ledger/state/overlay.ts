@@ -22,11 +22,14 @@ export class Overlay implements State {
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#changes.has(key) ? this.#changes.get(key) : this.#base.get(key);
+    const own = this.#changes.get(key);
+    return own !== undefined || this.#changes.has(key) ? own : this.#base.get(key);
   }
 
   set(key: string, value: Uint8Array): void {
-    assert(keyPattern.test(key), `a state key is printable ASCII without blanks, got ${key}`);
+    if (!keyPattern.test(key)) {
+      assert.fail(`a state key is printable ASCII without blanks, got ${key}`);
+    }
     this.#note(key);
     this.#changes.set(key, value);
   }

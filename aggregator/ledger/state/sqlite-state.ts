@@ -5,6 +5,9 @@ import type { StateReader } from "./state.ts";
 /** Values held in memory. One value keeps one identity while it is held, so tables decode it once. */
 const cachedMax = 20_000;
 
+/** Keys that are known to have no value; a unit without a status is asked for with each of its batches. */
+const absentMax = 20_000;
+
 type Row = { readonly key: string; readonly value: Uint8Array };
 
 /** The committed state: the table `state` of the ledger's database. */
@@ -16,6 +19,7 @@ export class SqliteState implements StateReader {
   /** Scans at rest; a statement serves one walk at a time, and walks may nest. */
   readonly #scans: StatementSync[] = [];
   readonly #cache = new Map<string, Uint8Array>();
+  readonly #absent = new Set<string>();
 
   static readonly schema = `CREATE TABLE IF NOT EXISTS state (
     key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;`;
@@ -30,8 +34,13 @@ export class SqliteState implements StateReader {
   get(key: string): Uint8Array | undefined {
     const held = this.#cache.get(key);
     if (held !== undefined) return held;
+    if (this.#absent.has(key)) return undefined;
     const row = this.#get.get(key) as Row | undefined;
-    if (row === undefined) return undefined;
+    if (row === undefined) {
+      if (this.#absent.size >= absentMax) this.#absent.clear();
+      this.#absent.add(key);
+      return undefined;
+    }
     this.#hold(key, row.value);
     return row.value;
   }
@@ -55,6 +64,7 @@ export class SqliteState implements StateReader {
   /** Writes a block's changes; the caller's transaction surrounds it. */
   write(changes: Changes): void {
     for (const [key, value] of changes) {
+      this.#absent.delete(key);
       if (value === undefined) this.#delete.run(key);
       else this.#put.run(key, value);
     }
@@ -69,6 +79,7 @@ export class SqliteState implements StateReader {
   /** Forgets what is held in memory, after others wrote. */
   forget(): void {
     this.#cache.clear();
+    this.#absent.clear();
   }
 
   /** Follows a write that is on disk now. */

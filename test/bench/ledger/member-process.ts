@@ -13,6 +13,7 @@ import { TlsLinks } from "../../../aggregator/consensus/links/tls-links.ts";
 import { PbftEngine } from "../../../aggregator/consensus/pbft-engine.ts";
 import { Recorder } from "../../../aggregator/consensus/recorder.ts";
 import { createIngest } from "../../../aggregator/ingest/ingest.ts";
+import { SignatureThreads, usualThreads } from "../../../aggregator/ingest/signature-threads.ts";
 import { Application } from "../../../aggregator/ledger/application.ts";
 import { noteNeverVoted } from "../../../aggregator/ledger/restored.ts";
 import { sha256 } from "../../../aggregator/ledger/sha256.ts";
@@ -55,10 +56,18 @@ const engine: Engine =
   site.members === 1
     ? new Recorder({ application, pool, clock, member, blockIntervalMs: 5 })
     : new PbftEngine({ application, store, pool, links, clock, verify: remembering, member });
+const threads = new SignatureThreads({
+  count: task.threads ?? usualThreads(),
+  verify,
+  failed: (error) => {
+    throw error;
+  },
+});
 const { ingest } = createIngest({
   chain,
   registry: application.registry,
   verify: remembering,
+  threads,
   pool,
   answers: {
     refuse: () => Promise.resolve(),
@@ -142,6 +151,8 @@ async function light(count: number, everyMs: number): Promise<number[]> {
 }
 
 function report(): Report {
+  // What stays: the log is put into the file again and again.
+  store.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   return {
     height: store.height,
     frames: committed,
@@ -177,6 +188,7 @@ async function answer(request: Request): Promise<unknown> {
     case "stop":
       await engine.stop();
       await links.stop();
+      await threads.stop();
       store.close();
       return;
     default:

@@ -1,7 +1,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Site } from "./site.ts";
 
-export type Task = { readonly folder: string; readonly site: Site; readonly index: number };
+export type Task = {
+  readonly folder: string;
+  readonly site: Site;
+  readonly index: number;
+  /** That check signatures beside the main one; as many as usual where absent. */
+  readonly threads?: number;
+};
 
 /** What a parent asks; each is answered once. */
 export type Request =

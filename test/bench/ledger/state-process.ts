@@ -9,7 +9,8 @@ import { accountId, accounts } from "../../../aggregator/ledger/accounts.ts";
 import { Application } from "../../../aggregator/ledger/application.ts";
 import { genesisHash } from "../../../aggregator/ledger/genesis.ts";
 import { genesisState } from "../../../aggregator/ledger/genesis-state.ts";
-import { emptyState, Overlay } from "../../../aggregator/ledger/state/overlay.ts";
+import { emptyState } from "../../../aggregator/ledger/state/overlay.ts";
+import type { State } from "../../../aggregator/ledger/state/state.ts";
 import { Store } from "../../../aggregator/ledger/store.ts";
 import { chain, signerOfName } from "../../../aggregator/ledger/test-site.ts";
 import { rememberingVerify } from "../../../aggregator/ledger/verified.ts";
@@ -63,14 +64,18 @@ function median(values: readonly number[]): number {
 }
 
 function fill(): void {
-  const state = new Overlay(emptyState);
-  for (const [key, value] of genesisState(genesis)) if (value !== undefined) state.set(key, value);
+  const changes = new Map(genesisState(genesis));
+  const state: State = {
+    ...emptyState,
+    set: (key, value) => void changes.set(key, value),
+    delete: (key) => void changes.delete(key),
+  };
   for (let n = 0; n < task.accounts / 2; n += 1) {
     for (const side of ["sales", "purchase"] as const) {
       accounts.set(state, accountId(`owner-${n}`, side), { money: micro(0), energyWh: 0 });
     }
   }
-  store.begin(Buffer.from(genesisHash(genesis)).toString("hex"), state.changes);
+  store.begin(Buffer.from(genesisHash(genesis)).toString("hex"), changes);
 }
 
 function commit(frames: readonly Uint8Array[]): void {
