@@ -7,6 +7,7 @@ import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { addCaseCommands } from "./commands/case-commands.ts";
+import { addClearCommand } from "./commands/clear.ts";
 import { exportCommand } from "./commands/export.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
@@ -358,6 +359,7 @@ program
   .action((options) => status(options, print));
 
 addCaseCommands(program, print);
+addClearCommand(program, print);
 addPricesCommand(program);
 
 try {

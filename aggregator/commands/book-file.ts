@@ -1,0 +1,95 @@
+import type { EnergyForm, MicroPerKwh, Side, UtcMs, Wh } from "@busbar/protocol";
+import type { Grid } from "../market/clearing/grid.ts";
+import type { Quote } from "../market/clearing/quotes.ts";
+import { type Column, decimal, readTable, wrongForm } from "./table-file.ts";
+
+/** Prices beyond 1 000 currency/kWh and quotes beyond 1 TWh are typing errors, as on the ledger. */
+const priceRange = { least: -1_000_000_000, most: 1_000_000_000 };
+const energyMax = 1_000_000_000_000;
+
+const sides: readonly Side[] = ["ask", "bid"];
+const forms: readonly EnergyForm[] = ["solar", "wind", "thermal", "nuclear", "storage", "any"];
+
+function oneOf<T extends string>(known: readonly T[]): Column<T> {
+  return {
+    read: (text) => known.find((word) => word === text),
+    expected: known.join(" or ").replaceAll(/ or (?=.* or )/g, ", "),
+  };
+}
+
+const name: Column<string> = {
+  read: (text) => (text.length <= 64 ? text : undefined),
+  expected: "a name of 1 to 64 characters",
+};
+
+/** A price in 10⁻⁶ currency/kWh from currency/kWh. */
+export const readPrice = decimal(6, priceRange) as (text: string) => MicroPerKwh | undefined;
+export const expectedPrice =
+  "a price in currency/kWh with at most 6 decimals and below 1000, as in 0.25";
+
+const price: Column<MicroPerKwh> = { read: readPrice, expected: expectedPrice };
+
+function energy(least: number): Column<Wh> {
+  return {
+    read: decimal(3, { least, most: energyMax }) as (text: string) => Wh | undefined,
+    expected: `kWh ${least > 0 ? "above" : "from"} 0 ${least > 0 ? "" : "on "}with at most 3 decimals, as in 1.25`,
+  };
+}
+
+const bookColumns = {
+  id: name,
+  side: oneOf(sides),
+  price,
+  quantity: energy(1),
+  party: { ...name, absent: "" },
+  form: { ...oneOf(forms), absent: "any" as EnergyForm },
+  feeder: { ...name, absent: "" },
+};
+
+/**
+ * A book of one slot: columns id, side, price (currency/kWh), quantity (kWh); party (by default the
+ * quote is a party of its own), form and feeder may be missing. Who stands earlier quoted earlier.
+ * Throws: `Failure` as `readTable`, and for ids that repeat.
+ */
+export function readBook(path: string): Quote[] {
+  const rows = readTable(path, "quotes", bookColumns);
+  const seen = new Set<string>();
+  const twice = rows.flatMap(({ id, row }) => {
+    const known = seen.has(id);
+    seen.add(id);
+    const got = `expected each id once, got ${JSON.stringify(id)} again`;
+    return known ? [`row ${row}, column id: ${got}`] : [];
+  });
+  if (twice.length > 0) throw wrongForm(path, twice);
+  return rows.map(({ id, side, price: limit, quantity, party, form, feeder }, i) => ({
+    id,
+    party: party === "" ? id : party,
+    side,
+    slot: 0 as UtcMs,
+    form,
+    quantity,
+    limit,
+    time: i as UtcMs,
+    ...(feeder === "" ? {} : { feeder }),
+  }));
+}
+
+const gridColumns = {
+  feeder: name,
+  parent: { ...name, absent: "" },
+  fee: { ...price, absent: 0 as MicroPerKwh },
+  capacity: { ...energy(0), absent: undefined as Wh | undefined },
+};
+
+/**
+ * A grid: columns feeder, parent (empty: the busbar), fee (currency/kWh), capacity (kWh in the slot;
+ * empty: no limit). Throws: `Failure` as `readTable`; whether it is a tree, `layOut` checks.
+ */
+export function readGrid(path: string): Grid {
+  return readTable(path, "segments", gridColumns).map(({ feeder, parent, fee, capacity }) => ({
+    feeder,
+    fee,
+    ...(parent === "" ? {} : { parent }),
+    ...(capacity === undefined ? {} : { capacity }),
+  }));
+}
