@@ -65,7 +65,7 @@ export {
   type MemberTerms,
 } from "./messages/members.ts";
 export { obis, parseObis } from "./messages/obis.ts";
-export type { Gate, ParametersMotion, Scale } from "./messages/parameters.ts";
+export type { Gate, ParametersMotion, PartyTerms, Scale } from "./messages/parameters.ts";
 export {
   batchEntriesMax,
   clockSource,

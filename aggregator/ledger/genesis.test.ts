@@ -68,6 +68,17 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   refused({ parameters: { bands: { ...bands, company: band } } }, /band of company.*low < high/);
   refused({ parameters: { subsidyPermille: 900 } }, /band of bureau/);
   refused({ parameters: { feedIn: 690_000 } }, /feedIn: expected at most 675500/);
+  const own = (changes: object) => ({
+    parameters: { parties: [{ owner: "house-7", ...changes }] },
+  });
+  refused(own({ weight: 0 }), /weight.*1 … 100/);
+  refused(own({ weight: 101 }), /weight.*1 … 100/);
+  refused(own({ band }), /band of house-7 with low < high/);
+  refused(own({ band: [1, 10_000_000] }), /both below 10000000, got \[1, 10000000\]/);
+  refused(own({ weigth: 3 }), /weigth/);
+  const twice = [{ owner: "house-7" }, { owner: "house-7" }];
+  refused({ parameters: { parties: twice } }, /each owner once, got house-7 again/);
+  refused({ parameters: { parties: [] } }, /parties/);
   // These would pay somebody for nothing.
   refused({ parameters: { retail: 10_000_000 } }, /retail.*below 10000000, got 10000000/);
   refused({ parameters: { imbalancePermille: 19 } }, /imbalancePermille: expected at least 20/);

@@ -55,6 +55,12 @@ const band = z
 
 const weight = z.int().min(1, "expected an integer in 1 … 100");
 
+const partyTerms = z.strictObject({
+  owner: id,
+  weight: weight.max(100, "expected an integer in 1 … 100").exactOptional(),
+  band: band.exactOptional(),
+});
+
 const parameters = z
   .strictObject({
     slotMinutes: z
@@ -91,6 +97,12 @@ const parameters = z
     retail: price.default(700_000 as MicroPerKwh).describe("What the bureau asks at most"),
     imbalancePermille: z.int().min(0).max(1000).default(100).describe("Imbalance price, ‰ worse"),
     subsidyPermille: z.int().min(0).max(1000).default(50).describe("Factor of eqs. 3, 6, 8, ‰"),
+    parties: z
+      .array(partyTerms)
+      .min(1)
+      .max(40)
+      .exactOptional()
+      .describe("Owners with a weight or a band of their own in the game of prices (eq. 9)"),
   })
   .transform(({ gates, ...rest }) => ({ ...rest, gates: gates ?? usualGates(rest.slotMinutes) }))
   .refine(({ feedIn, retail }) => feedIn <= retail, "expected feedIn ≤ retail")
@@ -117,7 +129,16 @@ function whyUnsound({
   imbalancePermille,
   feedIn,
   retail,
+  parties = [],
 }: Parameters): string | undefined {
+  const twice = parties.find(({ owner }, i) => parties.findIndex((p) => p.owner === owner) < i);
+  if (twice !== undefined) return `parties: expected each owner once, got ${twice.owner} again`;
+  for (const { owner, band: own } of parties) {
+    // An own band is checked as the bureau's is: from 1/2κ on the subsidy outgrows the price.
+    if (own === undefined || (own[0] < own[1] && subsidyPermille * own[1] < 500_000_000)) continue;
+    const most = subsidyPermille === 0 ? "any price" : Math.floor(500_000_000 / subsidyPermille);
+    return `parties: expected a band of ${owner} with low < high, both below ${most}, got [${own.join(", ")}]`;
+  }
   try {
     checkRules({ bands, weights, subsidyPermille });
   } catch (error) {

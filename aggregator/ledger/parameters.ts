@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Gate, MicroPerKwh } from "@busbar/protocol";
+import type { Gate, MicroPerKwh, PartyTerms } from "@busbar/protocol";
 import { type Codec, parameters } from "@busbar/protocol/schema";
 import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
@@ -33,6 +33,8 @@ export type Parameters = {
   readonly imbalancePermille: number;
   /** The factor of eqs. 3, 6 and 8, in thousandths (the paper's 0.05 is 50). */
   readonly subsidyPermille: number;
+  /** Owners with a weight or a band of their own in the game of prices. */
+  readonly parties?: readonly PartyTerms[];
 };
 
 /** The parameters' form in the state and in the genesis hash. */

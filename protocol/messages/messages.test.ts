@@ -124,6 +124,7 @@ const examples: { readonly [K in Kind]: Message<K> } = {
       weights: { company: 1, bureau: 1, user: 1 },
       ...{ feedIn: microPerKwh(1), retail: microPerKwh(2) },
       ...{ imbalancePermille: 100, subsidyPermille: 50 },
+      parties: [{ owner: "house-7", weight: 2, band: [microPerKwh(1), microPerKwh(2)] }],
     },
   },
   "contract-motion": {

@@ -42,6 +42,13 @@ export const gate = record("gate", {
   everyMinutes: field(7, int(0, 1440)),
 });
 
+/** What one owner has of its own in the game of prices, instead of what its role has (eq. 9 of Liu & Zhou). */
+export const partyTerms = record("party-terms", {
+  owner: field(1, id),
+  weight: optional(2, int(1, 100)),
+  band: optional(3, band),
+});
+
 /** What a community agrees on for its market; in the genesis, in the state and in motions. */
 export const parameters = record("parameters", {
   slotMinutes: field(1, int(1, 60)),
@@ -55,6 +62,7 @@ export const parameters = record("parameters", {
   retail: field(8, price),
   imbalancePermille: field(9, permille),
   subsidyPermille: field(10, permille),
+  parties: optional(11, array(partyTerms, 1, 40)),
 });
 
 /** A member asks the others for other parameters, for the slots that start at `from` and later. */
@@ -66,6 +74,7 @@ export const parametersMotion = record("parameters-motion", {
   reason: optional(5, text(200)),
 });
 
+export type PartyTerms = TypeOf<typeof partyTerms>;
 export type Gate = TypeOf<typeof gate>;
 export type Scale = TypeOf<typeof scale>;
 export type ParametersMotion = TypeOf<typeof parametersMotion>;

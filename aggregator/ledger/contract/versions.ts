@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "c67fde09c575fcbebdaeef9449a178c823f8ee43f66b46ee6cd0930bab608496"),
+  version(1, "9d7b051fe9641b5a21750c913b5fe3d81003ecbe96ff07e6204bc02cae049b20"),
 ];

@@ -242,7 +242,8 @@ function judge(swarm: Swarm): void {
     start += ants;
   }
   for (let ant = 0; ant < ants; ant += 1) {
-    const gap = (gaps[ant] ?? 0) / allWeights;
+    // A game without trades has nothing to find.
+    const gap = allWeights > 0 ? (gaps[ant] ?? 0) / allWeights : 0;
     gaps[ant] = gap;
     if (!(gap < swarm.bestGap)) continue;
     swarm.bestGap = gap;

@@ -120,19 +120,18 @@ function withinTariff(
 }
 
 /** The colony's prices for what was really offered and asked for. */
-function quotedPrices(
-  { state, parameters, seed }: BlockContext,
-  quotes: readonly Quote[],
-): CertifiedPrices {
+function quotedPrices(context: BlockContext, quotes: readonly Quote[]): CertifiedPrices {
   const users = new Set(
-    marketParties(state).flatMap(({ owner, party }) => (party === "user" ? [owner] : [])),
+    marketParties(context.state).flatMap(({ owner, party }) => (party === "user" ? [owner] : [])),
   );
-  let [surplusWh, usersWh] = [0, 0];
+  const nets = new Map<string, number>();
   for (const { party, side, quantity } of quotes) {
-    if (users.has(party) && side === "bid") usersWh += quantity;
-    else surplusWh += side === "ask" ? quantity : -quantity;
+    nets.set(party, (nets.get(party) ?? 0) + (side === "ask" ? quantity : -quantity));
   }
-  return pricesFor({ surplusWh, usersWh }, parameters, seed);
+  const parties = Array.from(nets, ([owner, netWh]) => {
+    return { owner, party: users.has(owner) ? "user" : "company", netWh } as const;
+  });
+  return pricesFor(parties, context);
 }
 
 type Cleared = {

@@ -31,19 +31,20 @@ export function openSlot(context: BlockContext, { slot, number, pass }: SlotPass
 
 /** The colony's prices for what the forecasts expect; none while no meter has a history. */
 function expectedPrices(context: BlockContext, slot: UtcMs): Prices {
-  const { parameters, seed } = context;
-  let [surplusWh, usersWh] = [0, 0];
-  for (const party of marketParties(context.state)) {
+  const nets = marketParties(context.state).map((party) => {
     const forecast = seasonalNaive(historyOf(context, party, slot), {
       start: slot,
-      lengthMs: slotMs(parameters),
+      lengthMs: slotMs(context.parameters),
       now: context.time,
     });
-    const net = forecast?.netWh ?? 0;
-    if (party.party === "company") surplusWh += net;
-    else usersWh -= net;
-  }
-  return pricesFor({ surplusWh, usersWh }, parameters, seed).prices;
+    const netWh = forecast?.netWh ?? 0;
+    return {
+      owner: party.owner,
+      party: party.party === "user" ? "user" : "company",
+      netWh,
+    } as const;
+  });
+  return pricesFor(nets, context).prices;
 }
 
 /** The slots a naive forecast can use: yesterday's same one and the last few before `slot`. */

@@ -1,34 +1,48 @@
-import { wh } from "@busbar/protocol";
-import { referencePrices } from "../../../market/colony/reference.ts";
-import { bargain, publishedPrices } from "../../../market/game/bargaining.ts";
+import { gateReference } from "../../../market/colony/gate-reference.ts";
 import type { Prices } from "../../../market/game/channels.ts";
-import { allocateQuantities } from "../../../market/game/quantities.ts";
+import type { Player } from "../../../market/game/players.ts";
 import type { SlotPrices } from "../../events.ts";
 import type { BlockContext } from "../../rule.ts";
+import { bureauOf } from "./parties.ts";
 
 /**
- * The colony's prices and, as their certificate, the closed form's for the same energy: anybody sees
+ * The colony's prices and, as their certificate, the exact ones for the same energy: anybody sees
  * how far the search came (at most 0.001 currency/kWh, says the design).
  */
 export type CertifiedPrices = { readonly prices: Prices; readonly exact: Prices };
 
-/** Reference prices where companies together have `surplusWh` to sell and users need `usersWh`;
- * users that generate more than they need count as sellers. */
+/** A party of a slot with what it has to sell (above 0) or needs (below 0), in Wh. */
+export type PartyNet = {
+  readonly owner: string;
+  readonly party: "company" | "user";
+  readonly netWh: number;
+};
+
+/**
+ * Reference prices of a slot among its parties (eq. 9 of Liu & Zhou), each with the weight and the band
+ * that the parameters give it, and the bureau that takes and gives the rest. Users that generate more
+ * than they need count as sellers.
+ */
 export function pricesFor(
-  { surplusWh, usersWh }: { readonly surplusWh: number; readonly usersWh: number },
-  parameters: BlockContext["parameters"],
-  seed: Uint8Array,
+  nets: readonly PartyNet[],
+  { state, parameters, seed }: Pick<BlockContext, "state" | "parameters" | "seed">,
 ): CertifiedPrices {
-  const net = surplusWh + Math.max(0, -usersWh);
-  const quantities = allocateQuantities({
-    generationWh: wh(Math.max(0, net)),
-    ownLoadWh: wh(Math.max(0, -net)),
-    usersLoadWh: wh(Math.max(0, usersWh)),
-  });
-  return {
-    prices: referencePrices(quantities, parameters, seed).prices,
-    exact: publishedPrices(bargain(quantities, parameters), parameters),
+  const terms = new Map(parameters.parties?.map((own) => [own.owner, own]));
+  const player = (id: string, role: Player["role"], kwh: number): Player => {
+    const { weight, band } = terms.get(id) ?? {};
+    const own = {
+      ...(weight === undefined ? {} : { weight }),
+      ...(band === undefined ? {} : { band }),
+    };
+    return { id, role, kwh, ...own };
   };
+  // A site without a bureau has prices too: what they are if one came. No owner's id is empty.
+  const bureau = bureauOf(state) ?? "";
+  // What the bureau itself quotes is part of what it delivers and takes.
+  const players = nets
+    .filter(({ owner }) => owner !== bureau)
+    .map(({ owner, party, netWh }) => player(owner, party, netWh / 1000));
+  return gateReference([...players, player(bureau, "bureau", 1)], parameters, seed);
 }
 
 /** Prices as events and JSON carry them: null is "not traded". */
