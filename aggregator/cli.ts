@@ -151,6 +151,10 @@ program
     "where the other members reach this one (default: this machine, at the link port)",
   )
   .option(
+    "--broker <url>",
+    "where units reach its MQTT broker: the ledger tells them (--renew keeps it)",
+  )
+  .option(
     "--peer <member=host:port...>",
     "where members are reached, if not as the genesis says",
     [],

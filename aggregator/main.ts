@@ -37,6 +37,8 @@ import { Sender } from "./notices/sender.ts";
 import { LedgerSource } from "./portal/ledger-source.ts";
 import { portalReadModel } from "./portal/read-model.ts";
 import { type Portal, startPortal } from "./portal/server.ts";
+import { MemberProofs } from "./publish/member-proofs.ts";
+import { MembershipFile } from "./publish/membership-file.ts";
 import { Publisher } from "./publish/publisher.ts";
 
 /** A running aggregator. */
@@ -108,6 +110,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   // The broker takes frames in through ingest, and ingest answers through the broker.
   let broker: Broker | undefined;
   const publish: Broker["publish"] = async (...message) => broker?.publish(...message);
+  const memberProofs = new MemberProofs({ application, store });
   const answers = createAnswers({
     site: config.site,
     registry: application.registry,
@@ -117,6 +120,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
       epoch: () => application.council().epoch,
       stepsAfter: (epoch) => store.councilSteps.after(epoch),
     },
+    members: memberProofs,
     log,
   });
   let sender: Sender | undefined;
@@ -126,6 +130,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     answers,
     onSubscribed({ id }, topic) {
       if (topic === topicsOf(config.site).notices(id)) sender?.heard(id, "mqtt");
+      answers.subscribed(topic);
     },
   });
 
@@ -154,9 +159,16 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   }
 
   const keeper = openKeeper(config, parts);
+  const membership = new MembershipFile({
+    path: config.membershipFile,
+    state: store.state,
+    log,
+  });
   engine.onCommit((block) => {
     // Before anything else runs: a snapshot is of the state as this block left it.
     keeper.committed(block);
+    memberProofs.committed(block);
+    membership.committed(block);
     void answers.committed(block);
     publisher.committed(block);
     source.committed(block);
@@ -168,6 +180,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   engine.onRefused((refused) => void answers.refused(refused));
   const { height, time } = application.info();
   publisher.start(height, time);
+  membership.start();
   try {
     await running.start();
   } catch (error) {

@@ -19,6 +19,7 @@ import { ReadingsOutbox } from "./journal/readings-outbox.ts";
 import { type JournalSummary, summarise } from "./journal/summary.ts";
 import { awaitMembership } from "./link/enrolment.ts";
 import { Link } from "./link/link.ts";
+import { MemberBrokers } from "./link/member-brokers.ts";
 import { Adoption } from "./schedule/adoption.ts";
 import { pauseAfter } from "./schedule/due.ts";
 import { Recorder } from "./schedule/recorder.ts";
@@ -230,16 +231,23 @@ export class Unit {
       now: () => clock.now(),
       quietMs: Math.max(quietMsMin, quietBatches * config.batch.minutes * minuteMs),
     });
+    const stepNotes = {
+      read: (name: string) => this.#journal.note(name),
+      write: (name: string, value: string) =>
+        this.#keeper.disk.write(() => this.#journal.setNote(name, value)),
+    };
+    // Whoever names brokers in the configuration means those and no others.
+    const pinned = brokersOf(config, membership);
+    const memberBrokers =
+      config.brokers.length > 0 ? undefined : new MemberBrokers(pinned, stepNotes);
     this.#link = new Link({
       chain: config.site,
       device: config.device.id,
       signer,
       membership,
-      stepNotes: {
-        read: (name) => this.#journal.note(name),
-        write: (name, value) => this.#keeper.disk.write(() => this.#journal.setNote(name, value)),
-      },
-      brokers: brokersOf(config, membership),
+      stepNotes,
+      brokers: memberBrokers?.list ?? pinned,
+      ...(memberBrokers === undefined ? {} : { memberBrokers }),
       // Quotes first: they have a gate to meet, while a day's readings may wait to be sent.
       outboxes: [this.#market, this.#readings],
       nextSession: () => this.#keeper.nextSession(),

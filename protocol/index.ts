@@ -57,12 +57,15 @@ export {
 } from "./messages/market.ts";
 export {
   type Ballot,
+  brokerUrlPattern,
   linkAddressPattern,
   type MemberAction,
+  type MemberEntry,
   type MemberMotion,
   type MemberRequest,
   type MemberRole,
   type MemberTerms,
+  memberTable,
 } from "./messages/members.ts";
 export { obis, parseObis } from "./messages/obis.ts";
 export type { Gate, ParametersMotion, PartyTerms, Scale } from "./messages/parameters.ts";
@@ -109,6 +112,7 @@ export {
   votersMax,
 } from "./receipt/council.ts";
 export { CouncilChain, epochOf, verifyCouncilStep } from "./receipt/council-chain.ts";
+export { verifyMemberProof } from "./receipt/member-proof.ts";
 export {
   type Member,
   type Membership,

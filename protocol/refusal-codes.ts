@@ -3,7 +3,8 @@
  * and never means anything else. Those of broker, ingest and ledger are catalogued where they arise.
  */
 export const protocolCodes = {
-  "answer.unknown-kind": "an answer is a receipt, a refusal, a tip or a council, and nothing else",
+  "answer.unknown-kind":
+    "an answer is a receipt, a refusal, a tip, a council or a member, and nothing else",
   "cbor.depth": "nested deeper than any message is",
   "cbor.head": "a longer head than needed, an indefinite length, or a reserved head",
   "cbor.integer": "a number that is no integer below 2⁵³",

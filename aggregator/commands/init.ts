@@ -97,12 +97,14 @@ function genesisOf(
     const { key, boxKey } = keys(join(home, `${id}.key`));
     return { id, party: "operator", name: "Operator", key: text(key), boxKey: text(boxKey) };
   });
-  const members = plans.map(({ id, key, linkPort }) => ({
-    id,
-    key: text(keys(key).key),
+  const members = plans.map((plan) => ({
+    id: plan.id,
+    key: text(keys(plan.key).key),
     voting: true,
     role: "company",
-    ...(plans.length === 1 ? {} : { address: `127.0.0.1:${linkPort}` }),
+    ...(plans.length === 1 ? {} : { address: `127.0.0.1:${plan.linkPort}` }),
+    // A port that is free at each start is nowhere to be found.
+    ...(plan.brokerPort === 0 ? {} : { broker: brokerOf(plan) }),
   }));
   return {
     chain: site,
@@ -132,9 +134,11 @@ function membershipOf({ chain, site, members }: Genesis, plans: readonly MemberP
     chain,
     site,
     members: members.map(({ id, key, voting }) => ({ id, key: text(key), voting })),
-    brokers: plans.map(({ brokerPort }) => `mqtt://127.0.0.1:${brokerPort}`),
+    brokers: plans.map(brokerOf),
   };
 }
+
+const brokerOf = ({ brokerPort }: MemberPlan) => `mqtt://127.0.0.1:${brokerPort}`;
 
 const text = (key: Uint8Array): string => Buffer.from(key).toString("base64url");
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

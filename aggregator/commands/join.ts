@@ -1,14 +1,21 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join as joinPath } from "node:path";
-import { Failure, type MemberRole, type MemberTerms, sealFrame, utcMs } from "@busbar/protocol";
-import { openKeyFile, signerOf } from "@busbar/protocol/node";
+import {
+  brokerUrlPattern,
+  Failure,
+  type MemberRole,
+  type MemberTerms,
+  sealFrame,
+  utcMs,
+} from "@busbar/protocol";
+import { openKeyFile, signerOf, verify } from "@busbar/protocol/node";
 import { stringify } from "yaml";
 import { parseAddress } from "../consensus/links/address.ts";
 import { type Genesis, readGenesis } from "../ledger/genesis.ts";
 import { makeStore, type NewFile } from "./init.ts";
 import { addressAgain, type Place, placeOf } from "./join-address.ts";
-import { memberRequestText } from "./member-request.ts";
+import { memberRequestText, readMemberRequest } from "./member-request.ts";
 
 /** What somebody wants to become a member with. */
 export type JoinOptions = {
@@ -25,6 +32,8 @@ export type JoinOptions = {
   readonly certificate: string | undefined;
   /** `host:port` at which the others reach it; undefined: on this machine. */
   readonly address: string | undefined;
+  /** Where units reach its broker; undefined: they are not told. */
+  readonly broker: string | undefined;
   /** `member=host:port` of members that are reached elsewhere than the genesis says. */
   readonly peers: readonly string[];
   /** A virtual site's clock file, or undefined for the system's clock. */
@@ -44,8 +53,8 @@ export type Joined = { readonly files: readonly NewFile[]; readonly request: str
 /**
  * Makes all that a new member of a running consortium needs: a key, its genesis, a configuration, and
  * the signed request for the members to admit it. Writes nothing where a configuration exists.
- * Throws: `Failure` `join.exists`, `join.none`, `join.member`, `join.peer`, `join.address`,
- * `join.certificate`, `genesis.*`, `key.*`, `config.*`.
+ * Throws: `Failure` `join.exists`, `join.none`, `join.member`, `join.peer`, `join.broker`,
+ * `join.address`, `join.certificate`, `genesis.*`, `key.*`, `config.*`.
  */
 export function join(options: JoinOptions): Joined {
   const { home, member, renew, dryRun } = options;
@@ -54,7 +63,11 @@ export function join(options: JoinOptions): Joined {
   check(options, genesis, existsSync(at("aggregator.yaml")));
   const place = placeOf(options);
   const address = renew ? addressAgain(home, options.address) : place.address;
-  const terms = termsOf(options, address);
+  const file = at("member-request.txt");
+  const last =
+    renew && existsSync(file) ? readMemberRequest(file, { ...genesis, verify }) : undefined;
+  const broker = options.broker ?? last?.terms.broker;
+  const terms = termsOf({ ...options, broker }, address);
   const isNew = !existsSync(at("member.key"));
   if (!dryRun) mkdirSync(home, { recursive: true });
   // A dry run makes no key, and so no request that anybody could use.
@@ -71,7 +84,7 @@ export function join(options: JoinOptions): Joined {
   const request = memberRequestText(frame);
   const written = [
     ...(renew ? [] : filesOf(options, genesis, place)),
-    { path: at("member-request.txt"), text: `${request}\n` },
+    { path: file, text: `${request}\n` },
   ];
   if (!dryRun) {
     for (const { path, text } of written) {
@@ -105,7 +118,11 @@ export function joinedLines({ files, request }: Joined, options: JoinOptions): r
   ];
 }
 
-function check({ renew, home, member, peers }: JoinOptions, genesis: Genesis, isSetUp: boolean) {
+function check(
+  { renew, home, member, broker, peers }: JoinOptions,
+  genesis: Genesis,
+  isSetUp: boolean,
+) {
   if (isSetUp && !renew) {
     const message = `${home} holds a member already; take another --home, or --renew for a new request of this one`;
     throw stop("join.exists", message);
@@ -116,6 +133,9 @@ function check({ renew, home, member, peers }: JoinOptions, genesis: Genesis, is
   if (taken || (isFounder && !renew)) {
     throw stop("join.member", `${member} is taken in ${genesis.chain}; take another --member`);
   }
+  if (broker !== undefined && !brokerUrlPattern.test(broker)) {
+    throw stop("join.broker", `--broker: expected mqtts://host:port, got ${broker}`);
+  }
   for (const peer of peers) {
     const [id = "", where = ""] = peer.split("=");
     if (id === "" || parseAddress(where) === undefined) {
@@ -125,7 +145,7 @@ function check({ renew, home, member, peers }: JoinOptions, genesis: Genesis, is
 }
 
 function termsOf(
-  { vote, role, expires, certificate }: JoinOptions,
+  { vote, role, expires, certificate, broker }: JoinOptions,
   address: string,
 ): Omit<MemberTerms, "id" | "key"> {
   return {
@@ -134,6 +154,7 @@ function termsOf(
     ...(certificate === undefined ? {} : { certificate: digestOf(certificate) }),
     ...(expires === undefined ? {} : { expires: utcMs(expires) }),
     address,
+    ...(broker === undefined ? {} : { broker }),
   };
 }
 

@@ -27,7 +27,7 @@ export type Submission = {
 };
 
 /** What can become of one frame. */
-export type Verdict = Exclude<Answer, { kind: "tip" | "council" }>;
+export type Verdict = Extract<Answer, { kind: "receipt" | "refused" }>;
 
 /** An aggregator on the same machine answers at once; a busy one takes a moment. */
 const usualConnectMs = 5_000;
@@ -112,7 +112,7 @@ function answerTo(client: MqttClient, frame: Uint8Array): Promise<Verdict> {
       const decoded = decodeAnswer(new Uint8Array(payload));
       if (!decoded.ok) return;
       const { answer } = decoded;
-      if (answer.kind === "tip" || answer.kind === "council") return;
+      if (answer.kind !== "receipt" && answer.kind !== "refused") return;
       const isOurs =
         answer.kind === "receipt"
           ? compareBytes(answer.receipt.frame, frame) === 0

@@ -27,6 +27,7 @@ export function loadConfig(path: string): AggregatorConfig {
     key: at(config.key),
     genesis: at(config.genesis),
     store: at(config.store),
+    membershipFile: at(config.membershipFile),
     archive: { ...config.archive, folder: at(config.archive.folder) },
     clock: clock.kind === "file" ? { ...clock, path: at(clock.path) } : clock,
     broker:

@@ -23,6 +23,12 @@ export const aggregatorConfig = z.strictObject({
     .default("genesis.json")
     .describe("The chain's first state, equal on all members"),
   store: z.string().default("ledger.sqlite").describe("The ledger's database file"),
+  membershipFile: z
+    .string()
+    .default("membership-now.json")
+    .describe(
+      "Written while it runs: the present members, for units that are enrolled from now on",
+    ),
   engine: z
     .enum(
       ["recorder", "pbft"],

@@ -21,7 +21,7 @@ import { pino } from "pino";
 import { registry, signers, site } from "../../test/support/test-broker.ts";
 import { admissionFrame, commitFrame, readingsFrame } from "../../test/support/test-messages.ts";
 import type { CouncilStep } from "../ledger/council-step-table.ts";
-import { type Councils, createAnswers, receiptsOf } from "./answers.ts";
+import { type Councils, createAnswers, type MembersToTell, receiptsOf } from "./answers.ts";
 
 const membership: Membership = {
   chain: site,
@@ -63,9 +63,11 @@ function answersInto(
   sent: [topic: string, answer: Answer][],
   tip?: StateProof,
   councils: Councils = unchanged,
+  members?: MembersToTell,
 ) {
   return createAnswers({
     councils,
+    ...(members === undefined ? {} : { members }),
     site,
     registry,
     tipOf: () => tip,
@@ -112,6 +114,28 @@ test("who votes is said before the first receipt of an epoch, once, and again to
   assert.ok(receipt);
   await answers.receipt("d1", receipt);
   assert.deepEqual(said(), ["council/1", "council/2", "council/3", "receipt"]);
+});
+
+test("who listens anew is told of members' brokers once, before the next proof, and again when they change", async () => {
+  const sent: [topic: string, answer: Answer][] = [];
+  const { header, certificate } = blockOf([], []);
+  const entry: StateProof = { header, certificate, key: "member/m1", siblings: [] };
+  const members = { version: 1, list: () => [entry] };
+  const answers = answersInto(sent, undefined, unchanged, members);
+  const block = blockOf([readingsFrame("d1", signers.d1)], ["d1"]);
+  const kinds = async () => {
+    sent.length = 0;
+    await answers.committed(block);
+    return sent.map(([, { kind }]) => kind);
+  };
+  assert.deepEqual(await kinds(), ["member", "receipt"]);
+  assert.deepEqual(await kinds(), ["receipt"]);
+  members.version = 2;
+  assert.deepEqual(await kinds(), ["member", "receipt"]);
+  answers.subscribed("some/other/topic");
+  assert.deepEqual(await kinds(), ["receipt"]);
+  answers.subscribed(topicsOf(site).receipts("d1"));
+  assert.deepEqual(await kinds(), ["member", "receipt"]);
 });
 
 test("devices and members get a receipt of each of their frames that verifies against the members", async () => {

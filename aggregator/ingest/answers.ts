@@ -33,6 +33,8 @@ export type Answers = {
    * ledger's, with a proof of the ledger's. */
   refused(refused: RefusedFrame): Promise<void>;
   receipt(identity: string, receipt: Receipt): Promise<void>;
+  /** Somebody listens on a topic anew, who may have been told nothing. */
+  subscribed(topic: string): void;
   /** `ref` is the SHA-256 of the refused bytes. */
   refuse(identity: string, ref: Uint8Array, refusal: Refused): Promise<void>;
 };
@@ -47,6 +49,13 @@ export type Councils = {
   stepsAfter(epoch: number): readonly CouncilStep[];
 };
 
+/** Members' entries that units are told of. */
+export type MembersToTell = {
+  /** Other than before where there is something new to tell. */
+  readonly version: number;
+  list(): readonly StateProof[];
+};
+
 type AnswersOptions = {
   readonly site: string;
   readonly registry: Registry;
@@ -54,6 +63,8 @@ type AnswersOptions = {
   /** Proves where a meter's chain stands; undefined before there is a block. */
   readonly tipOf: (meter: string) => StateProof | undefined;
   readonly councils: Councils;
+  /** Without it units are told of none. */
+  readonly members?: MembersToTell;
   readonly log: Logger;
 };
 
@@ -61,7 +72,7 @@ type AnswersOptions = {
 const messageMax = 400;
 
 export function createAnswers(options: AnswersOptions): Answers {
-  const { site, registry, publish, tipOf, councils, log } = options;
+  const { site, registry, publish, tipOf, councils, members, log } = options;
   const topics = topicsOf(site);
   /** Where an identity is answered; undefined for owners, whose units speak for them, and strangers. */
   const topicOf = (identity: string | undefined): string | undefined => {
@@ -90,6 +101,13 @@ export function createAnswers(options: AnswersOptions): Answers {
       return send(topic, { kind: "council", step: decoded.proof });
     });
   };
+  /** By topic: which version of the members' entries its listener was told since it subscribed. */
+  const toldMembers = new Map<string, number>();
+  const tellMembers = (topic: string): Promise<void>[] => {
+    if (members === undefined || toldMembers.get(topic) === members.version) return [];
+    toldMembers.set(topic, members.version);
+    return members.list().map((entry) => send(topic, { kind: "member", entry }));
+  };
   /** Says who votes before the first proof of an epoch, which could not be checked without. All of
    * it is handed over at once, so it stays in this order. */
   const sendProof = async (
@@ -98,7 +116,11 @@ export function createAnswers(options: AnswersOptions): Answers {
     { anew }: { readonly anew: boolean },
   ): Promise<void> => {
     if (topic === undefined) return;
-    await Promise.all([...tellCouncils(topic, anew ? 0 : undefined), send(topic, answer)]);
+    await Promise.all([
+      ...tellCouncils(topic, anew ? 0 : undefined),
+      ...tellMembers(topic),
+      send(topic, answer),
+    ]);
   };
   const refuse = (identity: string, ref: Uint8Array, { code, message, expected }: Refused) =>
     send(topicOf(identity), {
@@ -112,6 +134,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     });
   return {
     refuse,
+    subscribed: (topic) => void toldMembers.delete(topic),
     // It asks again: perhaps it was away when it was told who votes.
     receipt: (identity, receipt) =>
       sendProof(topicOf(identity), { kind: "receipt", receipt }, { anew: true }),

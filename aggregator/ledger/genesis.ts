@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import {
+  brokerUrlPattern,
   type ContractVersion,
   encodeCbor,
   Failure,
@@ -179,6 +180,11 @@ const member = z.strictObject({
     .regex(linkAddressPattern, "expected host:port, an IPv6 address in brackets")
     .exactOptional()
     .describe("Where the member's link listens"),
+  broker: z
+    .string()
+    .regex(brokerUrlPattern, "expected a URL as mqtts://broker.example:8883")
+    .exactOptional()
+    .describe("Where units reach the member's broker"),
 });
 
 /** Everything that `genesis.json` says. */

@@ -1,4 +1,4 @@
-import type { Meter, UtcMs } from "@busbar/protocol";
+import { type MemberEntry, type Meter, memberTable, type UtcMs } from "@busbar/protocol";
 import {
   bytes,
   type Codec,
@@ -7,7 +7,7 @@ import {
   id,
   instant,
   int,
-  memberTerms,
+  memberEntry,
   meter,
   oneOf,
   optional,
@@ -30,17 +30,6 @@ export type MeterEntry = Meter & {
   readonly until?: UtcMs;
 };
 
-/**
- * A member as the state holds it: its terms and what became of it. One that is not active has no key
- * that counts and no vote; its id stays its own.
- */
-const memberEntry = record("member-entry", {
-  ...memberTerms.fields,
-  state: field(8, oneOf("active", "suspended", "expired", "removed")),
-  /** The height from which on this is so. */
-  since: field(9, int(1, Number.MAX_SAFE_INTEGER)),
-});
-
 const meterEntry: Codec<MeterEntry> = record("meter-entry", {
   ...meter.fields,
   device: field(5, id),
@@ -54,8 +43,8 @@ const keyEntry = record("key-entry", {
 });
 
 /** `member/<id>` */
-export const members = table("member", memberEntry);
-export type MemberEntry = TypeOf<typeof memberEntry>;
+export const members = table(memberTable, memberEntry);
+export type { MemberEntry };
 /** `owner/<id>` */
 export const owners = table("owner", owner);
 /** `device/<id>` */

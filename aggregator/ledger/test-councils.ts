@@ -4,6 +4,7 @@ import {
   type Certificate,
   compareBytes,
   encodeHeader,
+  type MemberTerms,
   type StateProof,
   toBeSigned,
   utcMs,
@@ -57,6 +58,7 @@ export class CouncilStory {
   readonly application: Application;
   /** The batch of readings of each block so far. */
   readonly readings: Uint8Array[] = [];
+  #requests = 0;
   readonly #meter = new MeterChain("user-a");
 
   /** The rules of a ledger that commands look at are all of them. */
@@ -100,8 +102,9 @@ export class CouncilStory {
     this.block();
   }
 
-  admit(id: string): void {
-    this.agree(motionOf("member-a", "admit", id, { request: requestOf(termsOf(id)) }));
+  admit(id: string, changes: Partial<MemberTerms> = {}): void {
+    const request = requestOf(termsOf(id, changes), id, this.#requests++);
+    this.agree(motionOf("member-a", "admit", id, { request }));
   }
 
   remove(id: string): void {

@@ -6,6 +6,7 @@
  */
 import type { Scale } from "@busbar/protocol";
 import type { ConsensusStatus } from "../consensus/status.ts";
+import type { MembershipText } from "../ledger/present-membership.ts";
 
 export type NoticeCounts = {
   readonly queued: number;
@@ -120,6 +121,12 @@ export type PortalMeter = {
   } | null;
 };
 
+/** `/api/membership`: what a unit's or a tool's `membership.json` says, as the ledger has it now. */
+export type PortalMembership = MembershipText;
+
+/** One of `/api/council-steps`: the proof of who votes from an epoch on (`StateProof`, base64url CBOR). */
+export type PortalCouncilStep = { readonly epoch: number; readonly proof: string };
+
 /** `/api/events`: the name of a Server-Sent Event and its data. */
 export type PortalEvent =
   | { readonly event: "block"; readonly data: PortalBlock }
@@ -138,6 +145,9 @@ export interface PortalSource {
   trades(limit: number): readonly PortalTrade[];
   blocks(limit: number): readonly PortalBlock[];
   meters(): readonly PortalMeter[];
+  membership(): PortalMembership;
+  /** The steps to the epochs after one, in order: the oldest first. */
+  councilSteps(after: number, limit: number): readonly PortalCouncilStep[];
   /** Calls `listener` for everything that is committed from now on, until the result is called. */
   subscribe(listener: (event: PortalEvent) => void): () => void;
 }

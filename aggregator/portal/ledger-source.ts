@@ -1,19 +1,22 @@
 import assert from "node:assert/strict";
-import type { DatabaseSync } from "node:sqlite";
 import type { ConsensusStatus } from "../consensus/status.ts";
 import { accountSums } from "../ledger/accounts.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import { countSlots } from "../ledger/completeness.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
 import { parametersTable } from "../ledger/parameters.ts";
+import { presentMembership } from "../ledger/present-membership.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
 import { siteTable } from "../ledger/site.ts";
 import type { StateReader } from "../ledger/state/state.ts";
+import type { Store } from "../ledger/store.ts";
 import { meters, owners } from "../ledger/tables.ts";
 import type {
   NoticeCounts,
   PortalBlock,
+  PortalCouncilStep,
   PortalEvent,
+  PortalMembership,
   PortalMeter,
   PortalSlot,
   PortalSource,
@@ -31,7 +34,7 @@ const perBlockMax = 200;
 
 export type LedgerSourceOptions = {
   /** The ledger's store, with the portal's read model among its projections, after genesis. */
-  readonly store: { readonly db: DatabaseSync; readonly state: StateReader };
+  readonly store: Pick<Store, "db" | "councilSteps"> & { readonly state: StateReader };
   readonly member: string;
   readonly clock: { now(): number; readonly speed: number };
   readonly notices: () => NoticeCounts;
@@ -101,6 +104,18 @@ export class LedgerSource implements PortalSource {
 
   meters(): readonly PortalMeter[] {
     return this.#queries.meters().map((row) => this.#withRole(row));
+  }
+
+  membership(): PortalMembership {
+    return presentMembership(this.#options.store.state);
+  }
+
+  councilSteps(after: number, limit: number): readonly PortalCouncilStep[] {
+    const steps = this.#options.store.councilSteps.after(after).slice(0, limit);
+    return steps.map(({ epoch, proof }) => ({
+      epoch,
+      proof: Buffer.from(proof).toString("base64url"),
+    }));
   }
 
   subscribe(listener: (event: PortalEvent) => void): () => void {

@@ -12,8 +12,9 @@ type Query = Readonly<Record<string, unknown>>;
 export function limitOf(
   query: Query,
   fallback: number,
+  known: readonly string[] = ["limit"],
 ): { readonly ok: true; readonly limit: number } | Refusal {
-  const other = noOther(query, ["limit"]);
+  const other = noOther(query, known);
   if (other !== undefined) return other;
   const { limit } = query;
   if (limit === undefined) return { ok: true, limit: fallback };
@@ -23,6 +24,25 @@ export function limitOf(
     ok: false,
     code: "portal.query",
     message: `limit: expected one whole number from 1 to ${limitMax}, got ${shown(limit)}`,
+  };
+}
+
+/** Behind which epoch council steps are asked for; all of them without it. Codes as in `limitOf`. */
+export function afterOf(
+  query: Query,
+  fallback: number,
+): { readonly ok: true; readonly after: number; readonly limit: number } | Refusal {
+  const asked = limitOf(query, fallback, ["after", "limit"]);
+  if (!asked.ok) return asked;
+  const { after } = query;
+  if (after === undefined) return { ...asked, after: 0 };
+  if (typeof after === "string" && /^(0|[1-9]\d{0,14})$/.test(after)) {
+    return { ...asked, after: Number(after) };
+  }
+  return {
+    ok: false,
+    code: "portal.query",
+    message: `after: expected the number of an epoch, from 0 on, got ${shown(after)}`,
   };
 }
 

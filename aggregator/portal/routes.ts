@@ -4,7 +4,7 @@ import type { PortalSource } from "./api.ts";
 import type { EventStreams } from "./event-stream.ts";
 import { securityHeaders } from "./headers.ts";
 import { metricsText, metricsType } from "./metrics.ts";
-import { limitOf, noOther } from "./query.ts";
+import { afterOf, limitOf, noOther } from "./query.ts";
 import { answers, errorAnswer, healthAnswer } from "./schemas.ts";
 
 type Query = Readonly<Record<string, unknown>>;
@@ -16,6 +16,8 @@ export function addRoutes(app: FastifyInstance, source: PortalSource, streams: E
   listed(app, "slots", { answer: answers.slots, fallback: 24 }, (limit) => source.slots(limit));
   listed(app, "trades", { answer: answers.trades, fallback: 50 }, (limit) => source.trades(limit));
   listed(app, "blocks", { answer: answers.blocks, fallback: 20 }, (limit) => source.blocks(limit));
+  plain(app, "membership", answers.membership, () => source.membership());
+  steps(app, (after, limit) => source.councilSteps(after, limit));
   app.get("/api/events", (request, reply) => openStream(request, reply, streams));
   app.get("/health", { schema: { response: { 200: healthAnswer } } }, () => ({ ok: true }));
   app.get("/metrics", (_request, reply) =>
@@ -49,6 +51,15 @@ function listed(
   app.get(`/api/${name}`, { schema }, (request, reply) => {
     const asked = limitOf(request.query as Query, fallback);
     return reply.send(asked.ok ? read(asked.limit) : refused(reply, asked));
+  });
+}
+
+/** Who votes since when, for units and checkers that follow from an older membership. */
+function steps(app: FastifyInstance, read: (after: number, limit: number) => unknown): void {
+  const schema = { response: { 200: answers.councilSteps, "4xx": errorAnswer } };
+  app.get("/api/council-steps", { schema }, (request, reply) => {
+    const asked = afterOf(request.query as Query, 100);
+    return reply.send(asked.ok ? read(asked.after, asked.limit) : refused(reply, asked));
   });
 }
 

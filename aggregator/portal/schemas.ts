@@ -125,6 +125,15 @@ const status = record({
   consensus,
 });
 
+const membership = record({
+  chain: text,
+  site: text,
+  epoch: integer,
+  since: integer,
+  members: list(record({ id: text, key: text, voting: { type: "boolean" } })),
+  brokers: list(text),
+});
+
 /** By route of `/api`. */
 export const answers = {
   status,
@@ -132,6 +141,8 @@ export const answers = {
   trades: list(trade),
   blocks: list(block),
   meters: list(meter),
+  membership,
+  councilSteps: list(record({ epoch: integer, proof: text })),
 } as const;
 
 export const errorAnswer = record({ code: text, message: text });

@@ -6,15 +6,21 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Failure } from "@busbar/protocol";
+import { CouncilChain, decodeStateProof, Failure } from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
 import fc from "fast-check";
 import { pino } from "pino";
 import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
 import type { ConsensusStatus } from "../consensus/status.ts";
+import { firstCouncil } from "../ledger/council.ts";
+import { Store } from "../ledger/store.ts";
+import { CouncilStory, councilGenesis } from "../ledger/test-councils.ts";
 import type { PortalEvent, PortalSource } from "./api.ts";
 import { buildPortal } from "./build.ts";
 import { EventStreams, streamLimits } from "./event-stream.ts";
+import { LedgerSource } from "./ledger-source.ts";
 import { limitMax } from "./query.ts";
+import { portalReadModel } from "./read-model.ts";
 import { makePortal, type Portal, type PortalOptions, startPortal } from "./server.ts";
 
 const hour = 3_600_000;
@@ -44,6 +50,8 @@ function sourceWith(changes: Partial<PortalSource>): PortalSource {
     trades: (limit) => source.trades(limit),
     blocks: (limit) => source.blocks(limit),
     meters: () => source.meters(),
+    membership: () => source.membership(),
+    councilSteps: (after, limit) => source.councilSteps(after, limit),
     subscribe: (listener) => source.subscribe(listener),
     ...changes,
   };
@@ -61,6 +69,8 @@ test("the API answers what the source says, field by field", async () => {
     trades: source.trades(50),
     blocks: source.blocks(20),
     meters: source.meters(),
+    membership: source.membership(),
+    "council-steps": source.councilSteps(0, 100),
   };
   for (const [name, value] of Object.entries(expected)) {
     const answer = await inject(`/api/${name}`);
@@ -88,10 +98,49 @@ test("a limit of 1 to 500 is honoured, anything else is refused with the reason"
   assert.equal(unknown.json().code, "portal.query-unknown");
 });
 
+test("whoever has an old membership follows the steps, page by page, to the present one", async () => {
+  const { store, application } = CouncilStory.told(new Store(":memory:", [portalReadModel]));
+  const source = new LedgerSource({
+    store,
+    member: "member-a",
+    clock: { now: () => 0, speed: 1 },
+    notices: () => site.notices,
+    consensus: () => site.consensus,
+  });
+  const councils = new CouncilChain(councilGenesis.chain, firstCouncil(councilGenesis.members));
+  for (;;) {
+    const url = `/api/council-steps?after=${councils.newest.epoch}&limit=3`;
+    const page: { epoch: number; proof: string }[] = (await inject(url, source)).json();
+    if (page.length === 0) break;
+    for (const { epoch, proof } of page) {
+      const decoded = decodeStateProof(new Uint8Array(Buffer.from(proof, "base64url")));
+      assert.ok(decoded.ok && councils.take(decoded.proof, verify).ok);
+      assert.equal(councils.newest.epoch, epoch);
+    }
+  }
+  const { epoch, since, voters } = application.council();
+  assert.deepEqual(councils.newest, { epoch, since, voters });
+  const now = (await inject("/api/membership", source)).json();
+  assert.deepEqual([now.chain, now.epoch, now.since], ["testsite", epoch, since]);
+  assert.deepEqual(
+    now.members,
+    voters.map(({ id, key }) => {
+      return { id, key: Buffer.from(key).toString("base64url"), voting: true };
+    }),
+  );
+  for (const bad of ["-1", "1.5", "x", "", "01", "1e3", "9007199254740993", " 1"]) {
+    const answer = await inject(`/api/council-steps?after=${encodeURIComponent(bad)}`, source);
+    assert.deepEqual([answer.statusCode, answer.json().code], [400, "portal.query"], bad);
+  }
+  assert.deepEqual((await inject("/api/council-steps?after=4", source)).json(), []);
+});
+
 test("no query makes the portal fail", async () => {
   const streams = new EventStreams(streamLimits);
   const app = await makePortal({ source: site.source, streams, log, page });
-  const name = fc.constantFrom("status", "slots", "trades", "blocks", "meters");
+  const name = fc.constantFrom(
+    ...["status", "slots", "trades", "blocks", "meters", "membership", "council-steps"],
+  );
   const property = fc.asyncProperty(name, fc.string({ unit: "binary" }), async (route, query) => {
     const { statusCode } = await app.inject(`/api/${route}?${encodeURI(query.toWellFormed())}`);
     assert.ok(statusCode === 200 || statusCode === 400, String(statusCode));

@@ -1,10 +1,12 @@
 import {
   decodeAnswer,
   encodeReceipt,
+  type MemberEntry,
   type MeterTip,
   type Receipt,
   type Refused,
   type StateProof,
+  verifyMemberProof,
   verifyMeterTip,
   verifyReceipt,
 } from "@busbar/protocol";
@@ -30,6 +32,8 @@ export type AnswersOptions = {
   /** Told when other members vote than before. */
   readonly onCouncil?: () => void;
   readonly onTip?: (tip: MeterTip) => Adopted;
+  /** Told of a member's entry that the block of a height proves. */
+  readonly onMember?: (member: MemberEntry, height: number) => void;
 };
 
 /** The ledger's answers to what was sent. What is malformed, forged or of others is counted. */
@@ -58,7 +62,8 @@ export class Answers {
     this.store();
     if (answer.kind === "refused") this.#refusal(answer.refused);
     else if (answer.kind === "tip") this.#tip(answer.tip);
-    else this.#council(answer.step);
+    else if (answer.kind === "council") this.#council(answer.step);
+    else this.#member(answer.entry);
   }
 
   /** Puts the verified receipts on the disk, in one commit. */
@@ -141,6 +146,15 @@ export class Answers {
     counters.count("council.learned");
     log.info({ epoch: councils.epoch }, "other members vote on the ledger's blocks");
     onCouncil?.();
+  }
+
+  #member(proof: StateProof): void {
+    const { councils, counters, log, onMember } = this.#options;
+    const { height } = proof.header;
+    const checked = verifyMemberProof(proof, councils.membershipAt(height), verify);
+    if (checked.ok) return onMember?.(checked.member, height);
+    counters.count(checked.code);
+    log.error({ code: checked.code, message: checked.message }, "proof of a member refused");
   }
 
   #refusal(refused: Refused): void {

@@ -1,4 +1,5 @@
 import {
+  type MemberEntry,
   type MeterTip,
   type PinnedMembership,
   parseTopic,
@@ -18,6 +19,7 @@ import { Connection, usualBackOff } from "./connection.ts";
 import { Councils, type StepNotes } from "./councils.ts";
 import { DeviceState } from "./device-state.ts";
 import { HostWatch } from "./host-watch.ts";
+import type { MemberBrokers } from "./member-brokers.ts";
 import { NearerBroker } from "./nearer-broker.ts";
 import { probeBroker } from "./probe.ts";
 import type { LinkProblem } from "./problem.ts";
@@ -33,7 +35,10 @@ export type LinkOptions = {
   readonly membership: PinnedMembership;
   /** Where it notes who else came to vote; without it a start begins at `membership` again. */
   readonly stepNotes?: StepNotes;
+  /** Nearest first; it may grow. */
   readonly brokers: readonly BrokerConfig[];
+  /** Brokers of members that the ledger proves; `brokers` is its list where it is used. */
+  readonly memberBrokers?: Pick<MemberBrokers, "members" | "take">;
   readonly outboxes: readonly Outbox[];
   /** The next session number, and the birth message of a session: retained JSON. */
   readonly nextSession: () => number;
@@ -139,7 +144,8 @@ export class Link {
       ...options,
       sender: this.#sender,
       councils: this.#councils,
-      onCouncil: () => this.#watch.heed(this.#councils.members),
+      onCouncil: () => this.#watch.heed(this.#members),
+      onMember: (member, height) => this.#member(member, height),
       onAnswer: (kind) => this.#answered(kind),
     });
     this.#connection = this.#makeConnection();
@@ -200,6 +206,21 @@ export class Link {
     this.#clearTimers();
   }
 
+  /** Whose word as a host counts. */
+  get #members(): readonly { readonly id: string }[] {
+    const proven = (this.#options.memberBrokers?.members ?? []).map((id) => ({ id }));
+    return [...this.#councils.members, ...proven];
+  }
+
+  #member(member: MemberEntry, height: number): void {
+    const { memberBrokers, counters, log } = this.#options;
+    if (memberBrokers?.take(member, height) !== true) return;
+    const { id, state, broker } = member;
+    counters.count("link.member-learned");
+    log.info({ member: id, state, broker }, "a member's broker, as the ledger proves it");
+    this.#watch.heed(this.#members);
+  }
+
   #problem(): LinkProblem | undefined {
     const standing = this.#connection.up ? this.#watch.problem : this.#connection.problem;
     return this.#state.problem ?? standing;
@@ -208,7 +229,7 @@ export class Link {
   #makeWatch(): HostWatch {
     const { brokers, counters, hostMsMax = 30_000, silentMsMax = 90_000 } = this.#options;
     return new HostWatch({
-      members: this.#councils.members,
+      members: this.#members,
       hostMsMax,
       answerMsMax: silentMsMax,
       onNobody: (why) => {
@@ -220,11 +241,10 @@ export class Link {
 
   #makeNearer(): NearerBroker {
     const { chain, device, signer, brokers, returnBackOff } = this.#options;
-    const councils = this.#councils;
     return new NearerBroker({
       isReady: async (index) => {
         const broker = brokers[index];
-        const who = { chain, device, signer, label: "probe", members: councils.members };
+        const who = { chain, device, signer, label: "probe", members: this.#members };
         const probe = broker && (await probeBroker(broker, who));
         return probe?.ok === true && probe.hostReady;
       },

@@ -1,4 +1,4 @@
-import { array, bool, bytes, oneOf, type TypeOf, text } from "../schema/codec.ts";
+import { array, bool, bytes, int, oneOf, type TypeOf, text } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
 import { id } from "./id.ts";
 import { instant } from "./readings.ts";
@@ -10,6 +10,11 @@ export const memberRole = oneOf("company", "bureau", "user", "auditor");
 /** Where a member's link listens: a name, an IPv4 address or a bracketed IPv6 one, and a port. */
 export const linkAddressPattern = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/;
 export const linkAddress = text(260, linkAddressPattern);
+
+/** Where units reach a member's MQTT broker. */
+export const brokerUrlPattern =
+  /^(mqtts?|wss?):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\/[A-Za-z0-9._~/-]*)?$/;
+export const brokerUrl = text(260, brokerUrlPattern);
 
 /** A member's terms, as genesis or its admission has them. */
 export const memberTerms = record("member", {
@@ -23,7 +28,22 @@ export const memberTerms = record("member", {
   /** It is a member before this instant. */
   expires: optional(6, instant),
   address: optional(7, linkAddress),
+  broker: optional(10, brokerUrl),
 });
+
+/**
+ * A member as the ledger's state holds it: its terms and what became of it. One that is not active has
+ * no key that counts and no vote; its id stays its own.
+ */
+export const memberEntry = record("member-entry", {
+  ...memberTerms.fields,
+  state: field(8, oneOf("active", "suspended", "expired", "removed")),
+  /** The height from which on this is so. */
+  since: field(9, int(1, Number.MAX_SAFE_INTEGER)),
+});
+
+/** Name of the state's table of members: `member/<id>`. */
+export const memberTable = "member";
 
 /**
  * What somebody asks to be admitted with: as a new member, or as one that is known with other terms
@@ -59,6 +79,7 @@ export const ballot = record("ballot", {
 
 export type MemberRole = TypeOf<typeof memberRole>;
 export type MemberTerms = TypeOf<typeof memberTerms>;
+export type MemberEntry = TypeOf<typeof memberEntry>;
 export type MemberRequest = TypeOf<typeof memberRequest>;
 export type MemberAction = TypeOf<typeof memberAction>;
 export type MemberMotion = TypeOf<typeof memberMotion>;

@@ -25,13 +25,14 @@ export type Refused = TypeOf<typeof refused>;
  * What travels on a device's `receipts` topic. A `tip` follows the refusal of a batch that does not
  * continue its meter's chain: it proves where the ledger's chain stands (`verifyMeterTip`). A
  * `council` proves who votes from some height on (`verifyCouncilStep`); it comes before the first
- * receipt of that epoch.
+ * receipt of that epoch. A `member` proves a member's entry, and where its broker is (`verifyMemberProof`).
  */
 export type Answer =
   | { readonly kind: "receipt"; readonly receipt: Receipt }
   | { readonly kind: "refused"; readonly refused: Refused }
   | { readonly kind: "tip"; readonly tip: StateProof }
-  | { readonly kind: "council"; readonly step: StateProof };
+  | { readonly kind: "council"; readonly step: StateProof }
+  | { readonly kind: "member"; readonly entry: StateProof };
 
 export function encodeAnswer(answer: Answer): Uint8Array {
   return encodeCbor([answer.kind, bodyOf(answer)]);
@@ -47,6 +48,8 @@ function bodyOf(answer: Answer): CborValue {
       return stateProof.encode(answer.tip);
     case "council":
       return stateProof.encode(answer.step);
+    case "member":
+      return stateProof.encode(answer.entry);
     default:
       return answer satisfies never;
   }
@@ -67,7 +70,10 @@ export function decodeAnswer(data: Uint8Array): { ok: true; answer: Answer } | R
     if (kind === "council") {
       return { ok: true, answer: { kind, step: stateProof.decode(body, "council") } };
     }
-    const message = "expected a receipt, a refusal, a tip or a council";
+    if (kind === "member") {
+      return { ok: true, answer: { kind, entry: stateProof.decode(body, "member") } };
+    }
+    const message = "expected a receipt, a refusal, a tip, a council or a member";
     return { ok: false, code: "answer.unknown-kind", message };
   } catch (error) {
     if (error instanceof CborError || error instanceof SchemaError) {

@@ -8,6 +8,7 @@ export {
   ballots,
   linkAddress,
   memberAction,
+  memberEntry,
   memberRole,
   memberTerms,
 } from "../messages/members.ts";

@@ -6,9 +6,11 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { verify } from "@busbar/protocol/node";
 import { pino } from "pino";
 import { init } from "../../aggregator/commands/init.ts";
 import { type JoinOptions, join as joinConsortium } from "../../aggregator/commands/join.ts";
+import { readMemberRequest } from "../../aggregator/commands/member-request.ts";
 import { membersOf } from "../../aggregator/commands/members.ts";
 import type { Told } from "../../aggregator/commands/transaction.ts";
 import { admitMember, propose, vote } from "../../aggregator/commands/vote.ts";
@@ -47,6 +49,7 @@ const joinAs = (member: string, changes: Partial<JoinOptions> = {}) =>
   joinConsortium({
     ...{ home: join(folder, member), genesis: join(home, "genesis.json"), member, role: "auditor" },
     ...{ vote: false, expires: undefined, certificate: undefined, address: undefined, peers: [] },
+    ...{ broker: undefined },
     ...{
       clock: undefined,
       brokerPort: 0,
@@ -89,7 +92,8 @@ test("join makes a key, a configuration and a request, once", () => {
   const certificate = join(folder, "audit.pdf");
   writeFileSync(certificate, "audited");
   const peers = ["founder=127.0.0.1:7600"];
-  const made = joinAs("auditor-1", { certificate, address: "127.0.0.1:7700", peers });
+  const broker = "mqtts://auditor.example:8883";
+  const made = joinAs("auditor-1", { certificate, address: "127.0.0.1:7700", broker, peers });
   assert.match(made.request, /^BUSBAR-MEMBER:[A-Z2-7]+$/);
   const settings = loadConfig(join(folder, "auditor-1", "aggregator.yaml"));
   assert.deepEqual(settings.consensus?.peers, [{ id: "founder", address: "127.0.0.1:7600" }]);
@@ -99,6 +103,7 @@ test("join makes a key, a configuration and a request, once", () => {
   assert.throws(() => joinAs("other", { renew: true }), code("join.none"));
   assert.throws(() => joinAs("other", { peers: ["nowhere"] }), code("join.peer"));
   assert.throws(() => joinAs("other", { address: "no port" }), code("join.address"));
+  assert.throws(() => joinAs("other", { broker: "broker.example" }), code("join.broker"));
   assert.throws(() => joinAs("other", { certificate: "missing" }), code("join.certificate"));
   assert.equal(existsSync(join(folder, "other")), false);
   for (const id of ["auditor-2", "auditor-3"]) joinAs(id);
@@ -127,6 +132,16 @@ test("a member is admitted by vote, listed, suspended and may renew its request"
     ["active", "auditor", false, from, 1000],
   );
   assert.equal(auditor?.address, "127.0.0.1:7700");
+  const present = JSON.parse(readFileSync(join(home, "membership-now.json"), "utf8"));
+  assert.deepEqual([present.epoch, present.since], [0, 1]);
+  assert.deepEqual(
+    present.members.map(({ id, voting }: { id: string; voting: boolean }) => [id, voting]),
+    [
+      ["founder", true],
+      ["auditor-1", false],
+    ],
+  );
+  assert.ok(present.brokers.includes("mqtts://auditor.example:8883"), present.brokers.join());
   assert.match(auditor?.certificate ?? "", /^[0-9a-f]{64}$/);
   assert.equal(codeOf(await admitMember(requestOf("auditor-1"), wet)), "exists");
 
@@ -138,7 +153,9 @@ test("a member is admitted by vote, listed, suspended and may renew its request"
   assert.equal(codeOf(await admitMember(requestOf("auditor-3"), wet)), "taken");
   assert.equal(stateOf("auditor-1"), "suspended");
   assert.equal(codeOf(await admitMember(requestOf("auditor-1"), dry)), "member.request-used");
-  joinAs("auditor-1", { renew: true });
+  const { request } = joinAs("auditor-1", { renew: true });
+  const { terms } = readMemberRequest(request, { chain: "elm", verify });
+  assert.equal(terms.broker, "mqtts://auditor.example:8883", "kept, as nobody says otherwise");
   assert.equal(codeOf(await admitMember(requestOf("auditor-1"), dry)), "dry-run");
   assert.equal(codeOf(await vote("auditor-1", { ...wet, against: false })), "vote.none");
   const listed = await busbar("vote", "--config", config);

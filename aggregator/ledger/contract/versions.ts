@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "9d7b051fe9641b5a21750c913b5fe3d81003ecbe96ff07e6204bc02cae049b20"),
+  version(1, "3c7ceac868064ef635e91a7072b0de952cb196b4e3b7a84aa9d61e2424e4c5e2"),
 ];
