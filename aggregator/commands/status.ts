@@ -94,7 +94,7 @@ function liveLines(live: ConsensusStatus | undefined): readonly string[] {
 }
 
 function peerLine({ id, address, reached, heard, problem }: PeerState): string {
-  const ways = [reached ? "reached" : `not reached (${problem})`, heard ? "heard" : "not heard"];
-  const state = reached && heard ? "connected" : ways.join(", ");
+  const oneWay = heard ? "connected (it dials us)" : `not connected (${problem})`;
+  const state = reached ? "connected" : oneWay;
   return `peer ${id.padEnd(12)} ${state}   ${address ?? ""}`.trimEnd();
 }

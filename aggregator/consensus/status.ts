@@ -4,10 +4,10 @@ import { faultsTolerated } from "./tolerance.ts";
 export type PeerState = {
   readonly id: string;
   readonly address: string | null;
-  /** We can speak to it; it can speak to us. */
+  /** Our connection to it stands; its connection to us does. One of them is enough. */
   readonly reached: boolean;
   readonly heard: boolean;
-  /** Why it is not reached: one of `linkCodes`. */
+  /** Why ours does not stand: one of `linkCodes`. */
   readonly problem: string | null;
 };
 

@@ -84,13 +84,13 @@ function consensusMetrics({ voters, faultsTolerated, view, ...rest }: ConsensusS
           metric(
             "busbar_peer_reached",
             "gauge",
-            "Whether we can speak to a member",
+            "Whether our connection to a member stands; that or its to us is enough",
             each((peer) => peer.reached),
           ),
           metric(
             "busbar_peer_heard",
             "gauge",
-            "Whether a member can speak to us",
+            "Whether a member's connection to us stands",
             each((peer) => peer.heard),
           ),
           metric(

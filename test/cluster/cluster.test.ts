@@ -18,7 +18,8 @@ test("a consortium loses nothing and parts nowhere while its members fail, come 
   const step = async (what: string, run: () => Promise<unknown>) => {
     const start = performance.now();
     await run();
-    t.diagnostic(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    t.diagnostic(`${what}: ${seconds} s, ${await cluster.view()}`);
   };
   await step("the first receipts", () => cluster.progress());
 

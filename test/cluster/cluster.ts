@@ -90,6 +90,13 @@ export class Cluster {
     });
   }
 
+  /** The newest view that a member is in, for people. */
+  async view(): Promise<string> {
+    const all = await Promise.all(this.members.map((member) => member.status()));
+    const views = all.map((status) => status?.consensus.view ?? -1);
+    return `view ${Math.max(...views)} of ${views.join(", ")}`;
+  }
+
   /** All wires of a founder, both ways. */
   wiresOf({ index }: MemberProcess): readonly LinkProxy[] {
     return [...this.#wires].flatMap(([name, wire]) =>
@@ -120,7 +127,7 @@ export class Cluster {
 
   /**
    * Lets one more member in: its request is moved and voted for, then its process starts and gets the
-   * chain from the others.
+   * chain from the others. It names no address, as one behind a router: it dials, and nobody dials it.
    */
   async addMember(): Promise<MemberProcess> {
     const member = this.#memberAt(this.#all.length);
@@ -130,8 +137,7 @@ export class Cluster {
     writeFileSync(config, laterConfig(this.#portBase, index, others));
     const keys = openKeyFile(member.key);
     const { key } = publicKeysOf(keys);
-    const address = `127.0.0.1:${place.link}`;
-    const terms = { id, key, voting: true, role: "company", address } as const;
+    const terms = { id, key, voting: true, role: "company" } as const;
     // Receipts may name it from the moment on at which it is decided.
     this.#memberships.push(this.#membership([...this.members, member]));
     await agree(this.#quorum(this.members), {

@@ -6,8 +6,9 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, createServer } from "node:tls";
 import { Authority, opensslMissing } from "../../../test/support/certificates.ts";
+import { listening } from "../../../test/support/sockets.ts";
 import { until } from "../../../test/support/virtual-site.ts";
 import { framed } from "./frames.ts";
 import type { LinkLimits } from "./limits.ts";
@@ -130,6 +131,23 @@ test("a member's garbage is its own: a giant frame closes the connection, the re
   await until("it came in single bytes", () => heard[0]);
   assert.deepEqual(Buffer.from(heard[0]?.message ?? []), noise);
   member.destroy();
+});
+
+test("a giant frame of whoever was dialled ends that connection, and another is made", async (t) => {
+  const identity = identityOf(keysOf("b"), testChain);
+  let times = 0;
+  const giant = createServer({ ...identity, requestCert: true }, (socket) => {
+    times += 1;
+    socket.on("error", () => {});
+    socket.write(framed(Buffer.of()));
+    socket.write(Buffer.from("ffffffff", "hex"));
+  });
+  t.after(() => giant.close());
+  const a = await startLinks("a", [peerOf("b", await listening(giant))]);
+  t.after(() => a.links.stop());
+  await counted(a.links, "links.too-long", 2);
+  assert.ok(times >= 2);
+  assert.deepEqual(a.heard, []);
 });
 
 test("a newer connection of a member takes the older one's place", async (t) => {

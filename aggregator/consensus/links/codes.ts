@@ -10,7 +10,7 @@ export const linkCodes = {
   "links.wrong-key": "who answers at a member's address has another key than the member",
   "links.too-long": "a message was announced, or was to be sent, that is longer than any may be",
   "links.silent": "the other end said nothing for too long",
-  "links.no-address": "nobody said where the member is reached; it may still connect",
+  "links.no-address": "nobody said where the member is reached: it has to connect",
   "links.unreachable": "nobody answers at the member's address",
   "links.closed": "the other end closed the connection",
   "links.replaced": "the member made a newer connection",

@@ -7,10 +7,10 @@ import {
 import { addressKey, TokenBuckets } from "../../broker/token-bucket.ts";
 import { type Address, listenFailure } from "./address.ts";
 import type { LinkCode } from "./codes.ts";
-import { FrameReader, heartbeat } from "./frames.ts";
+import { Connection } from "./connection.ts";
+import { heartbeat } from "./frames.ts";
 import type { LinkLimits } from "./limits.ts";
 import { type Identity, proofOf } from "./pinned.ts";
-import { Silence } from "./silence.ts";
 
 /** Addresses whose attempts are remembered at once. */
 const addressesMax = 4_096;
@@ -28,11 +28,11 @@ export type IncomingOptions = {
   readonly count: (code: LinkCode) => void;
 };
 
-/** Where the others speak to this member: one connection for each of them, and strangers kept short. */
+/** The others' connections to this member: one for each of them, and strangers kept short. */
 export class Incoming {
   readonly #options: IncomingOptions;
-  /** Who proved its key; how to end its connection. */
-  readonly #members = new Map<string, (code: LinkCode) => void>();
+  /** Who proved its key. */
+  readonly #members = new Map<string, Connection>();
   /** By the other end's address and port, in the order in which they came. */
   readonly #unproven = new Map<string, Unproven>();
   readonly #connects: TokenBuckets;
@@ -66,17 +66,19 @@ export class Incoming {
   }
 
   async stop(): Promise<void> {
-    for (const end of [...this.#members.values(), ...this.#unproven.values()]) end("links.closed");
+    for (const connection of [...this.#members.values()]) connection.end("links.closed");
+    for (const end of [...this.#unproven.values()]) end("links.closed");
     if (this.#tcp.listening) await new Promise((resolve) => this.#tcp.close(resolve));
   }
 
-  hears(member: string): boolean {
-    return this.#members.has(member);
+  /** The connection that a member made, while it stands. */
+  connectionOf(member: string): Connection | undefined {
+    return this.#members.get(member);
   }
 
   /** Ends a member's connection. */
   drop(member: string, code: LinkCode): void {
-    this.#members.get(member)?.(code);
+    this.#members.get(member)?.end(code);
   }
 
   #accept(socket: Socket): void {
@@ -125,30 +127,21 @@ export class Incoming {
 
   #listenTo(member: string, socket: TLSSocket): void {
     const { limits, count, onMessage } = this.#options;
-    const end = (code: LinkCode): void => {
-      if (this.#members.get(member) !== end) return;
-      this.#members.delete(member);
-      silence.stop();
-      count(code);
-      socket.destroy();
-    };
-    this.#members.set(member, end);
-    // Our first word says that the member is taken in, each later one that we heard it since.
+    const connection = new Connection(socket, {
+      limits,
+      dialled: false,
+      count,
+      onMessage: (message) => {
+        if (message.length > 0) onMessage(member, message);
+      },
+      onEnd: (code) => {
+        if (this.#members.get(member) === connection) this.#members.delete(member);
+        count(code);
+      },
+    });
+    this.#members.set(member, connection);
+    // Our first word says that the member is taken in.
     socket.write(heartbeat);
-    const silence = new Silence(limits, {
-      beat: (news) => void (news && socket.writableLength === 0 && socket.write(heartbeat)),
-      silent: () => end("links.silent"),
-    });
-    const reader = new FrameReader(limits.messageBytesMax);
-    const take = (message: Uint8Array): void => {
-      // Whoever listens may have ended the connection at the message before.
-      if (message.length > 0 && this.#members.get(member) === end) onMessage(member, message);
-    };
-    socket.on("data", (chunk) => {
-      silence.heard();
-      if (!reader.push(chunk, take)) end("links.too-long");
-    });
-    socket.once("close", () => end("links.closed"));
   }
 }
 

@@ -59,6 +59,63 @@ test("a block of 4 MiB and the longest message pass; a longer one is not sent", 
   assert.equal(count(a.links, "links.too-long"), 1);
 });
 
+test("a member that nobody can dial hears and speaks all the same, on the connections that it makes", async (t) => {
+  const [b, c] = await consortium(t, "b", "c");
+  assert.ok(b && c);
+  const others = [peerOf("b", b.links.port), peerOf("c", c.links.port)];
+  const a = await startLinks("a", others);
+  t.after(() => a.links.stop());
+  const [toB, toC] = others;
+  assert.ok(toB && toC);
+  b.links.setPeers([peerOf("a"), toC]);
+  c.links.setPeers([peerOf("a"), toB]);
+  const standing = (links: TlsLinks) => links.peers().find(({ id }) => id === "a");
+  // Each end knows of the connection at its own time.
+  await until("it has connected", () =>
+    standing(b.links)?.heard &&
+    standing(c.links)?.heard &&
+    a.links.peers().every(({ reached }) => reached)
+      ? true
+      : undefined,
+  );
+  assert.deepEqual(
+    [standing(b.links)?.reached, standing(b.links)?.problem],
+    [false, "links.no-address"],
+  );
+  for (let i = 0; i < 50; i++) b.links.send(i % 10 === 0 ? "all" : "a", bytes(`b ${i}`));
+  c.links.send("a", bytes("c"));
+  a.links.send("all", bytes("from a"));
+  await until("all came", () =>
+    a.heard.length === 51 && b.heard.length === 1 && c.heard.length === 6 ? true : undefined,
+  );
+  const from = (id: string) => a.heard.filter((one) => one.from === id);
+  assert.deepEqual(
+    from("b").map(({ message }) => String(Buffer.from(message))),
+    Array.from({ length: 50 }, (_, i) => `b ${i}`),
+  );
+  assert.deepEqual(from("c"), [{ from: "c", message: bytes("c") }]);
+  assert.deepEqual(b.heard, [{ from: "a", message: bytes("from a") }]);
+  assert.equal(standing(b.links)?.sent, 50);
+});
+
+test("while the address of a peer is wrong, what it is sent goes on the connection that it made", async (t) => {
+  const b = await startLinks("b", [peerOf("a", await freePort())]);
+  const a = await startLinks("a", [peerOf("b", b.links.port)]);
+  t.after(() => Promise.all([a.links.stop(), b.links.stop()]));
+  await until("a reached b", () => b.links.peers()[0]?.heard || undefined);
+  b.links.send("a", bytes("there"));
+  await until("it came", () => a.heard[0]);
+  // Its address is set right: from then on b's own connection is used.
+  b.links.setPeers([peerOf("a", a.links.port)]);
+  await until("b reached a", () => b.links.peers()[0]?.reached || undefined);
+  b.links.send("a", bytes("again"));
+  await until("it came", () => a.heard[1]);
+  assert.deepEqual(
+    a.heard.map(({ from, message }) => `${from} ${Buffer.from(message)}`),
+    ["b there", "b again"],
+  );
+});
+
 test("a message to whom nobody knows, or who is not there, is dropped and counted", async (t) => {
   const { links } = await startLinks("a", [peerOf("b", 1)]);
   t.after(() => links.stop());

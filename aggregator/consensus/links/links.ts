@@ -3,7 +3,7 @@ export type Peer = {
   readonly id: string;
   /** Its raw Ed25519 public key, 32 bytes: who proves another one is not it. */
   readonly key: Uint8Array;
-  /** `host:port` at which its link listens; undefined: it is not dialled, and may still connect. */
+  /** `host:port` at which its link listens; undefined: it is not dialled, and has to connect itself. */
   readonly address: string | undefined;
 };
 

@@ -2,10 +2,9 @@ import { connect, type TLSSocket } from "node:tls";
 import { compareBytes } from "@busbar/protocol";
 import type { Address } from "./address.ts";
 import type { LinkCode } from "./codes.ts";
-import { FrameReader, heartbeat } from "./frames.ts";
+import { Connection } from "./connection.ts";
 import type { LinkLimits } from "./limits.ts";
 import { type Identity, proofOf } from "./pinned.ts";
-import { Silence } from "./silence.ts";
 
 export type OutgoingOptions = {
   readonly address: Address;
@@ -16,53 +15,36 @@ export type OutgoingOptions = {
   readonly limits: LinkLimits;
   /** In [0, 1). */
   readonly random: () => number;
+  readonly onMessage: (message: Uint8Array) => void;
   readonly count: (code: LinkCode) => void;
   /** Undefined: the other end took us in. Else why it is not reached, once for each reason. */
   readonly onChange: (problem: LinkCode | undefined) => void;
 };
 
-/** The connection on which this member speaks to one other, made again whenever it ends. */
+/** The connection that this member makes to one other, made again whenever it ends. */
 export class Outgoing {
   readonly #options: OutgoingOptions;
   #socket: TLSSocket | undefined;
-  #connected = false;
+  /** The other end has taken us in. */
+  #connection: Connection | undefined;
   #problem: LinkCode | undefined;
   #failures = 0;
   #redial: NodeJS.Timeout | undefined;
   #stopped = false;
-  #sent = 0;
 
   constructor(options: OutgoingOptions) {
     this.#options = options;
     this.#dial();
   }
 
-  get connected(): boolean {
-    return this.#connected;
+  /** Undefined while it does not stand. */
+  get connection(): Connection | undefined {
+    return this.#connection;
   }
 
-  /** Why it is not connected; undefined before the first attempt has failed. */
+  /** Why it does not stand; undefined before the first attempt has failed. */
   get problem(): LinkCode | undefined {
     return this.#problem;
-  }
-
-  /** Messages handed to the network since the start. */
-  get sent(): number {
-    return this.#sent;
-  }
-
-  get queuedBytes(): number {
-    return this.#socket?.writableLength ?? 0;
-  }
-
-  /** `frame`: a whole frame of `framed`. Dropped where there is no connection or no room. */
-  send(frame: Uint8Array): void {
-    const { count, limits } = this.#options;
-    const socket = this.#socket;
-    if (socket === undefined || !this.#connected) return count("links.away");
-    if (socket.writableLength + frame.length > limits.queueBytesMax) return count("links.full");
-    socket.write(frame);
-    this.#sent += 1;
   }
 
   /** The other end shows signs of life: whoever waits before the next attempt waits no longer. */
@@ -83,7 +65,7 @@ export class Outgoing {
 
   #dial(): void {
     this.#redial = undefined;
-    const { address, identity, limits } = this.#options;
+    const { address, identity, limits, count, onMessage } = this.#options;
     const socket = connect({ ...address, ...identity });
     this.#socket = socket;
     socket.setNoDelay(true);
@@ -93,38 +75,39 @@ export class Outgoing {
       socket.destroy();
     };
     const tooLate = setTimeout(() => end("links.timeout"), limits.handshakeMsMax);
-    let silence: Silence | undefined;
     socket.once("secureConnect", () => {
       const code = this.#problemOf(socket);
-      if (code !== undefined) end(code);
-    });
-    // The other end says nothing but that it is there; its first word is that it took us in.
-    const reader = new FrameReader(0);
-    socket.on("data", (chunk) => {
-      silence?.heard();
-      const took = () => {
-        if (this.#connected || problem !== undefined) return;
-        clearTimeout(tooLate);
-        this.#connected = true;
-        this.#failures = 0;
-        silence = new Silence(limits, {
-          beat: () => void (socket.writableLength === 0 && socket.write(heartbeat)),
-          silent: () => end("links.silent"),
-        });
-        this.#problem = undefined;
-        this.#options.onChange(undefined);
-      };
-      if (!reader.push(chunk, took)) end("links.too-long");
+      if (code !== undefined) return end(code);
+      const connection = new Connection(socket, {
+        limits,
+        dialled: true,
+        count,
+        onMessage: (message) => {
+          if (this.#connection === undefined) {
+            // The other end's first word is that it took us in.
+            clearTimeout(tooLate);
+            this.#takenIn(connection);
+          }
+          if (message.length > 0) onMessage(message);
+        },
+        onEnd: end,
+      });
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       problem ??= reasonOf(error);
     });
     socket.once("close", () => {
       clearTimeout(tooLate);
-      silence?.stop();
-      this.#connected = false;
+      this.#connection = undefined;
       this.#ended(problem ?? "links.closed");
     });
+  }
+
+  #takenIn(connection: Connection): void {
+    this.#connection = connection;
+    this.#failures = 0;
+    this.#problem = undefined;
+    this.#options.onChange(undefined);
   }
 
   #problemOf(socket: TLSSocket): LinkCode | undefined {

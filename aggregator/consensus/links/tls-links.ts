@@ -28,21 +28,23 @@ export type PeerStatus = {
   readonly id: string;
   /** Undefined: it is not dialled. */
   readonly address: string | undefined;
-  /** We can speak to it. */
+  /** Our connection to its address stands. One of the two is enough to speak both ways. */
   readonly reached: boolean;
-  /** It can speak to us. */
+  /** Its connection to us stands. */
   readonly heard: boolean;
+  /** Messages handed to the network on the connections that stand. */
   readonly sent: number;
   readonly queuedBytes: number;
-  /** Why it is not reached. */
+  /** Why ours does not stand. */
   readonly problem: LinkCode | undefined;
 };
 
 type Known = { readonly peer: Peer; readonly outgoing: Outgoing | undefined };
 
 /**
- * Links over TLS 1.3: each member dials each other one to speak to it, and takes the others'
- * connections to hear them. Whose an end is, its key says and nothing else does.
+ * Links over TLS 1.3: each member dials each other one that it has an address of, and takes the others'
+ * connections. On either of them messages go both ways, so that a member which nobody can dial takes
+ * part all the same. Whose an end is, its key says and nothing else does.
  */
 export class TlsLinks implements Links {
   readonly #options: TlsLinksOptions;
@@ -95,7 +97,7 @@ export class TlsLinks implements Links {
     }
     const frame = framed(message);
     const peers = to === "all" ? this.#known.values() : [this.#known.get(to)];
-    for (const known of peers) known?.outgoing?.send(frame);
+    for (const known of peers) if (known !== undefined) this.#sendTo(known, frame);
   }
 
   onMessage(listener: (from: string, message: Uint8Array) => void): void {
@@ -124,20 +126,30 @@ export class TlsLinks implements Links {
   }
 
   peers(): readonly PeerStatus[] {
-    return Array.from(this.#known.values(), ({ peer: { id, address }, outgoing }) => ({
-      id,
-      address,
-      reached: outgoing?.connected === true,
-      heard: this.#incoming.hears(id),
-      sent: outgoing?.sent ?? 0,
-      queuedBytes: outgoing?.queuedBytes ?? 0,
-      problem: outgoing === undefined ? "links.no-address" : outgoing.problem,
-    }));
+    return Array.from(this.#known.values(), ({ peer: { id, address }, outgoing }) => {
+      const [ours, theirs] = [outgoing?.connection, this.#incoming.connectionOf(id)];
+      return {
+        id,
+        address,
+        reached: ours !== undefined,
+        heard: theirs !== undefined,
+        sent: (ours?.sent ?? 0) + (theirs?.sent ?? 0),
+        queuedBytes: (ours?.queuedBytes ?? 0) + (theirs?.queuedBytes ?? 0),
+        problem: outgoing === undefined ? "links.no-address" : outgoing.problem,
+      };
+    });
   }
 
   /** How often each of `linkCodes` came about. */
   counts(): readonly (readonly [code: string, count: number])[] {
     return this.#counters.all();
+  }
+
+  /** On the connection that we made, so that nothing overtakes anything while both stand. */
+  #sendTo({ peer, outgoing }: Known, frame: Uint8Array): void {
+    const connection = outgoing?.connection ?? this.#incoming.connectionOf(peer.id);
+    if (connection === undefined) this.#counters.count("links.away");
+    else connection.send(frame);
   }
 
   #open(peer: Peer): Known {
@@ -151,6 +163,7 @@ export class TlsLinks implements Links {
       identity: this.#identity,
       limits: this.#limits,
       random,
+      onMessage: (message) => this.#listener(peer.id, message),
       count: (code) => this.#counters.count(code),
       onChange: (code) => {
         const event = code === undefined ? "peer-reached" : "peer-away";
