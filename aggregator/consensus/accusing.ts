@@ -4,20 +4,19 @@ import { sha256 } from "../ledger/sha256.ts";
 import type { DurablePool } from "./durable-pool.ts";
 import type { Evidence } from "./pbft/ports.ts";
 
-/** Brings a lie that a member can prove before the ledger; `failed` says why it cannot now. */
+/**
+ * Brings a lie that a member can prove before the ledger. It is on disk when this returns: the liar
+ * need not say it again. False: it cannot be kept now. Throws: `Failure` `store.write`.
+ */
 export function accuse(
   { first, second }: Evidence,
   parts: {
     readonly pool: DurablePool;
     readonly member: { readonly id: string; readonly chain: string; readonly signer: Signer };
   },
-  failed: (reason: string) => void,
-): void {
+): boolean {
   const { pool, member } = parts;
   const opened = openFrame(sealFrame("evidence", { member: member.id, first, second }, member));
   assert(opened.ok, "what was sealed here can be opened");
-  pool.submit(opened.frame, sha256(opened.frame.bytes)).then(
-    (submitted) => submitted.ok || failed(submitted.code),
-    () => failed("consensus.evidence-not-stored"),
-  );
+  return pool.keep(opened.frame.bytes, sha256(opened.frame.bytes));
 }

@@ -19,6 +19,9 @@ const usualPerMember: Amount = { frames: 20_000, bytes: 32 * 1024 * 1024 };
 /** Frames that wait with their content decoded, some blocks' worth; those beyond wait as bytes. */
 const keptOpenMax = 10_000;
 
+/** Frames of this member's own that find room in a full pool: a flood is not to silence what it says. */
+const ownFramesMax = 64;
+
 type Submission = {
   readonly hash: Uint8Array;
   readonly frame: Uint8Array;
@@ -39,6 +42,8 @@ export class DurablePool implements Pool {
   readonly #queue = new FrameQueue();
   #arriving = new Map<string, Submission>();
   #arrivingBytes = 0;
+  /** When (monotonic ms) the newest frame that stands in a block came here. */
+  #newestCommitted = Number.NEGATIVE_INFINITY;
   #stored: (frames: readonly Uint8Array[]) => void = () => {};
 
   constructor(
@@ -74,6 +79,23 @@ export class DurablePool implements Pool {
     }
     await this.#add(name, hash, frame.bytes);
     return { ok: true, state: "stored" };
+  }
+
+  /**
+   * Puts a frame that this member made itself on disk at once, also in a pool that is full for others.
+   * False: too many of its own wait. Throws: `Failure` `store.write`.
+   */
+  keep(frame: Uint8Array, hash: Uint8Array): boolean {
+    const name = nameOf(hash);
+    const known = this.#queue.get(name);
+    const isHere = (known !== undefined && known.from === undefined) || this.#arriving.has(name);
+    if (isHere || this.#store.placeOf(hash) !== undefined) return true;
+    const count = this.#queue.amount(undefined).frames + this.#arriving.size;
+    if (count >= this.#limits.frames + ownFramesMax) return false;
+    this.#store.addPending([{ hash, frame }]);
+    this.#queueUp({ name, hash, frame, since: this.#timers.now(), from: undefined });
+    this.#stored([frame]);
+    return true;
   }
 
   /** Takes a genuine frame that another member told of into memory; `known` and `full`: it does not. */
@@ -122,10 +144,18 @@ export class DurablePool implements Pool {
     return undefined;
   }
 
+  /** By how much (ms) a frame that stands in a block came after the oldest that waits. */
+  overtakenMs(): number {
+    return Math.max(0, this.#newestCommitted - (this.oldestSince() ?? Number.POSITIVE_INFINITY));
+  }
+
   /** Forgets frames that stand in a block now; the block's transaction took them from the disk. */
   committed(hashes: readonly Uint8Array[]): void {
     for (const hash of hashes) {
       const name = nameOf(hash);
+      // One that nobody told of came with its block.
+      const since = this.#queue.get(name)?.since ?? this.#timers.now();
+      this.#newestCommitted = Math.max(this.#newestCommitted, since);
       this.#queue.delete(name);
       const arriving = this.#arriving.get(name);
       if (arriving !== undefined) arriving.isCommitted = true;

@@ -156,7 +156,7 @@ test("a rule that is due gets its block without any frame, also behind a dead le
 });
 
 test("nothing is proposed while nothing waits and no rule is due", (t) => {
-  const cluster = setup(t, { rules: { ...rules, block: [] } });
+  const cluster = setup(t, { rulesOf: () => ({ ...rules, block: [] }) });
   cluster.live(20_000);
   assert.deepEqual(
     cluster.members.map(({ life }) => [life.store.height, life.engine.status()?.view]),

@@ -13,22 +13,9 @@ function setup(t: TestContext): RealCluster {
   return cluster;
 }
 
-/** A block for each reading. */
-function record(cluster: RealCluster, count: number): void {
-  const [first] = cluster.members;
-  assert.ok(first);
-  for (let n = 0; n < count; n += 1) {
-    cluster.read(n, [first]);
-    assert.ok(
-      cluster.until(() => cluster.isQuiet, 5_000),
-      cluster.standing,
-    );
-  }
-}
-
 test("a member that lost its disk comes back by blocks, at the pace of its links", (t) => {
   const cluster = setup(t);
-  record(cluster, 80);
+  cluster.record(80);
   const member = cluster.member("member-d");
   member.wipe();
   member.start();
@@ -44,15 +31,15 @@ test("a member that lost its disk comes back by blocks, at the pace of its links
   assert.ok(verifyLedger({ store, genesis: cluster.genesis, verify }).ok);
   // It votes again, once it has passed all it may have voted on: with one of the others away a block
   // needs it.
-  record(cluster, windowSize + 4);
+  cluster.record(windowSize + 4);
   cluster.member("member-b").crash();
-  record(cluster, 3);
+  cluster.record(3);
   assert.ok(store.header(store.height)?.certificate.length === 3);
 });
 
 test("one request over and over is answered at a measured pace, and going on is not held up", (t) => {
   const cluster = setup(t);
-  record(cluster, 40);
+  cluster.record(40);
   let blocks = 0;
   cluster.onSend = (_, bytes) => {
     const decoded = decodeLinkMessage(bytes);

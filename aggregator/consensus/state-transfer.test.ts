@@ -17,7 +17,7 @@ const snapshots = { snapshotEvery: 16, snapshotGap: 12, chunkBytes: 1_024 };
 function setup(t: TestContext): { cluster: RealCluster; lost: RealMember } {
   const cluster = new RealCluster({ random: new Random(4), snapshots });
   t.after(() => cluster.end());
-  record(cluster, 40);
+  cluster.record(40);
   cluster.live(1_000);
   for (const { life } of cluster.members) {
     const [newest] = life.application.listSnapshots();
@@ -27,19 +27,6 @@ function setup(t: TestContext): { cluster: RealCluster; lost: RealMember } {
   const lost = cluster.member("member-d");
   lost.wipe();
   return { cluster, lost };
-}
-
-/** A block for each reading. */
-function record(cluster: RealCluster, count: number): void {
-  const [first] = cluster.members;
-  assert.ok(first);
-  for (let n = 0; n < count; n += 1) {
-    cluster.read(n, [first]);
-    assert.ok(
-      cluster.until(() => cluster.isQuiet, 5_000),
-      cluster.standing,
-    );
-  }
 }
 
 type Body<N extends LinkMessage["name"]> = Extract<LinkMessage, { name: N }>["body"];
@@ -69,9 +56,9 @@ function assertCameBack(cluster: RealCluster, lost: RealMember): void {
   for (const hash of hashes) assert.deepEqual(hash, hashes[0]);
   // It votes again, once it has passed all it may have voted on: with one of the others away a block
   // needs it.
-  record(cluster, windowSize + 4);
+  cluster.record(windowSize + 4);
   cluster.member("member-b").crash();
-  record(cluster, 3);
+  cluster.record(3);
   const { store } = lost.life;
   assert.equal(store.header(store.height)?.certificate.length, 3);
 }
@@ -163,7 +150,7 @@ test("after a change of voters the genesis is enough to trust a snapshot", (t) =
   for (const { id } of others.slice(0, 3)) {
     first.submit(frameOf(id, "ballot", { motion: hashOf(motion), member: id, accept: true }));
   }
-  record(cluster, 40);
+  cluster.record(40);
   cluster.live(1_000);
   assert.equal(first.life.application.council().epoch, 1);
   const lost = cluster.member("member-d");
@@ -178,9 +165,9 @@ test("after a change of voters the genesis is enough to trust a snapshot", (t) =
   assert.deepEqual(application.council(), first.life.application.council());
   assert.equal(store.councilSteps.after(0).length, 1);
   assert.ok(verifyLedger({ store, genesis: cluster.genesis, verify }).ok);
-  record(cluster, windowSize + 4);
+  cluster.record(windowSize + 4);
   cluster.member("member-b").crash();
-  record(cluster, 3);
+  cluster.record(3);
   assert.equal(store.header(store.height)?.certificate.length, 3);
 });
 

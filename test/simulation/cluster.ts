@@ -1,6 +1,7 @@
 import type { Timing } from "../../aggregator/consensus/pbft/limits.ts";
 import type { Message, Proposal } from "../../aggregator/consensus/pbft/messages.ts";
 import type { Evidence } from "../../aggregator/consensus/pbft/ports.ts";
+import { isInForce, votes } from "../../aggregator/consensus/pbft/state.ts";
 import { Auditor } from "./auditor.ts";
 import { Byzantine, type Manner } from "./byzantine.ts";
 import { Member, siteMs } from "./member.ts";
@@ -96,7 +97,7 @@ export class Cluster {
 
   /** A frame comes to a member, or to any honest one that is up; who is down is tried again later. */
   submit(line: string, id?: string): void {
-    const up = this.honest.filter(({ member }) => member.isUp && (id ?? member.id) === member.id);
+    const up = this.honest.filter(({ member }) => member.runs && (id ?? member.id) === member.id);
     const place = this.#random.pick(up);
     if (place === undefined) {
       return this.agenda.at(this.agenda.now + 500, () => this.submit(line, id));
@@ -111,11 +112,7 @@ export class Cluster {
 
   /** Lives until something holds; false when it does not within so much virtual time. */
   until(holds: () => boolean, msMax: number): boolean {
-    const end = this.agenda.now + msMax;
-    while (!holds()) {
-      if (this.agenda.now >= end || !this.agenda.next()) return false;
-    }
-    return true;
+    return this.agenda.until(holds, msMax);
   }
 
   /** Lives for so much virtual time. */
@@ -135,6 +132,20 @@ export class Cluster {
       heights.has(this.auditor.height) &&
       this.frames.every((frame) => this.auditor.placeOf(frame) !== undefined)
     );
+  }
+
+  /** Whether enough honest members are in one view to order something in it. */
+  get hasQuorumInForce(): boolean {
+    const inForce = new Map<string, number>();
+    for (const { member } of this.honest) {
+      const { replica } = member;
+      if (replica === undefined || !votes(replica) || !isInForce(replica)) continue;
+      const name = `${replica.council.epoch} ${replica.view}`;
+      const count = (inForce.get(name) ?? 0) + 1;
+      inForce.set(name, count);
+      if (count >= replica.council.quorum) return true;
+    }
+    return false;
   }
 
   /** Where everybody stands, in words. */
@@ -162,7 +173,7 @@ export class Cluster {
     member.take({ kind: "tick" });
     this.#audit(place);
     const [oldest] = member.disk.pool.values();
-    if (member.isUp && oldest !== undefined && this.#random.chance(0.1)) {
+    if (member.runs && oldest !== undefined && this.#random.chance(0.1)) {
       this.#spread(place, oldest.frame);
     }
     this.agenda.at(this.agenda.now + tickMs, () => this.#tick(place));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Message, Vote } from "../../aggregator/consensus/pbft/messages.ts";
-import type { Cluster } from "./cluster.ts";
+import type { BlockVote, Message, Vote } from "../../aggregator/consensus/pbft/messages.ts";
 import { four, submitMany } from "./four.ts";
 import { Random } from "./random.ts";
+import { give, lose, newestBlock, signing } from "./scenes.ts";
 import { DamagedLog } from "./toy-disk.ts";
 
 test("delivered by a peer's block while a new view orders the same height: once", () => {
@@ -36,16 +36,6 @@ test("the block of the very height that is being run here is taken once", () => 
   }
   assert.equal(cluster.member("d").disk.ledger.height, 1);
 });
-
-/** The newest block, as a member that has it would send it. */
-function newestBlock(cluster: Cluster): Message {
-  const members = cluster.honest.map(({ member }) => member);
-  const block = members.find(({ disk }) => disk.ledger.height === cluster.auditor.height)?.disk
-    .ledger.last;
-  assert.ok(block);
-  const { bytes: header, certificate, frames } = block;
-  return { name: "block", body: { header, certificate, frames } };
-}
 
 test("a peer's block comes while the same height runs here: delivered once", () => {
   const cluster = four();
@@ -85,6 +75,30 @@ test("a height becomes ordered here while a peer's block of it is being taken: d
     slow.take({ kind: "message", from: body.from, message: { name: "vote", body } });
   }
   network.send = send;
+  cluster.submit("pay x y 2 #1", "a");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 10_000),
+    cluster.standing,
+  );
+  assert.equal(slow.disk.ledger.balances.get("y"), 3);
+});
+
+test("a block that ran here comes from a peer, and the last signature right behind: delivered once", () => {
+  const cluster = four();
+  const signed: BlockVote[] = [];
+  cluster.onSend = (_, message) => {
+    if (message.name === "block-vote") signed.push(message.body);
+  };
+  const hear = lose(cluster, signing("d"));
+  cluster.submit("pay x y 1 #0", "a");
+  const slow = cluster.member("d");
+  const ran = () => slow.replica?.slots.get(1)?.header !== undefined && cluster.auditor.height > 0;
+  assert.ok(cluster.until(ran, 1_000), "d has run it and knows nobody else's signature");
+  // One write takes a while, so that what comes next is heard before it is done.
+  slow.diskMs = () => 40;
+  give(cluster, "d", "a", newestBlock(cluster));
+  for (const body of signed) give(cluster, "d", body.from, { name: "block-vote", body });
+  hear();
   cluster.submit("pay x y 2 #1", "a");
   assert.ok(
     cluster.until(() => cluster.isQuiet, 10_000),

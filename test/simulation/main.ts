@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import type { Outcome } from "./life.ts";
 import { RealSimulation } from "./real-simulation.ts";
-import { type Outcome, Simulation } from "./simulation.ts";
+import { Simulation } from "./simulation.ts";
 
 const usage = `npm run simulate -- [--seeds N] [--seed S] [--threads T] [--real] [--trace] [--json]
 

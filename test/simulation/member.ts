@@ -53,6 +53,10 @@ export class Member {
   #effects: Effect[] = [];
   #busy = false;
   #life = 0;
+  /** When the newest frame that stands in a block came here. */
+  #newestCommitted = Number.NEGATIVE_INFINITY;
+  /** What waits for a process that does not run. */
+  #paused: (() => void)[] | undefined;
   /** The process dies when it has done so many more effects. */
   diesAfter: number | undefined;
   /** What one write, or one run of a block, takes. */
@@ -69,6 +73,11 @@ export class Member {
 
   get isUp(): boolean {
     return this.#replica !== undefined;
+  }
+
+  /** Whether the process runs: it is up and nobody has stopped it. */
+  get runs(): boolean {
+    return this.isUp && this.#paused === undefined;
   }
 
   /** Virtual ms. */
@@ -107,11 +116,26 @@ export class Member {
     this.#ran = undefined;
     this.#effects = [];
     this.#busy = false;
+    this.#paused = undefined;
     this.#life += 1;
+  }
+
+  /** Stands still, as a process that was stopped: what comes in the meantime waits. */
+  pause(): void {
+    if (this.isUp) this.#paused ??= [];
+  }
+
+  /** Goes on: first it sees how late it is, then what was said in the meantime. */
+  resume(): void {
+    const waiting = this.#paused ?? [];
+    this.#paused = undefined;
+    this.take({ kind: "tick" });
+    for (const call of waiting) call();
   }
 
   /** A frame arrives at this member's door; it is on disk before anybody is told. */
   submit(frame: Uint8Array): void {
+    if (this.#waits(() => this.submit(frame))) return;
     const name = text(frame);
     if (this.disk.ledger.taken.has(idOf(frame)) || this.disk.pool.has(name)) return;
     this.disk.pool.set(name, { frame, since: this.#world.now() });
@@ -119,6 +143,8 @@ export class Member {
 
   take(event: Event): void {
     if (this.#replica === undefined) return;
+    // A process that stands still misses the time that passes.
+    if (this.#waits(() => event.kind !== "tick" && this.take(event))) return;
     this.#effects.push(...step(this.#replica, event));
     this.#work();
   }
@@ -140,12 +166,19 @@ export class Member {
   #finishIn(ms: number, effect: Effect): void {
     const life = this.#life;
     this.#busy = true;
-    this.#world.later(ms, () => {
-      if (life !== this.#life) return;
+    const done = () => {
+      if (life !== this.#life || this.#waits(done)) return;
       this.#busy = false;
       this.#finish(effect);
       this.#work();
-    });
+    };
+    this.#world.later(ms, done);
+  }
+
+  /** Whether the process stands still, so that something happens when it goes on. */
+  #waits(call: () => void): boolean {
+    this.#paused?.push(call);
+    return this.#paused !== undefined;
   }
 
   #finish(effect: Effect): void {
@@ -204,6 +237,10 @@ export class Member {
           const [oldest] = pool.values();
           return oldest?.since;
         },
+        overtakenMs: () => {
+          const [oldest] = pool.values();
+          return Math.max(0, this.#newestCommitted - (oldest?.since ?? Number.POSITIVE_INFINITY));
+        },
         next: (underWay) => {
           // Frames of a certified block that is not on disk yet seem to wait.
           if (this.#replica?.height !== this.disk.ledger.height) return undefined;
@@ -230,6 +267,10 @@ export class Member {
     const { height } = this.disk.ledger;
     this.disk.log.keep((record) => isAbove(record, height));
     const { ledger, pool } = this.disk;
+    for (const frame of ran.frames) {
+      const since = pool.get(text(frame))?.since ?? this.now;
+      this.#newestCommitted = Math.max(this.#newestCommitted, since);
+    }
     for (const [name, { frame }] of pool) if (ledger.taken.has(idOf(frame))) pool.delete(name);
   }
 

@@ -262,15 +262,39 @@ export const mutations: readonly Mutation[] = [
   },
   one(
     "patience has no cap",
-    `${pbft}/progress.ts`,
-    "return Math.min(timing.requestMs * 2 ** Math.min(failures, 30), timing.requestMsMax);",
-    "return timing.requestMs * 2 ** Math.min(failures, 30);",
+    `${pbft}/patience.ts`,
+    "return Math.min(ms * 2 ** Math.min(failures, 30), timing.requestMsMax);",
+    "return timing.requestMsMax < 0 ? 0 : ms * 2 ** Math.min(failures, 30);",
   ),
   one(
     "a held-back request is waited for",
     `${pbft}/progress.ts`,
-    "return held >= Math.min(timing.censorMs * 2 ** Math.min(failures, 30), timing.requestMsMax);",
+    "return Math.min(held, ports.pool.overtakenMs()) >= censorMs(replica);",
     "return held < 0;",
+  ),
+  one(
+    "patience does not follow what blocks take",
+    `${pbft}/patience.ts`,
+    "doubled(replica.timing.requestMs + likelyMs(replica.pace, replica.timing), replica);",
+    "doubled(replica.timing.requestMs, replica);",
+  ),
+  one(
+    "whoever waits for long is taken for held back",
+    `${pbft}/progress.ts`,
+    "return Math.min(held, ports.pool.overtakenMs()) >= censorMs(replica);",
+    "return held >= censorMs(replica);",
+  ),
+  one(
+    "what is measured counts without end",
+    `${pbft}/pace.ts`,
+    "Math.min(pace.meanMs + 4 * pace.deviationMs, measuredMsMax)",
+    "Math.max(pace.meanMs + 4 * pace.deviationMs, -measuredMsMax)",
+  ),
+  one(
+    "a process that stood still blames others for that time",
+    `${pbft}/pace.ts`,
+    "attended -= Math.min(ms, at - since);",
+    "attended -= Math.min(0, at - since);",
   ),
   // Disk
   one(

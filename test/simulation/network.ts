@@ -30,6 +30,15 @@ export class Agenda {
     item.run();
     return true;
   }
+
+  /** Goes on until something holds; false when it does not within so much virtual time. */
+  until(holds: () => boolean, msMax: number): boolean {
+    const end = this.now + msMax;
+    while (!holds()) {
+      if (this.now >= end || !this.next()) return false;
+    }
+    return true;
+  }
 }
 
 /** Links between places that delay, lose, double and cut. */

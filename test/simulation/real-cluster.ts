@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { utcMs } from "@busbar/protocol";
+import { quorum, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import type { PoolLimits } from "../../aggregator/consensus/durable-pool.ts";
 import { nameOf } from "../../aggregator/consensus/frame-name.ts";
@@ -64,11 +64,12 @@ export class RealCluster {
     readonly blockIntervalMs?: number;
     readonly poolLimits?: PoolLimits;
     readonly snapshots?: NonNullable<RealWorld["snapshots"]>;
-    readonly rules?: Rules;
+    readonly rulesOf?: (id: string) => Rules;
+    readonly onFailure?: RealWorld["onFailure"];
     readonly clockOffsetMs?: () => number;
   }) {
     const { random, count = 4, timing = usualTiming, blockIntervalMs = 5 } = options;
-    const { poolLimits, rules, snapshots } = options;
+    const { poolLimits, rulesOf, snapshots, onFailure } = options;
     this.network = new Network(this.agenda, random);
     this.genesis = consortiumGenesis(count);
     this.#folder = mkdtempSync(join(tmpdir(), "busbar-consortium-"));
@@ -79,7 +80,8 @@ export class RealCluster {
       timing,
       blockIntervalMs,
       ...(poolLimits === undefined ? {} : { poolLimits }),
-      ...(rules === undefined ? {} : { rules }),
+      onFailure,
+      ...(rulesOf === undefined ? {} : { rulesOf }),
       ...(snapshots === undefined ? {} : { snapshots }),
       speed: 60,
       site: (now: number) => utcMs(startTime + Math.floor(now * 60)),
@@ -125,20 +127,34 @@ export class RealCluster {
 
   /** Lives until something holds; false when it does not within so much virtual time. */
   until(holds: () => boolean, msMax: number): boolean {
-    const end = this.agenda.now + msMax;
-    while (!holds()) {
-      if (this.agenda.now >= end || !this.agenda.next()) return false;
-    }
-    return true;
+    return this.agenda.until(holds, msMax);
   }
 
   live(ms: number): void {
     this.until(() => false, ms);
   }
 
+  /** A block for each of so many readings, which come to the first member. */
+  record(count: number): void {
+    for (let n = 0; n < count; n += 1) {
+      this.read(n, this.members.slice(0, 1));
+      if (!this.until(() => this.isQuiet, 5_000)) throw new Error(this.standing);
+    }
+  }
+
   /** Whether each frame stands in a block, and all that are up have all blocks. */
   get isQuiet(): boolean {
     return this.#unplaced.size === 0 && this.up.every(({ height }) => height === this.#height);
+  }
+
+  /** Whether enough members are in one view to order something in it. */
+  get hasQuorumInForce(): boolean {
+    const inForce = new Map<number, number>();
+    for (const { life } of this.up) {
+      const { view = -1, asked } = life.engine.status() ?? {};
+      if (view === asked) inForce.set(view, (inForce.get(view) ?? 0) + 1);
+    }
+    return Math.max(...inForce.values()) >= quorum(this.members.length);
   }
 
   /** Where everybody stands, in words. */

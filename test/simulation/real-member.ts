@@ -1,8 +1,9 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { openFrame, type UtcMs, type Verify } from "@busbar/protocol";
+import { Failure, openFrame, type UtcMs, type Verify } from "@busbar/protocol";
 import { DurablePool, type PoolLimits } from "../../aggregator/consensus/durable-pool.ts";
 import type { Timing } from "../../aggregator/consensus/pbft/limits.ts";
-import { PbftEngine, type PbftOptions } from "../../aggregator/consensus/pbft-engine.ts";
+import { PbftEngine } from "../../aggregator/consensus/pbft-engine.ts";
+import type { PbftOptions } from "../../aggregator/consensus/pbft-options.ts";
 import type { TurnTimers } from "../../aggregator/consensus/timers.ts";
 import { Application } from "../../aggregator/ledger/application.ts";
 import type { CommittedBlock, RefusedFrame } from "../../aggregator/ledger/block.ts";
@@ -28,7 +29,8 @@ export type Death = { readonly write: number; readonly side: "before" | "after" 
 export type RealWorld = {
   readonly agenda: Agenda;
   readonly genesis: Genesis;
-  readonly rules?: Rules;
+  /** Of the program that a member starts with. */
+  readonly rulesOf?: (id: string) => Rules;
   readonly verify: Verify;
   readonly timing: Timing;
   readonly blockIntervalMs: number;
@@ -39,6 +41,8 @@ export type RealWorld = {
   readonly speed: number;
   readonly send: (from: string, to: string | "all", message: Uint8Array) => void;
   readonly onCommit?: (member: RealMember, block: CommittedBlock) => void;
+  /** A process ended because of this; not given: no member's does. */
+  readonly onFailure?: ((member: RealMember, failure: Failure) => void) | undefined;
 };
 
 type Life = {
@@ -93,7 +97,7 @@ export class RealMember {
   start(): void {
     this.#lives += 1;
     this.#death = undefined;
-    const { genesis, verify, rules, poolLimits, site, speed, timing } = this.#world;
+    const { genesis, verify, rulesOf, poolLimits, site, speed, timing } = this.#world;
     const store = new Store(this.path);
     // Processes die here, no power fails: what was written stays written.
     store.db.exec("PRAGMA synchronous=OFF");
@@ -104,7 +108,7 @@ export class RealMember {
       genesis,
       store,
       verify,
-      ...(rules === undefined ? {} : { rules }),
+      ...(rulesOf === undefined ? {} : { rules: rulesOf(this.id) }),
     });
     if (!application.info().begun) application.initChain();
     const timers = this.#timers();
@@ -194,7 +198,7 @@ export class RealMember {
       try {
         call();
       } catch (error) {
-        if (!(error instanceof Killed)) throw error;
+        if (!(error instanceof Killed)) this.#fail(error);
       }
       if (this.#death !== undefined && this.#death.write < 0) this.crash();
     };
@@ -210,6 +214,14 @@ export class RealMember {
       // All that arrives within the same instant is there first.
       soon: (call) => agenda.at(agenda.now + 0.01, guard(call)),
     };
+  }
+
+  /** What ends the program ends the member; anything else is no way for a program to end. */
+  #fail(error: unknown): void {
+    const { onFailure } = this.#world;
+    if (!(error instanceof Failure) || onFailure === undefined) throw error;
+    this.crash();
+    onFailure(this, error);
   }
 
   /** Counts transactions, and dies at one of them. */

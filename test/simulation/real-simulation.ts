@@ -1,10 +1,20 @@
 import { usualTiming } from "../../aggregator/consensus/pbft/limits.ts";
-import { Violation } from "./auditor.ts";
+import {
+  delayAfter,
+  fair,
+  foul,
+  hurriedTiming,
+  type Outcome,
+  type Plan,
+  partition,
+  problemIn,
+  viewsForNothingMax,
+  viewsToHealMax,
+} from "./life.ts";
 import { Random } from "./random.ts";
 import { RealAuditor } from "./real-auditor.ts";
 import { RealCluster } from "./real-cluster.ts";
 import type { Death, RealMember } from "./real-member.ts";
-import { type Outcome, type Plan, partition } from "./simulation.ts";
 
 /** After the faults have healed, all that waits must be in blocks within so much virtual time. */
 const healMsMax = 120_000;
@@ -18,8 +28,10 @@ export class RealSimulation {
   readonly #random: Random;
   readonly #cluster: RealCluster;
   readonly #auditor: RealAuditor;
+  readonly #hurried: boolean;
   readonly #weathers: number;
   #calm = false;
+  #views = { troubled: 0, healing: 0, after: 0 };
 
   constructor(seed: number, options: { readonly trace?: (line: string) => void } = {}) {
     const random = new Random(seed);
@@ -28,11 +40,12 @@ export class RealSimulation {
     const frames = random.int(10, 30);
     this.plan = { seed, members, faulty: [], frames, troubleMs: random.int(2_000, 12_000) };
     const hurried = random.chance(0.5);
+    this.#hurried = hurried;
     this.#weathers = hurried ? random.int(8, 30) : random.int(1, 5);
     this.#cluster = new RealCluster({
       random,
       count: members,
-      timing: hurried ? { ...usualTiming, requestMs: 200, resendMs: 100 } : usualTiming,
+      timing: hurried ? hurriedTiming : usualTiming,
       blockIntervalMs: random.pick([0, 5, 50]),
       clockOffsetMs: () => random.int(-2_000, 2_000) * 60,
     });
@@ -50,14 +63,7 @@ export class RealSimulation {
 
   /** Can be called once: its files are gone afterwards. */
   run(): Outcome {
-    let problem: string | undefined;
-    try {
-      problem = this.#live();
-    } catch (error) {
-      // A failed assertion stops a process for good, and so is no better than a broken rule.
-      if (!(error instanceof Error)) throw error;
-      problem = error instanceof Violation ? error.message : (error.stack ?? error.message);
-    }
+    const problem = problemIn(() => this.#live());
     const { agenda, network, up } = this.#cluster;
     const counts = new Map<string, number>();
     for (const { life } of up) {
@@ -74,6 +80,7 @@ export class RealSimulation {
       blocks: this.#auditor.height,
       virtualMs: Math.round(agenda.now),
       messages: network.sent,
+      views: this.#views,
       counts: Object.fromEntries([...counts].sort()),
       accused: accused.map(({ member }) => member),
     };
@@ -86,12 +93,38 @@ export class RealSimulation {
       this.plan.troubleMs + healMsMax,
     );
     if (!well) return `after ${Math.round(cluster.agenda.now)} ms: ${cluster.standing}`;
+    const healing = cluster.said.views - this.#views.troubled;
+    this.#views.healing = healing;
+    if (healing > viewsToHealMax(this.plan)) return `${healing} views until all was well again`;
+    const problem = this.#goOn();
+    if (problem !== undefined) return problem;
     this.#auditor.settle(
       cluster.members,
       cluster.frames.map((frame) => Buffer.from(frame).toString("latin1")),
     );
     const accused = cluster.members.flatMap(({ life }) => life.engine.status()?.evidence ?? []);
     return accused[0] && `${accused[0].member} is accused and honest`;
+  }
+
+  /** All is well: from here on no view is left for nothing, also on slow links. */
+  #goOn(): string | undefined {
+    const cluster = this.#cluster;
+    const { agenda, network, members, said } = cluster;
+    const delayMs = delayAfter(this.plan, this.#hurried);
+    network.weather = fair(delayMs);
+    const most = viewsForNothingMax(delayMs, cluster.hasQuorumInForce);
+    const before = said.views;
+    const count = 10;
+    for (let i = 0; i < count; i += 1) {
+      agenda.at(agenda.now + i * 300, () => cluster.read(i, members.slice(i % 4, (i % 4) + 1)));
+    }
+    const all = this.plan.frames + count;
+    if (!cluster.until(() => cluster.frames.length === all && cluster.isQuiet, healMsMax)) {
+      return `all was well, and then: ${cluster.standing}`;
+    }
+    this.#views.after = said.views - before;
+    if (this.#views.after <= most) return undefined;
+    return `${this.#views.after} views for nothing on links of ${delayMs} ms`;
   }
 
   #schedule(): void {
@@ -113,11 +146,7 @@ export class RealSimulation {
     if (this.#calm) return;
     const random = this.#random;
     const { network, members } = this.#cluster;
-    network.weather = {
-      delayMsMax: random.pick([5, 20, 100]),
-      loss: random.pick([0, 0.05, 0.3]),
-      duplication: random.pick([0, 0.1, 0.5]),
-    };
+    network.weather = foul(random);
     network.cut = partition(random, members.length);
     for (const member of random.some(members)) if (random.chance(0.3)) this.#kill(member);
   }
@@ -142,8 +171,9 @@ export class RealSimulation {
 
   #heal(): void {
     this.#calm = true;
+    this.#views.troubled = this.#cluster.said.views;
     const { network, members } = this.#cluster;
-    network.weather = { delayMsMax: 5, loss: 0, duplication: 0 };
+    network.weather = fair();
     network.cut = () => false;
     for (const member of members) {
       member.live();

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   type BlockVote,
-  digestOf,
   type Message,
   type NewView,
   newViewBytes,
@@ -14,56 +13,10 @@ import {
 import { proposalOf } from "../../aggregator/consensus/pbft/state.ts";
 import type { Cluster } from "./cluster.ts";
 import { four, ids, submitMany, views } from "./four.ts";
+import { firstProposal, give, lose, replaced, type Sent, signing } from "./scenes.ts";
 import { frameOf } from "./toy-ledger.ts";
 
 /** Rules of the protocol that few lives under a seed put to the test. */
-
-type Sent = { readonly from: string; readonly to: string; readonly message: Message };
-
-/** From now on what `drops` says gets lost; gives back how to end that. */
-function lose(cluster: Cluster, drops: (sent: Sent) => boolean): () => void {
-  const { network } = cluster;
-  const [send, heard] = [network.send, cluster.onSend];
-  let last: { from: string; message: Message } | undefined;
-  cluster.onSend = (from, message) => {
-    last = { from, message };
-    heard(from, message);
-  };
-  network.send = (from, to, deliver) => {
-    const place = cluster.places[to]?.member.id ?? "";
-    if (last === undefined || !drops({ ...last, to: place })) send.call(network, from, to, deliver);
-  };
-  return () => {
-    network.send = send;
-    cluster.onSend = heard;
-  };
-}
-
-/** What a member says and hears of signatures over blocks. */
-const signing =
-  (id: string) =>
-  ({ from, to, message }: Sent): boolean =>
-    (from === id || to === id) && (message.name === "block-vote" || message.name === "block");
-
-const give = (cluster: Cluster, to: string, from: string, message: Message): void =>
-  cluster.member(to).take({ kind: "message", from, message });
-
-/** b, c, d and e vote, and a, who voted before, is an enemy with its old key. */
-function replaced(): Cluster {
-  const cluster = four({ others: ["e"], liars: [{ id: "a", manner: "silent" }] });
-  cluster.submit("members b,c,d,e", "b");
-  // In force two heights later.
-  for (const line of ["pay x y 1 #0", "pay x y 1 #1"]) {
-    cluster.submit(line, "c");
-    assert.ok(
-      cluster.until(() => cluster.isQuiet, 60_000),
-      cluster.standing,
-    );
-  }
-  const epochs = ["b", "c", "d", "e"].map((id) => cluster.member(id).replica?.council.epoch);
-  assert.deepEqual(epochs, [1, 1, 1, 1], cluster.standing);
-  return cluster;
-}
 
 test("votes of a member that has gone count no more", () => {
   const cluster = replaced();
@@ -122,20 +75,6 @@ test("a block vote under another's name counts for nothing", () => {
     cluster.standing,
   );
 });
-
-/** What a leader might say at height 1. */
-function firstProposal(
-  { keys }: Cluster,
-  at: { readonly leader: string; readonly view: number; readonly amount?: string },
-) {
-  const { leader: from, view, amount = "1" } = at;
-  const frames = [frameOf(`pay x y ${amount} #first`)];
-  const time = 1_000_000 as Proposal["time"];
-  const proposal: Proposal = { height: 1, time, proposer: from, view, frames };
-  const digest = digestOf(proposal);
-  const vote = { phase: "pre-prepare", epoch: 0, view, height: 1, digest, from } as const;
-  return { vote: { ...vote, signature: keys.sign(from, vote.phase, voteBytes(vote)) }, proposal };
-}
 
 /** Gives a and b, or whoever is up, another version of each block vote that they send. */
 function echoOf(

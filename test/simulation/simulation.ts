@@ -1,30 +1,19 @@
 import { usualTiming } from "../../aggregator/consensus/pbft/limits.ts";
-import { Violation } from "./auditor.ts";
 import { manners } from "./byzantine.ts";
-import { Cluster, type Liar, type Place } from "./cluster.ts";
-import type { Cut } from "./network.ts";
+import { Cluster, type Place } from "./cluster.ts";
+import {
+  delayAfter,
+  fair,
+  foul,
+  hurriedTiming,
+  type Outcome,
+  type Plan,
+  partition,
+  problemIn,
+  viewsForNothingMax,
+  viewsToHealMax,
+} from "./life.ts";
 import { Random } from "./random.ts";
-
-/** What a seed drew, in words. */
-export type Plan = {
-  readonly seed: number;
-  readonly members: number;
-  readonly faulty: readonly Liar[];
-  readonly frames: number;
-  readonly troubleMs: number;
-};
-
-/** How a seed went. */
-export type Outcome = {
-  readonly plan: Plan;
-  readonly ok: boolean;
-  readonly problem: string | undefined;
-  readonly blocks: number;
-  readonly virtualMs: number;
-  readonly messages: number;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly accused: readonly string[];
-};
 
 /** After the faults have healed, all that waits must be in blocks within so much virtual time. */
 const healMsMax = 240_000;
@@ -34,9 +23,11 @@ export class Simulation {
   readonly plan: Plan;
   readonly #random: Random;
   readonly #cluster: Cluster;
+  readonly #hurried: boolean;
   readonly #weathers: number;
   #submissions = 0;
   #calm = false;
+  #views = { troubled: 0, healing: 0, after: 0 };
 
   constructor(seed: number, options: { readonly trace?: (line: string) => void } = {}) {
     const random = new Random(seed);
@@ -53,13 +44,14 @@ export class Simulation {
     this.plan = { seed, members: size, faulty, frames, troubleMs: random.int(5_000, 40_000) };
     // Half of the lives are hurried: short limits and ever new partitions make many views fail.
     const hurried = random.chance(0.5);
+    this.#hurried = hurried;
     this.#weathers = hurried ? random.int(20, 80) : random.int(1, 6);
     this.#cluster = new Cluster({
       random,
       ids,
       others,
       liars: faulty,
-      timing: hurried ? { ...usualTiming, requestMs: 200, resendMs: 100 } : usualTiming,
+      timing: hurried ? hurriedTiming : usualTiming,
       framesPerBlock: random.int(1, 8),
       clockOffsetMs: () => random.int(-2_000, 2_000),
     });
@@ -69,14 +61,7 @@ export class Simulation {
   }
 
   run(): Outcome {
-    let problem: string | undefined;
-    try {
-      problem = this.#live();
-    } catch (error) {
-      // A failed assertion stops a process for good, and so is no better than a broken rule.
-      if (!(error instanceof Error)) throw error;
-      problem = error instanceof Violation ? error.message : (error.stack ?? error.message);
-    }
+    const problem = problemIn(() => this.#live());
     const { auditor, agenda, network, counts, accused } = this.#cluster;
     return {
       plan: this.plan,
@@ -85,6 +70,7 @@ export class Simulation {
       blocks: auditor.height,
       virtualMs: Math.round(agenda.now),
       messages: network.sent,
+      views: this.#views,
       counts: Object.fromEntries([...counts].sort()),
       accused: [...accused.keys()].sort(),
     };
@@ -100,7 +86,30 @@ export class Simulation {
     if (!well) return `after ${Math.round(cluster.agenda.now)} ms: ${cluster.standing}`;
     const guilty = new Set(this.plan.faulty.map(({ id }) => id));
     const innocent = [...cluster.accused.keys()].find((id) => !guilty.has(id));
-    return innocent === undefined ? undefined : `${innocent} is accused and honest`;
+    if (innocent !== undefined) return `${innocent} is accused and honest`;
+    const healing = cluster.words.views - this.#views.troubled;
+    this.#views.healing = healing;
+    if (healing > viewsToHealMax(this.plan)) return `${healing} views until all was well again`;
+    return this.plan.faulty.length > 0 ? undefined : this.#goOn();
+  }
+
+  /** All is well, and nobody lies: from here on no view is left for nothing, also on slow links. */
+  #goOn(): string | undefined {
+    const cluster = this.#cluster;
+    const { agenda, network, words } = cluster;
+    const delayMs = delayAfter(this.plan, this.#hurried);
+    network.weather = fair(delayMs);
+    const most = viewsForNothingMax(delayMs, cluster.hasQuorumInForce);
+    const before = words.views;
+    this.#submissions += 20;
+    for (let i = 0; i < 20; i += 1) {
+      agenda.at(agenda.now + i * 300, () => cluster.submit(`pay a0 a1 1 #later${i}`));
+    }
+    const all = () => cluster.frames.length === this.#submissions && cluster.isQuiet;
+    if (!cluster.until(all, healMsMax)) return `all was well, and then: ${cluster.standing}`;
+    this.#views.after = words.views - before;
+    if (this.#views.after <= most) return undefined;
+    return `${this.#views.after} views for nothing on links of ${delayMs} ms`;
   }
 
   #schedule(): void {
@@ -149,11 +158,7 @@ export class Simulation {
     if (this.#calm) return;
     const random = this.#random;
     const { network, places } = this.#cluster;
-    network.weather = {
-      delayMsMax: random.pick([5, 20, 100]),
-      loss: random.pick([0, 0.05, 0.3]),
-      duplication: random.pick([0, 0.1, 0.5]),
-    };
+    network.weather = foul(random);
     network.cut = partition(random, places.length);
     const slow = random.int(0, places.length - 1);
     network.slow = random.chance(0.3) ? { place: slow, ms: random.int(100, 2_000) } : undefined;
@@ -161,7 +166,17 @@ export class Simulation {
       const ms = random.chance(0.2) ? random.int(1, 200) : 0;
       member.diskMs = () => (ms === 0 ? 0 : random.next() * ms);
     }
-    for (const place of random.some(places)) if (random.chance(0.3)) this.#kill(place);
+    for (const place of random.some(places)) {
+      if (random.chance(0.3)) this.#kill(place);
+      else if (random.chance(0.2)) this.#pause(place);
+    }
+  }
+
+  /** The process stands still for a while. */
+  #pause({ member }: Place): void {
+    const { agenda } = this.#cluster;
+    member.pause();
+    agenda.at(agenda.now + this.#random.int(10, 3_000), () => member.resume());
   }
 
   /** Now, or between two of the things that a step does. */
@@ -178,40 +193,16 @@ export class Simulation {
 
   #heal(): void {
     this.#calm = true;
+    this.#views.troubled = this.#cluster.words.views;
     const { network, places } = this.#cluster;
-    network.weather = { delayMsMax: 5, loss: 0, duplication: 0 };
+    network.weather = fair();
     network.cut = () => false;
     network.slow = undefined;
     for (const { member } of places) {
       member.diskMs = () => 0;
       member.diesAfter = undefined;
+      member.resume();
       if (!member.isUp) member.start();
     }
-  }
-}
-
-/** Halves, halves of which one hears the other, a single one, one that hears nothing, a ring, or none. */
-export function partition(random: Random, count: number): Cut {
-  switch (random.int(0, 6)) {
-    case 0: {
-      const half = new Set(random.some(Array.from({ length: count }, (_, i) => i)));
-      return (from, to) => half.has(from) !== half.has(to);
-    }
-    case 4: {
-      const half = new Set(random.some(Array.from({ length: count }, (_, i) => i)));
-      return (from, to) => half.has(from) && !half.has(to);
-    }
-    case 1: {
-      const alone = random.int(0, count - 1);
-      return (from, to) => from === alone || to === alone;
-    }
-    case 2: {
-      const deaf = random.int(0, count - 1);
-      return (_, to) => to === deaf;
-    }
-    case 3:
-      return (from, to) => (from + 1) % count !== to && (to + 1) % count !== from;
-    default:
-      return () => false;
   }
 }

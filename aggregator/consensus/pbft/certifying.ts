@@ -3,6 +3,8 @@ import { type BlockHeader, type Certificate, compareBytes } from "@busbar/protoc
 import { decodeHeader } from "../../ledger/codecs.ts";
 import { blacklistBlocks, councilOf } from "./council.ts";
 import type { BlockVote, Certified } from "./messages.ts";
+import { paceAfter } from "./pace.ts";
+import { passedSince, patienceMs } from "./patience.ts";
 import type { Event, Voters } from "./ports.ts";
 import { count, inWindow, type Replica, type Slot, same, send, slotAt, votes } from "./state.ts";
 
@@ -46,6 +48,7 @@ export function certify(replica: Replica): void {
 export function certifyWith(replica: Replica, slot: Slot, certificate: Certificate): void {
   const { height, header, next } = slot;
   assert(header !== undefined && next !== undefined, "a block runs before it is certified");
+  measure(replica, slot);
   replica.out.push({ do: "certify", height, certificate });
   stepTo(replica, { header, certificate }, next);
 }
@@ -110,6 +113,16 @@ function beginEpoch(replica: Replica, { epoch, members }: Voters): void {
   replica.times.viewStarted = replica.ports.clock.now();
   replica.times.quorumAsked = undefined;
   replica.out.push({ do: "persist", record: { kind: "view", epoch, view: 0, asked: 0 } });
+}
+
+/**
+ * How long the present view's proposal took to become a block. The view would not have waited longer
+ * than it may: what was longer says that members did not reach each other, not what a block takes.
+ */
+function measure(replica: Replica, { prePrepare, since }: Slot): void {
+  if (prePrepare === undefined) return;
+  const tookMs = Math.min(passedSince(replica, since), patienceMs(replica));
+  replica.pace = paceAfter(replica.pace, tookMs);
 }
 
 function certificateOf(

@@ -19,9 +19,13 @@ export const blocksPerAnswer = 16;
 
 /** Time limits, in ms of a monotonic clock. */
 export type Timing = {
-  /** Without progress for so long, with work waiting, the view is changed. */
+  /** Without progress for so long, with work waiting, the view is changed; a leader has this time
+   * besides what blocks take here. */
   readonly requestMs: number;
-  /** A request that this view did not order for so long is being held back, whatever else moves. */
+  /** What blocks were measured to take is waited for besides, up to this: a leader that is slow on
+   * purpose gains no more. */
+  readonly measuredMsMax: number;
+  /** A request that was overtaken by so much, and besides by four blocks, is being held back. */
   readonly censorMs: number;
   /** The limits double with each view in a row that failed, up to this. */
   readonly requestMsMax: number;
@@ -35,6 +39,7 @@ export type Timing = {
 
 export const usualTiming: Timing = {
   requestMs: 1_000,
+  measuredMsMax: 10_000,
   censorMs: 4_000,
   requestMsMax: 60_000,
   resendMs: 250,

@@ -78,6 +78,9 @@ export type Ports = {
   readonly pool: {
     /** Since when (monotonic ms) the oldest frame waits that stands in no block. */
     oldestSince(): number | undefined;
+    /** By how much (ms) a frame that stands in a block came here after the oldest that waits; one that
+     * was not here came with its block. Nobody is held back where all wait for their turn. */
+    overtakenMs(): number;
     /** Frames for the next block, without those of the proposals under way; undefined: none is wanted. */
     next(underWay: readonly Proposal[]): readonly Uint8Array[] | undefined;
   };

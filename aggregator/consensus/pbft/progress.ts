@@ -1,4 +1,6 @@
 import type { Message } from "./messages.ts";
+import { standstillsAt } from "./pace.ts";
+import { censorMs, passedSince, patienceMs } from "./patience.ts";
 import { isInForce, leads, proposalOf, type Replica, type Slot, send, votes } from "./state.ts";
 import { askForNext } from "./view-change.ts";
 
@@ -6,6 +8,8 @@ import { askForNext } from "./view-change.ts";
 export function onTick(replica: Replica): void {
   const now = replica.ports.clock.now();
   const { times, timing } = replica;
+  replica.standstills = standstillsAt(replica.standstills, { ticked: times.ticked, now });
+  times.ticked = now;
   if (votes(replica)) {
     if (isOverdue(replica, now)) askForNext(replica);
     if (now - times.sent >= timing.resendMs) {
@@ -20,26 +24,22 @@ export function onTick(replica: Replica): void {
   }
 }
 
-/** How long this view may go without progress: doubled for each view in a row that failed. */
-function patienceMs({ failures, timing }: Replica): number {
-  return Math.min(timing.requestMs * 2 ** Math.min(failures, 30), timing.requestMsMax);
-}
-
 function isOverdue(replica: Replica, now: number): boolean {
-  const { times, timing, ports, council, changes, asked, failures } = replica;
+  const { times, ports, council, changes, asked } = replica;
   const patience = patienceMs(replica);
   if (!isInForce(replica)) {
     const asking = [...changes.values()].filter(({ view }) => view >= asked).length;
     if (asking < council.quorum) return false;
     times.quorumAsked ??= now;
-    return now - times.quorumAsked >= patience;
+    return passedSince(replica, times.quorumAsked) >= patience;
   }
   const waiting = ports.pool.oldestSince();
   const since = Math.min(waiting ?? now, ...proposed(replica).map((slot) => slot.since));
-  if (now - Math.max(since, times.progress, times.viewStarted) >= patience) return true;
+  const base = Math.max(since, times.progress, times.viewStarted);
+  if (passedSince(replica, base) >= patience) return true;
   if (waiting === undefined) return false;
-  const held = now - Math.max(waiting, times.viewStarted);
-  return held >= Math.min(timing.censorMs * 2 ** Math.min(failures, 30), timing.requestMsMax);
+  const held = passedSince(replica, Math.max(waiting, times.viewStarted));
+  return Math.min(held, ports.pool.overtakenMs()) >= censorMs(replica);
 }
 
 /** Nothing that was sent need have arrived: while something is unfinished it is said again. */

@@ -52,7 +52,9 @@ function takeIn(replica: Replica, record: DurableRecord): void {
     if (!inWindow(replica, proposal.height)) return;
     const slot = slotAt(replica, proposal.height);
     slot.proposals.set(hex(prePrepare.digest), proposal);
-    if (prePrepare.view === replica.view) slot.prePrepare = prePrepare;
+    if (prePrepare.view !== replica.view) return;
+    slot.prePrepare = prePrepare;
+    slot.since = replica.ports.clock.now();
   }
   if (record.kind === "prepared") {
     const [vote] = record.prepared.votes;
@@ -108,10 +110,13 @@ function blank(self: string, ports: Ports, timing: Timing, durable: Durable): Re
     blocks: new Map(),
     applying: false,
     failures: 0,
+    pace: undefined,
+    standstills: [],
     times: {
       progress: now,
       viewStarted: now,
       quorumAsked: undefined,
+      ticked: now,
       sent: now,
       status: Number.NEGATIVE_INFINITY,
       asked: new Map(),

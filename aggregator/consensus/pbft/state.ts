@@ -14,6 +14,7 @@ import type {
   Vote,
 } from "./messages.ts";
 import { voteBytes } from "./messages.ts";
+import type { Pace, Standstill } from "./pace.ts";
 import type { Effect, Ports, Voters } from "./ports.ts";
 
 /** What is known of one height above the newest certified block. */
@@ -77,12 +78,17 @@ export type Replica = {
   applying: boolean;
   /** Views that failed in a row. */
   failures: number;
+  /** How long blocks take, from their proposal to their certificate; undefined before the first. */
+  pace: Pace | undefined;
+  /** When this process did not run. */
+  standstills: readonly Standstill[];
   readonly times: {
     /** Of the last block, or of the start of the view. */
     progress: number;
     viewStarted: number;
     /** A quorum asks for the view since. */
     quorumAsked: number | undefined;
+    ticked: number;
     sent: number;
     status: number;
     /** By member: when blocks were last asked of it, or served to it, and above which height. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Message, microPerKwh, type ParametersMotion, utcMs } from "@busbar/protocol";
+import { type Message, microPerKwh, type ParametersMotion, utcMs, wh } from "@busbar/protocol";
 import { type Parameters, parametersOf, parametersTable } from "../../parameters.ts";
 import { entry, frameOf, lastGate, MeterChain, startTime, testGenesis } from "../../test-site.ts";
-import { Chain, hour, quote, slot } from "../market/test-chain.ts";
+import { Chain, hour, mandate, quote, slot } from "../market/test-chain.ts";
 import { timetable } from "../market/timetable.ts";
 import { termsOf } from "./test-consortium.ts";
 
@@ -128,4 +128,33 @@ test("a slot is settled with its own parameters, also when others are in force b
   assert.ok(plain.size >= 3, "three slots are settled");
   for (const at of [slot, slot + hour]) assert.equal(changed.get(at), plain.get(at));
   assert.notEqual(changed.get(third), plain.get(third));
+});
+
+/** The bureau's subsidy on what a user buys of it in two slots, when the meter reports both later. */
+function subsidiesWith(frames: readonly Uint8Array[]): ReadonlyMap<number, number> {
+  const run = new Chain();
+  run.block(1, mandate("user-a"));
+  run.block(11, ...frames);
+  for (const [name, at] of [slot, third].entries()) {
+    const start = (at - startTime) / 60_000;
+    for (let minute = start - 49; minute < start - 35; minute += 1) run.block(minute);
+    const bid = quote("user-a", name + 1, { quantity: wh(50_000) }, at);
+    assert.deepEqual(run.block(start - 35, bid.seal), []);
+    assert.deepEqual(run.block(start - 19, bid.open), []);
+    run.block(start - 9);
+  }
+  for (let at = 172; at <= 245; at += 1) run.block(at);
+  const meter = new MeterChain("user-a");
+  const readings = [0, 1, 2, 3].map((n) => meter.frame(entry(slot + n * hour, n * 50_000)));
+  run.block(246, ...readings);
+  return new Map(run.of("contract-settled").map((event) => [event.slot, event.subsidy]));
+}
+
+test("a slot's contracts are paid with its own subsidy, also when another is in force by then", () => {
+  const plain = subsidiesWith([]);
+  const changed = subsidiesWith([frame({ parameters: { ...now, subsidyPermille: 100 } })]);
+  for (const at of [slot, third]) assert.ok((plain.get(at) ?? 0) > 0, "the bureau sold, and paid");
+  assert.equal(changed.get(slot), plain.get(slot));
+  // Twice the subsidy, on a price of its own.
+  assert.ok((changed.get(third) ?? 0) > 1.9 * (plain.get(third) ?? 0));
 });

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { NewView } from "../../aggregator/consensus/pbft/messages.ts";
+import { four, submitMany, views } from "./four.ts";
+import { give, lose } from "./scenes.ts";
+
+/** What was left, a view or an epoch, binds nobody to anything new. */
+
+test("a member that asked for a later view says nothing in one that begins late", () => {
+  const cluster = four();
+  let begun: NewView | undefined;
+  cluster.onSend = (_, message) => {
+    if (message.name === "new-view" && message.body.view === 1) begun ??= message.body;
+  };
+  // All see height 1 prepared, so that the next view has something to vote on; d hears nothing of it.
+  const hear = lose(
+    cluster,
+    ({ to, message }) =>
+      (message.name === "vote" && message.body.phase === "commit") ||
+      (message.name === "new-view" && to === "d"),
+  );
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(200);
+  cluster.member("a").crash();
+  const late = cluster.member("d");
+  assert.ok(
+    cluster.until(() => late.replica?.asked === 2, 20_000),
+    cluster.standing,
+  );
+  assert.ok(begun !== undefined && begun.prePrepares.length === 1);
+  // Whoever votes in a view that it left is found out by those who listen.
+  give(cluster, "d", "b", { name: "new-view", body: begun });
+  assert.deepEqual([late.replica?.view, late.replica?.asked], [0, 2]);
+  assert.equal(cluster.counts.get("consensus.view-left"), 1);
+  hear();
+  cluster.member("a").start();
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 60_000),
+    cluster.standing,
+  );
+});
+
+test("a member that starts again in a new epoch takes up nothing of the one before", () => {
+  const cluster = four({ others: ["e"] });
+  cluster.member("a").crash();
+  cluster.submit("pay x y 1 #0", "b");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 20_000),
+    cluster.standing,
+  );
+  assert.ok(views(cluster) > 0, "the first epoch had a second view");
+  cluster.member("a").start();
+  for (const line of ["members b,c,d,e", "pay x y 1 #1", "pay x y 1 #2"]) {
+    cluster.submit(line, "c");
+    assert.ok(
+      cluster.until(() => cluster.isQuiet, 20_000),
+      cluster.standing,
+    );
+  }
+  const member = cluster.member("c");
+  const kinds = new Set(member.disk.log.records.map(({ epoch, kind }) => `${epoch} ${kind}`));
+  assert.ok(kinds.has("0 view") && kinds.has("0 new-view"), "its disk still has the old words");
+  member.crash();
+  member.start();
+  const { council, view, asked, newView } = member.replica ?? assert.fail("it is up");
+  assert.deepEqual([council.epoch, view, asked, newView], [1, 0, 0, undefined]);
+});
+
+test("what the old voters ordered above a change of voters is void, and ordered anew", () => {
+  const cluster = four({ others: ["e"], framesPerBlock: 1 });
+  const hear = lose(cluster, ({ message: { name } }) => name === "block-vote" || name === "block");
+  cluster.submit("members b,c,d,e", "a");
+  submitMany(cluster, 3, 0);
+  const ordered = () =>
+    ["b", "c", "d"].every((id) =>
+      [3, 4].every((height) => cluster.member(id).replica?.slots.get(height)?.commits.size === 4),
+    );
+  assert.ok(cluster.until(ordered, 1_000), "four heights are ordered, and none is a block");
+  hear();
+  // Heights 3 and 4 are the new voters': whoever runs one that they did not order is found out.
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 20_000),
+    cluster.standing,
+  );
+  const { blocks } = cluster.member("e").disk.ledger;
+  assert.deepEqual(
+    blocks.slice(2).map(({ voters }) => voters.join("")),
+    blocks.slice(2).map(() => "bcde"),
+  );
+  assert.ok(blocks.length >= 4);
+});
