@@ -85,6 +85,17 @@ test("weights, bands, subsidy, date and objective are what was asked for", () =>
   assert.equal(json({ date: "grey" }).hours.length, 1);
 });
 
+test("how each search went is exported on request: gap, evaporation, every ant's pheromone", () => {
+  assert.equal(json().histories, undefined);
+  const [noon, , , still] = json({ history: true, use: "real" }).histories;
+  assert.equal(noon.hour, "12");
+  assert.ok(noon.gap.length > 10 && noon.gap.at(-1) <= 1e-12);
+  assert.equal(noon.evaporation.length, noon.gap.length);
+  assert.equal(noon.pheromone.length, noon.gap.length);
+  assert.ok(noon.pheromone.every((ants: number[]) => ants.length === 35));
+  assert.ok(still.gap.length <= 1, "nothing to find");
+});
+
 test("the table for people says the same", () => {
   const lines = run({ json: false, use: "real" });
   assert.match(lines[0] ?? "", /^sunny, real values, weights 3:3:1, bargaining$/);
@@ -94,6 +105,63 @@ test("the table for people says the same", () => {
   );
   assert.match(lines.at(-1) ?? "", /^colony at most 0\.00000\d currency\/kWh from exact$/);
   assert.match(run({ json: false, objective: "as-printed" }).at(-1) ?? "", /to compare only/);
+});
+
+const assets = join(folder, "assets.yaml");
+const battery = "{ owner: company, capacityKwh: 100, startKwh: 50, chargeKw: 60, dischargeKw: 60 }";
+
+test("with assets the day is planned first, and its prices are for the planned energy", () => {
+  writeFileSync(
+    assets,
+    `cost: { perKwh: [0.5, 0.6, 0.2, 0.1], slope: 0.0001 }
+storages: [${battery}]
+elastic: [{ owner: users, worth: 0.4, slope: 0.01, downKwh: 9, upKwh: 9 }]
+flexible: [{ owner: users, kwh: 30, from: 12, to: 3, maxKw: 30 }]
+`,
+  );
+  const { hours, plan } = json({ use: "real", assets });
+  assert.ok(plan.gain > 10 && Math.abs(plan.gain - plan.exactGain) <= 0.001 * plan.exactGain);
+  assert.ok(plan.storages.charge[0][3] > 0 && plan.storages.discharge[0][1] > 0);
+  assert.ok(Math.abs(plan.storages.stored[0][3] - 50) < 1e-6, "it ends as it began");
+  assert.deepEqual(plan.flexible[0], [0, 0, 30, 0], "in the cheapest of its hours");
+  hours.forEach(({ kwh, exact, colony }: (typeof hours)[number], i: number) => {
+    const drawn = kwh.cu + kwh.cg - kwh.gc;
+    assert.ok(Math.abs(drawn - plan.drawnFromBureauKwh[i]) < 0.002, "to the Wh of two parties");
+    assert.deepEqual(colony, exact);
+  });
+  assert.match(run({ json: false, use: "real", assets }).at(-1) ?? "", /^planned by the colony: /);
+});
+
+test("assets that make no sense are refused by line or by what was expected", () => {
+  const says = (text: string, code: string, message: RegExp) => {
+    writeFileSync(assets, text);
+    assert.throws(() => run({ assets }), { code, message });
+  };
+  const cost = "cost: { perKwh: 0.3 }\n";
+  says("", "config.invalid", /assets\.yaml/);
+  says(`${cost}storage: []\n`, "config.invalid", /assets\.yaml:2.*storage/s);
+  says(
+    `${cost}storages:\n  - ${battery.replace("100", "-1")}\n`,
+    "config.invalid",
+    /assets\.yaml:3/,
+  );
+  says(
+    `${cost}storages: [${battery.replace("50,", "500,")}]\n`,
+    "prices.assets",
+    /start of company: expected 0 to 100 kWh, got 500/,
+  );
+  says("cost: { perKwh: [1, 2] }\n", "assets.cost", /expected one number or 4, .* got 2/);
+  says(
+    `${cost}flexible: [{ owner: users, kwh: 1, from: 99, to: 3, maxKw: 1 }]\n`,
+    "assets.hour",
+    /expected an hour of 12, 19, 3, 4; got 99/,
+  );
+  says(
+    `${cost}flexible: [{ owner: users, kwh: 9, from: 12, to: 12, maxKw: 1 }]\n`,
+    "prices.assets",
+    /expected 0 to 1 kWh, got 9/,
+  );
+  assert.throws(() => run({ assets: join(folder, "none.yaml") }), { code: "prices.file" });
 });
 
 test("what cannot be meant is refused in words", () => {

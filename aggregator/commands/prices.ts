@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { Failure, microPerKwh } from "@busbar/protocol";
 import type { Command } from "commander";
+import { parseAssets } from "../market/day/assets.ts";
 import { type Day, parseDays } from "../market/day/day-file.ts";
+import { type DayPlan, planOfDay } from "../market/day/day-plan.ts";
 import {
   type DayOptions,
   type HourPrices,
@@ -22,9 +24,13 @@ export type PricesOptions = {
   readonly subsidy: string;
   /** Forecast values where the file has them, else real ones, when it is left out. */
   readonly use?: string;
+  /** A file of batteries, elastic demand and flexible loads to be planned first. */
+  readonly assets?: string;
   readonly objective: string;
   readonly seed: string;
   readonly json: boolean;
+  /** With JSON: each search's proven gap, evaporation and pheromone after each iteration. */
+  readonly history?: boolean;
 };
 
 /** Largest day file that is read: a year of hours fits several times. */
@@ -32,21 +38,69 @@ const bytesMax = 8_000_000;
 
 /**
  * `busbar-aggregator prices`: exact and colony prices of each hour of a day file.
- * Throws: `Failure` `prices.usage`, `prices.file`, `prices.date`, `day-file.*`.
+ * Throws: `Failure` `prices.usage`, `prices.file`, `prices.date`, `prices.assets`, `assets.*`, `day-file.*`.
  */
 export function pricesCommand(options: PricesOptions, write: (line: string) => void): void {
   const rules = rulesFrom(options);
-  const day = pick(parseDays(readDay(options.day)), options);
+  const day = pick(parseDays(readText(options.day)), options);
   const asked: DayOptions = {
     rules,
     use: usedOf(day, options),
     objective: choice("--objective", options.objective, ["bargaining", "as-printed"]),
     seed: options.seed,
   };
-  const hours = pricesOfDay(day, asked);
-  if (options.json) write(JSON.stringify(jsonOf(day, hours, asked)));
-  else for (const line of tableOf(day, hours, asked)) write(line);
+  const planned = options.assets === undefined ? undefined : planFrom(options.assets, day, asked);
+  const hours = pricesOfDay(day, asked, planned?.quantities);
+  if (options.json) {
+    const plan = planned === undefined ? {} : { plan: planJson(planned) };
+    const history = options.history ? { histories: hours.map(historyOf) } : {};
+    write(JSON.stringify({ ...jsonOf(day, hours, asked), ...plan, ...history }));
+    return;
+  }
+  for (const line of tableOf(day, hours, asked)) write(line);
+  if (planned !== undefined) write(planLine(planned));
 }
+
+function planFrom(file: string, day: Day, asked: DayOptions): DayPlan {
+  const assets = parseAssets(file, readText(file), day);
+  try {
+    return planOfDay(day, assets, asked);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failure("prices.assets", `${file}: ${error.message}`, {
+      retry: "never",
+      cause: error,
+    });
+  }
+}
+
+/** kWh by hour, as `Schedule` has them; gains in currency. */
+function planJson({ schedule, gain, exactGain }: DayPlan) {
+  const rows = (all: readonly Float64Array[]) => all.map((row) => Array.from(row, round));
+  const { drawKwh, charge, discharge, stored, extra, load } = schedule;
+  return {
+    gain: round(gain),
+    exactGain: round(exactGain),
+    drawnFromBureauKwh: Array.from(drawKwh, round),
+    storages: { charge: rows(charge), discharge: rows(discharge), stored: rows(stored) },
+    elastic: rows(extra),
+    flexible: rows(load),
+  };
+}
+
+/** Pheromone: a row of all ants for each iteration. */
+function historyOf({ hour, convergence }: HourPrices) {
+  if (convergence === undefined) return { hour, gap: [], evaporation: [], pheromone: [] };
+  const { gap, evaporation, pheromone } = convergence;
+  const ants = gap.length === 0 ? 0 : pheromone.length / gap.length;
+  const rows = Array.from(gap, (_, i) => [...pheromone.subarray(i * ants, (i + 1) * ants)]);
+  return { hour, gap: [...gap], evaporation: [...evaporation], pheromone: rows };
+}
+
+const planLine = ({ gain, exactGain }: DayPlan) =>
+  `planned by the colony: ${gain.toFixed(3)} currency more to share than without; exact ${exactGain.toFixed(3)}`;
+
+const round = (value: number) => Math.round(value * 1e6) / 1e6;
 
 function rulesFrom({ weights, companyBand, bureauBand, subsidy }: PricesOptions): PriceRules {
   const [company, bureau, user, ...more] = weights.split(":").map(plain);
@@ -83,7 +137,7 @@ function band(option: string, text: string): Band {
 /** A plain decimal, or NaN: `Number` also takes an empty text and hexadecimal. */
 const plain = (text: string) => (/^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN);
 
-function readDay(file: string): string {
+function readText(file: string): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file === "-" ? 0 : file);
@@ -217,8 +271,13 @@ export function addPricesCommand(program: Command): void {
       "bargaining, or as-printed: eq. 10–12 as printed, to compare",
       "bargaining",
     )
+    .option(
+      "--assets <file>",
+      "plan batteries, elastic demand and flexible loads of this file first",
+    )
     .option("--seed <text>", "stands for the previous block's hash", "busbar")
     .option("--json", "print the result as JSON", false)
+    .option("--history", "with --json: also how each hour's search went", false)
     .addHelpText(
       "after",
       `
@@ -227,7 +286,17 @@ pv_real_kw is one too. Prices are in currency/kWh; null, or –, is "not traded"
 
 Examples:
   busbar-aggregator prices --day day.csv
-  busbar-aggregator prices --day week.csv --date 2020-07-15 --use real --weights 1:1:1 --json`,
+  busbar-aggregator prices --day week.csv --date 2020-07-15 --use real --weights 1:1:1 --json
+  busbar-aggregator prices --day day.csv --assets assets.yaml
+
+An assets file says what the bureau's next kWh costs it, and what can be moved (owners: company, users):
+  cost: { perKwh: 0.3, slope: 0.0005 }
+  storages:
+    - { owner: company, capacityKwh: 200, chargeKw: 50, dischargeKw: 50 }
+  elastic:
+    - { owner: users, worth: 0.5, slope: 0.01, downKwh: 20, upKwh: 20 }
+  flexible:
+    - { owner: users, kwh: 80, from: 9, to: 17, maxKw: 20 }`,
     )
     .action((options: PricesOptions) => pricesCommand(options, (line) => console.log(line)));
 }

@@ -1,4 +1,5 @@
 /** The ant colony beside its limits: a day of prices, its distance from the exact ones, and larger gates. */
+
 import { microPerKwh, wh } from "@busbar/protocol";
 import { gateColony, searchShares } from "../../aggregator/market/colony/colony.ts";
 import { randomFrom } from "../../aggregator/market/colony/random.ts";
@@ -9,6 +10,7 @@ import { priceAtShare, provenGap } from "../../aggregator/market/game/division.t
 import { paperGame, tradedChannels } from "../../aggregator/market/game/game.ts";
 import { gateGame, type Player } from "../../aggregator/market/game/players.ts";
 import { allocateQuantities } from "../../aggregator/market/game/quantities.ts";
+import { planTime } from "./colony/plan.ts";
 
 export const name = "colony";
 export const title =
@@ -57,9 +59,12 @@ export async function run({ json }: { readonly json: boolean }): Promise<void> {
   ).sort((a, b) => a - b);
   const day = { median: days[days.length >> 1] ?? Number.NaN, best: days[0] ?? Number.NaN };
   const gates = sizes.map(([companies, bureaus, users]) => gateOf(companies, bureaus, users));
+  const plans = sizes.map(([companies, bureaus, users]) => planTime(companies, bureaus, users));
   if (json) {
     const error = { median, worst };
-    console.log(JSON.stringify({ name, seeds, prices: errors.length, error, dayMs: day, gates }));
+    console.log(
+      JSON.stringify({ name, seeds, prices: errors.length, error, dayMs: day, gates, plans }),
+    );
     return;
   }
   console.log(`  seeds             ${seeds}, prices ${errors.length}`);
@@ -74,6 +79,14 @@ export async function run({ json }: { readonly json: boolean }): Promise<void> {
   for (const { parties, trades, iterations, milliseconds, provenGap: gap } of gates) {
     const cells = [`${parties}`, `${trades}`, `${iterations}`, milliseconds.toFixed(1)];
     console.log(`  ${cells.map((cell) => cell.padStart(7)).join("")}   ${gap.toExponential(1)}`);
+  }
+  console.log("  a gate of 24 slots whose parties have batteries, elastic and flexible loads:");
+  console.log(
+    "  parties, ms to plan, ms for all prices (limit 1000 ms together), short of the exact plan",
+  );
+  for (const { parties, planMs, pricesMs, short } of plans) {
+    const cells = [`${parties}`, planMs.toFixed(1), pricesMs.toFixed(1)];
+    console.log(`  ${cells.map((cell) => cell.padStart(9)).join("")}   ${short.toExponential(1)}`);
   }
 }
 

@@ -29,9 +29,19 @@ export type HourPrices = {
   readonly convergence: Convergence | undefined;
 };
 
-/** Exact and colony prices of each hour. Throws: `RangeError` for rules that make no sense. */
-export function pricesOfDay(day: Day, options: DayOptions): HourPrices[] {
-  return day.hours.map((hour) => pricesOfHour(day, hour, options));
+/**
+ * Exact and colony prices of each hour, for the file's energy or that of a plan.
+ * Throws: `RangeError` for rules that make no sense.
+ */
+export function pricesOfDay(
+  day: Day,
+  options: DayOptions,
+  planned: readonly Quantities[] = [],
+): HourPrices[] {
+  return day.hours.map((hour, i) => {
+    const quantities = planned[i] ?? quantitiesOf(powersOf(hour, options.use));
+    return pricesOfHour({ date: day.date, hour: hour.hour, quantities }, options);
+  });
 }
 
 /** The greatest distance of a colony's price from the exact one, in 10⁻⁶ currency/kWh. */
@@ -67,25 +77,21 @@ export function seedOf(...parts: readonly string[]): Uint8Array {
   return createHash("sha256").update(parts.join("/")).digest();
 }
 
-function pricesOfHour(day: Day, hour: DayHour, options: DayOptions): HourPrices {
-  const { rules, use, objective, seed } = options;
-  const quantities = quantitiesOf(powersOf(hour, use));
-  const about = { hour: hour.hour, quantities };
+type HourEnergy = {
+  readonly date: string;
+  readonly hour: string;
+  readonly quantities: Quantities;
+};
+
+function pricesOfHour({ date, hour, quantities }: HourEnergy, options: DayOptions): HourPrices {
+  const { rules, objective, seed } = options;
   if (objective === "as-printed") {
-    return {
-      ...about,
-      exact: asPrinted(quantities, rules),
-      colony: undefined,
-      convergence: undefined,
-    };
+    const exact = asPrinted(quantities, rules);
+    return { hour, quantities, exact, colony: undefined, convergence: undefined };
   }
   const exact = publishedPrices(bargain(quantities, rules), rules);
-  const { prices, convergence } = referencePrices(
-    quantities,
-    rules,
-    seedOf(seed, day.date, hour.hour),
-  );
-  return { ...about, exact, colony: prices, convergence };
+  const found = referencePrices(quantities, rules, seedOf(seed, date, hour));
+  return { hour, quantities, exact, colony: found.prices, convergence: found.convergence };
 }
 
 function asPrinted(quantities: Quantities, rules: PriceRules): Prices {

@@ -14,6 +14,15 @@ import {
   termsOf,
 } from "./schedule.ts";
 
+/**
+ * λ of eq. 15 shrinks slower than in the search for prices: a battery's step is also cut by its level in
+ * every slot between, and steps that are too small too early never get around that.
+ */
+export const planColony: ColonySettings = { ...paperColony, reachFactor: 0.98 };
+
+/** The search ends where so many iterations together gained less than this part of what was found. */
+const still = { iterations: 25, part: 1e-9 } as const;
+
 /** A plan and how the colony came to it: the best gain after each iteration, in currency. */
 export type ColonyPlan = Plan & { readonly best: Float64Array };
 
@@ -29,7 +38,7 @@ export type ColonyPlan = Plan & { readonly best: Float64Array };
 export function searchPlan(
   horizon: Horizon,
   seed: Uint8Array,
-  settings: ColonySettings = paperColony,
+  settings: ColonySettings = planColony,
 ): ColonyPlan {
   const terms = termsOf(horizon);
   const random = randomFrom(seed);
@@ -44,7 +53,10 @@ export function searchPlan(
   let found = { schedule: start, gain: 0 };
   let rho = 1; // ρ(0) of eq. 14
   let lambda = settings.reach;
-  for (let iteration = 0; iteration < settings.iterations; iteration += 1) {
+  let iteration = 0;
+  for (; iteration < settings.iterations; iteration += 1) {
+    const earlier = best[iteration - 1 - still.iterations];
+    if (earlier !== undefined && found.gain - earlier <= still.part * found.gain) break;
     const before = found.gain;
     const strongest = ants.reduce((most, { pheromone }) => Math.max(most, pheromone), 0);
     for (const ant of ants) {
@@ -59,7 +71,11 @@ export function searchPlan(
     best[iteration] = found.gain;
   }
   const { schedule } = found;
-  return { schedule, gain: surplusOf(terms, schedule) - surplusOf(terms, start), best };
+  return {
+    schedule,
+    gain: surplusOf(terms, schedule) - surplusOf(terms, start),
+    best: best.slice(0, iteration),
+  };
 }
 
 const blocksOf = ({ storages, elastic, flexible }: Horizon) =>
