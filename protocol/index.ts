@@ -36,7 +36,7 @@ export {
 export { batchHead, chainHead, chainHeads, chainStart } from "./messages/chain.ts";
 export type { ContractMotion, ContractVersion } from "./messages/contract.ts";
 export type { DeviceChange } from "./messages/devices.ts";
-export { type Evidence, type Vote, voteBytes } from "./messages/evidence.ts";
+export { type Deviation, type Evidence, type Vote, voteBytes } from "./messages/evidence.ts";
 export { idPattern, isId } from "./messages/id.ts";
 export {
   decodeMessage,

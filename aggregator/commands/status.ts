@@ -86,10 +86,14 @@ function liveLines(live: ConsensusStatus | undefined): readonly string[] {
   if (live === undefined) return ["aggregator        does not answer at its portal"];
   if (live.view === null) return [];
   const liars = live.liars.length === 0 ? [] : [`said two things   ${live.liars.join(", ")}`];
+  const deviating = live.deviating.map(
+    ({ member, height }) => `other result      ${member}, from block ${height} on`,
+  );
   return [
     `view              ${live.view}, led by ${live.leader}`,
     ...live.peers.map(peerLine),
     ...liars,
+    ...deviating,
   ];
 }
 

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { type Certificate, compareBytes, encodeHeader, utcMs } from "@busbar/protocol";
+import { type Certificate, compareBytes, encodeHeader, merkleRoot, utcMs } from "@busbar/protocol";
 import type { Application, FinalizedBlock } from "../ledger/application.ts";
 import type { CommittedBlock, RefusedFrame } from "../ledger/block.ts";
 import { decodeHeader } from "../ledger/codecs.ts";
+import { sha256 } from "../ledger/sha256.ts";
 import type { Store } from "../ledger/store.ts";
 import type { DurablePool } from "./durable-pool.ts";
 import { nameOf, namesOf } from "./frame-name.ts";
+import { outvoted } from "./pbft/certifying.ts";
 import { blocksPerAnswer } from "./pbft/limits.ts";
 import type { Block, Proposal } from "./pbft/messages.ts";
 import type { Event } from "./pbft/ports.ts";
@@ -64,18 +66,23 @@ export class BlockWork {
     return { block, refused };
   }
 
-  /** Runs a block that others certified, and puts it on disk when it came to their header. */
+  /**
+   * Runs a block that others certified, and puts it on disk when it came to their header.
+   * Throws: `Failure` `consensus.outvoted` when the same transactions came to another one.
+   */
   apply(
     height: number,
     { header, certificate, frames }: Block,
   ): { readonly event: Extract<Event, { kind: "applied" }>; readonly done: Done | undefined } {
-    const application = this.#application;
-    const { time, proposer, view } = decodeHeader(header);
+    const { time, proposer, view, txRoot } = decodeHeader(header);
     const proposal = { height, time, proposer, view, frames };
+    // Transactions that are not the header's are the fault of who sent them.
+    const root = merkleRoot(frames, sha256);
     const failed = { kind: "applied", height, result: undefined } as const;
-    if (!application.processProposal(proposal).ok) return { event: failed, done: undefined };
-    const result = resultOf(application.finalizeBlock(proposal));
-    if (compareBytes(result.header, header) !== 0) return { event: failed, done: undefined };
+    if (compareBytes(root, txRoot) !== 0) return { event: failed, done: undefined };
+    const ran = this.run(proposal);
+    if (compareBytes(ran.header, header) !== 0) throw outvoted(ran.header, header);
+    const result = { header: ran.header, next: ran.next };
     this.#refused = [];
     const done = this.certify(height, certificate);
     return { event: { kind: "applied", height, result }, done };

@@ -1,7 +1,7 @@
 import type { Store } from "../ledger/store.ts";
 import type { BlockWork, Done } from "./block-work.ts";
 import type { LinkMessage } from "./link-messages.ts";
-import type { Effect, Event, Evidence } from "./pbft/ports.ts";
+import type { Deviating, Effect, Event, Evidence } from "./pbft/ports.ts";
 import type { Silence } from "./silence.ts";
 import { rowOf } from "./vote-records.ts";
 
@@ -16,6 +16,8 @@ type EffectParts = {
   readonly count: (reason: string) => void;
   /** Keeps the proof of a lie on disk. */
   readonly accuse: (evidence: Evidence) => void;
+  /** Keeps the proof that a member came to another result. */
+  readonly deviates: (deviating: Deviating) => void;
   /** A block is on disk. */
   readonly done: (done: Done) => void;
   /** Tells the replica what came of it; what that asks for is pushed here. */
@@ -47,13 +49,16 @@ export class EffectQueue {
 
   /** Votes on disk first, all together, and the lies that were heard; then what rests on them goes out. */
   #say(effects: readonly Effect[]): void {
-    const { store, silence, send, count, accuse } = this.#parts;
+    const { store, silence, send, count, accuse, deviates } = this.#parts;
     // Who looks on has said nothing that could bind it.
     const rows = effects.flatMap((effect) =>
       effect.do === "persist" && !silence.holds ? [rowOf(effect.record)] : [],
     );
     if (rows.length > 0) store.addVotes(rows);
-    for (const effect of effects) if (effect.do === "report") accuse(effect.evidence);
+    for (const effect of effects) {
+      if (effect.do === "report") accuse(effect.evidence);
+      if (effect.do === "deviates") deviates(effect.deviating);
+    }
     for (const effect of effects) {
       if (effect.do === "send") send(effect.to, effect.message);
       if (effect.do === "count") count(effect.reason);

@@ -1,6 +1,6 @@
 import type { CommittedBlock, RefusedFrame } from "../ledger/block.ts";
 import { acceptable } from "./acceptable.ts";
-import { accuse } from "./accusing.ts";
+import { accuse, nameDeviation } from "./accusing.ts";
 import { BlockWish } from "./block-wish.ts";
 import { BlockWork, type Done } from "./block-work.ts";
 import { EffectQueue } from "./effect-queue.ts";
@@ -16,7 +16,7 @@ import {
 } from "./link-messages.ts";
 import { MemberKeys } from "./member-keys.ts";
 import { usualTiming } from "./pbft/limits.ts";
-import type { Event, Evidence, Ports } from "./pbft/ports.ts";
+import type { Deviating, Event, Evidence, Ports } from "./pbft/ports.ts";
 import { step } from "./pbft/replica.ts";
 import { restore } from "./pbft/restore.ts";
 import { leads, type Replica } from "./pbft/state.ts";
@@ -56,6 +56,9 @@ export class PbftEngine implements Engine {
   readonly #keeping: SnapshotKeeping;
   readonly #inbox = new Inbox();
   readonly #evidence = new EvidenceList();
+  /** By member, the first block that it was seen to compute otherwise. */
+  readonly #deviating = new Map<string, number>();
+  readonly #onDeviation: ((deviating: Deviating) => void)[] = [];
   readonly #tally = new Tally();
   readonly #onCommit: ((block: CommittedBlock) => void)[] = [];
   readonly #onRefused: ((refused: RefusedFrame) => void)[] = [];
@@ -99,6 +102,7 @@ export class PbftEngine implements Engine {
       send: (to, message) => this.#send(to, message),
       count,
       accuse: (evidence) => this.#evidence.add(evidence),
+      deviates: (deviating) => this.#deviates(deviating),
       done: (done) => this.#done(done),
       step: (event) => this.#step(event),
     });
@@ -151,6 +155,11 @@ export class PbftEngine implements Engine {
     this.#evidence.onNew(listener);
   }
 
+  /** Called when a member signed another result of a block than the quorum's, once for each member. */
+  onDeviation(listener: (deviating: Deviating) => void): void {
+    this.#onDeviation.push(listener);
+  }
+
   /** Undefined before the start. */
   status(): PbftStatus | undefined {
     const replica = this.#replica;
@@ -160,6 +169,7 @@ export class PbftEngine implements Engine {
       counts: this.#tally.counts,
       refused: this.#tally.refused,
       evidence: this.#evidence.list(),
+      deviating: [...this.#deviating].map(([member, height]) => ({ member, height })),
     });
   }
 
@@ -234,6 +244,17 @@ export class PbftEngine implements Engine {
 
   #step(event: Event): void {
     if (this.#replica !== undefined) this.#effects.push(step(this.#replica, event));
+  }
+
+  #deviates(deviating: Deviating): void {
+    const { from, height } = deviating.vote;
+    if (this.#deviating.has(from)) return;
+    this.#tally.count("consensus.deviation");
+    const { pool, member } = this.#options;
+    // Said again, it is another occasion.
+    if (!nameDeviation(deviating, { pool, member })) return this.#tally.count("pool.full");
+    this.#deviating.set(from, height);
+    for (const listener of this.#onDeviation) listener(deviating);
   }
 
   #done({ block, refused }: Done): void {

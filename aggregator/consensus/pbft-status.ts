@@ -18,11 +18,13 @@ export type PbftStatus = {
   readonly refused: Readonly<Record<string, number>>;
   /** Members that were caught saying two things, and how often. */
   readonly evidence: readonly Evidence[];
+  /** Members that signed another result than the quorum's, with the first such block. */
+  readonly deviating: readonly { readonly member: string; readonly height: number }[];
 };
 
 export function statusOf(
   { council, view, asked, height }: Replica,
-  rest: Pick<PbftStatus, "waiting" | "counts" | "refused" | "evidence">,
+  rest: Pick<PbftStatus, "waiting" | "counts" | "refused" | "evidence" | "deviating">,
 ): PbftStatus {
   const { epoch, members } = council;
   return { epoch, members, view, asked, leader: leaderOf(council, asked), height, ...rest };

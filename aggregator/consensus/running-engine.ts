@@ -72,6 +72,11 @@ export function pbftEngine(parts: EngineParts, { listen, peers }: LinkConfig): R
     const { phase, height, view } = first;
     log.error({ event: "two-words", member: liar, phase, height, view, other: second.view });
   });
+  engine.onDeviation(({ vote, certified }) => {
+    const { from: member, height } = vote;
+    const signers = certified.certificate.length;
+    log.error({ event: "other-result", member, height, signers });
+  });
   return {
     engine,
     async start() {
@@ -114,5 +119,6 @@ function statusOf(engine: PbftEngine, links: TlsLinks, voters: number): Consensu
     })),
     counts: { ...status?.counts, ...ended },
     liars: [...new Set(status?.evidence.map(({ member }) => member))].sort(),
+    deviating: status?.deviating ?? [],
   };
 }

@@ -27,6 +27,8 @@ export type ConsensusStatus = {
   readonly counts: Readonly<Record<string, number>>;
   /** Members that this one can prove to have said two things. */
   readonly liars: readonly string[];
+  /** Members that signed another result of a block than the quorum's, and the first such block. */
+  readonly deviating: readonly { readonly member: string; readonly height: number }[];
 };
 
 /** Of a member that orders alone. */
@@ -41,5 +43,6 @@ export function recorderStatus(waiting: number): ConsensusStatus {
     peers: [],
     counts: {},
     liars: [],
+    deviating: [],
   };
 }

@@ -32,6 +32,7 @@ const memberKinds: readonly Kind[] = [
   "contract-motion",
   "ballot",
   "evidence",
+  "deviation",
 ];
 /** Where owners speak; an owner also suspends its units here, and one that is a bureau objects. */
 const quoteKinds: readonly Kind[] = [
@@ -136,6 +137,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "contract-motion":
     case "ballot":
     case "evidence":
+    case "deviation":
       return ["member"];
     case "device-change":
     case "objection":

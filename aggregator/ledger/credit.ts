@@ -24,6 +24,8 @@ export const violations = {
   "wrong-objection": 20,
   /** Two signed votes of a member that exclude each other: an attempt on the ledger itself. */
   equivocation: 250,
+  /** A signed block that a quorum computed otherwise: its program or machine is not what it should be. */
+  deviation: 100,
 } as const;
 
 export type Violation = keyof typeof violations;
@@ -34,7 +36,13 @@ export const creditEntriesMax = 16;
 /** Where an account without violations stands. */
 export const fullCredit = 1000;
 
-const kind = oneOf("quote-unopened", "void-contract", "wrong-objection", "equivocation");
+const kind = oneOf(
+  "quote-unopened",
+  "void-contract",
+  "wrong-objection",
+  "equivocation",
+  "deviation",
+);
 
 const creditRecord = record("credit", {
   /** How often, by kind, in order of the first time. */

@@ -65,7 +65,7 @@ export function metricsText(status: PortalStatus, counters: PortalCounters): str
 }
 
 function consensusMetrics({ voters, faultsTolerated, view, ...rest }: ConsensusStatus): string[] {
-  const { peers, waiting, counts, liars } = rest;
+  const { peers, waiting, counts, liars, deviating } = rest;
   const each = (is: (peer: PeerState) => boolean) =>
     peers.map((peer) => ({ labels: `member="${peer.id}"`, value: is(peer) ? 1 : 0 }));
   return [
@@ -98,6 +98,12 @@ function consensusMetrics({ voters, faultsTolerated, view, ...rest }: ConsensusS
             "gauge",
             "Members caught saying two things",
             liars.length,
+          ),
+          metric(
+            "busbar_consensus_deviating",
+            "gauge",
+            "Members that signed another result of a block than the quorum's",
+            deviating.length,
           ),
           metric(
             "busbar_consensus_events_total",

@@ -37,6 +37,7 @@ const consensus = record({
   ),
   counts: { type: "object", additionalProperties: integer },
   liars: list(text),
+  deviating: list(record({ member: text, height: integer })),
 });
 
 const slot = record({

@@ -195,6 +195,7 @@ test("status and metrics say how the agreement on blocks and the links to others
     ],
     counts: { "links.unreachable": 7 },
     liars: [],
+    deviating: [],
   };
   const source = sourceWith({ status: () => ({ ...site.source.status(), consensus }) });
   assert.deepEqual((await inject("/api/status", source)).json().consensus, consensus);

@@ -1,4 +1,5 @@
 import { encodeCbor } from "../cbor/encode.ts";
+import { certificate } from "../receipt/block.ts";
 import { bytes, int, oneOf, type TypeOf } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
 import { id } from "./id.ts";
@@ -23,6 +24,22 @@ export const evidence = record("evidence", {
   second: field(3, vote),
 });
 
+const header = bytes(1, 1024);
+
+/**
+ * A member's signature over the header of a block that it came to, the header of that height that a
+ * quorum signed, and the member that noticed.
+ */
+export const deviation = record("deviation", {
+  member: field(1, id),
+  from: field(2, id),
+  header: field(3, header),
+  signature: field(4, bytes(64)),
+  certified: field(5, header),
+  certificate: field(6, certificate),
+});
+
+export type Deviation = TypeOf<typeof deviation>;
 export type Vote = TypeOf<typeof vote>;
 export type Evidence = TypeOf<typeof evidence>;
 

@@ -6,7 +6,7 @@ import { SchemaError, type TypeOf } from "../schema/codec.ts";
 import { correction, objection, ruling } from "./cases.ts";
 import { contractMotion } from "./contract.ts";
 import { deviceChange } from "./devices.ts";
-import { evidence } from "./evidence.ts";
+import { deviation, evidence } from "./evidence.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
 import { ballot, memberMotion, memberRequest } from "./members.ts";
 import { parametersMotion } from "./parameters.ts";
@@ -32,6 +32,7 @@ export const kinds = {
   "contract-motion": contractMotion,
   ballot,
   evidence,
+  deviation,
 } as const;
 
 export type Kind = keyof typeof kinds;

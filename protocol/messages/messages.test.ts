@@ -136,6 +136,10 @@ const examples: { readonly [K in Kind]: Message<K> } = {
   },
   ballot: { motion: bytes(32), member: "m1", accept: false },
   evidence: { member: "m1", first: vote(bytes(32)), second: vote(bytes(32, 6)) },
+  deviation: {
+    ...{ member: "m1", from: "m2", header: bytes(200), signature: bytes(64) },
+    ...{ certified: bytes(200, 6), certificate: [{ kid: bytes(20), signature: bytes(64) }] },
+  },
   admission: {
     nonce: bytes(16),
     member: "a1",

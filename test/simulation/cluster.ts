@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Timing } from "../../aggregator/consensus/pbft/limits.ts";
 import type { Message, Proposal } from "../../aggregator/consensus/pbft/messages.ts";
 import type { Evidence } from "../../aggregator/consensus/pbft/ports.ts";
@@ -63,6 +64,7 @@ export class Cluster {
       run: (by: Member, proposal: Proposal) => this.#isHonest(by) && this.words.ran(by, proposal),
       send: (from: Member, to: string | "all", message: Message) => this.#send(from, to, message),
       report: (by: Member, evidence: Evidence) => this.#report(by, evidence),
+      deviates: (by: Member, member: string) => this.#deviates(by, member),
       count: (reason: string) => this.count(reason),
     };
     const everybody = [...ids, ...others];
@@ -204,6 +206,13 @@ export class Cluster {
     if (!this.#isHonest(by)) return;
     this.accused.set(evidence.member, evidence);
     this.count("reported");
+  }
+
+  #deviates(by: Member, id: string): void {
+    if (!this.#isHonest(by)) return;
+    const isHonest = this.honest.some(({ member }) => member.id === id);
+    assert(!isHonest, `${by.id} says that ${id} signed another block, but that one is honest`);
+    this.count("deviation");
   }
 
   #isHonest(by: Member): boolean {

@@ -36,6 +36,8 @@ export type World = {
   readonly send: (from: Member, to: string | "all", message: Message) => void;
   readonly run: (by: Member, proposal: Proposal) => void;
   readonly report: (by: Member, evidence: Evidence) => void;
+  /** A member is said to have signed another block than the quorum. */
+  readonly deviates: (by: Member, member: string) => void;
   readonly count: (reason: string) => void;
 };
 
@@ -215,6 +217,9 @@ export class Member {
         return undefined;
       case "report":
         this.#world.report(this, effect.evidence);
+        return undefined;
+      case "deviates":
+        this.#world.deviates(this, effect.deviating.vote.from);
         return undefined;
       case "count":
         this.#world.count(effect.reason);

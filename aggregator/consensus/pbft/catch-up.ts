@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-import { certifyWith, headerIn, isCertified, stepTo } from "./certifying.ts";
+import { certifyWith, headerIn, isCertified, outvoted, stepTo } from "./certifying.ts";
 import { blocksPerAnswer } from "./limits.ts";
 import type { Block, Body } from "./messages.ts";
 import type { Event } from "./ports.ts";
@@ -75,8 +74,7 @@ export function applyNext(replica: Replica): void {
     replica.out.push({ do: "apply", height, block });
     return;
   }
-  // A quorum came to another header from the same order: this machine computes wrongly, and stops.
-  assert(same(slot.header, block.header), `block ${height} ran to another header here`);
+  if (!same(slot.header, block.header)) throw outvoted(slot.header, block.header);
   certifyWith(replica, slot, block.certificate);
 }
 

@@ -1,12 +1,24 @@
 import assert from "node:assert/strict";
-import { type BlockHeader, type Certificate, compareBytes } from "@busbar/protocol";
+import { isDeepStrictEqual } from "node:util";
+import { type BlockHeader, type Certificate, compareBytes, Failure } from "@busbar/protocol";
 import { decodeHeader } from "../../ledger/codecs.ts";
 import { blacklistBlocks, councilOf } from "./council.ts";
+import { windowSize } from "./limits.ts";
 import type { BlockVote, Certified } from "./messages.ts";
 import { paceAfter } from "./pace.ts";
 import { passedSince, patienceMs } from "./patience.ts";
 import type { Event, Voters } from "./ports.ts";
-import { count, inWindow, type Replica, type Slot, same, send, slotAt, votes } from "./state.ts";
+import {
+  count,
+  hex,
+  inWindow,
+  type Replica,
+  type Slot,
+  same,
+  send,
+  slotAt,
+  votes,
+} from "./state.ts";
 
 /** The ordered block has been executed: this member signs its header. */
 export function onRan(replica: Replica, event: Extract<Event, { kind: "ran" }>): void {
@@ -26,7 +38,10 @@ export function onRan(replica: Replica, event: Extract<Event, { kind: "ran" }>):
 /** Another member's signature over a header. */
 export function onBlockVote(replica: Replica, vote: BlockVote): void {
   const { council, ports } = replica;
-  if (!inWindow(replica, vote.height) || !council.members.includes(vote.from)) return;
+  if (!council.members.includes(vote.from)) return;
+  const certified = replica.newest.get(vote.height);
+  if (certified !== undefined) return compareWith(replica, certified, vote);
+  if (!inWindow(replica, vote.height)) return;
   const slot = slotAt(replica, vote.height);
   if (slot.blockVotes.has(vote.from)) return;
   if (!ports.verify(vote.from, "block", vote.header, vote.signature)) {
@@ -35,13 +50,44 @@ export function onBlockVote(replica: Replica, vote: BlockVote): void {
   slot.blockVotes.set(vote.from, vote);
 }
 
-/** Puts the next block on disk once a quorum signed the header that this member came to as well. */
+/** A word on a block that is certified: who signed another header computes otherwise, and is named. */
+function compareWith(replica: Replica, certified: Certified, vote: BlockVote): void {
+  if (same(vote.header, certified.header)) return;
+  if (!replica.ports.verify(vote.from, "block", vote.header, vote.signature)) {
+    return count(replica, "consensus.forged");
+  }
+  replica.out.push({ do: "deviates", deviating: { vote, certified } });
+}
+
+/**
+ * Puts the next block on disk once a quorum signed the header that this member came to as well.
+ * Throws: `Failure` `consensus.outvoted` when a quorum came to another one.
+ */
 export function certify(replica: Replica): void {
   const slot = replica.slots.get(replica.height + 1);
   if (slot?.header === undefined || slot.next === undefined) return;
   const certificate = certificateOf(replica, slot, slot.header);
-  if (certificate === undefined) return;
-  certifyWith(replica, slot, certificate);
+  if (certificate !== undefined) return certifyWith(replica, slot, certificate);
+  for (const { header } of slot.blockVotes.values()) {
+    if (certificateOf(replica, slot, header) !== undefined) throw outvoted(slot.header, header);
+  }
+}
+
+/**
+ * A quorum came to another header from the same order. This machine computes wrongly, or has other
+ * rules: it says so, and stops before it votes on anything that rests on its own result.
+ */
+export function outvoted(own: Uint8Array, theirs: Uint8Array): Failure {
+  const [here, there] = [decodeHeader(own), decodeHeader(theirs)];
+  const parts = (["time", "txRoot", "resultsRoot", "appHash", "validatorsHash"] as const).filter(
+    (part) => !isDeepStrictEqual(here[part], there[part]),
+  );
+  const message =
+    `this member disagrees about block ${there.height}: a quorum of the others signed another result ` +
+    `of the same transactions (differing: ${parts.join(", ") || "header"}; state here ` +
+    `${hex(here.appHash).slice(0, 12)}, there ${hex(there.appHash).slice(0, 12)}). It votes no more. ` +
+    "Compare the program's version with theirs, check the machine's memory, run verify, then start it again";
+  return new Failure("consensus.outvoted", message, { retry: "never" });
 }
 
 /** Puts the block that ran on disk under a certificate for its header. */
@@ -81,6 +127,10 @@ export function stepTo(replica: Replica, certified: Certified, next: Voters): vo
   const header = headerIn(certified.header);
   assert(header !== undefined && header.height === replica.height + 1, "blocks follow each other");
   const now = replica.ports.clock.now();
+  const votes = replica.slots.get(header.height)?.blockVotes.values() ?? [];
+  for (const vote of votes) compareWith(replica, certified, vote);
+  replica.newest.set(header.height, certified);
+  replica.newest.delete(header.height - windowSize);
   replica.height = header.height;
   replica.certified = certified;
   replica.time = Math.max(replica.time, header.time);
@@ -107,6 +157,7 @@ function beginEpoch(replica: Replica, { epoch, members }: Voters): void {
   replica.takenOver = 0;
   replica.turns = [];
   replica.slots.clear();
+  replica.newest.clear();
   replica.changes.clear();
   replica.later.clear();
   replica.epochStart = { height: replica.height, header: replica.certified?.header };

@@ -1,5 +1,14 @@
 import type { Certificate } from "@busbar/protocol";
-import type { Block, Message, NewView, Prepared, Proposal, Vote } from "./messages.ts";
+import type {
+  Block,
+  BlockVote,
+  Certified,
+  Message,
+  NewView,
+  Prepared,
+  Proposal,
+  Vote,
+} from "./messages.ts";
 
 /** A vote's or a view's mark on the disk, written before anything that follows from it is sent. */
 export type DurableRecord =
@@ -20,6 +29,9 @@ export type DurableRecord =
 /** Two signed words of one member that exclude each other. */
 export type Evidence = { readonly member: string; readonly first: Vote; readonly second: Vote };
 
+/** A member's word on a block, and the header of that block that a quorum came to instead. */
+export type Deviating = { readonly vote: BlockVote; readonly certified: Certified };
+
 /** What the shell does, in this order: whatever comes after a `persist` waits until it is on disk. */
 export type Effect =
   | { readonly do: "persist"; readonly record: DurableRecord }
@@ -33,6 +45,8 @@ export type Effect =
   /** Send the blocks above a height to a member that lacks them. */
   | { readonly do: "serve"; readonly to: string; readonly above: number }
   | { readonly do: "report"; readonly evidence: Evidence }
+  /** A member signed another header than the one that a quorum came to. */
+  | { readonly do: "deviates"; readonly deviating: Deviating }
   | { readonly do: "count"; readonly reason: string };
 
 /** Who votes on a height: another epoch begins when they or their keys are others. */

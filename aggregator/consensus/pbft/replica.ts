@@ -17,8 +17,8 @@ import { join, onViewChange } from "./view-change.ts";
 
 /**
  * One step of a member: what happened goes in, what is to be done comes out. Runs to its end without
- * waiting. Nothing that a peer sends makes it throw; a failed assertion is a fault of ours, and the
- * process is to stop.
+ * waiting. Nothing that a peer sends makes it throw; a failed assertion is a fault of ours, and so is
+ * `consensus.outvoted` (a quorum computed otherwise): the process is to stop.
  * Source: Castro & Liskov, "Practical Byzantine Fault Tolerance" (OSDI 1999), with signed messages.
  */
 export function step(replica: Replica, event: Event): readonly Effect[] {

@@ -98,6 +98,7 @@ function blank(self: string, ports: Ports, timing: Timing, durable: Durable): Re
     asked: 0,
     height: durable.height,
     certified: durable.certified,
+    newest: new Map(),
     epochStart: durable.epochStart,
     turns: durable.turns,
     time: 0,

@@ -52,6 +52,8 @@ export type Replica = {
   /** The newest certified block on this member's disk; height 0 before the first. */
   height: number;
   certified: Certified | undefined;
+  /** That block and some before it, of this epoch, as far as this process saw them. */
+  readonly newest: Map<number, Certified>;
   /** The last block of the epoch before, whose voters were others; height 0: there is none. */
   epochStart: { readonly height: number; readonly header: Uint8Array | undefined };
   /** Turns of the epoch's newest blocks. */

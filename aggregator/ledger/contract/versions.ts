@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "3c7ceac868064ef635e91a7072b0de952cb196b4e3b7a84aa9d61e2424e4c5e2"),
+  version(1, "b21f1000a578d58d2533c1960fb8d32b37553348c331bc6efa91f2182506f137"),
 ];

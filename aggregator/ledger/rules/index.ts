@@ -15,6 +15,7 @@ import { stagesRule } from "./market/stages.ts";
 import { ballotRule } from "./members/ballot.ts";
 import { contractMotionRule } from "./members/contract-motion.ts";
 import { councilRule } from "./members/council-rule.ts";
+import { deviationRule } from "./members/deviation.ts";
 import { evidenceRule } from "./members/evidence.ts";
 import { memberMotionRule } from "./members/member-motion.ts";
 import { parametersMotionRule } from "./members/parameters-motion.ts";
@@ -51,6 +52,7 @@ export const rules: Rules = {
     "contract-motion": contractMotionRule,
     ballot: ballotRule,
     evidence: evidenceRule,
+    deviation: deviationRule,
   },
   // What lapses is settled with the rest, and so is what a block clears.
   block: [casesRule, stagesRule, settlementRule, councilRule, parametersRule, admissionExpiryRule],

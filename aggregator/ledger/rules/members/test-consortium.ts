@@ -112,7 +112,7 @@ export class Consortium {
   }
 
   /** One transaction in a block of its own. */
-  one<K extends "member-motion" | "ballot" | "evidence">(
+  one<K extends "member-motion" | "ballot" | "evidence" | "deviation">(
     signer: string,
     kind: K,
     message: Message<K>,
