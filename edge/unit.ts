@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Signer } from "@busbar/protocol";
+import { historySlots } from "@busbar/protocol/forecast";
 import type { Logger } from "pino";
 import { Agent } from "./agent/agent.ts";
+import { keptHistory } from "./agent/kept-history.ts";
 import type { MandateFile } from "./agent/mandate.ts";
 import { MarketOutbox } from "./agent/market-outbox.ts";
 import { netHistory } from "./agent/net-history.ts";
@@ -210,7 +212,10 @@ export class Unit {
       form: config.agent.form,
       mandate: mandate.mandate,
       slotMs,
-      history: netHistory(this.#journal, { meters: connectionMeters(config), slotMs }),
+      history: keptHistory(
+        netHistory(this.#journal, { meters: connectionMeters(config), slotMs }),
+        { slotMs, now: () => clock.now(), slots: historySlots(slotMs) },
+      ),
       outbox: this.#market,
       signer,
       now: () => clock.now(),

@@ -1,4 +1,5 @@
 import type { Correction, DeviceChange, Objection, Party, Scale, Side } from "@busbar/protocol";
+import type { Outlook } from "@busbar/protocol/forecast";
 import type { SettlementReason } from "./settlements.ts";
 
 /** Prices of a slot; null = "not traded", never a number. 10⁻⁶ currency per kWh. */
@@ -145,6 +146,8 @@ export type LedgerEvent =
       readonly gate: number;
       readonly revealUntil: number;
       readonly prices: SlotPrices;
+      /** What companies and users are expected to give to the feeder, Wh; null: not known. */
+      readonly forecast: { readonly companies: Outlook | null; readonly users: Outlook | null };
     }
   | {
       readonly type: "gate-closed";

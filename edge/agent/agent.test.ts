@@ -21,7 +21,8 @@ import { openDatabase } from "../journal/database.ts";
 import { Journal } from "../journal/journal.ts";
 import { Counters } from "../status/counters.ts";
 import { Agent } from "./agent.ts";
-import { forecastNet, type NetHistory } from "./forecast.ts";
+import { expectedNet, type NetHistory } from "./forecast.ts";
+import { keptHistory } from "./kept-history.ts";
 import { MarketOutbox } from "./market-outbox.ts";
 import { netHistory } from "./net-history.ts";
 import { quoteFor } from "./quote.ts";
@@ -209,19 +210,53 @@ test("no quote ever leaves the owner's limits, and none has two sides", () => {
   );
 });
 
-test("the forecast is yesterday's slot, else the last known one, else the power of now", () => {
+test("the forecast is the middle of what past slots say, else the power of now", () => {
   const slot = start + hour;
   const known = new Map<number, number>();
-  const history: NetHistory = { ofSlot: (at) => known.get(at), currentPower: () => 1500 };
-  const forecast = (slotMs = hour) => forecastNet(history, { slot, slotMs, now: start + hour / 6 });
-  assert.equal(forecast(), 1500);
-  assert.equal(forecast(hour / 4), 375);
+  let power: number | undefined = 1500;
+  const history: NetHistory = { ofSlot: (at) => known.get(at), currentPower: () => power };
+  const expected = (slotMs = hour) => {
+    const wanted = { slots: [slot], slotMs, now: start + hour / 6, timeZone: "CST-8" };
+    return expectedNet(history, wanted).get(slot);
+  };
+  assert.equal(expected(), 1500);
+  assert.equal(expected(hour / 4), 375);
   known.set(start - 2 * hour, 222);
-  assert.equal(forecast(), 222);
+  assert.equal(expected(), 222, "the last slot that is known");
   known.set(start - hour, 333);
-  assert.equal(forecast(), 333);
+  assert.equal(expected(), 333);
   known.set(slot - day, -444);
-  assert.equal(forecast(), -444);
+  assert.equal(expected(), -444, "the same slot of the day before");
+  known.clear();
+  power = undefined;
+  assert.equal(expected(), undefined);
+  // A month of sunny noons, but for a gap.
+  for (let at = start - 30 * day; at < start; at += hour) {
+    if (at % (7 * hour) !== 0) known.set(at, at % day === hour ? -9_000 : 200);
+  }
+  assert.ok((expected() ?? 0) < -8_000);
+});
+
+test("a history that remembers asks for each slot once, and again for a new one that is late", () => {
+  let asked = 0;
+  const late = start - hour;
+  let arrived = false;
+  const source: NetHistory = {
+    ofSlot: (at) => {
+      asked += 1;
+      return at === late && !arrived ? undefined : at % 1000;
+    },
+    currentPower: () => 7,
+  };
+  const kept = keptHistory(source, { slotMs: hour, now: () => start, slots: 10 });
+  assert.equal(kept.currentPower(), 7);
+  for (const _ of [1, 2]) for (let i = 1; i <= 10; i++) kept.ofSlot(start - i * hour);
+  assert.equal(asked, 11);
+  assert.equal(kept.ofSlot(late), undefined);
+  arrived = true;
+  assert.equal(kept.ofSlot(late), late % 1000);
+  for (let i = 1; i <= 100; i++) kept.ofSlot(start - i * hour);
+  assert.equal(kept.ofSlot(start - 2 * hour), (start - 2 * hour) % 1000);
 });
 
 test("net energy of a slot is the difference of registers at its boundaries, or unknown", () => {

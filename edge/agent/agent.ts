@@ -11,7 +11,7 @@ import {
 } from "@busbar/protocol";
 import type { Logger } from "pino";
 import type { Counters } from "../status/counters.ts";
-import { forecastNet, type NetHistory } from "./forecast.ts";
+import { expectedNet, type NetHistory, type Wanted } from "./forecast.ts";
 import type { MarketOutbox } from "./market-outbox.ts";
 import { type Positions, parseGates, parsePositions, type SlotPrices } from "./prices.ts";
 import { quoteFor } from "./quote.ts";
@@ -46,6 +46,7 @@ const aheadMsMax = 3 * 86_400_000;
 export class Agent {
   readonly #options: AgentOptions;
   #gates: readonly SlotPrices[] = [];
+  #timeZone: string | undefined;
   /** Undefined until they are said on the connection that stands now: what another broker said may
    * have been overtaken. */
   #positions: Positions | undefined;
@@ -59,6 +60,7 @@ export class Agent {
     const message = parseGates(payload);
     if (message === undefined) return this.#options.counters.count("agent.prices-not-understood");
     this.#gates = message.gates.filter((gate) => this.#isSlot(gate));
+    this.#timeZone = message.timeZone;
     this.#considerAll();
   }
 
@@ -84,16 +86,35 @@ export class Agent {
   }
 
   #considerAll(): void {
-    if (this.#positions === undefined) return;
-    for (const gate of this.#gates) this.#consider(gate, this.#positions);
+    const positions = this.#positions;
+    const open = positions === undefined ? [] : this.#gates.filter((gate) => this.#isOpen(gate));
+    if (positions === undefined || open.length === 0) return;
+    // All that is open is forecast at once: a day-ahead gate opens a whole day of slots.
+    const expected = this.#expected(open.map(({ slot }) => slot));
+    for (const prices of open) {
+      const netWh = expected.get(prices.slot);
+      this.#consider(prices, netWh, positions.get(prices.slot) ?? 0);
+    }
   }
 
-  #consider(prices: SlotPrices, positions: Positions): void {
+  #isOpen({ slot, gate }: SlotPrices): boolean {
     const { outbox, mandate, now } = this.#options;
-    const { slot, gate } = prices;
-    if (now() >= gate || slot >= mandate.until || outbox.has(slot, gate)) return;
-    const terms = this.#termsFor(prices, positions.get(slot) ?? 0);
-    if (terms !== undefined) this.#quote(prices, terms);
+    return now() < gate && slot < mandate.until && !outbox.has(slot, gate);
+  }
+
+  #expected(slots: readonly number[]): ReadonlyMap<number, number> {
+    const { history, slotMs, now } = this.#options;
+    const wanted: Wanted = { slots, slotMs, now: now(), timeZone: this.#timeZone };
+    return expectedNet(history, wanted);
+  }
+
+  #consider(prices: SlotPrices, netWh: number | undefined, soldWh: number): void {
+    const { counters } = this.#options;
+    if (netWh === undefined) return counters.count("agent.nothing-known");
+    const { party, form, mandate } = this.#options;
+    const terms = quoteFor({ netWh, soldWh, prices, party, form, limits: mandate });
+    if (terms === undefined) return counters.count("agent.nothing-to-quote");
+    this.#quote(prices, terms);
   }
 
   /** A slot of this market, whose gate and reveal lie before it. */
@@ -101,19 +122,6 @@ export class Agent {
     const { slotMs, now } = this.#options;
     const ahead = slot - now() <= aheadMsMax;
     return ahead && slot % slotMs === 0 && gate < revealUntil && revealUntil <= slot;
-  }
-
-  #termsFor(prices: SlotPrices, soldWh: number): QuoteTerms | undefined {
-    const { slot } = prices;
-    const { history, slotMs, now, party, form, mandate, counters } = this.#options;
-    const netWh = forecastNet(history, { slot, slotMs, now: now() });
-    if (netWh === undefined) {
-      counters.count("agent.nothing-known");
-      return undefined;
-    }
-    const terms = quoteFor({ netWh, soldWh, prices, party, form, limits: mandate });
-    if (terms === undefined) counters.count("agent.nothing-to-quote");
-    return terms;
   }
 
   #quote({ slot, gate, revealUntil }: SlotPrices, terms: QuoteTerms): void {

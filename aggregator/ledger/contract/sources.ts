@@ -12,6 +12,7 @@ const apart = /^aggregator\/ledger\/(rules\/members\/|contract\/versions\.ts$)/;
 /** What rules take from the protocol comes through these: each name is followed to its own file. */
 const entrances: Readonly<Record<string, string>> = {
   "@busbar/protocol": "protocol/index.ts",
+  "@busbar/protocol/forecast": "protocol/forecast/index.ts",
   "@busbar/protocol/schema": "protocol/schema/index.ts",
 };
 
@@ -20,7 +21,7 @@ const entrances: Readonly<Record<string, string>> = {
  * executed, found by following the imports of `execution.ts` and of the list of rules. So it is the
  * rules of readings, mandates, quotes, cases and devices, the market's stages, the colony, clearing,
  * pairing, settlement and accounts, and of the protocol those files alone whose names they use (units,
- * CBOR, messages, quorum). Nothing can be forgotten by whoever adds a file. Left out: `rules/members/`, what
+ * CBOR, messages, quorum, forecasts). Nothing can be forgotten by whoever adds a file. Left out: `rules/members/`, what
  * runs outside of blocks (store, engine, broker, portal, commands), types, packages, and tests.
  */
 export function contractSources(root: string): readonly string[] {

@@ -17,7 +17,15 @@ import { addToPositions, forgetPositions } from "./positions.ts";
 import { expectSettlement } from "./settlement-rule.ts";
 import type { SlotPass } from "./slot-pass.ts";
 import { type CertifiedPrices, known, orNull, pricesFor } from "./slot-prices.ts";
-import { commitmentPlaces, commitments, contracts, type Slot, slotKey, slots } from "./tables.ts";
+import {
+  commitmentPlaces,
+  commitments,
+  contracts,
+  type Slot,
+  siteNets,
+  slotKey,
+  slots,
+} from "./tables.ts";
 
 /**
  * Clears a slot at one of its gates: reference prices, the book, who trades with whom, and contracts
@@ -72,6 +80,7 @@ function forget({ state }: BlockContext, slot: number): void {
   const key = slot < 0 ? undefined : slotKey(slot);
   if (key === undefined || slots.get(state, key)?.stage !== "settled") return;
   slots.delete(state, key);
+  siteNets.delete(state, key);
   for (const [table, prefix] of [
     [contracts, `${key}-`],
     [objections, `${key}-`],

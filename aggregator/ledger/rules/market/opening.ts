@@ -1,19 +1,25 @@
-import { type UtcMs, utcMs, wh } from "@busbar/protocol";
-import { type SlotNet, seasonalNaive } from "../../../market/forecast.ts";
-import type { Prices } from "../../../market/game/channels.ts";
+import { utcMs, wh } from "@busbar/protocol";
 import type { BlockContext } from "../../rule.ts";
+import type { SiteOutlook } from "./outlook.ts";
 import { type MarketParty, marketParties, meteredBy } from "./parties.ts";
 import type { SlotPass } from "./slot-pass.ts";
-import { known, orNull, pricesFor } from "./slot-prices.ts";
+import { known, orNull, type PartyNet, pricesFor } from "./slot-prices.ts";
 import { slotKey, slots } from "./tables.ts";
 import { slotMs } from "./timetable.ts";
 
 const dayMs = 86_400_000;
 
-/** Opens a slot for the quotes of one of its gates, with the reference prices that the forecasts give. */
-export function openSlot(context: BlockContext, { slot, number, pass }: SlotPass): void {
+/**
+ * Opens a slot for the quotes of one of its gates, with the colony's prices for what is expected of it;
+ * they are none where nothing is known yet.
+ */
+export function openSlot(
+  context: BlockContext,
+  { slot, number, pass }: SlotPass,
+  forecast: SiteOutlook,
+): void {
   const { state, emit } = context;
-  const prices = expectedPrices(context, slot);
+  const { prices } = pricesFor(expectedNets(context, slot, forecast), context);
   const key = slotKey(slot);
   const before = slots.get(state, key) ?? { tradedWh: wh(0), contracts: 0 };
   slots.set(state, key, { ...before, stage: "open", prices: known(prices), pass: number });
@@ -26,38 +32,48 @@ export function openSlot(context: BlockContext, { slot, number, pass }: SlotPass
     gate,
     revealUntil: clearing,
     prices: orNull(prices),
+    forecast,
   });
 }
 
-/** The colony's prices for what the forecasts expect; none while no meter has a history. */
-function expectedPrices(context: BlockContext, slot: UtcMs): Prices {
-  const nets = marketParties(context.state).map((party) => {
-    const forecast = seasonalNaive(historyOf(context, party, slot), {
-      start: slot,
-      lengthMs: slotMs(context.parameters),
-      now: context.time,
-    });
-    const netWh = forecast?.netWh ?? 0;
-    return {
-      owner: party.owner,
-      party: party.party === "user" ? "user" : "company",
-      netWh,
-    } as const;
+/**
+ * What each party is expected to give: as in the last slot like this one, and all companies, and all
+ * users, together as they are forecast; what is left between the two is shared evenly.
+ */
+function expectedNets(
+  context: BlockContext,
+  slot: number,
+  { companies, users }: SiteOutlook,
+): PartyNet[] {
+  const nets = marketParties(context.state).map((party): PartyNet => {
+    const role = party.party === "user" ? "user" : "company";
+    return { owner: party.owner, party: role, netWh: lastLike(context, party, slot) };
   });
-  return pricesFor(nets, context).prices;
+  return [
+    ...together(nets, "company", companies?.p50),
+    ...together(nets, "user", users?.p50),
+  ];
 }
 
-/** The slots a naive forecast can use: yesterday's same one and the last few before `slot`. */
-function historyOf(
-  { state, parameters }: BlockContext,
-  party: MarketParty,
-  slot: UtcMs,
-): SlotNet[] {
+function together(
+  all: readonly PartyNet[],
+  role: PartyNet["party"],
+  expectedWh: number | undefined,
+): PartyNet[] {
+  const nets = all.filter(({ party }) => party === role);
+  if (expectedWh === undefined) return nets;
+  const rest = expectedWh - nets.reduce((sum, { netWh }) => sum + netWh, 0);
+  return nets.map((net) => ({ ...net, netWh: Math.round(net.netWh + rest / nets.length) }));
+}
+
+/** What a party's meters showed in the same slot a day before, else in one of the last three; else 0. */
+function lastLike({ state, parameters, time }: BlockContext, party: MarketParty, slot: number) {
   const lengthMs = slotMs(parameters);
-  const starts = [slot - dayMs, ...[1, 2, 3].map((back) => slot - back * lengthMs)];
-  return starts.flatMap((start) => {
-    if (start < 0) return [];
+  const running = Math.floor(time / lengthMs) * lengthMs;
+  for (const start of [slot - dayMs, ...[1, 2, 3].map((back) => running - back * lengthMs)]) {
+    if (start < 0) continue;
     const energy = meteredBy(state, party.meters, { start: utcMs(start), lengthMs });
-    return energy === undefined ? [] : [{ start, netWh: energy.exportWh - energy.importWh }];
-  });
+    if (energy !== undefined) return energy.exportWh - energy.importWh;
+  }
+  return 0;
 }

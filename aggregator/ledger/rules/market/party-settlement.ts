@@ -12,6 +12,7 @@ import {
 } from "../../settlements.ts";
 import { bureauOf } from "./parties.ts";
 import { book, differenceOf } from "./posting.ts";
+import { countNet, type Shown } from "./site-net.ts";
 
 /** A party in a slot; without energy where that is not known. */
 export type PartySlot = {
@@ -25,7 +26,8 @@ export type PartySlot = {
 /** Settles a party's imbalance for the first time. */
 export function settleParty(context: BlockContext, party: PartySlot): void {
   const made = make(context, party, "delivered");
-  const { slot, owner } = party;
+  const { slot, owner, energy } = party;
+  countNet(context.state, { slot, owner, before: undefined, after: energy });
   const posted = book(context, differenceOf([], made.movements), {
     slot,
     movement: made.movements[0],
@@ -63,6 +65,7 @@ export function resettleParty(
   const entries = differenceOf(movementsOf(owner, before), movements);
   const [movement = movementsOf(owner, before)[0]] = movements;
   if (!book(context, entries, { slot, movement })) return;
+  countNet(context.state, { slot, owner, before: shownIn(before), after: party.energy });
   const version = last.version + 1;
   write(context, { slot, owner, version, settlement });
   context.emit({
@@ -105,6 +108,11 @@ function make(
     bureau,
   };
   return { settlement, movements: [movement] };
+}
+
+/** What a party's meters showed when it was settled, where that was known. */
+function shownIn({ importWh, exportWh }: Settlement): Shown {
+  return importWh === undefined || exportWh === undefined ? undefined : { importWh, exportWh };
 }
 
 /** What a settlement posted, made again from what is on record. */

@@ -5,6 +5,7 @@ import type { State, StateReader } from "../../state/state.ts";
 import { clearSlot } from "./clearing.ts";
 import { closeGate } from "./gate.ts";
 import { openSlot } from "./opening.ts";
+import { type SiteOutlook, siteOutlook } from "./outlook.ts";
 import { cursors, type Due, dues, slotKey } from "./tables.ts";
 import { firstTradableSlot, passAhead, slotMs, timetable } from "./timetable.ts";
 
@@ -27,11 +28,12 @@ export const stagesRule: BlockRule = {
   },
   run(context) {
     bringSlots(context);
+    const outlook = siteOutlook(context);
     for (let i = 0; i < stepsMax; i++) {
       const first = firstDue(context.state);
       if (first === undefined || first.at > context.time) return;
       dues.delete(context.state, first.id);
-      step(context, first.due);
+      step(context, first.due, outlook);
     }
   },
 };
@@ -46,7 +48,11 @@ function bringSlots({ state, time, parameters }: BlockContext): void {
   cursors.set(state, "open", { next });
 }
 
-function step(context: BlockContext, { slot, pass: number, stage }: Due): void {
+function step(
+  context: BlockContext,
+  { slot, pass: number, stage }: Due,
+  outlook: (slot: number) => SiteOutlook,
+): void {
   const { state, time } = context;
   const parameters = parametersOf(state, slot);
   const { passes } = timetable(slot, parameters);
@@ -56,7 +62,7 @@ function step(context: BlockContext, { slot, pass: number, stage }: Due): void {
   const own = { ...context, parameters };
   switch (stage) {
     case "open":
-      openSlot(own, of);
+      openSlot(own, of, outlook(slot));
       return expect(state, pass.gate, { slot, pass: number, stage: "gate" });
     case "gate":
       closeGate(own, of);

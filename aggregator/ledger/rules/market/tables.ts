@@ -109,6 +109,20 @@ export const positions = table(
   record("position", { soldWh: field(1, int(-most, most)) }),
 );
 
+const siteNet = record("site-net", {
+  companyWh: field(1, int(-most, most)),
+  companies: field(2, int(0, most)),
+  userWh: field(3, int(-most, most)),
+  users: field(4, int(0, most)),
+});
+
+/**
+ * `site-net/<slot>`: what companies and users gave to the feeder, and how many of them were counted;
+ * as long as their slot.
+ */
+export const siteNets = table("site-net", siteNet);
+export type SiteNet = TypeOf<typeof siteNet>;
+
 /** `unsettled/<slot>`: cleared slots, and how many parties of each are still waited for. */
 export const unsettled = table(
   "unsettled",

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { parseTimeZone, utcOffsetMs } from "../time-zone/time-zone.ts";
+import { forecast, models, type Outlook } from "./forecast.ts";
+import { persistence } from "./models.ts";
+import { listOfDays } from "./neighbours.ts";
+import { Past, type Series, targetsMax } from "./series.ts";
+import { drawsOf, firstDay, house } from "./test-series.ts";
+
+const hour = 3_600_000;
+const day = 24 * hour;
+
+/** The next day, forecast at noon. */
+function askAt(days: number, more = {}) {
+  const now = firstDay + days * day + 12 * hour;
+  return { now, from: firstDay + (days + 1) * day, count: 24, ...more };
+}
+
+function must(outlooks: readonly Outlook[] | undefined): readonly Outlook[] {
+  assert.ok(outlooks !== undefined);
+  return outlooks;
+}
+
+test("what comes after `now` never reaches a forecast: shuffled, changed or cut off, nothing changes", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.nat(23),
+      fc.nat(1_000),
+      fc.constantFrom(hour, hour / 4),
+      (days, at, seed, slotMs) => {
+        const series = house(45, { seed: 3, slotMs });
+        const now = firstDay + days * day + at * hour + 7 * 60_000;
+        const from = Math.ceil(now / slotMs) * slotMs;
+        const ask = { now, from, count: 30 };
+        const ended = Math.floor((now - firstDay) / slotMs);
+        const draw = drawsOf(seed);
+        const other = series.netWh.map((value, i) => (i < ended ? value : 9e6 * (draw() - 0.5)));
+        const shuffled = series.netWh.slice();
+        shuffled.set(shuffled.slice(ended).reverse(), ended);
+        const expected = forecast(series, ask);
+        for (const netWh of [other, shuffled, series.netWh.slice(0, ended)]) {
+          assert.deepEqual(forecast({ ...series, netWh }, ask), expected);
+        }
+      },
+    ),
+    { numRuns: 40, seed: 5 },
+  );
+});
+
+test("no model looks beyond the origin that it is asked from, also when it is tried out", () => {
+  const series = house(26);
+  const ask = askAt(25);
+  const past = new Past(series, ask);
+  const [early, late] = [past.origin - 3 * 24, past.origin];
+  for (const [name, model] of Object.entries({ ...models, persistence })) {
+    const rows = model({ past, origins: [early, late], leads: [0, 5, 12] }, listOfDays);
+    const cut = new Past(series, {
+      ...ask,
+      now: past.timeOf(early),
+      from: past.timeOf(early),
+    });
+    const alone = model({ past: cut, origins: [cut.origin], leads: [0, 5, 12] }, listOfDays);
+    assert.deepEqual(rows[0], alone[0], name);
+  }
+});
+
+test("each model, and their mix the most, is better than persistence on meters with days and weather", () => {
+  let [mixed, still] = [0, 0];
+  const alone = new Map(Object.keys(models).map((name) => [name, 0]));
+  for (let seed = 1; seed <= 6; seed += 1) {
+    const series = house(50, { seed });
+    for (let days = 30; days < 48; days += 3) {
+      const ask = askAt(days);
+      const past = new Past(series, ask);
+      const at = (ask.from - firstDay) / hour;
+      const truth = (i: number) => series.netWh[at + i] ?? 0;
+      must(forecast(series, ask)).forEach(({ p50 }, i) => {
+        mixed += Math.abs(p50 - truth(i));
+      });
+      const leads = Array.from({ length: 24 }, (_, i) => 12 + i);
+      const asked = { past, origins: [past.origin], leads };
+      for (const [name, model] of Object.entries(models)) {
+        const [row = []] = model(asked, listOfDays);
+        const error = [...row].reduce((sum, value, i) => sum + Math.abs(value - truth(i)), 0);
+        alone.set(name, (alone.get(name) ?? 0) + error);
+      }
+      const [row = []] = persistence(asked, listOfDays);
+      still += [...row].reduce((sum, value, i) => sum + Math.abs(value - truth(i)), 0);
+    }
+  }
+  for (const [name, error] of alone) assert.ok(error < 0.6 * still, `${name}: ${error / still}`);
+  const best = Math.min(...alone.values());
+  assert.ok(mixed <= 1.02 * best, `mix ${mixed}, best alone ${best}`);
+});
+
+test("about eight of ten values lie between P10 and P90, which never cross P50", () => {
+  let [inside, below, all] = [0, 0, 0];
+  for (let seed = 10; seed < 16; seed += 1) {
+    const series = house(60, { seed });
+    for (let days = 30; days < 58; days += 2) {
+      const ask = askAt(days);
+      must(forecast(series, ask)).forEach(({ p10, p50, p90 }, i) => {
+        assert.ok(p10 <= p50 && p50 <= p90);
+        const truth = series.netWh[(ask.from - firstDay) / hour + i] ?? 0;
+        all += 1;
+        if (truth >= p10 && truth <= p90) inside += 1;
+        if (truth < p50) below += 1;
+      });
+    }
+  }
+  assert.ok(inside / all > 0.7 && inside / all < 0.92, `${inside / all} inside`);
+  assert.ok(below / all > 0.35 && below / all < 0.65, `${below / all} below P50`);
+});
+
+test("gaps and late readings cost accuracy, never an answer", () => {
+  const whole = house(40);
+  const draw = drawsOf(8);
+  const gappy = whole.netWh.map((value) => (draw() < 0.3 ? Number.NaN : value));
+  // The newest half day is late.
+  const late = whole.netWh.map((value, i) => (i > 35 * 24 ? Number.NaN : value));
+  const ask = askAt(35);
+  const error = (netWh: Float64Array) => {
+    const outlooks = must(forecast({ ...whole, netWh }, ask));
+    return outlooks.reduce((sum, { p50 }, i) => {
+      const truth = whole.netWh[(ask.from - firstDay) / hour + i] ?? 0;
+      return sum + Math.abs(p50 - truth);
+    }, 0);
+  };
+  const usual = error(whole.netWh);
+  for (const netWh of [gappy, late]) assert.ok(error(netWh) < 2 * usual + 2_000);
+});
+
+test("with little history the last slot that is known speaks, and with none nobody does", () => {
+  const series = house(30);
+  const few = { ...series, netWh: Float64Array.of(500, 700, Number.NaN) };
+  const now = firstDay + 3 * hour;
+  const [next] = must(forecast(few, { now, from: now, count: 1 }));
+  assert.deepEqual(next, { p10: 350, p50: 700, p90: 1_050 });
+  const none = { ...series, netWh: new Float64Array(100).fill(Number.NaN) };
+  assert.equal(forecast(none, { now, from: now, count: 3 }), undefined);
+  assert.equal(
+    forecast({ ...series, netWh: new Float64Array() }, { now, from: now, count: 3 }),
+    undefined,
+  );
+  // What ended months ago says nothing of today.
+  const later = firstDay + 400 * day;
+  assert.equal(forecast(series, { now: later, from: later, count: 3 }), undefined);
+});
+
+test("room before the first known slot changes nothing", () => {
+  const series = house(12);
+  const room = 31 * 24;
+  const netWh = new Float64Array(room + series.netWh.length).fill(Number.NaN);
+  netWh.set(series.netWh, room);
+  const ask = askAt(11);
+  const padded = { ...series, start: firstDay - room * hour, netWh };
+  assert.deepEqual(forecast(padded, ask), forecast(series, ask));
+});
+
+test("habits follow the clock on the wall when it is turned", () => {
+  const zone = parseTimeZone("CET-1CEST,M3.5.0,M10.5.0/3");
+  assert.ok(zone !== undefined);
+  const offsetMs = (time: number) => utcOffsetMs(zone, time);
+  const start = Date.UTC(2026, 2, 1);
+  // Somebody cooks at seven in the evening, by the clock.
+  const netWh = Float64Array.from({ length: 40 * 24 }, (_, i) => {
+    const local = (start + i * hour + offsetMs(start + i * hour)) / hour;
+    return local % 24 === 19 ? -2_000 : -100;
+  });
+  const now = Date.UTC(2026, 2, 29, 12);
+  const ask = { now, from: Date.UTC(2026, 2, 29, 15), count: 5, offsetMs };
+  const said = must(forecast({ slotMs: hour, start, netWh }, ask)).map(({ p50 }) => p50);
+  assert.ok((said[2] ?? 0) < -1_500, `17:00 UTC is 19:00: ${said}`);
+  assert.ok((said[3] ?? 0) > -500, `18:00 UTC was 19:00 in winter: ${said}`);
+});
+
+test("any history in which anything is known gives finite whole numbers, and no history throws", () => {
+  const value = fc.oneof(
+    fc.constant(Number.NaN),
+    fc.integer({ min: -1e9, max: 1e9 }),
+    fc.double({ min: -1e12, max: 1e12, noNaN: true }),
+  );
+  fc.assert(
+    fc.property(fc.array(value, { maxLength: 200 }), fc.nat(300), (values, at) => {
+      const now = firstDay + at * hour;
+      const outlooks = forecast(
+        { slotMs: hour, start: firstDay, netWh: Float64Array.from(values) },
+        { now, from: now + 5 * hour, count: 7 },
+      );
+      for (const { p10, p50, p90 } of outlooks ?? []) {
+        assert.ok([p10, p50, p90].every(Number.isInteger) && p10 <= p50 && p50 <= p90);
+        assert.ok(!Object.is(p50, -0) && !Object.is(p10, -0) && !Object.is(p90, -0));
+      }
+    }),
+  );
+});
+
+test("a question that makes no sense is refused", () => {
+  const series = house(10);
+  const ask = askAt(5);
+  const refused = (other: Partial<Series>, more: object) =>
+    assert.throws(() => forecast({ ...series, ...other }, { ...ask, ...more }), RangeError);
+  refused({ slotMs: 7_000_001 }, {});
+  refused({ slotMs: 0 }, {});
+  refused({}, { from: ask.from + 1 });
+  refused({}, { from: ask.now - 5 * hour });
+  refused({}, { count: 0 });
+  refused({}, { count: targetsMax + 1 });
+  refused({}, { now: Number.NaN });
+  refused({ netWh: Float64Array.of(1, Number.POSITIVE_INFINITY) }, {});
+});
