@@ -9,6 +9,7 @@ import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { addCaseCommands } from "./commands/case-commands.ts";
 import { addClearCommand } from "./commands/clear.ts";
 import { exportCommand } from "./commands/export.ts";
+import { addForecastCommand } from "./commands/forecast-report.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
 import { madeLines } from "./commands/init-text.ts";
@@ -365,6 +366,7 @@ program
 addCaseCommands(program, print);
 addClearCommand(program, print);
 addPricesCommand(program);
+addForecastCommand(program);
 
 try {
   await program.parseAsync();

@@ -1,4 +1,11 @@
-import { analogues, type Model, type Predictions, seasonalNaive, smoothing } from "./models.ts";
+import {
+  analogues,
+  type Model,
+  type Predictions,
+  persistence,
+  seasonalNaive,
+  smoothing,
+} from "./models.ts";
 import { type DayIndex, listOfDays } from "./neighbours.ts";
 import { type Ask, Past, type Series, targetsMax } from "./series.ts";
 
@@ -6,7 +13,12 @@ import { type Ask, Past, type Series, targetsMax } from "./series.ts";
 export type Outlook = { readonly p10: number; readonly p50: number; readonly p90: number };
 
 /** The models that are combined. */
-export const models: Readonly<Record<string, Model>> = { seasonalNaive, smoothing, analogues };
+export const models: Readonly<Record<string, Model>> = {
+  seasonalNaive,
+  smoothing,
+  analogues,
+  persistence,
+};
 
 /** Days on which the models are tried out: each as it would have spoken then. */
 const trialDays = 14;
@@ -77,11 +89,11 @@ function outlookOf(trial: Trial): Outlook | undefined {
       if (!Number.isNaN(error)) errors[count++] = error;
     }
   }
-  const [low, high] = bandOf(errors.subarray(0, count), middle);
+  const [low, high] = bandOf(errors.subarray(0, count), actual.length, middle);
   return { p10: whole(middle + low), p50: whole(middle), p90: whole(middle + high) };
 }
 
-/** How much a model's word weighs: one over its mean squared error; undefined where it was never tried. */
+/** How much a model's word weighs: one over the square of its mean squared error; undefined where it was never tried. */
 function skillOf(
   rows: Predictions,
   actual: readonly Float64Array[],
@@ -96,7 +108,9 @@ function skillOf(
       count += 1;
     }
   }
-  return count === 0 ? undefined : 1 / (sum / count + 1);
+  if (count === 0) return undefined;
+  const squared = sum / count + 1;
+  return 1 / (squared * squared);
 }
 
 /** The weighted mean of those that can say something; of untried ones the first speaks. */
@@ -121,12 +135,16 @@ function mixOf(
   return total === 0 ? untried : sum / total;
 }
 
-/** The tenth and the ninetieth hundredth of errors; where there are few, half of the value each way. */
-function bandOf(errors: Float64Array, middle: number): readonly [number, number] {
+/**
+ * The tenth and the ninetieth hundredth of errors, wider where they are of few days: those of one day
+ * are alike. Without any, half of the value each way.
+ */
+function bandOf(errors: Float64Array, days: number, middle: number): readonly [number, number] {
   const half = Math.abs(middle) / 2;
   if (errors.length < 5) return [-half, half];
   errors.sort();
-  return [Math.min(0, quantile(errors, 10)), Math.max(0, quantile(errors, 90))];
+  const wider = 1 + 2 / days;
+  return [Math.min(0, wider * quantile(errors, 10)), Math.max(0, wider * quantile(errors, 90))];
 }
 
 /** By straight line between the order statistics, Weibull's places: (i + 1)/(n + 1). */

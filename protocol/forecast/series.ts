@@ -41,7 +41,7 @@ export function historySlots(slotMs: number): number {
 export class Past {
   readonly slotMs: number;
   readonly start: number;
-  /** Index of the first slot that had not ended. */
+  /** Index behind the last slot that is known. */
   readonly origin: number;
   /** Slots of a day of 24 hours. */
   readonly perDay: number;
@@ -53,12 +53,14 @@ export class Past {
     let first = Math.max(0, ended - historySlots(slotMs));
     // A history begins with what is first known of it: how much room was left before says nothing.
     while (first < ended && Number.isNaN(netWh[first] ?? Number.NaN)) first += 1;
+    // It ends with what is last known: what is late today is left out of the trials of past days too.
+    let end = Math.max(first, Math.min(ended, netWh.length));
+    while (end > first && Number.isNaN(netWh[end - 1] ?? Number.NaN)) end -= 1;
     this.slotMs = slotMs;
     this.start = start + first * slotMs;
     this.perDay = dayMs / slotMs;
-    this.#values = netWh.slice(first, Math.max(first, ended));
-    // Where the newest slots are late, the forecast still begins at `now`.
-    this.origin = ended - first;
+    this.#values = netWh.slice(first, end);
+    this.origin = end - first;
     this.#offsets = offsetMs;
   }
 

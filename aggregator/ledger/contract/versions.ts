@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "b21f1000a578d58d2533c1960fb8d32b37553348c331bc6efa91f2182506f137"),
+  version(1, "37b38738f8a22fbea0555ad13a30458df3c5f8e54a02c41c3eaeb27da3b363b2"),
 ];

@@ -49,10 +49,7 @@ function expectedNets(
     const role = party.party === "user" ? "user" : "company";
     return { owner: party.owner, party: role, netWh: lastLike(context, party, slot) };
   });
-  return [
-    ...together(nets, "company", companies?.p50),
-    ...together(nets, "user", users?.p50),
-  ];
+  return [...together(nets, "company", companies?.p50), ...together(nets, "user", users?.p50)];
 }
 
 function together(
