@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "@busbar/protocol";
 import { boardLines } from "./supervisor/board.ts";
+import { explained } from "./supervisor/older.ts";
 import { type Options, parseOptions } from "./supervisor/options.ts";
 import { look, type Snapshot } from "./supervisor/portal.ts";
 import { report } from "./supervisor/report.ts";
@@ -35,7 +36,9 @@ async function run(options: Options): Promise<number> {
   const progress = (line: string) => {
     if (!options.json) console.log(line);
   };
-  const site = await startSite(options, progress);
+  const site = await startSite(options, progress).catch((error: unknown) => {
+    throw explained(error, options.home);
+  });
   const stopAt = options.hours === undefined ? Infinity : site.startMs + options.hours * hourMs;
   while (!asked.aborted && site.now() < stopAt) {
     if (!options.json) show(await look(site.ports.portal), site, options);
