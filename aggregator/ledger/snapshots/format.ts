@@ -108,7 +108,27 @@ export function manifestOf(offered: Snapshot): { ok: true; manifest: Manifest } 
 }
 
 export function encodeChunk(entries: readonly StateEntry[]): Uint8Array {
-  return encodeCbor(entries.map(([key, value]) => [key, value]));
+  return chunkOf(entries.map(encodeEntry));
+}
+
+export function encodeEntry([key, value]: StateEntry): Uint8Array {
+  return encodeCbor([key, value]);
+}
+
+/** A chunk of entries that are encoded already: a CBOR array of them. */
+export function chunkOf(entries: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat([arrayHead(entries.length), ...entries]));
+}
+
+/** The head of a CBOR array (RFC 8949 §3), in the shortest form. */
+function arrayHead(count: number): Uint8Array {
+  if (count < 24) return Uint8Array.of(0x80 | count);
+  if (count < 0x100) return Uint8Array.of(0x98, count);
+  if (count < 0x1_0000) return Uint8Array.of(0x99, count >> 8, count & 0xff);
+  const head = new Uint8Array(5);
+  new DataView(head.buffer).setUint32(1, count);
+  head[0] = 0x9a;
+  return head;
 }
 
 /** Codes: `snapshot.chunk`. */

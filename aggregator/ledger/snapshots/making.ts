@@ -4,10 +4,10 @@ import { sha256 } from "../sha256.ts";
 import type { Store } from "../store.ts";
 import {
   chunkBytes,
-  encodeChunk,
+  chunkOf,
+  encodeEntry,
   type Manifest,
   type Snapshot,
-  type StateEntry,
   snapshotOf,
 } from "./format.ts";
 import { stepsToShow } from "./trust.ts";
@@ -17,10 +17,14 @@ const keptMax = 2;
 
 type Row = { readonly key: string; readonly value: Uint8Array };
 
+/** Entries looked at in one step, some ms of work: every member is at it after the same block, so that
+ * the next block waits as long as a step takes. */
+const entriesPerStep = 512;
+
 /**
- * Takes the state after the last block down, chunk by chunk. It sees the state as it is now, however
- * many blocks are committed while it works (a read transaction of its own; a ledger in memory has
- * none, so there all of it is made at once). One chunk is in memory at a time.
+ * Takes the state after the last block down, some entries at a step. It sees the state as it is now,
+ * however many blocks are committed while it works (a read transaction of its own; a ledger in memory
+ * has none, so there all of it is made at once). One chunk is in memory at a time.
  */
 export class SnapshotMaking {
   readonly height: number;
@@ -31,6 +35,9 @@ export class SnapshotMaking {
   readonly #chunks: Uint8Array[] = [];
   /** Those up to its own height. */
   readonly #steps: Pick<Manifest, "steps">;
+  /** Of the chunk at work, encoded, and how much they hold. */
+  #entries: Uint8Array[] = [];
+  #size = 0;
   #made: Snapshot | undefined;
 
   /** Begins at once, at the store's height. All members make chunks of one size; tests make small ones. */
@@ -49,19 +56,20 @@ export class SnapshotMaking {
     if (store.path === ":memory:") while (this.step() === undefined);
   }
 
-  /** Makes one more chunk, on disk when it returns; the snapshot when there is no more. */
+  /** Goes on for some entries; a chunk is on disk when the step that fills it returns. The snapshot
+   * when there is no more. */
   step(): Snapshot | undefined {
     if (this.#made !== undefined) return this.#made;
-    const entries: StateEntry[] = [];
-    let size = 0;
-    for (let next = this.#rows.next(); ; next = this.#rows.next()) {
-      if (next.done) return this.#finish(entries);
+    for (let n = 0; n < entriesPerStep; n++) {
+      const next = this.#rows.next();
+      if (next.done) return this.#finish();
       const { key, value } = next.value;
-      entries.push([key, value]);
-      size += key.length + value.length;
-      if (size >= this.#chunkSize) break;
+      this.#entries.push(encodeEntry([key, value]));
+      this.#size += key.length + value.length;
+      if (this.#size < this.#chunkSize) continue;
+      this.#store.write(() => this.#put());
+      return undefined;
     }
-    this.#store.write(() => this.#put(entries));
     return undefined;
   }
 
@@ -72,14 +80,14 @@ export class SnapshotMaking {
     this.#store.write(() => this.#store.snapshots.drop(this.height));
   }
 
-  #finish(rest: readonly StateEntry[]): Snapshot {
+  #finish(): Snapshot {
     this.#close();
     const { snapshots } = this.#store;
     const certified = this.#store.header(this.height);
     assert(certified !== undefined, "a block's header stays while a snapshot of it is made");
     const { header, certificate } = certified;
     return this.#store.write(() => {
-      if (rest.length > 0) this.#put(rest);
+      if (this.#entries.length > 0) this.#put();
       const made = snapshotOf({ header, certificate, chunks: this.#chunks, ...this.#steps });
       snapshots.put(made, "ready");
       for (const { height } of snapshots.list().slice(keptMax)) snapshots.drop(height);
@@ -88,8 +96,10 @@ export class SnapshotMaking {
     });
   }
 
-  #put(entries: readonly StateEntry[]): void {
-    const chunk = encodeChunk(entries);
+  #put(): void {
+    const chunk = chunkOf(this.#entries);
+    this.#entries = [];
+    this.#size = 0;
     this.#store.snapshots.putChunk(this.height, this.#chunks.length, chunk);
     this.#chunks.push(sha256(chunk));
   }

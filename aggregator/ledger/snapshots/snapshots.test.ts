@@ -217,6 +217,28 @@ test("a snapshot shows its own height, however many blocks are made meanwhile", 
   assert.deepEqual(ledger.application.listSnapshots(), [made]);
 });
 
+test("a chunk put together entry by entry is the CBOR of all of them", () => {
+  for (const count of [0, 1, 23, 24, 255, 256, 65_535, 65_536, 70_000]) {
+    const entries = Array.from({ length: count }, (_, n) => [`k/${n}`, Uint8Array.of(n)] as const);
+    const whole = encodeCbor(entries.map(([key, value]) => [key, value]));
+    assert.equal(Buffer.compare(encodeChunk(entries), whole), 0, `${count} entries`);
+  }
+});
+
+test("no step looks at more than some entries, however large the chunk", (t) => {
+  const store = new Store(file(t));
+  t.after(() => store.close());
+  const ledger = told(1, store);
+  const more = Array.from({ length: 3_000 }, (_, n) => [`zz/${n}`, Uint8Array.of(1)] as const);
+  store.write(() => store.state.write(new Map(more)));
+  const entries = [...store.state.scan("")].length;
+  const making = new SnapshotMaking(store);
+  let steps = 1;
+  while (making.step() === undefined) steps += 1;
+  assert.equal(ledger.application.listSnapshots()[0]?.chunks, 1);
+  assert.equal(steps, Math.floor(entries / 512) + 1);
+});
+
 test("the two newest snapshots are kept", () => {
   const ledger = openLedger();
   for (const chapter of story(4)) {
