@@ -48,10 +48,12 @@ function linesOf(accounts: number, made: MakeReport, taken: TakeReport): readonl
     `    made in ${text(make)}; memory ${memory.beforeMb} to ${memory.mostMb} MB`,
     `    an empty block takes ${blockMs.before.toFixed(1)} ms, between slices ${blockMs.between.toFixed(1)} (most ${blockMs.most.toFixed(1)})`,
     `    chunks taken in ${text(taken.chunks)}`,
-    `    put in force in ${Math.round(taken.adoptMs)} ms; memory ${taken.memory.beforeMb} to ${taken.memory.mostMb} MB`,
+    `    put in force in ${Math.round(taken.adoptMs)} ms (processor ${Math.round(taken.adoptCpuMs)}); memory ${taken.memory.beforeMb} to ${taken.memory.mostMb} MB`,
   ];
 }
 
-function text({ count, totalMs, mostMs }: Slices): string {
-  return `${Math.round(totalMs)} ms, ${count} slices of ${mostMs.toFixed(1)} ms at most`;
+function text({ count, totalMs, cpuMs, medianMs, p99Ms, mostMs }: Slices): string {
+  const [all, cpu] = [totalMs, cpuMs].map((ms) => Math.round(ms));
+  const slices = [medianMs, p99Ms, mostMs].map((ms) => ms.toFixed(1)).join(" / ");
+  return `${all} ms (processor ${cpu}), ${count} slices of ${slices} ms (median / p99 / most)`;
 }

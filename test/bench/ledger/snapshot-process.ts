@@ -25,8 +25,16 @@ export type SnapshotTask = {
   readonly from: number;
 };
 
-/** Slices of work of the event loop's, ms each, and what they came to. */
-export type Slices = { readonly count: number; readonly totalMs: number; readonly mostMs: number };
+/** Slices of work between which the event loop does others' work: what they came to, ms. */
+export type Slices = {
+  readonly count: number;
+  readonly totalMs: number;
+  /** Of the processor's time. */
+  readonly cpuMs: number;
+  readonly medianMs: number;
+  readonly p99Ms: number;
+  readonly mostMs: number;
+};
 
 export type MakeReport = {
   readonly chunks: number;
@@ -42,6 +50,7 @@ export type TakeReport = {
   readonly chunks: Slices;
   /** The last chunk: state and tree are built, and all of it is in force. */
   readonly adoptMs: number;
+  readonly adoptCpuMs: number;
   readonly memory: Memory;
 };
 
@@ -60,9 +69,9 @@ async function make(): Promise<MakeReport> {
   beginGrown(store, genesis, task.accounts);
   const application = open(store);
   for (let n = 0; n < 5; n += 1) block(application);
-  const before = Array.from({ length: 20 }, () => timed(() => block(application)));
+  const before = Array.from({ length: 20 }, () => timed(() => block(application)).ms);
   const beforeMb = residentMb();
-  const slices: number[] = [];
+  const slices: Slice[] = [];
   const between: number[] = [];
   let mostMb = beforeMb;
   let making: SnapshotMaking | undefined;
@@ -73,7 +82,7 @@ async function make(): Promise<MakeReport> {
     mostMb = Math.max(mostMb, residentMb());
     if (made !== undefined) break;
     // Blocks go on as they would between two turns of the event loop.
-    if (slices.length % 4 === 0) between.push(timed(() => block(application)));
+    if (slices.length % 16 === 0) between.push(timed(() => block(application)).ms);
     await new Promise((soon) => setImmediate(soon));
   }
   const [snapshot] = store.snapshots.list();
@@ -106,7 +115,7 @@ function take(): TakeReport {
   const trusted = application.trustedAppHash(snapshot);
   if ("code" in trusted) throw new Error(trusted.message);
   application.offerSnapshot(snapshot, trusted);
-  const slices: number[] = [];
+  const slices: Slice[] = [];
   let mostMb = beforeMb;
   for (let index = 0; index < snapshot.chunks; index += 1) {
     const chunk = whole.snapshots.chunk(snapshot.height, index) ?? new Uint8Array();
@@ -126,10 +135,16 @@ function take(): TakeReport {
     mostMb = Math.max(mostMb, residentMb());
   }
   if (store.height !== snapshot.height) throw new Error("the snapshot is not in force");
-  const adoptMs = slices.pop() ?? 0;
+  const adopted = slices.pop() ?? { ms: 0, cpuMs: 0 };
   store.close();
   whole.close();
-  return { chunks: slicesOf(slices), adoptMs, memory: { beforeMb, mostMb: mostOf(mostMb) } };
+  const chunks = slicesOf(slices);
+  return {
+    chunks,
+    adoptMs: adopted.ms,
+    adoptCpuMs: adopted.cpuMs,
+    memory: { beforeMb, mostMb: mostOf(mostMb) },
+  };
 }
 
 function block(application: Application): void {
@@ -141,15 +156,27 @@ function block(application: Application): void {
   application.commit([{ kid: signer.kid, signature: signer.sign(message) }]);
 }
 
-function timed(work: () => unknown): number {
+type Slice = { readonly ms: number; readonly cpuMs: number };
+
+function timed(work: () => unknown): Slice {
   const start = performance.now();
+  const cpu = process.cpuUsage();
   work();
-  return performance.now() - start;
+  const { user, system } = process.cpuUsage(cpu);
+  return { ms: performance.now() - start, cpuMs: (user + system) / 1000 };
 }
 
-function slicesOf(times: readonly number[]): Slices {
-  const totalMs = times.reduce((sum, ms) => sum + ms, 0);
-  return { count: times.length, totalMs, mostMs: Math.max(0, ...times) };
+function slicesOf(slices: readonly Slice[]): Slices {
+  const times = slices.map(({ ms }) => ms).sort((a, b) => a - b);
+  const sum = (values: readonly number[]) => values.reduce((all, ms) => all + ms, 0);
+  return {
+    count: times.length,
+    totalMs: sum(times),
+    cpuMs: sum(slices.map(({ cpuMs }) => cpuMs)),
+    medianMs: median(times),
+    p99Ms: times[Math.floor(times.length * 0.99)] ?? 0,
+    mostMs: times.at(-1) ?? 0,
+  };
 }
 
 function median(values: readonly number[]): number {
