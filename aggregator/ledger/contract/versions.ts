@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "37b38738f8a22fbea0555ad13a30458df3c5f8e54a02c41c3eaeb27da3b363b2"),
+  version(1, "1bebb819aca547df3daf1d61da1d32d6bebd1d28bca61366507e97701316f338"),
 ];

@@ -78,6 +78,9 @@ test("it finds them for other weights and for a lopsided hour too", () => {
     [9, 1, 2],
     [1, 20, 5],
     [100, 1, 37],
+    [100, 100, 1],
+    [1, 1, 100],
+    [100, 1, 1],
   ] as const) {
     const errors = errorsAgainstExact(hours, { ...rules, weights: { company, bureau, user } });
     assert.ok(Math.max(...errors) <= 0.001, `${company}:${bureau}:${user} ${Math.max(...errors)}`);

@@ -31,8 +31,11 @@ export const paperColony: ColonySettings = {
   gapEnough: 1e-12,
 };
 
-/** For many parties: a thousand times nearer than the 0.1 % that a gate's prices must be. */
-export const gateColony: ColonySettings = { ...paperColony, gapEnough: 1e-6 };
+/**
+ * For many parties: a million times nearer than the 0.1 % that a gate must be. At 10⁻⁶ a channel that
+ * carries next to nothing of the gate's energy could still be 0.02 currency/kWh away.
+ */
+export const gateColony: ColonySettings = { ...paperColony, gapEnough: 1e-9 };
 
 /**
  * After each iteration: how far the best ant is at most from the best division (the proven gap of

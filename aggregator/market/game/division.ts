@@ -15,7 +15,7 @@ export type Division = {
 /** When an exact division is good enough, and after how many rounds it is taken as it is. */
 export type DivisionLimits = { readonly gapMax: number; readonly roundsMax: number };
 
-export const exactLimits: DivisionLimits = { gapMax: 1e-13, roundsMax: 20_000 };
+export const exactLimits: DivisionLimits = { gapMax: 1e-12, roundsMax: 2000 };
 
 /**
  * The weighted Nash bargaining solution Π (N_i − d_i)^w_i of a game of any number of parties (eq. 9 of
