@@ -93,6 +93,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 5, frame: frameOf("member-b", "contract-motion", contract) },
     { minutes: 5, frame: frameOf("member-b", "ballot", ballot) },
     { minutes: 6, frame: frameOf("member-a", "evidence", evidence) },
+    { minutes: 6, frame: frameOf("member-a", "deviation", deviation()) },
     { minutes: 11, frame: meter.frame(entry(startTime + 1, 5)) },
     { minutes: 12, frame: sealed.seal },
     { minutes: 41, frame: sealed.open },
@@ -108,6 +109,30 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 121, frame: frameOf("member-a", "correction", correction) },
     { minutes: 122, frame: frameOf("member-a", "device-change", change) },
   ];
+}
+
+/** member-b's word on a block, beside what all are said to have signed. */
+function deviation() {
+  const zero = new Uint8Array(32);
+  const header = (appHash: Uint8Array) =>
+    encodeHeader({
+      ...{ chain, height: 1, time: startTime, previous: zero, proposer: "member-a", view: 0 },
+      ...{ txRoot: zero, resultsRoot: zero, appHash, validatorsHash: zero },
+    });
+  const [odd, certified] = [header(zero.with(0, 1)), header(zero)];
+  const { signature } = certifiedBy(["member-b"], odd)[0] ?? { signature: zero };
+  const certificate = certifiedBy(voters, certified);
+  return { member: "member-a", from: "member-b", header: odd, signature, certified, certificate };
+}
+
+function certifiedBy(names: readonly string[], header: Uint8Array) {
+  return names
+    .map(signerOfName)
+    .map(({ kid, sign }) => {
+      const message = toBeSigned(header, kid, { chain, kind: "block" });
+      return { kid, signature: sign(message) };
+    })
+    .sort((a, b) => compareBytes(a.kid, b.kid));
 }
 
 function open() {
@@ -157,11 +182,7 @@ test("a frame that stands in a block is refused ever after, by a member that has
       });
       assert.deepEqual(proposal.frames, [frame], refused[0]?.refusal.message);
       const { header } = member.application.finalizeBlock(proposal);
-      const certificate = voters.map(signerOfName).map(({ kid, sign }) => {
-        const message = toBeSigned(encodeHeader(header), kid, { chain, kind: "block" });
-        return { kid, signature: sign(message) };
-      });
-      member.application.commit(certificate.sort((a, b) => compareBytes(a.kid, b.kid)));
+      member.application.commit(certifiedBy(voters, encodeHeader(header)));
     }
     // What a member lacks that came by a snapshot.
     bare.store.db.exec("DELETE FROM tx; DELETE FROM event; DELETE FROM reading");
