@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "1bebb819aca547df3daf1d61da1d32d6bebd1d28bca61366507e97701316f338"),
+  version(1, "1c059a970805de48f354bd728d143d93a7602cf9ae57824873dd39ac7db3ece0"),
 ];

@@ -24,34 +24,36 @@ export type Entry = { readonly i: number; readonly quote: Quote };
  */
 export function openBook(quotes: readonly Quote[], side: Quote["side"]): Book {
   const total = quotes.length;
-  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [least, most]: [number, number] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const { limit } of quotes) {
-    least = Math.min(least, limit);
-    most = Math.max(most, limit);
+    if (limit < least) least = limit;
+    if (limit > most) most = limit;
   }
   if (total > 0 && !Number.isSafeInteger((most - least + 1) * total)) {
     throw new RangeError(`limits ${least} … ${most} are too far apart for ${total} quotes`);
   }
-  const keys: number[] = [];
+  const keys = new Float64Array(total);
   const quantityAt = new Float64Array(total);
-  quotes.forEach((quote, i) => {
+  let count = 0;
+  for (let i = 0; i < total; i += 1) {
+    const quote = quotes[i];
+    if (quote === undefined || quote.side !== side) continue;
     quantityAt[i] = quote.quantity;
-    if (quote.side !== side) return;
-    keys.push((side === "ask" ? quote.limit - least : most - quote.limit) * total + i);
-  });
-  const count = keys.length;
+    keys[count] = (side === "ask" ? quote.limit - least : most - quote.limit) * total + i;
+    count += 1;
+  }
   const [limits, quantities] = [new Float64Array(count), new Float64Array(count)];
   const [taken, netted] = [new Float64Array(count), new Float64Array(count)];
   const origin = new Int32Array(count);
-  Float64Array.from(keys)
-    .sort()
-    .forEach((key, i) => {
-      const at = key % total;
-      const distance = (key - at) / total;
-      origin[i] = at;
-      limits[i] = side === "ask" ? least + distance : most - distance;
-      quantities[i] = quantityAt[at] ?? 0;
-    });
+  const sorted = keys.subarray(0, count).sort();
+  for (let i = 0; i < count; i += 1) {
+    const key = sorted[i] ?? 0;
+    const at = key % total;
+    const distance = (key - at) / total;
+    origin[i] = at;
+    limits[i] = side === "ask" ? least + distance : most - distance;
+    quantities[i] = quantityAt[at] ?? 0;
+  }
   return { quotes, origin, limits, quantities, taken, netted };
 }
 

@@ -84,10 +84,12 @@ export function fillsOf(quotes: readonly Quote[], bids: Book, asks: Book): Fill[
   const accepted = new Float64Array(quotes.length);
   const netted = new Float64Array(quotes.length);
   for (const book of [bids, asks]) {
-    book.origin.forEach((at, i) => {
-      accepted[at] = book.taken[i] ?? 0;
+    const { origin, taken } = book;
+    for (let i = 0; i < origin.length; i += 1) {
+      const at = origin[i] ?? 0;
+      accepted[at] = taken[i] ?? 0;
       netted[at] = book.netted[i] ?? 0;
-    });
+    }
   }
   return quotes.map(({ id }, i) => ({
     id,

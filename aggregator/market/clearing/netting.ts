@@ -25,31 +25,31 @@ function clearedByParty(bids: Book, asks: Book): Cleared {
   const { quotes } = asks;
   const energy = new Float64Array(quotes.length);
   for (const { origin, taken } of [bids, asks]) {
-    origin.forEach((at, i) => {
-      energy[at] = taken[i] ?? 0;
-    });
+    for (let i = 0; i < origin.length; i += 1) energy[origin[i] ?? 0] = taken[i] ?? 0;
   }
   const party = new Int32Array(quotes.length);
-  const [sold, bought] = [
-    new Float64Array(asks.origin.length + 1),
-    new Float64Array(asks.origin.length + 1),
-  ];
+  const sold = new Float64Array(asks.origin.length + 1);
+  const bought = new Float64Array(asks.origin.length + 1);
   const numbers = new Map<string, number>();
-  quotes.forEach((quote, at) => {
-    const cleared = energy[at] ?? 0;
-    if (cleared === 0 || quote.side !== "ask") return;
-    const number = numbers.get(quote.party) ?? numbers.size + 1;
-    numbers.set(quote.party, number);
+  for (let at = 0; at < quotes.length; at += 1) {
+    const quote = quotes[at];
+    if (quote === undefined || energy[at] === 0 || quote.side !== "ask") continue;
+    let number = numbers.get(quote.party);
+    if (number === undefined) {
+      number = numbers.size + 1;
+      numbers.set(quote.party, number);
+    }
     party[at] = number;
-    sold[number] = (sold[number] ?? 0) + cleared;
-  });
-  quotes.forEach((quote, at) => {
-    const cleared = energy[at] ?? 0;
-    if (cleared === 0 || quote.side !== "bid") return;
-    const number = numbers.get(quote.party) ?? 0;
+    sold[number] = (sold[number] ?? 0) + (energy[at] ?? 0);
+  }
+  for (let at = 0; at < quotes.length; at += 1) {
+    const quote = quotes[at];
+    if (quote === undefined || energy[at] === 0 || quote.side !== "bid") continue;
+    const number = numbers.get(quote.party);
+    if (number === undefined) continue;
     party[at] = number;
-    if (number > 0) bought[number] = (bought[number] ?? 0) + cleared;
-  });
+    bought[number] = (bought[number] ?? 0) + (energy[at] ?? 0);
+  }
   return { party, sold, bought };
 }
 

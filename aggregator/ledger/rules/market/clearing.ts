@@ -7,12 +7,12 @@ import type { Clearing, Quote } from "../../../market/clearing/quotes.ts";
 import { residualSales } from "../../../market/clearing/residual.ts";
 import type { Prices } from "../../../market/game/channels.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
-import { reportViolation } from "../../credit.ts";
+import { creditScore, fullCredit, reportViolation } from "../../credit.ts";
 import type { BlockContext } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { cases, objections } from "../cases/tables.ts";
-import { bureauOf, marketParties } from "./parties.ts";
+import { bureauOf, feederOf, marketParties } from "./parties.ts";
 import { addToPositions, forgetPositions } from "./positions.ts";
 import { expectSettlement } from "./settlement-rule.ts";
 import type { SlotPass } from "./slot-pass.ts";
@@ -47,7 +47,7 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
   assert(checked.ok, `the market certifies its own result: ${checked.ok || checked.message}`);
 
   const cleared = { slot, quotes, clearing, prices };
-  const sales = [...bookSales(cleared), ...(isLast ? bureauSales(context, cleared) : [])];
+  const sales = [...bookSales(context, cleared), ...(isLast ? bureauSales(context, cleared) : [])];
   signContracts(context, at, { sales, signed: record.contracts });
   const traded = sales.reduce((sum, { quantity }) => sum + quantity, 0);
   const { price } = clearing;
@@ -100,9 +100,11 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
   const prefix = `${slotKey(slot)}/`;
   for (const [key, { owner, time, revealed }] of [...commitments.scan(state, prefix)]) {
     const id = key.slice(prefix.length + owner.length + 1);
+    const feeder = revealed === undefined ? undefined : feederOf(state, owner);
     for (const [i, terms] of (revealed ?? []).entries()) {
       const limit = withinTariff(terms, parameters);
-      quotes.push({ ...terms, limit, id: `${id}-${i}`, party: owner, slot, time });
+      const place = feeder === undefined ? {} : { feeder };
+      quotes.push({ ...terms, limit, id: `${id}-${i}`, party: owner, slot, time, ...place });
     }
     if (revealed === undefined) {
       const reason = "it was not opened before clearing";
@@ -184,12 +186,15 @@ type NewSale = {
   readonly origin: "book" | "residual";
 };
 
-function bookSales({ quotes, clearing }: Cleared): NewSale[] {
+/** Pairs what was accepted: near limits, the wished-for form, one feeder and a good name go first. */
+function bookSales({ state }: BlockContext, { quotes, clearing }: Cleared): NewSale[] {
   const { price, fills } = clearing;
   if (price === undefined) return [];
   const accepted = quotes.flatMap((quote, i) => {
     const fill = fills[i];
-    return fill !== undefined && fill.accepted > 0 ? [{ ...quote, accepted: fill.accepted }] : [];
+    if (fill === undefined || fill.accepted === 0) return [];
+    const reputation = creditScore(state, quote.party) / fullCredit;
+    return [{ ...quote, accepted: fill.accepted, reputation }];
   });
   const party = new Map(quotes.map((quote) => [quote.id, quote.party]));
   const pairing = pairQuotes(accepted);

@@ -1,7 +1,7 @@
 import type { Party, UtcMs } from "@busbar/protocol";
 import { slotEnergy } from "../../slots.ts";
 import type { StateReader } from "../../state/state.ts";
-import { bureaus, type Connection, connections, owners } from "../../tables.ts";
+import { bureaus, type Connection, connections, meters, owners } from "../../tables.ts";
 
 /** A party of the market and the meters that connect it to the feeder. */
 export type MarketParty = {
@@ -27,6 +27,12 @@ export function marketParties(state: StateReader): MarketParty[] {
 /** One of them; undefined for whoever has no meter at the feeder or takes no part. */
 export function marketParty(state: StateReader, owner: string): MarketParty | undefined {
   return partyOf(state, owner, ({ until }) => until === undefined);
+}
+
+/** Where a party hangs: the feeder of its connection meter, of several that with the smallest id. */
+export function feederOf(state: StateReader, owner: string): string | undefined {
+  const meter = marketParty(state, owner)?.meters[0];
+  return meter === undefined ? undefined : meters.get(state, meter)?.feeder;
 }
 
 /** One that took part in a slot, with the meters that counted all through it. */
