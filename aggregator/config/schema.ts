@@ -74,7 +74,7 @@ export const aggregatorConfig = z.strictObject({
     .max(60_000)
     .optional()
     .describe(
-      "Recorder: least wall time between two blocks, in ms (usually 100); pbft: how long the first frame of a block waits for others (usually 5)",
+      "Least wall time between two blocks that are not full, in ms (usually 100 with one recorder, 5 with pbft)",
     ),
   signatureThreads: z
     .int()

@@ -24,6 +24,8 @@ export class BlockWish {
   readonly #now: () => number;
   readonly #intervalMs: number;
   #looked: Looked | undefined;
+  /** When (monotonic ms) frames were last handed over for a block. */
+  #wishedAt = Number.NEGATIVE_INFINITY;
   /** Since when (monotonic ms) a rule has been due at this height, by a clock that is `slackMs` slow. */
   #dueSince: { readonly height: number; readonly since: number } | undefined;
 
@@ -33,7 +35,7 @@ export class BlockWish {
     readonly pool: DurablePool;
     readonly clock: SiteClock;
     readonly now: () => number;
-    /** How long the oldest frame of a block that is not full waits for others. */
+    /** How soon one block that is not full may follow another; a frame waits no longer for others. */
     readonly intervalMs: number;
   }) {
     this.#application = options.application;
@@ -50,13 +52,17 @@ export class BlockWish {
     waiting.setUnderWay(underWay);
     const isWanted =
       waiting.fills(most) || this.#isOld() || (underWay.length === 0 && this.isDue());
-    return isWanted ? waiting.free(most) : undefined;
+    if (!isWanted) return undefined;
+    this.#wishedAt = this.#now();
+    return waiting.free(most);
   }
 
-  /** When (monotonic ms) the frames that wait will be old enough; undefined while none is free. */
+  /** When (monotonic ms) the frames that wait have waited long enough; undefined while none is free. */
   get nextAt(): number | undefined {
     const since = this.#pool.waiting.freeSince();
-    return since === undefined ? undefined : since + this.#intervalMs;
+    if (since === undefined) return undefined;
+    // After a rest at once; else together with what comes until the interval since the last is over.
+    return Math.max(since, Math.min(since, this.#wishedAt) + this.#intervalMs);
   }
 
   /** Since when the oldest work waits that a leader has to propose. */

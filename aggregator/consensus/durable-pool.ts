@@ -98,10 +98,9 @@ export class DurablePool implements Pool {
     return true;
   }
 
-  /** Takes a genuine frame that another member told of into memory; `known` and `full`: it does not. */
-  hold(opened: OpenedFrame, from: string): "held" | "known" | "full" {
+  /** Takes a genuine frame that another member told of, and that `isKnown` does not know, into memory. */
+  hold(opened: OpenedFrame, from: string): "held" | "full" {
     const { hash, bytes: frame } = opened;
-    if (this.isKnown(hash)) return "known";
     const { frames, bytes } = this.#queue.amount(from);
     const limits = this.#limits.perMember ?? usualPerMember;
     if (frames >= limits.frames || bytes + frame.length > limits.bytes) return "full";

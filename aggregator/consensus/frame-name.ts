@@ -1,4 +1,4 @@
-import { openedFrame } from "../ledger/opened-frame.ts";
+import { hashOf } from "../ledger/opened-frame.ts";
 
 /** A frame's SHA-256 as a key of maps. */
 export function nameOf(hash: Uint8Array): string {
@@ -11,7 +11,7 @@ const known = new WeakMap<readonly Uint8Array[], readonly string[]>();
 export function namesOf(frames: readonly Uint8Array[]): readonly string[] {
   const before = known.get(frames);
   if (before !== undefined) return before;
-  const names = frames.map((frame) => nameOf(openedFrame(frame).hash));
+  const names = frames.map((frame) => nameOf(hashOf(frame)));
   known.set(frames, names);
   return names;
 }

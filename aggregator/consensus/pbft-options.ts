@@ -18,7 +18,7 @@ export type PbftOptions = {
   readonly clock: SiteClock;
   readonly verify: Verify;
   readonly member: { readonly id: string; readonly chain: string; readonly signer: Signer };
-  /** How long the first frame of a block waits for others, wall ms; a full block never waits. */
+  /** Least wall ms between two proposals; a full block never waits. */
   readonly blockIntervalMs?: number;
   /** A snapshot is made at each multiple of this height. */
   readonly snapshotEvery?: number;

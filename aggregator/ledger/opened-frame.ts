@@ -37,6 +37,11 @@ export type Signed = {
   readonly publicKey: Uint8Array;
 };
 
+/** SHA-256 of a frame: of one that was opened, as it was found then. */
+export function hashOf(bytes: Uint8Array): Uint8Array {
+  return known.get(bytes)?.hash ?? sha256(bytes);
+}
+
 type Decoded = { readonly ok: true; readonly message: Message<Kind> } | Refusal;
 
 /** All that follows from a frame's bytes alone, whatever the ledger's state is. */

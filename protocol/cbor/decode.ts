@@ -3,6 +3,9 @@ import { CborError, type CborKey, type CborValue, depthMax } from "./value.ts";
 // `ignoreBOM` keeps a leading U+FEFF: without it two encodings would decode to one text.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Longest list that gets its room at once. */
+const shortList = 64;
+
 /**
  * Decodes exactly one data item and refuses every byte string that `encodeCbor` would not have
  * produced: long heads, indefinite lengths, unsorted or repeated keys, floats, bignums, invalid
@@ -130,8 +133,14 @@ class Reader {
   }
 
   #array(length: number, depth: number): CborValue[] {
-    const items: CborValue[] = [];
-    for (let left = this.#count(length, 1); left > 0; left--) items.push(this.item(depth + 1));
+    // An empty list would grow to more than most of ours have; no long one is made before it is there.
+    const short = this.#count(length, 1) <= shortList;
+    const items: CborValue[] = short ? new Array(length) : [];
+    for (let i = 0; i < length; i++) {
+      const item = this.item(depth + 1);
+      if (short) items[i] = item;
+      else items.push(item);
+    }
     return items;
   }
 

@@ -156,10 +156,10 @@ export function mapOf<T>(
         throw new SchemaError(path, `a map of at most ${max} entries`, value as CborValue);
       }
       const out = new Map<string, T>();
-      for (const [raw, entry] of value as ReadonlyMap<CborKey, CborValue>) {
+      (value as ReadonlyMap<CborKey, CborValue>).forEach((entry, raw) => {
         const name = key.decode(raw, `${path} key`);
         out.set(name, item.decode(entry, `${path}.${name}`));
-      }
+      });
       return out;
     },
     encode(value) {

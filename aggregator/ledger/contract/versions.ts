@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "1c059a970805de48f354bd728d143d93a7602cf9ae57824873dd39ac7db3ece0"),
+  version(1, "40dd52817db0044c2309ff7645576acf6b93232b9c9d8864756f7c1af84ffed9"),
 ];

@@ -80,6 +80,8 @@ const { ingest } = createIngest({
 });
 
 let committed = 0;
+/** Those that were waited for. */
+let counted = 0;
 let own = 0;
 let wake = () => {};
 const waiting = new Map<string, () => void>();
@@ -94,6 +96,7 @@ engine.onCommit(({ hashes }) => {
 });
 engine.onRefused(({ refusal }) => counters.count(refusal.code));
 
+/** Those that were not sent yet. */
 let frames: { readonly device: string; readonly frame: Uint8Array }[] = [];
 
 function arrive(device: string, frame: Uint8Array): Promise<void> {
@@ -114,12 +117,11 @@ function sign(units: readonly number[], batches: number): void {
   ).flat();
 }
 
-async function saturate(total: number): Promise<Span> {
+async function saturate(count: number, total: number): Promise<Span> {
   const startMs = Date.now();
   const cpu = process.cpuUsage();
-  const before = committed;
   let sent = 0;
-  for (const { device, frame } of frames) {
+  for (const { device, frame } of frames.splice(0, count)) {
     while (own >= inFlightMax) await new Promise<void>((done) => (wake = done));
     own += 1;
     waiting.set(Buffer.from(sha256(frame)).toString("latin1"), () => (own -= 1));
@@ -128,7 +130,8 @@ async function saturate(total: number): Promise<Span> {
     sent += 1;
     if (sent % framesPerTurn === 0) await new Promise((done) => setImmediate(done));
   }
-  while (committed - before < total) await new Promise<void>((done) => (wake = done));
+  counted += total;
+  while (committed < counted) await new Promise<void>((done) => (wake = done));
   const { user, system } = process.cpuUsage(cpu);
   return { startMs, endMs: Date.now(), cpuMs: (user + system) / 1000 };
 }
@@ -180,7 +183,7 @@ async function answer(request: Request): Promise<unknown> {
     case "sign":
       return sign(request.units, request.batches);
     case "saturate":
-      return await saturate(request.total);
+      return await saturate(request.count, request.total);
     case "light":
       return await light(request.count, request.everyMs);
     case "report":

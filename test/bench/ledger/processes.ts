@@ -14,8 +14,8 @@ export type Request =
   | { readonly do: "start"; readonly ports: readonly number[] }
   /** Makes the frames of these units, to be sent later. */
   | { readonly do: "sign"; readonly units: readonly number[]; readonly batches: number }
-  /** Sends them, and answers when `total` frames stand in this member's blocks. */
-  | { readonly do: "saturate"; readonly total: number }
+  /** Sends the next `count` of them, and answers when `total` frames more stand in this member's blocks. */
+  | { readonly do: "saturate"; readonly count: number; readonly total: number }
   /** Sends one frame after the other; answers with the ms from arrival to the block on disk. */
   | { readonly do: "light"; readonly count: number; readonly everyMs: number }
   | { readonly do: "report" }
