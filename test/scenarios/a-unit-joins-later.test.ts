@@ -62,6 +62,11 @@ test("a unit that was not there at genesis waits outside, is admitted, and its r
   await until("its readings stand in blocks", () =>
     ledgerEntries(join(home, "ledger.sqlite")).has("house-2-net 1") ? true : undefined,
   );
+  await until("it was told where the members' brokers are", async () => {
+    const response = await fetch(`http://127.0.0.1:${second.statusPort}/status`);
+    const { counts } = (await response.json()) as { counts: Record<string, number> };
+    return counts["link.member-learned"] === 1 ? true : undefined;
+  });
   edge.process.kill("SIGTERM");
   assert.equal((await edge.ended).code, 0, edge.errors());
 });
@@ -192,7 +197,8 @@ function writeFiles(): void {
       device: { id: `${owner}-unit` },
       owner: { id: owner, party: "user", name: owner, key: "owner.key" },
       clock,
-      brokers: [{ url: `mqtt://127.0.0.1:${ports.broker}` }],
+      // The second one finds its broker in the membership file.
+      brokers: owner === "house-1" ? [{ url: `mqtt://127.0.0.1:${ports.broker}` }] : [],
       status: { port: statusPort },
       meters: [{ id: `${owner}-net`, profile: device.profile, connection, unit: 1 }],
       sampling: { everySeconds: 60 },
