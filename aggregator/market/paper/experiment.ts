@@ -10,6 +10,7 @@ import { paperGame, tradedChannels } from "../game/game.ts";
 import { paperNoon, paperRules, publishedNoon } from "../game/paper-rules.ts";
 import { printedPrices } from "../game/printed.ts";
 import { type Comparison, compareMatching } from "./books.ts";
+import { type GateSize, manyParties, type PlannedDay, plannedDay } from "./parties.ts";
 
 /** How much is tried: seeds for the convergence and for each hour's error, and random books. */
 export type Effort = { readonly seeds: number; readonly books: number };
@@ -42,6 +43,8 @@ export type Experiment = {
   readonly noon: readonly Reading[];
   readonly noonColony: Readonly<Record<Channel, number | undefined>>;
   readonly matching: Comparison;
+  readonly parties: readonly GateSize[];
+  readonly planned: PlannedDay;
   readonly effort: Effort;
 };
 
@@ -70,6 +73,8 @@ export function experiment(day: Day, effort: Effort = fullEffort): Experiment {
     noon: readingsOfNoon(),
     noonColony: noonByColony(),
     matching: compareMatching(effort.books, name),
+    parties: manyParties(name),
+    planned: plannedDay(day, use, name),
     effort,
   };
 }

@@ -145,6 +145,25 @@ export function errors(experiment: Experiment): Chart {
   };
 }
 
+export function planned(experiment: Experiment): Chart {
+  const { asItIs, planned: after, level } = experiment.planned;
+  return {
+    ...hoursOf(experiment),
+    id: "planned",
+    title: "A day with a battery and with demand that answers",
+    description:
+      "Energy drawn from the bureau (below 0: given to it) as it is and once it is planned, and the battery's level.",
+    yName: "kWh",
+    kind: "lines",
+    fromZero: false,
+    series: [
+      { name: "from the bureau, as it is", look: "c2", values: asItIs, dashed: true },
+      { name: "planned", look: "c1", values: after },
+      { name: "battery's level", look: "c3", values: level },
+    ],
+  };
+}
+
 /** The chosen day's channels by name. */
 export const channelName = (channel: Channel): string => names[channel];
 export const channelOrder: readonly Channel[] = channels;

@@ -13,6 +13,7 @@ import {
   figure3,
   figure4,
   figure5,
+  planned,
   trails,
 } from "./figures.ts";
 import { htmlOf, sectionOf } from "./markdown.ts";
@@ -33,6 +34,11 @@ export function pageOf(experiment: Experiment): string {
     section("Noon, beside the published values", noon(experiment)),
     section("Convergence", converged, figure(convergence(experiment)), figure(trails(experiment))),
     section("Colony against exact", figure(errors(experiment)), distances(experiment)),
+    section(
+      "More than three parties, and hours that are coupled",
+      parties(experiment),
+      figure(planned(experiment)),
+    ),
     section("Step 8 to the letter, on random books", matching(experiment)),
     section("What was read differently from print, and why", ...readDifferently()),
   ];
@@ -121,6 +127,22 @@ function distances({ errors: all, effort }: Experiment): string {
   ].map((cells) => row(cells, "td"));
   return `<p>${all.length} traded prices, ${effort.seeds} seeds an hour, against the closed form:</p>
 <div class="scroll"><table><thead>${row(["error, currency/kWh", "found", "limit"], "th")}</thead><tbody>${rows.join("")}</tbody></table></div>`;
+}
+
+function parties({ parties: sizes, planned: { gain, exactGain } }: Experiment): string {
+  const rows = sizes.map(({ companies, bureaus, users, trades, iterations, gap }) =>
+    row(
+      [`${companies} + ${bureaus} + ${users}`, `${trades}`, `${iterations}`, gap.toExponential(1)],
+      "td",
+    ),
+  );
+  const short = exactGain > 0 ? Math.max(0, 1 - gain / exactGain) : 0;
+  return `<p>Eq. (9) has N companies, M bureaus and K users. Here nobody is like another: energy, bands and weights are their own, and
+every fourth company is short.</p>
+<div class="scroll"><table><thead>${row(["N + M + K", "prices", "iterations", "proven gap"], "th")}</thead><tbody>${rows.join("")}</tbody></table></div>
+<p>A battery (300 kWh, 100 kW, 0.95 in and out) and users that take up to 50 kWh more or less couple the hours. What there is to share
+grows by ${gain.toFixed(2)} currency by the colony's plan, ${short.toExponential(1)} short of the exact one; the bureau's next kWh costs it
+0.3 + 0.0005 for each it delivers already.</p>`;
 }
 
 function matching({

@@ -57,6 +57,14 @@ test("what is drawn is what was computed: not traded is a gap, and hollow where 
   assert.equal(found.convergence.most.length, 200);
 });
 
+test("many parties are proven near the best, and a battery's day gains what the exact plan does", () => {
+  for (const { gap, trades } of found.parties) assert.ok(gap <= 0.001 && trades > 1);
+  const { gain, exactGain, level, planned, asItIs } = found.planned;
+  assert.ok(gain > 0 && Math.abs(gain - exactGain) <= 0.001 * exactGain);
+  assert.ok(Math.abs((level.at(-1) ?? 0) - 150) < 1e-6, "the battery ends as it began");
+  assert.ok(Math.max(...planned) < Math.max(...asItIs), "the peak is lower");
+});
+
 test("on random books the literal step 8 leaves welfare and breaks limits, our clearing neither", () => {
   const { literal, atOurs, ours } = compareMatching(50, "test");
   for (const other of [literal, atOurs]) {
@@ -131,7 +139,7 @@ test("it is a page in light, dark, narrow and on paper, and calls nobody", { ski
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.equal(wide, 390, "nothing sticks out on a phone");
     const charts = page.locator("figure > svg");
-    assert.equal(await charts.count(), 8);
+    assert.equal(await charts.count(), 9);
     for (const chart of await charts.all()) {
       const labels = (await chart.getAttribute("aria-labelledby"))?.split(" ") ?? [];
       assert.equal(labels.length, 2);
