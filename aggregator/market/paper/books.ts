@@ -22,7 +22,7 @@ export type Comparison = {
   readonly quotes: number;
   /** The nearest quotes to the colony's price. */
   readonly literal: Outcome;
-  /** The nearest quotes to the price at which we clear the same book: no target is fairer to it. */
+  /** The nearest quotes to the price at which we clear the same book: a target between the two sides. */
   readonly atOurs: Outcome;
   readonly ours: Outcome;
   /** Of each book with something to gain, what the literal matching reaches of the best welfare. */

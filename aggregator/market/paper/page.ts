@@ -166,7 +166,7 @@ colony's price and asks nobody's limit. On ${books} random books with ${quotes} 
 <div class="scroll"><table><thead>${row(["matching", "of the best welfare", "kWh traded", "beyond a limit"], "th")}</thead><tbody>
 ${line("literal step 8, target: the colony's price", literal)}${line("literal step 8, target: our clearing price", atOurs)}${line("our clearing", ours).replace("<tr>", '<tr class="us">')}
 </tbody></table></div>
-<p>The second line gives the literal step the best target there is: the price at which the same book is cleared. It still
+<p>The second line gives the literal step a target between the two sides: the price at which the same book is cleared. It still
 pairs quotes that nobody would have signed, because it looks at nearness and not at who values the energy more.</p>
 <p class="quiet">With the colony's price, half of the books reach at most ${percent(middle)} of their best welfare by the literal step; in ${losing} of ${parts.length} it
 destroys more than it makes.</p>`;
