@@ -18,6 +18,7 @@ import { listMembers } from "./commands/members.ts";
 import { addPricesCommand } from "./commands/prices.ts";
 import { prove } from "./commands/prove.ts";
 import { pruneCommand } from "./commands/prune.ts";
+import { addQuoteCommand } from "./commands/quote.ts";
 import { run } from "./commands/run.ts";
 import { status } from "./commands/status.ts";
 import { tell } from "./commands/transaction.ts";
@@ -367,6 +368,7 @@ addCaseCommands(program, print);
 addClearCommand(program, print);
 addPricesCommand(program);
 addForecastCommand(program);
+addQuoteCommand(program);
 
 try {
   await program.parseAsync();

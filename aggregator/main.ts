@@ -24,12 +24,15 @@ import {
 } from "./consensus/running-engine.ts";
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
+import { type QuoteDoor, quoteDoor } from "./ingest/quote-door.ts";
 import { SignatureThreads, usualThreads } from "./ingest/signature-threads.ts";
 import { proveMeter } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
 import { beginVoting, looksOnText, restoredOf } from "./ledger/restored.ts";
+import { rules } from "./ledger/rules/index.ts";
 import { Keeper } from "./ledger/snapshots/keeper.ts";
+import { tryOut } from "./ledger/try-out.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { channelNames, channelsFor } from "./notices/channels.ts";
 import { countDeliveries, outbox } from "./notices/outbox.ts";
@@ -152,7 +155,8 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   });
   let portal: Portal;
   try {
-    portal = await startPortal({ ...config.portal, source, log });
+    const quotes = openQuoteDoor(parts, pool);
+    portal = await startPortal({ ...config.portal, source, quotes, log });
   } catch (error) {
     await broker.stop();
     throw error;
@@ -227,6 +231,20 @@ function runningEngine(config: AggregatorConfig, parts: Parts, pool: DurablePool
   if (engine === "recorder") return recorderEngine(all);
   assert(consensus !== undefined, "the configuration was checked");
   return pbftEngine(all, consensus);
+}
+
+/** Where owners without a unit hand in quotes. */
+function openQuoteDoor({ ledger, verify }: Parts, pool: DurablePool): QuoteDoor {
+  const { application, store, genesis } = ledger;
+  const on = { application, state: store.state, chain: genesis.chain, rules, verify };
+  return quoteDoor({
+    chain: genesis.chain,
+    registry: application.registry,
+    verify,
+    pool,
+    tryOut: (kind, message, signer) => tryOut(on, kind, message, signer),
+    now: Date.now,
+  });
 }
 
 type BrokerParts = {

@@ -3,6 +3,7 @@ import type { Signer } from "@busbar/protocol";
 import { historySlots } from "@busbar/protocol/forecast";
 import type { Logger } from "pino";
 import { Agent } from "./agent/agent.ts";
+import { Daring } from "./agent/daring.ts";
 import { keptHistory } from "./agent/kept-history.ts";
 import type { MandateFile } from "./agent/mandate.ts";
 import { MarketOutbox } from "./agent/market-outbox.ts";
@@ -210,6 +211,8 @@ export class Unit {
       owner: config.owner.id,
       party: config.owner.party,
       form: config.agent.form,
+      strategy: config.agent.strategy,
+      daring: this.#daring(),
       mandate: mandate.mandate,
       slotMs,
       history: keptHistory(
@@ -224,6 +227,16 @@ export class Unit {
       log,
       onQuoted: () => this.#wakes.plan(),
     });
+  }
+
+  #daring(): Daring {
+    const { strategy } = this.#options.settings.config.agent;
+    const noted = "daring";
+    const store = {
+      read: () => this.#journal.note(noted),
+      write: (text: string) => this.#journal.setNote(noted, text),
+    };
+    return new Daring(store, strategy.kind === "learned-ramp" ? strategy.learnPermille : 0);
   }
 
   #startLink(membership: MembershipFile): void {

@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import {
   Failure,
   type Kind,
@@ -10,10 +9,9 @@ import {
 import { readKeyFile, signerOf, verify } from "@busbar/protocol/node";
 import { loadConfig } from "../config/load.ts";
 import type { AggregatorConfig } from "../config/schema.ts";
-import { parametersTable } from "../ledger/parameters.ts";
-import type { Outcome, TxRule } from "../ledger/rule.ts";
+import type { Outcome } from "../ledger/rule.ts";
 import { rules } from "../ledger/rules/index.ts";
-import { Overlay } from "../ledger/state/overlay.ts";
+import { tryOut } from "../ledger/try-out.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { checkMember } from "./member.ts";
 import { remedyOf } from "./remedies.ts";
@@ -52,7 +50,7 @@ export async function handIn(
     const { made, outcome, chain } = withLedger(config, (ledger) => {
       checkMember(config, ledger, signer);
       const made = wish(ledger, config);
-      return { made, outcome: tryOut(ledger, config.member, made), chain: ledger.genesis.chain };
+      return { made, outcome: tryAs(ledger, config.member, made), chain: ledger.genesis.chain };
     });
     if (outcome.ok && "code" in outcome) return { ok: true, result: "exists" };
     if (dryRun) return outcome.ok ? { ok: true, result: "dry-run" } : refusedBy(outcome);
@@ -105,24 +103,18 @@ export function tell({ handed, words, about }: Told, { json }: { readonly json: 
 }
 
 /** What the ledger's rule says now; nothing is written. */
-function tryOut(
+function tryAs(
   { store, application, genesis }: Ledger,
   member: string,
   { kind, message }: Wish,
 ): Outcome {
-  const { height, time, hash } = application.info();
-  const parameters = parametersTable.get(store.state, "current");
   const signer = application.registry.byId(member);
-  assert(parameters !== undefined, "a ledger that begun has parameters");
   if (signer === undefined) {
     const text = `${member} is not active; busbar-aggregator members shows what became of it`;
     return { ok: false, code: "motion.rights", message: text };
   }
-  const rule = rules.tx[kind] as TxRule<Kind> | undefined;
-  assert(rule !== undefined, "members hand in transactions only");
-  const state = new Overlay(store.state);
-  const block = { height: height + 1, time, seed: hash, chain: genesis.chain, verify };
-  return rule({ ...block, state, parameters, emit: () => {} }, message as Message<Kind>, signer);
+  const on = { application, state: store.state, chain: genesis.chain, rules, verify };
+  return tryOut(on, kind, message as Message<Kind>, signer);
 }
 
 function refusedBy({ code, message }: { readonly code: string; readonly message: string }): Handed {

@@ -5,6 +5,7 @@
  */
 export const ingestCodes = {
   "ingest.signature": "the message is not signed by its key for this chain and kind",
+  "ingest.too-many": "more quotes were handed in by HTTP within a second than are taken; try again",
   "ingest.unknown-key": "the ledger knows no identity with the key that the message names",
   "ingest.wrong-device": "readings stand on the topic of another device than the one that signed",
   "ingest.wrong-kind": "a message of this kind does not belong on this topic",

@@ -7,6 +7,7 @@
 import type { Scale } from "@busbar/protocol";
 import type { ConsensusStatus } from "../consensus/status.ts";
 import type { MembershipText } from "../ledger/present-membership.ts";
+import type { GatesMessage } from "../publish/prices.ts";
 
 export type NoticeCounts = {
   readonly queued: number;
@@ -145,6 +146,8 @@ export interface PortalSource {
   trades(limit: number): readonly PortalTrade[];
   blocks(limit: number): readonly PortalBlock[];
   meters(): readonly PortalMeter[];
+  /** Every gate that takes quotes now, as on `market/gates`. */
+  gates(): GatesMessage;
   membership(): PortalMembership;
   /** The steps to the epochs after one, in order: the oldest first. */
   councilSteps(after: number, limit: number): readonly PortalCouncilStep[];

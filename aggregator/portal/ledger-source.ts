@@ -11,6 +11,7 @@ import { siteTable } from "../ledger/site.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import type { Store } from "../ledger/store.ts";
 import { meters, owners } from "../ledger/tables.ts";
+import { type GatesMessage, gatesMessage } from "../publish/prices.ts";
 import type {
   NoticeCounts,
   PortalBlock,
@@ -116,6 +117,10 @@ export class LedgerSource implements PortalSource {
       epoch,
       proof: Buffer.from(proof).toString("base64url"),
     }));
+  }
+
+  gates(): GatesMessage {
+    return gatesMessage(this.#options.store.state, this.#queries.totals().height);
   }
 
   subscribe(listener: (event: PortalEvent) => void): () => void {

@@ -13,6 +13,7 @@ type Query = Readonly<Record<string, unknown>>;
 export function addRoutes(app: FastifyInstance, source: PortalSource, streams: EventStreams): void {
   plain(app, "status", answers.status, () => source.status());
   plain(app, "meters", answers.meters, () => source.meters());
+  plain(app, "gates", answers.gates, () => source.gates());
   listed(app, "slots", { answer: answers.slots, fallback: 24 }, (limit) => source.slots(limit));
   listed(app, "trades", { answer: answers.trades, fallback: 50 }, (limit) => source.trades(limit));
   listed(app, "blocks", { answer: answers.blocks, fallback: 20 }, (limit) => source.blocks(limit));

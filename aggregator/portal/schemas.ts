@@ -135,6 +135,31 @@ const membership = record({
   brokers: list(text),
 });
 
+const micro = { ...record({ micro: integer }), type: ["object", "null"] } as const;
+
+const gates = record({
+  height: integer,
+  timeZone: text,
+  gates: list(
+    record({
+      slot: integer,
+      start: integer,
+      end: integer,
+      horizon: text,
+      gatesLeft: integer,
+      stage: text,
+      prices: record({ cg: micro, cu: micro, gc: micro, gu: micro }),
+      source: text,
+      clearing: integerOrNull,
+      feedIn: integer,
+      retail: integer,
+      gate: integer,
+      revealUntil: integer,
+      height: integer,
+    }),
+  ),
+});
+
 /** By route of `/api`. */
 export const answers = {
   status,
@@ -142,6 +167,7 @@ export const answers = {
   trades: list(trade),
   blocks: list(block),
   meters: list(meter),
+  gates,
   membership,
   councilSteps: list(record({ epoch: integer, proof: text })),
 } as const;

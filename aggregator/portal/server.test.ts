@@ -50,6 +50,7 @@ function sourceWith(changes: Partial<PortalSource>): PortalSource {
     trades: (limit) => source.trades(limit),
     blocks: (limit) => source.blocks(limit),
     meters: () => source.meters(),
+    gates: () => source.gates(),
     membership: () => source.membership(),
     councilSteps: (after, limit) => source.councilSteps(after, limit),
     subscribe: (listener) => source.subscribe(listener),
@@ -69,6 +70,7 @@ test("the API answers what the source says, field by field", async () => {
     trades: source.trades(50),
     blocks: source.blocks(20),
     meters: source.meters(),
+    gates: source.gates(),
     membership: source.membership(),
     "council-steps": source.councilSteps(0, 100),
   };

@@ -4,9 +4,11 @@ import { Failure } from "@busbar/protocol";
 import { fastifyStatic } from "@fastify/static";
 import { type FastifyError, type FastifyInstance, fastify } from "fastify";
 import type { Logger } from "pino";
+import type { QuoteDoor } from "../ingest/quote-door.ts";
 import type { PortalSource } from "./api.ts";
 import { EventStreams, type StreamLimits, streamLimits } from "./event-stream.ts";
 import { securityHeaders } from "./headers.ts";
+import { addQuoteRoute } from "./quote-route.ts";
 import { addRoutes } from "./routes.ts";
 
 /** Where `npm run build` puts the page. */
@@ -23,6 +25,8 @@ export type PortalOptions = {
   /** 0 takes a free one. */
   readonly port: number;
   readonly source: PortalSource;
+  /** Where signed quotes go; without it the portal takes none. */
+  readonly quotes?: QuoteDoor;
   readonly log: Logger;
   readonly limits?: Partial<StreamLimits>;
   /** Folder of the built page, `dist` beside this file unless said otherwise. */
@@ -41,9 +45,15 @@ export type Portal = {
  * Throws: `Failure` `portal.not-built`, `portal.port-taken`, `portal.port-forbidden`, `portal.listen`.
  */
 export async function startPortal(options: PortalOptions): Promise<Portal> {
-  const { host, port, source, log, page = builtPage } = options;
+  const { host, port, source, quotes, log, page = builtPage } = options;
   const streams = new EventStreams({ ...streamLimits, ...options.limits });
-  const app = await makePortal({ source, streams, log, page });
+  const app = await makePortal({
+    source,
+    streams,
+    log,
+    page,
+    ...(quotes === undefined ? {} : { quotes }),
+  });
   const unsubscribe = source.subscribe((event) => streams.send(event));
   const close = async () => {
     unsubscribe();
@@ -65,11 +75,13 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
 /** The portal without its port. Throws: `Failure` `portal.not-built`. */
 export async function makePortal({
   source,
+  quotes,
   streams,
   log,
   page,
 }: {
   readonly source: PortalSource;
+  readonly quotes?: QuoteDoor;
   readonly streams: EventStreams;
   readonly log: Logger;
   readonly page: string;
@@ -115,6 +127,7 @@ export async function makePortal({
     });
   });
   addRoutes(app, source, streams);
+  if (quotes !== undefined) addQuoteRoute(app, quotes);
   await app.register(fastifyStatic, { root: page, cacheControl: false, wildcard: false });
   return app;
 }

@@ -21,11 +21,13 @@ import { openDatabase } from "../journal/database.ts";
 import { Journal } from "../journal/journal.ts";
 import { Counters } from "../status/counters.ts";
 import { Agent } from "./agent.ts";
+import { Daring } from "./daring.ts";
 import { expectedNet, type NetHistory } from "./forecast.ts";
 import { keptHistory } from "./kept-history.ts";
 import { MarketOutbox } from "./market-outbox.ts";
 import { netHistory } from "./net-history.ts";
 import { quoteFor } from "./quote.ts";
+import type { Strategy } from "./strategy.ts";
 import { Wakes } from "./wakes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-agent-"));
@@ -47,6 +49,7 @@ const mandate: Mandate = {
   until: utcMs(start + 1000 * day),
 };
 
+const plain = { kind: "follow-reference", roomPermille: 30 } as const;
 const text = (value: object) => Buffer.from(JSON.stringify(value));
 const gates = (...list: object[]) => text({ height: 7, timeZone: "UTC0", gates: list });
 const positions = (...slots: object[]) => text({ height: 7, slots });
@@ -84,6 +87,8 @@ function setUp(net: Partial<NetHistory>, path = join(folder, `${++files}.db`)) {
     owner: "sunny",
     party: "company",
     form: "solar",
+    strategy: plain,
+    daring: new Daring({ read: () => undefined, write: () => undefined }, 0),
     mandate,
     slotMs: hour,
     history: { ofSlot: () => undefined, currentPower: () => undefined, ...net },
@@ -181,6 +186,12 @@ test("a receipt ends a quote's sending, a refusal does not", () => {
   assert.equal(outbox.committed(frame.ref, Uint8Array.of(1)), undefined);
 });
 
+const strategies: readonly Strategy[] = [
+  plain,
+  { kind: "fixed-margin", marginMicroPerKwh: 40_000 },
+  { kind: "learned-ramp", roomPermille: 30, learnPermille: 100 },
+];
+
 test("no quote ever leaves the owner's limits, and none has two sides", () => {
   const price = fc.option(fc.integer({ min: 0, max: 2_000_000 }), { nil: null });
   fc.assert(
@@ -189,10 +200,13 @@ test("no quote ever leaves the owner's limits, and none has two sides", () => {
       fc.integer({ min: -400_000, max: 700_000 }),
       fc.record({ cg: price, cu: price, gc: price, gu: price }),
       fc.constantFrom("company" as const, "user" as const),
-      (netWh, soldWh, all, party) => {
-        const known = { prices: all, feedIn: 400_000, retail: 700_000 };
+      fc.constantFrom(...strategies),
+      fc.nat(1000),
+      (netWh, soldWh, all, party, strategy, daringPermille) => {
+        const known = { prices: all, feedIn: 400_000, retail: 700_000, gatesLeft: 1 };
         const grounds = { netWh, soldWh, prices: known, party, form: "wind" } as const;
-        const terms = quoteFor({ ...grounds, limits: mandate });
+        const how = { strategy, daringPermille } as const;
+        const terms = quoteFor({ ...grounds, ...how, limits: mandate });
         if (terms === undefined) return;
         const change = netWh + soldWh;
         assert.equal(terms.side, change < 0 ? "ask" : "bid");
@@ -306,7 +320,9 @@ test("a slot that could not be forecast is quoted once readings have come", () =
 test("where the market has no price yet the middle of the tariff stands in for it", () => {
   const none = { cg: null, cu: null, gc: null, gu: null };
   const grounds = {
-    prices: { prices: none, feedIn: 400_000, retail: 700_000 },
+    prices: { prices: none, feedIn: 400_000, retail: 700_000, gatesLeft: 0 },
+    strategy: plain,
+    daringPermille: 500,
     form: "solar",
     soldWh: 0,
     limits: mandate,

@@ -11,10 +11,12 @@ import {
 } from "@busbar/protocol";
 import type { Logger } from "pino";
 import type { Counters } from "../status/counters.ts";
+import type { Daring } from "./daring.ts";
 import { expectedNet, type NetHistory, type Wanted } from "./forecast.ts";
 import type { MarketOutbox } from "./market-outbox.ts";
 import { type Positions, parseGates, parsePositions, type SlotPrices } from "./prices.ts";
 import { quoteFor } from "./quote.ts";
+import type { Strategy } from "./strategy.ts";
 
 /** Whom the agent quotes for, within which limits, and what it works with. */
 export type AgentOptions = {
@@ -22,6 +24,9 @@ export type AgentOptions = {
   readonly owner: string;
   readonly party: Party;
   readonly form: EnergyForm;
+  readonly strategy: Strategy;
+  /** What a ramp has learned. */
+  readonly daring: Daring;
   readonly mandate: Mandate;
   readonly slotMs: number;
   readonly history: NetHistory;
@@ -89,6 +94,9 @@ export class Agent {
     const positions = this.#positions;
     const open = positions === undefined ? [] : this.#gates.filter((gate) => this.#isOpen(gate));
     if (positions === undefined || open.length === 0) return;
+    const { daring } = this.#options;
+    for (const { slot, gate } of open)
+      daring.came({ slot, gate, soldWh: positions.get(slot) ?? 0 });
     // All that is open is forecast at once: a day-ahead gate opens a whole day of slots.
     const expected = this.#expected(open.map(({ slot }) => slot));
     for (const prices of open) {
@@ -111,10 +119,14 @@ export class Agent {
   #consider(prices: SlotPrices, netWh: number | undefined, soldWh: number): void {
     const { counters } = this.#options;
     if (netWh === undefined) return counters.count("agent.nothing-known");
-    const { party, form, mandate } = this.#options;
-    const terms = quoteFor({ netWh, soldWh, prices, party, form, limits: mandate });
+    const { party, form, mandate, strategy, daring } = this.#options;
+    const { permille: daringPermille } = daring;
+    const grounds = { netWh, soldWh, prices, party, form, strategy, daringPermille };
+    const terms = quoteFor({ ...grounds, limits: mandate });
     if (terms === undefined) return counters.count("agent.nothing-to-quote");
     this.#quote(prices, terms);
+    const { slot, gate, gatesLeft } = prices;
+    if (gatesLeft > 0) daring.asked({ slot, gate, quantityWh: terms.quantity, soldWh });
   }
 
   /** A slot of this market, whose gate and reveal lie before it. */

@@ -1,21 +1,21 @@
 import type { EnergyForm, Mandate, Party, QuoteTerms } from "@busbar/protocol";
 import { microPerKwh, mulDiv, wh } from "@busbar/protocol";
 import type { SlotPrices } from "./prices.ts";
+import { limitOf, type Strategy } from "./strategy.ts";
 
 /** What a quote is made of. `netWh`: forecast of the slot, positive = need; `soldWh`: what was sold
  * of it so far, less what was bought. Only the difference is quoted. */
 export type QuoteGrounds = {
   readonly netWh: number;
   readonly soldWh: number;
-  readonly prices: Pick<SlotPrices, "prices" | "feedIn" | "retail">;
+  readonly prices: Pick<SlotPrices, "prices" | "feedIn" | "retail" | "gatesLeft">;
+  readonly strategy: Strategy;
+  /** See `LimitGrounds`. */
+  readonly daringPermille: number;
   readonly party: Party;
   readonly form: EnergyForm;
   readonly limits: Pick<Mandate, "askMax" | "askPriceMin" | "bidMax" | "bidPriceMax">;
 };
-
-/** An ask goes so far below the reference price and a bid so far above it, in permille: a little
- * room makes a match likely, and the clearing price is not the limit but the reference. */
-const roomPermille = 30;
 
 /**
  * The one quote for a slot: an ask for a surplus, a bid for a need, never both; undefined when there
@@ -32,7 +32,7 @@ function askFor(grounds: QuoteGrounds): QuoteTerms | undefined {
   const reference = (party === "bureau" ? (cu ?? cg) : (gu ?? gc)) ?? middle(grounds);
   const quantity = Math.min(-(netWh + soldWh), limits.askMax - soldWh);
   if (quantity < 1) return undefined;
-  const wish = mulDiv(reference, 1000 - roomPermille, 1000, "half-even");
+  const wish = limitOf(grounds.strategy, { ...grounds.prices, ...grounds, side: "ask", reference });
   const limit = microPerKwh(Math.max(limits.askPriceMin, wish));
   return { side: "ask", form, quantity: wh(quantity), limit };
 }
@@ -43,7 +43,7 @@ function bidFor(grounds: QuoteGrounds): QuoteTerms | undefined {
   const reference = (party === "company" ? cg : (gu ?? cu)) ?? middle(grounds);
   const quantity = Math.min(netWh + soldWh, limits.bidMax + soldWh);
   if (quantity < 1) return undefined;
-  const wish = mulDiv(reference, 1000 + roomPermille, 1000, "half-even");
+  const wish = limitOf(grounds.strategy, { ...grounds.prices, ...grounds, side: "bid", reference });
   const limit = microPerKwh(Math.min(limits.bidPriceMax, wish));
   return { side: "bid", form: "any", quantity: wh(quantity), limit };
 }

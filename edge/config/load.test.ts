@@ -108,6 +108,28 @@ test("a broker's TLS: files beside edge.yaml, a fingerprint as people write it, 
   assert.match(problems(wss).join(), /expected mqtts where tls\.fingerprint is set/);
 });
 
+test("an agent follows the reference unless it is told another strategy, which is checked", () => {
+  const agent = (text: string) => `${good}agent: { enabled: true, strategy: ${text} }\n`;
+  assert.deepEqual(load(good).agent.strategy, { kind: "follow-reference", roomPermille: 30 });
+  assert.deepEqual(load(agent("{ kind: learned-ramp }")).agent.strategy, {
+    kind: "learned-ramp",
+    roomPermille: 30,
+    learnPermille: 50,
+  });
+  const margin = "{ kind: fixed-margin, marginMicroPerKwh: 20000 }";
+  assert.equal(load(agent(margin)).agent.strategy.kind, "fixed-margin");
+  for (const [wrong, message] of [
+    ["{ kind: fixed-margin }", /8: agent\.strategy\.marginMicroPerKwh/],
+    ["{ kind: fixed-margin, marginMicroPerKwh: -1 }", /marginMicroPerKwh: .*-1/],
+    ["{ kind: follow-reference, roomPermille: 501 }", /roomPermille: .*501/],
+    ["{ kind: learned-ramp, learnPermille: 0 }", /learnPermille: .*0/],
+    ["{ kind: guess }", /agent\.strategy.*follow-reference/],
+    ["{ kind: learned-ramp, margin: 3 }", /unknown key agent\.strategy\.margin/],
+  ] as const) {
+    assert.match(problems(agent(wrong)).join(), message, wrong);
+  }
+});
+
 test("one meter stands once", () => {
   const twice = `${good}${good.slice(good.indexOf("  - id"))}`;
   assert.match(problems(twice).join(), /8: meters\.1\.id: the meter anna-grid stands twice/);

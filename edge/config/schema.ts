@@ -114,6 +114,36 @@ const broker = z
     if (message !== undefined) context.addIssue({ code: "custom", path: ["url"], message });
   });
 
+const room = z
+  .int()
+  .min(0)
+  .max(500)
+  .default(30)
+  .describe("how far below the reference an ask goes, and above it a bid, in permille");
+
+const strategy = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("follow-reference"), roomPermille: room }),
+    z.strictObject({
+      kind: z.literal("fixed-margin"),
+      marginMicroPerKwh: priceMicro.describe(
+        "so much better than the bureau's tariff: an ask above what it pays, a bid below what it charges",
+      ),
+    }),
+    z.strictObject({
+      kind: z.literal("learned-ramp"),
+      roomPermille: room,
+      learnPermille: z
+        .int()
+        .min(1)
+        .max(500)
+        .default(50)
+        .describe("how much a quote that was taken, or was not, changes what the next one dares"),
+    }),
+  ])
+  .default({ kind: "follow-reference", roomPermille: 30 })
+  .describe("how limits are set: follow-reference, fixed-margin, or learned-ramp");
+
 const agent = z
   .strictObject({
     enabled: z.boolean().default(false),
@@ -121,6 +151,7 @@ const agent = z
       .enum(["solar", "wind", "thermal", "nuclear", "storage", "any"])
       .default("any")
       .describe("where a surplus comes from"),
+    strategy,
     mandate: path.default("mandate.frame").describe("the owner's signed limits, made by enrol"),
     limits: z
       .strictObject({

@@ -16,7 +16,9 @@ import {
   wh,
 } from "@busbar/protocol";
 import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/protocol/node";
+import type { Pool } from "../../aggregator/consensus/pool.ts";
 import { type ConsensusStatus, recorderStatus } from "../../aggregator/consensus/status.ts";
+import { type QuoteDoor, quoteDoor } from "../../aggregator/ingest/quote-door.ts";
 import { Application } from "../../aggregator/ledger/application.ts";
 import type { CommittedBlock } from "../../aggregator/ledger/block.ts";
 import { usualGates } from "../../aggregator/ledger/gates.ts";
@@ -24,6 +26,7 @@ import { genesisSchema } from "../../aggregator/ledger/genesis.ts";
 import { rules } from "../../aggregator/ledger/rules/index.ts";
 import { sha256 } from "../../aggregator/ledger/sha256.ts";
 import { Store } from "../../aggregator/ledger/store.ts";
+import { tryOut } from "../../aggregator/ledger/try-out.ts";
 import type { NoticeCounts } from "../../aggregator/portal/api.ts";
 import { LedgerSource } from "../../aggregator/portal/ledger-source.ts";
 import { portalReadModel } from "../../aggregator/portal/read-model.ts";
@@ -101,6 +104,20 @@ export class PortalSite {
       clock: { now: () => this.time, speed: 360 },
       notices: () => this.notices,
       consensus: () => this.consensus,
+    });
+  }
+
+  /** What a member's quote door says of a frame: its own rules as they stand, and a pool. */
+  quoteDoor(pool: Pool): QuoteDoor {
+    const application = this.#application;
+    const on = { application, state: this.store.state, chain, rules, verify };
+    return quoteDoor({
+      chain,
+      registry: application.registry,
+      verify,
+      pool,
+      tryOut: (kind, message, signer) => tryOut(on, kind, message, signer),
+      now: () => this.time,
     });
   }
 
@@ -233,8 +250,18 @@ function keyText(name: string): string {
   return Buffer.from(signerOfName(name).publicKey).toString("base64url");
 }
 
+/** An owner's key file, as its owner has it. */
+export function keyFileOf(name: string): string {
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64url");
+  return JSON.stringify({ seed: text(seedOf(name)), box: text(seedOf(`${name} box`)) });
+}
+
+function seedOf(name: string): Uint8Array {
+  return sha256(Buffer.from(`portal test key of ${name}`));
+}
+
 function signerOfName(name: string): Signer {
-  const seed = sha256(Buffer.from(`portal test key of ${name}`));
+  const seed = seedOf(name);
   const key = privateKeyFromSeed(seed);
   const publicKey = publicKeyFromSeed(seed);
   return { kid: keyId(publicKey), publicKey, sign: (message) => sign(message, key) };

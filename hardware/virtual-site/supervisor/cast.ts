@@ -74,6 +74,10 @@ export type Part = {
     Record<"askWhMax" | "askMicroPerKwhMin" | "bidWhMax" | "bidMicroPerKwhMax", number>
   >;
   readonly form: "solar" | "any";
+  /** How its agent sets limits, where not as usual. */
+  readonly strategy?:
+    | { readonly kind: "fixed-margin"; readonly marginMicroPerKwh: number }
+    | { readonly kind: "learned-ramp" };
 };
 
 /** `serial`: pseudo-terminals are to be had. */
@@ -154,6 +158,7 @@ export function castOf(
       owner: "user-1",
       party: "user",
       name: "User 1",
+      strategy: { kind: "fixed-margin", marginMicroPerKwh: 30_000 },
       device: "edge-user-1",
       form: "any",
       limits: buyer,
@@ -170,6 +175,7 @@ export function castOf(
       owner: "user-2",
       party: "user",
       name: "User 2",
+      strategy: { kind: "learned-ramp" },
       device: "edge-user-2",
       form: "any",
       limits: buyer,

@@ -146,7 +146,12 @@ function edgeConfig(
     ...(part.limits === undefined
       ? {}
       : {
-          agent: { enabled: true, form: part.form, limits: { ...part.limits, days: mandateDays } },
+          agent: {
+            enabled: true,
+            form: part.form,
+            ...(part.strategy === undefined ? {} : { strategy: part.strategy }),
+            limits: { ...part.limits, days: mandateDays },
+          },
         }),
   };
 }

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import type { Kind, Message, Refusal, Verify } from "@busbar/protocol";
+import { decodeMessage } from "@busbar/protocol";
+import type { Pool } from "../consensus/pool.ts";
+import type { Identity, Registry } from "../ledger/registry.ts";
+import type { Outcome } from "../ledger/rule.ts";
+import { examine } from "./examine.ts";
+
+/** What became of a quote that was handed in by hand. */
+export type QuoteAnswer =
+  | { readonly ok: true; readonly ref: string; readonly state: "stored" | "pending" | "committed" }
+  | Refusal;
+
+/** Takes a signed quote from whoever has no unit that quotes. */
+export type QuoteDoor = (frame: Uint8Array) => Promise<QuoteAnswer>;
+
+export type QuoteDoorOptions = {
+  readonly chain: string;
+  readonly registry: Registry;
+  readonly verify: Verify;
+  readonly pool: Pool;
+  /** What the ledger's rule says of it as things are now; nothing is written. */
+  readonly tryOut: <K extends Kind>(kind: K, message: Message<K>, signer: Identity) => Outcome;
+  /** Wall ms. */
+  readonly now: () => number;
+};
+
+/** Frames that all of HTTP together hands in within a second: each costs a signature check, and nobody
+ * had to sign in. Units come by MQTT and are not counted. */
+const perSecondMax = 20;
+
+/**
+ * A door for quotes besides the broker's. Whoever comes through it proves itself by the signature alone, and is
+ * told at once what the rule says, since nobody stays to hear of it. Codes besides those of `examine`
+ * and of the rules: `ingest.too-many`.
+ */
+export function quoteDoor(options: QuoteDoorOptions): QuoteDoor {
+  const { pool, tryOut, now } = options;
+  let [second, taken] = [0, 0];
+  return async (payload) => {
+    const at = Math.floor(now() / 1000);
+    if (at !== second) [second, taken] = [at, 0];
+    taken += 1;
+    if (taken > perSecondMax) {
+      const message = `more than ${perSecondMax} quotes came by hand within a second; try again`;
+      return { ok: false, code: "ingest.too-many", message };
+    }
+    const examined = examine(payload, { of: "market", name: "quotes" }, options);
+    if (!examined.ok) return { ok: false, code: examined.code, message: examined.message };
+    const { frame, signer } = examined;
+    const { kind } = frame;
+    if (kind !== "quote-commit" && kind !== "quote-reveal") {
+      const message = `expected a quote-commit or quote-reveal here, got a ${kind}`;
+      return { ok: false, code: "ingest.wrong-kind", message };
+    }
+    const decoded = decodeMessage(kind, frame.envelope.payload);
+    if (!decoded.ok) return decoded;
+    const outcome = tryOut(kind, decoded.message, signer);
+    if (!outcome.ok) return { ok: false, code: outcome.code, message: outcome.message };
+    const hash = new Uint8Array(createHash("sha256").update(payload).digest());
+    const submitted = await pool.submit(frame, hash);
+    if (!submitted.ok) return submitted;
+    // Another frame with the same content stands on the ledger: this one would add nothing.
+    const state = "code" in outcome ? "committed" : submitted.state;
+    return { ok: true, ref: Buffer.from(hash).toString("hex"), state };
+  };
+}
