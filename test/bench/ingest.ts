@@ -12,6 +12,7 @@ import { DurablePool } from "../../aggregator/consensus/durable-pool.ts";
 import { Recorder } from "../../aggregator/consensus/recorder.ts";
 import { createAnswers } from "../../aggregator/ingest/answers.ts";
 import { createIngest } from "../../aggregator/ingest/ingest.ts";
+import { SignatureThreads, usualThreads } from "../../aggregator/ingest/signature-threads.ts";
 import { Application } from "../../aggregator/ledger/application.ts";
 import { receiptOf } from "../../aggregator/ledger/receipts.ts";
 import { Store } from "../../aggregator/ledger/store.ts";
@@ -113,10 +114,18 @@ async function startAggregator(
     publish: async (...message) => broker?.publish(...message),
     tipOf: () => undefined,
   });
+  const threads = new SignatureThreads({
+    count: usualThreads(),
+    verify: remembering,
+    failed: (error) => {
+      throw error;
+    },
+  });
   const { ingest } = createIngest({
     chain,
     registry,
     verify: remembering,
+    threads,
     pool,
     answers,
     receiptOf: (hash) => receiptOf(store, hash),
@@ -146,6 +155,7 @@ async function startAggregator(
     broker: running,
     async stop() {
       await running.stop();
+      await threads.stop();
       await engine.stop();
       store.close();
     },
