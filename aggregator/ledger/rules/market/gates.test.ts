@@ -277,3 +277,22 @@ test("what is told on MQTT is every gate that takes quotes, and how each owner s
     "the next to close first",
   );
 });
+
+test("slots of half an hour, a quarter and a twelfth of it pass all gates, as many as a day has", () => {
+  for (const slotMinutes of [30, 15, 5]) {
+    const gates = usualGates(slotMinutes);
+    const run = new Chain({ parameters: { ...parameters, slotMinutes, gates } });
+    // From nine, when the next day's gate opens, until the first of its slots are through.
+    for (let at = 8 * 60 + 50; at <= 25 * 60; at += 5) run.block(at);
+    const noon = startTime + 12 * hour;
+    const opened = run.of("slot-opened").filter(({ horizon }) => horizon === "day-ahead");
+    assert.equal(opened.filter(({ gate }) => gate === noon).length, 1440 / slotMinutes);
+    const ahead = run.of("slot-cleared").filter(({ scale }) => scale === "day-ahead");
+    assert.equal(ahead.length, 1440 / slotMinutes);
+    const first = run.of("slot-cleared").filter((event) => event.slot === startTime + 24 * hour);
+    assert.deepEqual(
+      first.map(({ scale }) => scale),
+      ["day-ahead", "intraday", "intraday", "intraday", "real-time"],
+    );
+  }
+});
