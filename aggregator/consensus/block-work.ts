@@ -55,15 +55,7 @@ export class BlockWork {
 
   /** Puts the block that ran last on disk; its frames wait no more, nor do those it refused. */
   certify(height: number, certificate: Certificate): Done {
-    const block = this.#application.commit(certificate);
-    assert(block.header.height === height, "the block that ran is the one that was certified");
-    const left = this.#refused.filter(({ hash }) => this.#pool.waiting.get(nameOf(hash)));
-    this.#refused = [];
-    this.#pool.committed(block.hashes);
-    this.#pool.refused(left.map(({ hash }) => hash));
-    // A frame that was ordered twice, around a change of view, stands in a block.
-    const refused = left.filter(({ hash }) => this.#store.placeOf(hash) === undefined);
-    return { block, refused };
+    return this.#commit(height, certificate, "ordered");
   }
 
   /**
@@ -84,7 +76,7 @@ export class BlockWork {
     if (compareBytes(ran.header, header) !== 0) throw outvoted(ran.header, header);
     const result = { header: ran.header, next: ran.next };
     this.#refused = [];
-    const done = this.certify(height, certificate);
+    const done = this.#commit(height, certificate, "fetched");
     return { event: { kind: "applied", height, result }, done };
   }
 
@@ -99,6 +91,18 @@ export class BlockWork {
       for (const frame of frames) bytes += frame.length;
       yield { header: encodeHeader(stored.header), certificate: stored.certificate, frames };
     }
+  }
+
+  #commit(height: number, certificate: Certificate, how: "ordered" | "fetched"): Done {
+    const block = this.#application.commit(certificate);
+    assert(block.header.height === height, "the block that ran is the one that was certified");
+    const left = this.#refused.filter(({ hash }) => this.#pool.waiting.get(nameOf(hash)));
+    this.#refused = [];
+    this.#pool.committed(block.hashes, how);
+    this.#pool.refused(left.map(({ hash }) => hash));
+    // A frame that was ordered twice, around a change of view, stands in a block.
+    const refused = left.filter(({ hash }) => this.#store.placeOf(hash) === undefined);
+    return { block, refused };
   }
 }
 

@@ -148,12 +148,16 @@ export class DurablePool implements Pool {
     return Math.max(0, this.#newestCommitted - (this.oldestSince() ?? Number.POSITIVE_INFINITY));
   }
 
-  /** Forgets frames that stand in a block now; the block's transaction took them from the disk. */
-  committed(hashes: readonly Uint8Array[]): void {
+  /**
+   * Forgets frames that stand in a block now; the block's transaction took them from the disk.
+   * `how` is `fetched` where others ordered the block while this member was away.
+   */
+  committed(hashes: readonly Uint8Array[], how: "ordered" | "fetched" = "ordered"): void {
     for (const hash of hashes) {
       const name = nameOf(hash);
-      // One that nobody told of came with its block.
-      const since = this.#queue.get(name)?.since ?? this.#timers.now();
+      // One that nobody told of came with its block, but how old is what was missed?
+      const unknown = how === "ordered" ? this.#timers.now() : Number.NEGATIVE_INFINITY;
+      const since = this.#queue.get(name)?.since ?? unknown;
       this.#newestCommitted = Math.max(this.#newestCommitted, since);
       this.#queue.delete(name);
       const arriving = this.#arriving.get(name);

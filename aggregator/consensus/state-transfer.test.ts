@@ -13,11 +13,11 @@ import { windowSize } from "./pbft/limits.ts";
 
 const snapshots = { snapshotEvery: 16, snapshotGap: 12, chunkBytes: 1_024 };
 
-/** Four members with forty blocks and snapshots of the 16th and the 32nd; one has lost its disk. */
+/** Four members with a hundred blocks and snapshots up to the 96th; one has lost its disk. */
 function setup(t: TestContext): { cluster: RealCluster; lost: RealMember } {
   const cluster = new RealCluster({ random: new Random(4), snapshots });
   t.after(() => cluster.end());
-  cluster.record(40);
+  cluster.record(100);
   cluster.live(1_000);
   for (const { life } of cluster.members) {
     const [newest] = life.application.listSnapshots();
@@ -68,14 +68,14 @@ test("a member that lost its disk goes on from a snapshot, and from the blocks a
   lost.start();
   assertCameBack(cluster, lost);
   assert.equal(lost.life.store.base % 16, 0);
-  assert.ok(lost.life.store.base >= 32, "the newest snapshot");
+  assert.ok(lost.life.store.base >= 96, "the newest snapshot");
 });
 
 test("killed before and after each write of the fetching, it goes on where it was", (t) => {
   const { cluster, lost } = setup(t);
   // No block before the snapshot: the fetching is all there is.
   alter(cluster, "block", (_, body) =>
-    lost.height < 32 ? { ...body, header: new Uint8Array(1) } : body,
+    lost.height < 96 ? { ...body, header: new Uint8Array(1) } : body,
   );
   const deathsMax = 24;
   let deaths = 0;
@@ -88,13 +88,13 @@ test("killed before and after each write of the fetching, it goes on where it wa
       deaths += 1;
       live();
     }
-    if (deaths < deathsMax && lost.height < 32) cluster.agenda.at(cluster.agenda.now + 5, watch);
+    if (deaths < deathsMax && lost.height < 96) cluster.agenda.at(cluster.agenda.now + 5, watch);
     else lost.live();
   };
   live();
   watch();
   assertCameBack(cluster, lost);
-  assert.ok(lost.life.store.base >= 32 && deaths > 4, `${deaths} deaths`);
+  assert.ok(lost.life.store.base >= 96 && deaths > 4, `${deaths} deaths`);
 });
 
 test("a chunk that is not the snapshot's is taken of another member", (t) => {
@@ -104,7 +104,7 @@ test("a chunk that is not the snapshot's is taken of another member", (t) => {
   );
   lost.start();
   assertCameBack(cluster, lost);
-  assert.ok(lost.life.store.base >= 32);
+  assert.ok(lost.life.store.base >= 96);
 });
 
 test("chunks that never come end the fetching, and blocks do it", (t) => {
@@ -150,18 +150,18 @@ test("after a change of voters the genesis is enough to trust a snapshot", (t) =
   for (const { id } of others.slice(0, 3)) {
     first.submit(frameOf(id, "ballot", { motion: hashOf(motion), member: id, accept: true }));
   }
-  cluster.record(40);
+  cluster.record(100);
   cluster.live(1_000);
   assert.equal(first.life.application.council().epoch, 1);
   const lost = cluster.member("member-d");
   lost.wipe();
   lost.start();
   assert.ok(
-    cluster.until(() => cluster.isQuiet && lost.height > 32, 60_000),
+    cluster.until(() => cluster.isQuiet && lost.height > 96, 60_000),
     cluster.standing,
   );
   const { store, application } = lost.life;
-  assert.ok(store.base >= 32, "by a snapshot, not by blocks");
+  assert.ok(store.base >= 96, "by a snapshot, not by blocks");
   assert.deepEqual(application.council(), first.life.application.council());
   assert.equal(store.councilSteps.after(0).length, 1);
   assert.ok(verifyLedger({ store, genesis: cluster.genesis, verify }).ok);
@@ -180,7 +180,7 @@ test("who asks for chunks without end gets no more than its share", (t) => {
     if (decoded.ok && decoded.message.name === "chunk") chunks += 1;
   };
   for (let n = 0; n < 300; n += 1) {
-    const body = { height: 32, chunk: n % 3 };
+    const body = { height: 96, chunk: n % 3 };
     first?.hear("member-c", encodeLinkMessage({ name: "fetch-chunk", body }));
   }
   cluster.live(20);

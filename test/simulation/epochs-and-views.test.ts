@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { usualTiming } from "../../aggregator/consensus/pbft/limits.ts";
 import type { NewView } from "../../aggregator/consensus/pbft/messages.ts";
 import { four, submitMany, views } from "./four.ts";
 import { give, lose } from "./scenes.ts";
@@ -88,4 +89,24 @@ test("what the old voters ordered above a change of voters is void, and ordered 
     blocks.slice(2).map(() => "bcde"),
   );
   assert.ok(blocks.length >= 4);
+});
+
+test("a member that has left the view follows block by block, and waits for nobody to say where he stands", () => {
+  const cluster = four({ timing: { ...usualTiming, statusMs: 3_600_000 } });
+  const left = cluster.member("d");
+  // Alone for a while, with work that nobody does, it asks for another view.
+  cluster.network.cut = (from, to) => from === 3 || to === 3;
+  cluster.submit("pay x y 1 #0", "d");
+  assert.ok(
+    cluster.until(() => left.replica?.asked === 1, 20_000),
+    cluster.standing,
+  );
+  cluster.network.cut = () => false;
+  for (let n = 1; n <= 20; n += 1) {
+    cluster.submit(`pay x y 1 #${n}`, "a");
+    cluster.live(500);
+    assert.equal(left.disk.ledger.height, cluster.auditor.height, `after frame ${n}`);
+  }
+  assert.deepEqual([left.replica?.view, left.replica?.asked], [0, 1]);
+  assert.equal(cluster.words.views, 1);
 });

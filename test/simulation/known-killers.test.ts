@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeHeader } from "@busbar/protocol";
 import { leaderOf } from "../../aggregator/consensus/pbft/council.ts";
-import { usualTiming } from "../../aggregator/consensus/pbft/limits.ts";
+import {
+  blockBytesMax,
+  blocksPerAnswer,
+  usualTiming,
+} from "../../aggregator/consensus/pbft/limits.ts";
 import type { Message } from "../../aggregator/consensus/pbft/messages.ts";
 import { viewChangeBytes, voteBytes } from "../../aggregator/consensus/pbft/messages.ts";
 import { four, ids, submitMany, views } from "./four.ts";
@@ -143,6 +148,29 @@ test("a hundred thousand messages from the future are neither kept nor waited fo
     assert.ok(kept <= 64 && slots.size <= 8, `${kept} messages, ${slots.size} heights`);
   }
   cluster.submit("pay x y 1 #0", "c");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 5_000),
+    cluster.standing,
+  );
+});
+
+test("blocks of the future, each of a megabyte, are kept up to a bound, and the next one is taken", () => {
+  const cluster = four();
+  const victim = cluster.member("d");
+  victim.crash();
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(500);
+  const { last } = cluster.member("a").disk.ledger;
+  assert.ok(last !== undefined);
+  victim.start();
+  const { header: first, certificate } = last;
+  for (let height = 2; height <= blocksPerAnswer; height += 1) {
+    const header = encodeHeader({ ...first, height });
+    const body = { header, certificate, frames: [new Uint8Array(2 ** 20)] };
+    victim.take({ kind: "message", from: "b", message: { name: "block", body } });
+  }
+  const kept = victim.replica?.blocks.size ?? 0;
+  assert.ok(kept > 0 && kept * 2 ** 20 <= blockBytesMax, `${kept} blocks`);
   assert.ok(
     cluster.until(() => cluster.isQuiet, 5_000),
     cluster.standing,

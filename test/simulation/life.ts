@@ -68,10 +68,11 @@ export function delayAfter(plan: Plan, isHurried: boolean): number {
 
 /**
  * How many views may pass from the end of the faults until all is well: members that stand in several
- * views come together in a few, and each liar's turn may come and fail twice.
+ * views come together in a few, and each liar's turn may come and fail twice. Where the voters change,
+ * all of that begins anew.
  */
-export function viewsToHealMax({ faulty }: Plan): number {
-  return 4 + 2 * faulty.length;
+export function viewsToHealMax({ faulty }: Plan, changes = 0): number {
+  return (4 + 2 * faulty.length) * (1 + changes);
 }
 
 /**

@@ -266,14 +266,15 @@ export class Member {
     return { kind: "ran", height: proposal.height, header, next: this.#nextOf(this.#ran) };
   }
 
-  #commit(ran: Ran, certificate: Block["certificate"]): void {
+  #commit(ran: Ran, certificate: Block["certificate"], isFetched = false): void {
     this.disk.ledger.commit(ran, certificate);
     this.#ran = undefined;
     const { height } = this.disk.ledger;
     this.disk.log.keep((record) => isAbove(record, height));
     const { ledger, pool } = this.disk;
     for (const frame of ran.frames) {
-      const since = pool.get(text(frame))?.since ?? this.now;
+      const unknown = isFetched ? Number.NEGATIVE_INFINITY : this.now;
+      const since = pool.get(text(frame))?.since ?? unknown;
       this.#newestCommitted = Math.max(this.#newestCommitted, since);
     }
     for (const [name, { frame }] of pool) if (ledger.taken.has(idOf(frame))) pool.delete(name);
@@ -285,7 +286,7 @@ export class Member {
     const ran = this.disk.ledger.run({ height, time, proposer, view, frames });
     if (Buffer.compare(sha256(ran.bytes), sha256(header)) !== 0) return none;
     const next = this.#nextOf(ran);
-    this.#commit(ran, certificate);
+    this.#commit(ran, certificate, true);
     return { kind: "applied", height, result: { header, next } };
   }
 

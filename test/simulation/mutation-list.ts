@@ -296,6 +296,18 @@ export const mutations: readonly Mutation[] = [
     "attended -= Math.min(ms, at - since);",
     "attended -= Math.min(0, at - since);",
   ),
+  one(
+    "whoever is behind judges leaders",
+    `${pbft}/progress.ts`,
+    "if (isBehind(replica)) return false;",
+    "if (isBehind(replica)) return replica.height < 0;",
+  ),
+  one(
+    "one member's word is enough to be behind",
+    `${pbft}/state.ts`,
+    "const ahead = others.toSorted((a, b) => b - a)[council.faulty] ?? 0;",
+    "const ahead = others.toSorted((a, b) => b - a)[0] ?? council.faulty;",
+  ),
   // Disk
   one(
     "words are sent before they are on disk",
@@ -349,6 +361,12 @@ export const mutations: readonly Mutation[] = [
     `${pbft}/state.ts`,
     "if (kept.length > laterMessagesMax) kept.shift();",
     "",
+  ),
+  one(
+    "blocks of the future are kept without end",
+    `${pbft}/catch-up.ts`,
+    "kept + bytesOf(block) > blockBytesMax) return;",
+    "kept + bytesOf(block) < -blockBytesMax) return;",
   ),
   one(
     "a block is taken while the same height runs",

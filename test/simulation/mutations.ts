@@ -186,6 +186,8 @@ async function firstFailure(cwd: string, end: number, name?: string): Promise<Fo
   if (found === "too late" || found === undefined) return found;
   // TAP writes a # of a name as \#.
   const test = found[1]?.replace(/ # .*/, "").replaceAll("\\#", "#") ?? "";
+  // A file that cannot even be loaded notices nothing.
+  if (test.endsWith(".test.ts")) throw new Error(`${test} does not run`);
   return { by: { test } };
 }
 

@@ -26,6 +26,8 @@ export class Simulation {
   readonly #hurried: boolean;
   readonly #weathers: number;
   #submissions = 0;
+  /** How often the voters change. */
+  #changes = 0;
   #calm = false;
   #views = { troubled: 0, healing: 0, after: 0 };
 
@@ -89,7 +91,8 @@ export class Simulation {
     if (innocent !== undefined) return `${innocent} is accused and honest`;
     const healing = cluster.words.views - this.#views.troubled;
     this.#views.healing = healing;
-    if (healing > viewsToHealMax(this.plan)) return `${healing} views until all was well again`;
+    if (healing > viewsToHealMax(this.plan, this.#changes))
+      return `${healing} views until all was well again`;
     return this.plan.faulty.length > 0 ? undefined : this.#goOn();
   }
 
@@ -147,6 +150,7 @@ export class Simulation {
       if (next.length < 4 || liarsLeft > bearable || next.join() === present.join()) continue;
       present = next;
       this.#submissions += 1;
+      this.#changes += 1;
       const line = `members ${next.join()} #m${i}`;
       const { agenda } = this.#cluster;
       agenda.at(random.next() * this.plan.troubleMs, () => this.#cluster.submit(line));

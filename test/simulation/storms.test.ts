@@ -73,6 +73,28 @@ for (const [who, still] of [
   });
 }
 
+test("a member that has a lot to catch up on leaves no leader meanwhile, and votes again then", () => {
+  const cluster = four({ framesPerBlock: 1 });
+  const away = cluster.member("d");
+  away.crash();
+  submitMany(cluster, 300, 50);
+  cluster.live(7_500);
+  const { height } = cluster.auditor;
+  assert.ok(height > 120, cluster.standing);
+  // More than six seconds for what was missed, and what comes goes on coming.
+  away.diskMs = () => 30;
+  away.start();
+  const done = () => cluster.frames.length === 300 && cluster.isQuiet;
+  assert.ok(cluster.until(done, 60_000), cluster.standing);
+  assert.deepEqual([cluster.words.views, away.replica?.asked], [0, 0]);
+  cluster.member("c").crash();
+  cluster.submit("pay x y 1 #last", "b");
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 1_000),
+    cluster.standing,
+  );
+});
+
 test("frames come faster than they are ordered: whoever waits for his turn is not held back", () => {
   const cluster = four({ framesPerBlock: 1 });
   for (const { member } of cluster.places) member.diskMs = () => 20;
@@ -111,6 +133,18 @@ test("a leader that died is left within seconds, however slow the blocks were", 
   cluster.submit("pay x y 1 #later");
   assert.ok(
     cluster.until(() => cluster.auditor.height > height, 12_000),
+    cluster.standing,
+  );
+});
+
+test("a member that boasts of a height keeps nobody from leaving a leader that died", () => {
+  const cluster = four({ liars: [{ id: "d", manner: "boasts" }] });
+  cluster.submit("pay x y 1 #0", "b");
+  cluster.live(2_000);
+  cluster.member("a").crash();
+  cluster.submit("pay x y 1 #1", "b");
+  assert.ok(
+    cluster.until(() => cluster.auditor.height === 2, 10_000),
     cluster.standing,
   );
 });

@@ -1,8 +1,8 @@
 import { certifyWith, headerIn, isCertified, outvoted, stepTo } from "./certifying.ts";
-import { blocksPerAnswer } from "./limits.ts";
+import { blockBytesMax, blocksPerAnswer } from "./limits.ts";
 import type { Block, Body } from "./messages.ts";
 import type { Event } from "./ports.ts";
-import { count, hex, type Replica, same, send } from "./state.ts";
+import { count, hex, isInForce, type Replica, same, send } from "./state.ts";
 
 /** Where another member stands: whoever is behind is helped, whoever is ahead is asked. */
 export function onStatus(
@@ -10,11 +10,25 @@ export function onStatus(
   from: string,
   { epoch, view, height }: Body<"status">,
 ): void {
+  if (replica.council.members.includes(from)) replica.heights.set(from, height);
   if (height > replica.height) askForBlocks(replica, from);
   const sameEpoch = epoch === replica.council.epoch;
   if (sameEpoch && view < replica.view && replica.newView !== undefined) {
     send(replica, { name: "new-view", body: replica.newView }, from);
   }
+}
+
+/**
+ * A member that has left the view runs nothing that is ordered in it, and hears all the same when a
+ * quorum has signed the next block: it asks one of them for it, and does not wait to be told.
+ */
+export function followOthers(replica: Replica): void {
+  const { height, slots, council, applying } = replica;
+  if (isInForce(replica) || applying || replica.blocks.has(height + 1)) return;
+  const slot = slots.get(height + 1);
+  if (slot === undefined || slot.header !== undefined) return;
+  const [newest] = [...slot.blockVotes.keys()].toReversed();
+  if (newest !== undefined && slot.blockVotes.size >= council.quorum) askForBlocks(replica, newest);
 }
 
 /** Asks a member for what follows this one's newest block, no more often than things are sent again. */
@@ -56,7 +70,14 @@ export function onBlock(replica: Replica, from: string, block: Block): void {
   const height = headerIn(block.header)?.height;
   if (height === undefined) return count(replica, "consensus.bad-block");
   if (height <= replica.height || height > replica.height + blocksPerAnswer) return;
-  if (!replica.blocks.has(height)) replica.blocks.set(height, { block, from });
+  if (replica.blocks.has(height)) return;
+  const kept = [...replica.blocks.values()].reduce((sum, one) => sum + bytesOf(one.block), 0);
+  if (height > replica.height + 1 && kept + bytesOf(block) > blockBytesMax) return;
+  replica.blocks.set(height, { block, from });
+}
+
+function bytesOf({ header, frames }: Block): number {
+  return frames.reduce((sum, { length }) => sum + length, header.length);
 }
 
 /** Takes the next block that others certified, if it is here and nothing else is at work on its height. */

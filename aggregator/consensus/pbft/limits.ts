@@ -14,8 +14,12 @@ export const laterMessagesMax = 64;
 /** Proposals among those: each may have the bytes of a block. */
 export const laterProposalsMax = windowSize;
 
-/** Blocks sent in answer to one request for them. */
-export const blocksPerAnswer = 16;
+/** Blocks sent in answer to one request for them: on a busy machine an answer takes a second, whatever
+ * is in it. */
+export const blocksPerAnswer = 64;
+
+/** Bytes of blocks kept until their turn comes, beyond the next one: a liar's answer fills no memory. */
+export const blockBytesMax = 32 * 1024 * 1024;
 
 /** Time limits, in ms of a monotonic clock. */
 export type Timing = {

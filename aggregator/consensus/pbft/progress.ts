@@ -1,7 +1,16 @@
 import type { Message } from "./messages.ts";
 import { standstillsAt } from "./pace.ts";
 import { censorMs, passedSince, patienceMs } from "./patience.ts";
-import { isInForce, leads, proposalOf, type Replica, type Slot, send, votes } from "./state.ts";
+import {
+  isBehind,
+  isInForce,
+  leads,
+  proposalOf,
+  type Replica,
+  type Slot,
+  send,
+  votes,
+} from "./state.ts";
 import { askForNext } from "./view-change.ts";
 
 /** What the passing of time asks for: another view, saying things again, saying where one stands. */
@@ -33,6 +42,8 @@ function isOverdue(replica: Replica, now: number): boolean {
     times.quorumAsked ??= now;
     return passedSince(replica, times.quorumAsked) >= patience;
   }
+  // Whoever is far behind cannot tell what the leader does; the others can.
+  if (isBehind(replica)) return false;
   const waiting = ports.pool.oldestSince();
   const since = Math.min(waiting ?? now, ...proposed(replica).map((slot) => slot.since));
   const base = Math.max(since, times.progress, times.viewStarted);

@@ -1,5 +1,6 @@
 import {
   applyNext,
+  followOthers,
   onApplied,
   onBlock,
   onFetchBlocks,
@@ -31,6 +32,7 @@ export function step(replica: Replica, event: Event): readonly Effect[] {
     for (const { from, message } of replica.replay.splice(0)) onMessage(replica, from, message);
     order(replica);
     certify(replica);
+    followOthers(replica);
     applyNext(replica);
     propose(replica);
     if (replica.out.length === before && replica.replay.length === 0) return replica.out;

@@ -108,6 +108,7 @@ function blank(self: string, ports: Ports, timing: Timing, durable: Durable): Re
     takenOver: 0,
     later: new Map(),
     replay: [],
+    heights: new Map(),
     blocks: new Map(),
     applying: false,
     failures: 0,

@@ -74,6 +74,8 @@ export type Replica = {
   readonly later: Map<string, Message[]>;
   /** Kept messages whose view has come. */
   readonly replay: { readonly from: string; readonly message: Message }[];
+  /** Where other members said that they stand. */
+  readonly heights: Map<string, number>;
   /** Blocks that others certified, until their turn comes. */
   readonly blocks: Map<number, { readonly block: Block; readonly from: string }>;
   /** One of them is being applied. */
@@ -114,6 +116,16 @@ export const isInForce = ({ view, asked }: Replica): boolean => view === asked;
 
 export const leads = (replica: Replica): boolean =>
   isInForce(replica) && votes(replica) && leaderOf(replica.council, replica.view) === replica.self;
+
+/**
+ * Whether an honest member is so far ahead that this one takes no part in what is being ordered: more
+ * than may be faulty say so.
+ */
+export function isBehind({ council, heights, self, height }: Replica): boolean {
+  const others = council.members.filter((id) => id !== self).map((id) => heights.get(id) ?? 0);
+  const ahead = others.toSorted((a, b) => b - a)[council.faulty] ?? 0;
+  return ahead > height + windowSize;
+}
 
 export const inWindow = ({ height }: Replica, at: number): boolean =>
   at > height && at <= height + windowSize;
