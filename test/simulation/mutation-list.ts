@@ -300,7 +300,7 @@ export const mutations: readonly Mutation[] = [
     "whoever is behind judges leaders",
     `${pbft}/progress.ts`,
     "if (isBehind(replica)) return false;",
-    "if (isBehind(replica)) return replica.height < 0;",
+    "if (isBehind(replica) && replica.height < 0) return false;",
   ),
   one(
     "one member's word is enough to be behind",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Cluster } from "./cluster.ts";
 import { four, ids, submitMany } from "./four.ts";
+import { lose } from "./scenes.ts";
 
 /** Views change because a leader failed, and for nothing else. */
 
@@ -145,6 +146,24 @@ test("a member that boasts of a height keeps nobody from leaving a leader that d
   cluster.submit("pay x y 1 #1", "b");
   assert.ok(
     cluster.until(() => cluster.auditor.height === 2, 10_000),
+    cluster.standing,
+  );
+});
+
+test("a member that is far behind, and gets no blocks for a while, leaves no leader for that", () => {
+  const cluster = four({ framesPerBlock: 1 });
+  const away = cluster.member("d");
+  away.crash();
+  submitMany(cluster, 200, 50);
+  cluster.live(2_000);
+  const hear = lose(cluster, ({ to, message }) => to === "d" && message.name === "block");
+  away.start();
+  cluster.live(6_000);
+  assert.ok(cluster.auditor.height > 100 && away.disk.pool.size > 0, cluster.standing);
+  assert.deepEqual([cluster.words.views, away.replica?.asked], [0, 0]);
+  hear();
+  assert.ok(
+    cluster.until(() => cluster.frames.length === 200 && cluster.isQuiet, 60_000),
     cluster.standing,
   );
 });
