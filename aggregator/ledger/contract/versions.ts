@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "40dd52817db0044c2309ff7645576acf6b93232b9c9d8864756f7c1af84ffed9"),
+  version(1, "94febf805f0c61b434669ab57f7b142a5f6b135725e34299675ee0aa75163c18"),
 ];

@@ -41,7 +41,7 @@ const coordinate = fc.oneof(
 const id = fc.oneof(fc.nat(500), fc.nat(2 ** 32 - 2));
 
 /** Points of one dimension, and queries among them and elsewhere. */
-const scene = fc.integer({ min: 1, max: 5 }).chain((dimension) => {
+const scene = fc.integer({ min: 1, max: 8 }).chain((dimension) => {
   const axis = fc.oneof(
     fc.constant(fc.constant(1)),
     fc.constant(fc.integer({ min: 0, max: 4 })),
@@ -165,6 +165,22 @@ test("a predicate may search the same tree", () => {
   ]);
 });
 
+test("a predicate may not change the tree, and a search that it ends leaves it as it was", () => {
+  const tree = new KdTree({ dimension: 1, coordinates: [0, 1, 2, 3] });
+  const changes = [() => tree.remove(3), () => tree.insert(9, [9])];
+  for (const change of changes) {
+    const accept = () => {
+      tree.nearest([2], { accept: () => true });
+      change();
+      return true;
+    };
+    assert.throws(() => tree.nearest([0], { accept }), /no insert or remove within/);
+  }
+  assert.equal(tree.size, 4);
+  assert.deepEqual(tree.nearestMany([3], 1), [{ id: 3, squared: 0 }]);
+  assert.equal(tree.remove(3), true);
+});
+
 test("a tree can be emptied and filled again", () => {
   const tree = new KdTree({ dimension: 1, coordinates: [0, 1, 2] });
   for (const key of [1, 0, 2]) assert.equal(tree.remove(key), true);
@@ -231,5 +247,8 @@ test("wrong shapes are refused with the reason", () => {
   assert.throws(() => tree.insert(1, [2, 2]), /id 1: expected a new one/);
   assert.throws(() => tree.insert(7, [2]), /expected 2 coordinates, got 1/);
   assert.throws(() => tree.nearest([Infinity, 0]), /coordinate 0: .* Infinity/);
+  assert.throws(() => tree.nearest([0, Number.NaN]), /coordinate 1: .* NaN/);
+  assert.throws(() => tree.insert(7, [2, Number.NaN]), /coordinate 1: .* NaN/);
+  assert.throws(() => tree.nearest([0, 0], { within: Number.NaN }), /within: .* got NaN/);
   assert.throws(() => tree.nearestMany([0, 0], -1), /neighbours: expected an integer ≥ 0, got -1/);
 });

@@ -33,6 +33,8 @@ export class KdTree {
   #parts: Part[];
   /** Kept between searches; a predicate that searches in turn has one of its own. */
   #search: Search | undefined;
+  /** Searches with a predicate that are under way. */
+  #asking = 0;
 
   /** Throws: `RangeError` for points that are not as `KdPoints` says. */
   constructor({ dimension, coordinates = [], ids }: KdPoints) {
@@ -61,8 +63,12 @@ export class KdTree {
     return this.#parts.some((part) => part.has(id));
   }
 
-  /** Adds a point, in O(log² n) on average. Throws: `RangeError` when the id is taken or the shape is wrong. */
+  /**
+   * Adds a point, in O(log² n) on average. Throws: `RangeError` when the id is taken or the shape is
+   * wrong, `Error` from within a search's predicate.
+   */
   insert(id: number, point: ArrayLike<number>): void {
+    this.#checkStill();
     const [ids, coordinates] = [idsOf([id]), finite(this.#shaped(point))];
     if (this.has(id)) throw new RangeError(`id ${id}: expected a new one, but a point has it`);
     const merged = [new Part({ dimension: this.dimension, ids, coordinates })];
@@ -76,8 +82,9 @@ export class KdTree {
     this.#parts.push(merge(this.dimension, merged));
   }
 
-  /** Takes a point out, in O(log n); says whether it was there. */
+  /** Takes a point out, in O(log n); says whether it was there. Throws: `Error` from within a search's predicate. */
   remove(id: number): boolean {
+    this.#checkStill();
     const part = this.#parts.find((candidate) => candidate.remove(id));
     if (part?.size === 0) this.#parts = this.#parts.filter((candidate) => candidate !== part);
     return part !== undefined;
@@ -95,7 +102,7 @@ export class KdTree {
    * points that would be among them. For tens of neighbours: a point costs O(most) to enter the list.
    *
    * Throws: `RangeError` for a point of another dimension or with a coordinate that is not finite, or
-   * when `most` is not an integer ≥ 0.
+   * when `most` is not an integer ≥ 0 or `within` not a number.
    */
   nearestMany(point: ArrayLike<number>, most: number, limits: SearchLimits = {}): Neighbour[] {
     if (!Number.isSafeInteger(most) || most < 0) {
@@ -115,9 +122,24 @@ export class KdTree {
     const search = this.#search ?? new Search(this.dimension);
     this.#search = undefined;
     search.begin(this.#shaped(point), most, limits);
-    for (const part of this.#parts) search.visit(part);
+    if (limits.accept === undefined) for (const part of this.#parts) search.visit(part);
+    else this.#ask(search);
     this.#search = search;
     return answer(search);
+  }
+
+  #ask(search: Search): void {
+    this.#asking += 1;
+    try {
+      for (const part of this.#parts) search.visit(part);
+    } finally {
+      this.#asking -= 1;
+    }
+  }
+
+  /** A search goes through rows that a change would move under it. */
+  #checkStill(): void {
+    if (this.#asking > 0) throw new Error("expected no insert or remove within a search's accept");
   }
 
   #shaped(point: ArrayLike<number>): ArrayLike<number> {

@@ -34,7 +34,7 @@ export class Search {
     this.#query = new Float64Array(dimension);
   }
 
-  /** Throws: `RangeError` for a coordinate that is not finite. */
+  /** Throws: `RangeError` for a coordinate that is not finite, or a limit that is no number. */
   begin(
     point: ArrayLike<number>,
     most: number,
@@ -48,6 +48,7 @@ export class Search {
       }
       query[i] = x;
     }
+    if (Number.isNaN(within)) throw new RangeError("within: expected a number, got NaN");
     if (most > this.#ids.length) {
       this.#ids = new Uint32Array(most);
       this.#squared = new Float64Array(most);
