@@ -146,6 +146,29 @@ test("a party on both sides is refused, and so is netting somebody against anoth
   assert.equal(codeOf({ ...netted, volume: wh(50) }, merged), "ok");
 });
 
+test("netting that is one Wh off for two parties, one each way, is refused", () => {
+  const crossed = ["x", "y"].flatMap((party) => [
+    { ...quote(`${party}-ask`, "ask", 5, 1), party },
+    { ...quote(`${party}-bid`, "bid", 5, 9), party },
+  ]);
+  const clearing = clear(crossed);
+  assert.equal(codeOf(clearing, crossed), "ok");
+  const off = new Map([
+    ["x-ask", 4],
+    ["y-bid", 4],
+  ]);
+  const fills = clearing.fills.map((fill) => {
+    const netted = off.get(fill.id) ?? fill.netted;
+    return { ...fill, accepted: wh(5 - netted), netted: wh(netted) };
+  });
+  const { lo = microPerKwh(0), hi = microPerKwh(0) } = clearing.certificate;
+  const price = microPerKwh((lo + hi) / 2);
+  assert.equal(
+    codeOf({ ...clearing, fills, price, volume: wh(1) }, crossed),
+    "clearing.self-match",
+  );
+});
+
 test("no clearing with a unit moved between two quotes is verified", () => {
   const book = fc.array(
     fc.record({
