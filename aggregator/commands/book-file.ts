@@ -49,18 +49,23 @@ const bookColumns = {
 /**
  * A book of one slot: columns id, side, price (currency/kWh), quantity (kWh); party (by default the
  * quote is a party of its own), form and feeder may be missing. Who stands earlier quoted earlier.
- * Throws: `Failure` as `readTable`, and for ids that repeat.
+ * Throws: `Failure` as `readTable`, for ids that repeat, and for feeders that the grid, if there is
+ * one, does not have.
  */
-export function readBook(path: string): Quote[] {
+export function readBook(path: string, grid?: Grid): Quote[] {
   const rows = readTable(path, "quotes", bookColumns);
   const seen = new Set<string>();
-  const twice = rows.flatMap(({ id, row }) => {
-    const known = seen.has(id);
+  const feeders = grid && new Set(["", ...grid.map(({ feeder }) => feeder)]);
+  const problems = rows.flatMap(({ id, feeder, row }) => {
+    const twice = seen.has(id);
     seen.add(id);
-    const got = `expected each id once, got ${JSON.stringify(id)} again`;
-    return known ? [`row ${row}, column id: ${got}`] : [];
+    const ofId = `row ${row}, column id: expected each id once, got ${JSON.stringify(id)} again`;
+    const ofFeeder = `row ${row}, column feeder: expected one of the grid's, or none for the busbar, got ${JSON.stringify(feeder)}`;
+    // Taken for one at the busbar, a mistyped feeder would trade without fees.
+    const lost = feeders !== undefined && !feeders.has(feeder);
+    return [...(twice ? [ofId] : []), ...(lost ? [ofFeeder] : [])];
   });
-  if (twice.length > 0) throw wrongForm(path, twice);
+  if (problems.length > 0) throw wrongForm(path, problems);
   return rows.map(({ id, side, price: limit, quantity, party, form, feeder }, i) => ({
     id,
     party: party === "" ? id : party,

@@ -248,8 +248,13 @@ test("of many problems the first ten are told", () => {
 });
 
 test("a grid that is no tree, and files that are not there, are refused", () => {
-  const circle = file("feeder,parent,fee\na,b,0\nb,a,0\n");
+  const circle = file("feeder,parent,fee\nnorth,b,0\nb,north,0\n");
   assert.match(failure(file(placed), { grid: circle })[1], /hangs on itself/);
+  const elsewhere = placed.replace("north", "nroth");
+  const [code, text] = failure(file(elsewhere), { grid });
+  assert.equal(code, "table.form");
+  assert.match(text, /row 2, column feeder: expected one of the grid's.*, got "nroth"$/);
+  assert.equal(run(file(elsewhere)).quantity, 5);
   assert.equal(failure(join(folder, "none.csv"))[0], "table.file");
   assert.equal(failure(file(placed), { grid: join(folder, "none.csv") })[0], "table.file");
 });

@@ -29,19 +29,21 @@ export type ClearOptions = {
  * Throws: `Failure` `table.*`, `clear.book`, `clear.usage`.
  */
 export function clearCommand(options: ClearOptions, print: (value: object) => void): void {
-  const quotes = readBook(options.book);
-  const result = resultOf(quotes, options);
+  const grid = options.grid === undefined ? undefined : readGrid(options.grid);
+  const quotes = readBook(options.book, grid);
+  const result = resultOf(quotes, grid, options);
   if (options.json) return print(result);
   for (const line of linesOf(quotes, result)) console.log(line);
 }
 
-function resultOf(quotes: readonly Quote[], options: ClearOptions): ClearResult {
+function resultOf(
+  quotes: readonly Quote[],
+  grid: Grid | undefined,
+  options: ClearOptions,
+): ClearResult {
   try {
     if (options.matching === "paper") return paper(quotes, options);
-    const { grid } = options;
-    return grid === undefined
-      ? oneBook(quotes, options)
-      : overGrid(quotes, readGrid(grid), options);
+    return grid === undefined ? oneBook(quotes, options) : overGrid(quotes, grid, options);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const message = `${options.book}: ${error.message}`;
