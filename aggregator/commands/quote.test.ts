@@ -175,11 +175,14 @@ test("by hand means a few in a second: more are sent away with 429", async () =>
 test("a wrong word is named with what was expected", async () => {
   for (const [options, message] of [
     [{ side: "buy" }, /--side: expected ask or bid, got "buy"/],
-    [{ kwh: "-1" }, /--kwh: expected a number from 0/],
-    [{ kwh: "0.0001" }, /--kwh: expected at least 0\.001/],
-    [{ price: "cheap" }, /--price: expected a number/],
+    [{ kwh: "-1" }, /--kwh: expected a number from 0\.001 to 1000000000 with at most 3 decimals/],
+    [{ kwh: "0" }, /--kwh: .*got "0"/],
+    [{ kwh: "0.0015" }, /--kwh: .*got "0\.0015"/],
+    [{ price: "cheap" }, /--price: expected a number from 0 to 1000 with at most 6 decimals/],
+    [{ price: "0.1234567" }, /--price: .*got "0\.1234567"/],
     [{ form: "coal" }, /--form: expected solar/],
     [{ slot: "noon" }, /--slot: expected a time/],
+    [{ slot: new Date(slot).toISOString().replace("Z", "") }, /--slot: expected a time like .*Z/],
     [{ portal: "ftp://x" }, /--portal: expected an address/],
     [{ open: join(folder, "none.json") }, /none\.json: cannot be read/],
   ] as const) {

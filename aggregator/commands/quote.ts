@@ -14,6 +14,7 @@ import {
 import { readKeyFile, signerOf } from "@busbar/protocol/node";
 import type { Command } from "commander";
 import { type OpenGate, Portal } from "./quote-portal.ts";
+import { decimal } from "./table-file.ts";
 
 /** Options of `busbar-aggregator quote`. */
 export type QuoteOptions = {
@@ -132,20 +133,32 @@ function termsOf({ side, kwh, price, form }: QuoteOptions): QuoteTerms {
   if (side !== "ask" && side !== "bid") throw usage("--side", "ask or bid", side);
   const isForm = (text: string): text is EnergyForm => forms.some((one) => one === text);
   if (!isForm(form)) throw usage("--form", forms.join(", "), form);
-  const quantity = Math.round(number("--kwh", kwh, 1e9) * 1000);
-  if (quantity < 1) throw usage("--kwh", "at least 0.001", kwh);
-  const limit = Math.round(number("--price", price, 1000) * 1_000_000);
+  const quantity = whole("--kwh", kwh, { places: 3, least: 1, most: 1_000_000_000_000 });
+  const limit = whole("--price", price, { places: 6, least: 0, most: 1_000_000_000 });
   return { side, form, quantity: wh(quantity), limit: microPerKwh(limit) };
 }
 
-function number(option: string, text: string | undefined, most: number): number {
-  const value = text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 0 && value <= most) return value;
-  throw usage(option, `a number from 0 to ${most}, as 3.5`, text);
+/** In thousandths or millionths, as the ledger counts: what is finer is refused, not rounded. */
+function whole(
+  option: string,
+  text: string | undefined,
+  {
+    places,
+    least,
+    most,
+  }: { readonly places: number; readonly least: number; readonly most: number },
+): number {
+  const value = text === undefined ? undefined : decimal(places, { least, most })(text);
+  if (value !== undefined) return value;
+  const [from, to] = [least / 10 ** places, most / 10 ** places];
+  const expected = `a number from ${from} to ${to} with at most ${places} decimals, as 3.5`;
+  throw usage(option, expected, text);
 }
 
 function gateFor(gates: readonly OpenGate[], slot: string): OpenGate {
-  const start = Date.parse(slot);
+  // Without a zone the same text would be another slot on another machine.
+  const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(slot);
+  const start = zoned ? Date.parse(slot) : Number.NaN;
   if (Number.isNaN(start)) throw usage("--slot", "a time like 2026-06-21T10:00Z", slot);
   const gate = gates.find((one) => one.slot === start);
   if (gate !== undefined) return gate;
