@@ -7,6 +7,8 @@ import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { Failure } from "@busbar/protocol";
 import fc from "fast-check";
+import { parseDays } from "../market/day/day-file.ts";
+import { seriesOfDays } from "../market/forecast/from-days.ts";
 import { type ForecastOptions, forecastReport } from "./forecast-report.ts";
 import { testHome } from "./test-home.ts";
 
@@ -104,12 +106,36 @@ test("what is wrong is said with file, row, column and what was expected", () =>
   });
   says(odd, "day-file.value", /week\.csv: row 6, column .*: expected a number of kW/);
   const forecastsAlone = week().replaceAll("_real_", "_fcst_");
-  says(forecastsAlone, "day-file.hours", /row 2: expected real values/);
+  says(forecastsAlone, "day-file.hours", /week\.csv: row 2: expected real values/);
+  const hoursMissing = week((lines) => lines.splice(30, 2));
+  says(
+    hoursMissing,
+    "day-file.hours",
+    /row 48: expected 23 to 25 hours of 2020-07-11 before this date, got 22$/,
+  );
+  const turned = week((lines) => lines.push("2020-07-01,1,1,1,1,1"));
+  says(turned, "day-file.hours", /expected a date after 2020-07-1\d, got 2020-07-01$/);
   const short = week((lines) => lines.splice(30));
   says(short, "forecast.short", /more than two days/);
   assert.throws(() => run({ file: join(folder, "none.csv") }), { code: "forecast.file" });
+  writeFileSync(file, week());
+  const html = join(folder, "none", "page.html");
+  assert.throws(() => run({ file, html }), {
+    code: "forecast.file",
+    message: /page\.html: cannot/,
+  });
   assert.throws(() => run({}), { code: "forecast.usage" });
   assert.throws(() => run({ file, config: "x" }), { code: "forecast.usage" });
+});
+
+test("a date that is left out is a day of which nothing is known, and moves no other", () => {
+  const [all] = seriesOfDays(parseDays(week(), "week.csv"), "week.csv");
+  const lacking = week((lines) => lines.splice(1 + 2 * 24, 24));
+  const [gap] = seriesOfDays(parseDays(lacking, "gap.csv"), "gap.csv");
+  assert.ok(all !== undefined && gap !== undefined);
+  const expected = all.series.netWh.slice().fill(Number.NaN, 2 * 24, 3 * 24);
+  assert.deepEqual(gap.series.netWh, expected);
+  assert.equal(gap.series.start, all.series.start);
 });
 
 test("any file is a report or one message", () => {

@@ -67,7 +67,7 @@ export function forecastReport(options: ForecastOptions, write: (line: string) =
     throw new Failure("forecast.short", message, { retry: "later" });
   }
   const report = { source, series };
-  if (options.html !== undefined) writeFileSync(options.html, forecastPage(report));
+  if (options.html !== undefined) writePage(options.html, forecastPage(report));
   if (options.json) return write(JSON.stringify(jsonOf(report)));
   for (const line of textOf(report)) write(line);
 }
@@ -99,11 +99,15 @@ function fromFile(file: string): NamedSeries[] {
     const message = `${file}: cannot be read (${cause instanceof Error ? cause.message : cause})`;
     throw new Failure("forecast.file", message, { retry: "never", cause });
   }
+  return seriesOfDays(parseDays(text, file), file);
+}
+
+function writePage(file: string, page: string): void {
   try {
-    return seriesOfDays(parseDays(text));
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    throw new Failure(error.code, `${file}: ${error.message}`, { retry: "never", cause: error });
+    writeFileSync(file, page);
+  } catch (cause) {
+    const message = `${file}: cannot be written (${cause instanceof Error ? cause.message : cause})`;
+    throw new Failure("forecast.file", message, { retry: "never", cause });
   }
 }
 

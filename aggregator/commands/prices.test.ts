@@ -180,12 +180,17 @@ test("what cannot be meant is refused in words", () => {
     "prices.usage",
     /--objective: expected bargaining or as-printed, got both/,
   );
+  says({ weights: "-1:1:1" }, "prices.usage", /--weights: expected three integers .* got -1:1:1/);
   says({ use: "guess" }, "prices.usage", /--use: expected forecast or real, got guess/);
   says({ date: "never" }, "prices.date", /has sunny, grey; got never$/);
   says({ day: join(folder, "none.csv") }, "prices.file", /cannot read .*none\.csv/);
   const plain = join(folder, "plain.csv");
   writeFileSync(plain, "hour,pv,wind,own,users\n1,1,1,1,x\n");
-  says({ day: plain }, "day-file.value", /^row 2, column users: expected a number of kW/);
+  says(
+    { day: plain },
+    "day-file.value",
+    /plain\.csv: row 2, column users: expected a number of kW/,
+  );
   writeFileSync(plain, "hour,pv,wind,own,users\n1,1,1,1,1\n");
   says(
     { day: plain, use: "forecast" },
@@ -208,6 +213,6 @@ test("the command is there, reads standard input, and ends with 1 on a bad file"
   child.child.stdin?.end("hour;pv\n1;2\n");
   await assert.rejects(child, {
     code: 1,
-    stderr: /^row 1: expected the columns .*\n\(day-file\.columns\)\n$/,
+    stderr: /^standard input: row 1: expected the columns .*\n\(day-file\.columns\)\n$/,
   });
 });

@@ -37,7 +37,7 @@ const bytesMax = 8_000_000;
  */
 export function pricesCommand(options: PricesOptions, write: (line: string) => void): void {
   const rules = rulesFrom(options);
-  const day = pick(parseDays(readText(options.day)), options);
+  const day = pick(parseDays(readText(options.day), options.day), options);
   const asked: DayOptions = {
     rules,
     use: usedOf(day, options),
@@ -71,7 +71,7 @@ function planFrom(file: string, day: Day, asked: DayOptions): DayPlan {
 
 function rulesFrom({ weights, companyBand, bureauBand, subsidy }: PricesOptions): PriceRules {
   const [company, bureau, user, ...more] = weights.split(":").map(plain);
-  if (company === undefined || bureau === undefined || user === undefined || more.length > 0) {
+  if (!isNumber(company) || !isNumber(bureau) || !isNumber(user) || more.length > 0) {
     throw usage("--weights", "three integers as in 3:3:1 (company : bureau : users)", weights);
   }
   const rules: PriceRules = {
@@ -103,6 +103,9 @@ function band(option: string, text: string): Band {
 
 /** A plain decimal, or NaN: `Number` also takes an empty text and hexadecimal. */
 const plain = (text: string) => (/^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN);
+
+const isNumber = (value: number | undefined): value is number =>
+  value !== undefined && !Number.isNaN(value);
 
 function readText(file: string): string {
   let bytes: Buffer;

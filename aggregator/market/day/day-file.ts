@@ -36,12 +36,28 @@ const forecastName = /(^|_)(forecast|fcst|predicted)(_|$)/;
 const expectedColumns =
   "hour, pv, wind, own_load, users_load (kW), each also as …_real and …_forecast; date if there are several days";
 
+/** How a row may name its hour: 7, 07:00, 2020-07-10T07:00, and 2A and 2B where the clock goes back. */
+const hourName =
+  /^(?:\d{4}-\d{2}-\d{2}[T ])?(\d{1,2})(?::00(?::00)?)?(?:[ab]|z|[+-]\d{2}:?\d{2})?$/i;
+
 /**
  * Reads a day, or several, of hourly powers from CSV (commas or semicolons, decimal points).
- * Throws: `Failure` `day-file.columns`, `day-file.value`, `day-file.empty`; a message names row, column,
- * what was expected and what came.
+ * Throws: `Failure` `day-file.columns`, `day-file.value`, `day-file.empty`; a message names the file, row,
+ * column, what was expected and what came.
  */
-export function parseDays(text: string): Day[] {
+export function parseDays(text: string, file: string): Day[] {
+  try {
+    return daysOf(text);
+  } catch (cause) {
+    if (!(cause instanceof Failure)) throw cause;
+    throw new Failure(cause.code, `${file === "-" ? "standard input" : file}: ${cause.message}`, {
+      retry: "never",
+      cause,
+    });
+  }
+}
+
+function daysOf(text: string): Day[] {
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   const head = lines[0] ?? "";
   const separator = head.includes(";") && !head.includes(",") ? ";" : ",";
@@ -59,7 +75,10 @@ export function parseDays(text: string): Day[] {
     }
     const date = columns.date === undefined ? "" : (values[columns.date] ?? "");
     const hour = values[columns.hour] ?? "";
-    if (hour === "") bad(row, "hour", "an hour", hour);
+    // A quarter of an hour that is taken for an hour would count four times its energy.
+    if (!(Number(hourName.exec(hour)?.[1]) <= rowsOfDayMax)) {
+      bad(row, "hour", "an hour, as 7, 07:00 or 2B", hour);
+    }
     const hours = days.get(date) ?? [];
     const same = hours.find((other) => other.hour === hour);
     if (same !== undefined)
@@ -85,10 +104,11 @@ type Found = Readonly<
 
 function columnsOf(header: readonly string[]) {
   const find = (wanted: RegExp, forecast: boolean) => {
-    const at = header.findIndex(
-      (name) => wanted.test(name) && forecastName.test(name) === forecast,
-    );
-    return at < 0 ? undefined : { at, name: header[at] ?? "" };
+    const [first, second] = header
+      .map((name, at) => ({ at, name }))
+      .filter(({ name }) => wanted.test(name) && forecastName.test(name) === forecast);
+    if (second === undefined) return first;
+    return badColumns(`one column of a kind; got ${first?.name} and ${second.name}`);
   };
   const all = (forecast: boolean): Found | undefined => {
     const [pv, wind, own, users] = quantities.map((quantity) => find(names[quantity], forecast));
@@ -97,11 +117,8 @@ function columnsOf(header: readonly string[]) {
   const hour = header.findIndex((name) => name === "hour" || name === "time");
   const [real, forecast] = [all(false), all(true)];
   if (hour < 0 || (real === undefined && forecast === undefined)) {
-    throw new Failure(
-      "day-file.columns",
-      `row 1: expected the columns ${expectedColumns}; got ${header.join(", ") || "nothing"}`,
-      { retry: "never" },
-    );
+    const got = header.join(", ").slice(0, 200);
+    badColumns(`the columns ${expectedColumns}; got ${got === "" ? "nothing" : printable(got)}`);
   }
   const date = header.indexOf("date");
   return { count: header.length, hour, date: date < 0 ? undefined : date, real, forecast };
@@ -121,6 +138,15 @@ function powersAt(found: Found, values: readonly string[], row: number): HourPow
 
 function unquoted(cell: string): string {
   return /^".*"$/.test(cell) ? cell.slice(1, -1).replaceAll('""', '"') : cell;
+}
+
+/** What came may be no text at all, and is to be printed. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{C}\uFFFD]/gu, "?");
+}
+
+function badColumns(expected: string): never {
+  throw new Failure("day-file.columns", `row 1: expected ${expected}`, { retry: "never" });
 }
 
 function bad(row: number, column: string | undefined, expected: string, got: string): never {

@@ -34,7 +34,7 @@ try {
 }
 
 function dayFrom(file: string, date: string | undefined): Day {
-  const days = parseDays(readFileSync(file, "utf8"));
+  const days = parseDays(readFileSync(file, "utf8"), file);
   const found = date === undefined ? days[0] : days.find((day) => day.date === date);
   if (found !== undefined) return found;
   const known = days.map((day) => day.date).join(", ");

@@ -100,13 +100,11 @@ test("the same day gives the same page, and it asks nobody for anything", () => 
 
 test("a file's day is drawn too: 25 hours, or real values alone; its text is never markup", () => {
   const evil = "<b onload=x>";
-  const rows = Array.from(
-    { length: 25 },
-    (_, i) => `${evil},${i === 3 ? "3 again & more" : i},${i},300,100,350`,
-  );
-  const [day] = parseDays(`date,hour,pv,wind,own,users\n${rows.join("\n")}\n`);
+  const rows = Array.from({ length: 25 }, (_, i) => `${evil},${i},${i},300,100,350`);
+  const [day] = parseDays(`date,hour,pv,wind,own,users\n${rows.join("\n")}\n`, "day.csv");
   assert.ok(day !== undefined);
-  const page = pageOf(experiment(day, { seeds: 1, books: 1 }));
+  const hours = day.hours.map((hour, i) => (i === 3 ? { ...hour, hour: "3 again & more" } : hour));
+  const page = pageOf(experiment({ ...day, hours }, { seeds: 1, books: 1 }));
   assert.ok(!page.includes("<b "));
   assert.ok(page.includes("&lt;b onload=x&gt;") && page.includes("3 again &amp; more"));
   assert.match(page, /prices are for the measured energy/);
@@ -169,7 +167,7 @@ test("a wrong option or file is said in a line with what is expected, and writes
   writeFileSync(join(folder, "bad.csv"), "hour,pv,wind,own,users\n1,1,1,x,1\n");
   await assert.rejects(run("--data", "bad.csv"), {
     code: 1,
-    stderr: /^row 2, column own: expected a number of kW/,
+    stderr: /^bad\.csv: row 2, column own: expected a number of kW/,
   });
   writeFileSync(join(folder, "good.csv"), "date,hour,pv,wind,own,users\na,1,1,1,1,1\n");
   await assert.rejects(run("--data", "good.csv", "--date", "b"), {
