@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseTimeZone, utcOffsetMs } from "../time-zone/time-zone.ts";
 import { forecast, models, type Outlook } from "./forecast.ts";
-import { persistence } from "./models.ts";
+import { persistence, smoothing } from "./models.ts";
 import { listOfDays } from "./neighbours.ts";
 import { Past, type Series, targetsMax } from "./series.ts";
 import { drawsOf, firstDay, house } from "./test-series.ts";
@@ -53,16 +53,17 @@ test("no model looks beyond the origin that it is asked from, also when it is tr
   const series = house(26);
   const ask = askAt(25);
   const past = new Past(series, ask);
-  const [early, late] = [past.origin - 3 * 24, past.origin];
+  // Beyond a day, too: the same time a day before such a slot comes after the origin.
+  const leads = [0, 5, 12, 24, 30, 47, 60];
   for (const [name, model] of Object.entries(models)) {
-    const rows = model({ past, origins: [early, late], leads: [0, 5, 12] }, listOfDays);
-    const cut = new Past(series, {
-      ...ask,
-      now: past.timeOf(early),
-      from: past.timeOf(early),
-    });
-    const alone = model({ past: cut, origins: [cut.origin], leads: [0, 5, 12] }, listOfDays);
-    assert.deepEqual(rows[0], alone[0], name);
+    for (let days = 1; days <= 12; days += 1) {
+      const early = past.origin - days * 24;
+      const rows = model({ past, origins: [early, past.origin], leads }, listOfDays);
+      const now = past.timeOf(early);
+      const cut = new Past(series, { ...ask, now, from: now });
+      const alone = model({ past: cut, origins: [cut.origin], leads }, listOfDays);
+      assert.deepEqual(rows[0], alone[0], `${name}, ${days} days ago`);
+    }
   }
 });
 
@@ -115,6 +116,23 @@ test("about eight of ten values lie between P10 and P90, which never cross P50",
   assert.ok(below / all > 0.35 && below / all < 0.65, `${below / all} below P50`);
 });
 
+test("after a few days the band is wider than their errors, which are alike", () => {
+  let [inside, all] = [0, 0];
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const series = house(8, { seed });
+    for (const days of [3, 4, 5, 6]) {
+      const ask = askAt(days);
+      must(forecast(series, ask)).forEach(({ p10, p90 }, i) => {
+        const truth = series.netWh[(ask.from - firstDay) / hour + i] ?? 0;
+        all += 1;
+        if (truth >= p10 && truth <= p90) inside += 1;
+      });
+    }
+  }
+  // 0.60; 0.47 if it were as wide as after many days.
+  assert.ok(inside / all > 0.55, `${inside / all} inside`);
+});
+
 test("gaps and late readings cost accuracy, never an answer", () => {
   const whole = house(40);
   const draw = drawsOf(8);
@@ -131,6 +149,19 @@ test("gaps and late readings cost accuracy, never an answer", () => {
   };
   const usual = error(whole.netWh);
   for (const netWh of [gappy, late]) assert.ok(error(netWh) < 2 * usual + 2_000);
+});
+
+test("smoothing lets its last error fade over a gap", () => {
+  const netWh = new Float64Array(12 * 24).fill(1_000);
+  const odd = 10 * 24;
+  netWh[odd] = 5_000;
+  netWh.fill(Number.NaN, odd + 1, odd + 13);
+  const series = { slotMs: hour, start: firstDay, netWh };
+  const past = new Past(series, { ...askAt(12), now: firstDay + 12 * day });
+  const asked = { past, origins: [odd + 1, odd + 13], leads: [0] };
+  const [atOnce, after] = smoothing(asked, listOfDays);
+  assert.ok((atOnce?.[0] ?? 0) > 4_000, `${atOnce?.[0]} after the odd slot`);
+  assert.ok((after?.[0] ?? 9e9) < 2_200, `${after?.[0]} twelve unknown slots later`);
 });
 
 test("with little history the last slot that is known speaks, and with none nobody does", () => {

@@ -116,6 +116,25 @@ test("the proven gap is one: no shares whatever divide better than it allows", (
   );
 });
 
+test("the proven gap of two is what its formula says, by hand", () => {
+  const game = gateGame(
+    [
+      { id: "c", role: "bureau", kwh: 10, weight: 3 },
+      { id: "u", role: "user", kwh: -10, weight: 1 },
+    ],
+    rules,
+  );
+  // Slopes 3/g and −1/(1 − g) of 3 ln g + ln(1 − g), times the way to the far end, over 3 + 1.
+  const byHand = (g: number) => {
+    const slope = 3 / g - 1 / (1 - g);
+    return (slope > 0 ? slope * (1 - g) : -slope * g) / 4;
+  };
+  for (const share of [0.1, 0.5, 0.75, 0.9]) {
+    const gap = provenGap(game, Float64Array.of(share));
+    assert.ok(Math.abs(gap - byHand(share)) < 1e-9, `${share}: ${gap}, by hand ${byHand(share)}`);
+  }
+});
+
 test("shares at which somebody has nothing prove nothing", () => {
   const game = gateGame(
     [

@@ -211,20 +211,28 @@ test("limits hold for all of an owner's quotes in a slot together", () => {
 });
 
 test("nobody pays more than retail or gets less than feed-in, whatever was quoted", () => {
-  const run = new Chain();
-  run.block(
-    20,
-    mandate("company-a", { askPriceMin: microPerKwh(0) }),
-    mandate("user-a", { bidPriceMax: microPerKwh(900_000) }),
-  );
-  const cheap = quote("company-a", 40, { side: "ask", limit: microPerKwh(1), quantity: wh(5000) });
-  const eager = quote("user-a", 41, { limit: microPerKwh(900_000), quantity: wh(4000) });
-  run.block(25, cheap.seal, eager.seal);
-  run.block(41, cheap.open, eager.open);
-  run.block(51);
-  for (const { price } of run.of("contract-signed"))
-    assert.ok(price >= 400_000 && price <= 700_000);
-  assert.equal(run.of("contract-signed").length, 2);
+  // Both would also agree above retail, or below feed-in; they trade with the bureau instead.
+  for (const [ask, bid] of [
+    [1, 900_000],
+    [850_000, 900_000],
+    [100_000, 200_000],
+  ] as const) {
+    const run = new Chain();
+    run.block(
+      20,
+      mandate("company-a", { askPriceMin: microPerKwh(0) }),
+      mandate("user-a", { bidPriceMax: microPerKwh(900_000) }),
+    );
+    const sold = { side: "ask", limit: microPerKwh(ask), quantity: wh(5000) } as const;
+    const cheap = quote("company-a", 40, sold);
+    const eager = quote("user-a", 41, { limit: microPerKwh(bid), quantity: wh(4000) });
+    run.block(25, cheap.seal, eager.seal);
+    run.block(41, cheap.open, eager.open);
+    run.block(51);
+    for (const { price } of run.of("contract-signed"))
+      assert.ok(price >= 400_000 && price <= 700_000, `${price} for ${ask} and ${bid}`);
+    assert.equal(run.of("contract-signed").length, 2);
+  }
 });
 
 test("nobody quotes on both sides of a slot, nor more often than eight times", () => {
