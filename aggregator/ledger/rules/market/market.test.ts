@@ -179,6 +179,19 @@ test("each wrong quote is refused with its code and changes nothing", () => {
   assert.deepEqual(run.of("contract-signed"), []);
 });
 
+test("an owner's limits end in time: a slot that begins then, or later, takes no quote by them", () => {
+  for (const [until, codes] of [
+    [slot, ["quote.no-mandate"]],
+    [slot + 1, []],
+  ] as const) {
+    const run = new Chain();
+    run.block(20, mandate("company-a", { until: utcMs(until) }));
+    const sold = quote("company-a", 34, { side: "ask" });
+    run.block(25, sold.seal);
+    assert.deepEqual(run.block(41, sold.open), codes);
+  }
+});
+
 test("limits hold for all of an owner's quotes in a slot together", () => {
   const run = new Chain();
   run.block(20, mandate("company-a", { askMax: wh(500_000) }));
