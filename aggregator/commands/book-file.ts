@@ -1,5 +1,5 @@
 import type { EnergyForm, MicroPerKwh, Side, UtcMs, Wh } from "@busbar/protocol";
-import type { Grid } from "../market/clearing/grid.ts";
+import { type Grid, layOut } from "../market/clearing/grid.ts";
 import type { Quote } from "../market/clearing/quotes.ts";
 import { type Column, decimal, readTable, wrongForm } from "./table-file.ts";
 
@@ -79,22 +79,45 @@ export function readBook(path: string, grid?: Grid): Quote[] {
   }));
 }
 
+const fee: Column<MicroPerKwh> = {
+  read: decimal(6, { ...priceRange, least: 0 }) as typeof readPrice,
+  expected: "a fee in currency/kWh from 0 on with at most 6 decimals and below 1000, as in 0.02",
+};
+
 const gridColumns = {
   feeder: name,
   parent: { ...name, absent: "" },
-  fee: { ...price, absent: 0 as MicroPerKwh },
+  fee: { ...fee, absent: 0 as MicroPerKwh },
   capacity: { ...energy(0), absent: undefined as Wh | undefined },
 };
 
 /**
  * A grid: columns feeder, parent (empty: the busbar), fee (currency/kWh), capacity (kWh in the slot;
- * empty: no limit). Throws: `Failure` as `readTable`; whether it is a tree, `layOut` checks.
+ * empty: no limit). Throws: `Failure` as `readTable`, and for what is no tree.
  */
 export function readGrid(path: string): Grid {
-  return readTable(path, "segments", gridColumns).map(({ feeder, parent, fee, capacity }) => ({
+  const rows = readTable(path, "segments", gridColumns);
+  const names = new Set(["", ...rows.map(({ feeder }) => feeder)]);
+  const seen = new Set<string>();
+  const problems = rows.flatMap(({ feeder, parent, row }) => {
+    const twice = seen.has(feeder);
+    seen.add(feeder);
+    const ofFeeder = `row ${row}, column feeder: expected each feeder once, got ${JSON.stringify(feeder)} again`;
+    const ofParent = `row ${row}, column parent: expected one of the feeders, or none for the busbar, got ${JSON.stringify(parent)}`;
+    return [...(twice ? [ofFeeder] : []), ...(names.has(parent) ? [] : [ofParent])];
+  });
+  if (problems.length > 0) throw wrongForm(path, problems);
+  const grid = rows.map(({ feeder, parent, fee, capacity }) => ({
     feeder,
     fee,
     ...(parent === "" ? {} : { parent }),
     ...(capacity === undefined ? {} : { capacity }),
   }));
+  try {
+    layOut(grid);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw wrongForm(path, [error.message]);
+  }
+  return grid;
 }

@@ -250,6 +250,15 @@ test("of many problems the first ten are told", () => {
 test("a grid that is no tree, and files that are not there, are refused", () => {
   const circle = file("feeder,parent,fee\nnorth,b,0\nb,north,0\n");
   assert.match(failure(file(placed), { grid: circle })[1], /hangs on itself/);
+  const wrong = file("feeder,parent,fee\nnorth,,-0.1\n");
+  const message = /: row 2, column fee: expected a fee in currency\/kWh from 0 on .*, got "-0.1"$/;
+  assert.match(failure(file(placed), { grid: wrong })[1], message);
+  const lost = file("feeder,parent\nnorth,wset\nwest,\nwest,\n");
+  const [, both] = failure(file(placed), { grid: lost });
+  assert.deepEqual(both.replaceAll(lost, "GRID").split("\n"), [
+    'GRID: row 2, column parent: expected one of the feeders, or none for the busbar, got "wset"',
+    'GRID: row 4, column feeder: expected each feeder once, got "west" again',
+  ]);
   const elsewhere = placed.replace("north", "nroth");
   const [code, text] = failure(file(elsewhere), { grid });
   assert.equal(code, "table.form");
