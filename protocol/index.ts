@@ -68,7 +68,13 @@ export {
   memberTable,
 } from "./messages/members.ts";
 export { obis, parseObis } from "./messages/obis.ts";
-export type { Gate, ParametersMotion, PartyTerms, Scale } from "./messages/parameters.ts";
+export type {
+  Gate,
+  GridSegment,
+  ParametersMotion,
+  PartyTerms,
+  Scale,
+} from "./messages/parameters.ts";
 export {
   batchEntriesMax,
   clockSource,

@@ -3,7 +3,7 @@ import { vote } from "./messages/evidence.ts";
 import { kinds } from "./messages/kinds.ts";
 import { quote } from "./messages/market.ts";
 import { memberTerms } from "./messages/members.ts";
-import { bands, parameters, partyTerms, weights } from "./messages/parameters.ts";
+import { bands, gridSegment, parameters, partyTerms, weights } from "./messages/parameters.ts";
 import { readingEntry } from "./messages/readings.ts";
 import { device, meter, owner } from "./messages/registry.ts";
 import { boxed } from "./notice/boxed.ts";
@@ -57,6 +57,7 @@ export function wireCddl(): string {
     bands,
     weights,
     partyTerms,
+    gridSegment,
     parameters,
     contractVersion,
     vote,

@@ -3,10 +3,12 @@ import type { AggregatorConfig } from "../config/schema.ts";
 import { addressText } from "../consensus/links/address.ts";
 import type { ConsensusStatus, PeerState } from "../consensus/status.ts";
 import { faultsTolerated, toleranceText } from "../consensus/tolerance.ts";
-import { accountSums } from "../ledger/accounts.ts";
-import { contracts } from "../ledger/rules/market/tables.ts";
+import { accountId, accountSums, accounts, gridOwner } from "../ledger/accounts.ts";
+import { contracts, type Slot, slots } from "../ledger/rules/market/tables.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
+import type { StateReader } from "../ledger/state/state.ts";
 import type { PortalStatus } from "../portal/api.ts";
+import { feederPrices } from "../publish/prices.ts";
 import { contractStatus, contractText } from "./contract.ts";
 import { openLedger } from "./ledger.ts";
 
@@ -49,12 +51,16 @@ export async function status(
     const { voters } = application.council();
     const tolerance = { voters: voters.length, faultsTolerated: faultsTolerated(voters.length) };
     const contract = contractStatus(store.state);
-    if (options.json) return print({ ...result, ...tolerance, contract, consensus: live ?? null });
+    const grid = gridStatus(store.state);
+    if (options.json) {
+      return print({ ...result, ...tolerance, contract, grid, consensus: live ?? null });
+    }
     for (const [name, value] of Object.entries(result)) {
       if (name !== "meters") console.log(`${name.padEnd(17)} ${String(value)}`);
     }
     console.log(`contract          ${contractText(contract.current)}`);
     for (const one of contract.coming) console.log(`decided contract  ${contractText(one)}`);
+    for (const line of gridLines(grid)) console.log(line);
     for (const { meter, readings: count } of readings) {
       console.log(`meter ${meter.padEnd(11)} ${count} readings`);
     }
@@ -63,6 +69,29 @@ export async function status(
   } finally {
     store.close();
   }
+}
+
+/** The newest slot that was traded over a grid, and the fees that were paid; null where none was. */
+function gridStatus(state: StateReader) {
+  let newest: { readonly start: number; readonly record: Slot } | undefined;
+  for (const [id, record] of slots.scan(state)) {
+    if (record.feeders !== undefined) newest = { start: Number(id), record };
+  }
+  const feeders = newest === undefined ? undefined : feederPrices(newest.record);
+  if (newest === undefined || feeders === undefined) return null;
+  const feesPaid = accounts.get(state, accountId(gridOwner, "sales"))?.money ?? 0;
+  return { slot: new Date(newest.start).toISOString(), feeders, feesPaid };
+}
+
+function gridLines(grid: ReturnType<typeof gridStatus>): readonly string[] {
+  if (grid === null) return [];
+  return [
+    `grid fees paid    ${grid.feesPaid}`,
+    ...grid.feeders.map(({ feeder, price, sentWh }) => {
+      const name = (feeder ?? "busbar").padEnd(10);
+      return `feeder ${name} price ${price ?? "not traded"}, sends ${sentWh} Wh in slot ${grid.slot}`;
+    }),
+  ];
 }
 
 /** Undefined where nobody answers at the configured portal, or another member does. */

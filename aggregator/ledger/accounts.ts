@@ -32,6 +32,9 @@ export const accounts = table("account", account);
 /** Where roundings and the like are shown: the site's own accounts. No owner's id begins so. */
 export const siteOwner = "~site";
 
+/** Where the fees of the grid's lines go; opened by the first of them. */
+export const gridOwner = "~grid";
+
 /** The key of an account in its table. */
 export function accountId(owner: string, side: AccountSide): string {
   return `${owner}/${side}`;

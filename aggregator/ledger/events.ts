@@ -186,6 +186,18 @@ export type LedgerEvent =
       readonly prices: SlotPrices;
       /** The closed form's for the same energy; null where nothing was quoted. */
       readonly exact: SlotPrices | null;
+      /** Where the market clears over a grid: the feeders from the busbar (null) outwards. */
+      readonly grid?: {
+        readonly feeders: readonly {
+          readonly feeder: string | null;
+          readonly price: number | null;
+          /** At this gate, to its parent; below 0 from it. */
+          readonly exportWh: number;
+        }[];
+        /** What bids value above asks and fees, and what the lines are owed, 10⁻⁶ currency. */
+        readonly welfare: number;
+        readonly fees: number;
+      };
     }
   | {
       readonly type: "contract-signed";
@@ -194,7 +206,10 @@ export type LedgerEvent =
       readonly seller: string;
       readonly buyer: string;
       readonly quantityWh: number;
+      /** What the seller gets. */
       readonly price: number;
+      /** What the buyer pays on top for the way over the grid; left out where that is nothing. */
+      readonly fee?: number;
       /** From the book, or with the bureau for what nobody else took or gave. */
       readonly origin: "book" | "residual";
       /** How long before delivery. */
@@ -211,6 +226,8 @@ export type LedgerEvent =
       readonly amount: number;
       /** Paid by the bureau to the buyer (eq. 3 and 8 of Liu & Zhou). */
       readonly subsidy: number;
+      /** Paid by the buyer to the grid's account; left out where the way costs nothing. */
+      readonly gridFee?: number;
     }
   | {
       readonly type: "imbalance-settled";

@@ -79,6 +79,15 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   const twice = [{ owner: "house-7" }, { owner: "house-7" }];
   refused({ parameters: { parties: twice } }, /each owner once, got house-7 again/);
   refused({ parameters: { parties: [] } }, /parties/);
+  const segment = { feeder: "north", fee: 20_000 };
+  const grid = (...segments: object[]) => ({ parameters: { grid: segments } });
+  refused(grid(), /grid/);
+  refused(grid({ ...segment, fee: -1 }), /fee/);
+  refused(grid({ ...segment, capacity: 0.5 }), /capacity/);
+  refused(grid({ ...segment, sentWh: 1 }), /sentWh/);
+  refused(grid(segment, segment), /north stands in two segments/);
+  refused(grid({ ...segment, parent: "west" }), /its parent west stands in no segment/);
+  refused(grid({ ...segment, parent: "north" }), /north hangs on itself/);
   // These would pay somebody for nothing.
   refused({ parameters: { retail: 10_000_000 } }, /retail.*below 10000000, got 10000000/);
   refused({ parameters: { imbalancePermille: 19 } }, /imbalancePermille: expected at least 20/);

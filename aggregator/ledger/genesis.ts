@@ -10,6 +10,7 @@ import {
   type MicroPerKwh,
   parseTimeZone,
   type UtcMs,
+  type Wh,
 } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import {
@@ -24,6 +25,7 @@ import {
   text,
 } from "@busbar/protocol/schema";
 import { z } from "zod";
+import { layOut } from "../market/clearing/grid.ts";
 import { checkRules } from "../market/game/game.ts";
 import { contractVersions } from "./contract/versions.ts";
 import { gatesSchema, usualGates, whyNotGates } from "./gates.ts";
@@ -60,6 +62,19 @@ const partyTerms = z.strictObject({
   owner: id,
   weight: weight.max(100, "expected an integer in 1 … 100").exactOptional(),
   band: band.exactOptional(),
+});
+
+const gridSegment = z.strictObject({
+  feeder: id,
+  parent: id.exactOptional().describe("Left out: the busbar"),
+  fee: price.describe("What a kWh over the line costs, 10⁻⁶ currency"),
+  capacity: z
+    .int()
+    .min(0)
+    .max(1_000_000_000_000)
+    .transform((value) => value as Wh)
+    .exactOptional()
+    .describe("What the line carries in one slot, Wh; left out: no limit"),
 });
 
 const parameters = z
@@ -104,6 +119,12 @@ const parameters = z
       .max(40)
       .exactOptional()
       .describe("Owners with a weight or a band of their own in the game of prices (eq. 9)"),
+    grid: z
+      .array(gridSegment)
+      .min(1)
+      .max(64)
+      .exactOptional()
+      .describe("The lines between feeders, a tree; left out: all trade as at one place"),
   })
   .transform(({ gates, ...rest }) => ({ ...rest, gates: gates ?? usualGates(rest.slotMinutes) }))
   .refine(({ feedIn, retail }) => feedIn <= retail, "expected feedIn ≤ retail")
@@ -131,6 +152,7 @@ function whyUnsound({
   feedIn,
   retail,
   parties = [],
+  grid = [],
 }: Parameters): string | undefined {
   const twice = parties.find(({ owner }, i) => parties.findIndex((p) => p.owner === owner) < i);
   if (twice !== undefined) return `parties: expected each owner once, got ${twice.owner} again`;
@@ -142,6 +164,7 @@ function whyUnsound({
   }
   try {
     checkRules({ bands, weights, subsidyPermille });
+    layOut(grid);
   } catch (error) {
     if (error instanceof RangeError) return error.message;
     throw error;

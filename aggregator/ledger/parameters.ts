@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Gate, MicroPerKwh, PartyTerms } from "@busbar/protocol";
+import type { Gate, GridSegment, MicroPerKwh, PartyTerms } from "@busbar/protocol";
 import { type Codec, parameters } from "@busbar/protocol/schema";
 import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
@@ -35,6 +35,8 @@ export type Parameters = {
   readonly subsidyPermille: number;
   /** Owners with a weight or a band of their own in the game of prices. */
   readonly parties?: readonly PartyTerms[];
+  /** The lines between feeders, a tree; without them all parties trade as at one place. */
+  readonly grid?: readonly GridSegment[];
 };
 
 /** The parameters' form in the state and in the genesis hash. */

@@ -118,8 +118,8 @@ export class MeterChain {
   next = 1;
   head: Uint8Array;
 
-  constructor(owner: string) {
-    this.meter = `${owner}-meter`;
+  constructor(owner: string, meter = "meter") {
+    this.meter = `${owner}-${meter}`;
     this.device = `${owner}-unit`;
     this.head = chainStart(chain, this.meter);
   }

@@ -49,22 +49,28 @@ type Message = { readonly owner: string; readonly title: string; readonly text: 
 function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly Message[] {
   switch (event.type) {
     case "contract-signed": {
-      const terms = `${kwh(event.quantityWh)} at ${price(event.price, currency)} for ${hour(event.slot)}`;
+      const at = (micro: number) =>
+        `${kwh(event.quantityWh)} at ${price(micro, currency)} for ${hour(event.slot)}`;
+      const { fee = 0 } = event;
+      const way = fee === 0 ? "" : `, ${price(fee, currency)} of it for the way over the grid`;
       return [
         {
           owner: event.seller,
           title: `Sold ${kwh(event.quantityWh)}`,
-          text: `You sold ${terms} to ${event.buyer}. Contract ${event.contract}.`,
+          text: `You sold ${at(event.price)} to ${event.buyer}. Contract ${event.contract}.`,
         },
         {
           owner: event.buyer,
           title: `Bought ${kwh(event.quantityWh)}`,
-          text: `You bought ${terms} from ${event.seller}. Contract ${event.contract}.`,
+          text: `You bought ${at(event.price + fee)} from ${event.seller}${way}. Contract ${event.contract}.`,
         },
       ];
     }
     case "contract-settled": {
       const sum = money(event.amount, currency);
+      const { gridFee = 0 } = event;
+      const paid = money(event.amount + gridFee, currency);
+      const way = gridFee === 0 ? "" : `, ${money(gridFee, currency)} of it to the grid`;
       return [
         {
           owner: event.seller,
@@ -73,8 +79,8 @@ function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly M
         },
         {
           owner: event.buyer,
-          title: `${sum} paid`,
-          text: `Contract ${event.contract} is settled: ${kwh(event.deliveredWh)} from ${event.seller} in ${hour(event.slot)}, ${sum} from your purchase account.`,
+          title: `${paid} paid`,
+          text: `Contract ${event.contract} is settled: ${kwh(event.deliveredWh)} from ${event.seller} in ${hour(event.slot)}, ${paid} from your purchase account${way}.`,
         },
       ];
     }

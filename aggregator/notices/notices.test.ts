@@ -85,6 +85,34 @@ test("a member that leaves the telling to another one keeps the notices and make
   assert.deepEqual(countDeliveries(db), { queued: 0, delivered: 0, dead: 0 });
 });
 
+test("over a grid the buyer reads what it pays, and how much of it is for the way", () => {
+  const context = { chain: "site-a", currency: "CNY", height: 7, time: 1 };
+  const over = { ...signed, fee: 11_500 } as LedgerEvent;
+  const [seller, buyer] = noticesOf(over, 0, context);
+  assert.match(seller?.text ?? "", /at 0\.6885 CNY\/kWh/);
+  assert.match(
+    buyer?.text ?? "",
+    /at 0\.7000 CNY\/kWh .*, 0\.0115 CNY\/kWh of it for the way over the grid/,
+  );
+  const settled = {
+    type: "contract-settled",
+    contract: "k-1",
+    slot: 0,
+    seller: "company",
+    buyer: "user-1",
+    deliveredWh: 1_000,
+    amount: 688_500,
+    subsidy: 0,
+    gridFee: 11_500,
+  } as LedgerEvent;
+  const [got, paid] = noticesOf(settled, 0, context);
+  assert.match(got?.title ?? "", /^0\.69 CNY received|^0\.6885/);
+  assert.match(
+    paid?.text ?? "",
+    /0\.70+ CNY from your purchase account, 0\.01+5? CNY of it to the grid/,
+  );
+});
+
 test("a webhook gets the signed notice that a Standard Webhooks receiver accepts", async (t) => {
   const seen: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer((request, response) => {

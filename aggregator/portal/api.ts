@@ -7,7 +7,7 @@
 import type { Scale } from "@busbar/protocol";
 import type { ConsensusStatus } from "../consensus/status.ts";
 import type { MembershipText } from "../ledger/present-membership.ts";
-import type { GatesMessage } from "../publish/prices.ts";
+import type { FeederPrice, GatesMessage } from "../publish/prices.ts";
 
 export type NoticeCounts = {
   readonly queued: number;
@@ -64,7 +64,10 @@ export type PortalSlot = {
   readonly scale: Scale;
   readonly pass: number;
   readonly prices: PortalPrices;
+  /** Over a grid what sellers got on average; `feeders` says what each feeder's price is. */
   readonly clearing: number | null;
+  /** Empty where nothing was traded over a grid. */
+  readonly feeders: readonly FeederPrice[];
   readonly tradedWh: number;
   readonly contracts: number;
   readonly generationWh: number | null;
@@ -80,15 +83,18 @@ export type PortalTrade = {
   readonly seller: string;
   readonly buyer: string;
   readonly energyWh: number;
+  /** What the seller gets, and what the buyer pays on top for the way over the grid. */
   readonly price: number;
+  readonly fee: number;
   readonly origin: "book" | "residual";
   /** How long before delivery it was made. */
   readonly scale: Scale;
   /** `held`: the bureau objects, and the members have not decided. `void`: they have. */
   readonly state: "signed" | "held" | "paid" | "void";
   readonly settled: boolean;
-  /** Paid by the buyer; null until settled. */
+  /** Paid by the buyer to the seller, and to the grid's account; null until settled. */
   readonly amount: number | null;
+  readonly gridFee: number | null;
 };
 
 /** One of `/api/blocks`. */

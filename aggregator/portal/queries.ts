@@ -143,6 +143,7 @@ function slotOf(row: Row): SlotRow {
       gu: orNull(row.gu),
     },
     clearing: orNull(row.clearing),
+    feeders: JSON.parse(String(row.feeders)) as SlotRow["feeders"],
     tradedWh: Number(row.traded_wh),
     contracts: Number(row.contracts),
   };
@@ -157,11 +158,13 @@ function tradeOf(row: Row): PortalTrade {
     buyer: String(row.buyer),
     energyWh: Number(row.quantity_wh),
     price: Number(row.price),
+    fee: Number(row.fee),
     origin: row.origin === "residual" ? "residual" : "book",
     scale: String(row.scale) as Scale,
     state: String(row.state) as PortalTrade["state"],
     settled: row.state === "paid",
     amount: orNull(row.amount),
+    gridFee: orNull(row.grid_fee),
   };
 }
 

@@ -5,10 +5,12 @@ import { obis, type ReadingEntry, utcMs } from "@busbar/protocol";
 import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
-import { contracts } from "../ledger/rules/market/tables.ts";
+import { contracts, slotKey, slots } from "../ledger/rules/market/tables.ts";
+import { GridChain, line, slotStart } from "../ledger/rules/market/test-grid.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
 import { slotEnergy } from "../ledger/slots.ts";
 import { entry, MeterChain } from "../ledger/test-site.ts";
+import { feederPrices } from "../publish/prices.ts";
 import { newestPowers } from "./power.ts";
 import { PortalQueries } from "./queries.ts";
 import { portalReadModel } from "./read-model.ts";
@@ -198,4 +200,33 @@ test("pages hear of everything that a block brought, the block itself last", () 
   assert.equal(heard.length, after);
   assert.deepEqual(new Set(heard), new Set(["reading", "price", "trade", "notice", "block"]));
   assert.equal(heard.filter((name) => name !== "notice").at(-1), "block");
+});
+
+test("over a grid a slot tells each feeder's price and flow, a trade what its way costs", () => {
+  const grid = [line("north", 20_000, {}), line("south", 30_000, {})];
+  const run = new GridChain({ "company-a": ["north"], "user-a": ["south"] }, grid);
+  const wishes = [
+    { owner: "company-a", side: "ask", quantity: 5_000, limit: 450_000 },
+    { owner: "user-a", side: "bid", quantity: 2_000, limit: 690_000 },
+  ] as const;
+  for (const gate of [0, 1, 2]) run.trade(gate, wishes);
+  const energy: Record<string, number> = { "company-a": 6_000, "user-a": -6_000 };
+  run.deliver((owner) => energy[owner] ?? 0);
+  const market = run.events.filter(({ type }) => type !== "readings-accepted");
+  const db = new DatabaseSync(":memory:");
+  db.exec(portalReadModel.schema);
+  portalReadModel.apply(db, blockAt(1), market);
+  const queries = new PortalQueries(db);
+  const record = slots.get(run.state, slotKey(slotStart));
+  assert.ok(record?.feeders);
+  assert.deepEqual(queries.slot(slotStart)?.feeders, feederPrices(record));
+  assert.deepEqual(
+    feederPrices(record)?.map(({ sentWh }) => sentWh),
+    [0, 6_000, -6_000],
+  );
+  const book = queries.trades(10).filter(({ origin }) => origin === "book");
+  assert.deepEqual(
+    book.map(({ fee, gridFee }) => [fee, gridFee]),
+    [0, 1, 2].map(() => [50_000, 100_000]),
+  );
 });

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { CommittedBlock } from "../ledger/block.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
 import type { Projection } from "../ledger/projection.ts";
+import type { FeederPrice } from "../publish/prices.ts";
 import { newestPowers } from "./power.ts";
 
 const schema = `
@@ -18,12 +19,12 @@ CREATE TABLE portal_block (
 CREATE TABLE portal_slot (
   slot INTEGER PRIMARY KEY, stage TEXT NOT NULL DEFAULT 'open',
   scale TEXT NOT NULL DEFAULT 'real-time', pass INTEGER NOT NULL DEFAULT 0, cg INTEGER, cu INTEGER, gc INTEGER,
-  gu INTEGER, clearing INTEGER, traded_wh INTEGER NOT NULL DEFAULT 0,
+  gu INTEGER, clearing INTEGER, feeders TEXT NOT NULL DEFAULT '[]', traded_wh INTEGER NOT NULL DEFAULT 0,
   contracts INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE portal_trade (
   seq INTEGER PRIMARY KEY, contract TEXT NOT NULL UNIQUE, slot INTEGER NOT NULL,
-  seller TEXT NOT NULL, buyer TEXT NOT NULL, quantity_wh INTEGER NOT NULL, price INTEGER NOT NULL,
-  origin TEXT NOT NULL, scale TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'signed', amount INTEGER) STRICT;
+  seller TEXT NOT NULL, buyer TEXT NOT NULL, quantity_wh INTEGER NOT NULL, price INTEGER NOT NULL, fee INTEGER NOT NULL,
+  origin TEXT NOT NULL, scale TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'signed', amount INTEGER, grid_fee INTEGER) STRICT;
 CREATE TABLE portal_meter (
   meter TEXT PRIMARY KEY, device TEXT NOT NULL, owner TEXT NOT NULL, seq INTEGER NOT NULL,
   time INTEGER NOT NULL, import_wh INTEGER NOT NULL, export_wh INTEGER NOT NULL,
@@ -61,11 +62,12 @@ function record(sql: Statements, event: LedgerEvent): void {
     case "slot-cleared":
       setPrices(sql, event, { stage: "cleared", scale: event.scale });
       if (event.clearing !== null) sql.setClearing.run(event.clearing, event.slot);
+      addFeeders(sql, event);
       return;
     case "contract-signed":
       return addContract(sql, event);
     case "contract-settled":
-      sql.settle.run(event.amount, event.contract);
+      sql.settle.run(event.amount, event.gridFee ?? 0, event.contract);
       return;
     case "contract-held":
       sql.setTrade.run("held", event.contract);
@@ -92,9 +94,21 @@ function setPrices(
   sql.setPrices.run(slot, stage, scale, pass, prices.cg, prices.cu, prices.gc, prices.gu);
 }
 
+/** Each feeder's newest price, and what it sends after all gates. */
+function addFeeders(sql: Statements, { slot, clearing, grid }: Event<"slot-cleared">): void {
+  if (grid === undefined || clearing === null) return;
+  const before = JSON.parse(String(sql.feeders.get(slot)?.feeders ?? "[]")) as FeederPrice[];
+  const feeders = grid.feeders.map(({ feeder, price, exportWh }): FeederPrice => {
+    const known = before.find((other) => other.feeder === feeder);
+    const sentWh = (known?.sentWh ?? 0) + exportWh;
+    return { feeder, price: price ?? known?.price ?? null, sentWh };
+  });
+  sql.setFeeders.run(JSON.stringify(feeders), slot);
+}
+
 function addContract(sql: Statements, event: Event<"contract-signed">): void {
-  const { contract, slot, seller, buyer, quantityWh, price, origin, scale } = event;
-  sql.addContract.run(contract, slot, seller, buyer, quantityWh, price, origin, scale);
+  const { contract, slot, seller, buyer, quantityWh, price, fee = 0, origin, scale } = event;
+  sql.addContract.run(contract, slot, seller, buyer, quantityWh, price, fee, origin, scale);
   sql.countScale.run(scale);
   sql.countContract.run(slot, quantityWh);
 }
@@ -159,9 +173,11 @@ function prepare(db: DatabaseSync) {
        ON CONFLICT (slot) DO UPDATE SET stage = excluded.stage`,
     ),
     setClearing: db.prepare("UPDATE portal_slot SET clearing = ? WHERE slot = ?"),
+    feeders: db.prepare("SELECT feeders FROM portal_slot WHERE slot = ?"),
+    setFeeders: db.prepare("UPDATE portal_slot SET feeders = ? WHERE slot = ?"),
     addContract: db.prepare(
-      `INSERT INTO portal_trade (contract, slot, seller, buyer, quantity_wh, price, origin, scale)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO portal_trade (contract, slot, seller, buyer, quantity_wh, price, fee, origin, scale)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     countScale: db.prepare("UPDATE portal_scale SET contracts = contracts + 1 WHERE scale = ?"),
     countContract: db.prepare(
@@ -169,7 +185,9 @@ function prepare(db: DatabaseSync) {
        ON CONFLICT (slot) DO UPDATE SET
          traded_wh = traded_wh + excluded.traded_wh, contracts = contracts + 1`,
     ),
-    settle: db.prepare("UPDATE portal_trade SET state = 'paid', amount = ? WHERE contract = ?"),
+    settle: db.prepare(
+      "UPDATE portal_trade SET state = 'paid', amount = ?, grid_fee = ? WHERE contract = ?",
+    ),
     setTrade: db.prepare("UPDATE portal_trade SET state = ? WHERE contract = ?"),
     setMeter: db.prepare("INSERT OR REPLACE INTO portal_meter VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
   };

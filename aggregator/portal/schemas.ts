@@ -40,6 +40,8 @@ const consensus = record({
   deviating: list(record({ member: text, height: integer })),
 });
 
+const feeders = list(record({ feeder: textOrNull, price: integerOrNull, sentWh: integer }));
+
 const slot = record({
   slot: integer,
   stage: text,
@@ -52,6 +54,7 @@ const slot = record({
     gu: integerOrNull,
   }),
   clearing: integerOrNull,
+  feeders,
   tradedWh: integer,
   contracts: integer,
   generationWh: integerOrNull,
@@ -66,11 +69,13 @@ const trade = record({
   buyer: text,
   energyWh: integer,
   price: integer,
+  fee: integer,
   origin: text,
   scale: text,
   state: text,
   settled: { type: "boolean" },
   amount: integerOrNull,
+  gridFee: integerOrNull,
 });
 
 const block = record({
@@ -137,27 +142,28 @@ const membership = record({
 
 const micro = { ...record({ micro: integer }), type: ["object", "null"] } as const;
 
+const gate = record({
+  slot: integer,
+  start: integer,
+  end: integer,
+  horizon: text,
+  gatesLeft: integer,
+  stage: text,
+  prices: record({ cg: micro, cu: micro, gc: micro, gu: micro }),
+  source: text,
+  clearing: integerOrNull,
+  feedIn: integer,
+  retail: integer,
+  gate: integer,
+  revealUntil: integer,
+  height: integer,
+});
+
 const gates = record({
   height: integer,
   timeZone: text,
-  gates: list(
-    record({
-      slot: integer,
-      start: integer,
-      end: integer,
-      horizon: text,
-      gatesLeft: integer,
-      stage: text,
-      prices: record({ cg: micro, cu: micro, gc: micro, gu: micro }),
-      source: text,
-      clearing: integerOrNull,
-      feedIn: integer,
-      retail: integer,
-      gate: integer,
-      revealUntil: integer,
-      height: integer,
-    }),
-  ),
+  // Feeders are there where something was traded over a grid.
+  gates: list({ ...gate, properties: { ...gate.properties, feeders } }),
 });
 
 /** By route of `/api`. */

@@ -18,13 +18,27 @@ export type PriceMessage = {
   readonly stage: Slot["stage"];
   readonly prices: Readonly<Record<keyof SlotPrices, { readonly micro: number } | null>>;
   readonly source: "colony";
+  /** Over a grid what sellers got on average; `feeders` says what each feeder's price is. */
   readonly clearing: number | null;
+  readonly feeders?: readonly FeederPrice[];
   readonly feedIn: number;
   readonly retail: number;
   readonly gate: number;
   readonly revealUntil: number;
   readonly height: number;
 };
+
+/** A feeder of the grid (null: the busbar): its price, and what it was agreed to send to its parent. */
+export type FeederPrice = {
+  readonly feeder: string | null;
+  readonly price: number | null;
+  readonly sentWh: number;
+};
+
+/** A slot's feeders as JSON carries them; undefined where nothing was traded over a grid. */
+export function feederPrices({ feeders }: Slot): readonly FeederPrice[] | undefined {
+  return feeders?.map(({ feeder = null, price = null, sentWh }) => ({ feeder, price, sentWh }));
+}
 
 /** The message of one slot as the state holds it. */
 export function priceMessage(
@@ -38,6 +52,7 @@ export function priceMessage(
   if (pass === undefined) throw new RangeError(`slot ${start} has no gate ${record.pass}`);
   const price = (micro: number | undefined) => (micro === undefined ? null : { micro });
   const { cg, cu, gc, gu } = record.prices;
+  const feeders = feederPrices(record);
   return {
     slot: start,
     start,
@@ -48,6 +63,7 @@ export function priceMessage(
     prices: { cg: price(cg), cu: price(cu), gc: price(gc), gu: price(gu) },
     source: "colony",
     clearing: record.clearing ?? null,
+    ...(feeders === undefined ? {} : { feeders }),
     feedIn: parameters.feedIn,
     retail: parameters.retail,
     gate: pass.gate,

@@ -6,7 +6,10 @@ export type Sale = {
   readonly seller: string;
   readonly buyer: string;
   readonly energy: Wh;
+  /** What the seller gets. */
   readonly price: MicroPerKwh;
+  /** What the buyer pays on top, for the way over the grid. */
+  readonly fee?: MicroPerKwh;
 };
 
 /** What a party's connection meters showed over the slot: differences of cumulative registers. */

@@ -23,11 +23,12 @@ export type SettlementTerms = {
 
 /**
  * One movement: `energy` goes from seller to buyer, `money` from buyer to seller (a subsidy is a
- * payment from the bureau to a buyer and moves no energy). Each is posted to the seller's sales
+ * payment from the bureau to a buyer, a grid fee one from a buyer to the lines' account; they move no
+ * energy). Each is posted to the seller's sales
  * account and the buyer's purchase account, so every movement sums to zero.
  */
 export type Movement = {
-  readonly reason: "sale" | "subsidy" | "imbalance-surplus" | "imbalance-shortage";
+  readonly reason: "sale" | "grid-fee" | "subsidy" | "imbalance-surplus" | "imbalance-shortage";
   readonly contract?: string;
   readonly seller: string;
   readonly buyer: string;
@@ -51,6 +52,17 @@ export function settleSale(
 ): Movement[] {
   if (sale.seller !== bureau) return [saleOf(sale)];
   return [saleOf(sale), subsidyOf({ ...sale, energy: subsidised }, terms)];
+}
+
+/**
+ * What the buyer pays for the way over the grid, so that with the sale's price it pays exactly the cost
+ * of its energy at its own feeder's price; undefined where the way costs nothing.
+ */
+export function settleFee(sale: Sale, grid: string): Movement | undefined {
+  const { contract, buyer, energy, price, fee = 0 } = sale;
+  if (fee === 0) return undefined;
+  const money = micro(cost(microPerKwh(price + fee), energy) - cost(price, energy));
+  return { reason: "grid-fee", contract, seller: grid, buyer, energy: wh(0), money };
 }
 
 /**

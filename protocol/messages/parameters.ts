@@ -1,7 +1,7 @@
 import { array, bytes, int, oneOf, pair, type TypeOf, text } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
 import { timeZoneTextMax } from "../time-zone/time-zone.ts";
-import type { MicroPerKwh } from "../units/brands.ts";
+import type { MicroPerKwh, Wh } from "../units/brands.ts";
 import { id } from "./id.ts";
 import { instant } from "./readings.ts";
 
@@ -49,6 +49,17 @@ export const partyTerms = record("party-terms", {
   band: optional(3, band),
 });
 
+/**
+ * A line of the grid: from a feeder to its parent (absent: to the busbar), with what a kWh over it costs
+ * in either direction and what it carries in one slot (absent: no limit).
+ */
+export const gridSegment = record("grid-segment", {
+  feeder: field(1, id),
+  parent: optional(2, id),
+  fee: field(3, price),
+  capacity: optional(4, int<Wh>(0, 1_000_000_000_000)),
+});
+
 /** What a community agrees on for its market; in the genesis, in the state and in motions. */
 export const parameters = record("parameters", {
   slotMinutes: field(1, int(1, 60)),
@@ -63,6 +74,8 @@ export const parameters = record("parameters", {
   imbalancePermille: field(9, permille),
   subsidyPermille: field(10, permille),
   parties: optional(11, array(partyTerms, 1, 40)),
+  /** A tree of feeders; without one all parties trade as at one place. */
+  grid: optional(12, array(gridSegment, 1, 64)),
 });
 
 /** A member asks the others for other parameters, for the slots that start at `from` and later. */
@@ -75,6 +88,7 @@ export const parametersMotion = record("parameters-motion", {
 });
 
 export type PartyTerms = TypeOf<typeof partyTerms>;
+export type GridSegment = TypeOf<typeof gridSegment>;
 export type Gate = TypeOf<typeof gate>;
 export type Scale = TypeOf<typeof scale>;
 export type ParametersMotion = TypeOf<typeof parametersMotion>;

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "94febf805f0c61b434669ab57f7b142a5f6b135725e34299675ee0aa75163c18"),
+  version(1, "7326630c1fef67ee9e638950ab4ccb1f88e3fa26f5749b59548b0dfb4d564a56"),
 ];

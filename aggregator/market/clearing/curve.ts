@@ -5,6 +5,7 @@
  * more, what is bought may cost the fee less, and the line's capacity cuts both: so the curve of a
  * whole subtree is again a list of steps that its parent can merge with its own.
  */
+import type { Place } from "./grid.ts";
 
 /**
  * A step of a curve: at `price` the excess rises by `quantity`. `from` is the child that it comes
@@ -32,19 +33,19 @@ const order = (side: Step["side"]) => (side === "ask" ? 0 : 1);
 /** A child's curve as its parent sees it, at the other end of the segment. */
 export function throughSegment(
   { wanted, steps }: Curve,
-  { fee, capacity, from }: { readonly fee: number; readonly capacity: number; from: number },
+  { fee, up, down, from }: Pick<Place, "fee" | "up" | "down"> & { readonly from: number },
 ): Curve {
   const seen: Step[] = [];
   let excess = -wanted;
   for (const { price, side, quantity } of steps) {
     const end = excess + quantity;
-    const bought = Math.min(end, 0) - Math.max(excess, -capacity);
-    const sold = Math.min(end, capacity) - Math.max(excess, 0);
+    const bought = Math.min(end, 0) - Math.max(excess, -down);
+    const sold = Math.min(end, up) - Math.max(excess, 0);
     if (bought > 0) seen.push({ price: price - fee, side, quantity: bought, from });
     if (sold > 0) seen.push({ price: price + fee, side, quantity: sold, from });
     excess = end;
   }
-  return { wanted: Math.min(wanted, capacity), steps: seen };
+  return { wanted: Math.min(wanted, down), steps: seen };
 }
 
 /** How much of each step is taken: as many as it needs for the excess to come to `target`. */

@@ -72,15 +72,15 @@ function checkFlows(
     return refuse("clearing.balance", message);
   }
   for (let i = places.length - 1; i >= 0; i -= 1) {
-    const { feeder = "the busbar", parent, capacity } = places[i] ?? { parent: -1, capacity: 0 };
+    const { feeder = "the busbar", parent, up, down } = places[i] ?? { parent: -1, up: 0, down: 0 };
     const flow = clearing.places[i]?.exportWh ?? 0;
     if (excess[i] !== flow || (parent < 0 && flow !== 0)) {
       const message = `${feeder} has ${excess[i]} Wh too much, and is said to send ${flow} Wh`;
       return refuse("clearing.balance", message);
     }
     if (parent < 0) continue;
-    if (Math.abs(flow) > capacity) {
-      const message = `${feeder} sends ${flow} Wh over a line for ${capacity} Wh`;
+    if (flow > up || -flow > down) {
+      const message = `${feeder} sends ${flow} Wh over a line with room for ${-down} … ${up} Wh`;
       return refuse("clearing.capacity", message);
     }
     excess[parent] = (excess[parent] ?? 0) + flow;

@@ -34,14 +34,15 @@ function best(quotes: readonly Quote[], segments: Grid): number {
     if (balance !== undefined) balance[i] = sign;
     add(i, quote.quantity);
   });
-  lines.forEach(({ parent, fee, capacity }, i) => {
+  lines.forEach(({ parent, fee, up, down }, i) => {
     for (const [j, sign] of [1, -1].entries()) {
       const column = quotes.length + 2 * i + j;
       objective[column] = -fee / 1000;
       const [child, above] = [balances[i + 1], balances[parent]];
       if (child !== undefined) child[column] = -sign;
       if (above !== undefined) above[column] = sign;
-      add(column, Number.isFinite(capacity) ? capacity : undefined);
+      const room = sign > 0 ? up : down;
+      add(column, Number.isFinite(room) ? room : undefined);
     }
   });
   // What a feeder has and what it gives are equal: neither is more.

@@ -46,10 +46,13 @@ function middle(low: number, high: number): number {
 }
 
 /** What the parent's price may be above the child's, and the child's above the parent's, at most. */
-function margins({ fee, capacity }: Place, flow: number): { up: number; down: number } {
+function margins(
+  { fee, up: most, down: least }: Place,
+  flow: number,
+): { up: number; down: number } {
   // A flow pays for its way; where there is room for more, more would not.
-  const up = flow < 0 ? -fee : flow < capacity ? fee : Number.POSITIVE_INFINITY;
-  const down = flow > 0 ? -fee : -flow < capacity ? fee : Number.POSITIVE_INFINITY;
+  const up = flow < 0 ? -fee : flow < most ? fee : Number.POSITIVE_INFINITY;
+  const down = flow > 0 ? -fee : -flow < least ? fee : Number.POSITIVE_INFINITY;
   return { up, down };
 }
 

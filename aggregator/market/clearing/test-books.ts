@@ -38,22 +38,24 @@ export const wish = fc.record({
   time: fc.nat(2),
 });
 
-/** Up to five feeders in a tree, with fees and lines that fill up. */
+/** Up to five feeders in a tree, with fees, and lines that fill up and that gates before have used. */
 export const grid: fc.Arbitrary<Grid> = fc
   .array(
     fc.record({
       parent: fc.nat(5),
       fee: fc.nat(3),
       capacity: fc.option(fc.nat(12), { nil: undefined }),
+      sentWh: fc.oneof(fc.constant(0), fc.integer({ min: -14, max: 14 })),
     }),
     { maxLength: 5 },
   )
   .map((list) =>
-    list.map(({ parent, fee, capacity }, i) => ({
+    list.map(({ parent, fee, capacity, sentWh }, i) => ({
       feeder: `f${i}`,
       fee: microPerKwh(fee * 1000),
       ...(parent < i ? { parent: `f${parent}` } : {}),
       ...(capacity === undefined ? {} : { capacity: wh(capacity) }),
+      ...(sentWh === 0 ? {} : { sentWh }),
     })),
   );
 

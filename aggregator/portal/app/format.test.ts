@@ -10,6 +10,7 @@ import {
   dayAndClock,
   energy,
   exactMoney,
+  feedersText,
   kwh,
   measuredShare,
   money,
@@ -50,6 +51,13 @@ test("a price that is not traded is words, one that is not made yet is other wor
   assert.equal(price(null), "not traded");
   assert.equal(clearingText({ clearing: null, stage: "open" }), "not yet");
   assert.equal(clearingText({ clearing: null, stage: "settled" }), "not traded");
+  assert.equal(
+    feedersText([
+      { feeder: null, price: null, sentWh: 0 },
+      { feeder: "north", price: 650_000, sentWh: -1_500 },
+    ]),
+    "busbar: not traded\nnorth: 0.6500, gets 1.5 kWh",
+  );
   assert.equal(clearingText({ clearing: 650_000, stage: "cleared" }), "0.6500");
 });
 

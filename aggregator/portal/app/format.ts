@@ -28,6 +28,18 @@ export function clearingText({ clearing, stage }: Pick<PortalSlot, "clearing" | 
   return clearing === null && early ? "not yet" : price(clearing);
 }
 
+/** What each feeder's price is, and what flows over its line to its parent. */
+export function feedersText(feeders: PortalSlot["feeders"]): string {
+  return feeders
+    .map(({ feeder, price: own, sentWh }) => {
+      const place = feeder === null ? "busbar" : feeder;
+      const way = sentWh < 0 ? "gets" : "sends";
+      const flow = feeder === null ? "" : `, ${way} ${kwh(Math.abs(sentWh))} kWh`;
+      return `${place}: ${price(own)}${flow}`;
+    })
+    .join("\n");
+}
+
 export function priceUnit(currency: string): string {
   return `${currency}/kWh`;
 }

@@ -6,6 +6,7 @@ import {
   completenessText,
   count,
   exactMoney,
+  feedersText,
   kwh,
   measuredShare,
   power,
@@ -72,7 +73,10 @@ function tradesTable(context: Context): Table<PortalTrade> {
         head: "Price",
         numeric: true,
         minor: true,
-        cell: (trade) => ({ text: price(trade.price), title: `${context.currency}/kWh` }),
+        cell: (trade) => ({
+          text: price(trade.price),
+          title: `${context.currency}/kWh${trade.fee === 0 ? "" : `; the buyer pays ${price(trade.fee)} more for the way`}`,
+        }),
       },
       {
         head: "State",
@@ -193,6 +197,7 @@ function slotsTable(context: Context): Table<PortalSlot> {
         numeric: true,
         cell: (slot) => ({
           text: clearingText(slot),
+          ...(slot.feeders.length === 0 ? {} : { title: feedersText(slot.feeders) }),
           ...(slot.clearing === null ? { tone: "none" } : {}),
         }),
       },

@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
-import { type MicroPerKwh, type QuoteTerms, type UtcMs, type Wh, wh } from "@busbar/protocol";
-import { verifyClearing } from "../../../market/clearing/certificate.ts";
-import { clear } from "../../../market/clearing/clearing.ts";
-import { pairQuotes } from "../../../market/clearing/pairing.ts";
-import type { Clearing, Quote } from "../../../market/clearing/quotes.ts";
+import { type MicroPerKwh, microPerKwh, type QuoteTerms, type UtcMs, wh } from "@busbar/protocol";
+import type { Fill, Quote } from "../../../market/clearing/quotes.ts";
 import { residualSales } from "../../../market/clearing/residual.ts";
 import type { Prices } from "../../../market/game/channels.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
-import { creditScore, fullCredit, reportViolation } from "../../credit.ts";
+import { reportViolation } from "../../credit.ts";
 import type { BlockContext } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { cases, objections } from "../cases/tables.ts";
-import { bureauOf, feederOf, marketParties } from "./parties.ts";
+import { type ClearedBook, clearBook, type NewSale } from "./book-clearing.ts";
+import { placeOf } from "./lines.ts";
+import { bureauOf, marketParties } from "./parties.ts";
 import { addToPositions, forgetPositions } from "./positions.ts";
 import { expectSettlement } from "./settlement-rule.ts";
 import type { SlotPass } from "./slot-pass.ts";
@@ -42,15 +41,12 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
   // Without quotes the prices of the opening stand; they go with no trade.
   const certified = quotes.length > 0 ? quotedPrices(context, quotes) : undefined;
   const prices = certified?.prices ?? pricesOf(record);
-  const clearing = clear(quotes, prices.gu);
-  const checked = verifyClearing(quotes, clearing);
-  assert(checked.ok, `the market certifies its own result: ${checked.ok || checked.message}`);
-
-  const cleared = { slot, quotes, clearing, prices };
-  const sales = [...bookSales(context, cleared), ...(isLast ? bureauSales(context, cleared) : [])];
+  const book = clearBook(context, { slot, quotes, reference: prices.gu });
+  const cleared = { quotes, fills: book.fills, prices };
+  const sales = [...book.sales, ...(isLast ? bureauSales(context, cleared) : [])];
   signContracts(context, at, { sales, signed: record.contracts });
   const traded = sales.reduce((sum, { quantity }) => sum + quantity, 0);
-  const { price } = clearing;
+  const { price, grid } = book;
   slots.set(state, key, {
     ...record,
     stage: "cleared",
@@ -58,6 +54,7 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
     ...(price === undefined ? {} : { clearing: price }),
     tradedWh: wh(record.tradedWh + traded),
     contracts: record.contracts + sales.length,
+    ...feedersAfter(record, book),
   });
   emit({
     type: "slot-cleared",
@@ -68,6 +65,7 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
     quantityWh: traded,
     prices: orNull(prices),
     exact: certified === undefined ? null : orNull(certified.exact),
+    ...(grid === undefined ? {} : { grid }),
   });
   if (!isLast) return;
   forgetPositions(state, slot);
@@ -100,7 +98,7 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
   const prefix = `${slotKey(slot)}/`;
   for (const [key, { owner, time, revealed }] of [...commitments.scan(state, prefix)]) {
     const id = key.slice(prefix.length + owner.length + 1);
-    const feeder = revealed === undefined ? undefined : feederOf(state, owner);
+    const feeder = revealed === undefined ? undefined : placeOf(state, owner, parameters);
     for (const [i, terms] of (revealed ?? []).entries()) {
       const limit = withinTariff(terms, parameters);
       const place = feeder === undefined ? {} : { feeder };
@@ -146,9 +144,8 @@ function quotedPrices(context: BlockContext, quotes: readonly Quote[]): Certifie
 }
 
 type Cleared = {
-  readonly slot: UtcMs;
   readonly quotes: readonly Quote[];
-  readonly clearing: Clearing;
+  readonly fills: readonly Fill[];
   readonly prices: Prices;
 };
 
@@ -160,8 +157,9 @@ function signContracts(
 ): void {
   sales.forEach((sale, i) => {
     const contract = `${slotKey(slot)}-${String(signed + i + 1).padStart(4, "0")}`;
-    const { seller, buyer, quantity, price, origin } = sale;
-    const terms = { slot, seller, buyer, energy: quantity, price, origin, scale };
+    const { seller, buyer, quantity, price, origin, way = {} } = sale;
+    const terms = { slot, seller, buyer, energy: quantity, price, origin, scale, ...way };
+    const { fee } = way;
     contracts.set(state, contract, { ...terms, settled: 0 });
     addToPositions(state, slot, terms);
     emit({
@@ -172,48 +170,19 @@ function signContracts(
       buyer,
       quantityWh: quantity,
       price,
+      ...(fee === undefined ? {} : { fee }),
       origin,
       scale,
     });
   });
 }
 
-type NewSale = {
-  readonly seller: string;
-  readonly buyer: string;
-  readonly quantity: Wh;
-  readonly price: MicroPerKwh;
-  readonly origin: "book" | "residual";
-};
-
-/** Pairs what was accepted: near limits, the wished-for form, one feeder and a good name go first. */
-function bookSales({ state }: BlockContext, { quotes, clearing }: Cleared): NewSale[] {
-  const { price, fills } = clearing;
-  if (price === undefined) return [];
-  const accepted = quotes.flatMap((quote, i) => {
-    const fill = fills[i];
-    if (fill === undefined || fill.accepted === 0) return [];
-    const reputation = creditScore(state, quote.party) / fullCredit;
-    return [{ ...quote, accepted: fill.accepted, reputation }];
-  });
-  const party = new Map(quotes.map((quote) => [quote.id, quote.party]));
-  const pairing = pairQuotes(accepted);
-  assert(pairing.ok, "netted fills leave every party on one side, so all of it can be paired");
-  return pairing.matches.map(({ ask, bid, quantity }) => ({
-    seller: party.get(ask) ?? "",
-    buyer: party.get(bid) ?? "",
-    quantity,
-    price,
-    origin: "book",
-  }));
-}
-
-function bureauSales(context: BlockContext, { quotes, clearing, prices }: Cleared): NewSale[] {
+function bureauSales(context: BlockContext, { quotes, fills, prices }: Cleared): NewSale[] {
   const bureau = bureauOf(context.state);
   if (bureau === undefined) return [];
   const roles = new Map(marketParties(context.state).map(({ owner, party }) => [owner, party]));
   const rests = quotes.map(({ id, party, side, quantity }, i) => {
-    const { accepted, netted } = clearing.fills[i] ?? { accepted: 0, netted: 0 };
+    const { accepted, netted } = fills[i] ?? { accepted: 0, netted: 0 };
     const role = roles.get(party) === "company" ? "company" : "user";
     return { id, party, role, side, quantity: wh(quantity - accepted - netted) } as const;
   });
@@ -223,4 +192,22 @@ function bureauSales(context: BlockContext, { quotes, clearing, prices }: Cleare
 
 function pricesOf({ prices: { cg, cu, gc, gu } }: Slot): Prices {
   return { cg, cu, gc, gu };
+}
+
+/** The feeders' prices and flows with those of this gate. */
+function feedersAfter(
+  { feeders: before = [] }: Slot,
+  { grid }: ClearedBook,
+): Pick<Slot, "feeders"> {
+  if (grid === undefined || !grid.feeders.some(({ price }) => price !== null)) return {};
+  const feeders = grid.feeders.map(({ feeder, price: now, exportWh }) => {
+    const known = before.find((other) => (other.feeder ?? null) === feeder);
+    const price = now === null ? known?.price : microPerKwh(now);
+    return {
+      ...(feeder === null ? {} : { feeder }),
+      ...(price === undefined ? {} : { price }),
+      sentWh: (known?.sentWh ?? 0) + exportWh,
+    };
+  });
+  return { feeders };
 }

@@ -1,6 +1,7 @@
 import { mulDiv, type UtcMs, wh } from "@busbar/protocol";
 import type { Sale } from "../../../settlement/position.ts";
-import { settleSale } from "../../../settlement/settle.ts";
+import { settleFee, settleSale } from "../../../settlement/settle.ts";
+import { gridOwner, openAccounts } from "../../accounts.ts";
 import { parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import type { StateReader } from "../../state/state.ts";
@@ -20,7 +21,13 @@ export function settleContracts(context: BlockContext, slot: UtcMs): void {
   for (const [contract, terms] of all) {
     if (terms.settled !== 0 || terms.held === 1) continue;
     if (silent(terms.seller) || silent(terms.buyer)) continue;
-    const movements = settleSale(saleOf(contract, terms), settlement, kept(terms));
+    const sale = saleOf(contract, terms);
+    const fee = settleFee(sale, gridOwner);
+    if (fee !== undefined) openAccounts(state, gridOwner);
+    const movements = [
+      ...settleSale(sale, settlement, kept(terms)),
+      ...(fee === undefined ? [] : [fee]),
+    ];
     if (!book(context, entriesOf(movements), { slot, movement: movements[0] })) continue;
     contracts.set(state, contract, { ...terms, settled: 1 });
     const subsidy = movements.find(({ reason }) => reason === "subsidy");
@@ -33,6 +40,7 @@ export function settleContracts(context: BlockContext, slot: UtcMs): void {
       deliveredWh: terms.energy,
       amount: movements[0]?.money ?? 0,
       subsidy: subsidy === undefined ? 0 : -subsidy.money,
+      ...(fee === undefined ? {} : { gridFee: fee.money }),
     });
   }
 }
@@ -76,6 +84,6 @@ export function salesByParty(state: StateReader, slot: UtcMs): ReadonlyMap<strin
   return byParty;
 }
 
-function saleOf(contract: string, { seller, buyer, energy, price }: Contract): Sale {
-  return { contract, seller, buyer, energy, price };
+function saleOf(contract: string, { seller, buyer, energy, price, fee }: Contract): Sale {
+  return { contract, seller, buyer, energy, price, ...(fee === undefined ? {} : { fee }) };
 }

@@ -35,6 +35,12 @@ export function feederOf(state: StateReader, owner: string): string | undefined 
   return meter === undefined ? undefined : meters.get(state, meter)?.feeder;
 }
 
+/** The feeders of all its connection meters. */
+export function feedersOf(state: StateReader, owner: string): string[] {
+  const own = marketParty(state, owner)?.meters ?? [];
+  return own.flatMap((meter) => meters.get(state, meter)?.feeder ?? []);
+}
+
 /** One that took part in a slot, with the meters that counted all through it. */
 export function partyInSlot(
   state: StateReader,

@@ -28,12 +28,21 @@ export const pricesCodec = record("slot-prices", {
   gu: optional(4, price),
 });
 
+/** A feeder of the grid in a slot; absent: the busbar. */
+const feederRecord = record("slot-feeder", {
+  feeder: optional(1, name),
+  /** What who trades there pays or gets, at the last gate that brought a price there. */
+  price: optional(2, price),
+  /** What it was agreed at all gates together to send to its parent; below 0: to get from it. */
+  sentWh: field(3, int(-most, most)),
+});
+
 /** A slot's way through the market. Where it was cleared and has gates left, it opens again. */
 const slotRecord = record("slot", {
   stage: field(1, oneOf("open", "gate-closed", "cleared", "settled")),
   /** Reference prices as published at the last opening and, once cleared, as used. */
   prices: field(2, pricesCodec),
-  /** At the last gate that brought a price. */
+  /** At the last gate that brought a price; over a grid what sellers got there on average. */
   clearing: optional(3, price),
   /** At all gates together. */
   tradedWh: field(4, energy),
@@ -41,6 +50,8 @@ const slotRecord = record("slot", {
   pass: field(5, int(0, most)),
   /** Signed at all gates: the next one's number. */
   contracts: field(6, int(0, most)),
+  /** Over a grid, once something was traded. */
+  feeders: optional(7, array(feederRecord, 1, 65)),
 });
 
 /** `slot/<start>`: two months of them; older ones are in the blocks. */
@@ -72,6 +83,7 @@ const contractRecord = record("contract", {
   seller: field(2, name),
   buyer: field(3, name),
   energy: field(4, energy),
+  /** What the seller gets. */
   price: field(5, price),
   /** From the book, or with the bureau for what nobody else took or gave. */
   origin: field(6, oneOf("book", "residual")),
@@ -81,6 +93,11 @@ const contractRecord = record("contract", {
   held: optional(8, int<1>(1, 1)),
   /** How long before delivery it was made. */
   scale: field(9, scale),
+  /** What the buyer pays on top, for the way over the grid; absent: nothing. */
+  fee: optional(10, price),
+  /** The feeders of the grid that it leads from and to; absent: the busbar, or no grid. */
+  from: optional(11, name),
+  to: optional(12, name),
 });
 
 /** `contract/<slot>-<number>`, as long as their slot. */

@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { cost, type GridSegment, microPerKwh, utcMs, wh } from "@busbar/protocol";
+import fc from "fast-check";
+import { pricesOfSlot } from "../../../publish/prices.ts";
+import { accountId, accountSums, accounts, gridOwner } from "../../accounts.ts";
+import { parametersOf } from "../../parameters.ts";
+import { frameOf, testGenesis } from "../../test-site.ts";
+import { linesOf, placeOf } from "./lines.ts";
+import { contracts, slotKey, slots } from "./tables.ts";
+import { Chain, hour, slot } from "./test-chain.ts";
+import { GridChain, line, slotStart, type Wish } from "./test-grid.ts";
+
+const feesPaid = (run: Chain) => accounts.get(run.state, accountId(gridOwner, "sales"))?.money ?? 0;
+const ask = (owner: string, quantity: number, limit: number): Wish => {
+  return { owner, side: "ask", quantity, limit };
+};
+const bid = (owner: string, quantity: number, limit: number): Wish => {
+  return { ...ask(owner, quantity, limit), side: "bid" };
+};
+
+const twoFeeders = { "company-a": ["north"], "user-a": ["south"], "user-b": ["north"] };
+const twoLines = [line("north", 20_000, {}), line("south", 30_000, { capacity: 4_000 })];
+
+test("the buyer pays its feeder's price, the seller gets its own, the lines get the difference", () => {
+  // Limits that leave one price, whose parts round another way than their sum.
+  const uneven = [line("north", 20_333, {}), line("south", 30_111, {})];
+  const run = new GridChain(twoFeeders, uneven);
+  run.trade(0, [ask("company-a", 5_000, 600_777), bid("user-a", 3_003, 651_221)]);
+  const [cleared] = run.of("slot-cleared");
+  const [north, south] = [cleared?.grid?.feeders[1], cleared?.grid?.feeders[2]];
+  assert.ok(north?.price && south?.price);
+  assert.equal(south.price - north.price, 50_444, "by the fees of both segments");
+  assert.deepEqual([north.exportWh, south.exportWh], [3_003, -3_003]);
+  assert.equal(cleared?.grid?.feeders[0]?.price, null, "nobody trades at the busbar");
+  assert.equal(cleared?.clearing, north.price, "what sellers got");
+  const [contract] = [...contracts.scan(run.state)].map(([, terms]) => terms);
+  assert.deepEqual(
+    [contract?.price, contract?.fee, contract?.from, contract?.to],
+    [north.price, 50_444, "north", "south"],
+  );
+  run.trade(1, []);
+  run.trade(2, []);
+  const feeders = pricesOfSlot(run.state, slotStart, 1)?.feeders;
+  assert.deepEqual(feeders, [
+    { feeder: null, price: null, sentWh: 0 },
+    { feeder: "north", price: north.price, sentWh: 3_003 },
+    { feeder: "south", price: south.price, sentWh: -3_003 },
+  ]);
+  const net = { "company-a": 3_003, "user-a": -3_003 } as Record<string, number>;
+  run.deliver((owner) => net[owner] ?? 0);
+  const [settled] = run.of("contract-settled");
+  assert.equal(settled?.amount, cost(microPerKwh(north.price), wh(3_003)));
+  assert.equal(
+    settled.amount + (settled.gridFee ?? 0),
+    cost(microPerKwh(south.price), wh(3_003)),
+    "the buyer pays exactly what its energy costs at its feeder",
+  );
+  assert.deepEqual(
+    [feesPaid(run), run.money("user-a")],
+    [settled.gridFee, -settled.amount - (settled.gridFee ?? 0)],
+  );
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+});
+
+test("a line's capacity is for all gates of a slot, and a trade against it makes room", () => {
+  const run = new GridChain(twoFeeders, twoLines);
+  const wishes = [ask("company-a", 5_000, 450_000), bid("user-a", 3_000, 690_000)];
+  const flow = () => run.flows(twoLines).get("south");
+  run.trade(0, wishes);
+  assert.equal(flow(), -3_000);
+  run.trade(1, wishes);
+  assert.equal(flow(), -4_000, "as much as the line carries");
+  run.trade(2, [ask("user-a", 8_000, 450_000), bid("user-b", 9_000, 690_000)]);
+  assert.equal(flow(), 4_000, "back to the other end's limit");
+  assert.deepEqual(
+    slots.get(run.state, slotKey(slot))?.feeders?.map(({ sentWh }) => sentWh),
+    [0, -4_000, 4_000],
+  );
+});
+
+test("a void contract leaves its line free, and what it had made room for counts as it is", () => {
+  const run = new GridChain(twoFeeders, twoLines);
+  run.trade(0, [ask("company-a", 5_000, 450_000), bid("user-a", 3_000, 690_000)]);
+  const sent = () => linesOf(run.state, slot, twoLines).map(({ sentWh }) => sentWh);
+  assert.deepEqual(sent(), [3_000, -3_000]);
+  const [id, terms] = [...contracts.scan(run.state)][0] ?? [];
+  assert.ok(id && terms);
+  contracts.set(run.state, id, { ...terms, settled: 2 });
+  assert.deepEqual(sent(), [0, 0]);
+});
+
+test("a party with meters at several feeders stands where the way to the busbar costs most", () => {
+  const grid = [
+    line("west", 10_000, {}),
+    line("far", 5_000, { parent: "west" }),
+    line("east", 15_000, {}),
+  ];
+  const run = new GridChain(
+    {
+      "company-a": ["west", "far"],
+      "user-a": ["far", "east"],
+      "user-b": ["unknown", "west"],
+      "user-c": ["unknown"],
+    },
+    grid,
+  );
+  const at = (owner: string) => placeOf(run.state, owner, { grid });
+  assert.equal(at("company-a"), "far");
+  assert.equal(at("user-a"), "east", "of equals that with the smallest id");
+  assert.equal(at("user-b"), "west");
+  assert.equal(at("user-c"), "unknown", "which is at the busbar");
+  assert.equal(at("bureau-a"), undefined);
+  assert.equal(placeOf(run.state, "company-a", {}), "west", "without a grid: the first meter's");
+});
+
+const owners = ["company-a", "company-b", "user-a", "user-b", "user-c"];
+const feederNames = ["f0", "f1", "f2", "f3", "none"];
+
+const grids = fc
+  .array(
+    fc.record({
+      parent: fc.nat(4),
+      fee: fc.constantFrom(0, 1, 20_000, 60_001),
+      capacity: fc.option(fc.nat(6_000), { nil: undefined }),
+    }),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((list) =>
+    list.map(({ parent, fee, capacity }, i): GridSegment => {
+      const more = capacity === undefined ? {} : { capacity };
+      return line(`f${i}`, fee, parent < i ? { ...more, parent: `f${parent}` } : more);
+    }),
+  );
+
+const wishes = fc
+  .array(
+    fc.record({
+      side: fc.constantFrom("ask" as const, "bid" as const),
+      quantity: fc.integer({ min: 0, max: 7_000 }),
+      limit: fc.constantFrom(0, 400_000, 450_000, 520_000, 600_000, 640_000, 700_000, 900_000),
+    }),
+    { minLength: owners.length, maxLength: owners.length },
+  )
+  .map((list) =>
+    list.flatMap((terms, i) =>
+      terms.quantity === 0 ? [] : [{ owner: owners[i] ?? "", ...terms }],
+    ),
+  );
+
+const lives = fc.record({
+  grid: grids,
+  places: fc.array(fc.constantFrom(...feederNames), { minLength: 5, maxLength: 5 }),
+  rounds: fc.array(wishes, { minLength: 3, maxLength: 3 }),
+  given: fc.array(fc.integer({ min: -9_000, max: 9_000 }), { minLength: 5, maxLength: 5 }),
+});
+
+/** What the two of a contract agreed to at the gate that it was signed at. */
+function checkContracts(
+  run: GridChain,
+  grid: readonly GridSegment[],
+  round: readonly Wish[],
+  from: number,
+) {
+  const { feedIn, retail } = { feedIn: 400_000, retail: 700_000 };
+  for (const event of run.of("contract-signed").slice(from)) {
+    const { seller, buyer, price, fee = 0, origin } = event;
+    assert.ok(price >= feedIn && price + fee <= retail, "inside what anybody has from the bureau");
+    if (origin !== "book") {
+      assert.equal(fee, 0);
+      continue;
+    }
+    const [offer, wish] = [seller, buyer].map((id) => round.find(({ owner }) => owner === id));
+    assert.ok(offer?.side === "ask" && wish?.side === "bid" && seller !== buyer);
+    assert.ok(price >= offer.limit && price + fee <= wish.limit, "inside both limits");
+    const [out, back] = [run.way(seller, grid), run.way(buyer, grid)];
+    const path = [...out.filter((f) => !back.includes(f)), ...back.filter((f) => !out.includes(f))];
+    const owed = grid.reduce((sum, one) => sum + (path.includes(one.feeder) ? one.fee : 0), 0);
+    const free = grid.every(
+      ({ feeder, capacity }) => !path.includes(feeder) || capacity === undefined,
+    );
+    assert.ok(free ? fee === owed : fee >= owed, `the way costs ${owed}, the buyer pays ${fee}`);
+  }
+}
+
+test("over random gates and grids nothing arises, no line is overloaded, nobody pays beyond a limit", () => {
+  let [congested, charged] = [0, 0];
+  fc.assert(
+    fc.property(lives, ({ grid, places, rounds, given }) => {
+      const feeders = Object.fromEntries(owners.map((id, i) => [id, [places[i] ?? ""]]));
+      const run = new GridChain(feeders, grid);
+      rounds.forEach((round, gate) => {
+        const before = run.of("contract-signed").length;
+        run.trade(gate, round);
+        checkContracts(run, grid, round, before);
+        const flows = run.flows(grid);
+        for (const { feeder, capacity = Number.POSITIVE_INFINITY } of grid) {
+          const flow = Math.abs(flows.get(feeder) ?? 0);
+          assert.ok(flow <= capacity, `${feeder} carries ${flow} of ${capacity} Wh`);
+          if (flow === capacity && flow > 0) congested += 1;
+        }
+        const known = slots.get(run.state, slotKey(slot))?.feeders ?? [];
+        for (const { feeder, sentWh } of known) {
+          assert.equal(sentWh, feeder === undefined ? 0 : flows.get(feeder));
+        }
+      });
+      run.deliver((owner) => given[owners.indexOf(owner)] ?? 0);
+      const signed = run.of("contract-signed");
+      assert.equal(run.of("contract-settled").length, signed.length);
+      assert.equal(run.of("slot-settled").length, 1);
+      assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+
+      const money = new Map<string, number>();
+      const pay = (payer: string, payee: string, sum: number) => {
+        money.set(payer, (money.get(payer) ?? 0) - sum);
+        money.set(payee, (money.get(payee) ?? 0) + sum);
+      };
+      for (const { seller, buyer, quantityWh, price, fee = 0 } of signed) {
+        const [got, paid] = [price, price + fee].map((p) => cost(microPerKwh(p), wh(quantityWh)));
+        pay(buyer, seller, got ?? 0);
+        pay(buyer, gridOwner, (paid ?? 0) - (got ?? 0));
+      }
+      for (const { buyer, subsidy } of run.of("contract-settled")) pay("bureau-a", buyer, subsidy);
+      for (const { owner, side, amount } of run.of("imbalance-settled")) {
+        pay("bureau-a", owner, side === "ask" ? amount : -Math.abs(amount));
+      }
+      for (const id of [...owners, "bureau-a", gridOwner]) {
+        assert.equal(run.money(id), money.get(id) ?? 0, id);
+      }
+      if (feesPaid(run) > 0) charged += 1;
+      for (const owner of owners) {
+        const sold = signed.reduce((sum, { seller, buyer, quantityWh }) => {
+          return sum + (seller === owner ? quantityWh : buyer === owner ? -quantityWh : 0);
+        }, 0);
+        const imbalance = run
+          .of("imbalance-settled")
+          .filter((event) => event.owner === owner)
+          .reduce((sum, event) => sum + (event.side === "ask" ? 1 : -1) * event.imbalanceWh, 0);
+        assert.equal(
+          imbalance,
+          (given[owners.indexOf(owner)] ?? 0) - sold,
+          `imbalance of ${owner}`,
+        );
+      }
+
+      const again = new GridChain(feeders, grid);
+      for (const { minutes, frames } of run.sent.slice(1)) again.block(minutes, ...frames);
+      assert.deepEqual(again.events, run.events, "another member comes to the same");
+      assert.deepEqual([...again.state.scan("")], [...run.state.scan("")]);
+    }),
+    { numRuns: 40 },
+  );
+  assert.ok(congested > 0 && charged > 0, "lines were full and fees were paid");
+});
+
+test("a grid of lines that cost nothing and carry everything gives all what one place gives", () => {
+  fc.assert(
+    fc.property(wishes, (round) => {
+      const feeders = Object.fromEntries(owners.map((id) => [id, ["f0"]]));
+      const sold = (grid: readonly GridSegment[] | undefined) => {
+        const run = new GridChain(feeders, grid);
+        run.trade(0, round);
+        const [{ clearing, quantityWh, grid: _ } = { clearing: 1, quantityWh: 1 }] =
+          run.of("slot-cleared");
+        return { clearing, quantityWh, signed: run.of("contract-signed") };
+      };
+      assert.deepEqual(sold([line("f0", 0, {})]), sold(undefined));
+    }),
+    { numRuns: 15 },
+  );
+});
+
+test("members decide for a grid, which holds for the slots that they say", () => {
+  const { parameters } = testGenesis();
+  const from = utcMs(slot + 2 * hour);
+  const motion = (grid: readonly GridSegment[], nonce: number) =>
+    frameOf("member-a", "parameters-motion", {
+      nonce: new Uint8Array(16).fill(nonce),
+      member: "member-a",
+      from,
+      parameters: { ...parameters, grid },
+    });
+  const run = new Chain();
+  run.block(1);
+  const circle = [line("a", 1, { parent: "b" }), line("b", 1, { parent: "a" })];
+  for (const [i, grid] of [
+    circle,
+    [line("a", 1, { parent: "b" })],
+    [...twoLines, ...twoLines],
+  ].entries()) {
+    assert.deepEqual(run.block(2 + i, motion(grid, i)), ["parameters.unsound"]);
+  }
+  assert.deepEqual(run.block(11, motion(twoLines, 9)), []);
+  assert.equal(parametersOf(run.state, slot + hour).grid, undefined);
+  assert.deepEqual(parametersOf(run.state, from).grid, twoLines);
+});
