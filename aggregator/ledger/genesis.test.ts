@@ -82,6 +82,7 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   const segment = { feeder: "north", fee: 20_000 };
   const grid = (...segments: object[]) => ({ parameters: { grid: segments } });
   refused(grid(), /grid/);
+  refused(grid(segment), /expected a line to feeder feeder-1 of meter company-a-meter/);
   refused(grid({ ...segment, fee: -1 }), /fee/);
   refused(grid({ ...segment, capacity: 0.5 }), /capacity/);
   refused(grid({ ...segment, sentWh: 1 }), /sentWh/);

@@ -234,7 +234,15 @@ export const genesisSchema = z
       .default(() => firstContract())
       .describe("Version and code hash of the market's rules that the first slots have"),
   })
-  .refine(({ members }) => members.some(({ voting }) => voting), "expected a voting member");
+  .refine(({ members }) => members.some(({ voting }) => voting), "expected a voting member")
+  .superRefine(({ devices, parameters: { grid } }, context) => {
+    const known = new Set(grid?.map(({ feeder }) => feeder));
+    const meters = grid === undefined ? [] : devices.flatMap((device) => device.meters);
+    const stray = meters.find(({ role, feeder }) => role === "connection" && !known.has(feeder));
+    if (stray === undefined) return;
+    const message = `grid: expected a line to feeder ${stray.feeder} of meter ${stray.id}`;
+    context.addIssue({ code: "custom", message, path: ["parameters"] });
+  });
 
 export type Genesis = z.output<typeof genesisSchema>;
 

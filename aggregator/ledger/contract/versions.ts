@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "7326630c1fef67ee9e638950ab4ccb1f88e3fa26f5749b59548b0dfb4d564a56"),
+  version(1, "2c07642912dafbddc150c8345f19687c49a7406f061ebb2245970d3e56fd133e"),
 ];

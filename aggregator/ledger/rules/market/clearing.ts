@@ -10,7 +10,7 @@ import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { cases, objections } from "../cases/tables.ts";
 import { type ClearedBook, clearBook, type NewSale } from "./book-clearing.ts";
-import { placeOf } from "./lines.ts";
+import { placeOf, strayFeeder } from "./lines.ts";
 import { bureauOf, marketParties } from "./parties.ts";
 import { addToPositions, forgetPositions } from "./positions.ts";
 import { expectSettlement } from "./settlement-rule.ts";
@@ -98,11 +98,17 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
   const prefix = `${slotKey(slot)}/`;
   for (const [key, { owner, time, revealed }] of [...commitments.scan(state, prefix)]) {
     const id = key.slice(prefix.length + owner.length + 1);
+    // A meter may have come, or moved, since the quote was sealed.
+    const stray = strayFeeder(state, owner, parameters);
     const feeder = revealed === undefined ? undefined : placeOf(state, owner, parameters);
-    for (const [i, terms] of (revealed ?? []).entries()) {
+    for (const [i, terms] of (stray === undefined ? (revealed ?? []) : []).entries()) {
       const limit = withinTariff(terms, parameters);
       const place = feeder === undefined ? {} : { feeder };
       quotes.push({ ...terms, limit, id: `${id}-${i}`, party: owner, slot, time, ...place });
+    }
+    if (revealed !== undefined && stray !== undefined) {
+      const reason = `feeder ${stray} stands in no line of the grid`;
+      emit({ type: "quote-void", id, owner, slot, reason });
     }
     if (revealed === undefined) {
       const reason = "it was not opened before clearing";

@@ -5,10 +5,11 @@ import fc from "fast-check";
 import { pricesOfSlot } from "../../../publish/prices.ts";
 import { accountId, accountSums, accounts, gridOwner } from "../../accounts.ts";
 import { parametersOf } from "../../parameters.ts";
+import { meters } from "../../tables.ts";
 import { frameOf, testGenesis } from "../../test-site.ts";
-import { linesOf, placeOf } from "./lines.ts";
+import { linesOf, placeOf, strayFeeder } from "./lines.ts";
 import { contracts, slotKey, slots } from "./tables.ts";
-import { Chain, hour, slot } from "./test-chain.ts";
+import { Chain, hour, minute, quote, slot } from "./test-chain.ts";
 import { GridChain, line, slotStart, type Wish } from "./test-grid.ts";
 
 const feesPaid = (run: Chain) => accounts.get(run.state, accountId(gridOwner, "sales"))?.money ?? 0;
@@ -101,7 +102,6 @@ test("a party with meters at several feeders stands where the way to the busbar 
       "company-a": ["west", "far"],
       "user-a": ["far", "east"],
       "user-b": ["unknown", "west"],
-      "user-c": ["unknown"],
     },
     grid,
   );
@@ -109,13 +109,16 @@ test("a party with meters at several feeders stands where the way to the busbar 
   assert.equal(at("company-a"), "far");
   assert.equal(at("user-a"), "east", "of equals that with the smallest id");
   assert.equal(at("user-b"), "west");
-  assert.equal(at("user-c"), "unknown", "which is at the busbar");
+  assert.equal(strayFeeder(run.state, "user-b", { grid }), "unknown");
+  assert.equal(strayFeeder(run.state, "user-a", { grid }), undefined);
   assert.equal(at("bureau-a"), undefined);
   assert.equal(placeOf(run.state, "company-a", {}), "west", "without a grid: the first meter's");
 });
 
 const owners = ["company-a", "company-b", "user-a", "user-b", "user-c"];
-const feederNames = ["f0", "f1", "f2", "f3", "none"];
+const feederNames = ["f0", "f1", "f2", "f3"];
+/** The bureau quotes as well, at the busbar. */
+const quoting = [...owners, "bureau-a"];
 
 const grids = fc
   .array(
@@ -124,7 +127,7 @@ const grids = fc
       fee: fc.constantFrom(0, 1, 20_000, 60_001),
       capacity: fc.option(fc.nat(6_000), { nil: undefined }),
     }),
-    { minLength: 1, maxLength: 4 },
+    { minLength: 4, maxLength: 4 },
   )
   .map((list) =>
     list.map(({ parent, fee, capacity }, i): GridSegment => {
@@ -140,11 +143,11 @@ const wishes = fc
       quantity: fc.integer({ min: 0, max: 7_000 }),
       limit: fc.constantFrom(0, 400_000, 450_000, 520_000, 600_000, 640_000, 700_000, 900_000),
     }),
-    { minLength: owners.length, maxLength: owners.length },
+    { minLength: quoting.length, maxLength: quoting.length },
   )
   .map((list) =>
     list.flatMap((terms, i) =>
-      terms.quantity === 0 ? [] : [{ owner: owners[i] ?? "", ...terms }],
+      terms.quantity === 0 ? [] : [{ owner: quoting[i] ?? "", ...terms }],
     ),
   );
 
@@ -259,15 +262,38 @@ test("a grid of lines that cost nothing and carry everything gives all what one 
       const feeders = Object.fromEntries(owners.map((id) => [id, ["f0"]]));
       const sold = (grid: readonly GridSegment[] | undefined) => {
         const run = new GridChain(feeders, grid);
-        run.trade(0, round);
+        // Over a grid neighbours go first, and the bureau is nobody's.
+        run.trade(
+          0,
+          round.filter(({ owner }) => owner !== "bureau-a"),
+        );
         const [{ clearing, quantityWh, grid: _ } = { clearing: 1, quantityWh: 1 }] =
           run.of("slot-cleared");
-        return { clearing, quantityWh, signed: run.of("contract-signed") };
+        const signed = run
+          .of("contract-signed")
+          .map(({ contract: _, ...terms }) => JSON.stringify(terms));
+        return { clearing, quantityWh, signed: signed.sort() };
       };
       assert.deepEqual(sold([line("f0", 0, {})]), sold(undefined));
     }),
-    { numRuns: 15 },
+    { numRuns: 25 },
   );
+});
+
+test("who stands at a feeder without a line cannot quote, and what it sealed before is void", () => {
+  const run = new GridChain({ "company-a": ["north"], "user-a": ["nowhere"] }, twoLines);
+  const closes = slot - 35 * minute;
+  const other = quote("user-a", 201, {}, slot, closes);
+  const own = quote("company-a", 202, { side: "ask", limit: microPerKwh(450_000) }, slot, closes);
+  run.block(20);
+  assert.deepEqual(run.block(21, other.seal, own.seal), ["quote.no-feeder"]);
+  const known = meters.get(run.state, "company-a-meter");
+  assert.ok(known);
+  meters.set(run.state, "company-a-meter", { ...known, feeder: "nowhere" });
+  assert.deepEqual(run.block(25, own.open), []);
+  run.block(30);
+  assert.match(run.of("quote-void")[0]?.reason ?? "", /nowhere stands in no line/);
+  assert.equal(run.of("violation").length, 0, "nobody is blamed for it");
 });
 
 test("members decide for a grid, which holds for the slots that they say", () => {
@@ -290,7 +316,9 @@ test("members decide for a grid, which holds for the slots that they say", () =>
   ].entries()) {
     assert.deepEqual(run.block(2 + i, motion(grid, i)), ["parameters.unsound"]);
   }
-  assert.deepEqual(run.block(11, motion(twoLines, 9)), []);
+  assert.deepEqual(run.block(10, motion(twoLines, 8)), ["parameters.feeder"]);
+  const grid = [...twoLines, line("feeder-1", 0, {})];
+  assert.deepEqual(run.block(11, motion(grid, 9)), []);
   assert.equal(parametersOf(run.state, slot + hour).grid, undefined);
-  assert.deepEqual(parametersOf(run.state, from).grid, twoLines);
+  assert.deepEqual(parametersOf(run.state, from).grid, grid);
 });

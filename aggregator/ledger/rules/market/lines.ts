@@ -29,7 +29,7 @@ export function linesOf(state: StateReader, slot: number, grid: readonly GridSeg
 /**
  * Where a party's quotes stand. Over a grid, of the feeders of its connection meters it is the one from
  * which the way to the busbar costs most (of equals that with the smallest id): a second meter makes
- * no way cheaper. A feeder that stands in no segment is the busbar's own, and so is the bureau.
+ * no way cheaper. The bureau is at the busbar.
  */
 export function placeOf(
   state: StateReader,
@@ -42,9 +42,22 @@ export function placeOf(
   for (const { parent, fee } of places) costs.push((costs[parent] ?? 0) + fee);
   let best: { readonly feeder: string; readonly cost: number } | undefined;
   for (const feeder of feedersOf(state, owner)) {
-    const cost = numberOf(feeder) === 0 ? -1 : (costs[numberOf(feeder)] ?? 0);
+    const cost = costs[numberOf(feeder)] ?? 0;
     const nearer = best === undefined || cost > best.cost;
     if (nearer || (cost === best?.cost && feeder < best.feeder)) best = { feeder, cost };
   }
   return best?.feeder;
+}
+
+/**
+ * A feeder of a party's connection meters that no line of the grid names, so that nobody knows what its
+ * ways cost; undefined where there is none.
+ */
+export function strayFeeder(
+  state: StateReader,
+  owner: string,
+  { grid }: Pick<Parameters, "grid">,
+): string | undefined {
+  if (grid === undefined) return undefined;
+  return feedersOf(state, owner).find((at) => grid.every(({ feeder }) => feeder !== at));
 }

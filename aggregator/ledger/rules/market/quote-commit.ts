@@ -2,6 +2,7 @@ import { compareBytes, type QuoteCommit, type Refusal } from "@busbar/protocol";
 import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
+import { strayFeeder } from "./lines.ts";
 import { bureauOf, marketParty } from "./parties.ts";
 import { commitmentPlaces, commitments, hex, slotKey, slots } from "./tables.ts";
 import { isSlotStart, timetable } from "./timetable.ts";
@@ -12,7 +13,7 @@ const perOwnerMax = 8;
 /**
  * Takes a sealed quote until the gate closes. Codes, in order: `quote.not-owner`,
  * `quote.exists-different`, `quote.no-meter`, `quote.slot-unknown`, `quote.gate-closed`,
- * `quote.too-many`.
+ * `quote.no-feeder`, `quote.too-many`.
  */
 export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer): Outcome => {
   if (!actsFor(signer, message.owner)) {
@@ -36,6 +37,13 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
     return refuse(
       "quote.gate-closed",
       `slot ${slot} takes no quotes for a gate at ${gate}: its gate now is at ${now} and ${open.stage}, it is ${context.time}`,
+    );
+  }
+  const stray = strayFeeder(context.state, owner, parametersOf(context.state, slot));
+  if (stray !== undefined) {
+    return refuse(
+      "quote.no-feeder",
+      `feeder ${stray} of ${owner} stands in no line of the slot's grid: members add it by a motion`,
     );
   }
   if (countOf(context, message) >= perOwnerMax) {

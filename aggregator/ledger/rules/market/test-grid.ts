@@ -92,7 +92,10 @@ export class GridChain extends Chain {
     });
     this.feeders = feeders;
     const free = { askPriceMin: microPerKwh(0), bidPriceMax: microPerKwh(900_000) };
-    assert.deepEqual(this.block(19, ...owners.map(({ id }) => mandate(id, free))), []);
+    assert.deepEqual(
+      this.block(19, ...[...owners.map(({ id }) => id), "bureau-a"].map((id) => mandate(id, free))),
+      [],
+    );
   }
 
   override block(minutes: number, ...frames: Uint8Array[]): string[] {

@@ -4,12 +4,14 @@ import { type Parameters, parametersFrom, parametersTable } from "../../paramete
 import { refuse } from "../../refuse.ts";
 import type { BlockContext } from "../../rule.ts";
 import { slotKey } from "../../settlements.ts";
+import { strayFeeder } from "../market/lines.ts";
+import { marketParties } from "../market/parties.ts";
 import { cursors } from "../market/tables.ts";
 import { firstTradableSlot, isSlotStart } from "../market/timetable.ts";
 
 /**
  * Why parameters cannot be those of the slots from `from` on; codes, in order: `parameters.slot`,
- * `parameters.open`, `parameters.length`, `parameters.unsound`.
+ * `parameters.open`, `parameters.length`, `parameters.unsound`, `parameters.feeder`.
  */
 export function checkParameters(
   context: BlockContext,
@@ -29,7 +31,15 @@ export function checkParameters(
     return refuse("parameters.length", message);
   }
   const why = whyNotParameters(parameters as Parameters);
-  return why === undefined ? undefined : refuse("parameters.unsound", why);
+  if (why !== undefined) return refuse("parameters.unsound", why);
+  // Whoever stands where no line leads could not quote any more.
+  for (const { owner } of marketParties(context.state)) {
+    const stray = strayFeeder(context.state, owner, parameters);
+    if (stray === undefined) continue;
+    const message = `expected a line of the grid to feeder ${stray}, where ${owner} has a meter`;
+    return refuse("parameters.feeder", message);
+  }
+  return undefined;
 }
 
 /** The first slot that is not open yet. */

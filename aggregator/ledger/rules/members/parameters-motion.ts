@@ -11,7 +11,7 @@ import { motions } from "./tables.ts";
  * slot stays what it is.
  *
  * Codes, in order: `motion.rights`, `parameters.slot`, `parameters.open`, `parameters.length`,
- * `parameters.unsound`, `motion.open`, `motion.too-many`.
+ * `parameters.unsound`, `parameters.feeder`, `motion.open`, `motion.too-many`.
  */
 export const parametersMotionRule: TxRule<"parameters-motion"> = (context, message, signer) => {
   const { state } = context;
