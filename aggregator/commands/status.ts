@@ -3,13 +3,12 @@ import type { AggregatorConfig } from "../config/schema.ts";
 import { addressText } from "../consensus/links/address.ts";
 import type { ConsensusStatus, PeerState } from "../consensus/status.ts";
 import { faultsTolerated, toleranceText } from "../consensus/tolerance.ts";
-import { accountId, accountSums, accounts, gridOwner } from "../ledger/accounts.ts";
-import { contracts, type Slot, slots } from "../ledger/rules/market/tables.ts";
+import { accountSums } from "../ledger/accounts.ts";
+import { contracts } from "../ledger/rules/market/tables.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
-import type { StateReader } from "../ledger/state/state.ts";
 import type { PortalStatus } from "../portal/api.ts";
-import { feederPrices } from "../publish/prices.ts";
 import { contractStatus, contractText } from "./contract.ts";
+import { gridLines, gridStatus } from "./grid-status.ts";
 import { openLedger } from "./ledger.ts";
 
 /** How long a running aggregator may take to answer. */
@@ -69,29 +68,6 @@ export async function status(
   } finally {
     store.close();
   }
-}
-
-/** The newest slot that was traded over a grid, and the fees that were paid; null where none was. */
-function gridStatus(state: StateReader) {
-  let newest: { readonly start: number; readonly record: Slot } | undefined;
-  for (const [id, record] of slots.scan(state)) {
-    if (record.feeders !== undefined) newest = { start: Number(id), record };
-  }
-  const feeders = newest === undefined ? undefined : feederPrices(newest.record);
-  if (newest === undefined || feeders === undefined) return null;
-  const feesPaid = accounts.get(state, accountId(gridOwner, "sales"))?.money ?? 0;
-  return { slot: new Date(newest.start).toISOString(), feeders, feesPaid };
-}
-
-function gridLines(grid: ReturnType<typeof gridStatus>): readonly string[] {
-  if (grid === null) return [];
-  return [
-    `grid fees paid    ${grid.feesPaid}`,
-    ...grid.feeders.map(({ feeder, price, sentWh }) => {
-      const name = (feeder ?? "busbar").padEnd(10);
-      return `feeder ${name} price ${price ?? "not traded"}, sends ${sentWh} Wh in slot ${grid.slot}`;
-    }),
-  ];
 }
 
 /** Undefined where nobody answers at the configured portal, or another member does. */
