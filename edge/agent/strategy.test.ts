@@ -44,6 +44,8 @@ test("a ramp asks for most at the first gate, for less at each, and follows the 
   );
   assert.equal(new Set(asks).size, 5);
   assert.deepEqual([asks[4], bids[4]], [582_000, 618_000]);
+  // With one gate left it goes half of what it dares, here 0.5, of the way to the tariff's end.
+  assert.deepEqual([asks[3], bids[3]], [611_500, 563_500]);
 });
 
 test("no strategy gives a price that is none, whatever the market says", () => {

@@ -52,3 +52,16 @@ test("a commitment that was copied cannot be opened, even when its maker has", (
   const opened = frameOf("company-a-unit", "quote-reveal", { id: copied.id, quotes, salt });
   assert.deepEqual(run.block(41, own.open, opened), ["quote.hash"]);
 });
+
+test("an owner's limits end in time: a slot that begins then, or later, takes no quote by them", () => {
+  for (const [until, codes] of [
+    [slot, ["quote.no-mandate"]],
+    [slot + 1, []],
+  ] as const) {
+    const run = new Chain();
+    run.block(20, mandate("company-a", { until: utcMs(until) }));
+    const sold = quote("company-a", 34, { side: "ask" });
+    run.block(25, sold.seal);
+    assert.deepEqual(run.block(41, sold.open), codes);
+  }
+});

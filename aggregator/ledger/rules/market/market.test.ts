@@ -111,6 +111,22 @@ test("a slot without quotes is settled at the meters all the same", () => {
   assert.equal(run.of("slot-settled").length, 1);
 });
 
+test("between what was asked and what was bid the colony's price is the clearing price", () => {
+  const run = new Chain();
+  run.block(20, mandate("company-a"), mandate("user-a"));
+  // As much is asked for as is offered, so any price from 0.41 to 0.7 would do.
+  const sold = { side: "ask", limit: microPerKwh(410_000), quantity: wh(5000) } as const;
+  const asked = quote("company-a", 50, sold);
+  const bid = quote("user-a", 51, { limit: microPerKwh(700_000), quantity: wh(5000) });
+  run.block(25, asked.seal, bid.seal);
+  run.block(41, asked.open, bid.open);
+  run.block(51);
+  const cleared = run.of("slot-cleared").find(({ quantityWh }) => quantityWh > 0);
+  assert.ok(cleared?.clearing !== undefined && cleared.clearing !== null);
+  assert.equal(cleared.clearing, cleared.prices.gu);
+  assert.notEqual(cleared.clearing, 555_000, "the middle of the interval");
+});
+
 test("a quote that is never opened is void and stands in the credit report", () => {
   const run = new Chain();
   run.block(20, mandate("company-a"), mandate("user-a"));
@@ -177,19 +193,6 @@ test("each wrong quote is refused with its code and changes nothing", () => {
   assert.deepEqual(run.block(42, quote("company-a", 8, {}).seal), ["quote.gate-closed"]);
   run.block(51);
   assert.deepEqual(run.of("contract-signed"), []);
-});
-
-test("an owner's limits end in time: a slot that begins then, or later, takes no quote by them", () => {
-  for (const [until, codes] of [
-    [slot, ["quote.no-mandate"]],
-    [slot + 1, []],
-  ] as const) {
-    const run = new Chain();
-    run.block(20, mandate("company-a", { until: utcMs(until) }));
-    const sold = quote("company-a", 34, { side: "ask" });
-    run.block(25, sold.seal);
-    assert.deepEqual(run.block(41, sold.open), codes);
-  }
 });
 
 test("limits hold for all of an owner's quotes in a slot together", () => {
