@@ -166,8 +166,6 @@ export function planned(experiment: Experiment): Chart {
 
 /** The chosen day's channels by name. */
 export const channelName = (channel: Channel): string => names[channel];
-export const channelOrder: readonly Channel[] = channels;
-
 const hoursOf = ({ day }: Experiment) => ({
   labels: day.hours.map(({ hour }) => hour),
   xName: "hour",
