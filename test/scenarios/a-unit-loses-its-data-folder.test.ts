@@ -137,7 +137,7 @@ test("readings whose block nobody has any more are done with, by a proof of the 
   const journal = new DatabaseSync(join(unit.folder, "data", "journal.db"));
   const { changes } = journal.prepare("UPDATE batch SET state = 'sent', receipt = NULL").run();
   journal.close();
-  assert.ok(changes > 20, `${changes} batches`);
+  assert.ok(changes > 2, `${changes} batches`);
 
   await ready(start(programs.aggregator, ["run", "--config", aggregatorConfig]));
   edge = await runUnit(unit);
