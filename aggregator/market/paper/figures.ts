@@ -1,7 +1,7 @@
 /** The paper's figures 2–5 of a day, and what it does not show: convergence and error. */
 
 import type { DayHour, HourPowers } from "../day/day-file.ts";
-import { type Channel, channels } from "../game/channels.ts";
+import type { Channel } from "../game/channels.ts";
 import type { Chart, Series } from "./chart.ts";
 import { type Experiment, kwhOf } from "./experiment.ts";
 
