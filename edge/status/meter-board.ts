@@ -201,7 +201,12 @@ function numbersOf({ values }: MeterReading) {
   };
 }
 
-/** For people's eyes and tools; what is billed stays mantissa and exponent. */
+/** The decimal as the nearest number, as `Number("123e-1")` reads it: both are exact up to 10²², so one
+ * operation rounds once. For people's eyes and tools; what is billed stays mantissa and exponent. */
 function numberOf(mantissa: number, exponent: number): number {
-  return Number(`${mantissa}e${exponent}`);
+  if (Math.abs(exponent) > exactPowerMax) return Number(`${mantissa}e${exponent}`);
+  return exponent < 0 ? mantissa / 10 ** -exponent : mantissa * 10 ** exponent;
 }
+
+/** Powers of ten up to this one are floats without rounding. */
+const exactPowerMax = 22;
