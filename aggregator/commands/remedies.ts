@@ -43,6 +43,7 @@ const remedies: Readonly<Record<string, string>> = {
   "parameters.open": "give a later --from",
   "parameters.length": "a chain with slots of another length begins anew",
   "parameters.unsound": "give parameters that a genesis would be taken with",
+  "parameters.feeder": "give every feeder at which a meter stands a line in grid",
   "contract.slot": "give --from the start of a slot",
   "contract.open": "give a later --from",
   "contract.same": "nothing to do",
