@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** `busbar-aggregator`: one member's aggregator, and what is done with its ledger. */
-import { Failure, isId, type MemberRole } from "@busbar/protocol";
+import { Failure } from "@busbar/protocol";
 import { describeConfig } from "@busbar/protocol/config";
 import { Command, InvalidArgumentError } from "commander";
 import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
+import { configOption, days, height, id, ids, instant, port } from "./commands/arguments.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { addCaseCommands } from "./commands/case-commands.ts";
 import { addClearCommand } from "./commands/clear.ts";
@@ -13,8 +14,7 @@ import { addForecastCommand } from "./commands/forecast-report.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
 import { madeLines } from "./commands/init-text.ts";
-import { join, joinedLines } from "./commands/join.ts";
-import { listMembers } from "./commands/members.ts";
+import { addMemberCommands } from "./commands/member-commands.ts";
 import { addPricesCommand } from "./commands/prices.ts";
 import { prove } from "./commands/prove.ts";
 import { pruneCommand } from "./commands/prune.ts";
@@ -24,18 +24,12 @@ import { status } from "./commands/status.ts";
 import { tell } from "./commands/transaction.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyProofCommand } from "./commands/verify-proof.ts";
-import { admitMember, propose, proposeContract, proposeParameters, vote } from "./commands/vote.ts";
+import { admitMember } from "./commands/vote.ts";
 import { aggregatorConfig } from "./config/schema.ts";
 
 const program = new Command("busbar-aggregator")
   .description("Runs a member's aggregator: broker, ledger, market, settlement, notices, portal.")
   .showHelpAfterError("(add --help for what is expected)");
-
-const configOption = [
-  "--config <file>",
-  "the aggregator's configuration",
-  "aggregator.yaml",
-] as const;
 
 program
   .command("init")
@@ -138,111 +132,7 @@ A member is admitted once a quorum of the members has said so, each with this co
     return admitMember(member, options).then((told) => tell(told, options));
   });
 
-program
-  .command("join")
-  .description("prepare a new member of a consortium that runs: key, configuration, request")
-  .requiredOption("--genesis <file>", "the consortium's genesis.json")
-  .requiredOption("--member <id>", "the new member's id", id)
-  .option("--role <role>", "company, bureau, user or auditor", role, "company")
-  .option("--home <folder>", "where to make it", ".")
-  .option("--no-vote", "be a member without a vote")
-  .option("--expires <iso>", "ask for a membership until then", instant)
-  .option("--certificate <file>", "the audit's certificate; its SHA-256 stands in the request")
-  .option(
-    "--address <host:port>",
-    "where the other members reach this one (default: this machine, at the link port)",
-  )
-  .option(
-    "--broker <url>",
-    "where units reach its MQTT broker: the ledger tells them (--renew keeps it)",
-  )
-  .option(
-    "--peer <member=host:port...>",
-    "where members are reached, if not as the genesis says",
-    [],
-  )
-  .option("--clock <file>", "a virtual site's clock file, instead of the system's clock")
-  .option("--broker-port <port>", "MQTT port", port, 1883)
-  .option("--portal-port <port>", "port of the web portal", port, 8080)
-  .option(
-    "--link-port <port>",
-    "where it listens for the other members (default: the port of --address, or 7600)",
-    port,
-  )
-  .option("--renew", "make only a new request: other terms, a longer term, a return", false)
-  .option("--dry-run", "say what would be made, and make nothing", false)
-  .option("--json", "print the result as JSON", false)
-  .addHelpText(
-    "after",
-    "\nExample:\n  busbar-aggregator join --genesis elm/genesis.json --member member-5 --home five --address 192.0.2.7:7600",
-  )
-  .action((options) => {
-    const wishes = { ...options, peers: options.peer };
-    const made = join(wishes);
-    const files = made.files.map(({ path }) => path);
-    if (options.json) return print({ ok: true, files, request: made.request });
-    for (const line of joinedLines(made, wishes)) console.log(line);
-  });
-
-program
-  .command("members")
-  .description("who belongs to the consortium, who votes, what is decided and what is open")
-  .option(...configOption)
-  .option("--json", "print the result as JSON", false)
-  .action((options) => listMembers(options, print));
-
-program
-  .command("propose")
-  .description(
-    "ask the members to suspend, remove or reinstate one of them, for other parameters, or for another contract",
-  )
-  .argument("<action>", "suspend, remove, reinstate, parameters, or contract")
-  .argument(
-    "<which>",
-    "the member, a JSON file with the parameters that are to change, or the contract's version",
-  )
-  .option(
-    "--from <iso>",
-    "parameters, contract: the start of the first slot that has them",
-    instant,
-  )
-  .option("--reason <text>", "why; it stands in the motion")
-  .option(...configOption)
-  .option("--dry-run", "say what would come of it, and hand nothing in", false)
-  .option("--json", "print the result as JSON", false)
-  .addHelpText(
-    "after",
-    "\nExample:\n  busbar-aggregator propose suspend member-d --reason 'key lost'",
-  )
-  .action((action, which, options) => {
-    if (action !== "parameters" && action !== "contract") {
-      return propose(action, id(which), options).then((told) => tell(told, options));
-    }
-    if (options.from === undefined) {
-      const message =
-        "expected --from, the start of the first slot with other parameters or another contract";
-      throw new Failure("propose.usage", message, { retry: "never" });
-    }
-    const made = action === "contract" ? proposeContract : proposeParameters;
-    return made(which, options).then((told) => tell(told, options));
-  });
-
-program
-  .command("vote")
-  .description("vote on an open motion; without one, list them")
-  .argument("[which]", "the member that it is about, or the first digits of its id")
-  .option("--against", "vote against it", false)
-  .option(...configOption)
-  .option("--dry-run", "say what would come of it, and hand nothing in", false)
-  .option("--json", "print the result as JSON", false)
-  .addHelpText(
-    "after",
-    "\nExit codes are those of admit.\n\nExample:\n  busbar-aggregator vote member-d",
-  )
-  .action((which, options) => {
-    if (which === undefined) return listMembers(options, print);
-    return vote(which, options).then((told) => tell(told, options));
-  });
+addMemberCommands(program, print);
 
 program
   .command("viewer")
@@ -383,47 +273,8 @@ function print(value: object): void {
   console.log(JSON.stringify(value));
 }
 
-function role(text: string): MemberRole {
-  const known = (["company", "bureau", "user", "auditor"] as const).find((word) => word === text);
-  if (known !== undefined) return known;
-  throw new InvalidArgumentError("expected company, bureau, user or auditor");
-}
-
-function id(text: string): string {
-  if (isId(text)) return text;
-  throw new InvalidArgumentError("expected 1 to 32 of a-z, 0-9 and inner hyphens");
-}
-
-function ids(text: string, before: readonly string[]): readonly string[] {
-  return [...before, id(text)];
-}
-
 function members(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= initMembersMax) return value;
   throw new InvalidArgumentError(`expected 1 to ${initMembersMax} members`);
-}
-
-function port(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
-  throw new InvalidArgumentError("expected a port from 0 to 65535");
-}
-
-function height(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError("expected a height from 1 on");
-}
-
-function days(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError("expected a number of days");
-}
-
-function instant(text: string): number {
-  const value = Date.parse(text);
-  if (!Number.isNaN(value) && value >= 0) return value;
-  throw new InvalidArgumentError("expected a time like 2026-06-21T02:20:00Z");
 }
