@@ -2,7 +2,7 @@
 /** `busbar-aggregator`: one member's aggregator, and what is done with its ledger. */
 import { Failure } from "@busbar/protocol";
 import { describeConfig } from "@busbar/protocol/config";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
 import { configOption, days, height, id, ids, instant, port } from "./commands/arguments.ts";
@@ -48,7 +48,11 @@ program
     "where the market's days begin, as a POSIX TZ text: CET-1CEST,M3.5.0,M10.5.0/3",
     "UTC0",
   )
-  .option("--time <iso>", "site time at which the chain begins", instant, Date.now())
+  .addOption(
+    new Option("--time <iso>", "site time at which the chain begins")
+      .argParser(instant)
+      .default(Date.now(), "now"),
+  )
   .option("--clock <file>", "a virtual site's clock file, instead of the system's clock")
   .option(
     "--broker-port <port>",
