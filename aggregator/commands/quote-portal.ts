@@ -70,7 +70,7 @@ export class Portal {
     const body = await response.json().catch(() => ({}));
     const { code, message } = body as { code?: unknown; message?: unknown };
     if (typeof code !== "string" || typeof message !== "string") throw this.#odd("an answer");
-    const retry = response.status === 429 || response.status === 503 ? "later" : "never";
+    const retry = response.status === 429 || response.status >= 500 ? "later" : "never";
     const refusal = new Failure(code, `refused: ${message}`, { retry });
     if (codes.includes(code)) return refusal;
     throw refusal;

@@ -123,13 +123,23 @@ test("a quote that the rule would refuse is refused at once, and nothing waits f
     code: "quote.no-gate",
   });
   assert.deepEqual(pool.frames, []);
+  const keep = join(folder, "refused.json");
+  await assert.rejects(run({ slot: next, key: stolen, keep }), { code: "quote.not-owner" });
+  assert.equal(
+    existsSync(keep),
+    false,
+    "nothing is to be opened, and the next try finds its place",
+  );
 });
 
 test("the opening is on disk before anything is sealed, and an old one is never written over", async () => {
   const next = new Date(slot + hour).toISOString();
   const { keep } = await run({ slot: next });
   pool.frames.splice(0);
-  await assert.rejects(run({ slot: next, keep }), { code: "quote.file" });
+  await assert.rejects(run({ slot: next, keep }), {
+    code: "quote.file",
+    message: /keeps the opening of an earlier quote: --open opens it; .*--keep/,
+  });
   assert.deepEqual(pool.frames, []);
   pool.failure = new Error("the disk is full");
   const other = join(folder, "other.json");

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type EnergyForm,
@@ -105,7 +105,7 @@ export async function quoteCommand(
   const file = options.keep ?? `quote-${options.slot.replaceAll(/[^0-9A-Za-z-]/g, "-")}.json`;
   // Before the commitment: one that is sealed and cannot be opened costs its owner's good name.
   keep(file, kept);
-  await portal.send(commit);
+  await seal(portal, commit, file);
   if (!options.wait) {
     return write(
       told(options, `sealed; open it after ${iso(kept.gate)} with --open ${file}`, kept),
@@ -115,6 +115,17 @@ export async function quoteCommand(
     write(`sealed; waiting for the gate at ${iso(kept.gate)}; the opening is in ${file}`);
   await open(portal, kept);
   write(told(options, "sealed and opened", kept));
+}
+
+/** Hands a commitment in. One that a rule refused needs no opening: its file would bar the next try. */
+async function seal(portal: Portal, commit: Uint8Array, file: string): Promise<void> {
+  try {
+    await portal.send(commit);
+  } catch (error) {
+    const isRefused = error instanceof Failure && error.code !== "quote.portal";
+    if (isRefused && error.retry === "never") rmSync(file);
+    throw error;
+  }
 }
 
 function told({ json }: QuoteOptions, words: string, { slot, gate }: Kept): string {
@@ -203,7 +214,12 @@ function keep(file: string, kept: Kept): void {
   try {
     writeFileSync(file, `${JSON.stringify(kept)}\n`, { mode: 0o600, flag: "wx" });
   } catch (cause) {
-    const message = `${file}: cannot be written (${(cause as NodeJS.ErrnoException).code}); nothing was sealed; name another file with --keep`;
+    const { code } = cause as NodeJS.ErrnoException;
+    const why =
+      code === "EEXIST"
+        ? "keeps the opening of an earlier quote: --open opens it; when that is done, delete it"
+        : `cannot be written (${code})`;
+    const message = `${file}: ${why}; nothing was sealed; name another file with --keep`;
     throw new Failure("quote.file", message, { retry: "never", cause });
   }
 }
