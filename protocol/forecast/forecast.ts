@@ -26,8 +26,8 @@ const trialDays = 14;
 const nearMs = 2 * 3_600_000;
 
 /**
- * Forecasts of consecutive slots from what had ended at `now`. Three models speak, each weighed by how
- * it would have done at that lead on the last fourteen days; how far the mix of them was off on those
+ * Forecasts of consecutive slots from what had ended at `now`. Three models and persistence speak, each
+ * weighed by how it would have done at that lead on the last fourteen days; how far the mix of them was off on those
  * days gives the band. Undefined where nothing at all is known.
  *
  * Deterministic: floats see + − × ÷ only, so every member has the same bits. Throws: `RangeError` for

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "2c07642912dafbddc150c8345f19687c49a7406f061ebb2245970d3e56fd133e"),
+  version(1, "87cdd7756a43daa14ff87b0e6de6ac997f00286e58f958ec2e1a9244c734e64d"),
 ];
