@@ -89,8 +89,7 @@ export class Interview {
     }
     const shown = fallback === undefined ? "" : ` [${fallback}]`;
     for (;;) {
-      this.#output.write(`${wrap(`${text}${shown}`, this.#width - 2, "  ")}: `);
-      const typed = await this.#line();
+      const typed = await this.#line(`${wrap(`${text}${shown}`, this.#width - 2, "  ")}: `);
       if (typed === "?") this.say(`  ${help}`);
       else if (typed === "b") {
         if (this.#answers.length > 0) throw back;
@@ -160,7 +159,7 @@ export class Interview {
   }
 
   /** The next line, trimmed. Ctrl-C and the end of the input leave the conversation. */
-  async #line(): Promise<string> {
+  async #line(prompt: string): Promise<string> {
     let interrupted = false;
     const stop = () => {
       interrupted = true;
@@ -168,6 +167,8 @@ export class Interview {
     };
     process.on("SIGINT", stop);
     try {
+      // Whoever sees the question may interrupt it at once.
+      this.#output.write(prompt);
       while (this.#lines.length === 0 && !this.#ended && !interrupted) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;

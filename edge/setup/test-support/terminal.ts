@@ -12,6 +12,7 @@ export class Terminal {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #ended: Promise<unknown[]>;
   #said = "";
+  #closed = false;
   #read = 0;
   #wake: (() => void) | undefined;
   #patience: NodeJS.Timeout | undefined;
@@ -23,12 +24,16 @@ export class Terminal {
       ...options,
       env,
     });
-    this.#ended = once(this.#child, "exit");
+    // Not at its exit: what it said last may come behind that.
+    this.#ended = once(this.#child, "close");
     this.#child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.#said += text;
       this.#wake?.();
     });
-    this.#child.once("exit", () => this.#wake?.());
+    this.#child.once("close", () => {
+      this.#closed = true;
+      this.#wake?.();
+    });
   }
 
   /** All that was on the screen. */
@@ -44,7 +49,7 @@ export class Terminal {
         this.#read += found.index + found[0].length;
         return;
       }
-      if (this.#child.exitCode !== null) {
+      if (this.#closed) {
         throw new Error(`ended before it said ${text}:\n${this.#said.slice(this.#read)}`);
       }
       await new Promise<void>((resolve, reject) => {
