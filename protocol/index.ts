@@ -67,7 +67,7 @@ export {
   type MemberTerms,
   memberTable,
 } from "./messages/members.ts";
-export { obis, parseObis } from "./messages/obis.ts";
+export { compareObis, obis, parseObis } from "./messages/obis.ts";
 export type {
   Gate,
   GridSegment,

@@ -1,4 +1,5 @@
 import {
+  compareObis,
   mulDiv,
   obis,
   parseObis,
@@ -59,7 +60,9 @@ export function entryOf(
   );
   // Billing first: where there is no room for all, they are in.
   coded.sort((a, b) => Number(billing.has(b.obis)) - Number(billing.has(a.obis)));
-  for (const value of coded.slice(0, registersMax)) registers.set(value.obis, decimalOf(value));
+  // In the wire's order: an entry is encoded three times, and nothing is sorted there any more.
+  const taken = coded.slice(0, registersMax).sort((a, b) => compareObis(a.obis, b.obis));
+  for (const value of taken) registers.set(value.obis, decimalOf(value));
   return entryAt({ registers, quality: how }, { time, clock, lastTime });
 }
 

@@ -10,7 +10,7 @@ import { batchHead, chainHead, chainHeads, chainStart } from "./chain.ts";
 import { isId } from "./id.ts";
 import { decodeMessage, encodeMessage, type Kind, kinds, type Message } from "./kinds.ts";
 import { sealQuotes } from "./market.ts";
-import { obisKey, parseObis } from "./obis.ts";
+import { compareObis, obisKey, parseObis } from "./obis.ts";
 import type { ReadingEntry } from "./readings.ts";
 
 const bytes = (length: number, fill = 5) => new Uint8Array(length).fill(fill);
@@ -206,6 +206,9 @@ test("OBIS codes have one text and six bytes", () => {
   for (const bad of ["", "1.8.0", "1-0:1.8", "256-0:1.8.0", "01-0:1.8.0", "1-0:1.8.0 "]) {
     assert.equal(parseObis(bad), undefined, bad);
   }
+  const mixed = ["junk", "1-0:16.7.0", "1-0:2.8.0", "1-0:2.8.0*7", "0-1:24.2.1", "1-0:1.8.0"];
+  const inOrder = ["0-1:24.2.1", "1-0:1.8.0", "1-0:2.8.0*7", "1-0:2.8.0", "1-0:16.7.0", "junk"];
+  assert.deepEqual(mixed.sort(compareObis), inOrder);
 });
 
 test("ids stand in topics, so they are short, lower case and plain", () => {

@@ -1,4 +1,4 @@
-import type { CborKey } from "../cbor/value.ts";
+import { type CborKey, compareBytes } from "../cbor/value.ts";
 import { describe, type KeyCodec, SchemaError } from "../schema/codec.ts";
 
 const form = /^(\d{1,3})-(\d{1,3}):(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\*(\d{1,3}))?$/;
@@ -49,6 +49,14 @@ export function parseObis(text: string): Uint8Array | undefined {
   const bytes = bytesOf(text);
   if (bytes !== undefined && parsed.size < parsedMax) parsed.set(text, bytes);
   return bytes;
+}
+
+/** The order of two codes on the wire, below 0 where `a` comes first; texts that are none come last. */
+export function compareObis(a: string, b: string): number {
+  const [one, two] = [parseObis(a), parseObis(b)];
+  if (one === undefined || two === undefined)
+    return Number(one === undefined) - Number(two === undefined);
+  return compareBytes(one, two);
 }
 
 function bytesOf(text: string): Uint8Array | undefined {
