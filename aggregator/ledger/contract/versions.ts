@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "87cdd7756a43daa14ff87b0e6de6ac997f00286e58f958ec2e1a9244c734e64d"),
+  version(1, "90a2d8f678375edac31a0b9f7fd742126a25dfa574bf1af993b9b86c88866266"),
 ];
