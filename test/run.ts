@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
 const folders = ["protocol", "edge", "aggregator", "flows", "hardware", "test"];
@@ -15,7 +15,10 @@ const scratch = mkdtempSync(join(tmpdir(), "busbar-test-"));
 const leftOutFile = join(scratch, "left-out.jsonl");
 // Hundreds of processes load the same sources: each is stripped and compiled once.
 const compiled = join(import.meta.dirname, "../node_modules/.cache/busbar-test");
-const runner = spawn(process.execPath, ["--test", "--test-timeout=240000", ...files], {
+// Many tests wait for lines, disks and timers: Node's own choice, a core fewer than there are, idles.
+const concurrency = Math.max(2, availableParallelism());
+const options = ["--test", `--test-concurrency=${concurrency}`, "--test-timeout=240000"];
+const runner = spawn(process.execPath, [...options, ...files], {
   stdio: "inherit",
   env: { NODE_COMPILE_CACHE: compiled, ...process.env, BUSBAR_LEFT_OUT: leftOutFile },
 });
