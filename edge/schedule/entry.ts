@@ -53,18 +53,22 @@ export function entryOf(
   { lastTime, clock, quality: how, billingOnly }: EntryContext,
 ): ReadingEntry {
   const registers = new Map<string, Decimal>();
-  const coded = values.flatMap((value) =>
-    value.obis === undefined || (billingOnly && !billing.has(value.obis))
-      ? []
-      : [{ ...value, obis: value.obis }],
-  );
-  // Billing first: where there is no room for all, they are in.
-  coded.sort((a, b) => Number(billing.has(b.obis)) - Number(billing.has(a.obis)));
+  const coded = values.filter(isCoded).filter(({ obis }) => !billingOnly || billing.has(obis));
+  const billingFirst = (a: Coded, b: Coded) =>
+    Number(billing.has(b.obis)) - Number(billing.has(a.obis));
+  const taken =
+    coded.length > registersMax ? coded.sort(billingFirst).slice(0, registersMax) : coded;
   // In the wire's order: an entry is encoded three times, and nothing is sorted there any more.
-  const taken = coded.slice(0, registersMax).sort((a, b) => compareObis(a.obis, b.obis));
-  for (const value of taken) registers.set(value.obis, decimalOf(value));
+  taken.sort((a, b) => compareObis(a.obis, b.obis));
+  taken.forEach((value) => {
+    registers.set(value.obis, decimalOf(value));
+  });
   return entryAt({ registers, quality: how }, { time, clock, lastTime });
 }
+
+type Coded = RegisterValue & { readonly obis: string };
+
+const isCoded = (value: RegisterValue): value is Coded => value.obis !== undefined;
 
 /** An entry at a time, or just behind its predecessor where that is later. */
 export function entryAt(
@@ -97,13 +101,8 @@ export function gapEntry(
 
 /** The billing registers among values. */
 export function billingOf(values: readonly RegisterValue[]): Map<string, Decimal> {
-  return new Map(
-    values.flatMap((value) =>
-      value.obis !== undefined && billing.has(value.obis)
-        ? [[value.obis, decimalOf(value)] as const]
-        : [],
-    ),
-  );
+  const coded = values.filter(isCoded).filter(({ obis }) => billing.has(obis));
+  return new Map(coded.map((value) => [value.obis, decimalOf(value)]));
 }
 
 /** The billing registers of an entry. */

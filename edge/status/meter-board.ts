@@ -189,16 +189,16 @@ function powerOf({ values }: MeterReading): number | undefined {
 }
 
 function numbersOf({ values }: MeterReading) {
-  const all = values.map((value) => ({
-    ...value,
-    number: numberOf(value.mantissa, value.exponent),
-  }));
-  return {
-    values: Object.fromEntries(
-      all.flatMap(({ obis, number }) => (obis === undefined ? [] : [[obis, number]])),
-    ),
-    quantities: Object.fromEntries(all.map(({ quantity, number }) => [quantity, number])),
+  const numbers: { values: Record<string, number>; quantities: Record<string, number> } = {
+    values: {},
+    quantities: {},
   };
+  values.forEach(({ obis, quantity, mantissa, exponent }) => {
+    const number = numberOf(mantissa, exponent);
+    if (obis !== undefined) numbers.values[obis] = number;
+    numbers.quantities[quantity] = number;
+  });
+  return numbers;
 }
 
 /** The decimal as the nearest number, as `Number("123e-1")` reads it: both are exact up to 10²², so one

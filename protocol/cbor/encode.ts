@@ -122,8 +122,9 @@ function write(out: Writer, value: CborValue, depth: number): void {
   }
   if (Array.isArray(value)) {
     out.head(4, value.length);
-    for (const item of value) write(out, item as CborValue, depth + 1);
-    return;
+    return value.forEach((item) => {
+      write(out, item as CborValue, depth + 1);
+    });
   }
   if (value instanceof Map) return writeMap(out, value, depth);
   if (isTagged(value)) {
@@ -157,11 +158,12 @@ function writeText(out: Writer, value: string): void {
 function writeMap(out: Writer, map: ReadonlyMap<CborKey, CborValue>, depth: number): void {
   out.head(5, map.size);
   if (isInOrder(map)) {
-    for (const [key, value] of map) {
+    // Not by an iterator, which makes an object a step: on a unit, which runs without the optimizing
+    // compilers, a fifth of all that is allocated.
+    return map.forEach((value, key) => {
       write(out, key, depth + 1);
       write(out, value, depth + 1);
-    }
-    return;
+    });
   }
   const entries = [...map].map(([key, value]) => ({ key: encodeCbor(key), value }));
   entries.sort((a, b) => compareBytes(a.key, b.key));
@@ -180,11 +182,12 @@ function writeMap(out: Writer, map: ReadonlyMap<CborKey, CborValue>, depth: numb
  * unsigned integers, or byte strings of one length. A message's fields and a meter's registers do. */
 function isInOrder(map: ReadonlyMap<CborKey, CborValue>): boolean {
   let previous: CborKey | undefined;
-  for (const key of map.keys()) {
-    if (previous !== undefined && !isBefore(previous, key)) return false;
+  let inOrder = true;
+  map.forEach((_, key) => {
+    if (inOrder && previous !== undefined) inOrder = isBefore(previous, key);
     previous = key;
-  }
-  return true;
+  });
+  return inOrder;
 }
 
 function isBefore(a: CborKey, b: CborKey): boolean {

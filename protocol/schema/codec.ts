@@ -166,7 +166,9 @@ export function mapOf<T>(
       if (value.size > max)
         throw new SchemaError("", `a map of at most ${max} entries`, value.size);
       const out = new Map<CborKey, CborValue>();
-      for (const [name, entry] of value) out.set(key.encode(name), item.encode(entry));
+      value.forEach((entry, name) => {
+        out.set(key.encode(name), item.encode(entry));
+      });
       return out;
     },
   };

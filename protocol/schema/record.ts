@@ -53,20 +53,18 @@ export function record<F extends Fields>(name: string, fields: F): RecordCodec<R
       }
       const out: Record<string, unknown> = {};
       const prefix = path === "" ? "" : `${path}.`;
-      for (const [field, { key, type, optional }] of entries) {
+      entries.forEach(([field, { key, type, optional }]) => {
         const raw = map.get(key);
-        if (raw === undefined && optional) continue;
-        out[field] = type.decode(raw, `${prefix}${field}`);
-      }
+        if (raw !== undefined || !optional) out[field] = type.decode(raw, `${prefix}${field}`);
+      });
       return out as RecordOf<F>;
     },
     encode(value) {
       const out = new Map<CborKey, CborValue>();
-      for (const [field, { key, type, optional }] of entries) {
+      entries.forEach(([field, { key, type, optional }]) => {
         const part = (value as Record<string, unknown>)[field];
-        if (part === undefined && optional) continue;
-        out.set(key, type.encode(part));
-      }
+        if (part !== undefined || !optional) out.set(key, type.encode(part));
+      });
       return out;
     },
   };

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "90a2d8f678375edac31a0b9f7fd742126a25dfa574bf1af993b9b86c88866266"),
+  version(1, "a929d732776d82a1bed40b62c37870e5c70da80fbc39b7d1cb7b07e8f3fb6fab"),
 ];

@@ -300,6 +300,29 @@ test("a read is parted between values only, and where it may not be parted it wa
 /** A read that cannot be lengthened. */
 const whole = { unit: 1, function: 4, count: 8, maxRegisters: 8, evenCount: true } as const;
 
+test("a length that the unit refused is not tried again, until another meter may be there", async () => {
+  const { timers, line, port, read } = bench();
+  const all = meter(1);
+  // Two blocks of four registers with nothing behind them: both answers look alike.
+  line.devices.set(1, (code, address, count) => (count > 4 ? 2 : all(code, address, count)));
+  const cycle = async () => {
+    for (const address of [0, 72])
+      assertRight(await timers.run(read(1, address, 4)), 1, address, 4);
+    return port.counters.exceptions;
+  };
+  const refused = await cycle();
+  assert.ok(refused > 0);
+  const learned = await cycle();
+  for (let i = 0; i < 5; i += 1) assert.equal(await cycle(), learned);
+  line.devices.set(1, all);
+  await timers.run(sleep(timers, 600_000));
+  await cycle();
+  const { lengthened } = port.counters;
+  await cycle();
+  assert.ok(port.counters.lengthened > lengthened);
+  assert.equal(port.counters.exceptions, learned);
+});
+
 test("what spans a silence of the line is no answer, whatever its checksum", async () => {
   const answer = answerOf(1, 0, 2);
   const parted = async (gapMs: number) => {

@@ -5,6 +5,7 @@ import type { Line, Trace } from "../line.ts";
 import { sleep, type Timers } from "../timers.ts";
 import { exceptionCode, type ModbusClient, ModbusClientPort, modbusClient } from "./client-port.ts";
 import { type Receiver, rtuReceiver, tcpReceiver } from "./receiver.ts";
+import { RefusedLengths } from "./refused-lengths.ts";
 import { Turnarounds } from "./turnaround.ts";
 import { type Frame, type ReplyShape, Unanswered } from "./unanswered.ts";
 
@@ -56,6 +57,8 @@ const silenceMs = 20;
 const silentRequestsMax = 2;
 /** A gateway's exceptions that leave the meter's answer outstanding. */
 const gatewayUnanswered = new Set([10, 11]);
+/** Illegal data address, illegal data value. */
+const beyondRegisters = new Set([2, 3]);
 /** A line that never falls silent (broken wiring) is asked all the same after this. */
 const drainMsMax = 2000;
 
@@ -81,6 +84,7 @@ export class GuardedPort {
   readonly #replyMs: number;
   readonly #turnarounds = new Turnarounds();
   readonly #unanswered: Unanswered;
+  readonly #refusedLengths = new RefusedLengths();
   readonly #receiver: Receiver;
   readonly #backoff: Backoff;
   readonly #port: ModbusClientPort;
@@ -195,14 +199,17 @@ export class GuardedPort {
   }
 
   async #lengthenedRead(request: ReadRequest, count: number): Promise<ReadReply> {
+    const exact = () => !this.#unanswered.mistakable(request, this.#timers.now());
+    const known = this.#refusedLengths.has(request, count, this.#timers.now());
+    if (known && exact()) return this.#ask(request, request.count);
     if (count > request.count) this.counters.lengthened += 1;
     const reply = await this.#ask(request, count);
     if (reply.ok) return { ok: true, registers: reply.registers.slice(0, request.count) };
-    const { unit, function: code } = request;
-    const shape = { unit, function: code, count: request.count };
-    const exact = !this.#unanswered.mistakable(shape, this.#timers.now());
-    if (count === request.count || reply.suspect || !exact) return reply;
+    if (count === request.count || reply.suspect || !exact()) return reply;
     // The registers behind the ones asked for may not exist.
+    if (beyondRegisters.has(reply.exception)) {
+      this.#refusedLengths.note(request, count, this.#timers.now());
+    }
     return this.#ask(request, request.count);
   }
 
