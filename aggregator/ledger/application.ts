@@ -65,6 +65,8 @@ export type FinalizedBlock = {
   readonly nextVoters: readonly string[];
   /** The epoch of the next height: greater than this block's where voters or their keys change. */
   readonly nextEpoch: number;
+  /** The same voters, with the keys they vote with. */
+  readonly nextCouncil: Council;
 };
 
 type Candidate = FinalizedBlock & { readonly execution: Execution; readonly tree: StateTree };
@@ -391,8 +393,9 @@ function batchesOf({ taken }: Execution): Batch[] {
 /** Who votes after a block ran. */
 function nextOf(before: Council, { changes }: Execution) {
   const changed = { get: (key: string) => changes.get(key), scan: () => [] };
-  const { epoch, voters } = councils.get(changed, "current") ?? before;
-  return { nextEpoch: epoch, nextVoters: voters.map(({ id }) => id) };
+  const nextCouncil = councils.get(changed, "current") ?? before;
+  const { epoch, voters } = nextCouncil;
+  return { nextEpoch: epoch, nextVoters: voters.map(({ id }) => id), nextCouncil };
 }
 
 function olderRules(): Failure {

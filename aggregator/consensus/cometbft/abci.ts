@@ -1,0 +1,267 @@
+import { Failure, openFrame, utcMs } from "@busbar/protocol";
+import type { Application, Proposal } from "../../ledger/application.ts";
+import { blockLimits } from "../../ledger/application.ts";
+import type { CommittedBlock, RefusedFrame } from "../../ledger/block.ts";
+import { sha256 } from "../../ledger/sha256.ts";
+import type { Snapshot } from "../../ledger/snapshots/format.ts";
+import { nameOf } from "../frame-name.ts";
+import { areCouncil, memberAt, validatorUpdates } from "./validators.ts";
+import { encodeResponse, type Request } from "./wire/codec.ts";
+import type { Requests, Responses, Timestamp } from "./wire/values.ts";
+
+/** A transaction of this byte is no frame: it wakes an engine that makes no empty blocks, when a rule of
+ * the ledger is due. No block holds it. */
+const tickByte = 0x01;
+
+/** Frames that a rule refused, which CometBFT still keeps in its mempool until it asks about them again. */
+const refusedMax = 65_536;
+
+const code = { ok: 0, refused: 1 } as const;
+const proposalStatus = { accept: 1, reject: 2 } as const;
+const offerResult = { accept: 1, reject: 3, "reject-format": 4, "reject-sender": 5 } as const;
+const chunkResult = { accept: 1, retry: 3, "retry-snapshot": 4, "reject-snapshot": 5 } as const;
+
+export type AbciOptions = {
+  readonly application: Application;
+  readonly chain: string;
+  readonly version: string;
+  /** The genesis that the chain begins with, SHA-256 in hex: CometBFT's own genesis names it. */
+  readonly genesis: string;
+  /** Called after a block is on disk, before CometBFT hears of it. */
+  readonly onCommit?: (block: CommittedBlock) => void;
+  /** Called for frames that the rules refused. */
+  readonly onRefused?: (refused: RefusedFrame) => void;
+};
+
+/**
+ * ABCI 2.0's requests, as CometBFT v0.38 sends them, to the ledger's verbs. A block's transactions are the
+ * ledger's frames, its time CometBFT's in whole ms, its proposer the member whose key signs there. The
+ * application hash is the state's root alone, so it is that of any engine which ordered the same frames,
+ * and it rests when nothing changes.
+ *
+ * Source: CometBFT v0.38, "ABCI 2.0: Methods and Types" and "Requirements for the Application".
+ */
+export class AbciApplication {
+  readonly #options: AbciOptions;
+  readonly #application: Application;
+  readonly #refused = new Set<string>();
+  /** Proposals that ran at this height, by CometBFT's block hash: the decided one does not run again. */
+  readonly #proposals = new Map<string, Proposal>();
+
+  constructor(options: AbciOptions) {
+    this.#options = options;
+    this.#application = options.application;
+  }
+
+  /** A transaction that only wakes the engine; `time` (site ms) tells it from others of its kind. */
+  static tick(time: number): Uint8Array {
+    return Uint8Array.of(tickByte, ...Buffer.from(String(time)));
+  }
+
+  /** The encoded answer. Throws where an application must not go on. */
+  handle(request: Request): Uint8Array {
+    const { verb, body } = request;
+    switch (verb) {
+      case "echo":
+        return encodeResponse(verb, body);
+      case "flush":
+        return encodeResponse(verb, {});
+      case "info":
+        return encodeResponse(verb, this.#info());
+      case "initChain":
+        return encodeResponse(verb, this.#initChain(body));
+      case "query":
+        return encodeResponse(verb, this.#query(body));
+      case "checkTx":
+        return encodeResponse(verb, this.#checkTx(body.tx));
+      case "commit":
+        return encodeResponse(verb, this.#commit());
+      case "listSnapshots":
+        return encodeResponse(verb, { snapshots: this.#application.listSnapshots() });
+      case "offerSnapshot":
+        return encodeResponse(verb, this.#offerSnapshot(body));
+      case "loadSnapshotChunk":
+        return encodeResponse(verb, {
+          chunk: this.#application.loadSnapshotChunk(body) ?? new Uint8Array(),
+        });
+      case "applySnapshotChunk":
+        return encodeResponse(verb, this.#applySnapshotChunk(body));
+      case "prepareProposal":
+        return encodeResponse(verb, this.#prepareProposal(body));
+      case "processProposal":
+        return encodeResponse(verb, this.#processProposal(body));
+      case "finalizeBlock":
+        return encodeResponse(verb, this.#finalizeBlock(body));
+      case "extendVote":
+      case "verifyVoteExtension":
+        throw unexpected(`${verb}: vote extensions are not enabled on this chain`);
+    }
+  }
+
+  #info(): Responses["info"] {
+    const { height, appHash, begun } = this.#application.info();
+    return {
+      data: "busbar",
+      version: this.#options.version,
+      appVersion: 1,
+      lastBlockHeight: height,
+      lastBlockAppHash: begun && height > 0 ? appHash : new Uint8Array(),
+    };
+  }
+
+  #initChain(body: Requests["initChain"]): Responses["initChain"] {
+    const { chain, genesis } = this.#options;
+    if (body.chainId !== chain) {
+      throw unexpected(`CometBFT's genesis is of chain ${body.chainId}, this ledger of ${chain}`);
+    }
+    const named = genesisNamedBy(body.appStateBytes);
+    if (named !== genesis) {
+      throw unexpected(
+        `CometBFT's genesis names the ledger genesis ${named}, this member has ${genesis}`,
+      );
+    }
+    if (body.initialHeight > 1) {
+      throw unexpected(`expected initial_height 1, CometBFT's genesis says ${body.initialHeight}`);
+    }
+    const appHash = this.#application.initChain();
+    if (!areCouncil(body.validators, this.#application.council())) {
+      throw unexpected(
+        "CometBFT's validators are not the ledger's voting members with one vote each",
+      );
+    }
+    return { appHash };
+  }
+
+  /** `/p2p/filter/…` asks whom to connect to (all); `/state` gives an entry of the state, by its key. */
+  #query({ path, data }: Requests["query"]): Responses["query"] {
+    if (path.startsWith("/p2p/filter/")) return { code: code.ok };
+    if (path !== "/state") {
+      return { code: code.refused, log: `no path ${path}: expected /state`, codespace: "busbar" };
+    }
+    const { value, height } = this.#application.query(Buffer.from(data).toString("utf8"));
+    if (value === undefined) return { code: code.refused, log: "no such entry", height };
+    return { code: code.ok, key: data, value, height };
+  }
+
+  #checkTx(tx: Uint8Array): Responses["checkTx"] {
+    // A tick has done its work once it is here: asked again, after the block, it goes.
+    const name = nameOf(sha256(tx));
+    if (this.#refused.has(name)) {
+      return { code: code.refused, log: "the ledger refused it", codespace: "tx.refused" };
+    }
+    if (isTick(tx)) {
+      this.#refuse(name);
+      return { code: code.ok };
+    }
+    const opened = openFrame(tx);
+    const checked = opened.ok ? this.#application.checkTx(opened.frame) : opened;
+    if (checked.ok) return { code: code.ok };
+    return { code: code.refused, log: checked.message, codespace: checked.code };
+  }
+
+  #prepareProposal(body: Requests["prepareProposal"]): Responses["prepareProposal"] {
+    const frames = fitting(
+      body.txs.filter((tx) => !isTick(tx)),
+      body.maxTxBytes,
+    );
+    const { proposal, refused } = this.#application.prepareProposal({
+      ...this.#about(body),
+      view: 0,
+      frames,
+    });
+    for (const one of refused) {
+      this.#refuse(nameOf(one.hash));
+      this.#options.onRefused?.(one);
+    }
+    return { txs: proposal.frames };
+  }
+
+  #processProposal(body: Requests["processProposal"]): Responses["processProposal"] {
+    const proposal = this.#proposalOf(body);
+    const checked = this.#application.processProposal(proposal);
+    if (!checked.ok) return { status: proposalStatus.reject };
+    this.#proposals.set(keyOf(body.hash), proposal);
+    return { status: proposalStatus.accept };
+  }
+
+  #finalizeBlock(body: Requests["finalizeBlock"]): Responses["finalizeBlock"] {
+    const proposal = this.#proposals.get(keyOf(body.hash)) ?? this.#proposalOf(body);
+    const before = this.#application.council();
+    const { header, nextCouncil } = this.#application.finalizeBlock(proposal);
+    return {
+      txResults: body.txs.map(() => ({ code: code.ok })),
+      validatorUpdates: validatorUpdates(before, nextCouncil),
+      appHash: header.appHash,
+    };
+  }
+
+  #commit(): Responses["commit"] {
+    this.#options.onCommit?.(this.#application.commit());
+    this.#proposals.clear();
+    return { retainHeight: 0 };
+  }
+
+  #offerSnapshot({ snapshot, appHash }: Requests["offerSnapshot"]): Responses["offerSnapshot"] {
+    const answer = this.#application.offerSnapshot(snapshot as Snapshot, appHash);
+    return { result: offerResult[answer.result] };
+  }
+
+  #applySnapshotChunk(body: Requests["applySnapshotChunk"]): Responses["applySnapshotChunk"] {
+    const answer = this.#application.applySnapshotChunk(body);
+    if (answer.result === "accept") return { result: chunkResult.accept };
+    const { result, refetchChunks, rejectSenders } = answer;
+    return { result: chunkResult[result], refetchChunks, rejectSenders };
+  }
+
+  #proposalOf(body: Requests["finalizeBlock"]): Proposal {
+    return { ...this.#about(body), height: body.height, view: 0, frames: body.txs };
+  }
+
+  /** Whoever is no voting member any more is named by nothing, and its proposal refused. */
+  #about({ time, proposerAddress }: Pick<Requests["finalizeBlock"], "time" | "proposerAddress">) {
+    const proposer = memberAt(proposerAddress, this.#application.council()) ?? "";
+    return { time: msOf(time), proposer };
+  }
+
+  #refuse(name: string): void {
+    if (this.#refused.size >= refusedMax) this.#refused.clear();
+    this.#refused.add(name);
+  }
+}
+
+const isTick = (tx: Uint8Array) => tx[0] === tickByte;
+const keyOf = (hash: Uint8Array) => Buffer.from(hash).toString("hex");
+
+/** Whole ms, rounded down: CometBFT's times grow by a nanosecond at least, these never fall. */
+function msOf(time: Timestamp | null) {
+  const { seconds, nanos } = time ?? { seconds: 0, nanos: 0 };
+  return utcMs(seconds * 1000 + Math.floor(nanos / 1_000_000));
+}
+
+/** As many frames from the front as CometBFT allows: each takes a field's head and its length besides. */
+function fitting(frames: readonly Uint8Array[], bytesMax: number): readonly Uint8Array[] {
+  const headBytesMax = 6;
+  let bytes = 0;
+  const end = frames.findIndex(({ length }) => {
+    bytes += length + headBytesMax;
+    return bytes > Math.min(bytesMax, blockLimits.bytes);
+  });
+  return end < 0 ? frames : frames.slice(0, end);
+}
+
+/** `{"genesis": "<SHA-256 in hex>"}`, as the `app_state` of CometBFT's genesis says it. */
+function genesisNamedBy(appState: Uint8Array): string {
+  try {
+    const state: unknown = JSON.parse(Buffer.from(appState).toString("utf8"));
+    const { genesis } = state as { readonly genesis?: unknown };
+    if (typeof genesis === "string") return genesis;
+  } catch {
+    // What came is told below.
+  }
+  return '(none: app_state is not {"genesis": …})';
+}
+
+function unexpected(what: string): Failure {
+  const message = `${what}; make CometBFT's files anew with busbar-aggregator init --engine cometbft, or correct its genesis.json`;
+  return new Failure("cometbft.genesis", message, { retry: "never" });
+}
