@@ -7,6 +7,7 @@ import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
 import { configOption, days, height, id, ids, instant, port } from "./commands/arguments.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
+import { addBillCommand } from "./commands/bill.ts";
 import { addCaseCommands } from "./commands/case-commands.ts";
 import { addClearCommand } from "./commands/clear.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -258,6 +259,7 @@ program
   .option("--json", "print the result as JSON", false)
   .action((options) => status(options, print));
 
+addBillCommand(program, print);
 addCaseCommands(program, print);
 addClearCommand(program, print);
 addPricesCommand(program);

@@ -69,6 +69,7 @@ export {
 } from "./messages/members.ts";
 export { compareObis, obis, parseObis } from "./messages/obis.ts";
 export type {
+  Charge,
   Gate,
   GridSegment,
   ParametersMotion,

@@ -3,7 +3,14 @@ import { vote } from "./messages/evidence.ts";
 import { kinds } from "./messages/kinds.ts";
 import { quote } from "./messages/market.ts";
 import { memberTerms } from "./messages/members.ts";
-import { bands, gridSegment, parameters, partyTerms, weights } from "./messages/parameters.ts";
+import {
+  bands,
+  charge,
+  gridSegment,
+  parameters,
+  partyTerms,
+  weights,
+} from "./messages/parameters.ts";
 import { readingEntry } from "./messages/readings.ts";
 import { device, meter, owner } from "./messages/registry.ts";
 import { boxed } from "./notice/boxed.ts";
@@ -58,6 +65,7 @@ export function wireCddl(): string {
     weights,
     partyTerms,
     gridSegment,
+    charge,
     parameters,
     contractVersion,
     vote,

@@ -114,7 +114,8 @@ function genesisOf(
     members,
     owners: [...admitted.owners, ...onlookers],
     devices: admitted.devices,
-    parameters: { timeZone },
+    // A new site's: those of chains that run change by vote.
+    parameters: { timeZone, imbalanceGrowthPermille: 100, provisionalMinutes: 2 * 24 * 60 },
   };
 }
 

@@ -32,8 +32,14 @@ export const accounts = table("account", account);
 /** Where roundings and the like are shown: the site's own accounts. No owner's id begins so. */
 export const siteOwner = "~site";
 
-/** Where the fees of the grid's lines go; opened by the first of them. */
+/**
+ * What passes through for the grid's lines: buyers pay their way into it, and it pays the lines'
+ * operators, so that nothing stays but where nobody operates a line. Opened by the first of them.
+ */
 export const gridOwner = "~grid";
+
+/** Where taxes and levies go that no owner gets: what the community owes an authority. */
+export const leviesOwner = "~levies";
 
 /** The key of an account in its table. */
 export function accountId(owner: string, side: AccountSide): string {

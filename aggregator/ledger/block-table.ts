@@ -15,6 +15,12 @@ export type Batch = {
   readonly index: number;
 };
 
+/** A batch of a meter with the block that brought it. */
+export type PlacedBatch = Batch & Place;
+
+/** A frame with its place. */
+export type PlacedFrame = Place & { readonly frame: Uint8Array };
+
 /** A block's header, hash and certificate without its transactions. */
 export type CertifiedHeader = Pick<CommittedBlock, "header" | "hash" | "certificate">;
 
@@ -27,6 +33,10 @@ export type BlockSource = {
   placeOfReading(meter: string, sequence: number): Place | undefined;
   /** The frames of a block, in order. */
   framesOf(height: number): readonly Uint8Array[];
+  /** All batches of a meter's readings that are here, in the order of its chain. */
+  batchesOf(meter: string): readonly PlacedBatch[];
+  /** All frames that an owner or device signed in blocks of these heights, in order. */
+  framesBy(signer: string, range: { from: number; to: number }): readonly PlacedFrame[];
   /** Where an event of a type lies, by what its JSON holds: the newest. */
   findEvent(type: string, fields: Readonly<Record<string, string | number>>): Place | undefined;
 };
@@ -87,6 +97,27 @@ export class BlockTable implements BlockSource {
     return { height: Number(row.height), index: Number(row.idx) };
   }
 
+  batchesOf(meter: string): readonly PlacedBatch[] {
+    return this.#sql.batches.all(meter).map(({ first, last, height, idx }) => ({
+      meter,
+      first: Number(first),
+      last: Number(last),
+      height: Number(height),
+      index: Number(idx),
+    }));
+  }
+
+  framesBy(
+    signer: string,
+    { from, to }: { readonly from: number; readonly to: number },
+  ): readonly PlacedFrame[] {
+    return this.#sql.framesBy.all(from, to, signer).map(({ height, idx, frame }) => ({
+      height: Number(height),
+      index: Number(idx),
+      frame: frame as Uint8Array,
+    }));
+  }
+
   findEvent(type: string, fields: Readonly<Record<string, string | number>>): Place | undefined {
     const names = Object.keys(fields);
     const wanted = names.map(() => " AND json_extract(json, ?) = ?").join("");
@@ -139,6 +170,13 @@ function statements(db: DatabaseSync) {
     place: db.prepare("SELECT height, idx FROM tx WHERE hash = ? ORDER BY height LIMIT 1"),
     reading: db.prepare(
       "SELECT first, height, idx FROM reading WHERE meter = ? AND last >= ? ORDER BY last LIMIT 1",
+    ),
+    batches: db.prepare(
+      "SELECT first, last, height, idx FROM reading WHERE meter = ? ORDER BY last",
+    ),
+    framesBy: db.prepare(
+      `SELECT height, idx, frame FROM tx WHERE height BETWEEN ? AND ? AND signer = ?
+       ORDER BY height, idx`,
     ),
     addBlock: db.prepare(
       "INSERT OR REPLACE INTO block (height, header, certificate, hash) VALUES (?, ?, ?, ?)",

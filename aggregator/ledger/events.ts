@@ -1,6 +1,6 @@
 import type { Correction, DeviceChange, Objection, Party, Scale, Side } from "@busbar/protocol";
 import type { Outlook } from "@busbar/protocol/forecast";
-import type { SettlementReason } from "./settlements.ts";
+import type { EstimateMethod, SettlementReason } from "./settlements.ts";
 
 /** Prices of a slot; null = "not traded", never a number. 10⁻⁶ currency per kWh. */
 export type SlotPrices = {
@@ -236,6 +236,21 @@ export type LedgerEvent =
       readonly side: Side;
       readonly imbalanceWh: number;
       readonly amount: number;
+      /** How the energy was put where no reading shows it; left out where one does. */
+      readonly method?: EstimateMethod;
+    }
+  /** Fees, taxes and levies of a party's slot, 10⁻⁶ currency each. */
+  | {
+      readonly type: "charges-settled";
+      readonly owner: string;
+      readonly slot: number;
+      readonly charges: readonly {
+        readonly id: string;
+        readonly sort: "fee" | "tax" | "levy";
+        /** The account that it went to. */
+        readonly to: string;
+        readonly money: number;
+      }[];
     }
   /** What a meter's slot held was corrected: by the members, or by readings that came after all. */
   | {
@@ -306,6 +321,9 @@ export type LedgerEvent =
       readonly money: number;
       readonly imbalanceDifferenceWh: number;
       readonly moneyDifference: number;
+      readonly method?: EstimateMethod;
+      /** What fees, taxes and levies together became more; left out where they stayed as they were. */
+      readonly chargeDifference?: number;
     }
   /** Not settled, because a balance would pass 2⁵³; `contract` is null for an imbalance. */
   | {
@@ -315,4 +333,15 @@ export type LedgerEvent =
       readonly seller: string;
       readonly buyer: string;
     }
-  | { readonly type: "slot-settled"; readonly slot: number; readonly rounding: number };
+  /** What all that was posted of the slot comes to: paid − received − fees − taxes + subsidies. */
+  | {
+      readonly type: "slot-settled";
+      readonly slot: number;
+      readonly paid: number;
+      readonly received: number;
+      readonly fees: number;
+      readonly taxes: number;
+      readonly subsidies: number;
+      /** What is left over: 0, for every movement is one integer on both of its sides. */
+      readonly rounding: number;
+    };

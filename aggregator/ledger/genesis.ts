@@ -75,6 +75,21 @@ const gridSegment = z.strictObject({
     .transform((value) => value as Wh)
     .exactOptional()
     .describe("What the line carries in one slot, Wh; left out: no limit"),
+  operator: id.exactOptional().describe("Whom the line's fees go to; left out: the bureau"),
+});
+
+const charge = z.strictObject({
+  id,
+  sort: z.enum(["fee", "tax", "levy"]),
+  on: z
+    .enum(["import", "export", "cost"])
+    .describe("On net energy drawn or given, or on what energy cost net"),
+  rate: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .describe("10⁻⁶ currency per kWh; on cost: thousandths of it"),
+  to: id.exactOptional().describe("The owner who gets it; left out: an authority"),
 });
 
 const parameters = z
@@ -125,6 +140,24 @@ const parameters = z
       .max(64)
       .exactOptional()
       .describe("The lines between feeders, a tree; left out: all trade as at one place"),
+    imbalanceGrowthPermille: z
+      .int()
+      .min(0)
+      .max(1000)
+      .exactOptional()
+      .describe("How much worse an imbalance as large as the whole position is, ‰"),
+    charges: z
+      .array(charge)
+      .min(1)
+      .max(16)
+      .exactOptional()
+      .describe("Fees, taxes and levies that parties owe once for each slot"),
+    provisionalMinutes: z
+      .int()
+      .min(0)
+      .max(31 * 24 * 60)
+      .exactOptional()
+      .describe("When a silent meter's slot is estimated; left out: it is waited for"),
   })
   .transform(({ gates, ...rest }) => ({ ...rest, gates: gates ?? usualGates(rest.slotMinutes) }))
   .refine(({ feedIn, retail }) => feedIn <= retail, "expected feedIn ≤ retail")
@@ -153,7 +186,14 @@ function whyUnsound({
   retail,
   parties = [],
   grid = [],
+  charges = [],
 }: Parameters): string | undefined {
+  const again = charges.find(({ id }, i) => charges.findIndex((one) => one.id === id) < i);
+  if (again !== undefined) return `charges: expected each id once, got ${again.id} again`;
+  const more = charges.find(({ on, rate }) => on === "cost" && rate > 1000);
+  if (more !== undefined) {
+    return `charges: expected at most 1000 thousandths of the cost for ${more.id}, got ${more.rate}`;
+  }
   const twice = parties.find(({ owner }, i) => parties.findIndex((p) => p.owner === owner) < i);
   if (twice !== undefined) return `parties: expected each owner once, got ${twice.owner} again`;
   for (const { owner, band: own } of parties) {

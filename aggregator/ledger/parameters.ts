@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Gate, GridSegment, MicroPerKwh, PartyTerms } from "@busbar/protocol";
+import type { Charge, Gate, GridSegment, MicroPerKwh, PartyTerms } from "@busbar/protocol";
 import { type Codec, parameters } from "@busbar/protocol/schema";
 import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
@@ -37,6 +37,12 @@ export type Parameters = {
   readonly parties?: readonly PartyTerms[];
   /** The lines between feeders, a tree; without them all parties trade as at one place. */
   readonly grid?: readonly GridSegment[];
+  /** How much worse an imbalance becomes that is as large as the party's whole position, thousandths. */
+  readonly imbalanceGrowthPermille?: number;
+  /** Fees, taxes and levies. */
+  readonly charges?: readonly Charge[];
+  /** How long after its end a slot waits for a silent meter before it is estimated; absent: it is not. */
+  readonly provisionalMinutes?: number;
 };
 
 /** The parameters' form in the state and in the genesis hash. */

@@ -1,5 +1,6 @@
 import type { Micro, UtcMs } from "@busbar/protocol";
 import {
+  array,
   field,
   id,
   instant,
@@ -8,20 +9,46 @@ import {
   optional,
   record,
   type TypeOf,
+  text,
 } from "@busbar/protocol/schema";
 import type { State, StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 const amount = int(0, most);
+/** An owner's, or one of the site's own, whose names begin with `~`. */
+const account = text(32, /^~?[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/);
 
-/** Why a party's slot was settled, or settled once more. */
-const why = oneOf("delivered", "late-readings", "correction", "contract-void");
+/** Why a party's slot was settled, or settled once more; `provisional`: before its meters reported. */
+const why = oneOf("delivered", "late-readings", "correction", "contract-void", "provisional");
+
+/** How energy was put that no reading shows; how each comes about says `rules/market/estimate.ts`. */
+const estimate = oneOf("days-before", "as-contracted", "unproven");
+export type EstimateMethod = "days-before" | "as-contracted" | "unproven";
+
+/** A fee, tax or levy, and the account that it went to. */
+const owed = record("owed", {
+  id: field(1, id),
+  sort: field(2, oneOf("fee", "tax", "levy")),
+  to: field(3, account),
+  money: field(4, int<Micro>(-most, most)),
+});
+
+const money = int<Micro>(-most, most);
+
+/** What the party's contracts of the slot come to, each at its price. */
+const traded = record("traded", {
+  contracts: field(1, amount),
+  soldMoney: field(2, money),
+  boughtMoney: field(3, money),
+  feeMoney: field(4, money),
+  subsidyMoney: field(5, money),
+});
 
 const settlement = record("settlement", {
   why: field(1, why),
   height: field(2, int(1, most)),
-  /** What the party's meters showed; absent where it was not known, and contracts counted as signed. */
+  /** What the party's meters showed, or count as having shown where `method` says so. */
   importWh: optional(3, amount),
   exportWh: optional(4, amount),
   /** Its contracts' energy: sold minus bought. */
@@ -31,6 +58,11 @@ const settlement = record("settlement", {
   money: field(7, int<Micro>(-most, most)),
   /** With whom; absent where nothing was posted. */
   bureau: optional(8, id),
+  /** How the energy was put; absent where it was measured, or corrected by the members. */
+  method: optional(9, estimate),
+  traded: field(10, traded),
+  /** Absent where nothing is owed. */
+  charges: optional(11, array(owed, 1, 16)),
 });
 
 export type Settlement = TypeOf<typeof settlement>;

@@ -8,6 +8,8 @@ import {
   BlockTable,
   type CertifiedHeader,
   type Place,
+  type PlacedBatch,
+  type PlacedFrame,
 } from "./block-table.ts";
 import { type CouncilStep, CouncilStepTable } from "./council-step-table.ts";
 import { openDatabase, transaction } from "./database.ts";
@@ -140,6 +142,14 @@ export class Store implements BlockSource {
 
   placeOfReading(meter: string, sequence: number): Place | undefined {
     return this.#blocks.placeOfReading(meter, sequence);
+  }
+
+  batchesOf(meter: string): readonly PlacedBatch[] {
+    return this.#blocks.batchesOf(meter);
+  }
+
+  framesBy(signer: string, range: { from: number; to: number }): readonly PlacedFrame[] {
+    return this.#blocks.framesBy(signer, range);
   }
 
   findEvent(type: string, fields: Readonly<Record<string, string | number>>): Place | undefined {

@@ -87,11 +87,13 @@ function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly M
     case "imbalance-settled": {
       const amount = kwh(event.imbalanceWh);
       const sum = money(Math.abs(event.amount), currency);
+      const silent =
+        event.method === undefined ? "" : " Your meter was silent, so this is an estimate.";
       const text =
         event.side === "ask"
           ? `Your meter gave ${amount} more in ${hour(event.slot)} than you had sold; the bureau took it for ${sum}.`
           : `Your meter drew ${amount} more in ${hour(event.slot)} than you had bought; the bureau supplied it for ${sum}.`;
-      return [{ owner: event.owner, title: `Difference of ${amount}`, text }];
+      return [{ owner: event.owner, title: `Difference of ${amount}`, text: text + silent }];
     }
     case "settlement-corrected":
       return [
@@ -147,7 +149,8 @@ function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly M
 }
 
 const correctedBecause = {
-  delivered: "It was delivered",
+  delivered: "Your meter's readings came",
+  provisional: "It was estimated anew",
   "late-readings": "Readings came late",
   correction: "The members corrected a meter's energy",
   "contract-void": "The members voided a contract",

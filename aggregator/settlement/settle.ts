@@ -17,18 +17,30 @@ export type SettlementTerms = {
   readonly retail: MicroPerKwh;
   /** How much worse than feed-in and retail an imbalance is, in thousandths. */
   readonly imbalancePermille: number;
+  /** How much worse it becomes where it is as large as the party's whole position; 0 where absent. */
+  readonly imbalanceGrowthPermille?: number;
   /** κ of eq. 3, 6 and 8, in thousandths; the paper's 0.05 is 50. */
   readonly subsidyPermille: number;
 };
 
 /**
  * One movement: `energy` goes from seller to buyer, `money` from buyer to seller (a subsidy is a
- * payment from the bureau to a buyer, a grid fee one from a buyer to the lines' account; they move no
+ * payment from the bureau to a buyer, a grid fee one from a buyer to the lines' account, which hands it
+ * on to the lines' operators, a fee, tax or levy one from a party to whom it is for; they move no
  * energy). Each is posted to the seller's sales
  * account and the buyer's purchase account, so every movement sums to zero.
  */
 export type Movement = {
-  readonly reason: "sale" | "grid-fee" | "subsidy" | "imbalance-surplus" | "imbalance-shortage";
+  readonly reason:
+    | "sale"
+    | "grid-fee"
+    | "line-share"
+    | "subsidy"
+    | "imbalance-surplus"
+    | "imbalance-shortage"
+    | "fee"
+    | "tax"
+    | "levy";
   readonly contract?: string;
   readonly seller: string;
   readonly buyer: string;
@@ -67,7 +79,8 @@ export function settleFee(sale: Sale, grid: string): Movement | undefined {
 
 /**
  * A party's difference between its meters and its contracts (`sales` are all of the slot's), as a
- * trade with the bureau at prices that are always worse than the market's: planning well pays.
+ * trade with the bureau at prices that are always worse than the market's, and the worse the larger it
+ * is beside the party's position: planning well pays, and differing on purpose never does.
  * Undefined where meter and contracts agree. The bureau itself takes the rest and has no imbalance.
  */
 export function settleImbalance(
@@ -75,9 +88,24 @@ export function settleImbalance(
   sales: readonly Sale[],
   { bureau, terms }: Settlement,
 ): Movement | undefined {
-  const difference = netMetered(metered) - netSold(owner, sales);
+  const [given, sold] = [netMetered(metered), netSold(owner, sales)];
+  const difference = given - sold;
   if (difference === 0 || owner === bureau) return undefined;
-  return imbalanceOf(owner, difference, bureau, terms);
+  const worse = premiumPermille(difference, Math.max(Math.abs(given), Math.abs(sold)), terms);
+  return imbalanceOf({ owner, bureau, difference, worse }, terms);
+}
+
+/**
+ * How much worse than feed-in and retail a difference is: in proportion to how large it is beside what
+ * the party gave or sold, whichever is more (`positionWh`), so that it means the same to large and small.
+ */
+function premiumPermille(
+  difference: number,
+  positionWh: number,
+  { imbalancePermille, imbalanceGrowthPermille = 0 }: SettlementTerms,
+): number {
+  const growth = mulDiv(imbalanceGrowthPermille, Math.abs(difference), positionWh, "ceil");
+  return imbalancePermille + growth;
 }
 
 function saleOf({ contract, seller, buyer, energy, price }: Sale): Movement {
@@ -93,20 +121,24 @@ function subsidyOf(
   return { reason: "subsidy", contract, seller, buyer, energy: wh(0), money };
 }
 
-/** A surplus is bought below feed-in, a shortage sold above retail. */
+/** A surplus is bought below feed-in, a shortage sold above retail; below 0 as well. */
 function imbalanceOf(
-  owner: string,
-  difference: number,
-  bureau: string,
-  { feedIn, retail, imbalancePermille }: SettlementTerms,
+  {
+    owner,
+    bureau,
+    difference,
+    worse,
+  }: { owner: string; bureau: string; difference: number; worse: number },
+  { feedIn, retail }: SettlementTerms,
 ): Movement {
   const energy = wh(Math.abs(difference));
+  const premium = (price: MicroPerKwh) => mulDiv(Math.abs(price), worse, 1000, "ceil");
   if (difference > 0) {
-    const price = microPerKwh(mulDiv(feedIn, 1000 - imbalancePermille, 1000, "floor"));
+    const price = microPerKwh(feedIn - premium(feedIn));
     const money = cost(price, energy, "floor");
     return { reason: "imbalance-surplus", seller: owner, buyer: bureau, energy, money };
   }
-  const price = microPerKwh(mulDiv(retail, 1000 + imbalancePermille, 1000, "ceil"));
+  const price = microPerKwh(retail + premium(retail));
   const money = cost(price, energy, "ceil");
   return { reason: "imbalance-shortage", seller: bureau, buyer: owner, energy, money };
 }

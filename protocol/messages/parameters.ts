@@ -58,6 +58,21 @@ export const gridSegment = record("grid-segment", {
   parent: optional(2, id),
   fee: field(3, price),
   capacity: optional(4, int<Wh>(0, 1_000_000_000_000)),
+  /** Whom what is paid for the line goes to; absent: the bureau. */
+  operator: optional(6, id),
+});
+
+/**
+ * A fee, tax or levy that a party owes for a slot, once: on what its meters drew or gave, each meter net
+ * over the slot, at `rate` a kWh, or in thousandths of what its energy cost it net.
+ */
+export const charge = record("charge", {
+  id: field(1, id),
+  sort: field(2, oneOf("fee", "tax", "levy")),
+  on: field(3, oneOf("import", "export", "cost")),
+  rate: field(4, int(0, 1_000_000_000)),
+  /** The owner whom it goes to; absent: the account for what is handed on to an authority. */
+  to: optional(5, id),
 });
 
 /** What a community agrees on for its market; in the genesis, in the state and in motions. */
@@ -76,6 +91,13 @@ export const parameters = record("parameters", {
   parties: optional(11, array(partyTerms, 1, 40)),
   /** A tree of feeders; without one all parties trade as at one place. */
   grid: optional(12, array(gridSegment, 1, 64)),
+  /** How much worse an imbalance becomes that is as large as the party's whole position, thousandths. */
+  imbalanceGrowthPermille: optional(21, permille),
+  /** What parties owe besides the price of their energy. */
+  charges: optional(22, array(charge, 1, 16)),
+  /** How long after its end a slot waits for a silent meter before it is settled by an estimate; absent:
+   * it is not. */
+  provisionalMinutes: optional(23, int(0, 31 * 24 * 60)),
 });
 
 /** A member asks the others for other parameters, for the slots that start at `from` and later. */
@@ -89,6 +111,7 @@ export const parametersMotion = record("parameters-motion", {
 
 export type PartyTerms = TypeOf<typeof partyTerms>;
 export type GridSegment = TypeOf<typeof gridSegment>;
+export type Charge = TypeOf<typeof charge>;
 export type Gate = TypeOf<typeof gate>;
 export type Scale = TypeOf<typeof scale>;
 export type ParametersMotion = TypeOf<typeof parametersMotion>;

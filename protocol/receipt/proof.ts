@@ -46,7 +46,12 @@ export type Proved = {
 const payment = pair(resultProof, int(0, 0xffff_ffff));
 
 /** The events that move money. */
-const payments = new Set(["contract-settled", "imbalance-settled", "settlement-corrected"]);
+const payments = new Set([
+  "contract-settled",
+  "imbalance-settled",
+  "settlement-corrected",
+  "charges-settled",
+]);
 
 /** Steps from voters to voters that a proof may carry: more than a consortium changes in its life. */
 const stepList = array(stateProof, 1, 0xffff);

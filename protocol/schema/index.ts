@@ -19,6 +19,7 @@ export { blockHeader, certificate } from "../receipt/block.ts";
 export { blockHistory } from "../receipt/block-history.ts";
 export { council } from "../receipt/council.ts";
 export { meterState } from "../receipt/meter-state.ts";
+export { stateProof } from "../receipt/state-proof.ts";
 export {
   array,
   bool,

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { blockHash, compareBytes, Failure, merkleRoot } from "@busbar/protocol";
 import type { CommittedBlock } from "../block.ts";
-import { type BlockSource, BlockTable, type CertifiedHeader, type Place } from "../block-table.ts";
+import {
+  type BlockSource,
+  BlockTable,
+  type CertifiedHeader,
+  type Place,
+  type PlacedBatch,
+  type PlacedFrame,
+} from "../block-table.ts";
 import { resultsRootOfBlock } from "../prove.ts";
 import { sha256 } from "../sha256.ts";
 
@@ -93,6 +100,14 @@ export class Archives implements BlockSource {
     return this.#first(({ blocks }) => blocks.placeOfReading(meter, sequence));
   }
 
+  batchesOf(meter: string): readonly PlacedBatch[] {
+    return this.#files.flatMap(({ blocks }) => blocks.batchesOf(meter));
+  }
+
+  framesBy(signer: string, range: { from: number; to: number }): readonly PlacedFrame[] {
+    return this.#files.flatMap(({ blocks }) => blocks.framesBy(signer, range));
+  }
+
   findEvent(type: string, fields: Readonly<Record<string, string | number>>): Place | undefined {
     return this.#first(({ blocks }) => blocks.findEvent(type, fields));
   }
@@ -120,12 +135,26 @@ export function bothOf(store: BlockSource, archives: BlockSource): BlockSource {
   return {
     block: (height) => store.block(height) ?? archives.block(height),
     header: (height) => archives.header(height) ?? store.header(height),
-    framesOf: (height) => (store.block(height) === undefined ? archives : store).framesOf(height),
+    framesOf: (height) => {
+      const frames = store.framesOf(height);
+      return frames.length > 0 ? frames : archives.framesOf(height);
+    },
+    batchesOf: (meter) => inOrder([...archives.batchesOf(meter), ...store.batchesOf(meter)]),
+    framesBy: (signer, range) => [
+      ...archives.framesBy(signer, range),
+      ...store.framesBy(signer, range),
+    ],
     placeOf: (hash) => store.placeOf(hash) ?? archives.placeOf(hash),
     placeOfReading: (meter, sequence) =>
       store.placeOfReading(meter, sequence) ?? archives.placeOfReading(meter, sequence),
     findEvent: (type, fields) => store.findEvent(type, fields) ?? archives.findEvent(type, fields),
   };
+}
+
+/** An archive that was written and not yet followed by the store's own clearing has some twice. */
+function inOrder(batches: readonly PlacedBatch[]): readonly PlacedBatch[] {
+  const byLast = new Map(batches.map((batch) => [batch.last, batch]));
+  return [...byLast.values()].sort((a, b) => a.last - b.last);
 }
 
 /** The first of these blocks that is not what its header says, or does not follow the one before. */

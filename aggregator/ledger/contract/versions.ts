@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "a929d732776d82a1bed40b62c37870e5c70da80fbc39b7d1cb7b07e8f3fb6fab"),
+  version(1, "8fdc03e019aa8fd0a21736e808d34bcddfb9f4ab9a223943955aa95ec01562f7"),
 ];

@@ -24,6 +24,8 @@ export type NewSale = {
   readonly quantity: Wh;
   readonly price: MicroPerKwh;
   readonly way?: Way;
+  /** The quotes that it came from, by id. */
+  readonly quotes: { readonly ask?: string; readonly bid?: string };
   readonly origin: "book" | "residual";
 };
 
@@ -122,7 +124,8 @@ function salesOf(
     const [ask, bid] = [byId.get(askId), byId.get(bidId)];
     assert(ask !== undefined && bid !== undefined, "matches are of the book's quotes");
     const { party: seller } = ask;
-    return { seller, buyer: bid.party, quantity, ...terms(ask, bid), origin: "book" };
+    const quotes = { ask: askId, bid: bidId };
+    return { seller, buyer: bid.party, quantity, ...terms(ask, bid), quotes, origin: "book" };
   });
 }
 

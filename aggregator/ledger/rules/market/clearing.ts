@@ -22,6 +22,7 @@ import {
   contracts,
   type Slot,
   siteNets,
+  slotBalances,
   slotKey,
   slots,
 } from "./tables.ts";
@@ -79,6 +80,7 @@ function forget({ state }: BlockContext, slot: number): void {
   if (key === undefined || slots.get(state, key)?.stage !== "settled") return;
   slots.delete(state, key);
   siteNets.delete(state, key);
+  slotBalances.delete(state, key);
   for (const [table, prefix] of [
     [contracts, `${key}-`],
     [objections, `${key}-`],
@@ -163,8 +165,18 @@ function signContracts(
 ): void {
   sales.forEach((sale, i) => {
     const contract = `${slotKey(slot)}-${String(signed + i + 1).padStart(4, "0")}`;
-    const { seller, buyer, quantity, price, origin, way = {} } = sale;
-    const terms = { slot, seller, buyer, energy: quantity, price, origin, scale, ...way };
+    const { seller, buyer, quantity, price, origin, way = {}, quotes } = sale;
+    const terms = {
+      slot,
+      seller,
+      buyer,
+      energy: quantity,
+      price,
+      origin,
+      scale,
+      ...way,
+      ...quotes,
+    };
     const { fee } = way;
     contracts.set(state, contract, { ...terms, settled: 0 });
     addToPositions(state, slot, terms);
@@ -193,7 +205,10 @@ function bureauSales(context: BlockContext, { quotes, fills, prices }: Cleared):
     return { id, party, role, side, quantity: wh(quantity - accepted - netted) } as const;
   });
   const sales = residualSales(rests, { bureau, prices, tariff: context.parameters });
-  return sales.map((sale) => ({ ...sale, origin: "residual" }));
+  return sales.map(({ quote, ...sale }) => {
+    const quotes = sale.seller === bureau ? { bid: quote } : { ask: quote };
+    return { ...sale, quotes, origin: "residual" };
+  });
 }
 
 function pricesOf({ prices: { cg, cu, gc, gu } }: Slot): Prices {

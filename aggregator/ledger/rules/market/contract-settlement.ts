@@ -1,36 +1,46 @@
-import { mulDiv, type UtcMs, wh } from "@busbar/protocol";
-import type { Sale } from "../../../settlement/position.ts";
-import { settleFee, settleSale } from "../../../settlement/settle.ts";
-import { gridOwner, openAccounts } from "../../accounts.ts";
-import { parametersOf } from "../../parameters.ts";
+import { micro, type UtcMs } from "@busbar/protocol";
+import { shareFee } from "../../../settlement/line-shares.ts";
+import { keptOf, type Sale } from "../../../settlement/position.ts";
+import { type Movement, settleFee, settleSale } from "../../../settlement/settle.ts";
+import { accountId, accounts, gridOwner, openAccounts } from "../../accounts.ts";
+import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
-import type { StateReader } from "../../state/state.ts";
+import { lastSettlement } from "../../settlements.ts";
+import type { State, StateReader } from "../../state/state.ts";
 import { bureauOf } from "./parties.ts";
-import { book, entriesOf } from "./posting.ts";
+import { book, entriesOf, noWh } from "./posting.ts";
+import { countInBalance } from "./slot-balance.ts";
 import { type Contract, contracts, slotKey, waiting } from "./tables.ts";
 
-/** Pays the slot's contracts neither side of which is waited for and to which nobody objects. */
+/**
+ * Pays the slot's contracts neither side of which is waited for and to which nobody objects. Whoever was
+ * settled provisionally is not waited for: a contract's price is its price, whatever the meters will say.
+ */
 export function settleContracts(context: BlockContext, slot: UtcMs): void {
   const { state } = context;
   const key = slotKey(slot);
-  const silent = (owner: string) => waiting.get(state, `${owner}/${key}`) !== undefined;
+  const silent = (owner: string) =>
+    waiting.get(state, `${owner}/${key}`) !== undefined &&
+    lastSettlement(state, slot, owner) === undefined;
   // Parties of the book settle with each other, also on a site without a bureau.
   const settlement = { bureau: bureauOf(state) ?? "", terms: parametersOf(state, slot) };
-  const all = [...contracts.scan(state, `${key}-`)];
-  const kept = keptOf(settlement.bureau, all);
-  for (const [contract, terms] of all) {
+  let byParty: ReadonlyMap<string, readonly Sale[]> | undefined;
+  for (const [contract, terms] of [...contracts.scan(state, `${key}-`)]) {
     if (terms.settled !== 0 || terms.held === 1) continue;
     if (silent(terms.seller) || silent(terms.buyer)) continue;
+    byParty ??= salesByParty(state, slot);
     const sale = saleOf(contract, terms);
+    const kept = keptOf(sale, byParty.get(sale.buyer) ?? [], settlement.bureau);
     const fee = settleFee(sale, gridOwner);
-    if (fee !== undefined) openAccounts(state, gridOwner);
     const movements = [
-      ...settleSale(sale, settlement, kept(terms)),
-      ...(fee === undefined ? [] : [fee]),
+      ...settleSale(sale, settlement, kept),
+      ...wayOf(state, { sale, fee, parameters: settlement.terms, bureau: settlement.bureau }),
     ];
     if (!book(context, entriesOf(movements), { slot, movement: movements[0] })) continue;
-    contracts.set(state, contract, { ...terms, settled: 1 });
-    const subsidy = movements.find(({ reason }) => reason === "subsidy");
+    countInBalance(state, slot, { after: movements });
+    const paid = movements.find(({ reason }) => reason === "subsidy");
+    const subsidy = micro(paid === undefined ? 0 : 0 - paid.money);
+    contracts.set(state, contract, { ...terms, settled: 1, ...(subsidy === 0 ? {} : { subsidy }) });
     context.emit({
       type: "contract-settled",
       contract,
@@ -39,34 +49,65 @@ export function settleContracts(context: BlockContext, slot: UtcMs): void {
       buyer: terms.buyer,
       deliveredWh: terms.energy,
       amount: movements[0]?.money ?? 0,
-      subsidy: subsidy === undefined ? 0 : -subsidy.money,
+      subsidy,
       ...(fee === undefined ? {} : { gridFee: fee.money }),
     });
   }
 }
 
+/** What the way over the grid costs the buyer, and who of the lines' operators gets it. */
+function wayOf(
+  state: State,
+  {
+    sale,
+    fee,
+    parameters: { grid = [] },
+    bureau,
+  }: {
+    readonly sale: Sale;
+    readonly fee: Movement | undefined;
+    readonly parameters: Pick<Parameters, "grid">;
+    readonly bureau: string;
+  },
+): Movement[] {
+  if (fee === undefined) return [];
+  openAccounts(state, gridOwner);
+  const has = (owner: string) => accounts.get(state, accountId(owner, "sales")) !== undefined;
+  const operatorOf = ({ operator = bureau }: { readonly operator?: string }) =>
+    has(operator) ? operator : bureau === "" ? undefined : bureau;
+  const rules = { grid, account: gridOwner, operatorOf, none: noWh };
+  return [fee, ...shareFee(fee, sale, rules)];
+}
+
 /**
- * How much of what a party bought from the bureau it keeps, in equal shares of all such contracts:
- * what it sold at another gate of the same slot it did not use.
+ * Pays a party the difference to what its purchases from the bureau earn as subsidies now that a contract
+ * of the slot is void: it keeps more or less of what it bought.
  */
-function keptOf(bureau: string, all: readonly (readonly [string, Contract])[]) {
-  const parties = new Map<string, { boughtWh: number; netWh: number }>();
-  const of = (owner: string) => {
-    const party = parties.get(owner) ?? { boughtWh: 0, netWh: 0 };
-    parties.set(owner, party);
-    return party;
-  };
-  for (const [, { seller, buyer, energy, settled }] of all) {
-    if (settled === 2) continue;
-    of(seller).netWh -= energy;
-    of(buyer).netWh += energy;
-    if (seller === bureau) of(buyer).boughtWh += energy;
+export function subsidiseAnew(
+  context: BlockContext,
+  {
+    slot,
+    owner,
+    sales,
+  }: { readonly slot: UtcMs; readonly owner: string; readonly sales: readonly Sale[] },
+): void {
+  const { state } = context;
+  const bureau = bureauOf(state) ?? "";
+  const settlement = { bureau, terms: parametersOf(state, slot) };
+  for (const sale of sales) {
+    if (sale.seller !== bureau || sale.buyer !== owner) continue;
+    const terms = contracts.get(state, sale.contract);
+    if (terms?.settled !== 1) continue;
+    const [, now] = settleSale(sale, settlement, keptOf(sale, sales, bureau));
+    const { subsidy: before = 0, ...rest } = terms;
+    if (now === undefined || 0 - now.money === before) continue;
+    const difference = { ...now, money: micro(now.money + before) };
+    const movements = [difference];
+    if (!book(context, entriesOf(movements), { slot, movement: difference })) continue;
+    countInBalance(state, slot, { after: movements });
+    const subsidy = micro(0 - now.money);
+    contracts.set(state, sale.contract, { ...rest, ...(subsidy === 0 ? {} : { subsidy }) });
   }
-  return ({ buyer, energy }: Contract) => {
-    const { boughtWh, netWh } = of(buyer);
-    if (netWh >= boughtWh) return energy;
-    return wh(netWh <= 0 ? 0 : mulDiv(energy, netWh, boughtWh, "floor"));
-  };
 }
 
 /** A slot's contracts by party, without void ones: one that is held counts until it is decided. */
@@ -84,6 +125,19 @@ export function salesByParty(state: StateReader, slot: UtcMs): ReadonlyMap<strin
   return byParty;
 }
 
-function saleOf(contract: string, { seller, buyer, energy, price, fee }: Contract): Sale {
-  return { contract, seller, buyer, energy, price, ...(fee === undefined ? {} : { fee }) };
+/** A contract as far as money is concerned. */
+export function saleOf(
+  contract: string,
+  { seller, buyer, energy, price, fee, from, to }: Contract,
+): Sale {
+  return {
+    contract,
+    seller,
+    buyer,
+    energy,
+    price,
+    ...(fee === undefined ? {} : { fee }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  };
 }

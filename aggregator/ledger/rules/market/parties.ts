@@ -1,5 +1,5 @@
 import type { Party, UtcMs } from "@busbar/protocol";
-import { slotEnergy } from "../../slots.ts";
+import { type SlotEnergy, slotEnergy } from "../../slots.ts";
 import type { StateReader } from "../../state/state.ts";
 import { bureaus, type Connection, connections, meters, owners } from "../../tables.ts";
 
@@ -87,12 +87,27 @@ export function meteredBy(
   connections: readonly string[],
   slot: { readonly start: UtcMs; readonly lengthMs: number },
 ): { importWh: number; exportWh: number } | undefined {
+  const each = energyOfEach(state, connections, slot);
+  if (each === undefined) return undefined;
   let [importWh, exportWh] = [0, 0];
-  for (const meter of connections) {
-    const energy = slotEnergy(state, meter, slot.start, slot.lengthMs);
-    if (energy === undefined) return undefined;
+  for (const energy of each) {
     importWh += energy.importWh;
     exportWh += energy.exportWh;
   }
   return { importWh, exportWh };
+}
+
+/** The same, meter by meter. */
+export function energyOfEach(
+  state: StateReader,
+  connections: readonly string[],
+  { start, lengthMs }: { readonly start: UtcMs; readonly lengthMs: number },
+): SlotEnergy[] | undefined {
+  const all: SlotEnergy[] = [];
+  for (const meter of connections) {
+    const energy = slotEnergy(state, meter, start, lengthMs);
+    if (energy === undefined) return undefined;
+    all.push(energy);
+  }
+  return all;
 }

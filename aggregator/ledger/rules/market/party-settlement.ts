@@ -1,7 +1,8 @@
 import { micro, type UtcMs, wh } from "@busbar/protocol";
-import { netSold, type Sale } from "../../../settlement/position.ts";
-import { type Movement, settleImbalance } from "../../../settlement/settle.ts";
-import { parametersOf } from "../../parameters.ts";
+import { chargeMovements } from "../../../settlement/charges.ts";
+import type { Sale } from "../../../settlement/position.ts";
+import type { Movement } from "../../../settlement/settle.ts";
+import { type Statement, stateSlot } from "../../../settlement/statement.ts";
 import type { BlockContext } from "../../rule.ts";
 import {
   lastSettlement,
@@ -10,62 +11,83 @@ import {
   settlements,
   slotKey,
 } from "../../settlements.ts";
-import { bureauOf } from "./parties.ts";
-import { book, differenceOf } from "./posting.ts";
+import type { PartyEnergy } from "./estimate.ts";
+import { book, differenceOf, noWh } from "./posting.ts";
 import { countNet, type Shown } from "./site-net.ts";
+import { countInBalance } from "./slot-balance.ts";
+import { openPayees, statementTerms } from "./statement-terms.ts";
 
-/** A party in a slot; without energy where that is not known. */
+/** A party in a slot, with its energy as it counts. */
 export type PartySlot = {
   readonly slot: UtcMs;
   readonly owner: string;
-  readonly energy: { readonly importWh: number; readonly exportWh: number } | undefined;
+  readonly energy: PartyEnergy;
   /** All of the slot's that count. */
   readonly sales: readonly Sale[];
 };
 
-/** Settles a party's imbalance for the first time. */
-export function settleParty(context: BlockContext, party: PartySlot): void {
-  const made = make(context, party, "delivered");
+/** Settles a party's slot for the first time: its imbalance, and fees, taxes and levies. */
+export function settleParty(
+  context: BlockContext,
+  party: PartySlot,
+  why: "delivered" | "provisional",
+): void {
+  const made = make(context, party, why);
   const { slot, owner, energy } = party;
-  countNet(context.state, { slot, owner, before: undefined, after: energy });
-  const posted = book(context, differenceOf([], made.movements), {
-    slot,
-    movement: made.movements[0],
-  });
+  countNet(context.state, { slot, owner, before: undefined, after: measured(energy) });
+  const [movement] = made.movements;
+  openPayees(
+    context.state,
+    made.movements.map(({ seller }) => seller),
+  );
+  const posted = book(context, differenceOf([], made.movements), { slot, movement });
+  if (posted) countInBalance(context.state, slot, { after: made.movements });
   const settlement = posted ? made.settlement : unposted(made.settlement);
   write(context, { slot, owner, version: 1, settlement });
-  const [movement] = made.movements;
   if (!posted || movement === undefined) return;
-  const surplus = movement.reason === "imbalance-surplus";
-  context.emit({
-    type: "imbalance-settled",
-    owner,
-    slot,
-    side: surplus ? "ask" : "bid",
-    imbalanceWh: movement.energy,
-    amount: surplus ? movement.money : -movement.money,
-  });
+  const { imbalance } = made.statement;
+  const surplus = imbalance?.reason === "imbalance-surplus";
+  if (imbalance !== undefined) {
+    context.emit({
+      type: "imbalance-settled",
+      owner,
+      slot,
+      side: surplus ? "ask" : "bid",
+      imbalanceWh: imbalance.energy,
+      amount: surplus ? imbalance.money : 0 - imbalance.money,
+      ...(energy.method === undefined ? {} : { method: energy.method }),
+    });
+  }
+  const { charges } = made.statement;
+  if (charges.length === 0) return;
+  context.emit({ type: "charges-settled", owner, slot, charges });
 }
 
 /**
  * Settles a party's slot anew, as its meters and contracts are known now: the difference is posted,
- * in money and in energy, and the version before stays. Nothing happens where nothing changed.
+ * in money and in energy, and the version before stays. Nothing happens where nothing changed, but that
+ * what was provisional becomes final.
  */
 export function resettleParty(
   context: BlockContext,
   party: PartySlot,
   why: SettlementReason,
 ): void {
-  const { slot, owner } = party;
+  const { slot, owner, energy } = party;
   const last = lastSettlement(context.state, slot, owner);
   if (last === undefined) return;
   const before = last.settlement;
   const { settlement, movements } = make(context, party, why);
-  if (isSame(before, settlement)) return;
-  const entries = differenceOf(movementsOf(owner, before), movements);
-  const [movement = movementsOf(owner, before)[0]] = movements;
-  if (!book(context, entries, { slot, movement })) return;
-  countNet(context.state, { slot, owner, before: shownIn(before), after: party.energy });
+  if (before.why !== "provisional" && isSame(before, settlement)) return;
+  const posted = movementsOf(owner, before);
+  const [movement = posted[0]] = movements;
+  openPayees(
+    context.state,
+    movements.map(({ seller }) => seller),
+  );
+  if (!book(context, differenceOf(posted, movements), { slot, movement })) return;
+  countInBalance(context.state, slot, { before: posted, after: movements });
+  countNet(context.state, { slot, owner, before: shownIn(before), after: measured(energy) });
   const version = last.version + 1;
   write(context, { slot, owner, version, settlement });
   context.emit({
@@ -78,6 +100,8 @@ export function resettleParty(
     money: settlement.money,
     imbalanceDifferenceWh: settlement.imbalanceWh - before.imbalanceWh,
     moneyDifference: settlement.money - before.money,
+    ...(settlement.method === undefined ? {} : { method: settlement.method }),
+    ...chargeDifference(before, settlement),
   });
 }
 
@@ -85,65 +109,92 @@ function make(
   { state, height }: BlockContext,
   { slot, owner, energy, sales }: PartySlot,
   why: SettlementReason,
-): { settlement: Settlement; movements: readonly Movement[] } {
-  const bureau = bureauOf(state);
-  const soldWh = netSold(owner, sales);
-  const movement =
-    bureau === undefined || energy === undefined
-      ? undefined
-      : settleImbalance(
-          { owner, metered: { importWh: wh(energy.importWh), exportWh: wh(energy.exportWh) } },
-          sales,
-          { bureau, terms: parametersOf(state, slot) },
-        );
-  const known = { why, height, ...energy, soldWh };
-  if (bureau === undefined || movement === undefined) {
-    return { settlement: { ...known, imbalanceWh: 0, money: micro(0) }, movements: [] };
-  }
-  const sign = movement.reason === "imbalance-surplus" ? 1 : -1;
-  const settlement = {
-    ...known,
-    imbalanceWh: sign * movement.energy,
-    money: sign > 0 ? movement.money : micro(0 - movement.money),
-    bureau,
+): { settlement: Settlement; movements: readonly Movement[]; statement: Statement } {
+  const terms = statementTerms(state, slot);
+  const { importWh, exportWh, net, method } = energy;
+  const metered = { importWh: wh(importWh), exportWh: wh(exportWh) };
+  const statement = stateSlot({ owner, metered, net, sales }, terms);
+  const { traded, imbalance, charges } = statement;
+  const { soldWh, ...sums } = traded;
+  const sign = imbalance?.reason === "imbalance-surplus" ? 1 : -1;
+  const settlement: Settlement = {
+    why,
+    height,
+    importWh,
+    exportWh,
+    soldWh,
+    imbalanceWh: imbalance === undefined ? 0 : sign * imbalance.energy,
+    money: micro(imbalance === undefined ? 0 : sign > 0 ? imbalance.money : 0 - imbalance.money),
+    ...(imbalance === undefined ? {} : { bureau: terms.bureau }),
+    ...(method === undefined ? {} : { method }),
+    traded: sums,
+    ...(charges.length === 0 ? {} : { charges }),
   };
-  return { settlement, movements: [movement] };
+  const movements = [
+    ...(imbalance === undefined ? [] : [imbalance]),
+    ...chargeMovements(owner, charges, noWh),
+  ];
+  return { settlement, movements, statement };
+}
+
+/** Energy that readings show, or the members said; an estimate teaches no forecast. */
+function measured({ importWh, exportWh, method }: PartyEnergy): Shown {
+  return method === undefined ? { importWh, exportWh } : undefined;
 }
 
 /** What a party's meters showed when it was settled, where that was known. */
-function shownIn({ importWh, exportWh }: Settlement): Shown {
-  return importWh === undefined || exportWh === undefined ? undefined : { importWh, exportWh };
+function shownIn({ importWh, exportWh, method }: Settlement): Shown {
+  return importWh === undefined || exportWh === undefined || method !== undefined
+    ? undefined
+    : { importWh, exportWh };
 }
 
 /** What a settlement posted, made again from what is on record. */
-function movementsOf(owner: string, { imbalanceWh, money, bureau }: Settlement): Movement[] {
-  if (bureau === undefined) return [];
+function movementsOf(owner: string, settlement: Settlement): Movement[] {
+  const { imbalanceWh, money, bureau, charges = [] } = settlement;
+  const owed = chargeMovements(owner, charges, noWh);
+  if (bureau === undefined) return owed;
   const energy = wh(Math.abs(imbalanceWh));
-  return imbalanceWh > 0
-    ? [{ reason: "imbalance-surplus", seller: owner, buyer: bureau, energy, money }]
-    : [
-        {
+  const imbalance: Movement =
+    imbalanceWh > 0
+      ? { reason: "imbalance-surplus", seller: owner, buyer: bureau, energy, money }
+      : {
           reason: "imbalance-shortage",
           seller: bureau,
           buyer: owner,
           energy,
           money: micro(0 - money),
-        },
-      ];
+        };
+  return [imbalance, ...owed];
 }
 
-function unposted({ bureau: _, ...settlement }: Settlement): Settlement {
+function unposted({ bureau: _, charges: __, ...settlement }: Settlement): Settlement {
   return { ...settlement, imbalanceWh: 0, money: micro(0) };
 }
 
 function isSame(a: Settlement, b: Settlement): boolean {
-  return (
-    a.importWh === b.importWh &&
-    a.exportWh === b.exportWh &&
-    a.soldWh === b.soldWh &&
-    a.imbalanceWh === b.imbalanceWh &&
-    a.money === b.money
-  );
+  const { height: _, why: __, ...one } = a;
+  const { height: ___, why: ____, ...other } = b;
+  return JSON.stringify(settlementText(one)) === JSON.stringify(settlementText(other));
+}
+
+/** In one order of its fields, wherever it comes from. */
+function settlementText(settlement: Omit<Settlement, "height" | "why">): unknown[] {
+  const { importWh, exportWh, soldWh, imbalanceWh, money, bureau, method, traded } = settlement;
+  const { contracts, soldMoney, boughtMoney, feeMoney, subsidyMoney } = traded;
+  const charges = (settlement.charges ?? []).map(({ id, to, money: owed }) => [id, to, owed]);
+  return [
+    ...[importWh, exportWh, soldWh, imbalanceWh, money, bureau, method],
+    ...[contracts, soldMoney, boughtMoney, feeMoney, subsidyMoney],
+    charges,
+  ];
+}
+
+/** What fees, taxes and levies together became more (above 0) or less; left out where nothing. */
+function chargeDifference(before: Settlement, after: Settlement) {
+  const sum = ({ charges = [] }: Settlement) => charges.reduce((all, one) => all + one.money, 0);
+  const difference = sum(after) - sum(before);
+  return difference === 0 ? {} : { chargeDifference: difference };
 }
 
 function write(
@@ -155,6 +206,18 @@ function write(
     settlement,
   }: { slot: UtcMs; owner: string; version: number; settlement: Settlement },
 ): void {
-  const number = String(version).padStart(3, "0");
-  settlements.set(state, `${slotKey(slot)}/${owner}/${number}`, settlement);
+  settlements.set(state, settlementId({ slot, owner, version }), settlement);
+}
+
+/** Key of a version in its table. */
+function settlementId({
+  slot,
+  owner,
+  version,
+}: {
+  readonly slot: number;
+  readonly owner: string;
+  readonly version: number;
+}): string {
+  return `${slotKey(slot)}/${owner}/${String(version).padStart(3, "0")}`;
 }

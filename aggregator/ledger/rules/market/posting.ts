@@ -1,7 +1,10 @@
-import { type Micro, micro, type UtcMs } from "@busbar/protocol";
+import { type Micro, micro, type UtcMs, wh } from "@busbar/protocol";
 import type { Movement } from "../../../settlement/settle.ts";
 import { accountId, type Entry, postIfItFits } from "../../accounts.ts";
 import type { BlockContext } from "../../rule.ts";
+
+/** The energy of movements that carry none. */
+export const noWh = wh(0);
 
 /** Movements as lines: each on the seller's sales account and the buyer's purchase account. */
 export function entriesOf(movements: readonly Movement[]): Entry[] {

@@ -1,15 +1,21 @@
 import assert from "node:assert/strict";
 import type { UtcMs } from "@busbar/protocol";
+import { roundingOf } from "../../../settlement/balance.ts";
+import type { Sale } from "../../../settlement/position.ts";
+import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
-import { resettle } from "../../settlements.ts";
+import { lastSettlement, resettle } from "../../settlements.ts";
 import { slotEnergy } from "../../slots.ts";
+import type { StateReader } from "../../state/state.ts";
 import { owners } from "../../tables.ts";
 import { gapMsMax } from "../boundaries.ts";
 import { meterStates } from "../meter-state.ts";
-import { salesByParty, settleContracts } from "./contract-settlement.ts";
-import { marketParties, meteredBy, partyInSlot } from "./parties.ts";
+import { salesByParty, settleContracts, subsidiseAnew } from "./contract-settlement.ts";
+import { netOf, type PartyEnergy, provisionalEnergy, unprovenEnergy } from "./estimate.ts";
+import { energyOfEach, marketParties, partyInSlot } from "./parties.ts";
 import { resettleParty, settleParty } from "./party-settlement.ts";
-import { slotKey, slots, unsettled, waiting } from "./tables.ts";
+import { balanceOf } from "./slot-balance.ts";
+import { estimateDues, slotKey, slots, unsettled, waiting } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
 
 /**
@@ -19,17 +25,21 @@ import { slotMs, timetable } from "./timetable.ts";
  */
 export const waitMsMax = gapMsMax;
 
+/** Slots whose silent meters one block estimates: after a long silence the rest follows block by block. */
+const estimatesMax = 24;
+
 /**
  * Settles delivered slots party by party, as their meters report: a contract when both sides' meters
- * have, a party's imbalance when its own have. A silent meter holds up nobody but those who trade
- * with it, and them no longer than `waitMsMax`. Where what flowed can never be known (a meter that
- * came too late, was replaced, or stays silent), contracts count as they were signed and there is no
- * imbalance: nobody is billed by a guess.
+ * have, a party's imbalance and charges when its own have. A silent meter holds up nobody but those who
+ * trade with it, and them no longer than the parameters say (`provisionalMinutes`): then it is
+ * estimated, provisionally, and what its readings show is posted as the difference. Where no reading can
+ * ever tell (a meter that came too late, was taken out, or stays silent for `waitMsMax`), what was not
+ * proven counts as not given, and no less drawn than was bought.
  */
 export const settlementRule: BlockRule = {
   name: "settlement",
-  // Readings bring the blocks that this rule needs.
-  due: () => false,
+  // Readings bring most of the blocks that this rule needs; the clock those that it estimates in.
+  due: (state, time) => estimateDue(state, time) !== undefined,
   run(context, touched) {
     const changed = Array.from(resettle.scan(context.state), ([, { owner }]) => owner);
     settleOwners(context, new Set([...touched, ...changed]));
@@ -40,6 +50,7 @@ export const settlementRule: BlockRule = {
       break;
     }
     settleAnew(context);
+    estimateSilent(context);
   },
 };
 
@@ -50,16 +61,15 @@ export function expectSettlement(context: BlockContext, slot: UtcMs): void {
   const parties = marketParties(state).map(({ owner }) => owner);
   unsettled.set(state, key, { slot, left: parties.length });
   for (const owner of parties) waiting.set(state, `${owner}/${key}`, { slot });
+  const estimate = estimateId(slot, parameters);
+  if (estimate !== undefined && parties.length > 0) estimateDues.set(state, estimate, { slot });
   if (parties.length === 0) close(context, slot);
   // Cleared after a long silence: the meters may have reported all of it before.
   else if (timetable(slot, parameters).end <= time) settleOwners(context, parties);
 }
 
-/** A party in a slot; without energy where it will never be known. */
-type Settled = {
-  readonly owner: string;
-  readonly energy: { readonly importWh: number; readonly exportWh: number } | undefined;
-};
+/** A party in a slot; "lost" where no reading will ever tell its energy. */
+type Settled = { readonly owner: string; readonly energy: PartyEnergy | "lost" };
 
 function settleOwners(context: BlockContext, list: Iterable<string>): void {
   const bySlot = new Map<UtcMs, Settled[]>();
@@ -79,18 +89,32 @@ function* reportedSlots(context: BlockContext, owner: string) {
   for (const [, { slot }] of waiting.scan(context.state, `${owner}/`)) {
     const energy = energyOf(context, owner, slot);
     if (energy === "pending") return;
-    yield { slot, settled: { owner, energy: energy === "lost" ? undefined : energy } };
+    yield { slot, settled: { owner, energy } };
   }
 }
 
-/** What a party's meters showed; `lost` when no reading can tell it any more. */
-function energyOf(context: BlockContext, owner: string, slot: UtcMs) {
-  const { state, parameters } = context;
+/** The meters of a party that count in a slot, and the slot as a span. */
+function metersOf({ state, parameters }: BlockContext, owner: string, slot: UtcMs) {
   const lengthMs = slotMs(parameters);
-  const { meters } = partyInSlot(state, owner, { start: slot, end: slot + lengthMs }) ?? {};
-  if (meters === undefined) return "lost";
-  const energy = meteredBy(state, meters, { start: slot, lengthMs });
-  if (energy !== undefined) return energy;
+  const party = partyInSlot(state, owner, { start: slot, end: slot + lengthMs });
+  return { meters: party?.meters ?? [], lengthMs };
+}
+
+/** What a party's meters showed; `lost` when no reading can tell it any more. */
+function energyOf(
+  context: BlockContext,
+  owner: string,
+  slot: UtcMs,
+): PartyEnergy | "lost" | "pending" {
+  const { state } = context;
+  const { meters, lengthMs } = metersOf(context, owner, slot);
+  if (meters.length === 0) return "lost";
+  const each = energyOfEach(state, meters, { start: slot, lengthMs });
+  if (each !== undefined) {
+    const importWh = each.reduce((sum, energy) => sum + energy.importWh, 0);
+    const exportWh = each.reduce((sum, energy) => sum + energy.exportWh, 0);
+    return { importWh, exportWh, net: netOf(each) };
+  }
   const passed = (meter: string) => {
     if (slotEnergy(state, meter, slot, lengthMs) !== undefined) return true;
     const last = meterStates.get(state, meter)?.energyTime;
@@ -111,12 +135,23 @@ function settleSlot(context: BlockContext, slot: UtcMs, settled: readonly Settle
   for (const { owner } of settled) waiting.delete(state, `${owner}/${key}`);
   settleContracts(context, slot);
   const sales = salesByParty(state, slot);
-  for (const { owner, energy } of settled) {
-    settleParty(context, { slot, owner, energy, sales: sales.get(owner) ?? [] });
+  for (const { owner, energy: known } of settled) {
+    const own = sales.get(owner) ?? [];
+    const energy = known === "lost" ? unproven(context, { slot, owner, sales: own }) : known;
+    const party = { slot, owner, energy, sales: own };
+    if (lastSettlement(state, slot, owner) === undefined) settleParty(context, party, "delivered");
+    else resettleParty(context, party, "delivered");
   }
   const left = record.left - settled.length;
   if (left > 0) unsettled.set(state, key, { slot, left });
   else close(context, slot);
+}
+
+type Trader = { readonly slot: UtcMs; readonly owner: string; readonly sales: readonly Sale[] };
+
+function unproven(context: BlockContext, { slot, owner, sales }: Trader): PartyEnergy {
+  const meters = metersOf(context, owner, slot);
+  return unprovenEnergy(context.state, { owner, slot, sales, ...meters });
 }
 
 /** Settles anew what late readings, corrections and decisions about contracts have changed. */
@@ -128,11 +163,60 @@ function settleAnew(context: BlockContext): void {
     resettle.delete(state, id);
     // A slot of long ago has left the state: what came of it stays as it is.
     if (slots.get(state, slotKey(slot)) === undefined) continue;
+    const last = lastSettlement(state, slot, owner);
+    if (last === undefined) continue;
     if (sales?.slot !== slot) sales = { slot, of: salesByParty(state, slot) };
+    const party = { slot, owner, sales: sales.of.get(owner) ?? [] };
     const known = energyOf(context, owner, slot);
-    const energy = typeof known === "string" ? undefined : known;
-    resettleParty(context, { slot, owner, energy, sales: sales.of.get(owner) ?? [] }, why);
+    if (why === "contract-void") subsidiseAnew(context, party);
+    // While it is waited for, it stays an estimate.
+    if (known === "pending" && last.settlement.why === "provisional") {
+      resettleParty(context, { ...party, energy: estimated(context, party) }, "provisional");
+      continue;
+    }
+    const energy = typeof known === "string" ? unproven(context, party) : known;
+    resettleParty(context, { ...party, energy }, why);
   }
+}
+
+/** The first entry of the list whose time has come. */
+function estimateDue(state: StateReader, time: UtcMs) {
+  for (const [id, { slot }] of estimateDues.scan(state)) {
+    return Number(id.slice(0, id.indexOf("/"))) <= time ? { id, slot } : undefined;
+  }
+  return undefined;
+}
+
+/** Key of a slot in that list; undefined where its parameters know no estimates. */
+function estimateId(slot: UtcMs, parameters: Parameters): string | undefined {
+  const { provisionalMinutes } = parameters;
+  if (provisionalMinutes === undefined) return undefined;
+  const at = timetable(slot, parameters).end + provisionalMinutes * 60_000;
+  return `${slotKey(at)}/${slotKey(slot)}`;
+}
+
+/** Settles those provisionally whose meters have been silent for as long as the parameters allow. */
+function estimateSilent(context: BlockContext): void {
+  const { state, time } = context;
+  for (let i = 0; i < estimatesMax; i++) {
+    const due = estimateDue(state, time);
+    if (due === undefined) return;
+    const { id, slot } = due;
+    estimateDues.delete(state, id);
+    const sales = salesByParty(state, slot);
+    for (const [owner] of owners.scan(state)) {
+      const isWaited = waiting.get(state, `${owner}/${slotKey(slot)}`) !== undefined;
+      if (!isWaited || lastSettlement(state, slot, owner) !== undefined) continue;
+      const party = { slot, owner, sales: sales.get(owner) ?? [] };
+      settleParty(context, { ...party, energy: estimated(context, party) }, "provisional");
+    }
+    settleContracts(context, slot);
+  }
+}
+
+function estimated(context: BlockContext, { slot, owner, sales }: Trader): PartyEnergy {
+  const meters = metersOf(context, owner, slot);
+  return provisionalEnergy(context.state, { owner, slot, sales, ...meters });
 }
 
 function close({ state, emit }: BlockContext, slot: UtcMs): void {
@@ -141,5 +225,8 @@ function close({ state, emit }: BlockContext, slot: UtcMs): void {
   assert(record !== undefined, `slot ${slot} is unsettled, so it was opened`);
   slots.set(state, key, { ...record, stage: "settled" });
   unsettled.delete(state, key);
-  emit({ type: "slot-settled", slot, rounding: 0 });
+  const estimate = estimateId(slot, parametersOf(state, slot));
+  if (estimate !== undefined) estimateDues.delete(state, estimate);
+  const balance = balanceOf(state, slot);
+  emit({ type: "slot-settled", slot, ...balance, rounding: roundingOf(balance) });
 }

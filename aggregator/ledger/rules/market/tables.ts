@@ -1,4 +1,4 @@
-import type { MicroPerKwh, Wh } from "@busbar/protocol";
+import type { Micro, MicroPerKwh, Wh } from "@busbar/protocol";
 import {
   array,
   bytes,
@@ -19,6 +19,7 @@ const most = Number.MAX_SAFE_INTEGER;
 const price = int<MicroPerKwh>(0, 1_000_000_000);
 const energy = int<Wh>(0, 1_000_000_000_000);
 const name = text(32);
+const quoteName = text(40, /^[0-9a-f]{32}-\d{1,2}$/);
 
 /** The four prices of the paper; one that carries no quantity is absent ("not traded"). */
 export const pricesCodec = record("slot-prices", {
@@ -98,6 +99,11 @@ const contractRecord = record("contract", {
   /** The feeders of the grid that it leads from and to; absent: the busbar, or no grid. */
   from: optional(11, name),
   to: optional(12, name),
+  /** What the buyer was paid for buying from the bureau, once it is paid. */
+  subsidy: optional(13, int<Micro>(0, most)),
+  /** The quotes that it came from, as `<commitment, hex>-<place>`; with the bureau only the other one's. */
+  ask: optional(14, quoteName),
+  bid: optional(15, quoteName),
 });
 
 /** `contract/<slot>-<number>`, as long as their slot. */
@@ -144,6 +150,29 @@ export type SiteNet = TypeOf<typeof siteNet>;
 export const unsettled = table(
   "unsettled",
   record("unsettled", { slot: field(1, instant), left: field(2, int(0, most)) }),
+);
+
+const sum = int(-most, most);
+
+/**
+ * `slot-balance/<slot>`: what all that was posted of a slot comes to, corrections with it;
+ * paid − received − fees − taxes + subsidies = 0, as long as the slot.
+ */
+export const slotBalances = table(
+  "slot-balance",
+  record("slot-balance", {
+    paid: field(1, sum),
+    received: field(2, sum),
+    fees: field(3, sum),
+    taxes: field(4, sum),
+    subsidies: field(5, sum),
+  }),
+);
+
+/** `estimate-due/<instant>/<slot>`: when those are estimated that a slot still waits for. */
+export const estimateDues = table(
+  "estimate-due",
+  record("estimate-due", { slot: field(1, instant) }),
 );
 
 /** `waiting/<owner>/<slot>`: the slots that a party is not settled for, oldest first. */

@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { Failure } from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
+import { type CheckedBill, checkBill } from "../settlement/bill/check.ts";
+import type { BillFault, BillFile } from "../settlement/bill/document.ts";
+import { billPage, pageDifference, readPage } from "../settlement/bill/page.ts";
+import { readMembership } from "./membership-file.ts";
+
+type VerifyOptions = { readonly membership: string; readonly json?: boolean };
+
+/**
+ * `busbar-aggregator bill --verify`: checks a bill with the members' public keys alone, offline. Exit
+ * code 1 where it does not prove itself. Throws: `Failure` `bill.file`, `membership.missing`, `config.*`.
+ */
+export function verifyBillFile(
+  path: string,
+  { membership, json }: VerifyOptions,
+  print: (value: object) => void,
+): void {
+  const pinned = readMembership(membership);
+  const checked = checkBillText(readText(path), { pinned, verify });
+  if (!checked.ok) process.exitCode = 1;
+  if (json === true) return print(checked.ok ? shortOf(checked) : checked);
+  if (checked.ok) return console.log(goodText(checked));
+  console.error(`this bill does not prove itself: ${checked.message}`);
+  for (const line of checked.lines) console.error(`  ${line}`);
+  console.error(`(${checked.code})`);
+}
+
+type Against = Parameters<typeof checkBill>[1];
+
+/** Checks a bill as it was handed out, as a page or as JSON: what a page shows has to be its bill. */
+export function checkBillText(text: string, against: Against): CheckedBill | BillFault {
+  const page = /^\s*</.test(text) ? readPage(text) : undefined;
+  if (page === undefined) return checkBill(jsonBill(text), against);
+  const checked = checkBill(page.file, against);
+  if (!checked.ok) return checked;
+  const difference = pageDifference(text, billPage(page.file, page.language));
+  if (difference === undefined) return checked;
+  const message = `the page shows something else than its bill: ${difference.shows}`;
+  return { ok: false, code: "bill.page", message, lines: [difference.line] };
+}
+
+function jsonBill(text: string): Pick<BillFile, "bill" | "evidence"> {
+  try {
+    const value = JSON.parse(text) as BillFile | null;
+    if (typeof value === "object" && value !== null) return value;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new Failure(
+    "bill.file",
+    "expected a bill that busbar-aggregator bill wrote with --html or --json; a spreadsheet's lines carry no proofs",
+    { retry: "never" },
+  );
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new Failure("bill.file", `${path}: cannot read the bill`, { retry: "never", cause });
+  }
+}
+
+function shortOf({ ok, bill, lines }: CheckedBill) {
+  const { owner, month, asOf, totals, credit, proofs } = bill;
+  return { ok, owner: owner.id, month, asOf, totals, credit, lines, proofs };
+}
+
+function goodText({ bill, lines }: CheckedBill): string {
+  const { owner, month, asOf, totals, proofs } = bill;
+  const { blocks, frames, entries } = proofs;
+  const when = new Date(asOf.time).toISOString();
+  return [
+    `good: the bill of ${owner.id} for ${month}, as of block ${asOf.height} of ${bill.chain} (${when})`,
+    `  ${lines} lines of ${bill.slots.length} slots, ${totals.slots.provisional} of them provisional`,
+    `  made anew from ${frames} signed frames in ${blocks} certified blocks and ${entries} entries of the state`,
+  ].join("\n");
+}

@@ -1,0 +1,380 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import type { StatePath } from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
+import fc from "fast-check";
+import { checkBillText } from "../../commands/bill-verify.ts";
+import { accounts, gridOwner } from "../../ledger/accounts.ts";
+import { rememberingVerify } from "../../ledger/verified.ts";
+import { checkBill } from "./check.ts";
+import { collectBill } from "./collect.ts";
+import { billCsv } from "./csv.ts";
+import type { Bill, BillFile } from "./document.ts";
+import { decodeEvidence, type Evidence, encodeEvidence } from "./evidence.ts";
+import { billPage, pageDifference, readPage } from "./page.ts";
+import { FramePaths } from "./paths.ts";
+import { Community, usualDeed } from "./test-community.ts";
+
+const minute = 60_000;
+/** The month's first slots, with the sun that shines at noon. */
+const first = Date.UTC(2026, 4, 1);
+const noonMs = 10 * 3_600_000;
+const month = "2026-05";
+const once = rememberingVerify(verify);
+
+function against(community: Community) {
+  const { chain } = community.genesis;
+  return { pinned: { chain, members: community.members }, verify: once };
+}
+
+function collected(community: Community, owner: string) {
+  const { store, application } = community;
+  const head = store.header(store.height);
+  assert.ok(head !== undefined);
+  const prove = (key: string): StatePath => application.query(key).path;
+  const paths = new FramePaths(store);
+  const source = { head, state: store.state, prove, blocks: store, paths, steps: [] };
+  return collectBill(source, { owner, month, ...against(community) });
+}
+
+function billOf(community: Community, owner: string): BillFile {
+  const file = collected(community, owner);
+  assert.ok(!("ok" in file), JSON.stringify(file));
+  return file;
+}
+
+/** Three slots at noon; the meter of home-3 is silent in the last, and brings its readings two hours later. */
+const statesOf = ({ bill }: BillFile) => bill.slots.map(({ state }) => state);
+let community: Community;
+let file: BillFile;
+
+before(() => {
+  community = new Community({ owners: 4, from: first, verify: once });
+  const slotMs = community.slotMs;
+  const last = first + 2 * slotMs;
+  // It bids at noon and needs twice what it said.
+  const deeds = (owner: string, slot: number) => {
+    // In the last slot there is no sun: all of it comes from the bureau.
+    const deed = usualDeed(owner, slot === last ? slot : slot + noonMs);
+    return owner === "home-2" ? { ...deed, importWh: 2 * deed.importWh } : deed;
+  };
+  community.live(first, 3, deeds, (slot) => (slot === last ? ["home-3"] : []));
+  const estimated = last + slotMs + 121 * minute;
+  community.block(estimated, []);
+  assert.equal(statesOf(billOf(community, "home-3")).at(-1), "provisional");
+  community.block(estimated + minute, [
+    community.reading("home-3", last + slotMs, deeds("home-3", last)),
+  ]);
+  file = billOf(community, "home-2");
+});
+
+test("bills prove themselves, and what they come to is what the accounts hold", () => {
+  const kinds = new Set<string>();
+  let all = 0;
+  for (const owner of community.owners) {
+    const made = billOf(community, owner);
+    const checked = checkBill(made, against(community));
+    assert.ok(checked.ok, JSON.stringify(checked));
+    const { bill } = made;
+    for (const { lines } of bill.slots) for (const { kind } of lines) kinds.add(kind);
+    const { received, paid, fees, taxes, subsidies, total, due, rounding } = bill.totals;
+    assert.equal(received - paid - fees - taxes + subsidies, total);
+    assert.equal(total + rounding, due);
+    // One of them operates a line, which is no matter of its bill.
+    const operates = owner === "home-1" ? lineShares() : 0;
+    assert.equal(bill.accounts.sales + bill.accounts.purchase, total + operates, owner);
+    all += total;
+  }
+  for (const kind of [
+    "sale",
+    "purchase",
+    "grid-fee",
+    "subsidy",
+    "shortage",
+    "fee",
+    "tax",
+    "levy",
+  ]) {
+    assert.ok(kinds.has(kind), `no line of ${kind}`);
+  }
+  const rest = Array.from(accounts.scan(community.store.state)).filter(
+    ([id]) => !id.startsWith("home"),
+  );
+  const others = rest.reduce((sum, [, { money }]) => sum + money, 0);
+  assert.equal(all + lineShares() + others, 0, "nothing arose, nothing was lost");
+  const grid = ["sales", "purchase"].map((side) => {
+    return accounts.get(community.store.state, `${gridOwner}/${side}`)?.money ?? 0;
+  });
+  assert.ok(
+    (grid[0] ?? 0) > 0 && (grid[0] ?? 0) + (grid[1] ?? 0) === 0,
+    "the lines' account keeps nothing",
+  );
+});
+
+/** What the operator of a line got: its sales account beyond what it sold. */
+function lineShares(): number {
+  const { bill } = billOf(community, "home-1");
+  return bill.accounts.sales - bill.totals.received;
+}
+
+test("an estimate that readings replaced stands in the bill with the difference", () => {
+  const { bill } = billOf(community, "home-3");
+  const [, , slot] = bill.slots;
+  assert.deepEqual([slot?.state, slot?.why, slot?.method], ["final", "delivered", null]);
+  const versions = slot?.lines.flatMap(({ version }) => version ?? []) ?? [];
+  assert.ok(versions.includes(1) && versions.includes(2), JSON.stringify(versions));
+});
+
+type Path = readonly (string | number)[];
+
+/** Every place of a value that is no list or object. */
+function leavesOf(value: unknown, path: Path = []): Path[] {
+  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return [path];
+  const keys: Path = Array.isArray(value) ? value.map((_, i) => i) : Object.keys(value);
+  return keys.flatMap((key) => leavesOf((value as Record<string, unknown>)[key], [...path, key]));
+}
+
+/** Every list that has something in it. */
+function listsOf(value: unknown, path: Path = []): Path[] {
+  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return [];
+  const own = Array.isArray(value) && value.length > 0 ? [path] : [];
+  const keys: Path = Array.isArray(value) ? value.map((_, i) => i) : Object.keys(value);
+  const inner = keys.flatMap((key) =>
+    listsOf((value as Record<string, unknown>)[key], [...path, key]),
+  );
+  return [...own, ...inner];
+}
+
+/** A copy with one place changed. */
+function changed<T>(value: T, path: Path, change: (old: unknown) => unknown): T {
+  const [key, ...rest] = path;
+  if (key === undefined) return change(value) as T;
+  if (Array.isArray(value)) {
+    return value.map((one, i) => (i === key ? changed(one, rest, change) : one)) as T;
+  }
+  const record = value as Record<string, unknown>;
+  return { ...record, [key]: changed(record[key], rest, change) } as T;
+}
+
+function bent(old: unknown, byte = 0): unknown {
+  if (typeof old === "number") return old + 1;
+  if (typeof old === "string") return `${old.slice(0, -1)}${old.endsWith("a") ? "b" : "a"}`;
+  if (old === null) return "x";
+  assert.ok(old instanceof Uint8Array);
+  const copy = Uint8Array.from(old);
+  copy[byte] = (copy[byte] ?? 0) ^ 1;
+  return copy;
+}
+
+function evidenceOf(made: BillFile): Evidence {
+  const decoded = decodeEvidence(made.evidence);
+  assert.ok(decoded.ok);
+  return decoded.evidence;
+}
+
+/** Checks a bill that somebody changed: it has to be found, with the lines that it concerns. */
+function insistOnFault(made: Pick<BillFile, "bill" | "evidence">, what: string) {
+  const checked = checkBill(made, against(community));
+  assert.ok(!checked.ok, `${what}: nobody noticed`);
+  return checked;
+}
+
+test("whatever is changed in a bill is found, and the line is named", () => {
+  const { bill, evidence } = file;
+  let named = 0;
+  for (const path of leavesOf(bill)) {
+    const what = path.join(".");
+    const fault = insistOnFault({ bill: changed(bill, path, bent), evidence }, what);
+    if (path[0] === "format") continue;
+    assert.ok(fault.lines.length > 0, `${what}: ${fault.code} names no line`);
+    if (path[2] !== "lines") continue;
+    const line = bill.slots[Number(path[1])]?.lines[Number(path[3])];
+    assert.match(fault.lines[0] ?? "", new RegExp(`^line ${line?.line} `), what);
+    named += 1;
+  }
+  assert.ok(named > 100, `${named} places in lines`);
+  for (const path of listsOf(bill)) {
+    const less = changed(bill, path, (list) => (list as unknown[]).slice(1));
+    insistOnFault({ bill: less, evidence }, `${path.join(".")} without its first`);
+    const twice = changed(bill, path, (list) => [(list as unknown[])[0], ...(list as unknown[])]);
+    insistOnFault({ bill: twice, evidence }, `${path.join(".")} with its first twice`);
+  }
+});
+
+test("whatever is changed in a reading, a proof or a certificate is found, and the lines are named", () => {
+  const evidence = evidenceOf(file);
+  const codes = new Map<string, number>();
+  const check = (other: Evidence, what: string) => {
+    const fault = insistOnFault({ bill: file.bill, evidence: encodeEvidence(other) }, what);
+    assert.ok(fault.lines.length > 0, `${what}: ${fault.code} names no line`);
+    codes.set(fault.code, (codes.get(fault.code) ?? 0) + 1);
+    return fault;
+  };
+  for (const path of leavesOf(evidence)) {
+    const old = path.reduce<unknown>(
+      (value, key) => (value as Record<string, unknown>)[key],
+      evidence,
+    );
+    // Of bytes the first, the last and one between: a signature, a path and a message are all of these.
+    const places = old instanceof Uint8Array ? [0, old.length >> 1, old.length - 1] : [0];
+    for (const byte of places) {
+      const other = changedOrNothing(evidence, path, byte);
+      if (other !== undefined) check(other, `${path.join(".")} at ${byte}`);
+    }
+  }
+  for (const path of listsOf(evidence)) {
+    if (path.length === 1 && path[0] === "hashes") continue;
+    const less = changed(evidence, path, (list) => (list as unknown[]).slice(0, -1));
+    if (canBeEncoded(less)) check(less, `${path.join(".")} without its last`);
+  }
+  for (const code of ["bill.certificate", "bill.state", "bill.inclusion"]) {
+    assert.ok((codes.get(code) ?? 0) > 20, `${code}: ${JSON.stringify([...codes])}`);
+  }
+
+  // A reading names the lines of the slots that rest on it, and no others.
+  const slot = file.bill.slots[1];
+  const frame = slot?.meters[0]?.frames?.[1] ?? 0;
+  const fault = check(
+    changedOrNothing(evidence, ["frames", frame, "frame"], 40) ?? evidence,
+    "a reading",
+  );
+  const [one, ...more] = slot?.lines ?? [];
+  assert.ok(fault.lines.some((line) => line.startsWith(`line ${one?.line} `)));
+  const first = file.bill.slots[0]?.lines[0];
+  assert.ok(
+    more.length > 0 && !fault.lines.some((line) => line.startsWith(`line ${first?.line} (`)),
+  );
+});
+
+/** Undefined where what comes of it can stand in no evidence at all. */
+function changedOrNothing(evidence: Evidence, path: Path, byte: number): Evidence | undefined {
+  const other = changed(evidence, path, (old) => bent(old, byte));
+  return canBeEncoded(other) ? other : undefined;
+}
+
+function canBeEncoded(evidence: Evidence): boolean {
+  try {
+    encodeEvidence(evidence);
+    return true;
+  } catch (error) {
+    assert.equal((error as { code?: string }).code, "message.shape");
+    return false;
+  }
+}
+
+/** A forger puts the digest right as well. */
+function forged(bill: Bill, evidence: Evidence): BillFile {
+  const encoded = encodeEvidence(evidence);
+  const { createHash } = process.getBuiltinModule("node:crypto");
+  const sha256 = createHash("sha256").update(encoded).digest("hex");
+  const { blocks, frames, entries } = evidence;
+  const counts = { blocks: blocks.length, frames: frames.length, entries: entries.length };
+  return { bill: { ...bill, proofs: { ...counts, sha256 } }, evidence: encoded };
+}
+
+test("a forger who knows the form leaves nothing out and invents nothing", () => {
+  const evidence = evidenceOf(file);
+  const { bill } = file;
+  const without = (wanted: (key: string) => boolean): Evidence => {
+    return { ...evidence, entries: evidence.entries.filter(({ key }) => !wanted(key)) };
+  };
+  const code = (other: Evidence, own = bill) => insistOnFault(forged(own, other), "forged").code;
+  const slot = String(bill.slots[1]?.slot).padStart(15, "0");
+  assert.equal(code(without((key) => key.includes(slot))), "bill.incomplete", "a whole slot");
+  assert.equal(code(without((key) => key.startsWith(`contract/${slot}`))), "bill.settlement");
+  assert.equal(code(without((key) => key.startsWith("credit/"))), "bill.incomplete");
+  assert.equal(code(without((key) => key === "owner/home-2")), "bill.incomplete");
+  const last = evidence.entries.findLast(({ key }) => key.startsWith("settlement/"));
+  assert.equal(code(without((key) => key === last?.key)), "bill.incomplete", "a later version");
+  const quotes = evidence.frames.filter((_, i) => i !== bill.slots[1]?.lines[0]?.order?.opened);
+  assert.equal(code({ ...evidence, frames: quotes }), "bill.order");
+  const [first, ...others] = evidence.frames;
+  assert.ok(first);
+  assert.match(code({ ...evidence, frames: others }), /bill\.(energy|readings|line)/);
+  const other = evidenceOf(billOf(community, "home-4"));
+  assert.match(code(other), /bill\.incomplete/, "somebody else's evidence");
+  const renamed = { ...bill, owner: { ...bill.owner, id: "home-4" } };
+  insistOnFault(forged(renamed, evidence), "somebody else's bill");
+  insistOnFault(forged({ ...bill, month: "2026-06" }, evidence), "another month");
+  // Other members' signatures prove nothing here.
+  const stranger = { ...against(community), pinned: { chain: bill.chain, members: [] } };
+  const checked = checkBill(file, stranger);
+  assert.ok(!checked.ok && checked.code === "bill.certificate");
+});
+
+test("a page shows its bill in both languages, asks nobody, and what is changed in it is found", () => {
+  for (const language of ["en", "zh"] as const) {
+    const page = billPage(file, language);
+    assert.deepEqual(readPage(page), { file, language });
+    assert.ok(checkBillText(page, against(community)).ok);
+    assert.doesNotMatch(
+      page.replace(/<script type="application\/json".*?<\/script>/s, ""),
+      /<script|https?:|url\(|@import|src=/,
+    );
+    const [line] = file.bill.slots[1]?.lines ?? [];
+    const row = page.split("\n").find((text) => text.includes(`id="l${line?.line}"`)) ?? "";
+    const shown = page.replace(
+      row,
+      row
+        .replace(/\d(?=<\/td><td class="t">[^<]*<\/td><td class="id">)/, "9")
+        .replace(/>[−\d]/, ">7"),
+    );
+    const fault = checkBillText(shown, against(community));
+    assert.ok(!fault.ok && fault.code === "bill.page");
+    assert.deepEqual(fault.lines, [`line ${line?.line}`]);
+  }
+  assert.match(billPage(file, "zh"), /电费账单/);
+  const rows = billPage(file, "en").split("\n");
+  for (const [i, row] of rows.entries()) {
+    const other = [...rows.slice(0, i), `${row} `, ...rows.slice(i + 1)].join("\n");
+    assert.ok(pageDifference(other, rows.join("\n")) !== undefined);
+  }
+});
+
+test("a spreadsheet has every line with exact money", () => {
+  const [head, ...rows] = billCsv(file.bill).trimEnd().split("\r\n");
+  assert.match(head ?? "", /^line,slot,slot_utc,/);
+  const lines = file.bill.slots.flatMap((slot) => slot.lines);
+  assert.equal(rows.length, lines.length);
+  const at = head?.split(",").indexOf("money") ?? -1;
+  const sum = rows.reduce((all, row) => all + Math.round(Number(row.split(",")[at]) * 1e6), 0);
+  assert.equal(sum, file.bill.totals.total);
+});
+
+test("no garbage makes a bill good, or throws anything but what is catalogued", () => {
+  const texts = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc.constantFrom("{}", "[]", "null", "<html>", '{"bill":{}}'),
+  );
+  fc.assert(
+    fc.property(texts, (text) => {
+      try {
+        assert.ok(!checkBillText(text, against(community)).ok);
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, "bill.file");
+      }
+    }),
+  );
+  const { bill, evidence } = file;
+  fc.assert(
+    fc.property(fc.nat(evidence.length - 1), fc.base64String({ maxLength: 8 }), (at, put) => {
+      const other = `${evidence.slice(0, at)}${put}${evidence.slice(at + put.length)}`;
+      if (other === evidence) return;
+      assert.ok(!checkBill({ bill, evidence: other }, against(community)).ok);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("who has no bill, and what is no month, is told", () => {
+  for (const [owner, code] of [
+    ["nobody", "bill.owner"],
+    ["bureau-a", "bill.owner"],
+  ]) {
+    assert.throws(
+      () => collected(community, owner ?? ""),
+      (error: { fault?: { code: string } }) => error.fault?.code === code,
+    );
+  }
+});

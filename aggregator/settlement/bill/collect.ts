@@ -1,0 +1,246 @@
+import { parseTimeZone, type StatePath, type StateProof, utcMs } from "@busbar/protocol";
+import type { BlockSource, CertifiedHeader } from "../../ledger/block-table.ts";
+import { correctedSlots, meterSlotId } from "../../ledger/corrections.ts";
+import { parametersTable } from "../../ledger/parameters.ts";
+import { contracts, slotKey } from "../../ledger/rules/market/tables.ts";
+import { lastSettlement } from "../../ledger/settlements.ts";
+import type { StateReader } from "../../ledger/state/state.ts";
+import { connections, devices, meters, owners } from "../../ledger/tables.ts";
+import { checkBill } from "./check.ts";
+import { batchFrames, quoteFrames } from "./collect-frames.ts";
+import type { BillFault, BillFile } from "./document.ts";
+import { type Evidence, encodeEvidence, HashPool, type ProvedEntry } from "./evidence.ts";
+import { BillError, found } from "./grounds.ts";
+import {
+  accountKeys,
+  balanceKey,
+  bureauPrefix,
+  connectionPrefix,
+  correctedKey,
+  creditKey,
+  deviceKey,
+  meterKey,
+  ownerKey,
+  parametersFromPrefix,
+  parametersKey,
+  settlementKey,
+  siteKey,
+} from "./keys.ts";
+import { makeBill } from "./make.ts";
+import type { FramePath, FramePaths } from "./paths.ts";
+import { monthPeriod, type Period } from "./period.ts";
+import type { Claims } from "./prove-grounds.ts";
+
+/** Where a bill is made from: a certified state with its proofs, and the blocks up to it. */
+export type BillSource = {
+  readonly head: CertifiedHeader;
+  readonly state: StateReader;
+  prove(key: string): StatePath;
+  readonly blocks: BlockSource;
+  readonly paths: FramePaths;
+  /** From the chain's first voters on. */
+  readonly steps: readonly StateProof[];
+};
+
+/** Batches before the month that are carried besides those that are needed: more, where the meter was not
+ * read whole just then. */
+const margins = [0, 64, 4096] as const;
+
+/** Quotes are sealed up to so long before their slots. */
+const quoteMsMax = 3 * 86_400_000;
+
+/**
+ * Makes an owner's bill of a local month with all that it rests on, and checks it as anybody will: what
+ * cannot be proved is not handed out. Throws: `BillError` `bill.owner`, `bill.month`.
+ */
+export function collectBill(
+  source: BillSource,
+  { owner, month, ...against }: Claims,
+): BillFile | BillFault {
+  const wanted = { owner, month, ...against };
+  let last: BillFault | undefined;
+  for (const margin of margins) {
+    const collected = new Collection(source, { owner, month, margin });
+    const evidence = collected.evidence();
+    const encoded = encodeEvidence(evidence);
+    const bill = found(() => makeBill(evidence, encoded, wanted));
+    if (bill.ok) {
+      const file = { bill: bill.value, evidence: encoded };
+      const checked = checkBill(file, against);
+      return checked.ok ? file : checked;
+    }
+    last = {
+      ok: false,
+      code: bill.code,
+      message: bill.message,
+      lines: [JSON.stringify(bill.about)],
+    };
+    if (bill.code !== "bill.energy") break;
+  }
+  return last as BillFault;
+}
+
+class Collection {
+  readonly #source: BillSource;
+  readonly #owner: string;
+  readonly #period: Period;
+  readonly #lengthMs: number;
+  readonly #margin: number;
+  readonly #pool = new HashPool();
+  readonly #blocks: CertifiedHeader[] = [];
+  readonly #places = new Map<number, number>();
+
+  constructor(
+    source: BillSource,
+    {
+      owner,
+      month,
+      margin,
+    }: { readonly owner: string; readonly month: string; readonly margin: number },
+  ) {
+    this.#source = source;
+    this.#owner = owner;
+    this.#margin = margin;
+    const parameters = parametersTable.get(source.state, "current");
+    const zone = parameters && parseTimeZone(parameters.timeZone);
+    const period = zone && monthPeriod(month, zone);
+    if (parameters === undefined || period === undefined) {
+      throw new BillError("bill.month", `expected a month as 2026-03, got ${month}`, "all");
+    }
+    const party = owners.get(source.state, owner)?.party;
+    if (party !== "company" && party !== "user") {
+      const message =
+        party === undefined
+          ? `no owner ${owner} is on this ledger`
+          : `${owner} is a ${party}: companies and users have bills, what they owe it stands in theirs`;
+      throw new BillError("bill.owner", message, "all");
+    }
+    this.#period = period;
+    this.#lengthMs = parameters.slotMinutes * 60_000;
+  }
+
+  evidence(): Evidence {
+    const { head, steps } = this.#source;
+    this.#block(head);
+    const { keys, quotes } = this.#keys();
+    const entries = keys.map((key) => this.#entry(key));
+    const frames = [...this.#batches(), ...this.#quotes(quotes)].map((frame) => this.#frame(frame));
+    return {
+      hashes: this.#pool.hashes,
+      blocks: this.#blocks.map(({ header, certificate }) => ({ header, certificate })),
+      steps: steps.filter(({ header }) => header.height < head.header.height),
+      entries,
+      frames,
+    };
+  }
+
+  /** The entries that the month rests on, and the quotes behind its contracts. */
+  #keys(): { readonly keys: readonly string[]; readonly quotes: ReadonlySet<string> } {
+    const { state, head } = this.#source;
+    const owner = this.#owner;
+    const scanned = (prefix: string) => Array.from(state.scan(prefix), ([key]) => key);
+    const own = this.#meters();
+    const keys = [
+      ...[siteKey, parametersKey, ownerKey(owner), creditKey(owner), ...accountKeys(owner)],
+      ...[parametersFromPrefix, bureauPrefix, connectionPrefix(owner)].flatMap(scanned),
+      ...own.map(meterKey),
+      ...this.#devices().map(deviceKey),
+    ];
+    const quotes = new Set<string>();
+    for (const slot of this.#slots()) {
+      if (slot > head.header.time) break;
+      const count = lastSettlement(state, slot, owner)?.version ?? 0;
+      for (let version = 1; version <= count + 1; version++) {
+        keys.push(settlementKey(slot, owner, version));
+      }
+      if (count === 0) continue;
+      if (state.get(balanceKey(slot)) !== undefined) keys.push(balanceKey(slot));
+      for (const meter of own) {
+        const corrected = correctedSlots.get(state, meterSlotId(slot, meter));
+        if (corrected !== undefined) keys.push(correctedKey(slot, meter));
+      }
+      for (const [id, { seller, buyer, ask, bid }] of contracts.scan(state, `${slotKey(slot)}-`)) {
+        if (seller !== owner && buyer !== owner) continue;
+        keys.push(`${contracts.name}/${id}`);
+        const quote = seller === owner ? ask : bid;
+        if (quote !== undefined) quotes.add(quote.slice(0, 32));
+      }
+    }
+    return { keys, quotes };
+  }
+
+  *#slots() {
+    const { from, to } = this.#period;
+    for (
+      let at = Math.ceil(from / this.#lengthMs) * this.#lengthMs;
+      at < to;
+      at += this.#lengthMs
+    ) {
+      yield utcMs(at);
+    }
+  }
+
+  #meters(): string[] {
+    const { state } = this.#source;
+    const own = Array.from(connections.scan(state, `${this.#owner}/`), ([, { meter }]) => meter);
+    return own.filter((meter) => meters.get(state, meter) !== undefined);
+  }
+
+  #devices(): string[] {
+    const all = [...devices.scan(this.#source.state)];
+    return all.filter(([, { owner }]) => owner === this.#owner).map(([id]) => id);
+  }
+
+  #batches(): FramePath[] {
+    const { height } = this.#source.head.header;
+    const common = { period: this.#period, height, margin: this.#margin };
+    return this.#meters().flatMap((meter) => batchFrames(this.#source, { meter, ...common }));
+  }
+
+  #quotes(ids: ReadonlySet<string>): FramePath[] {
+    if (ids.size === 0) return [];
+    const { head, blocks } = this.#source;
+    const to = head.header.height;
+    const from = firstHeightAt(blocks, this.#period.from - quoteMsMax, to);
+    const signers = [this.#owner, ...this.#devices()];
+    return quoteFrames(this.#source, { ids, signers, range: { from, to } });
+  }
+
+  #block(certified: CertifiedHeader): number {
+    const { height } = certified.header;
+    const known = this.#places.get(height);
+    if (known !== undefined) return known;
+    this.#places.set(height, this.#blocks.length);
+    return this.#blocks.push(certified) - 1;
+  }
+
+  #entry(key: string): ProvedEntry {
+    const value = this.#source.state.get(key);
+    const { siblings, other } = this.#source.prove(key);
+    const place = (hash: Uint8Array) => this.#pool.place(hash);
+    return {
+      key,
+      path: siblings.map(place),
+      ...(value === undefined ? {} : { value }),
+      ...(other === undefined ? {} : { other: [place(other.key), place(other.value)] as const }),
+    };
+  }
+
+  #frame(proved: FramePath): Evidence["frames"][number] {
+    const { index, size, path, frame } = proved;
+    const block = this.#block(proved);
+    return { block, index, size, path: path.map((hash) => this.#pool.place(hash)), frame };
+  }
+}
+
+/** The first height, up to `most`, whose block is not older than an instant; of those that are here. */
+export function firstHeightAt(blocks: BlockSource, time: number, most: number): number {
+  let [low, high] = [1, most];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    // What is not here is older than what is.
+    if ((blocks.header(middle)?.header.time ?? 0) < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

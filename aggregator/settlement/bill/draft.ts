@@ -1,0 +1,245 @@
+import { parseTimeZone, type UtcMs, utcMs, wh } from "@busbar/protocol";
+import { accounts, gridOwner, leviesOwner } from "../../ledger/accounts.ts";
+import { creditReports, creditScore } from "../../ledger/credit.ts";
+import { parametersTable } from "../../ledger/parameters.ts";
+import { saleOf } from "../../ledger/rules/market/contract-settlement.ts";
+import { statementTerms } from "../../ledger/rules/market/statement-terms.ts";
+import { contracts, slotBalances, slotKey } from "../../ledger/rules/market/tables.ts";
+import { type Settlement, settlements } from "../../ledger/settlements.ts";
+import { siteTable } from "../../ledger/site.ts";
+import { owners } from "../../ledger/tables.ts";
+import { emptyBalance, roundingOf } from "../balance.ts";
+import { imbalanceMoney, type Statement, type StatementTerms, stateSlot } from "../statement.ts";
+import type { Bill, BillLine, BillSlot } from "./document.ts";
+import { BillError, type BillGrounds } from "./grounds.ts";
+import { accountKeys, creditKey, ownerKey, settlementKey, siteKey } from "./keys.ts";
+import { energyInSlot, type MeterBooks, readMeters } from "./meters.ts";
+import { Orders } from "./orders.ts";
+import { daysOf, monthPeriod } from "./period.ts";
+import { contractLines, type NewLine, type OwnContract, versionLines } from "./slot-lines.ts";
+import { chargesOf, dayTotals, totalsOf } from "./totals.ts";
+
+/**
+ * Makes a month's bill from what was proved, and finds what does not fit together: energy against the
+ * signed readings, contracts against the owner's quotes, all money against the certified settlement, and
+ * the sums against each other. Throws: `BillError` `bill.*`.
+ */
+export function draftBill(grounds: BillGrounds): Omit<Bill, "proofs"> {
+  const { owner, month, asOf, state } = grounds;
+  const site = siteTable.get(state, "genesis");
+  const parameters = parametersTable.get(state, "current");
+  if (site === undefined || parameters === undefined) throw missing(siteKey);
+  const about = owners.get(state, owner);
+  if (about === undefined) throw missing(ownerKey(owner));
+  const zone = parseTimeZone(parameters.timeZone);
+  const period = zone && monthPeriod(month, zone);
+  if (zone === undefined || period === undefined) {
+    throw new BillError("bill.month", `expected a month as 2026-03, got ${month}`, "all");
+  }
+  const lengthMs = parameters.slotMinutes * 60_000;
+  const slots = slotsOf(grounds, { ...period, lengthMs });
+  const { id, name, party } = about;
+  return {
+    format: "busbar-bill/1",
+    chain: site.chain,
+    site: site.site,
+    currency: site.currency,
+    owner: { id, name, party },
+    month,
+    timeZone: parameters.timeZone,
+    slotMinutes: parameters.slotMinutes,
+    ...period,
+    asOf: {
+      height: asOf.height,
+      time: asOf.time,
+      appHash: Buffer.from(asOf.appHash).toString("hex"),
+    },
+    totals: totalsOf(slots, Math.ceil((period.to - period.from) / lengthMs)),
+    charges: chargesOf(slots),
+    accounts: accountsOf(grounds),
+    credit: creditOf(grounds),
+    days: dayTotals(slots, daysOf(period, zone)),
+    slots,
+  };
+}
+
+type Month = { readonly from: number; readonly to: number; readonly lengthMs: number };
+
+function slotsOf(grounds: BillGrounds, { from, to, lengthMs }: Month): BillSlot[] {
+  const books = readMeters(grounds);
+  const orders = new Orders(grounds);
+  const own = contractsBySlot(grounds);
+  const versions = versionsBySlot(grounds);
+  const slots: BillSlot[] = [];
+  let line = 0;
+  for (let slot = Math.ceil(from / lengthMs) * lengthMs; slot < to; slot += lengthMs) {
+    const all = versions.get(slot) ?? [];
+    insistOnNewest(grounds, slot, all.length);
+    if (all.length === 0) continue;
+    const made = slotOf(grounds, {
+      slot: utcMs(slot),
+      lengthMs,
+      versions: all,
+      contracts: own.get(slot) ?? [],
+      books,
+      orders,
+    });
+    const lines = made.lines.map((one): BillLine => {
+      line += 1;
+      return { line, ...one };
+    });
+    slots.push({ ...made, lines });
+  }
+  return slots;
+}
+
+/** That there is no later version, else a bill could leave out a correction, or a whole slot. */
+function insistOnNewest({ owner, isAbsent, asOf }: BillGrounds, slot: number, count: number): void {
+  const next = settlementKey(slot, owner, count + 1);
+  if (slot > asOf.time || isAbsent(next)) return;
+  throw new BillError("bill.incomplete", `whether ${next} exists is not proved`, { slot });
+}
+
+type SlotGrounds = {
+  readonly slot: UtcMs;
+  readonly lengthMs: number;
+  readonly versions: readonly Settlement[];
+  readonly contracts: readonly OwnContract[];
+  readonly books: MeterBooks;
+  readonly orders: Orders;
+};
+
+function slotOf(
+  grounds: BillGrounds,
+  { slot, lengthMs, versions, contracts: own, books, orders }: SlotGrounds,
+): Omit<BillSlot, "lines"> & { readonly lines: readonly NewLine[] } {
+  const { owner, state } = grounds;
+  const last = versions.at(-1) as Settlement;
+  const { energy, meters } = energyInSlot(grounds, books, { slot, lengthMs, settlement: last });
+  const counting = own.filter(({ terms }) => terms.settled !== 2);
+  const sales = counting.map(({ sale }) => sale);
+  const terms = termsOf(grounds, slot, last);
+  const { importWh, exportWh, net, method } = energy;
+  const metered = { importWh: wh(importWh), exportWh: wh(exportWh) };
+  const statement = stateSlot({ owner, metered, net, sales }, terms);
+  const held = compare(slot, statement, last);
+  const lines = [
+    ...own.flatMap((one) => {
+      const order = orders.behind(one.id, one.terms);
+      const made = contractLines(owner, one, { sales, settlement: terms, order, grid: gridOwner });
+      insistOnSubsidy(one, made);
+      return made;
+    }),
+    ...versions.flatMap((now, i) => versionLines(i + 1, now, versions[i - 1])),
+  ];
+  const balance = slotBalances.get(state, slotKey(slot)) ?? emptyBalance;
+  const rounding = roundingOf(balance);
+  if (rounding !== 0) {
+    throw new BillError("bill.balance", `the slot's sums leave ${rounding} over`, { slot });
+  }
+  return {
+    slot,
+    state: held ? "held" : last.why === "provisional" ? "provisional" : "final",
+    why: last.why,
+    importWh,
+    exportWh,
+    method: method ?? null,
+    meters,
+    site: { ...balance, rounding },
+    money: lines.reduce((sum, one) => sum + one.money, 0),
+    lines,
+  };
+}
+
+/** The terms of a slot, with the bureau and the payees that its settlement names. */
+function termsOf({ state }: BillGrounds, slot: number, last: Settlement): StatementTerms {
+  const terms = statementTerms(state, slot);
+  const payee: StatementTerms["payee"] = ({ id, to }) =>
+    last.charges?.find((one) => one.id === id)?.to ?? to ?? leviesOwner;
+  return { ...terms, bureau: last.bureau ?? terms.bureau, payee };
+}
+
+/** Compares a statement with the certified one. Returns whether its posting was held. */
+function compare(
+  slot: number,
+  { traded, imbalance, charges }: Statement,
+  last: Settlement,
+): boolean {
+  const { soldWh, ...sums } = traded;
+  const differ = (what: string, ours: unknown, theirs: unknown) => {
+    if (JSON.stringify(ours) === JSON.stringify(theirs)) return;
+    const message = `${what}: contracts and readings make ${JSON.stringify(ours)}, settled was ${JSON.stringify(theirs)}`;
+    throw new BillError("bill.settlement", message, { slot });
+  };
+  const { contracts: count, soldMoney, boughtMoney, feeMoney, subsidyMoney } = last.traded;
+  differ("trades", sums, { contracts: count, soldMoney, boughtMoney, feeMoney, subsidyMoney });
+  differ("energy traded", soldWh, last.soldWh);
+  // An account that can hold no more leaves its postings out, and the record says so.
+  const owes = imbalance !== undefined || charges.length > 0;
+  const held = owes && last.bureau === undefined && last.charges === undefined;
+  if (held) return true;
+  const sign = imbalance?.reason === "imbalance-surplus" ? 1 : -1;
+  const imbalanceWh = imbalance === undefined ? 0 : sign * imbalance.energy;
+  differ("imbalance", [imbalanceWh, imbalanceMoney(imbalance)], [last.imbalanceWh, last.money]);
+  const owed = ({ id, sort, to, money }: Statement["charges"][number]) => [id, sort, to, money];
+  differ("charges", charges.map(owed), (last.charges ?? []).map(owed));
+  return false;
+}
+
+/** That a paid contract's subsidy is what it comes to now. */
+function insistOnSubsidy({ id, terms }: OwnContract, lines: readonly NewLine[]): void {
+  if (terms.settled !== 1 || lines[0]?.kind !== "purchase") return;
+  const due = lines.find(({ kind }) => kind === "subsidy")?.money ?? 0;
+  const paid = terms.subsidy ?? 0;
+  if (due === paid) return;
+  throw new BillError("bill.subsidy", `the subsidy comes to ${due}, paid was ${paid}`, {
+    contract: id,
+  });
+}
+
+function contractsBySlot({ owner, state }: BillGrounds): ReadonlyMap<number, OwnContract[]> {
+  const bySlot = new Map<number, OwnContract[]>();
+  for (const [id, terms] of contracts.scan(state)) {
+    if (terms.seller !== owner && terms.buyer !== owner) continue;
+    const list = bySlot.get(terms.slot) ?? [];
+    list.push({ id, terms, sale: saleOf(id, terms) });
+    bySlot.set(terms.slot, list);
+  }
+  return bySlot;
+}
+
+/** In the order of their numbers: keys are sorted. */
+function versionsBySlot({ owner, state }: BillGrounds): ReadonlyMap<number, Settlement[]> {
+  const bySlot = new Map<number, Settlement[]>();
+  for (const [id, settlement] of settlements.scan(state)) {
+    const [slot, who, version] = id.split("/");
+    if (who !== owner) continue;
+    const list = bySlot.get(Number(slot)) ?? [];
+    if (Number(version) !== list.length + 1) {
+      throw new BillError("bill.incomplete", `version ${list.length + 1} is not proved`, {
+        slot: Number(slot),
+      });
+    }
+    list.push(settlement);
+    bySlot.set(Number(slot), list);
+  }
+  return bySlot;
+}
+
+function accountsOf({ owner, state }: BillGrounds): Bill["accounts"] {
+  const of = (side: "sales" | "purchase") => accounts.get(state, `${owner}/${side}`)?.money;
+  const [sales, purchase] = [of("sales"), of("purchase")];
+  if (sales === undefined || purchase === undefined) throw missing(accountKeys(owner)[0] ?? "");
+  return { sales, purchase };
+}
+
+function creditOf({ owner, state, isAbsent }: BillGrounds): Bill["credit"] {
+  const report = creditReports.get(state, owner);
+  if (report === undefined && !isAbsent(creditKey(owner))) throw missing(creditKey(owner));
+  const violations = (report?.counts ?? []).map(({ kind, times }) => ({ kind, times }));
+  return { score: creditScore(state, owner), violations };
+}
+
+function missing(key: string): BillError {
+  return new BillError("bill.incomplete", `${key} is not proved`, { key });
+}

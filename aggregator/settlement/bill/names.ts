@@ -1,0 +1,91 @@
+import { parseTimeZone } from "@busbar/protocol";
+import type { Bill, BillLine, BillSlot } from "./document.ts";
+import type { Concern } from "./grounds.ts";
+import { contractOfKey, slotOfKey } from "./keys.ts";
+import { localTime } from "./period.ts";
+
+/** Most lines that a fault names; how many more there are is said. */
+const namedMax = 12;
+
+/** The lines of a bill that something concerns, as people find them in it. */
+export function linesAbout(bill: Bill, concern: Concern): readonly string[] {
+  const lines = linesOf(bill, concern);
+  return lines.length > 0 ? shortened(lines) : [without(bill, concern)];
+}
+
+/** What something is about that no line of the bill is. */
+function without(bill: Bill, concern: Concern): string {
+  if (concern === "all") return "the whole bill";
+  if ("contract" in concern) return `contract ${concern.contract}`;
+  if ("frames" in concern) return `frames ${concern.frames.join(", ")} of the evidence`;
+  const slot = "slot" in concern ? concern.slot : slotOfKey(concern.key);
+  if (slot !== undefined) return `slot ${slotName(bill, slot)}`;
+  return "key" in concern ? concern.key : "";
+}
+
+function linesOf(bill: Bill, concern: Concern): string[] {
+  if (concern === "all")
+    return named(
+      bill,
+      () => true,
+      () => true,
+    );
+  if ("slot" in concern)
+    return named(
+      bill,
+      ({ slot }) => slot === concern.slot,
+      () => true,
+    );
+  if ("contract" in concern) {
+    return named(
+      bill,
+      () => true,
+      ({ contract }) => contract === concern.contract,
+    );
+  }
+  if ("key" in concern) {
+    const contract = contractOfKey(concern.key);
+    if (contract !== undefined) return linesOf(bill, { contract });
+    const slot = slotOfKey(concern.key);
+    return slot === undefined ? linesOf(bill, "all") : linesOf(bill, { slot });
+  }
+  const within = (frames: readonly [number, number] | null) =>
+    frames !== null && concern.frames.some((frame) => frame >= frames[0] && frame <= frames[1]);
+  const quoted = ({ order }: BillLine) =>
+    order !== null &&
+    concern.frames.some((frame) => frame === order.sealed || frame === order.opened);
+  const byMeter = named(
+    bill,
+    ({ meters }) => meters.some(({ frames }) => within(frames)),
+    () => true,
+  );
+  return byMeter.length > 0 ? byMeter : named(bill, () => true, quoted);
+}
+
+function named(
+  bill: Bill,
+  slots: (slot: BillSlot) => boolean,
+  lines: (line: BillLine) => boolean,
+): string[] {
+  return bill.slots
+    .filter(slots)
+    .flatMap((slot) => slot.lines.filter(lines).map((line) => lineName(bill, slot, line)));
+}
+
+/** A line's number, time and what it is. */
+export function lineName(bill: Bill, { slot }: BillSlot, line: BillLine): string {
+  const what = line.contract === null ? (line.charge ?? "") : `contract ${line.contract}`;
+  return `line ${line.line} (${slotName(bill, slot)}, ${line.kind}${what === "" ? "" : `, ${what}`})`;
+}
+
+/** A slot's time by the bill's own clock; as a number where that is none. */
+export function slotName({ timeZone }: Bill, slot: number): string {
+  const zone = parseTimeZone(String(timeZone));
+  const isTime = Number.isSafeInteger(slot) && Math.abs(slot) < 8.64e15;
+  return zone === undefined || !isTime ? String(slot) : localTime(slot, zone);
+}
+
+function shortened(lines: readonly string[]): readonly string[] {
+  if (lines.length <= namedMax) return lines;
+  return [...lines.slice(0, namedMax), `and ${lines.length - namedMax} more`];
+}

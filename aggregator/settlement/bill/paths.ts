@@ -1,0 +1,50 @@
+import { inclusionProofs } from "@busbar/protocol";
+import type { BlockSource, CertifiedHeader, Place } from "../../ledger/block-table.ts";
+import { sha256 } from "../../ledger/sha256.ts";
+
+/** A frame with its block's header and its path there. */
+export type FramePath = CertifiedHeader & {
+  readonly index: number;
+  readonly size: number;
+  readonly path: readonly Uint8Array[];
+  readonly frame: Uint8Array;
+};
+
+type Block = CertifiedHeader & {
+  readonly frames: readonly Uint8Array[];
+  readonly paths: readonly (readonly Uint8Array[])[];
+};
+
+/** Blocks kept: a month's of a small site, so that the bills of all owners hash each block once. */
+const blocksMax = 8_192;
+
+/** Frames by place, with their paths to the roots of their blocks. */
+export class FramePaths {
+  readonly #blocks: BlockSource;
+  readonly #known = new Map<number, Block>();
+
+  constructor(blocks: BlockSource) {
+    this.#blocks = blocks;
+  }
+
+  /** Undefined for a frame that is not here, or whose block's certificate its engine keeps. */
+  at({ height, index }: Place): FramePath | undefined {
+    const block = this.#block(height);
+    const [frame, path] = [block?.frames[index], block?.paths[index]];
+    if (block === undefined || frame === undefined || path === undefined) return undefined;
+    const { header, hash, certificate, frames } = block;
+    return { header, hash, certificate, index, size: frames.length, path, frame };
+  }
+
+  #block(height: number): Block | undefined {
+    const known = this.#known.get(height);
+    if (known !== undefined) return known;
+    const certified = this.#blocks.header(height);
+    if (certified === undefined || certified.certificate.length === 0) return undefined;
+    const frames = this.#blocks.framesOf(height);
+    const block = { ...certified, frames, paths: inclusionProofs(frames, sha256) };
+    if (this.#known.size >= blocksMax) this.#known.clear();
+    this.#known.set(height, block);
+    return block;
+  }
+}

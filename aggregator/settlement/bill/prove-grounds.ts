@@ -1,0 +1,196 @@
+import {
+  CouncilChain,
+  encodeHeader,
+  keyId,
+  type PinnedMembership,
+  type Readings,
+  type Verify,
+  verifyCertificate,
+  verifyInclusion,
+  verifyStatePath,
+} from "@busbar/protocol";
+import { OpenedFrame } from "../../ledger/opened-frame.ts";
+import { emptyState, Overlay } from "../../ledger/state/overlay.ts";
+import { devices, owners } from "../../ledger/tables.ts";
+import type { Evidence } from "./evidence.ts";
+import { BillError, type BillGrounds, type ProvedBatch, type ProvedQuote } from "./grounds.ts";
+
+/** Whom a bill's evidence is checked against, and what the bill is said to be of. */
+export type Claims = {
+  readonly pinned: PinnedMembership;
+  readonly verify: Verify;
+  readonly owner: string;
+  readonly month: string;
+};
+
+/**
+ * Checks all that a bill rests on against the members' keys: each block's certificate, each entry's path
+ * to the state, each frame's path to its block and the signature of its maker. Throws: `BillError`
+ * `bill.steps`, `bill.certificate`, `bill.state`, `bill.inclusion`, `bill.frame`, `bill.signature`.
+ */
+export function proveGrounds(evidence: Evidence, claims: Claims): BillGrounds {
+  const chain = councilsOf(evidence, claims);
+  checkBlocks(evidence, chain, claims.verify);
+  const { state, absent } = provedState(evidence);
+  const [head] = evidence.blocks;
+  if (head === undefined) throw new BillError("bill.certificate", "no block certifies it", "all");
+  const { height, time, appHash } = head.header;
+  return {
+    owner: claims.owner,
+    month: claims.month,
+    asOf: { height, time, appHash },
+    state,
+    isAbsent: (key) => absent.has(key),
+    ...provedFrames(evidence, state, claims),
+  };
+}
+
+function councilsOf({ steps }: Evidence, { pinned, verify }: Claims): CouncilChain {
+  const { chain, members, epoch = 0, since = 1 } = pinned;
+  const voters = members.filter(({ voting }) => voting).map(({ id, key }) => ({ id, key }));
+  const councils = new CouncilChain(chain, { epoch, since, voters });
+  for (const step of steps) {
+    const taken = councils.take(step, verify);
+    if (!taken.ok) throw new BillError("bill.steps", taken.message, "all");
+  }
+  return councils;
+}
+
+function checkBlocks({ blocks, frames }: Evidence, councils: CouncilChain, verify: Verify): void {
+  for (const [i, { header, certificate }] of blocks.entries()) {
+    const on = frames.flatMap(({ block }, frame) => (block === i ? [frame] : []));
+    // The state's block certifies everything, and one that nothing rests on is nobody's.
+    const about = i === 0 || on.length === 0 ? "all" : { frames: on };
+    const fault = (why: string) =>
+      new BillError("bill.certificate", `block ${header.height}: ${why}`, about);
+    if (header.chain !== councils.chain) {
+      throw fault(`expected chain ${councils.chain}, got ${header.chain}`);
+    }
+    const membership = councils.membershipAt(header.height);
+    const checked = verifyCertificate(encodeHeader(header), certificate, membership, verify);
+    if (!checked.ok) throw fault(checked.message);
+    if (checked.signers.length !== certificate.length) {
+      throw fault("a signature of the certificate is no voting member's");
+    }
+  }
+}
+
+function provedState({ blocks, entries, hashes }: Evidence) {
+  const root = blocks[0]?.header.appHash ?? new Uint8Array();
+  const state = new Overlay(emptyState);
+  const absent = new Set<string>();
+  for (const { key, value, path, other } of entries) {
+    const at = (place: number) => hashes[place] ?? new Uint8Array();
+    const siblings = path.map(at);
+    const leaf = other === undefined ? {} : { other: { key: at(other[0]), value: at(other[1]) } };
+    if (!verifyStatePath(root, { key, value, path: { siblings, ...leaf } })) {
+      const message = `the path of ${key} does not lead to the certified state`;
+      throw new BillError("bill.state", message, { key });
+    }
+    if (value === undefined) absent.add(key);
+    else state.set(key, value);
+  }
+  return { state, absent };
+}
+
+type Signers = ReadonlyMap<string, Uint8Array>;
+
+function provedFrames(evidence: Evidence, state: Overlay, { owner, verify, pinned }: Claims) {
+  const signers = signersOf(state, owner);
+  const batches = new Map<string, ProvedBatch[]>();
+  const quotes = new Map<string, Partial<ProvedQuote>>();
+  for (const [frame, one] of evidence.frames.entries()) {
+    const { header, content } = openProved(evidence, frame, {
+      signers,
+      verify,
+      chain: pinned.chain,
+    });
+    const { kind, message } = content;
+    switch (kind) {
+      case "readings": {
+        const batch = message as Readings;
+        const { height, time } = header;
+        const list = batches.get(batch.meter) ?? [];
+        batches.set(batch.meter, list);
+        list.push({ batch, height, time, frame });
+        break;
+      }
+      case "quote-commit": {
+        const commit = message as ProvedQuote["commit"];
+        const id = hex(commit.id);
+        quotes.set(id, { ...quotes.get(id), commit, sealed: frame });
+        break;
+      }
+      case "quote-reveal": {
+        const reveal = message as ProvedQuote["reveal"];
+        const id = hex(reveal.id);
+        quotes.set(id, { ...quotes.get(id), reveal, opened: frame });
+        break;
+      }
+      default: {
+        const why = `a ${kind} is nothing that a bill rests on (${one.frame.length} bytes)`;
+        throw new BillError("bill.frame", why, { frames: [frame] });
+      }
+    }
+  }
+  return { batches, quotes: wholeQuotes(quotes) };
+}
+
+function wholeQuotes(parts: ReadonlyMap<string, Partial<ProvedQuote>>) {
+  const quotes = new Map<string, ProvedQuote>();
+  for (const [id, { commit, reveal, sealed, opened }] of parts) {
+    if (!commit || !reveal || sealed === undefined || opened === undefined) continue;
+    quotes.set(id, { commit, reveal, sealed, opened });
+  }
+  return quotes;
+}
+
+/** A frame's block and content, once its path and signature are checked. */
+function openProved(
+  { blocks, frames, hashes }: Evidence,
+  place: number,
+  {
+    signers,
+    verify,
+    chain,
+  }: { readonly signers: Signers; readonly verify: Verify; readonly chain: string },
+) {
+  const about = { frames: [place] };
+  const proved = frames[place];
+  const block = proved && blocks[proved.block];
+  if (proved === undefined || block === undefined) {
+    throw new BillError("bill.inclusion", `frame ${place} names no block of the evidence`, about);
+  }
+  const { header } = block;
+  const { index, size, frame: leaf } = proved;
+  const proof = proved.path.map((at) => hashes[at] ?? new Uint8Array());
+  if (!verifyInclusion({ leaf, index, size, proof, root: header.txRoot })) {
+    const message = `the path of frame ${place} does not lead to the transactions of block ${header.height}`;
+    throw new BillError("bill.inclusion", message, about);
+  }
+  const opened = new OpenedFrame(leaf);
+  const { content } = opened;
+  if (!opened.opened.ok || !content.ok) {
+    throw new BillError("bill.frame", `frame ${place} is no message`, about);
+  }
+  const { kind, envelope } = opened.opened.frame;
+  // A unit that was exchanged has another key by now: the block's members checked the old one.
+  const key = signers.get(hex(envelope.kid));
+  if (key !== undefined && !opened.isSignedBy(key, chain, verify)) {
+    throw new BillError("bill.signature", `the signature of frame ${place} does not fit`, about);
+  }
+  return { header, content: { kind, message: content.message } };
+}
+
+/** Keys of the owner and of its units, by their ids. */
+function signersOf(state: Overlay, owner: string): Signers {
+  const own = owners.get(state, owner);
+  const units = Array.from(devices.scan(state), ([, device]) => device);
+  const mine = units.filter((device) => device.owner === owner).map(({ key }) => key);
+  const keys = own === undefined ? mine : [own.key, ...mine];
+  return new Map(keys.map((key) => [hex(keyId(key)), key]));
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
