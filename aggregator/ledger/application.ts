@@ -7,7 +7,6 @@ import {
   compareBytes,
   councilTable,
   encodeHeader,
-  encodeStateProof,
   Failure,
   type Frame,
   type Membership,
@@ -23,6 +22,7 @@ import type { CommittedBlock, RefusedFrame } from "./block.ts";
 import type { Batch } from "./block-table.ts";
 import { hasContract, insistOnContracts } from "./contract/state.ts";
 import { councilAt, councilOf, councils, hasCouncil } from "./council.ts";
+import type { ProvenEntry } from "./council-step-table.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
 import { genesisState } from "./genesis-state.ts";
@@ -251,7 +251,7 @@ export class Application {
       eventCounts: taken.map(({ events }) => events.length),
       events: [...taken.flatMap(({ events }) => events), ...ownEvents],
     };
-    this.#store.commit(block, changes, batchesOf(execution), this.#stepOf(candidate, certificate));
+    this.#store.commit(block, changes, batchesOf(execution), this.#stepOf(candidate));
     this.#tree = tree;
     this.#finalized = undefined;
     this.#candidates = new WeakMap();
@@ -320,14 +320,13 @@ export class Application {
   }
 
   /** Proves who votes on the next height, where that changes: by this block's own voters. */
-  #stepOf({ header, tree, execution, nextEpoch }: Candidate, certificate: Certificate) {
+  #stepOf({ tree, execution, nextEpoch }: Candidate): ProvenEntry | undefined {
     if (nextEpoch === this.council().epoch) return undefined;
     const key = `${councilTable}/${nextEpoch}`;
     const { siblings } = tree.prove(key);
     const value = execution.changes.get(key);
     assert(value !== undefined, "an epoch begins with its entry");
-    const proof = encodeStateProof({ header, certificate, key, siblings, value });
-    return { epoch: nextEpoch, proof };
+    return { epoch: nextEpoch, key, siblings, value };
   }
 
   #run(proposal: Proposal): Candidate {

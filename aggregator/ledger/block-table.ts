@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { encodeHeader } from "@busbar/protocol";
+import { type Certificate, encodeHeader } from "@busbar/protocol";
 import type { CommittedBlock, Result } from "./block.ts";
 import { decodeCertificate, decodeHeader, encodeCertificate } from "./codecs.ts";
 import type { LedgerEvent } from "./events.ts";
@@ -149,6 +149,10 @@ export class BlockTable implements BlockSource {
     this.#sql.addBlock.run(header.height, bytes, encodeCertificate(certificate), hash);
   }
 
+  certify(height: number, certificate: Certificate): void {
+    this.#sql.certify.run(encodeCertificate(certificate), height);
+  }
+
   /** Takes blocks away, the last one's header excepted. */
   drop({ from, to }: { readonly from: number; readonly to: number }): void {
     for (const table of ["tx", "event", "reading"] as const) {
@@ -181,6 +185,7 @@ function statements(db: DatabaseSync) {
     addBlock: db.prepare(
       "INSERT OR REPLACE INTO block (height, header, certificate, hash) VALUES (?, ?, ?, ?)",
     ),
+    certify: db.prepare("UPDATE block SET certificate = ? WHERE height = ?"),
     addTx: db.prepare(
       "INSERT INTO tx (height, idx, frame, hash, signer, code, events) VALUES (?, ?, ?, ?, ?, ?, ?)",
     ),

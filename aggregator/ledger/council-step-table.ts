@@ -1,7 +1,34 @@
 import type { DatabaseSync } from "node:sqlite";
+import { encodeStateProof, type StateProof } from "@busbar/protocol";
 
 /** The proof (a `StateProof`) of the council of an epoch, made by the block before it. */
 export type CouncilStep = { readonly epoch: number; readonly proof: Uint8Array };
+
+/** The entry of an epoch's council in the state of the block that names it, and its path to the root. */
+export type ProvenEntry = { readonly epoch: number } & Pick<StateProof, "key" | "siblings"> & {
+    readonly value: Uint8Array;
+  };
+
+/** The step that an entry is, once its block is certified. */
+export function stepOf(
+  { epoch, ...entry }: ProvenEntry,
+  block: Pick<StateProof, "header" | "certificate">,
+): CouncilStep {
+  return { epoch, proof: encodeStateProof({ ...block, ...entry }) };
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+const unhex = (text: string) => new Uint8Array(Buffer.from(text, "hex"));
+
+/** An entry as a note, until its block is certified. */
+export function entryNote({ epoch, key, siblings, value }: ProvenEntry): string {
+  return JSON.stringify({ epoch, key, siblings: siblings.map(hex), value: hex(value) });
+}
+
+export function entryOfNote(note: string): ProvenEntry {
+  const { epoch, key, siblings, value } = JSON.parse(note);
+  return { epoch, key, siblings: siblings.map(unhex), value: unhex(value) };
+}
 
 /** Proofs that lead from each council to the next: the states they were made from are gone. */
 export class CouncilStepTable {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { DatabaseSync } from "node:sqlite";
-import { type BlockHeader, blockHash, blockHistoryKey, Failure } from "@busbar/protocol";
+import {
+  type BlockHeader,
+  blockHash,
+  blockHistoryKey,
+  type Certificate,
+  Failure,
+} from "@busbar/protocol";
 import type { CommittedBlock } from "./block.ts";
 import {
   type Batch,
@@ -11,7 +17,13 @@ import {
   type PlacedBatch,
   type PlacedFrame,
 } from "./block-table.ts";
-import { type CouncilStep, CouncilStepTable } from "./council-step-table.ts";
+import {
+  CouncilStepTable,
+  entryNote,
+  entryOfNote,
+  type ProvenEntry,
+  stepOf,
+} from "./council-step-table.ts";
 import { openDatabase, transaction } from "./database.ts";
 import { historyOf } from "./history.ts";
 import { HistoryTable } from "./history-table.ts";
@@ -106,7 +118,7 @@ export class Store implements BlockSource {
     block: CommittedBlock,
     changes: Changes,
     batches: readonly Batch[],
-    step?: CouncilStep,
+    step?: ProvenEntry,
   ): void {
     const { height } = block.header;
     assert(height === this.#height + 1, `block ${height} follows ${this.#height}`);
@@ -114,13 +126,25 @@ export class Store implements BlockSource {
       this.#blocks.insert(block, batches);
       this.state.write(changes);
       this.#appendHistory(block.header, changes);
-      if (step !== undefined) this.councilSteps.put(step);
+      if (step !== undefined) this.#keepStep(block, step);
       for (const hash of block.hashes) this.#sql.dropPending.run(hash);
       this.#votes.dropUpTo(height);
       for (const projection of this.#projections) applyProjection(this.db, projection, block);
     });
     this.state.written(changes);
     this.#height = height;
+  }
+
+  /** Puts the certificate of a block that was committed without one where it belongs. */
+  certify(height: number, certificate: Certificate): void {
+    this.write(() => {
+      this.#blocks.certify(height, certificate);
+      const note = this.meta(openStep(height));
+      const block = this.header(height);
+      if (note === undefined || block === undefined) return;
+      this.councilSteps.put(stepOf(entryOfNote(note), block));
+      this.setMeta(openStep(height), undefined);
+    });
   }
 
   /** A block that is here and whole; see `base`. */
@@ -246,6 +270,13 @@ export class Store implements BlockSource {
     this.db.close();
   }
 
+  /** A step counts once its block is certified: until then it waits where nobody reads it. */
+  #keepStep(block: CommittedBlock, entry: ProvenEntry): void {
+    const { header, certificate } = block;
+    if (certificate.length > 0) this.councilSteps.put(stepOf(entry, block));
+    else this.setMeta(openStep(header.height), entryNote(entry));
+  }
+
   #appendHistory({ height, previous }: BlockHeader, changes: Changes): void {
     if (!changes.has(blockHistoryKey)) return;
     // Written just before, and read past the memory of what was committed.
@@ -277,6 +308,9 @@ export class Store implements BlockSource {
     }
   }
 }
+
+/** Where the step of a block that lacks its certificate waits. */
+const openStep = (height: number) => `open-step/${height}`;
 
 /** SQLite's read transaction; a file in which no ledger has begun is left open to `begin`. */
 function beginSnapshot(db: DatabaseSync): void {

@@ -1,13 +1,15 @@
 import { Failure, openFrame, utcMs } from "@busbar/protocol";
 import type { Application, Proposal } from "../../ledger/application.ts";
 import { blockLimits } from "../../ledger/application.ts";
-import type { CommittedBlock, RefusedFrame } from "../../ledger/block.ts";
+import type { RefusedFrame } from "../../ledger/block.ts";
 import { sha256 } from "../../ledger/sha256.ts";
 import type { Snapshot } from "../../ledger/snapshots/format.ts";
 import { nameOf } from "../frame-name.ts";
+import type { Certifying } from "./certifying.ts";
 import { areCouncil, memberAt, validatorUpdates } from "./validators.ts";
 import { encodeResponse, type Request } from "./wire/codec.ts";
 import type { Requests, Responses, Timestamp } from "./wire/values.ts";
+import { areWords, decodeSaid, decodeWords, encodeSaid, encodeWords } from "./words.ts";
 
 /** A transaction of this byte is no frame: it wakes an engine that makes no empty blocks, when a rule of
  * the ledger is due. No block holds it. */
@@ -18,6 +20,7 @@ const refusedMax = 65_536;
 
 const code = { ok: 0, refused: 1 } as const;
 const proposalStatus = { accept: 1, reject: 2 } as const;
+const extensionStatus = { accept: 1, reject: 2 } as const;
 const offerResult = { accept: 1, reject: 3, "reject-format": 4, "reject-sender": 5 } as const;
 const chunkResult = { accept: 1, retry: 3, "retry-snapshot": 4, "reject-snapshot": 5 } as const;
 
@@ -27,8 +30,8 @@ export type AbciOptions = {
   readonly version: string;
   /** The genesis that the chain begins with, SHA-256 in hex: CometBFT's own genesis names it. */
   readonly genesis: string;
-  /** Called after a block is on disk, before CometBFT hears of it. */
-  readonly onCommit?: (block: CommittedBlock) => void;
+  /** Where members' signatures over our headers come together. */
+  readonly certifying: Pick<Certifying, "say" | "holds" | "take" | "committed">;
   /** Called for frames that the rules refused. */
   readonly onRefused?: (refused: RefusedFrame) => void;
 };
@@ -93,8 +96,9 @@ export class AbciApplication {
       case "finalizeBlock":
         return encodeResponse(verb, this.#finalizeBlock(body));
       case "extendVote":
+        return encodeResponse(verb, this.#extendVote());
       case "verifyVoteExtension":
-        throw unexpected(`${verb}: vote extensions are not enabled on this chain`);
+        return encodeResponse(verb, this.#verifyVoteExtension(body));
     }
   }
 
@@ -122,6 +126,12 @@ export class AbciApplication {
     }
     if (body.initialHeight > 1) {
       throw unexpected(`expected initial_height 1, CometBFT's genesis says ${body.initialHeight}`);
+    }
+    const extensions = body.consensusParams?.abci?.voteExtensionsEnableHeight ?? 0;
+    if (extensions !== Math.max(1, body.initialHeight)) {
+      throw unexpected(
+        `members' signatures travel in vote extensions: expected vote_extensions_enable_height 1, CometBFT's genesis says ${extensions}`,
+      );
     }
     const appHash = this.#application.initChain();
     if (!areCouncil(body.validators, this.#application.council())) {
@@ -160,9 +170,10 @@ export class AbciApplication {
   }
 
   #prepareProposal(body: Requests["prepareProposal"]): Responses["prepareProposal"] {
+    const words = this.#wordsOf(body);
     const frames = fitting(
       body.txs.filter((tx) => !isTick(tx)),
-      body.maxTxBytes,
+      body.maxTxBytes - (words?.length ?? 0),
     );
     const { proposal, refused } = this.#application.prepareProposal({
       ...this.#about(body),
@@ -173,11 +184,25 @@ export class AbciApplication {
       this.#refuse(nameOf(one.hash));
       this.#options.onRefused?.(one);
     }
-    return { txs: proposal.frames };
+    return { txs: words === undefined ? proposal.frames : [words, ...proposal.frames] };
+  }
+
+  /** What voters said with the votes that decided the block before, for those who did not hear it. */
+  #wordsOf({ localLastCommit }: Requests["prepareProposal"]): Uint8Array | undefined {
+    const said = (localLastCommit?.votes ?? []).flatMap(({ voteExtension }) => {
+      const one = decodeSaid(voteExtension);
+      return one !== undefined && this.#options.certifying.holds(one) ? [one] : [];
+    });
+    return said.length === 0 ? undefined : encodeWords(said);
   }
 
   #processProposal(body: Requests["processProposal"]): Responses["processProposal"] {
     const proposal = this.#proposalOf(body);
+    const [first] = body.txs;
+    const words = areWords(first) ? decodeWords(first) : [];
+    if (!words?.every((one) => this.#options.certifying.holds(one))) {
+      return { status: proposalStatus.reject };
+    }
     const checked = this.#application.processProposal(proposal);
     if (!checked.ok) return { status: proposalStatus.reject };
     this.#proposals.set(keyOf(body.hash), proposal);
@@ -187,6 +212,9 @@ export class AbciApplication {
   #finalizeBlock(body: Requests["finalizeBlock"]): Responses["finalizeBlock"] {
     const proposal = this.#proposals.get(keyOf(body.hash)) ?? this.#proposalOf(body);
     const before = this.#application.council();
+    const [first] = body.txs;
+    const words = areWords(first) ? decodeWords(first) : [];
+    for (const one of words ?? []) this.#options.certifying.take(one);
     const { header, nextCouncil } = this.#application.finalizeBlock(proposal);
     return {
       txResults: body.txs.map(() => ({ code: code.ok })),
@@ -196,9 +224,23 @@ export class AbciApplication {
   }
 
   #commit(): Responses["commit"] {
-    this.#options.onCommit?.(this.#application.commit());
+    this.#options.certifying.committed(this.#application.commit());
     this.#proposals.clear();
     return { retainHeight: 0 };
+  }
+
+  #extendVote(): Responses["extendVote"] {
+    const said = this.#options.certifying.say();
+    return { voteExtension: said === undefined ? new Uint8Array() : encodeSaid(said) };
+  }
+
+  /** A signature that does not hold is its sender's loss; what is no extension at all is refused. */
+  #verifyVoteExtension(body: Requests["verifyVoteExtension"]): Responses["verifyVoteExtension"] {
+    if (body.voteExtension.length === 0) return { status: extensionStatus.accept };
+    const said = decodeSaid(body.voteExtension);
+    if (said === undefined) return { status: extensionStatus.reject };
+    this.#options.certifying.take(said);
+    return { status: extensionStatus.accept };
   }
 
   #offerSnapshot({ snapshot, appHash }: Requests["offerSnapshot"]): Responses["offerSnapshot"] {
@@ -214,7 +256,8 @@ export class AbciApplication {
   }
 
   #proposalOf(body: Requests["finalizeBlock"]): Proposal {
-    return { ...this.#about(body), height: body.height, view: 0, frames: body.txs };
+    const frames = areWords(body.txs[0]) ? body.txs.slice(1) : body.txs;
+    return { ...this.#about(body), height: body.height, view: 0, frames };
   }
 
   /** Whoever is no voting member any more is named by nothing, and its proposal refused. */

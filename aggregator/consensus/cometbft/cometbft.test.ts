@@ -19,6 +19,7 @@ import {
 } from "../../ledger/test-ledger.ts";
 import { chain, signerOfName, startTime } from "../../ledger/test-site.ts";
 import { AbciApplication } from "./abci.ts";
+import { Certifying } from "./certifying.ts";
 import { Frames, framed } from "./framing.ts";
 import { AbciServer } from "./server.ts";
 import { TestConnection } from "./test-engine.ts";
@@ -42,12 +43,20 @@ async function serve(store = new Store(":memory:")) {
   const application = new Application({ genesis, store, verify });
   const refused: string[] = [];
   const heights: number[] = [];
+  const certifying = new Certifying({
+    store,
+    application,
+    signer: signerOfName("member-a"),
+    chain,
+    verify,
+    onCertified: ({ header }) => heights.push(header.height),
+  });
   const abci = new AbciApplication({
     application,
     chain,
     version: "test",
     genesis: genesisHex,
-    onCommit: ({ header }) => heights.push(header.height),
+    certifying,
     onRefused: ({ refusal }) => refused.push(refusal.code),
   });
   const faults: string[] = [];
@@ -65,6 +74,7 @@ async function serve(store = new Store(":memory:")) {
 const beginning = {
   chainId: chain,
   initialHeight: 1,
+  consensusParams: { abci: { voteExtensionsEnableHeight: 1 } },
   appStateBytes: Buffer.from(JSON.stringify({ genesis: genesisHex })),
   validators: validatorsOf({
     voters: [{ id: "member-a", key: signerOfName("member-a").publicKey }],
@@ -125,6 +135,7 @@ test("CometBFT's calls come to the recorder's app hashes, whatever pieces they a
       for (const tx of chapter.frames) assert.equal((await mempool.ask("checkTx", { tx })).code, 0);
       const { txs } = await consensus.ask("prepareProposal", { ...block, maxTxBytes: 4_000_000 });
       assert.equal(txs.length, chapter.frames.length);
+      await consensus.ask("extendVote", { ...block, txs });
       // Without waiting: answers come in order on each connection.
       const [judged, flushed, finalized, committed] = await Promise.all([
         consensus.ask("processProposal", { ...block, txs }, pieceBytes),
@@ -140,7 +151,8 @@ test("CometBFT's calls come to the recorder's app hashes, whatever pieces they a
       );
       assert.deepEqual([finalized.validatorUpdates, committed], [[], { retainHeight: 0 }]);
     }
-    assert.deepEqual(heights, [1, 2, 3, 4, 5, 6]);
+    // The sixth block is certified by the votes on the next one.
+    assert.deepEqual(heights, [1, 2, 3, 4, 5]);
     const entry = await mempool.ask("query", {
       path: "/state",
       data: Buffer.from("history/blocks"),
@@ -237,6 +249,11 @@ test("another chain's genesis, and bytes that are no request, end CometBFT with 
     ],
     [{ validators: [] }, /not the ledger's voting members/],
     [{ initialHeight: 7 }, /initial_height 1/],
+    [
+      { consensusParams: { abci: { voteExtensionsEnableHeight: 0 } } },
+      /vote_extensions_enable_height 1/,
+    ],
+    [{ consensusParams: null }, /vote_extensions_enable_height 1/],
   ] as const) {
     const { server, open } = await serve();
     const consensus = await open();
