@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { utcMs } from "@busbar/protocol";
 import { type Application, blockLimits } from "../ledger/application.ts";
 import { hashOf } from "../ledger/opened-frame.ts";
-import { BlockWish } from "./block-wish.ts";
+import { BlockWish, lookAgainAt } from "./block-wish.ts";
 import type { DurablePool } from "./durable-pool.ts";
 import { nameOf } from "./frame-name.ts";
 import { FrameQueue } from "./frame-queue.ts";
@@ -92,4 +92,13 @@ test("a full block waits for nothing", () => {
   assert.deepEqual(propose(), [0]);
   arrive(...Array.from({ length: blockLimits.transactions }, (_, n) => n + 1));
   assert.equal(propose()?.length, blockLimits.transactions);
+});
+
+test("what falls due while the disk writes is looked at before the next tick", () => {
+  const times = { steppedAt: 100, tickAt: 150 };
+  assert.equal(lookAgainAt({ ...times, wishedAt: undefined }), 150);
+  assert.equal(lookAgainAt({ ...times, wishedAt: 102 }), 102, "also where it is 104 by now");
+  assert.equal(lookAgainAt({ ...times, wishedAt: 160 }), 150);
+  // Else a leader that may propose no more would look again without end.
+  assert.equal(lookAgainAt({ ...times, wishedAt: 100 }), 150);
 });

@@ -15,6 +15,19 @@ const most = { frames: blockLimits.transactions, bytes: blockLimits.bytes };
 
 type Looked = { readonly height: number; readonly minute: number; readonly due: boolean };
 
+/**
+ * When (monotonic ms) a leader looks again. What was wished for until the step began has been proposed
+ * in it, or waits for other members; what fell due while the disk wrote is not left until the next tick.
+ */
+export function lookAgainAt(times: {
+  readonly wishedAt: number | undefined;
+  readonly steppedAt: number;
+  readonly tickAt: number;
+}): number {
+  const { wishedAt, steppedAt, tickAt } = times;
+  return wishedAt !== undefined && wishedAt > steppedAt ? Math.min(wishedAt, tickAt) : tickAt;
+}
+
 /** When a block is wanted: frames wait long enough or fill one, or a rule of the ledger is due. */
 export class BlockWish {
   readonly #application: Pick<Application, "due" | "info">;

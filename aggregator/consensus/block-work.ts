@@ -18,12 +18,16 @@ const answerBytesMax = 8 * 1024 * 1024;
 /** What came of a block that is on disk now. */
 export type Done = { readonly block: CommittedBlock; readonly refused: readonly RefusedFrame[] };
 
+type Prepared = ReturnType<Application["prepareProposal"]>;
+
 /** Runs ordered blocks in the application, and puts certified ones on disk. */
 export class BlockWork {
   readonly #application: Application;
   readonly #store: Store;
   readonly #pool: DurablePool;
   #refused: readonly RefusedFrame[] = [];
+  /** What was run before it was ordered. */
+  #foreseen: { readonly of: Proposal; readonly prepared: Prepared } | undefined;
 
   constructor(parts: { application: Application; store: Store; pool: DurablePool }) {
     this.#application = parts.application;
@@ -31,20 +35,39 @@ export class BlockWork {
     this.#pool = parts.pool;
   }
 
+  /** Runs what will be ordered at the next height if the others agree. */
+  foresee(proposal: Proposal): void {
+    this.#foreseen = undefined;
+    if (proposal.height !== this.#store.height + 1) return;
+    try {
+      this.#foreseen = { of: proposal, prepared: this.#prepare(proposal) };
+    } catch {
+      // Nobody has ordered it yet; if it is ordered, it fails again and ends the engine.
+    }
+  }
+
   /** Runs what was ordered; what the rules refuse is left out, the same everywhere. */
-  run({ height, time, proposer, view, frames }: Proposal): Extract<Event, { kind: "ran" }> {
-    const application = this.#application;
+  run(proposal: Proposal): Extract<Event, { kind: "ran" }> {
+    const { height } = proposal;
     assert(height === this.#store.height + 1, "blocks run one after the other");
-    const prepared = application.prepareProposal({
+    const foreseen = this.#foreseen?.of === proposal ? this.#foreseen.prepared : undefined;
+    this.#foreseen = undefined;
+    const prepared = foreseen ?? this.#prepare(proposal);
+    assert(prepared.left === 0, "members vote for no more than fits into a block");
+    const finalized = this.#application.finalizeBlock(prepared.proposal);
+    this.#refused = prepared.refused;
+    return { kind: "ran", height, ...resultOf(finalized) };
+  }
+
+  /** Of one state and one proposal the same comes whenever it is asked. */
+  #prepare({ time, proposer, view, frames }: Proposal): Prepared {
+    const application = this.#application;
+    return application.prepareProposal({
       time: utcMs(Math.max(time, application.info().time)),
       proposer,
       view,
       frames: this.#asTheyWait(frames),
     });
-    assert(prepared.left === 0, "members vote for no more than fits into a block");
-    const finalized = application.finalizeBlock(prepared.proposal);
-    this.#refused = prepared.refused;
-    return { kind: "ran", height, ...resultOf(finalized) };
   }
 
   /** The same frames, as this member opened them when they came to it. */

@@ -26,25 +26,26 @@ type Submission = {
   readonly hash: Uint8Array;
   readonly frame: Uint8Array;
   readonly answers: PromiseWithResolvers<void>;
-  /** Another member's copy became part of a block meanwhile. */
-  isCommitted: boolean;
+  /** It stands in a block, or the rules refused it, before it was on disk: it waits no more. */
+  isDone: boolean;
 };
 
 /**
- * Frames between their arrival and their block. What came to this member is in the ledger's own file:
- * a block and the end of its frames' waiting are one transaction; frames that arrive in one turn of
- * the event loop share one fsync. What other members told of is in memory: it is on their disks.
+ * Frames between their arrival and their block. What came to this member is in the ledger's own file
+ * before its sender is told so: a block and the end of its frames' waiting are one transaction; frames
+ * that arrive in one turn of the event loop share one fsync. They may be told and proposed before: that
+ * promises nobody anything. What other members told of is in memory: it is on their disks.
  */
 export class DurablePool implements Pool {
   readonly #store: Store;
   readonly #limits: PoolLimits;
   readonly #timers: Pick<TurnTimers, "now" | "soon">;
   readonly #queue = new FrameQueue();
+  /** In the queue, and on their way to the disk. */
   #arriving = new Map<string, Submission>();
-  #arrivingBytes = 0;
   /** When (monotonic ms) the newest frame that stands in a block came here. */
   #newestCommitted = Number.NEGATIVE_INFINITY;
-  #stored: (frames: readonly Uint8Array[]) => void = () => {};
+  #arrived: (frame: Uint8Array) => void = () => {};
 
   constructor(
     store: Store,
@@ -63,19 +64,17 @@ export class DurablePool implements Pool {
   /** Refuses with `pool.full`. Rejects with `Failure` `store.write` when the disk does not take it. */
   async submit(frame: Frame, hash: Uint8Array): Promise<Submitted> {
     const name = nameOf(hash);
-    const known = this.#queue.get(name);
-    if (known !== undefined && known.from === undefined) return { ok: true, state: "pending" };
     const earlier = this.#arriving.get(name);
     if (earlier !== undefined) {
       await earlier.answers.promise;
       return { ok: true, state: "pending" };
     }
+    const known = this.#queue.get(name);
+    if (known !== undefined && known.from === undefined) return { ok: true, state: "pending" };
     if (this.#store.placeOf(hash) !== undefined) return { ok: true, state: "committed" };
     const { frames, bytes } = this.#queue.amount(undefined);
-    const count = frames + this.#arriving.size;
-    const total = bytes + this.#arrivingBytes + frame.bytes.length;
-    if (count >= this.#limits.frames || total > this.#limits.bytes) {
-      return refuse("pool.full", `${count} frames wait for their block already; try again later`);
+    if (frames >= this.#limits.frames || bytes + frame.bytes.length > this.#limits.bytes) {
+      return refuse("pool.full", `${frames} frames wait for their block already; try again later`);
     }
     await this.#add(name, hash, frame.bytes);
     return { ok: true, state: "stored" };
@@ -88,13 +87,13 @@ export class DurablePool implements Pool {
   keep(frame: Uint8Array, hash: Uint8Array): boolean {
     const name = nameOf(hash);
     const known = this.#queue.get(name);
-    const isHere = (known !== undefined && known.from === undefined) || this.#arriving.has(name);
+    const isHere = known !== undefined && known.from === undefined;
     if (isHere || this.#store.placeOf(hash) !== undefined) return true;
-    const count = this.#queue.amount(undefined).frames + this.#arriving.size;
-    if (count >= this.#limits.frames + ownFramesMax) return false;
+    const { frames } = this.#queue.amount(undefined);
+    if (frames >= this.#limits.frames + ownFramesMax) return false;
     this.#store.addPending([{ hash, frame }]);
     this.#queueUp({ name, hash, frame, since: this.#timers.now(), from: undefined });
-    this.#stored([frame]);
+    this.#arrived(frame);
     return true;
   }
 
@@ -110,12 +109,12 @@ export class DurablePool implements Pool {
 
   /** Whether a frame waits here, or stands in a block. */
   isKnown(hash: Uint8Array): boolean {
-    return this.#isHere(nameOf(hash)) || this.#store.placeOf(hash) !== undefined;
+    return this.#queue.get(nameOf(hash)) !== undefined || this.#store.placeOf(hash) !== undefined;
   }
 
-  /** Called after frames became durable. */
-  onStored(listener: (frames: readonly Uint8Array[]) => void): void {
-    this.#stored = listener;
+  /** Called for each frame that comes to this member and waits from now on; its sender is not told yet. */
+  onArrived(listener: (frame: Uint8Array) => void): void {
+    this.#arrived = listener;
   }
 
   get size(): number {
@@ -160,46 +159,48 @@ export class DurablePool implements Pool {
       const since = this.#queue.get(name)?.since ?? unknown;
       this.#newestCommitted = Math.max(this.#newestCommitted, since);
       this.#queue.delete(name);
-      const arriving = this.#arriving.get(name);
-      if (arriving !== undefined) arriving.isCommitted = true;
+      this.#isDone(name);
     }
   }
 
   /** Forgets frames that the rules refused, on disk too. */
   refused(hashes: readonly Uint8Array[]): void {
     this.#store.dropPending(hashes);
-    for (const hash of hashes) this.#queue.delete(nameOf(hash));
+    for (const hash of hashes) {
+      const name = nameOf(hash);
+      this.#queue.delete(name);
+      this.#isDone(name);
+    }
   }
 
-  #isHere(name: string): boolean {
-    return this.#queue.get(name) !== undefined || this.#arriving.has(name);
+  #isDone(name: string): void {
+    const arriving = this.#arriving.get(name);
+    if (arriving !== undefined) arriving.isDone = true;
   }
 
   #add(name: string, hash: Uint8Array, frame: Uint8Array): Promise<void> {
+    this.#queueUp({ name, hash, frame, since: this.#timers.now(), from: undefined });
+    // Whoever orders has its turn first: the others work while this disk writes.
+    this.#arrived(frame);
     if (this.#arriving.size === 0) this.#timers.soon(() => this.#flush());
     const answers = Promise.withResolvers<void>();
-    this.#arriving.set(name, { hash, frame, answers, isCommitted: false });
-    this.#arrivingBytes += frame.length;
+    this.#arriving.set(name, { hash, frame, answers, isDone: false });
     return answers.promise;
   }
 
   #flush(): void {
     const batch = this.#arriving;
     this.#arriving = new Map();
-    this.#arrivingBytes = 0;
-    const fresh = [...batch].filter(([, { isCommitted }]) => !isCommitted);
+    const fresh = [...batch].filter(([, { isDone }]) => !isDone);
     try {
       if (fresh.length > 0) this.#store.addPending(fresh.map(([, submission]) => submission));
     } catch (error) {
+      // Who sends one of them again is not to be told that it is on disk.
+      for (const [name] of fresh) this.#queue.delete(name);
       for (const { answers } of batch.values()) answers.reject(error);
       return;
     }
-    const since = this.#timers.now();
-    for (const [name, { hash, frame }] of fresh) {
-      this.#queueUp({ name, hash, frame, since, from: undefined });
-    }
     for (const { answers } of batch.values()) answers.resolve();
-    this.#stored(fresh.map(([, { frame }]) => frame));
   }
 
   #queueUp(waiting: Waiting): void {

@@ -6,7 +6,7 @@ import type { Silence } from "./silence.ts";
 import { rowOf } from "./vote-records.ts";
 
 /** What is done between two writes of votes. */
-type Job = Extract<Effect, { do: "run" | "certify" | "apply" | "serve" }>;
+type Job = Extract<Effect, { do: "foresee" | "run" | "certify" | "apply" | "serve" }>;
 
 type EffectParts = {
   readonly store: Pick<Store, "addVotes">;
@@ -68,12 +68,14 @@ export class EffectQueue {
   #do(job: Job): void {
     const { work, send, step, done } = this.#parts;
     switch (job.do) {
+      case "foresee":
+        return work.foresee(job.proposal);
       case "run":
         return step(work.run(job.proposal));
       case "certify":
         done(work.certify(job.height, job.certificate));
         // The next height could not be proposed while this block was not on disk.
-        return step({ kind: "tick" });
+        return step({ kind: "frames" });
       case "apply": {
         const applied = work.apply(job.height, job.block);
         if (applied.done !== undefined) done(applied.done);
@@ -89,5 +91,5 @@ export class EffectQueue {
 }
 
 function isJob(effect: Effect): effect is Job {
-  return ["run", "certify", "apply", "serve"].includes(effect.do);
+  return ["foresee", "run", "certify", "apply", "serve"].includes(effect.do);
 }

@@ -1,11 +1,5 @@
-import {
-  type Council,
-  compareBytes,
-  keyId,
-  type Signer,
-  toBeSigned,
-  type Verify,
-} from "@busbar/protocol";
+import { type Council, compareBytes, keyId, type Signer, toBeSigned } from "@busbar/protocol";
+import type { Remembering } from "../ledger/verified.ts";
 
 type Key = { readonly key: Uint8Array; readonly kid: Uint8Array };
 
@@ -15,11 +9,11 @@ const nobody = new Uint8Array(20);
 export class MemberKeys {
   readonly #chain: string;
   readonly #signer: Signer;
-  readonly #verify: Verify;
+  readonly #verify: Remembering;
   /** Of all who are or were members: a signature of before a change stays checkable. */
   readonly #keys = new Map<string, Key>();
 
-  constructor({ chain, signer, verify }: { chain: string; signer: Signer; verify: Verify }) {
+  constructor({ chain, signer, verify }: { chain: string; signer: Signer; verify: Remembering }) {
     this.#chain = chain;
     this.#signer = signer;
     this.#verify = verify;
@@ -39,8 +33,12 @@ export class MemberKeys {
   }
 
   sign(kind: string, payload: Uint8Array): Uint8Array {
-    const { kid } = this.#signer;
-    return this.#signer.sign(toBeSigned(payload, kid, { chain: this.#chain, kind }));
+    const { kid, publicKey } = this.#signer;
+    const message = toBeSigned(payload, kid, { chain: this.#chain, kind });
+    const signature = this.#signer.sign(message);
+    // It comes back within the block's certificate.
+    if (kind === "block") this.#verify.remember?.(signature, message, publicKey);
+    return signature;
   }
 
   verify(member: string, kind: string, payload: Uint8Array, signature: Uint8Array): boolean {

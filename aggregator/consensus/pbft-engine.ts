@@ -1,7 +1,7 @@
 import type { CommittedBlock, RefusedFrame } from "../ledger/block.ts";
 import { acceptable } from "./acceptable.ts";
 import { accuse, nameDeviation } from "./accusing.ts";
-import { BlockWish } from "./block-wish.ts";
+import { BlockWish, lookAgainAt } from "./block-wish.ts";
 import { BlockWork, type Done } from "./block-work.ts";
 import { EffectQueue } from "./effect-queue.ts";
 import type { Engine } from "./engine.ts";
@@ -111,8 +111,8 @@ export class PbftEngine implements Engine {
       count("pool.full");
       this.#evidence.forget(evidence);
     });
-    pool.onStored((frames) => {
-      this.#spreading.stored(frames);
+    pool.onArrived((frame) => {
+      this.#spreading.arrived(frame);
       this.#wake();
     });
     links.onMessage((from, message) => this.#arrive(from, message));
@@ -195,11 +195,14 @@ export class PbftEngine implements Engine {
   #turn(): void {
     this.#isAwake = false;
     if (this.#replica === undefined) return;
+    const steppedAt = this.#timers.now();
+    const isTick = this.#tickAt <= steppedAt;
+    if (isTick) this.#tickAt = steppedAt + tickMs;
     try {
       const transfers = this.#inbox
         .take(messagesPerTurn)
         .flatMap(({ from, message }) => this.#hear(from, message));
-      this.#step({ kind: "tick" });
+      this.#step({ kind: isTick ? "tick" : "frames" });
       this.#effects.perform();
       // A snapshot may put the ledger elsewhere: nothing of the replica's is under way here.
       for (const { from, message } of transfers) this.#transfer.hear(from, message);
@@ -212,18 +215,16 @@ export class PbftEngine implements Engine {
       throw error;
     }
     if (this.#inbox.size > 0) this.#wake();
-    this.#arm();
+    this.#arm(steppedAt);
   }
 
-  #arm(): void {
+  #arm(steppedAt: number): void {
     this.#cancel();
     const replica = this.#replica;
     if (replica === undefined) return;
-    const now = this.#timers.now();
-    if (this.#tickAt <= now) this.#tickAt = now + tickMs;
-    const wished = leads(replica) ? this.#wish.nextAt : undefined;
-    const at = wished !== undefined && wished > now ? Math.min(wished, this.#tickAt) : this.#tickAt;
-    this.#cancel = this.#timers.after(at - now, () => this.#wake());
+    const wishedAt = leads(replica) ? this.#wish.nextAt : undefined;
+    const at = lookAgainAt({ wishedAt, steppedAt, tickAt: this.#tickAt });
+    this.#cancel = this.#timers.after(Math.max(0, at - this.#timers.now()), () => this.#wake());
   }
 
   /** Gives back what concerns the transfer of states. */

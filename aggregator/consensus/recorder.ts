@@ -42,7 +42,7 @@ export class Recorder implements Engine {
     this.#member = options.member;
     this.#intervalMs = options.blockIntervalMs ?? 100;
     this.#timers = options.timers ?? systemTimers;
-    this.#pool.onStored(() => this.#armForBlock());
+    this.#pool.onArrived(() => this.#armForBlock());
   }
 
   start(): void {

@@ -30,9 +30,9 @@ export class Spreading {
     this.#parts = parts;
   }
 
-  /** Frames came to this member and are on its disk. */
-  stored(frames: readonly Uint8Array[]): void {
-    this.#fresh.push(...frames);
+  /** A frame came to this member. */
+  arrived(frame: Uint8Array): void {
+    this.#fresh.push(frame);
   }
 
   /** Says what is new, and what has waited long. */

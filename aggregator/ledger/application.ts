@@ -82,6 +82,7 @@ export class Application {
   readonly #machine: Machine;
   readonly #snapshots: SnapshotVerbs;
   #tree: StateTree;
+  #last: { readonly height: number; readonly time: UtcMs; readonly hash: Uint8Array } | undefined;
   /** What each proposal at the next height came to, so that one block runs once. */
   #candidates = new WeakMap<Proposal, Candidate>();
   #finalized: Candidate | undefined;
@@ -132,14 +133,12 @@ export class Application {
   /** The last block on disk; height 0 asks for `initChain` when `begun` is false. */
   info(): { height: number; time: UtcMs; hash: Uint8Array; appHash: Uint8Array; begun: boolean } {
     const { height, genesis } = this.#store;
-    const last = this.#store.header(height);
-    return {
-      height,
-      time: last?.header.time ?? this.#genesis.time,
-      hash: last?.hash ?? genesisHash(this.#genesis),
-      appHash: this.#tree.root,
-      begun: genesis !== undefined,
-    };
+    if (this.#last?.height !== height) {
+      const stored = this.#store.header(height);
+      const time = stored?.header.time ?? this.#genesis.time;
+      this.#last = { height, time, hash: stored?.hash ?? genesisHash(this.#genesis) };
+    }
+    return { ...this.#last, appHash: this.#tree.root, begun: genesis !== undefined };
   }
 
   /** Writes the first state, once: an engine that was stopped before the first block asks again.

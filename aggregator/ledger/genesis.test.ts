@@ -110,6 +110,9 @@ test("a signature is checked once, and a bad one each time", () => {
   assert.deepEqual([good(), good(), checks], [true, true, 1]);
   const wrong = () => counted(bad, message, signer.publicKey);
   assert.deepEqual([wrong(), wrong(), checks], [false, false, 3]);
+  const own = signer.sign(bad);
+  counted.remember?.(own, bad, signer.publicKey);
+  assert.deepEqual([counted(own, bad, signer.publicKey), checks], [true, 3], "known to be good");
   assert.equal(counted(signature, Uint8Array.of(1, 2), signer.publicKey), false);
   assert.equal(counted(signature, message, signerOfName("another").publicKey), false);
   assert.equal(counted(signature.slice(0, 63), message, signer.publicKey), false);

@@ -62,6 +62,7 @@ export class Store implements BlockSource {
   readonly #votes: VoteTable;
   readonly #blocks: BlockTable;
   #height: number;
+  #genesis: string | undefined;
 
   /**
    * `snapshot`: for commands that look into a ledger which another process may be writing. All they
@@ -99,7 +100,8 @@ export class Store implements BlockSource {
 
   /** The hash of the genesis that this file began with, in hex; undefined for a new file. */
   get genesis(): string | undefined {
-    return this.meta("genesis");
+    this.#genesis ??= this.meta("genesis");
+    return this.#genesis;
   }
 
   /** Writes the state that genesis made. */

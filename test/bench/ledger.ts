@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { verifyRates } from "../support/verify-limit.ts";
-import { Asked, type Report, type Span, startMembers, type Task } from "./ledger/processes.ts";
+import {
+  Asked,
+  type Latency,
+  type Report,
+  type Span,
+  startMembers,
+  type Task,
+} from "./ledger/processes.ts";
 import {
   entriesPerBatch,
   framesPerBlock,
@@ -123,7 +130,8 @@ async function consortium(site: Site, batches: number): Promise<Run> {
     // One member after the other, so that the load is light.
     for (const member of members) {
       const count = 200 / members.length;
-      latencies.push(...((await member.ask({ do: "light", count, everyMs: 60 })) as number[]));
+      const taken = (await member.ask({ do: "light", count, everyMs: 60 })) as Latency[];
+      latencies.push(...taken.map(({ start, end }) => end - start));
     }
     await Promise.all(members.map((member) => member.ask({ do: "stop" })));
     const framesPerSecond = total / seconds;

@@ -102,9 +102,17 @@ test("a member that has left the view follows block by block, and waits for nobo
     cluster.standing,
   );
   cluster.network.cut = () => false;
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 20_000),
+    cluster.standing,
+  );
+  const before = cluster.auditor.height;
+  cluster.network.weather = { delayMsMax: 2, loss: 0, duplication: 0 };
   for (let n = 1; n <= 20; n += 1) {
     cluster.submit(`pay x y 1 #${n}`, "a");
-    cluster.live(500);
+    // One block after the other, sooner than anything is said again.
+    cluster.live(60);
+    assert.equal(cluster.auditor.height, before + n, cluster.standing);
     assert.equal(left.disk.ledger.height, cluster.auditor.height, `after frame ${n}`);
   }
   assert.deepEqual([left.replica?.view, left.replica?.asked], [0, 1]);

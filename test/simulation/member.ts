@@ -203,6 +203,8 @@ export class Member {
       case "send":
         this.#world.send(this, effect.to, effect.message);
         return undefined;
+      case "foresee":
+        return undefined;
       case "run":
         return this.#run(effect.proposal);
       case "certify":

@@ -36,8 +36,8 @@ export const mutations: readonly Mutation[] = [
   one(
     "a prepare counts as a commit",
     `${pbft}/ordering.ts`,
-    "if (agreeingWith(slot.commits, slot.prePrepare).length < replica.council.quorum) return;",
-    "if (agreeingWith(slot.prepares, slot.prePrepare).length < replica.council.quorum - 1) return;",
+    "if (agreeingWith(replica, slot, slot.commits, quorum).length < quorum) return;",
+    "if (agreeingWith(replica, slot, slot.prepares, quorum).length < quorum - 1) return;",
   ),
   one(
     "votes for any digest count",
@@ -79,8 +79,20 @@ export const mutations: readonly Mutation[] = [
   one(
     "a vote's signature is not verified",
     `${pbft}/ordering.ts`,
-    "if (!isGenuine(replica, vote)) return count",
-    "if (vote.height < 0) return count",
+    "if (isGenuine(replica, vote)) return true;",
+    "if (vote.height > 0) return true;",
+  ),
+  one(
+    "a commit is believed whoever brings it",
+    `${pbft}/ordering.ts`,
+    'return vote.phase === "commit" && vote.from === from;',
+    'return vote.phase === "commit" && from.length > 0;',
+  ),
+  one(
+    "a prepare is believed for its connection",
+    `${pbft}/ordering.ts`,
+    'return vote.phase === "commit" && vote.from === from;',
+    "return vote.from === from;",
   ),
   one(
     "a vote's signature does not cover its phase",
@@ -103,8 +115,8 @@ export const mutations: readonly Mutation[] = [
   one(
     "a vote of nobody's member counts",
     `${pbft}/state.ts`,
-    "    council.members.includes(vote.from) &&\n",
-    "    council.members.length > 0 &&\n",
+    "vote.epoch === council.epoch && council.members.includes(vote.from);",
+    "vote.epoch === council.epoch && council.members.length > 0;",
   ),
   one(
     "a block vote of nobody's member counts",
@@ -115,8 +127,8 @@ export const mutations: readonly Mutation[] = [
   one(
     "a block vote's signature is not verified",
     `${pbft}/certifying.ts`,
-    'if (!ports.verify(vote.from, "block", vote.header, vote.signature)) {',
-    'if (!ports.verify(vote.from, "block", vote.header, vote.signature) && vote.height < 0) {',
+    "if (isSigned(replica, vote)) return true;",
+    "if (vote.height > 0) return true;",
   ),
   one(
     "a block vote's header is not compared",
@@ -396,8 +408,8 @@ export const mutations: readonly Mutation[] = [
   one(
     "evidence is not verified",
     `${pbft}/ordering.ts`,
-    "if (!isGenuine(replica, second)) return count",
-    "if (second.height < 0) return count",
+    "if (!isGenuine(replica, second) || !isGenuine(replica, first)) {",
+    "if (second.height < 0) {",
   ),
   one(
     "evidence is not given",

@@ -40,7 +40,8 @@ export function askForBlocks(replica: Replica, member: string): void {
   send(replica, { name: "fetch-blocks", body: { above: height, from: self } }, member);
 }
 
-/** Whoever asks for the same blocks over and over is served at a measured pace; who goes on is not. */
+/** Whoever asks for the same blocks over and over is served at a measured pace; who goes on is not, nor is
+ * who asks for the next one before it is there. */
 export function onFetchBlocks(
   replica: Replica,
   from: string,
@@ -48,12 +49,22 @@ export function onFetchBlocks(
 ): void {
   const { ports, times, timing } = replica;
   const now = ports.clock.now();
+  if (above === replica.height) replica.followers.set(from, above);
   if (above >= replica.height) return;
   const last = times.served.get(from);
   const goesOn = last === undefined || above >= last.above + blocksPerAnswer;
   if (!goesOn && now - last.at < timing.resendMs / 2) return;
   times.served.set(from, { at: now, above });
   replica.out.push({ do: "serve", to: from, above });
+}
+
+/** Sends the newest block to those who wait for it. */
+export function serveFollowers(replica: Replica): void {
+  for (const [to, above] of replica.followers) {
+    if (above >= replica.height) continue;
+    replica.followers.delete(to);
+    replica.out.push({ do: "serve", to, above });
+  }
 }
 
 export function onFetchProposal(

@@ -37,25 +37,37 @@ export function onRan(replica: Replica, event: Extract<Event, { kind: "ran" }>):
 
 /** Another member's signature over a header. */
 export function onBlockVote(replica: Replica, vote: BlockVote): void {
-  const { council, ports } = replica;
+  const { council } = replica;
   if (!council.members.includes(vote.from)) return;
   const certified = replica.newest.get(vote.height);
   if (certified !== undefined) return compareWith(replica, certified, vote);
   if (!inWindow(replica, vote.height)) return;
   const slot = slotAt(replica, vote.height);
-  if (slot.blockVotes.has(vote.from)) return;
-  if (!ports.verify(vote.from, "block", vote.header, vote.signature)) {
+  const known = slot.blockVotes.get(vote.from);
+  if (known !== undefined && isSound(replica, slot, known)) return;
+  if (vote.from === replica.self && !isSigned(replica, vote)) {
     return count(replica, "consensus.forged");
   }
   slot.blockVotes.set(vote.from, vote);
+  if (vote.from !== replica.self) slot.unchecked.add(vote);
+}
+
+const isSigned = ({ ports }: Replica, { from, header, signature }: BlockVote): boolean =>
+  ports.verify(from, "block", header, signature);
+
+/** Whether a word that is kept is signed; one that is not is kept no longer. */
+function isSound(replica: Replica, slot: Slot, vote: BlockVote): boolean {
+  if (!slot.unchecked.delete(vote)) return true;
+  if (isSigned(replica, vote)) return true;
+  slot.blockVotes.delete(vote.from);
+  count(replica, "consensus.forged");
+  return false;
 }
 
 /** A word on a block that is certified: who signed another header computes otherwise, and is named. */
 function compareWith(replica: Replica, certified: Certified, vote: BlockVote): void {
   if (same(vote.header, certified.header)) return;
-  if (!replica.ports.verify(vote.from, "block", vote.header, vote.signature)) {
-    return count(replica, "consensus.forged");
-  }
+  if (!isSigned(replica, vote)) return count(replica, "consensus.forged");
   replica.out.push({ do: "deviates", deviating: { vote, certified } });
 }
 
@@ -68,7 +80,7 @@ export function certify(replica: Replica): void {
   if (slot?.header === undefined || slot.next === undefined) return;
   const certificate = certificateOf(replica, slot, slot.header);
   if (certificate !== undefined) return certifyWith(replica, slot, certificate);
-  for (const { header } of slot.blockVotes.values()) {
+  for (const { header } of [...slot.blockVotes.values()]) {
     if (certificateOf(replica, slot, header) !== undefined) throw outvoted(slot.header, header);
   }
 }
@@ -176,14 +188,17 @@ function measure(replica: Replica, { prePrepare, since }: Slot): void {
   replica.pace = paceAfter(replica.pace, tookMs);
 }
 
-function certificateOf(
-  { council, ports }: Replica,
-  { blockVotes }: Slot,
-  header: Uint8Array,
-): Certificate | undefined {
-  const agreeing = [...blockVotes.values()].filter((vote) => same(vote.header, header));
-  if (agreeing.length < council.quorum) return undefined;
-  return agreeing
+/** A quorum's signatures over a header; no more of them are checked than are needed. */
+function certificateOf(replica: Replica, slot: Slot, header: Uint8Array): Certificate | undefined {
+  const { council, ports } = replica;
+  const agreeing = [...slot.blockVotes.values()].filter((vote) => same(vote.header, header));
+  const good = agreeing.filter((vote) => !slot.unchecked.has(vote));
+  for (const vote of agreeing) {
+    if (good.length >= council.quorum) break;
+    if (slot.unchecked.has(vote) && isSound(replica, slot, vote)) good.push(vote);
+  }
+  if (good.length < council.quorum) return undefined;
+  return good
     .map(({ from, signature }) => ({ kid: ports.kid(from), signature }))
     .toSorted((a, b) => compareBytes(a.kid, b.kid));
 }

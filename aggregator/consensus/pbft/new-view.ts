@@ -120,6 +120,9 @@ export function takeUp(replica: Replica, newView: NewView): void {
   replica.takenOver = baseOf(newView.changes) + newView.prePrepares.length;
   for (const slot of replica.slots.values()) {
     slot.prePrepare = undefined;
+    for (const vote of [...slot.prepares.values(), ...slot.commits.values()]) {
+      slot.unchecked.delete(vote);
+    }
     slot.prepares.clear();
     slot.commits.clear();
   }

@@ -7,6 +7,7 @@ import {
   inWindow,
   isGenuine,
   isInForce,
+  isVoters,
   keepForLater,
   leads,
   proposalOf,
@@ -80,13 +81,27 @@ export function onVote(replica: Replica, from: string, vote: Vote): void {
   // The leader's pre-prepare is its prepare.
   const isLeaders = vote.from === leaderOf(replica.council, replica.view);
   if (vote.phase === "prepare" && isLeaders) return count(replica, "consensus.not-a-backup");
-  const { prepares, commits } = slotAt(replica, vote.height);
-  const votes = vote.phase === "prepare" ? prepares : commits;
+  const slot = slotAt(replica, vote.height);
+  const votes = vote.phase === "prepare" ? slot.prepares : slot.commits;
   const known = votes.get(vote.from);
-  if (known !== undefined && same(known.digest, vote.digest)) return;
-  if (known !== undefined) return contradicts(replica, known, vote);
-  if (!isGenuine(replica, vote)) return count(replica, "consensus.forged");
+  if (known !== undefined && same(known.signature, vote.signature)) return;
+  if (known !== undefined && isSound(replica, slot, votes, known)) {
+    return same(known.digest, vote.digest) ? undefined : contradicts(replica, known, vote);
+  }
+  // In this member's own name nobody else can speak, and what it said is not to be asked twice.
+  const isKept = vote.from === replica.self ? isGenuine(replica, vote) : isVoters(replica, vote);
+  if (!isKept) return count(replica, "consensus.forged");
   votes.set(vote.from, vote);
+  if (vote.from !== replica.self && !isProvedByLink(from, vote)) slot.unchecked.add(vote);
+}
+
+/**
+ * Whether the connection that brought a vote says whose it is, so that its signature need not. A commit
+ * is never shown to others, who have not seen that connection; a prepare is, in what a view change rests on.
+ * Source: Castro & Liskov, "Practical Byzantine Fault Tolerance" (OSDI 1999) §5, authenticators.
+ */
+function isProvedByLink(from: string, vote: Vote): boolean {
+  return vote.phase === "commit" && vote.from === from;
 }
 
 /** Says commit at heights that are prepared, and runs the next height once it is ordered. */
@@ -124,9 +139,10 @@ export function prepare(replica: Replica, slot: Slot, { height, digest }: Vote):
 function commitTo(replica: Replica, slot: Slot): void {
   const { prePrepare, prepares, commits } = slot;
   const { council, self } = replica;
-  if (prePrepare === undefined || proposalOf(slot) === undefined || commits.has(self)) return;
+  const proposal = proposalOf(slot);
+  if (prePrepare === undefined || proposal === undefined || commits.has(self)) return;
   if (!council.members.includes(self)) return;
-  const agreeing = agreeingWith(prepares, prePrepare);
+  const agreeing = agreeingWith(replica, slot, prepares, council.quorum - 1);
   if (agreeing.length < council.quorum - 1) return;
   slot.prepared = { votes: [prePrepare, ...agreeing.slice(0, council.quorum - 1)] };
   const { epoch } = council;
@@ -134,6 +150,7 @@ function commitTo(replica: Replica, slot: Slot): void {
   const vote = signVote(replica, "commit", slot.height, prePrepare.digest);
   commits.set(self, vote);
   send(replica, { name: "vote", body: vote });
+  if (slot.height === replica.height + 1) replica.out.push({ do: "foresee", proposal });
 }
 
 /** Heights run one after the other: each begins with the state that the one before was certified with. */
@@ -142,13 +159,37 @@ function runNext(replica: Replica): void {
   const proposal = slot && proposalOf(slot);
   if (slot === undefined || proposal === undefined || slot.prePrepare === undefined) return;
   if (slot.running || slot.header !== undefined || replica.applying) return;
-  if (agreeingWith(slot.commits, slot.prePrepare).length < replica.council.quorum) return;
+  const { quorum } = replica.council;
+  if (agreeingWith(replica, slot, slot.commits, quorum).length < quorum) return;
   slot.running = true;
   replica.out.push({ do: "run", proposal });
 }
 
-function agreeingWith(votes: ReadonlyMap<string, Vote>, { digest }: Vote): Vote[] {
-  return [...votes.values()].filter((vote) => same(vote.digest, digest));
+/** Genuine votes for what the present view orders; no more of them are checked than are needed. */
+function agreeingWith(
+  replica: Replica,
+  slot: Slot,
+  votes: Map<string, Vote>,
+  needed: number,
+): Vote[] {
+  const digest = slot.prePrepare?.digest;
+  if (digest === undefined) return [];
+  const agreeing = [...votes.values()].filter((vote) => same(vote.digest, digest));
+  const good = agreeing.filter((vote) => !slot.unchecked.has(vote));
+  for (const vote of agreeing) {
+    if (good.length >= needed) break;
+    if (slot.unchecked.has(vote) && isSound(replica, slot, votes, vote)) good.push(vote);
+  }
+  return good;
+}
+
+/** Whether a vote that is kept is genuine; one that is not is kept no longer. */
+function isSound(replica: Replica, slot: Slot, votes: Map<string, Vote>, vote: Vote): boolean {
+  if (!slot.unchecked.delete(vote)) return true;
+  if (isGenuine(replica, vote)) return true;
+  votes.delete(vote.from);
+  count(replica, "consensus.forged");
+  return false;
 }
 
 /** What the present view took over at a height. */
@@ -188,6 +229,8 @@ function isFresh(replica: Replica, vote: Vote, proposal: Proposal): boolean {
 }
 
 function contradicts(replica: Replica, first: Vote, second: Vote): void {
-  if (!isGenuine(replica, second)) return count(replica, "consensus.forged");
+  if (!isGenuine(replica, second) || !isGenuine(replica, first)) {
+    return count(replica, "consensus.forged");
+  }
   replica.out.push({ do: "report", evidence: { member: second.from, first, second } });
 }

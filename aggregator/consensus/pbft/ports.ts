@@ -36,6 +36,9 @@ export type Deviating = { readonly vote: BlockVote; readonly certified: Certifie
 export type Effect =
   | { readonly do: "persist"; readonly record: DurableRecord }
   | { readonly do: "send"; readonly to: string | "all"; readonly message: Message }
+  /** Run, while the others' words are on their way, what will be ordered at the next height if they
+   * agree; it binds nobody, and needs no answer. */
+  | { readonly do: "foresee"; readonly proposal: Proposal }
   /** Run the block that was ordered at the next height, and answer with `ran`. */
   | { readonly do: "run"; readonly proposal: Proposal }
   /** Put the block that ran last on disk. Its records are needed no more. */
@@ -69,7 +72,9 @@ export type Event =
       /** Undefined: it is not on disk. */
       readonly result: { readonly header: Uint8Array; readonly next: Voters } | undefined;
     }
-  /** Time has passed, or frames have come. */
+  /** Frames have come, or may be proposed now. */
+  | { readonly kind: "frames" }
+  /** Time has passed. */
   | { readonly kind: "tick" };
 
 /** What a replica asks of its surroundings; all of it answers at once and changes nothing. */

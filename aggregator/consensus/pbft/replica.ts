@@ -6,6 +6,7 @@ import {
   onFetchBlocks,
   onFetchProposal,
   onStatus,
+  serveFollowers,
 } from "./catch-up.ts";
 import { certify, onBlockVote, onRan } from "./certifying.ts";
 import type { Message } from "./messages.ts";
@@ -34,6 +35,7 @@ export function step(replica: Replica, event: Event): readonly Effect[] {
     certify(replica);
     followOthers(replica);
     applyNext(replica);
+    serveFollowers(replica);
     propose(replica);
     if (replica.out.length === before && replica.replay.length === 0) return replica.out;
   }
@@ -47,6 +49,9 @@ function take(replica: Replica, event: Event): void {
       return onRan(replica, event);
     case "applied":
       return onApplied(replica, event);
+    case "frames":
+      // What each step ends with is enough.
+      return;
     case "tick":
       return onTick(replica);
     default:

@@ -111,6 +111,7 @@ function blank(self: string, ports: Ports, timing: Timing, durable: Durable): Re
     heights: new Map(),
     blocks: new Map(),
     applying: false,
+    followers: new Map(),
     failures: 0,
     pace: undefined,
     standstills: [],

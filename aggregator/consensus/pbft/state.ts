@@ -37,6 +37,8 @@ export type Slot = {
   next: Voters | undefined;
   running: boolean;
   readonly blockVotes: Map<string, BlockVote>;
+  /** Those of all these words whose signature nobody has looked at: it is when the word is needed. */
+  readonly unchecked: Set<Vote | BlockVote>;
 };
 
 /** All that a replica knows. Changed only while a step runs. */
@@ -80,6 +82,8 @@ export type Replica = {
   readonly blocks: Map<number, { readonly block: Block; readonly from: string }>;
   /** One of them is being applied. */
   applying: boolean;
+  /** Members that wait for the block above such a height, which is not here yet. */
+  readonly followers: Map<string, number>;
   /** Views that failed in a row. */
   failures: number;
   /** How long blocks take, from their proposal to their certificate; undefined before the first. */
@@ -146,6 +150,7 @@ export function slotAt(replica: Replica, height: number): Slot {
     next: undefined,
     running: false,
     blockVotes: new Map(),
+    unchecked: new Set(),
   };
   replica.slots.set(height, slot);
   return slot;
@@ -175,13 +180,14 @@ export function signVote(
   return { ...body, signature: ports.sign(phase, voteBytes(body)) };
 }
 
+/** Whether a vote is in the name of a member of this epoch. */
+export const isVoters = ({ council }: Replica, vote: Vote): boolean =>
+  vote.epoch === council.epoch && council.members.includes(vote.from);
+
 /** Whether a vote is of a member of this epoch and signed by it. */
-export function isGenuine({ council, ports }: Replica, vote: Vote): boolean {
-  return (
-    vote.epoch === council.epoch &&
-    council.members.includes(vote.from) &&
-    ports.verify(vote.from, vote.phase, voteBytes(vote), vote.signature)
-  );
+export function isGenuine(replica: Replica, vote: Vote): boolean {
+  const { from, phase, signature } = vote;
+  return isVoters(replica, vote) && replica.ports.verify(from, phase, voteBytes(vote), signature);
 }
 
 /** Keeps a message of a later view, the newest of each member. */

@@ -20,7 +20,8 @@ import { sha256 } from "../../../aggregator/ledger/sha256.ts";
 import { Store } from "../../../aggregator/ledger/store.ts";
 import { chain, signerOfName } from "../../../aggregator/ledger/test-site.ts";
 import { rememberingVerify } from "../../../aggregator/ledger/verified.ts";
-import type { Report, Request, Span, Task } from "./processes.ts";
+import { clockMs, Observer } from "./observer.ts";
+import type { Latency, Observed, Report, Request, Span, Task } from "./processes.ts";
 import { batchesOf, deviceOf, genesisOf, lightUnit, memberId } from "./site.ts";
 
 /** Frames that wait for their block at most, of those that come to this member. */
@@ -32,12 +33,15 @@ const framesPerTurn = 256;
 const task = JSON.parse(process.argv[2] ?? "") as Task;
 const { site, index } = task;
 const id = memberId(index);
-const signer = signerOfName(id);
+const observer = task.observe === true ? new Observer(site.members - 1) : undefined;
+const signer = observer?.signer(signerOfName(id)) ?? signerOfName(id);
 const genesis = genesisOf(site);
 const storeFile = join(task.folder, `${id}.sqlite`);
 const store = new Store(storeFile);
 noteNeverVoted(store);
-const remembering = rememberingVerify(verify);
+observer?.store(store);
+const check = observer?.verify(verify) ?? verify;
+const remembering = rememberingVerify(check);
 const application = new Application({ genesis, store, verify: remembering });
 application.initChain();
 const pool = new DurablePool(store);
@@ -55,10 +59,18 @@ const member = { id, chain, signer };
 const engine: Engine =
   site.members === 1
     ? new Recorder({ application, pool, clock, member, blockIntervalMs: 5 })
-    : new PbftEngine({ application, store, pool, links, clock, verify: remembering, member });
+    : new PbftEngine({
+        application,
+        store,
+        pool,
+        links: observer?.links(links) ?? links,
+        clock,
+        verify: remembering,
+        member,
+      });
 const threads = new SignatureThreads({
   count: task.threads ?? usualThreads(),
-  verify,
+  verify: check,
   failed: (error) => {
     throw error;
   },
@@ -136,19 +148,19 @@ async function saturate(count: number, total: number): Promise<Span> {
   return { startMs, endMs: Date.now(), cpuMs: (user + system) / 1000 };
 }
 
-async function light(count: number, everyMs: number): Promise<number[]> {
+async function light(count: number, everyMs: number): Promise<Latency[]> {
   const unit = lightUnit(site, index);
-  const latencies: number[] = [];
+  const latencies: Latency[] = [];
   for (const frame of batchesOf(unit, count, site.from)) {
     // Blocks of other members' frames come in between; nothing keeps step with them.
     await new Promise((done) => setTimeout(done, everyMs * (0.5 + Math.random())));
-    const start = performance.now();
+    const start = clockMs();
     const final = new Promise<void>((done) =>
       waiting.set(Buffer.from(sha256(frame)).toString("latin1"), done),
     );
     await arrive(deviceOf(unit), frame);
     await final;
-    latencies.push(performance.now() - start);
+    latencies.push({ start, end: clockMs() });
   }
   return latencies;
 }
@@ -170,6 +182,13 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
+function observed(): Observed {
+  if (observer === undefined) throw new Error("nobody was to observe");
+  const status = engine instanceof PbftEngine ? engine.status() : undefined;
+  const inView = status?.view === status?.asked;
+  return { counts: observer.counts, marks: observer.marks(), inView };
+}
+
 async function answer(request: Request): Promise<unknown> {
   switch (request.do) {
     case "start":
@@ -188,6 +207,8 @@ async function answer(request: Request): Promise<unknown> {
       return await light(request.count, request.everyMs);
     case "report":
       return report();
+    case "observed":
+      return observed();
     case "stop":
       await engine.stop();
       await links.stop();

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import type { Counts, Mark } from "./observer.ts";
 import type { Site } from "./site.ts";
 
 export type Task = {
@@ -7,6 +8,8 @@ export type Task = {
   readonly index: number;
   /** That check signatures beside the main one; as many as usual where absent. */
   readonly threads?: number;
+  /** Whether to note what it does at its edges. */
+  readonly observe?: boolean;
 };
 
 /** What a parent asks; each is answered once. */
@@ -16,13 +19,25 @@ export type Request =
   | { readonly do: "sign"; readonly units: readonly number[]; readonly batches: number }
   /** Sends the next `count` of them, and answers when `total` frames more stand in this member's blocks. */
   | { readonly do: "saturate"; readonly count: number; readonly total: number }
-  /** Sends one frame after the other; answers with the ms from arrival to the block on disk. */
+  /** Sends one frame after the other; answers with a `Latency` of each. */
   | { readonly do: "light"; readonly count: number; readonly everyMs: number }
   | { readonly do: "report" }
+  /** Answers with `Observed`: what it has done in all, and the marks since it was last asked. */
+  | { readonly do: "observed" }
   | { readonly do: "stop" };
 
 /** When a member began and ended, wall ms, and the processor's time that it took for it. */
 export type Span = { readonly startMs: number; readonly endMs: number; readonly cpuMs: number };
+
+/** From a frame's arrival to its block on disk, ms of the machine's monotonic clock. */
+export type Latency = { readonly start: number; readonly end: number };
+
+export type Observed = {
+  readonly counts: Counts;
+  readonly marks: readonly Mark[];
+  /** Whether it takes part in the view that is in force. */
+  readonly inView: boolean;
+};
 
 export type Report = {
   readonly height: number;
