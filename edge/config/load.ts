@@ -2,13 +2,19 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
+import { homeOf } from "./home.ts";
 import { type BrokerConfig, configSchema, type EdgeConfig } from "./schema.ts";
 
 /** A configuration file's content with all its paths made absolute. */
-export type LoadedConfig = EdgeConfig & { readonly file: string };
+export type LoadedConfig = EdgeConfig & {
+  readonly file: string;
+  /** Where the unit's own files lie that the configuration names by a relative path. */
+  readonly home: string;
+};
 
 /**
- * Reads edge.yaml; relative paths in it are relative to the file.
+ * Reads edge.yaml. Relative paths in it are relative to the file; those of what the unit makes or is
+ * given when it is enrolled, to `homeOf` it.
  * Throws: `ConfigError` (`config.invalid`), `Failure` `config.missing`.
  */
 export function loadConfig(file: string): LoadedConfig {
@@ -24,15 +30,18 @@ export function loadConfig(file: string): LoadedConfig {
 
 function absolute(config: EdgeConfig, file: string): LoadedConfig {
   const at = (path: string) => resolve(dirname(file), path);
+  const home = homeOf(file);
+  const own = (path: string) => resolve(home, path);
   const { device, owner, agent, clock } = config;
   return {
     ...config,
     file,
-    membership: at(config.membership),
-    data: at(config.data),
-    device: { ...device, key: at(device.key) },
-    owner: { ...owner, key: owner.key === undefined ? undefined : at(owner.key) },
-    agent: { ...agent, mandate: at(agent.mandate) },
+    home,
+    membership: own(config.membership),
+    data: own(config.data),
+    device: { ...device, key: own(device.key) },
+    owner: { ...owner, key: owner.key === undefined ? undefined : own(owner.key) },
+    agent: { ...agent, mandate: own(agent.mandate) },
     clock: clock.kind === "file" ? { kind: "file", path: at(clock.path) } : clock,
     brokers: config.brokers.map((broker) => absoluteTls(broker, at)),
     meters: config.meters.map((meter) => ({

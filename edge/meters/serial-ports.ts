@@ -3,7 +3,8 @@ import { basename, dirname, join } from "node:path";
 
 /** A serial port of this machine. */
 export type SerialPortInfo = {
-  /** By-id where there is one: it stays when adapters are plugged elsewhere. */
+  /** By-id where the adapter has a serial number: it stays when adapters are plugged elsewhere. Else by
+   * the USB socket: of two adapters without one, by-id names whichever was plugged last. */
   readonly path: string;
   /** The kernel's name: /dev/ttyUSB0. */
   readonly device: string;
@@ -20,7 +21,8 @@ export type SerialPortInfo = {
  * @param root where /dev, /proc and /sys are; a folder of its own in tests
  */
 export function serialPorts(root = "/"): readonly SerialPortInfo[] {
-  const byId = byIdNames(root);
+  const byId = namesIn(root, "dev/serial/by-id");
+  const byPath = namesIn(root, "dev/serial/by-path");
   const consoles = consoleNames(root);
   return entries(join(root, "sys/class/tty"))
     .filter((name) => isPort(root, name))
@@ -28,7 +30,7 @@ export function serialPorts(root = "/"): readonly SerialPortInfo[] {
     .map((name) => {
       const driver = driverOf(root, name);
       return {
-        path: byId.get(name) ?? `/dev/${name}`,
+        path: (isUnique(root, name) ? byId : byPath).get(name) ?? byId.get(name) ?? `/dev/${name}`,
         device: `/dev/${name}`,
         driver,
         product: productOf(root, name),
@@ -61,18 +63,29 @@ function driverOf(root: string, name: string): string | undefined {
   return undefined;
 }
 
-/** USB's own words, which stand at the device above the interface. */
 function productOf(root: string, name: string): string | undefined {
+  const folder = usbFolder(root, name);
+  if (folder === undefined) return undefined;
+  const product = read(join(folder, "product")) ?? "";
+  const maker = read(join(folder, "manufacturer")) ?? "";
+  return product.startsWith(maker) ? product : `${maker} ${product}`;
+}
+
+/** Where USB's own words are, which stand at the device above the interface. */
+function usbFolder(root: string, name: string): string | undefined {
   let folder = realName(join(root, "sys/class/tty", name, "device"));
   for (let up = 0; up < 4; up += 1) {
-    const product = read(join(folder, "product"));
-    if (product !== undefined && product !== "") {
-      const maker = read(join(folder, "manufacturer")) ?? "";
-      return product.startsWith(maker) ? product : `${maker} ${product}`;
-    }
+    if ((read(join(folder, "product")) ?? "") !== "") return folder;
     folder = dirname(folder);
   }
   return undefined;
+}
+
+/** Whether an adapter has a serial number that no other one has: CH340 have none, and all CP2102 that
+ * nobody gave one have 0001. What is no USB adapter has one place only. */
+function isUnique(root: string, name: string): boolean {
+  const folder = usbFolder(root, name);
+  return folder === undefined || !/^0*1?$/.test(read(join(folder, "serial")) ?? "");
 }
 
 function warningsOf(driver: string | undefined, isConsole: boolean): string[] {
@@ -90,11 +103,12 @@ function warningsOf(driver: string | undefined, isConsole: boolean): string[] {
   return warnings;
 }
 
-function byIdNames(root: string): ReadonlyMap<string, string> {
-  const names = entries(join(root, "dev/serial/by-id")).sort();
-  const known = names.map((id) => {
-    const target = linkName(join(root, "dev/serial/by-id", id)) ?? id;
-    return [target, `/dev/serial/by-id/${id}`] as const;
+/** Links of a folder by the kernel's name of what they lead to. */
+function namesIn(root: string, folder: string): ReadonlyMap<string, string> {
+  const names = entries(join(root, folder)).sort();
+  const known = names.map((name) => {
+    const target = linkName(join(root, folder, name)) ?? name;
+    return [target, `/${folder}/${name}`] as const;
   });
   return new Map(known.reverse());
 }
