@@ -50,6 +50,7 @@ function parityOption(): Option {
 command("run", "run the unit until SIGTERM; SIGHUP reads the configuration again")
   .addHelpText("after", example("busbar-edge run --config /etc/busbar/edge.yaml"))
   .action(async ({ config }) => {
+    (await import("./update/enter.ts")).enterSlot(config);
     (await import("./commands/lean.ts")).startWithOptions();
     return (await import("./commands/run.ts")).runCommand(config);
   });
@@ -208,6 +209,53 @@ command("doctor", "look at everything the unit needs; each fault with its remedy
   async (options) => (await import("./commands/doctor.ts")).doctorCommand(options),
 );
 
+const update = program
+  .command("update")
+  .description(
+    "another program for this unit: tried first, kept when all works as before, else undone",
+  )
+  .exitOverride();
+const updatePart = (name: string, description: string) =>
+  update.command(name).description(description).exitOverride().option("--json", "print JSON");
+updatePart("key", "make a key to sign bundles with, and print what units are to know of it")
+  .argument("<file>", "where the secret key is, or is made")
+  .action(async (file: string, options) =>
+    (await import("./commands/update.ts")).updateKey(file, options),
+  );
+updatePart("make", "make a bundle of a package's tarball")
+  .argument("<tarball>", "what npm run package made: busbar-edge_….tar.gz")
+  .option("-o, --output <file>", "the bundle; named after version and processor where left out")
+  .option("--key <file>", "sign it with this key at once")
+  .action(async (tarball: string, options) =>
+    (await import("./commands/update.ts")).updateMake(tarball, options),
+  );
+updatePart("sign", "sign a bundle")
+  .argument("<bundle>", "what update make made")
+  .requiredOption("--key <file>", "made by update key")
+  .action(async (bundle: string, options) =>
+    (await import("./commands/update.ts")).updateSign(bundle, options),
+  );
+updatePart("install", "put a signed bundle on trial in the unit that runs")
+  .argument("<bundle>", "signed by a key that stands in update-keys beside edge.yaml")
+  .addOption(configOption())
+  .option("--minutes <number>", "how long it has to prove itself", "30")
+  .option("--allow-older", "an older version than the one that runs, too")
+  .option("--stopped", "the unit does not run: compare nothing with what it could do before")
+  .addHelpText("after", example("busbar-edge update install busbar-edge_0.2.0-1_arm64.bundle"))
+  .action(async (bundle: string, options) =>
+    (await import("./commands/update.ts")).updateInstall(bundle, options),
+  );
+updatePart("status", "which program runs, what is on trial, what became of the last one")
+  .addOption(configOption())
+  .action(async (options) => (await import("./commands/update.ts")).updateStatus(options));
+updatePart("rollback", "back to the program that ran before")
+  .addOption(configOption())
+  .action(async (options) => (await import("./commands/update.ts")).updateRollback(options));
+
+command("self-test", "whether this installation works on this machine; touches no meter", {
+  config: false,
+}).action(async (options) => (await import("./commands/self-test.ts")).selfTestCommand(options));
+
 command("decode", "turn captured bytes into readings", { config: false })
   .argument("<file>", "raw bytes, or hexadecimal text such as a dump; - is standard input")
   .requiredOption("--protocol <name>", captureProtocols.join(", "))
@@ -224,7 +272,7 @@ command("decode", "turn captured bytes into readings", { config: false })
   );
 
 command("enrol", "make keys and the request that a member admits; sign the owner's limits")
-  .option("--home <folder>", "where request.json goes; the configuration's folder by default")
+  .option("--home <folder>", "where request.json goes; where the keys are by default")
   .option("--owner-key <file>", "the owner's secret key; made where there is none")
   .option("--membership <file>", "the site's membership.json, checked and put in its place")
   .option("--wait", "wait until the unit is admitted and a broker lets it in; Ctrl-C is safe")

@@ -15,12 +15,15 @@ import { openSource, type Source } from "./schedule/source.ts";
 import { Counters } from "./status/counters.ts";
 import { ReadTimes } from "./status/read-times.ts";
 import { serveStatus } from "./status/server.ts";
+import type { Status } from "./status/status.ts";
 import { feedWatchdog, reloading, serviceManager } from "./status/systemd.ts";
 import { Unit } from "./unit.ts";
+import type { UpdateStatus } from "./update/state.ts";
 
 /** A unit that runs. */
 export type RunningUnit = {
   readonly statusPort: number;
+  status(): Status;
   /** Signs what is unsigned, hands over what it can in a few seconds, and ends: for good, or to start
    * anew at once. */
   stop(why: "end" | "reload"): Promise<void>;
@@ -28,10 +31,14 @@ export type RunningUnit = {
 
 /**
  * Starts all of an edge unit. Recording begins even where the unit cannot reach anybody. A start that
- * fails leaves nothing behind.
+ * fails leaves nothing behind. `update` tells its status which program this is.
  * Throws: `Failure` for what no retry can mend: configuration, key, journal, taken port.
  */
-export async function startUnit(settings: Settings, log: Logger): Promise<RunningUnit> {
+export async function startUnit(
+  settings: Settings,
+  log: Logger,
+  update?: () => UpdateStatus | undefined,
+): Promise<RunningUnit> {
   const { config } = settings;
   const mandate = mandateOf(config);
   const signer = signerOf(openKeyFile(config.device.key));
@@ -60,7 +67,11 @@ export async function startUnit(settings: Settings, log: Logger): Promise<Runnin
   unit = started;
   parts.defer(() => started.stop());
   await clock.begin(started.floor());
-  const status = await serveStatus(config.status, () => started.status());
+  const statusNow = () => {
+    const told = update?.();
+    return { ...started.status(), ...(told === undefined ? {} : { update: told }) };
+  };
+  const status = await serveStatus(config.status, statusNow);
   parts.defer(() => status.close());
   started.start();
   const manager = serviceManager();
@@ -73,6 +84,7 @@ export async function startUnit(settings: Settings, log: Logger): Promise<Runnin
   const running = parts.move();
   return {
     statusPort: status.port,
+    status: statusNow,
     stop: async (why) => {
       const told = manager.notify(...(why === "reload" ? reloading() : ["STOPPING=1"]));
       await running.disposeAsync();

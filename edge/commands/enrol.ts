@@ -47,7 +47,7 @@ const dayMs = 86_400_000;
  */
 export async function enrolCommand(options: EnrolOptions): Promise<void> {
   const config = loadConfig(options.config);
-  const home = resolve(options.home ?? dirname(config.file));
+  const home = resolve(options.home ?? config.home);
   mkdirSync(home, { recursive: true });
   const ownerKey = options.ownerKey === undefined ? config.owner.key : resolve(options.ownerKey);
   if (ownerKey === undefined) {

@@ -14,6 +14,9 @@ export const leanOptions = [
   "--external-memory-accounted-in-global-limit",
 ] as const;
 
+/** Their names, without values. */
+export const leanNames: ReadonlySet<string> = new Set(leanOptions.map(nameOf));
+
 /** How the C library is to give back what was freed: one arena, and buffers of 32 kB and more apart. */
 const leanEnvironment = { MALLOC_ARENA_MAX: "1", MALLOC_MMAP_THRESHOLD_: "32768" };
 
@@ -27,7 +30,6 @@ const startsMax = 3;
 
 /** Starts this process anew, under the same number, where it was started without `leanOptions`. */
 export function startWithOptions(): void {
-  const nameOf = (option: string) => option.split("=")[0];
   const given = new Set(process.execArgv.map(nameOf));
   const missing = leanOptions.filter((option) => !given.has(nameOf(option)));
   if (missing.length > 0) startAnew(missing);
@@ -45,6 +47,10 @@ export async function startWithCache(): Promise<void> {
   await Promise.all([import("../meters/pulse-meter.ts"), import("../meters/telegram-meter.ts")]);
   module.flushCompileCache();
   startAnew([]);
+}
+
+function nameOf(option: string): string {
+  return option.split("=")[0] ?? "";
 }
 
 function startAnew(options: readonly string[]): void {

@@ -4,6 +4,11 @@ import type { Logger } from "pino";
 import { settingsAside } from "../config/aside.ts";
 import type { Settings } from "../config/settings.ts";
 import { type RunningUnit, startUnit } from "../main.ts";
+import { systemDisk } from "../update/disk.ts";
+import { installationOf, runningSlot, startOver } from "../update/enter.ts";
+import type { UpdateStatus } from "../update/state.ts";
+import { updateFolder } from "../update/store.ts";
+import { UpdateWatch, type WatchOptions } from "../update/watch.ts";
 import { startWithCache } from "./lean.ts";
 import { openLog } from "./log.ts";
 
@@ -17,8 +22,11 @@ export async function runCommand(file: string): Promise<void> {
   cutFromSmallSlabs();
   let settings = await settingsAside(file);
   const log = openLog(settings.config.log);
-  const { next, starting } = signalQueue();
-  let unit = await starting(startUnit(settings, log));
+  const { next, starting, over } = signalQueue();
+  let watch: UpdateWatch | undefined;
+  const update = () => watch?.status();
+  let unit = await starting(startUnit(settings, log, update));
+  watch = watchUpdates(settings.config.home, { log, seen: () => unit.status(), over });
   for (;;) {
     const ready = {
       event: "ready",
@@ -26,11 +34,18 @@ export async function runCommand(file: string): Promise<void> {
       statusPort: unit.statusPort,
     };
     process.stdout.write(`${JSON.stringify(ready)}\n`);
-    const reloaded = await untilEnd(next, file, log);
-    log.info({ reload: reloaded !== undefined }, "stopping");
-    await unit.stop(reloaded === undefined ? "end" : "reload");
-    if (reloaded === undefined) break;
-    [unit, settings] = await starting(startOneOf([reloaded, settings], log));
+    const then = await untilEnd(next, file, log);
+    log.info({ reload: then !== "end" }, "stopping");
+    await unit.stop(then === "end" ? "end" : "reload");
+    if (then === "end") break;
+    // The same process goes on as the program that is to run.
+    if (then === "over") {
+      startOver();
+      log.error("another program cannot be started from here; this one goes on");
+      watch.stop();
+    }
+    const wanted = typeof then === "string" ? settings : then;
+    [unit, settings] = await starting(startOneOf([wanted, settings], log, update));
     log.level = settings.config.log;
   }
   // The log is synchronous and every store is closed: nothing is left that a timer could still do.
@@ -41,17 +56,36 @@ export async function runCommand(file: string): Promise<void> {
 async function startOneOf(
   [wanted, before]: readonly [Settings, Settings],
   log: Logger,
+  update: () => UpdateStatus | undefined,
 ): Promise<[RunningUnit, Settings]> {
   try {
-    return [await startUnit(wanted, log), wanted];
+    return [await startUnit(wanted, log, update), wanted];
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     log.error({ err: error }, "the new configuration is not used");
-    return [await startUnit(before, log), before];
+    return [await startUnit(before, log, update), before];
   }
 }
 
-type Signal = "end" | "reload";
+/** What becomes of a unit that runs. `over`: another program is to run. */
+type Signal = "end" | "reload" | "over";
+
+function watchUpdates(
+  home: string,
+  { log, seen, over }: Pick<WatchOptions, "log" | "seen"> & { readonly over: () => void },
+): UpdateWatch {
+  const began = performance.now();
+  return new UpdateWatch({
+    disk: systemDisk,
+    folder: updateFolder(home),
+    installation: installationOf().version,
+    slot: runningSlot(),
+    log,
+    seen,
+    ranMs: () => performance.now() - began,
+    startOver: over,
+  });
+}
 
 /**
  * Signals as they come, none lost between two waits. A unit that is `starting`, for example one that
@@ -61,12 +95,12 @@ function signalQueue() {
   const waiting: Signal[] = [];
   let wake: (() => void) | undefined;
   let isStarting = false;
-  const listen = (name: NodeJS.Signals, signal: Signal) =>
-    process.on(name, () => {
-      if (isStarting && signal === "end") process.exit(0);
-      waiting.push(signal);
-      wake?.();
-    });
+  const come = (signal: Signal) => {
+    if (isStarting && signal === "end") process.exit(0);
+    waiting.push(signal);
+    wake?.();
+  };
+  const listen = (name: NodeJS.Signals, signal: Signal) => process.on(name, () => come(signal));
   listen("SIGTERM", "end");
   listen("SIGINT", "end");
   listen("SIGHUP", "reload");
@@ -86,17 +120,18 @@ function signalQueue() {
       isStarting = false;
     }
   };
-  return { next, starting };
+  return { next, starting, over: () => come("over") };
 }
 
-/** The new settings after a SIGHUP, or undefined when the unit is to end. */
+/** The new settings after a SIGHUP, or what else the unit is to do. */
 async function untilEnd(
   next: () => Promise<Signal>,
   file: string,
   log: Logger,
-): Promise<Settings | undefined> {
+): Promise<Settings | "end" | "over"> {
   for (;;) {
-    if ((await next()) === "end") return undefined;
+    const signal = await next();
+    if (signal !== "reload") return signal;
     try {
       return await settingsAside(file);
     } catch (error) {

@@ -61,6 +61,9 @@ const migrations = [
 ];
 const schemaVersion = migrations.length;
 
+/** The form of the journal that this program writes: an older program cannot open it any more. */
+export const journalVersion = schemaVersion;
+
 /** Pages that SQLite keeps in memory, 2000 KiB by itself: a unit works at the ends of its chains, and
  * the kernel keeps what else it looks at. */
 const cacheKib = 600;

@@ -5,6 +5,7 @@ import type { TimeOfUnit } from "../clock/unit-clock.ts";
 import type { DiskStatus } from "../journal/disk.ts";
 import type { JournalSummary } from "../journal/summary.ts";
 import type { LinkStatus } from "../link/link.ts";
+import type { UpdateStatus } from "../update/state.ts";
 import { version } from "../version.ts";
 import type { Counters } from "./counters.ts";
 import type { MeterBoard } from "./meter-board.ts";
@@ -35,6 +36,8 @@ export type Status = {
   readonly quotes: ReturnType<MarketOutbox["recent"]>;
   readonly bus: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly counts: Readonly<Record<string, number>>;
+  /** Which program runs; undefined where the unit was not started by `busbar-edge run`. */
+  readonly update?: UpdateStatus;
 };
 
 /** What the unit's time is worth. */
