@@ -209,6 +209,47 @@ command("doctor", "look at everything the unit needs; each fault with its remedy
   async (options) => (await import("./commands/doctor.ts")).doctorCommand(options),
 );
 
+const commission = program
+  .command("commission")
+  .description("put the unit into service: compare displays, pull things out, sign a sheet of it")
+  .exitOverride();
+const commissionPart = (name: string, description: string) =>
+  commission.command(name).description(description).exitOverride().option("--json", "print JSON");
+commissionPart("display", "compare what displays show with what the unit reads")
+  .argument("<shown...>", "METER=KWH as its display shows it; METER:export=KWH for what was fed in")
+  .addOption(configOption())
+  .addHelpText("after", example("busbar-edge commission display anna-grid=12345.6"))
+  .action(async (shown: string[], options) =>
+    (await import("./commands/commission.ts")).commissionDisplay(shown, options),
+  );
+commissionPart("try", "pull something out and put it back, while the unit is watched")
+  .argument("<what>", "adapter, network or power")
+  .argument("[meter]", "whose adapter")
+  .addOption(configOption())
+  .option("--minutes <number>", "how long to wait for it", "10")
+  .addHelpText(
+    "after",
+    example("busbar-edge commission try adapter anna-grid", "busbar-edge commission try power"),
+  )
+  .action(async (what: string, meter: string | undefined, options) =>
+    (await import("./commands/commission.ts")).commissionTry(what, meter, options),
+  );
+commissionPart("sheet", "write the signed sheet: JSON to keep, a page to print")
+  .addOption(configOption())
+  .requiredOption("--installer <name>", "who did it")
+  .option(
+    "--installer-key <file>",
+    "the installer's secret key, to countersign; made where there is none",
+  )
+  .option("-o, --output <folder>", "where it goes; where the keys are by default")
+  .action(async (options) => (await import("./commands/commission.ts")).commissionSheet(options));
+commissionPart("verify", "whether a sheet is as the unit and the installer signed it")
+  .argument("<file>", "commissioning-….json")
+  .option("--page <file>", "write its page for printing anew")
+  .action(async (file: string, options) =>
+    (await import("./commands/commission.ts")).commissionVerify(file, options),
+  );
+
 const update = program
   .command("update")
   .description(
