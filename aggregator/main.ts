@@ -26,7 +26,7 @@ import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { type QuoteDoor, quoteDoor } from "./ingest/quote-door.ts";
 import { SignatureThreads, usualThreads } from "./ingest/signature-threads.ts";
-import { proveMeter } from "./ledger/prove.ts";
+import { proveMeter, proveState } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
 import { beginVoting, looksOnText, restoredOf } from "./ledger/restored.ts";
@@ -40,6 +40,7 @@ import { Sender } from "./notices/sender.ts";
 import { LedgerSource } from "./portal/ledger-source.ts";
 import { portalReadModel } from "./portal/read-model.ts";
 import { type Portal, startPortal } from "./portal/server.ts";
+import { DemandProofs } from "./publish/demand-proofs.ts";
 import { MemberProofs } from "./publish/member-proofs.ts";
 import { MembershipFile } from "./publish/membership-file.ts";
 import { Publisher } from "./publish/publisher.ts";
@@ -114,6 +115,13 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   let broker: Broker | undefined;
   const publish: Broker["publish"] = async (...message) => broker?.publish(...message);
   const memberProofs = new MemberProofs({ application, store });
+  const orders = new DemandProofs({
+    site: config.site,
+    state: store.state,
+    prove: (key) => proveState(application, store, key),
+    publish,
+    log,
+  });
   const answers = createAnswers({
     site: config.site,
     registry: application.registry,
@@ -134,6 +142,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     onSubscribed({ id }, topic) {
       if (topic === topicsOf(config.site).notices(id)) sender?.heard(id, "mqtt");
       answers.subscribed(topic);
+      orders.subscribed(topic);
     },
   });
 
@@ -175,6 +184,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     membership.committed(block);
     void answers.committed(block);
     publisher.committed(block);
+    orders.committed(block);
     source.committed(block);
     sender?.wake();
     if (block.events.some(({ type }) => type === "device-admitted" || type === "owner-admitted")) {

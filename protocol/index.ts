@@ -35,6 +35,13 @@ export {
 } from "./messages/cases.ts";
 export { batchHead, chainHead, chainHeads, chainStart } from "./messages/chain.ts";
 export type { ContractMotion, ContractVersion } from "./messages/contract.ts";
+export {
+  type DemandAction,
+  type DemandAnswer,
+  type DemandMandate,
+  type DemandOrder,
+  orderSlotsMax,
+} from "./messages/demand.ts";
 export type { DeviceChange } from "./messages/devices.ts";
 export { type Deviation, type Evidence, type Vote, voteBytes } from "./messages/evidence.ts";
 export { idPattern, isId } from "./messages/id.ts";
@@ -76,6 +83,7 @@ export type {
   PartyTerms,
   Scale,
 } from "./messages/parameters.ts";
+export type { AppealMotion, CreditTerms, Payment } from "./messages/payments.ts";
 export {
   batchEntriesMax,
   clockSource,
@@ -119,6 +127,12 @@ export {
   votersMax,
 } from "./receipt/council.ts";
 export { CouncilChain, epochOf, verifyCouncilStep } from "./receipt/council-chain.ts";
+export {
+  type DemandState,
+  demandTable,
+  type ProvenDemand,
+  verifyDemandProof,
+} from "./receipt/demand-state.ts";
 export { verifyMemberProof } from "./receipt/member-proof.ts";
 export {
   type Member,

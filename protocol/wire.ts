@@ -11,6 +11,7 @@ import {
   partyTerms,
   weights,
 } from "./messages/parameters.ts";
+import { creditTerms } from "./messages/payments.ts";
 import { readingEntry } from "./messages/readings.ts";
 import { device, meter, owner } from "./messages/registry.ts";
 import { boxed } from "./notice/boxed.ts";
@@ -19,6 +20,7 @@ import { blockHeader, certificateVote } from "./receipt/block.ts";
 import { blockHistory } from "./receipt/block-history.ts";
 import { ancestor, consistencyProof } from "./receipt/consistency-proof.ts";
 import { council, voter } from "./receipt/council.ts";
+import { demandState } from "./receipt/demand-state.ts";
 import { meterState } from "./receipt/meter-state.ts";
 import { receipt } from "./receipt/receipt.ts";
 import { resultProof } from "./receipt/result-proof.ts";
@@ -66,6 +68,7 @@ export function wireCddl(): string {
     partyTerms,
     gridSegment,
     charge,
+    creditTerms,
     parameters,
     contractVersion,
     vote,
@@ -76,6 +79,7 @@ export function wireCddl(): string {
   const proofs = [
     stateProof,
     meterState,
+    demandState,
     voter,
     council,
     blockHistory,

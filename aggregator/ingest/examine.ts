@@ -30,6 +30,7 @@ const memberKinds: readonly Kind[] = [
   "member-motion",
   "parameters-motion",
   "contract-motion",
+  "appeal-motion",
   "ballot",
   "evidence",
   "deviation",
@@ -41,6 +42,10 @@ const quoteKinds: readonly Kind[] = [
   "quote-reveal",
   "device-change",
   "objection",
+  "payment",
+  "demand-mandate",
+  "demand-order",
+  "demand-answer",
 ];
 
 /**
@@ -135,6 +140,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "member-motion":
     case "parameters-motion":
     case "contract-motion":
+    case "appeal-motion":
     case "ballot":
     case "evidence":
     case "deviation":
@@ -144,6 +150,9 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
       return ["member", "owner"];
     case "readings":
       return ["device"];
+    case "payment":
+    case "demand-mandate":
+      return ["owner"];
     default:
       return ["device", "owner"];
   }

@@ -29,6 +29,16 @@ export type QuoteDoorOptions = {
  * had to sign in. Units come by MQTT and are not counted. */
 const perSecondMax = 20;
 
+/** What owners hand in by themselves: quotes, what they were paid, and orders of demand response. */
+const handKinds: readonly Kind[] = [
+  "quote-commit",
+  "quote-reveal",
+  "payment",
+  "demand-mandate",
+  "demand-order",
+  "demand-answer",
+];
+
 /**
  * A door for quotes besides the broker's. Whoever comes through it proves itself by the signature alone, and is
  * told at once what the rule says, since nobody stays to hear of it. Codes besides those of `examine`
@@ -49,8 +59,8 @@ export function quoteDoor(options: QuoteDoorOptions): QuoteDoor {
     if (!examined.ok) return { ok: false, code: examined.code, message: examined.message };
     const { frame, signer } = examined;
     const { kind } = frame;
-    if (kind !== "quote-commit" && kind !== "quote-reveal") {
-      const message = `expected a quote-commit or quote-reveal here, got a ${kind}`;
+    if (!handKinds.includes(kind)) {
+      const message = `expected ${handKinds.join(" or ")} here, got a ${kind}`;
       return { ok: false, code: "ingest.wrong-kind", message };
     }
     const decoded = decodeMessage(kind, frame.envelope.payload);

@@ -7,8 +7,11 @@ import { table } from "./state/table.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
-/** An owner's two accounts: what it sold and what it bought. */
-export type AccountSide = "sales" | "purchase";
+/**
+ * An owner's accounts: what it sold and what it bought; what was paid outside of the ledger; what a
+ * bureau keeps for it as collateral. The last two are opened by the first payment.
+ */
+export type AccountSide = "sales" | "purchase" | "paid" | "collateral";
 
 /** Balances, both signed: money received is positive, energy given away is negative (Wh). */
 export type Account = { readonly money: Micro; readonly energyWh: number };
@@ -48,12 +51,29 @@ export function accountId(owner: string, side: AccountSide): string {
 
 /** Opens both accounts of an owner at 0; leaves existing ones as they are. */
 export function openAccounts(state: State, owner: string): void {
-  for (const side of ["sales", "purchase"] as const) {
-    const id = accountId(owner, side);
-    if (accounts.get(state, id) === undefined) {
-      accounts.set(state, id, { money: micro(0), energyWh: 0 });
-    }
+  for (const side of ["sales", "purchase"] as const) openAccount(state, owner, side);
+}
+
+/** Opens one account at 0; leaves an existing one as it is. */
+export function openAccount(state: State, owner: string, side: AccountSide): void {
+  const id = accountId(owner, side);
+  if (accounts.get(state, id) === undefined) {
+    accounts.set(state, id, { money: micro(0), energyWh: 0 });
   }
+}
+
+/** What an owner has on one of its accounts, 10⁻⁶ currency. */
+export function moneyOf(state: StateReader, owner: string, side: AccountSide): number {
+  return accounts.get(state, accountId(owner, side))?.money ?? 0;
+}
+
+/** What the others owe an owner for trades and payments, below 0 what it owes; without collateral. */
+export function balanceOf(state: StateReader, owner: string): number {
+  return (
+    moneyOf(state, owner, "sales") +
+    moneyOf(state, owner, "purchase") +
+    moneyOf(state, owner, "paid")
+  );
 }
 
 /**

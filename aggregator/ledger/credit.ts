@@ -1,21 +1,24 @@
+import { type UtcMs, utcMs } from "@busbar/protocol";
 import {
   array,
   field,
+  id,
   instant,
   int,
-  oneOf,
+  optional,
   record,
   type TypeOf,
   text,
+  violationKind,
 } from "@busbar/protocol/schema";
 import type { BlockContext } from "./rule.ts";
-import type { StateReader } from "./state/state.ts";
+import type { State, StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
-/** What a violation costs, in points of credit. A kind is never renamed. */
-export const violations = {
+/** What a violation costs, in points of credit. */
+export const violations: Readonly<Record<TypeOf<typeof violationKind>, number>> = {
   /** A sealed quote that was never opened: others priced and planned with it. */
   "quote-unopened": 5,
   /** A contract that was voided, and it was this one's fault. */
@@ -26,7 +29,15 @@ export const violations = {
   equivocation: 250,
   /** A signed block that a quorum computed otherwise: its program or machine is not what it should be. */
   deviation: 100,
-} as const;
+  /** Less energy than was sold, by more than the community tolerates. */
+  "under-delivery": 5,
+  /** An account that owes more than its collateral and its credit line cover. */
+  "non-payment": 100,
+  /** An order within the owner's own mandate that its unit would not carry out. */
+  "order-refused": 10,
+  /** An order that was taken and, as the meters show, not carried out. */
+  "order-unkept": 10,
+};
 
 export type Violation = keyof typeof violations;
 
@@ -36,41 +47,52 @@ export const creditEntriesMax = 16;
 /** Where an account without violations stands. */
 export const fullCredit = 1000;
 
-const kind = oneOf(
-  "quote-unopened",
-  "void-contract",
-  "wrong-objection",
-  "equivocation",
-  "deviation",
-);
+/** So often each violation's points become three quarters of what they were, rounded down. */
+export const decayMs = 30 * 86_400_000;
+
+const points = int(0, most);
 
 const creditRecord = record("credit", {
   /** How often, by kind, in order of the first time. */
   counts: field(
     1,
-    array(record("credit-count", { kind: field(1, kind), times: field(2, int(1, most)) }), 0, 64),
+    array(
+      record("credit-count", { kind: field(1, violationKind), times: field(2, int(1, most)) }),
+      0,
+      64,
+    ),
   ),
-  /** What all of it cost. */
-  points: field(2, int(0, most)),
+  /** What is left of what all of it cost. */
+  points: field(2, points),
   /** The newest violations, the oldest of them first. */
   entries: field(
     3,
     array(
       record("credit-entry", {
-        kind: field(1, kind),
+        kind: field(1, violationKind),
         height: field(2, int(1, most)),
         time: field(3, instant),
         reason: field(4, text(200)),
+        /** What is left of its points. */
+        left: field(5, points),
       }),
       0,
       creditEntriesMax,
     ),
   ),
+  /** When the points are fewer next; absent while there are none. */
+  decaysAt: optional(4, instant),
 });
 
 /** `credit/<owner or member>`: the credit report of who has one; nobody begins with one. */
 export const creditReports = table("credit", creditRecord);
 export type CreditReport = TypeOf<typeof creditRecord>;
+
+/** `credit-decay/<instant, 15 digits>/<owner or member>`: whose points are fewer when. */
+export const creditDecays = table(
+  "credit-decay",
+  record("credit-decay", { account: field(1, id) }),
+);
 
 /** An account's place in the ranking. */
 export type Standing = { readonly id: string; readonly score: number };
@@ -85,13 +107,15 @@ export function reportViolation(
   const counts = before.counts.map((count) =>
     count.kind === kind ? { kind, times: count.times + 1 } : count,
   );
-  const entry = { kind, height, time, reason: reason.slice(0, 200) };
-  creditReports.set(state, id, {
+  const cost = violations[kind];
+  const entry = { kind, height, time, reason: reason.slice(0, 200), left: cost };
+  put(state, id, {
     counts: isKnown ? counts : [...counts, { kind, times: 1 }],
-    points: before.points + violations[kind],
+    points: before.points + cost,
     entries: [...before.entries, entry].slice(-creditEntriesMax),
+    decaysAt: before.decaysAt ?? utcMs(time + decayMs),
   });
-  emit({ type: "violation", id, kind, points: violations[kind], reason: entry.reason });
+  emit({ type: "violation", id, kind, points: cost, reason: entry.reason });
 }
 
 /** An account's score: what is left of `fullCredit`, 0 at least. */
@@ -105,3 +129,66 @@ export function creditRanking(state: StateReader, ids: Iterable<string>): readon
     (a, b) => b.score - a.score || (a.id < b.id ? -1 : 1),
   );
 }
+
+/**
+ * Lets points fade whose time has come: of each violation three quarters stay, rounded down, so a small
+ * one is gone after some months and a great one after some years. What happened stays on the report.
+ */
+export function fade({ state, time }: Pick<BlockContext, "state" | "time">): void {
+  for (const [key, { account }] of [...creditDecays.scan(state)]) {
+    if (Number(key.slice(0, key.indexOf("/"))) > time) return;
+    const report = creditReports.get(state, account);
+    if (report?.decaysAt === undefined) creditDecays.delete(state, key);
+    else put(state, account, faded(report, report.decaysAt, time));
+  }
+}
+
+/** A violation taken back: what is left of its points, its entry and its count. */
+export function strike(
+  { state, emit }: Pick<BlockContext, "state" | "emit">,
+  about: { readonly account: string; readonly height: number; readonly kind: Violation },
+): boolean {
+  const { account, height, kind } = about;
+  const report = creditReports.get(state, account);
+  const at = report?.entries.findIndex((entry) => entry.height === height && entry.kind === kind);
+  const entry = report?.entries[at ?? -1];
+  if (report === undefined || entry === undefined) return false;
+  put(state, account, {
+    ...report,
+    counts: report.counts.flatMap((count) => {
+      if (count.kind !== kind) return [count];
+      return count.times === 1 ? [] : [{ kind, times: count.times - 1 }];
+    }),
+    points: report.points - entry.left,
+    entries: report.entries.filter((_, i) => i !== at),
+  });
+  emit({ type: "violation-struck", id: account, kind, height, points: entry.left });
+  return true;
+}
+
+function faded(report: CreditReport, from: UtcMs, time: number): CreditReport {
+  let now = report;
+  let at: number = from;
+  // After a long silence several times at once; with no points left nothing is waited for.
+  for (; at <= time && now.points > 0; at += decayMs) {
+    const entries = now.entries.map((entry) => ({ ...entry, left: threeQuarters(entry.left) }));
+    const shown = sum(entries);
+    const older = threeQuarters(now.points - sum(now.entries));
+    now = { ...now, entries, points: shown + older };
+  }
+  return { ...now, decaysAt: utcMs(at) };
+}
+
+/** Writes a report, and when it is looked at next. */
+function put(state: State, account: string, report: CreditReport): void {
+  const before = creditReports.get(state, account)?.decaysAt;
+  if (before !== undefined) creditDecays.delete(state, decayKey(before, account));
+  const { decaysAt, ...rest } = report;
+  if (decaysAt === undefined || rest.points === 0) return creditReports.set(state, account, rest);
+  creditReports.set(state, account, { ...rest, decaysAt });
+  creditDecays.set(state, decayKey(decaysAt, account), { account });
+}
+
+const decayKey = (at: number, account: string) => `${String(at).padStart(15, "0")}/${account}`;
+const threeQuarters = (value: number) => Math.floor((3 * value) / 4);
+const sum = (entries: CreditReport["entries"]) => entries.reduce((all, { left }) => all + left, 0);

@@ -1,5 +1,16 @@
-import type { Correction, DeviceChange, Objection, Party, Scale, Side } from "@busbar/protocol";
+import type {
+  Correction,
+  DemandAction,
+  DeviceChange,
+  EnergyForm,
+  Objection,
+  Party,
+  Payment,
+  Scale,
+  Side,
+} from "@busbar/protocol";
 import type { Outlook } from "@busbar/protocol/forecast";
+import type { Certificates } from "../settlement/certificates.ts";
 import type { EstimateMethod, SettlementReason } from "./settlements.ts";
 
 /** Prices of a slot; null = "not traded", never a number. 10⁻⁶ currency per kWh. */
@@ -115,6 +126,76 @@ export type LedgerEvent =
       readonly points: number;
       readonly reason: string;
     }
+  /** The members struck an entry from a credit report; `points`: what was left of it. */
+  | {
+      readonly type: "violation-struck";
+      readonly id: string;
+      readonly kind: string;
+      readonly height: number;
+      readonly points: number;
+    }
+  | {
+      readonly type: "demand-mandate-set";
+      readonly owner: string;
+      readonly device: string;
+      readonly version: number;
+      readonly until: number;
+    }
+  /** An order of demand response: offered to the owner, or a contract within its mandate. */
+  | {
+      readonly type: "demand-ordered";
+      readonly order: string;
+      readonly by: string;
+      readonly owner: string;
+      readonly device: string;
+      readonly action: DemandAction;
+      readonly slot: number;
+      readonly slots: number;
+      /** In each slot. */
+      readonly energyWh: number;
+      readonly price: number;
+      readonly status: "offered" | "contracted";
+    }
+  | {
+      readonly type: "demand-answered";
+      readonly order: string;
+      readonly by: string;
+      readonly owner: string;
+      readonly device: string;
+      readonly status: "contracted" | "acknowledged" | "refused" | "lapsed";
+      /** Why it is refused; null otherwise. */
+      readonly reason: string | null;
+    }
+  /** What the meters prove of an order, and what was paid for it; `kept` is null where they prove nothing. */
+  | {
+      readonly type: "demand-settled";
+      readonly order: string;
+      readonly by: string;
+      readonly owner: string;
+      readonly device: string;
+      readonly slot: number;
+      readonly slots: number;
+      readonly orderedWh: number;
+      readonly deliveredWh: number;
+      readonly amount: number;
+      readonly kept: boolean | null;
+    }
+  /** Money that went from one to the other outside of the ledger. */
+  | {
+      readonly type: "payment-acknowledged";
+      readonly by: string;
+      readonly from: string;
+      readonly amount: number;
+      readonly purpose: Payment["purpose"];
+    }
+  /** An account owes more than is covered; `seized`: the collateral that was taken for it. */
+  | {
+      readonly type: "default-began";
+      readonly owner: string;
+      readonly owed: number;
+      readonly seized: number;
+    }
+  | { readonly type: "default-ended"; readonly owner: string }
   /** Others vote from the height `since` on, or with other keys. */
   | {
       readonly type: "epoch-began";
@@ -212,6 +293,10 @@ export type LedgerEvent =
       readonly fee?: number;
       /** From the book, or with the bureau for what nobody else took or gave. */
       readonly origin: "book" | "residual";
+      /** What the seller offered it as; left out where it named no form. */
+      readonly form?: EnergyForm;
+      /** What is lost on the way over the grid; left out where that is nothing. */
+      readonly lossWh?: number;
       /** How long before delivery. */
       readonly scale: Scale;
     }
@@ -228,6 +313,8 @@ export type LedgerEvent =
       readonly subsidy: number;
       /** Paid by the buyer to the grid's account; left out where the way costs nothing. */
       readonly gridFee?: number;
+      /** What was lost on the way, which the grid's account bought from the bureau. */
+      readonly lossWh?: number;
     }
   | {
       readonly type: "imbalance-settled";
@@ -344,4 +431,12 @@ export type LedgerEvent =
       readonly subsidies: number;
       /** What is left over: 0, for every movement is one integer on both of its sides. */
       readonly rounding: number;
+    }
+  /** A slot's green certificates as they stand now: all owners', and what went over with contracts. */
+  | {
+      readonly type: "slot-certified";
+      readonly slot: number;
+      readonly version: number;
+      readonly certificates: readonly Certificates[];
+      readonly sales: readonly { readonly contract: string; readonly energy: number }[];
     };

@@ -7,6 +7,7 @@ import {
   Failure,
   idPattern,
   linkAddressPattern,
+  type Micro,
   type MicroPerKwh,
   parseTimeZone,
   type UtcMs,
@@ -27,6 +28,7 @@ import {
 import { z } from "zod";
 import { layOut } from "../market/clearing/grid.ts";
 import { checkRules } from "../market/game/game.ts";
+import { pricedGrid } from "../market/routing/losses.ts";
 import { contractVersions } from "./contract/versions.ts";
 import { gatesSchema, usualGates, whyNotGates } from "./gates.ts";
 import { type Parameters, parametersCodec } from "./parameters.ts";
@@ -75,6 +77,12 @@ const gridSegment = z.strictObject({
     .transform((value) => value as Wh)
     .exactOptional()
     .describe("What the line carries in one slot, Wh; left out: no limit"),
+  lossPermille: z
+    .int()
+    .min(0)
+    .max(500)
+    .exactOptional()
+    .describe("What is lost of the energy that the line carries, ‰; left out: nothing"),
   operator: id.exactOptional().describe("Whom the line's fees go to; left out: the bureau"),
 });
 
@@ -90,6 +98,22 @@ const charge = z.strictObject({
     .max(1_000_000_000)
     .describe("10⁻⁶ currency per kWh; on cost: thousandths of it"),
   to: id.exactOptional().describe("The owner who gets it; left out: an authority"),
+});
+
+const creditTerms = z.strictObject({
+  line: z
+    .int()
+    .min(0)
+    .max(1_000_000_000_000_000)
+    .transform((value) => value as Micro)
+    .describe(
+      "Without collateral and with full credit, 10⁻⁶ currency; less in proportion to credit",
+    ),
+  tolerancePermille: z
+    .int()
+    .min(0)
+    .max(1000)
+    .describe("How much less than it sold a party may give before its credit report says so, ‰"),
 });
 
 const parameters = z
@@ -158,6 +182,9 @@ const parameters = z
       .max(31 * 24 * 60)
       .exactOptional()
       .describe("When a silent meter's slot is estimated; left out: it is waited for"),
+    credit: creditTerms
+      .exactOptional()
+      .describe("What an account may owe; left out: as much as it comes to"),
   })
   .transform(({ gates, ...rest }) => ({ ...rest, gates: gates ?? usualGates(rest.slotMinutes) }))
   .refine(({ feedIn, retail }) => feedIn <= retail, "expected feedIn ≤ retail")
@@ -204,7 +231,7 @@ function whyUnsound({
   }
   try {
     checkRules({ bands, weights, subsidyPermille });
-    layOut(grid);
+    layOut(pricedGrid({ grid, retail }) ?? []);
   } catch (error) {
     if (error instanceof RangeError) return error.message;
     throw error;

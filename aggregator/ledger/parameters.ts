@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import type { Charge, Gate, GridSegment, MicroPerKwh, PartyTerms } from "@busbar/protocol";
+import type {
+  Charge,
+  CreditTerms,
+  Gate,
+  GridSegment,
+  MicroPerKwh,
+  PartyTerms,
+} from "@busbar/protocol";
 import { type Codec, parameters } from "@busbar/protocol/schema";
 import type { StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
@@ -43,6 +50,8 @@ export type Parameters = {
   readonly charges?: readonly Charge[];
   /** How long after its end a slot waits for a silent meter before it is estimated; absent: it is not. */
   readonly provisionalMinutes?: number;
+  /** What an account may owe, and what counts as under-delivery; without them neither is looked at. */
+  readonly credit?: CreditTerms;
 };
 
 /** The parameters' form in the state and in the genesis hash. */

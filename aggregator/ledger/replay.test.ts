@@ -4,9 +4,12 @@ import {
   compareBytes,
   encodeHeader,
   encodeMessage,
+  micro,
+  microPerKwh,
   openFrame,
   toBeSigned,
   utcMs,
+  watt,
   wh,
 } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
@@ -29,6 +32,9 @@ import {
 import { rememberingVerify } from "./verified.ts";
 
 const voters = ["member-a", "member-b"] as const;
+const day = 24 * 60;
+/** Each frame of the story has a block of its own. */
+const evidenceHeight = 8;
 
 /** A frame of each kind that may stand in a block, and the site's minute at which it is taken. */
 function frames(): { minutes: number; frame: Uint8Array }[] {
@@ -108,6 +114,41 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 53, frame: frameOf("member-a", "ruling", ruling) },
     { minutes: 121, frame: frameOf("member-a", "correction", correction) },
     { minutes: 122, frame: frameOf("member-a", "device-change", change) },
+    ...ofOwners(meter),
+  ];
+}
+
+/** What owners and members say about money, credit and orders, some days later. */
+function ofOwners(meter: MeterChain): { minutes: number; frame: Uint8Array }[] {
+  const later = 4 * day;
+  const first = utcMs(startTime + (later + 120) * minute);
+  const id = new Uint8Array(16).fill(4);
+  const payment = {
+    ...{ by: "bureau-a", from: "user-a", version: 1, amount: micro(5_000_000) },
+    purpose: "balance",
+  } as const;
+  const mandate = {
+    ...{ owner: "user-a", device: "user-a-unit", version: 1, slotsMax: 4, until: first },
+    ...{ energyMax: wh(1), limitWMin: watt(0), priceMin: microPerKwh(0) },
+  };
+  const order = {
+    action: "shed",
+    ...{ id, by: "bureau-a", device: "user-a-unit", slot: first, slots: 1 },
+    ...{ energy: wh(100), price: microPerKwh(1), answerBy: first },
+  } as const;
+  const appeal = {
+    nonce: new Uint8Array(16).fill(5),
+    kind: "equivocation",
+    ...{ member: "member-a", account: "member-b", height: evidenceHeight },
+  } as const;
+  const answer = { id, owner: "user-a", word: "accept" } as const;
+  return [
+    { minutes: later, frame: meter.frame(entry(startTime + later * minute, 96_000)) },
+    { minutes: later, frame: frameOf("bureau-a", "payment", payment) },
+    { minutes: later, frame: frameOf("user-a", "demand-mandate", mandate) },
+    { minutes: later, frame: frameOf("bureau-a", "demand-order", order) },
+    { minutes: later, frame: frameOf("user-a", "demand-answer", answer) },
+    { minutes: later, frame: frameOf("member-a", "appeal-motion", appeal) },
   ];
 }
 
@@ -192,7 +233,7 @@ test("a frame that stands in a block is refused ever after, by a member that has
     assert.deepEqual(refusedAgain(bare, known, minutes), codes);
     assert.deepEqual(bare.application.info(), whole.application.info());
   }
-  for (const later of [130, 24 * 60, 100 * 24 * 60]) {
+  for (const later of [4 * day + 8, 5 * day, 100 * day]) {
     assert.equal(refusedAgain(bare, known, later).length, known.length, `${later} minutes`);
   }
   const missing = Object.keys(rules.tx).filter((kind) => !kinds.has(kind));

@@ -52,6 +52,7 @@ export function addToBalance(
         sums.subsidies -= money;
         break;
       case "line-share":
+      case "grid-loss":
         // What was paid as a fee changes hands once more.
         break;
       default:

@@ -34,6 +34,7 @@ export type Movement = {
   readonly reason:
     | "sale"
     | "grid-fee"
+    | "grid-loss"
     | "line-share"
     | "subsidy"
     | "imbalance-surplus"
@@ -75,6 +76,20 @@ export function settleFee(sale: Sale, grid: string): Movement | undefined {
   if (fee === 0) return undefined;
   const money = micro(cost(microPerKwh(price + fee), energy) - cost(price, energy));
   return { reason: "grid-fee", contract, seller: grid, buyer, energy: wh(0), money };
+}
+
+/**
+ * What is lost on a sale's way: the lines' account buys it from the bureau at retail, for which the fee
+ * of the way was set; undefined where nothing is lost, or nobody delivers it.
+ */
+export function settleLoss(
+  { contract, lossWh = wh(0) }: Pick<Sale, "contract"> & { readonly lossWh?: Wh },
+  grid: string,
+  { bureau, terms }: Settlement,
+): Movement | undefined {
+  if (lossWh === 0 || bureau === "") return undefined;
+  const money = cost(terms.retail, lossWh);
+  return { reason: "grid-loss", contract, seller: bureau, buyer: grid, energy: lossWh, money };
 }
 
 /**

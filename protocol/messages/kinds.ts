@@ -5,12 +5,14 @@ import type { Refusal } from "../refusal.ts";
 import { SchemaError, type TypeOf } from "../schema/codec.ts";
 import { correction, objection, ruling } from "./cases.ts";
 import { contractMotion } from "./contract.ts";
+import { demandAnswer, demandMandate, demandOrder } from "./demand.ts";
 import { deviceChange } from "./devices.ts";
 import { deviation, evidence } from "./evidence.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
 import { ballot, memberMotion, memberRequest } from "./members.ts";
 import { parametersMotion } from "./parameters.ts";
 import { keepPayload } from "./payload.ts";
+import { appealMotion, payment } from "./payments.ts";
 import { readings } from "./readings.ts";
 import { admission, login } from "./registry.ts";
 
@@ -30,6 +32,11 @@ export const kinds = {
   "member-motion": memberMotion,
   "parameters-motion": parametersMotion,
   "contract-motion": contractMotion,
+  "appeal-motion": appealMotion,
+  payment,
+  "demand-mandate": demandMandate,
+  "demand-order": demandOrder,
+  "demand-answer": demandAnswer,
   ballot,
   evidence,
   deviation,

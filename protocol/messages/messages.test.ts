@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { microPerKwh, utcMs, wh } from "../units/brands.ts";
+import { micro, microPerKwh, utcMs, watt, wh } from "../units/brands.ts";
 import { wireCddl } from "../wire.ts";
 import { batchHead, chainHead, chainHeads, chainStart } from "./chain.ts";
 import { isId } from "./id.ts";
@@ -124,6 +124,7 @@ const examples: { readonly [K in Kind]: Message<K> } = {
       weights: { company: 1, bureau: 1, user: 1 },
       ...{ feedIn: microPerKwh(1), retail: microPerKwh(2) },
       ...{ imbalancePermille: 100, subsidyPermille: 50 },
+      credit: { line: micro(5_000_000), tolerancePermille: 100 },
       parties: [{ owner: "house-7", weight: 2, band: [microPerKwh(1), microPerKwh(2)] }],
     },
   },
@@ -134,6 +135,46 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     contract: { version: 2, hash: bytes(32) },
     reason: "fairer",
   },
+  "appeal-motion": {
+    nonce: bytes(16),
+    member: "m1",
+    account: "u1",
+    height: 7,
+    kind: "under-delivery",
+    reason: "the meter was exchanged that day",
+  },
+  payment: {
+    by: "c1",
+    from: "u1",
+    version: 1,
+    amount: micro(25_000_000),
+    purpose: "collateral",
+    reference: "bank transfer 2026-06-02",
+  },
+  "demand-mandate": {
+    owner: "u1",
+    device: "d1",
+    version: 1,
+    energyMax: wh(2000),
+    limitWMin: watt(1500),
+    priceMin: microPerKwh(300_000),
+    slotsMax: 8,
+    until: utcMs(2_000_000_000_000),
+    by: "c1",
+  },
+  "demand-order": {
+    id: bytes(16),
+    by: "c1",
+    device: "d1",
+    action: "shift",
+    slot: utcMs(3_600_000),
+    slots: 4,
+    energy: wh(500),
+    price: microPerKwh(400_000),
+    answerBy: utcMs(1_800_000),
+    toSlot: utcMs(36_000_000),
+  },
+  "demand-answer": { id: bytes(16), owner: "u1", word: "refuse", reason: "unsafe" },
   ballot: { motion: bytes(32), member: "m1", accept: false },
   evidence: { member: "m1", first: vote(bytes(32)), second: vote(bytes(32, 6)) },
   deviation: {

@@ -3,6 +3,7 @@ import { field, optional, record } from "../schema/record.ts";
 import { timeZoneTextMax } from "../time-zone/time-zone.ts";
 import type { MicroPerKwh, Wh } from "../units/brands.ts";
 import { id } from "./id.ts";
+import { creditTerms } from "./payments.ts";
 import { instant } from "./readings.ts";
 
 const minutes = int(0, 2 * 24 * 60);
@@ -58,6 +59,8 @@ export const gridSegment = record("grid-segment", {
   parent: optional(2, id),
   fee: field(3, price),
   capacity: optional(4, int<Wh>(0, 1_000_000_000_000)),
+  /** Of what it carries so many thousandths are lost (absent: nothing). */
+  lossPermille: optional(5, int(0, 500)),
   /** Whom what is paid for the line goes to; absent: the bureau. */
   operator: optional(6, id),
 });
@@ -98,6 +101,8 @@ export const parameters = record("parameters", {
   /** How long after its end a slot waits for a silent meter before it is settled by an estimate; absent:
    * it is not. */
   provisionalMinutes: optional(23, int(0, 31 * 24 * 60)),
+  /** Without them an account may owe as much as it comes to. */
+  credit: optional(16, creditTerms),
 });
 
 /** A member asks the others for other parameters, for the slots that start at `from` and later. */

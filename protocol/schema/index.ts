@@ -3,7 +3,7 @@ export { contractName, correction, objection, ruling } from "../messages/cases.t
 export { contractVersion } from "../messages/contract.ts";
 export { vote } from "../messages/evidence.ts";
 export { id } from "../messages/id.ts";
-export { quote } from "../messages/market.ts";
+export { energyForm, quote } from "../messages/market.ts";
 export {
   ballots,
   linkAddress,
@@ -13,11 +13,13 @@ export {
   memberTerms,
 } from "../messages/members.ts";
 export { parameters, scale } from "../messages/parameters.ts";
+export { violationKind } from "../messages/payments.ts";
 export { instant } from "../messages/readings.ts";
 export { device, meter, owner } from "../messages/registry.ts";
 export { blockHeader, certificate } from "../receipt/block.ts";
 export { blockHistory } from "../receipt/block-history.ts";
 export { council } from "../receipt/council.ts";
+export { demandState } from "../receipt/demand-state.ts";
 export { meterState } from "../receipt/meter-state.ts";
 export { stateProof } from "../receipt/state-proof.ts";
 export {

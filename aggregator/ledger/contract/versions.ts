@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "8fdc03e019aa8fd0a21736e808d34bcddfb9f4ab9a223943955aa95ec01562f7"),
+  version(1, "9bc832b7c6d9c301d8f32ea67187249a887d57eee4b12f424c6c18bfcbb115ce"),
 ];

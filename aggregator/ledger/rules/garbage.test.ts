@@ -98,6 +98,52 @@ const messages: fc.Arbitrary<readonly [Kind, object]> = fc.oneof(
       reason: fc.constantFrom("lost", "cleared"),
     })
     .map((message) => ["device-change", message] as const),
+  fc
+    .record({
+      by: fc.constantFrom("bureau-a", "user-a", "nobody"),
+      from: fc.constantFrom("bureau-a", "user-a", "user-b", "nobody"),
+      version: count,
+      amount: fc.constantFrom(1, 1_000_000, 1_000_000_000_000_000),
+      purpose: fc.constantFrom("balance", "collateral"),
+    })
+    .map((message) => ["payment", message] as const),
+  fc
+    .record({
+      id: fc.constantFrom(...[1, 2, 3].map((n) => new Uint8Array(16).fill(n))),
+      by: fc.constantFrom("bureau-a", "user-a", "nobody"),
+      device: fc.constantFrom("user-b-unit", "company-a-unit", "bureau-a-unit", "x"),
+      action: fc.constantFrom("limit", "shift", "shed"),
+      slot,
+      slots: count,
+      energy,
+      price: fc.constantFrom(0, 1_000_000_000),
+      answerBy: slot,
+      limitW: fc.option(fc.constantFrom(0, 100_000_000), { nil: undefined }),
+      toSlot: fc.option(slot, { nil: undefined }),
+    })
+    .map(({ limitW, toSlot, ...message }) => {
+      const extra = {
+        ...(limitW === undefined ? {} : { limitW }),
+        ...(toSlot === undefined ? {} : { toSlot }),
+      };
+      return ["demand-order", { ...message, ...extra }] as const;
+    }),
+  fc
+    .record({
+      id: fc.constantFrom(...[1, 2, 3].map((n) => new Uint8Array(16).fill(n))),
+      owner: who,
+      word: fc.constantFrom("accept", "refuse"),
+    })
+    .map((message) => ["demand-answer", message] as const),
+  fc
+    .record({
+      nonce: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      member: who,
+      account: who,
+      height: fc.constantFrom(1, 20, most),
+      kind: fc.constantFrom("quote-unopened", "non-payment"),
+    })
+    .map((message) => ["appeal-motion", message] as const),
 );
 
 test("no message that has the form of one stops the ledger, whoever signs it and whatever it says", () => {

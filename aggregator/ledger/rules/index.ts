@@ -6,12 +6,19 @@ import { casesRule } from "./cases/cases.ts";
 import { correctionRule } from "./cases/correction-rule.ts";
 import { objectionRule } from "./cases/objection-rule.ts";
 import { rulingRule } from "./cases/ruling-rule.ts";
+import { demandAnswerRule } from "./demand/answer-rule.ts";
+import { demandMandateRule } from "./demand/mandate-rule.ts";
+import { demandOrderRule } from "./demand/order-rule.ts";
+import { demandRule } from "./demand/settle-rule.ts";
 import { deviceChangeRule } from "./device-change.ts";
 import { mandateRule } from "./mandate.ts";
+import { certificatesRule } from "./market/certificates-rule.ts";
+import { creditRule } from "./market/credit-rule.ts";
 import { quoteCommitRule } from "./market/quote-commit.ts";
 import { quoteRevealRule } from "./market/quote-reveal.ts";
 import { settlementRule } from "./market/settlement-rule.ts";
 import { stagesRule } from "./market/stages.ts";
+import { appealMotionRule } from "./members/appeal-motion.ts";
 import { ballotRule } from "./members/ballot.ts";
 import { contractMotionRule } from "./members/contract-motion.ts";
 import { councilRule } from "./members/council-rule.ts";
@@ -20,6 +27,7 @@ import { evidenceRule } from "./members/evidence.ts";
 import { memberMotionRule } from "./members/member-motion.ts";
 import { parametersMotionRule } from "./members/parameters-motion.ts";
 import { parametersRule } from "./members/parameters-rule.ts";
+import { paymentRule } from "./payment.ts";
 import { readingsRule } from "./readings.ts";
 
 /** The rule of each kind that may stand in a block. */
@@ -50,10 +58,25 @@ export const rules: Rules = {
     "member-motion": memberMotionRule,
     "parameters-motion": parametersMotionRule,
     "contract-motion": contractMotionRule,
+    "appeal-motion": appealMotionRule,
+    payment: paymentRule,
+    "demand-mandate": demandMandateRule,
+    "demand-order": demandOrderRule,
+    "demand-answer": demandAnswerRule,
     ballot: ballotRule,
     evidence: evidenceRule,
     deviation: deviationRule,
   },
   // What lapses is settled with the rest, and so is what a block clears.
-  block: [casesRule, stagesRule, settlementRule, councilRule, parametersRule, admissionExpiryRule],
+  block: [
+    casesRule,
+    stagesRule,
+    settlementRule,
+    certificatesRule,
+    demandRule,
+    creditRule,
+    councilRule,
+    parametersRule,
+    admissionExpiryRule,
+  ],
 };

@@ -1,4 +1,5 @@
 import type { UtcMs } from "@busbar/protocol";
+import { askToCertify } from "../certificates.ts";
 import { correctedSlots, meterSlotId } from "../corrections.ts";
 import type { BlockContext } from "../rule.ts";
 import { askToResettle, lastSettlement, type SettlementReason } from "../settlements.ts";
@@ -37,6 +38,7 @@ export function noteLate(context: BlockContext, meter: MeterEntry, ends: readonl
       });
     }
     resettleOwner(context, meter, slot, "late-readings");
+    askToCertify(state, slot);
   }
 }
 

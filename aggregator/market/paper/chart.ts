@@ -19,7 +19,8 @@ export type Chart = {
   readonly xName: string;
   readonly yName: string;
   readonly series: readonly Series[];
-  readonly kind: "lines" | "stacked" | "logarithmic";
+  /** `grouped`: bars side by side, from 0 up or down. */
+  readonly kind: "lines" | "stacked" | "grouped" | "logarithmic";
   /** A limit to be drawn across. */
   readonly limit?: { readonly name: string; readonly value: number };
   /** Whether the axis begins at 0; prices do not. */
@@ -35,16 +36,26 @@ const least = 1e-16;
 /** The chart as one `<svg>` element with title and description. */
 export function svgOf(chart: Chart): string {
   const scale = scaleOf(chart);
-  const parts = [
-    ...grid(chart, scale),
-    ...(chart.kind === "stacked" ? bars(chart, scale) : lines(chart, scale)),
-    ...limitLine(chart, scale),
-  ];
+  const parts = [...grid(chart, scale), ...drawn(chart, scale), ...limitLine(chart, scale)];
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${chart.id}-t ${chart.id}-d">
 <title id="${chart.id}-t">${escaped(chart.title)}</title>
 <desc id="${chart.id}-d">${escaped(chart.description)}</desc>
 ${parts.join("\n")}
 </svg>`;
+}
+
+function drawn(chart: Chart, scale: Scale): string[] {
+  switch (chart.kind) {
+    case "stacked":
+      return bars(chart, scale);
+    case "grouped":
+      return groups(chart, scale);
+    case "lines":
+    case "logarithmic":
+      return lines(chart, scale);
+    default:
+      return chart.kind satisfies never;
+  }
 }
 
 /** The key to a chart's colours and dashes, as a list. */
@@ -89,8 +100,9 @@ type Scale = {
 function scaleOf(chart: Chart): Scale {
   const { labels, kind } = chart;
   const count = Math.max(labels.length, 1);
-  const step = plotWidth / (kind === "stacked" ? count : Math.max(count - 1, 1));
-  const x = (i: number) => left + (kind === "stacked" ? (i + 0.5) * step : i * step);
+  const isBars = kind === "stacked" || kind === "grouped";
+  const step = plotWidth / (isBars ? count : Math.max(count - 1, 1));
+  const x = (i: number) => left + (isBars ? (i + 0.5) * step : i * step);
   const values = valuesOf(chart);
   if (kind === "logarithmic") {
     const exponent = (value: number) => Math.log10(Math.max(value, least));
@@ -102,7 +114,8 @@ function scaleOf(chart: Chart): Scale {
     const y = (value: number) => top + ((high - exponent(value)) / (high - low)) * plotHeight;
     return { ticks, y, x, step };
   }
-  const ticks = niceTicks(chart.fromZero ? 0 : Math.min(...values), Math.max(...values));
+  const all = kind === "grouped" ? [0, ...values] : values;
+  const ticks = niceTicks(chart.fromZero ? 0 : Math.min(...all), Math.max(...all));
   const [low, high] = [ticks[0] ?? 0, ticks.at(-1) ?? 1];
   return { ticks, y: (value) => top + ((high - value) / (high - low)) * plotHeight, x, step };
 }
@@ -196,6 +209,21 @@ function bars({ series, labels }: Chart, { x, y, step }: Scale): string[] {
       ];
     });
   });
+}
+
+function groups({ series, labels }: Chart, { x, y, step }: Scale): string[] {
+  const wide = (0.8 * step) / Math.max(series.length, 1);
+  return labels.flatMap((_, i) =>
+    series.flatMap(({ values, look }, s) => {
+      const value = values[i];
+      if (value === undefined) return [];
+      const [from, to] = [y(0), y(value)];
+      const at = (x(i) - 0.4 * step + s * wide).toFixed(1);
+      return [
+        `<rect class="${look}" x="${at}" y="${Math.min(from, to).toFixed(1)}" width="${wide.toFixed(1)}" height="${Math.abs(from - to).toFixed(1)}"/>`,
+      ];
+    }),
+  );
 }
 
 function limitLine({ limit }: Chart, { y }: Scale): string[] {

@@ -4,7 +4,7 @@ export const style = `
   color-scheme: light dark;
   --paper: #faf8f4; --card: #ffffff; --ink: #1b2733; --quiet: #566573; --line: #ded8cd; --grid: #ece7df;
   --accent: #9c4a1a; --bad: #a3241c;
-  --c1: #b4562a; --c2: #2a68a8; --c3: #11795b; --c4: #6b4fa0; --c5: #a07400;
+  --c1: #b4562a; --c2: #2a68a8; --c3: #11795b; --c4: #6b4fa0; --c5: #a07400; --c6: #a03a68;
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   font-variant-numeric: tabular-nums;
 }
@@ -12,7 +12,7 @@ export const style = `
   :root {
     --paper: #11171d; --card: #19222b; --ink: #e9eef2; --quiet: #a3b1bd; --line: #2d3a46; --grid: #26323d;
     --accent: #f0a070; --bad: #ff8f85;
-    --c1: #f09464; --c2: #6db1f2; --c3: #52c9a2; --c4: #b79cf0; --c5: #f0b440;
+    --c1: #f09464; --c2: #6db1f2; --c3: #52c9a2; --c4: #b79cf0; --c5: #f0b440; --c6: #f28ab8;
   }
 }
 *, *::before, *::after { box-sizing: border-box; }
@@ -51,7 +51,7 @@ th { font-weight: 600; color: var(--quiet); }
 polyline, .legend line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .dashed { stroke-dasharray: 6 4; }
 circle { stroke-width: 1.4; }
-${[1, 2, 3, 4, 5].map((n) => `.c${n} { stroke: var(--c${n}); } circle.c${n}, rect.c${n} { fill: var(--c${n}); }`).join("\n")}
+${[1, 2, 3, 4, 5, 6].map((n) => `.c${n} { stroke: var(--c${n}); } circle.c${n}, rect.c${n} { fill: var(--c${n}); }`).join("\n")}
 circle.hollow { fill: var(--card); }
 rect { stroke: var(--card); stroke-width: 0.5; }
 rect[class] { stroke: var(--card); }

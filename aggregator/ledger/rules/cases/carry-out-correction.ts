@@ -1,4 +1,5 @@
 import type { Correction } from "@busbar/protocol";
+import { askToCertify } from "../../certificates.ts";
 import { slotCode } from "../../completeness.ts";
 import { correctedSlots, meterSlotId } from "../../corrections.ts";
 import type { BlockContext } from "../../rule.ts";
@@ -40,6 +41,7 @@ export function carryOutCorrection(
     importWh,
     exportWh,
   });
+  askToCertify(state, slot);
   // Also where it was not settled yet: it may be now.
   if (entry.role !== "connection") return;
   askToResettle(state, { slot, owner: entry.owner, why: "correction" });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Objection, UtcMs } from "@busbar/protocol";
 import { reportViolation } from "../../credit.ts";
+import { expose, purchaseCost } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 import { askToResettle } from "../../settlements.ts";
 import { settleContracts } from "../market/contract-settlement.ts";
@@ -30,6 +31,7 @@ export function carryOutObjection(
   const { seller, buyer } = terms;
   if (outcome === "upheld") {
     contracts.set(state, contract, { ...released, settled: 2 });
+    expose(state, buyer, -purchaseCost(terms));
     if (isTrading(state, slot)) {
       addToPositions(state, slot, { seller, buyer, energy: -terms.energy });
     }

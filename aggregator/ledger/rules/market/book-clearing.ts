@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { divideBig, type MicroPerKwh, microPerKwh, type UtcMs, type Wh } from "@busbar/protocol";
+import {
+  divideBig,
+  type EnergyForm,
+  type MicroPerKwh,
+  microPerKwh,
+  type UtcMs,
+  type Wh,
+} from "@busbar/protocol";
 import { verifyClearing } from "../../../market/clearing/certificate.ts";
 import { clear } from "../../../market/clearing/clearing.ts";
 import { layOut } from "../../../market/clearing/grid.ts";
@@ -8,6 +15,7 @@ import { clearOnGrid } from "../../../market/clearing/grid-clearing.ts";
 import { pairOnGrid } from "../../../market/clearing/grid-pairing.ts";
 import { type Match, pairQuotes } from "../../../market/clearing/pairing.ts";
 import type { Fill, Quote } from "../../../market/clearing/quotes.ts";
+import { pricedGrid } from "../../../market/routing/losses.ts";
 import { creditScore, fullCredit } from "../../credit.ts";
 import type { LedgerEvent } from "../../events.ts";
 import type { BlockContext } from "../../rule.ts";
@@ -27,6 +35,8 @@ export type NewSale = {
   /** The quotes that it came from, by id. */
   readonly quotes: { readonly ask?: string; readonly bid?: string };
   readonly origin: "book" | "residual";
+  /** What the seller offered it as; absent: as any. */
+  readonly form?: EnergyForm;
 };
 
 type GridResult = Extract<LedgerEvent, { type: "slot-cleared" }>["grid"];
@@ -51,7 +61,7 @@ type Book = {
  * not certified stops before it votes for it.
  */
 export function clearBook(context: BlockContext, book: Book): ClearedBook {
-  const { grid } = context.parameters;
+  const grid = pricedGrid(context.parameters);
   return grid === undefined
     ? atOnePlace(context.state, book)
     : overGrid(context.state, book, linesOf(context.state, book.slot, grid));
@@ -125,8 +135,14 @@ function salesOf(
     assert(ask !== undefined && bid !== undefined, "matches are of the book's quotes");
     const { party: seller } = ask;
     const quotes = { ask: askId, bid: bidId };
-    return { seller, buyer: bid.party, quantity, ...terms(ask, bid), quotes, origin: "book" };
+    const sale = { seller, buyer: bid.party, quantity, ...terms(ask, bid), ...offeredAs(ask) };
+    return { ...sale, quotes, origin: "book" };
   });
+}
+
+/** The form that an ask names, where it names one. */
+export function offeredAs({ side, form }: Pick<Quote, "side" | "form">): { form?: EnergyForm } {
+  return side === "bid" || form === "any" ? {} : { form };
 }
 
 function meanPrice(sales: readonly NewSale[], volume: Wh): MicroPerKwh {

@@ -3,13 +3,16 @@ import { type MicroPerKwh, microPerKwh, type QuoteTerms, type UtcMs, wh } from "
 import type { Fill, Quote } from "../../../market/clearing/quotes.ts";
 import { residualSales } from "../../../market/clearing/residual.ts";
 import type { Prices } from "../../../market/game/channels.ts";
+import { lostOnWay } from "../../../market/routing/losses.ts";
+import { greenLines, greenSlots } from "../../certificates.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
 import { reportViolation } from "../../credit.ts";
+import { bidsCost, defaults, expose, purchaseCost } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { cases, objections } from "../cases/tables.ts";
-import { type ClearedBook, clearBook, type NewSale } from "./book-clearing.ts";
+import { type ClearedBook, clearBook, type NewSale, offeredAs } from "./book-clearing.ts";
 import { placeOf, strayFeeder } from "./lines.ts";
 import { bureauOf, marketParties } from "./parties.ts";
 import { addToPositions, forgetPositions } from "./positions.ts";
@@ -81,10 +84,12 @@ function forget({ state }: BlockContext, slot: number): void {
   slots.delete(state, key);
   siteNets.delete(state, key);
   slotBalances.delete(state, key);
+  greenSlots.delete(state, key);
   for (const [table, prefix] of [
     [contracts, `${key}-`],
     [objections, `${key}-`],
     [settlements, `${key}/`],
+    [greenLines, `${key}/`],
     [corrections, `${key}/`],
     [correctedSlots, `${key}/`],
     [cases, `${key}/`],
@@ -115,12 +120,14 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
     if (revealed === undefined) {
       const reason = "it was not opened before clearing";
       emit({ type: "quote-void", id, owner, slot, reason });
-      reportViolation(context, {
-        id: owner,
-        kind: "quote-unopened",
-        reason: `quote ${id} for slot ${slot} was not opened`,
-      });
+      // Who is in default could not open it.
+      if (defaults.get(state, owner) === undefined) {
+        const reason = `quote ${id} for slot ${slot} was not opened`;
+        reportViolation(context, { id: owner, kind: "quote-unopened", reason });
+      }
     }
+    // What it is bound to from here on are contracts.
+    expose(state, owner, -bidsCost(revealed ?? [], parameters.retail));
     commitments.delete(state, key);
     commitmentPlaces.delete(state, id);
   }
@@ -159,13 +166,16 @@ type Cleared = {
 
 /** Signs a contract for each sale; the slot has `signed` of them from its gates before. */
 function signContracts(
-  { state, emit }: BlockContext,
+  { state, emit, parameters }: BlockContext,
   { slot, pass: { scale } }: SlotPass,
   { sales, signed }: { readonly sales: readonly NewSale[]; readonly signed: number },
 ): void {
   sales.forEach((sale, i) => {
     const contract = `${slotKey(slot)}-${String(signed + i + 1).padStart(4, "0")}`;
-    const { seller, buyer, quantity, price, origin, way = {}, quotes } = sale;
+    const { seller, buyer, quantity, price, origin, form, way = {}, quotes } = sale;
+    const as = form === undefined ? {} : { form };
+    const lossWh = lostOnWay(parameters.grid ?? [], { ...way, energy: quantity });
+    const lost = lossWh === 0 ? {} : { lossWh };
     const terms = {
       slot,
       seller,
@@ -176,10 +186,13 @@ function signContracts(
       scale,
       ...way,
       ...quotes,
+      ...as,
+      ...lost,
     };
     const { fee } = way;
     contracts.set(state, contract, { ...terms, settled: 0 });
     addToPositions(state, slot, terms);
+    expose(state, buyer, purchaseCost(terms));
     emit({
       type: "contract-signed",
       contract,
@@ -190,6 +203,8 @@ function signContracts(
       price,
       ...(fee === undefined ? {} : { fee }),
       origin,
+      ...as,
+      ...lost,
       scale,
     });
   });
@@ -205,9 +220,10 @@ function bureauSales(context: BlockContext, { quotes, fills, prices }: Cleared):
     return { id, party, role, side, quantity: wh(quantity - accepted - netted) } as const;
   });
   const sales = residualSales(rests, { bureau, prices, tariff: context.parameters });
+  const offers = new Map(quotes.map((quote) => [quote.id, offeredAs(quote)]));
   return sales.map(({ quote, ...sale }) => {
-    const quotes = sale.seller === bureau ? { bid: quote } : { ask: quote };
-    return { ...sale, quotes, origin: "residual" };
+    const from = sale.seller === bureau ? { bid: quote } : { ask: quote };
+    return { ...sale, ...offers.get(quote), quotes: from, origin: "residual" };
   });
 }
 

@@ -1,8 +1,9 @@
 import { micro, type UtcMs } from "@busbar/protocol";
 import { shareFee } from "../../../settlement/line-shares.ts";
 import { keptOf, type Sale } from "../../../settlement/position.ts";
-import { type Movement, settleFee, settleSale } from "../../../settlement/settle.ts";
+import { type Movement, settleFee, settleLoss, settleSale } from "../../../settlement/settle.ts";
 import { accountId, accounts, gridOwner, openAccounts } from "../../accounts.ts";
+import { expose, purchaseCost } from "../../exposure.ts";
 import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import { lastSettlement } from "../../settlements.ts";
@@ -32,15 +33,17 @@ export function settleContracts(context: BlockContext, slot: UtcMs): void {
     const sale = saleOf(contract, terms);
     const kept = keptOf(sale, byParty.get(sale.buyer) ?? [], settlement.bureau);
     const fee = settleFee(sale, gridOwner);
+    const loss = settleLoss({ ...terms, contract }, gridOwner, settlement);
     const movements = [
       ...settleSale(sale, settlement, kept),
-      ...wayOf(state, { sale, fee, parameters: settlement.terms, bureau: settlement.bureau }),
+      ...wayOf(state, { sale, fee, loss, parameters: settlement.terms, bureau: settlement.bureau }),
     ];
     if (!book(context, entriesOf(movements), { slot, movement: movements[0] })) continue;
     countInBalance(state, slot, { after: movements });
     const paid = movements.find(({ reason }) => reason === "subsidy");
     const subsidy = micro(paid === undefined ? 0 : 0 - paid.money);
     contracts.set(state, contract, { ...terms, settled: 1, ...(subsidy === 0 ? {} : { subsidy }) });
+    expose(state, terms.buyer, -purchaseCost(terms));
     context.emit({
       type: "contract-settled",
       contract,
@@ -51,32 +54,40 @@ export function settleContracts(context: BlockContext, slot: UtcMs): void {
       amount: movements[0]?.money ?? 0,
       subsidy,
       ...(fee === undefined ? {} : { gridFee: fee.money }),
+      ...(loss === undefined ? {} : { lossWh: loss.energy }),
     });
   }
 }
 
-/** What the way over the grid costs the buyer, and who of the lines' operators gets it. */
+/**
+ * What the way over the grid costs the buyer, what is lost on it and bought of that, and who of the lines'
+ * operators gets the rest.
+ */
 function wayOf(
   state: State,
   {
     sale,
     fee,
+    loss,
     parameters: { grid = [] },
     bureau,
   }: {
     readonly sale: Sale;
     readonly fee: Movement | undefined;
+    readonly loss: Movement | undefined;
     readonly parameters: Pick<Parameters, "grid">;
     readonly bureau: string;
   },
 ): Movement[] {
-  if (fee === undefined) return [];
+  if (fee === undefined && loss === undefined) return [];
   openAccounts(state, gridOwner);
   const has = (owner: string) => accounts.get(state, accountId(owner, "sales")) !== undefined;
   const operatorOf = ({ operator = bureau }: { readonly operator?: string }) =>
     has(operator) ? operator : bureau === "" ? undefined : bureau;
   const rules = { grid, account: gridOwner, operatorOf, none: noWh };
-  return [fee, ...shareFee(fee, sale, rules)];
+  const paid = [fee, loss].flatMap((movement) => movement ?? []);
+  const left = micro(Math.max(0, (fee?.money ?? 0) - (loss?.money ?? 0)));
+  return [...paid, ...shareFee({ money: left }, sale, rules)];
 }
 
 /**

@@ -105,14 +105,19 @@ test("a party with meters at several feeders stands where the way to the busbar 
     },
     grid,
   );
-  const at = (owner: string) => placeOf(run.state, owner, { grid });
+  const retail = microPerKwh(700_000);
+  const at = (owner: string) => placeOf(run.state, owner, { grid, retail });
   assert.equal(at("company-a"), "far");
   assert.equal(at("user-a"), "east", "of equals that with the smallest id");
   assert.equal(at("user-b"), "west");
   assert.equal(strayFeeder(run.state, "user-b", { grid }), "unknown");
   assert.equal(strayFeeder(run.state, "user-a", { grid }), undefined);
   assert.equal(at("bureau-a"), undefined);
-  assert.equal(placeOf(run.state, "company-a", {}), "west", "without a grid: the first meter's");
+  assert.equal(
+    placeOf(run.state, "company-a", { retail }),
+    "west",
+    "without a grid: the first meter's",
+  );
 });
 
 const owners = ["company-a", "company-b", "user-a", "user-b", "user-c"];

@@ -1,5 +1,6 @@
 import type { GridSegment } from "@busbar/protocol";
 import { type Grid, layOut } from "../../../market/clearing/grid.ts";
+import { pricedGrid } from "../../../market/routing/losses.ts";
 import type { Parameters } from "../../parameters.ts";
 import type { StateReader } from "../../state/state.ts";
 import { feederOf, feedersOf } from "./parties.ts";
@@ -34,8 +35,9 @@ export function linesOf(state: StateReader, slot: number, grid: readonly GridSeg
 export function placeOf(
   state: StateReader,
   owner: string,
-  { grid }: Pick<Parameters, "grid">,
+  parameters: Pick<Parameters, "grid" | "retail">,
 ): string | undefined {
+  const grid = pricedGrid(parameters);
   if (grid === undefined) return feederOf(state, owner);
   const { places, placeOf: numberOf } = layOut(grid);
   const costs: number[] = [];

@@ -1,6 +1,7 @@
 import { type Micro, micro, type UtcMs, wh } from "@busbar/protocol";
 import type { Movement } from "../../../settlement/settle.ts";
 import { accountId, type Entry, postIfItFits } from "../../accounts.ts";
+import { creditChecks } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 
 /** The energy of movements that carry none. */
@@ -44,12 +45,15 @@ export function differenceOf(
  * nobody.
  */
 export function book(
-  { state, emit }: BlockContext,
+  { state, emit, time, parameters }: BlockContext,
   entries: readonly Entry[] | undefined,
   about: { readonly slot: UtcMs; readonly movement: Movement | undefined },
 ): boolean {
   const fits = entries !== undefined && postIfItFits(state, entries);
   const { slot, movement } = about;
+  if (fits && parameters.credit !== undefined) {
+    for (const { owner } of entries) creditChecks.set(state, owner, { at: time });
+  }
   if (!fits && movement !== undefined) {
     const { contract = null, seller, buyer } = movement;
     emit({ type: "settlement-held", slot, contract, seller, buyer });

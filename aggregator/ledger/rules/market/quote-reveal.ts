@@ -6,10 +6,12 @@ import {
   type Refusal,
   sealQuotes,
 } from "@busbar/protocol";
+import { bidsCost, defaults, expose, headroom } from "../../exposure.ts";
 import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
 import { mandates } from "../mandate.ts";
+import { bureauOf } from "./parties.ts";
 import { positionOf } from "./positions.ts";
 import { actsFor } from "./quote-commit.ts";
 import { type Commitment, commitmentPlaces, commitments, hex, slotKey } from "./tables.ts";
@@ -24,7 +26,7 @@ const slotWhMax = 100_000_000;
 /**
  * Opens a sealed quote between gate and clearing. Codes, in order: `quote.unknown`,
  * `quote.not-owner`, `quote.hash`, `quote.not-yet`, `quote.too-late`, `quote.both-sides`,
- * `quote.too-much`, `quote.no-mandate`, `quote.beyond-mandate`.
+ * `quote.too-much`, `quote.no-mandate`, `quote.beyond-mandate`, `quote.in-default`, `quote.beyond-credit`.
  */
 export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer): Outcome => {
   const id = hex(message.id);
@@ -44,8 +46,12 @@ export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer
   }
   if (commitment.revealed !== undefined) return { ok: true, code: "exists" };
   const refusal =
-    checkTime(context, commitment) ?? checkTerms(context, { message, commitment, signer });
+    checkTime(context, commitment) ??
+    checkTerms(context, { message, commitment, signer }) ??
+    checkCredit(context, commitment, message.quotes);
   if (refusal !== undefined) return refusal;
+  const { retail } = parametersOf(context.state, slot);
+  expose(context.state, owner, bidsCost(message.quotes, retail));
 
   commitments.set(context.state, key, { ...commitment, revealed: message.quotes });
   context.emit({ type: "quote-revealed", id, owner, slot, quotes: message.quotes.length });
@@ -96,6 +102,25 @@ function checkTerms(
     );
   }
   return withinMandate(all, position, mandate);
+}
+
+/** Whether an owner's bids are covered: by its balance, collateral and credit line together. */
+function checkCredit(
+  { state }: BlockContext,
+  { owner, slot }: Commitment,
+  quotes: readonly QuoteTerms[],
+): Refusal | undefined {
+  const parameters = parametersOf(state, slot);
+  const free = owner === bureauOf(state) ? undefined : headroom(state, owner, parameters);
+  const bound = bidsCost(quotes, parameters.retail);
+  if (free === undefined || bound === 0) return undefined;
+  if (defaults.get(state, owner) !== undefined) {
+    const message = `${owner} is in default and buys nothing until its balance is 0 or more`;
+    return refuse("quote.in-default", message);
+  }
+  if (bound <= free) return undefined;
+  const message = `bids of ${bound} in all, ${Math.max(0, free)} are covered: pay in, leave collateral, or bid less`;
+  return refuse("quote.beyond-credit", message);
 }
 
 function openedBefore({ state }: BlockContext, { owner, slot }: Commitment): QuoteTerms[] {

@@ -2,28 +2,24 @@ import assert from "node:assert/strict";
 import type { UtcMs } from "@busbar/protocol";
 import { roundingOf } from "../../../settlement/balance.ts";
 import type { Sale } from "../../../settlement/position.ts";
+import { askToCertify } from "../../certificates.ts";
 import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { lastSettlement, resettle } from "../../settlements.ts";
 import { slotEnergy } from "../../slots.ts";
 import type { StateReader } from "../../state/state.ts";
 import { owners } from "../../tables.ts";
-import { gapMsMax } from "../boundaries.ts";
 import { meterStates } from "../meter-state.ts";
+import { expectCertificates } from "./certificates-rule.ts";
 import { salesByParty, settleContracts, subsidiseAnew } from "./contract-settlement.ts";
+import { noteDelivery } from "./credit-rule.ts";
 import { netOf, type PartyEnergy, provisionalEnergy, unprovenEnergy } from "./estimate.ts";
 import { energyOfEach, marketParties, partyInSlot } from "./parties.ts";
 import { resettleParty, settleParty } from "./party-settlement.ts";
 import { balanceOf } from "./slot-balance.ts";
 import { estimateDues, slotKey, slots, unsettled, waiting } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
-
-/**
- * How long after its end a slot is waited for. A meter that was away for longer has its energy shared
- * out over slots no more; one whose readings lie at its unit may still bring them, and what they show
- * is settled as a difference.
- */
-export const waitMsMax = gapMsMax;
+import { waitMsMax } from "./waiting.ts";
 
 /** Slots whose silent meters one block estimates: after a long silence the rest follows block by block. */
 const estimatesMax = 24;
@@ -141,6 +137,7 @@ function settleSlot(context: BlockContext, slot: UtcMs, settled: readonly Settle
     const party = { slot, owner, energy, sales: own };
     if (lastSettlement(state, slot, owner) === undefined) settleParty(context, party, "delivered");
     else resettleParty(context, party, "delivered");
+    noteDelivery(context, slot, owner);
   }
   const left = record.left - settled.length;
   if (left > 0) unsettled.set(state, key, { slot, left });
@@ -176,6 +173,7 @@ function settleAnew(context: BlockContext): void {
     }
     const energy = typeof known === "string" ? unproven(context, party) : known;
     resettleParty(context, { ...party, energy }, why);
+    askToCertify(state, slot);
   }
 }
 
@@ -219,7 +217,8 @@ function estimated(context: BlockContext, { slot, owner, sales }: Trader): Party
   return provisionalEnergy(context.state, { owner, slot, sales, ...meters });
 }
 
-function close({ state, emit }: BlockContext, slot: UtcMs): void {
+function close(context: BlockContext, slot: UtcMs): void {
+  const { state, emit } = context;
   const key = slotKey(slot);
   const record = slots.get(state, key);
   assert(record !== undefined, `slot ${slot} is unsettled, so it was opened`);
@@ -229,4 +228,5 @@ function close({ state, emit }: BlockContext, slot: UtcMs): void {
   if (estimate !== undefined) estimateDues.delete(state, estimate);
   const balance = balanceOf(state, slot);
   emit({ type: "slot-settled", slot, ...balance, rounding: roundingOf(balance) });
+  expectCertificates(context, slot);
 }

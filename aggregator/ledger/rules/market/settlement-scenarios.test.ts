@@ -14,7 +14,7 @@ import {
   startTime,
   testGenesis,
 } from "../../test-site.ts";
-import { waitMsMax } from "./settlement-rule.ts";
+import { waitMsMax } from "./waiting.ts";
 import { balanceOf } from "./slot-balance.ts";
 import { estimateDues, slotKey, slots } from "./tables.ts";
 import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";

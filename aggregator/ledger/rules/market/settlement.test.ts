@@ -5,9 +5,9 @@ import { newestSlot } from "../../../publish/prices.ts";
 import { accountSums, accounts } from "../../accounts.ts";
 import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
-import { waitMsMax } from "./settlement-rule.ts";
 import { contracts, slotKey, slots, unsettled, waiting } from "./tables.ts";
 import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
+import { waitMsMax } from "./waiting.ts";
 
 /** A company sells 50 kWh to a user in the first slot; its meter reports what it promised. */
 function sold(run: Chain): Chain {

@@ -2,6 +2,7 @@ import type { Micro, MicroPerKwh, Wh } from "@busbar/protocol";
 import {
   array,
   bytes,
+  energyForm,
   field,
   instant,
   int,
@@ -104,6 +105,10 @@ const contractRecord = record("contract", {
   /** The quotes that it came from, as `<commitment, hex>-<place>`; with the bureau only the other one's. */
   ask: optional(14, quoteName),
   bid: optional(15, quoteName),
+  /** What the seller offered it as; absent: as any. */
+  form: optional(20, energyForm),
+  /** What is lost on its way over the grid; absent: nothing. */
+  lossWh: optional(21, energy),
 });
 
 /** `contract/<slot>-<number>`, as long as their slot. */

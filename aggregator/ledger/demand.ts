@@ -1,0 +1,45 @@
+import { type DemandState, demandTable, kinds } from "@busbar/protocol";
+import { bytes, demandState, field, instant, record } from "@busbar/protocol/schema";
+import { slotKey } from "./settlements.ts";
+import type { State } from "./state/state.ts";
+import { table } from "./state/table.ts";
+
+/** `demand/<order's id, hex>`: as long as its slots. */
+export const demands = table(demandTable, demandState);
+export type Demand = DemandState;
+
+/** `demand-due/<instant, 15 digits>/<order>`: when an order is looked at next. */
+export const demandDues = table("demand-due", record("demand-due", { at: field(1, instant) }));
+
+/** `demand-slot/<owner>/<slot>`: which order an owner's slot is under; one at most. */
+export const demandSlots = table(
+  "demand-slot",
+  record("demand-slot", { order: field(1, bytes(16)) }),
+);
+
+/** `demand-mandate/<device>`: what its owner lets others order, as it signed it last. */
+export const demandMandates = table("demand-mandate", kinds["demand-mandate"]);
+
+/** Writes an order, and when it is looked at next. */
+export function putDemand(state: State, order: string, demand: Demand): void {
+  const before = demands.get(state, order)?.dueAt;
+  if (before !== undefined) demandDues.delete(state, dueId(before, order));
+  demands.set(state, order, demand);
+  demandDues.set(state, dueId(demand.dueAt, order), { at: demand.dueAt });
+}
+
+/** Takes an order out of the state. */
+export function forgetDemand(state: State, order: string): void {
+  const demand = demands.get(state, order);
+  if (demand === undefined) return;
+  demandDues.delete(state, dueId(demand.dueAt, order));
+  demands.delete(state, order);
+}
+
+function dueId(at: number, order: string): string {
+  return `${slotKey(at)}/${order}`;
+}
+
+export function demandSlotId(owner: string, slot: number): string {
+  return `${owner}/${slotKey(slot)}`;
+}

@@ -1,0 +1,81 @@
+import { micro, type UtcMs } from "@busbar/protocol";
+import { balanceOf, moneyOf, openAccount, post } from "../../accounts.ts";
+import { creditDecays, fade, reportViolation } from "../../credit.ts";
+import { covered, creditChecks, defaults } from "../../exposure.ts";
+import type { BlockContext, BlockRule } from "../../rule.ts";
+import { lastSettlement } from "../../settlements.ts";
+import { bureauOf } from "./parties.ts";
+
+/** Below that a difference is a register's step and no promise broken. */
+const deliveryWhMin = 100;
+
+/**
+ * Lets the points of credit reports fade, and looks after each block at the accounts that it posted to.
+ *
+ * Default: an account whose balance, collateral and credit line together are below 0. Its collateral is
+ * taken for what it owes, its credit report counts a non-payment, and it buys nothing more in the
+ * market until its balance is 0 or more: its bids are refused. It may sell. Who sold to it was paid;
+ * what is not covered stays as its debt, and energy that it draws all the same is imbalance.
+ */
+export const creditRule: BlockRule = {
+  name: "credit",
+  due: () => false,
+  run(context) {
+    const { state } = context;
+    if (!creditDecays.scan(state)[Symbol.iterator]().next().done) fade(context);
+    for (const [owner] of [...creditChecks.scan(state)]) {
+      creditChecks.delete(state, owner);
+      check(context, owner);
+    }
+  },
+};
+
+/** Looks at a party's first settlement of a slot: who gave less than it sold has broken its word. */
+export function noteDelivery(context: BlockContext, slot: UtcMs, owner: string): void {
+  const { credit } = context.parameters;
+  const settled = lastSettlement(context.state, slot, owner)?.settlement;
+  if (credit === undefined || settled === undefined) return;
+  const { importWh, exportWh, soldWh } = settled;
+  if (importWh === undefined || exportWh === undefined || soldWh <= 0) return;
+  const missing = soldWh - (exportWh - importWh);
+  const tolerated = Math.floor((soldWh * credit.tolerancePermille) / 1000);
+  if (missing <= Math.max(tolerated, deliveryWhMin)) return;
+  const reason = `slot ${slot}: ${soldWh} Wh sold, ${exportWh - importWh} Wh given`;
+  reportViolation(context, { id: owner, kind: "under-delivery", reason });
+}
+
+function check(context: BlockContext, owner: string): void {
+  const { state, parameters, time, emit } = context;
+  const { credit } = parameters;
+  // The bureau is who others settle with; a site may also have done without terms since.
+  if (credit === undefined || owner.startsWith("~") || owner === bureauOf(state)) return;
+  const isOut = defaults.get(state, owner) !== undefined;
+  if (!isOut && covered(state, owner, credit.line) >= 0) return;
+  const seized = seize(context, owner);
+  if (isOut) {
+    if (balanceOf(state, owner) < 0) return;
+    defaults.delete(state, owner);
+    emit({ type: "default-ended", owner });
+    return;
+  }
+  defaults.set(state, owner, { since: time });
+  const owed = -balanceOf(state, owner);
+  emit({ type: "default-began", owner, owed, seized });
+  const reason = `it owes ${owed} after ${seized} of collateral were taken`;
+  reportViolation(context, { id: owner, kind: "non-payment", reason });
+}
+
+/** Takes collateral for what an account owes; what it does not need stays where it is. */
+function seize({ state }: BlockContext, owner: string): number {
+  const money = Math.min(
+    moneyOf(state, owner, "collateral"),
+    Math.max(0, -balanceOf(state, owner)),
+  );
+  if (money <= 0) return 0;
+  openAccount(state, owner, "paid");
+  post(state, [
+    { owner, side: "collateral", money: micro(-money), energyWh: 0 },
+    { owner, side: "paid", money: micro(money), energyWh: 0 },
+  ]);
+  return money;
+}

@@ -1,0 +1,96 @@
+import { compareBytes, encodeMessage, micro, type Payment } from "@busbar/protocol";
+import { bytes, field, int, record } from "@busbar/protocol/schema";
+import {
+  type AccountSide,
+  balanceOf,
+  type Entry,
+  moneyOf,
+  openAccount,
+  postIfItFits,
+} from "../accounts.ts";
+import { creditChecks, headroom } from "../exposure.ts";
+import { refuse } from "../refuse.ts";
+import type { BlockContext, Outcome, TxRefusal, TxRule } from "../rule.ts";
+import { sha256 } from "../sha256.ts";
+import { table } from "../state/table.ts";
+import { bureaus, owners } from "../tables.ts";
+
+/** `payment/<owner>`: what it acknowledged last. */
+export const payments = table(
+  "payment",
+  record("payment-entry", {
+    version: field(1, int(1, Number.MAX_SAFE_INTEGER)),
+    hash: field(2, bytes(32)),
+  }),
+);
+
+/**
+ * Takes an owner's word that it got money outside of the ledger: it can only give up what others owe it.
+ * Who is no bureau acknowledges at most what is owed to it, so that nobody comes to owe by it.
+ * Collateral lies with a bureau, which acknowledges that it came; its owner that it is back.
+ *
+ * Codes, in order: `payment.rights`, `payment.unknown`, `payment.self`, `payment.exists-different`,
+ * `payment.version`, `payment.bureau`, `payment.beyond-balance`, `payment.needed`, `payment.too-much`.
+ */
+export const paymentRule: TxRule<"payment"> = (context, message, signer): Outcome => {
+  const { state, time, emit } = context;
+  const { by, from, version, amount, purpose } = message;
+  if (signer.kind !== "owner" || signer.id !== by) {
+    return refuse("payment.rights", `expected the signature of owner ${by}, got ${signer.id}'s`);
+  }
+  if (owners.get(state, from) === undefined) {
+    return refuse("payment.unknown", `expected an owner who paid, got ${from}`);
+  }
+  if (by === from) return refuse("payment.self", `${by} cannot pay itself`);
+  const hash = sha256(encodeMessage("payment", message));
+  const known = payments.get(state, by);
+  if (known !== undefined && known.version === version) {
+    if (compareBytes(known.hash, hash) === 0) return { ok: true, code: "exists" };
+    const text = `payment ${version} of ${by} says something else on the ledger`;
+    return refuse("payment.exists-different", text);
+  }
+  const next = (known?.version ?? 0) + 1;
+  if (version !== next) {
+    return refuse("payment.version", `expected payment ${next} of ${by}, got ${version}`);
+  }
+  const refusal = checkCover(context, message);
+  if (refusal !== undefined) return refusal;
+  const entries = entriesOf(context, message);
+  for (const { owner, side } of entries) openAccount(state, owner, side);
+  if (!postIfItFits(state, entries)) {
+    return refuse("payment.too-much", `${amount} would lead an account beyond 2⁵³`);
+  }
+  payments.set(state, by, { version, hash });
+  for (const owner of [by, from]) creditChecks.set(state, owner, { at: time });
+  emit({ type: "payment-acknowledged", by, from, amount, purpose });
+  return { ok: true };
+};
+
+function checkCover(context: BlockContext, message: Payment): TxRefusal | undefined {
+  const { state, parameters } = context;
+  const { by, from, amount, purpose } = message;
+  const [toBureau, fromBureau] = [by, from].map((owner) => bureaus.get(state, owner) !== undefined);
+  if (purpose === "collateral" && toBureau === fromBureau) {
+    const message = `expected collateral between a bureau and another owner, got ${from} and ${by}`;
+    return refuse("payment.bureau", message);
+  }
+  if (toBureau) return undefined;
+  const has = purpose === "collateral" ? moneyOf(state, by, "collateral") : balanceOf(state, by);
+  if (amount > has) {
+    const what = purpose === "collateral" ? "is kept for it" : "is owed to it";
+    return refuse("payment.beyond-balance", `${by} got ${amount}, and ${has} ${what}`);
+  }
+  const free = headroom(state, by, parameters);
+  if (free === undefined || amount <= free) return undefined;
+  const text = `${by} is bound to payments: ${Math.max(0, free)} may go, got ${amount}`;
+  return refuse("payment.needed", text);
+}
+
+function entriesOf({ state }: BlockContext, { by, from, amount, purpose }: Payment): Entry[] {
+  const sideOf = (owner: string): AccountSide =>
+    purpose === "collateral" && bureaus.get(state, owner) === undefined ? "collateral" : "paid";
+  return [
+    { owner: by, side: sideOf(by), money: micro(-amount), energyWh: 0 },
+    { owner: from, side: sideOf(from), money: micro(amount), energyWh: 0 },
+  ];
+}
