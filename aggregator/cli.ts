@@ -9,23 +9,29 @@ import { configOption, days, height, id, ids, instant, port } from "./commands/a
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { addBillCommand } from "./commands/bill.ts";
 import { addCaseCommands } from "./commands/case-commands.ts";
+import { addCertificatesCommand } from "./commands/certificates.ts";
 import { addClearCommand } from "./commands/clear.ts";
+import { addCreditCommand } from "./commands/credit.ts";
 import { exportCommand } from "./commands/export.ts";
 import { addForecastCommand } from "./commands/forecast-report.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
 import { madeLines } from "./commands/init-text.ts";
 import { addMemberCommands } from "./commands/member-commands.ts";
+import { addOwnerCommands } from "./commands/owner-word.ts";
 import { addPricesCommand } from "./commands/prices.ts";
 import { prove } from "./commands/prove.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { addQuoteCommand } from "./commands/quote.ts";
+import { addRouteCommand } from "./commands/route.ts";
 import { run } from "./commands/run.ts";
+import { addShareCommand } from "./commands/share.ts";
 import { status } from "./commands/status.ts";
 import { tell } from "./commands/transaction.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyProofCommand } from "./commands/verify-proof.ts";
 import { admitMember } from "./commands/vote.ts";
+import { addReportCommand } from "./commands/what-if.ts";
 import { aggregatorConfig } from "./config/schema.ts";
 
 const program = new Command("busbar-aggregator")
@@ -261,10 +267,16 @@ program
 
 addBillCommand(program, print);
 addCaseCommands(program, print);
+addCertificatesCommand(program);
 addClearCommand(program, print);
+addCreditCommand(program);
+addOwnerCommands(program);
 addPricesCommand(program);
 addForecastCommand(program);
 addQuoteCommand(program);
+addReportCommand(program);
+addRouteCommand(program);
+addShareCommand(program);
 
 try {
   await program.parseAsync();

@@ -1,10 +1,10 @@
 import { Failure, type MemberRole } from "@busbar/protocol";
 import { type Command, InvalidArgumentError } from "commander";
-import { configOption, id, instant, port } from "./arguments.ts";
+import { configOption, height, id, instant, port } from "./arguments.ts";
 import { join, joinedLines } from "./join.ts";
 import { listMembers } from "./members.ts";
 import { tell } from "./transaction.ts";
-import { propose, proposeContract, proposeParameters, vote } from "./vote.ts";
+import { propose, proposeAppeal, proposeContract, proposeParameters, vote } from "./vote.ts";
 
 /** The commands by which members come, go, and decide together. */
 export function addMemberCommands(program: Command, print: (value: object) => void): void {
@@ -64,18 +64,20 @@ export function addMemberCommands(program: Command, print: (value: object) => vo
   program
     .command("propose")
     .description(
-      "ask the members to suspend, remove or reinstate one of them, for other parameters, or for another contract",
+      "ask the members to suspend, remove or reinstate one of them, for other parameters, for another contract, or to strike an entry from a credit report",
     )
-    .argument("<action>", "suspend, remove, reinstate, parameters, or contract")
+    .argument("<action>", "suspend, remove, reinstate, parameters, contract, or appeal")
     .argument(
       "<which>",
-      "the member, a JSON file with the parameters that are to change, or the contract's version",
+      "the member, a JSON file with the parameters that are to change, the contract's version, or whose report",
     )
     .option(
       "--from <iso>",
       "parameters, contract: the start of the first slot that has them",
       instant,
     )
+    .option("--height <height>", "appeal: the block of the entry", height)
+    .option("--kind <kind>", "appeal: what the entry says, where a block has several")
     .option("--reason <text>", "why; it stands in the motion")
     .option(...configOption)
     .option("--dry-run", "say what would come of it, and hand nothing in", false)
@@ -85,6 +87,14 @@ export function addMemberCommands(program: Command, print: (value: object) => vo
       "\nExample:\n  busbar-aggregator propose suspend member-d --reason 'key lost'",
     )
     .action((action, which, options) => {
+      if (action === "appeal") {
+        if (options.height === undefined) {
+          const message =
+            "expected --height, the block of the entry; busbar-aggregator credit shows it";
+          throw new Failure("propose.usage", message, { retry: "never" });
+        }
+        return proposeAppeal(id(which), options).then((told) => tell(told, options));
+      }
       if (action !== "parameters" && action !== "contract") {
         return propose(action, id(which), options).then((told) => tell(told, options));
       }

@@ -55,7 +55,10 @@ export function findMotion(state: StateReader, which: string): OpenMotion {
   const all = openMotionsOf(state);
   const found = all.filter(
     ({ id, about }) =>
-      about === `member-${which}` || about === which || (which.length >= 8 && id.startsWith(which)),
+      about === `member-${which}` ||
+      about === `credit-${which}` ||
+      about === which ||
+      (which.length >= 8 && id.startsWith(which)),
   );
   const [motion, ...more] = found;
   if (motion !== undefined && more.length === 0) return motion;
@@ -81,6 +84,10 @@ function describe({ kind, message }: Motion): { what: string; request: string | 
     const { from, contract } = decoded.message;
     const about = contractAbout({ ...contract, from });
     return { what: `contract ${contractText(about)}${why}`, request: undefined };
+  }
+  if ("account" in decoded.message) {
+    const { account, height, kind: entry } = decoded.message;
+    return { what: `strike ${entry} of block ${height} from ${account}${why}`, request: undefined };
   }
   const { action, subject, request } = decoded.message;
   const bytes = request && Buffer.from(request).toString("hex");

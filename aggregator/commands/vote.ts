@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Failure, type MemberAction, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { contractName } from "../ledger/contract/state.ts";
+import { creditReports } from "../ledger/credit.ts";
 import { whyNotParameters } from "../ledger/genesis.ts";
 import { type Parameters, parametersOf } from "../ledger/parameters.ts";
 import { contractToPropose, insistOnKnown } from "./contract.ts";
@@ -80,6 +81,32 @@ export async function proposeContract(
   });
   const words = `proposed version ${contractName(contract)} of the contract from ${new Date(from).toISOString()}, and voted for it`;
   return { handed, words, about: { from, version: contract.version } };
+}
+
+/** `busbar-aggregator propose appeal`: to strike an entry from an account's credit report. */
+export async function proposeAppeal(
+  account: string,
+  options: Common & { readonly height: number; readonly kind?: string; readonly reason?: string },
+): Promise<Told> {
+  const handed = await handIn(options, ({ store }, { member }) => {
+    const entries = creditReports.get(store.state, account)?.entries ?? [];
+    const found = entries.filter(
+      ({ height, kind }) =>
+        height === options.height && (options.kind === undefined || kind === options.kind),
+    );
+    const [entry, ...more] = found;
+    if (entry === undefined || more.length > 0) {
+      const known = entries.map(({ kind, height }) => `${kind} at ${height}`).join(", ") || "none";
+      const text = `expected one entry on the report of ${account}, found ${found.length}; --height and --kind name one of: ${known}`;
+      throw stop("propose.appeal", text);
+    }
+    const nonce = new Uint8Array(randomBytes(16));
+    const reason = options.reason === undefined ? {} : { reason: options.reason };
+    const { height, kind } = entry;
+    return { kind: "appeal-motion", message: { nonce, member, account, height, kind, ...reason } };
+  });
+  const words = `proposed to strike an entry of block ${options.height} from ${account}, and voted for it`;
+  return { handed, words, about: { account, height: options.height } };
 }
 
 /** Keys of a genesis' `parameters`, as many as are to change. */

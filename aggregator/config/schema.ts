@@ -11,6 +11,8 @@ const port = z
   .min(0, "expected a port from 0 to 65535")
   .max(65_535, "expected a port from 0 to 65535");
 
+const grams = z.number().min(0).max(10_000);
+
 const url = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// address" });
 
 /** Everything that `aggregator.yaml` may say; each description is the key's help. */
@@ -162,6 +164,21 @@ export const aggregatorConfig = z.strictObject({
     })
     .prefault({})
     .describe("Old blocks"),
+  carbon: z
+    .strictObject({
+      gramsPerKwh: z
+        .strictObject({
+          solar: grams.describe("Of energy with retired solar certificates"),
+          wind: grams.describe("Of energy with retired wind certificates"),
+          rest: grams.describe("Of all other energy from the feeder: the grid's mix"),
+        })
+        .describe("g CO₂ equivalent per kWh"),
+      source: z.string().min(1).max(200).describe("Where these factors are from"),
+    })
+    .optional()
+    .describe(
+      "Factors of the carbon figure that certificates and bills show; without them there is none",
+    ),
   notices: z
     .strictObject({
       send: z

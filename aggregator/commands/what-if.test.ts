@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { promisify } from "node:util";
+import { Failure, microPerKwh } from "@busbar/protocol";
+import fc from "fast-check";
+import { type ShareOptions, shareCommand } from "./share.ts";
+import { testHome } from "./test-home.ts";
+import { type ReportOptions, reportCommand } from "./what-if.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-what-if-"));
+after(() => rmSync(folder, { recursive: true }));
+const file = join(folder, "meters.csv");
+const members = join(folder, "members.csv");
+
+const table = `time,member,import,export,generation
+2026-06-01T12:00:00Z,roof,0,1,1.5
+2026-06-01T12:00:00Z,anna,0.8,0,
+2026-06-01T12:00:00Z,ben,0.4,,
+2026-06-01T12:15:00Z,roof,0.2,0,0
+2026-06-01T14:15:00+02:00,anna,0.5,0,
+`;
+writeFileSync(file, table);
+writeFileSync(members, "member,party,weight,ask\nroof,company,0,0.45\nanna,,3,\nben,user,1,\n");
+
+function report(options: Partial<ReportOptions>): string[] {
+  const lines: string[] = [];
+  reportCommand({ whatIf: true, json: true, ...options }, (line) => lines.push(line));
+  return lines;
+}
+
+function share(options: Partial<ShareOptions>): string[] {
+  const lines: string[] = [];
+  shareCommand({ key: "dynamic", csv: false, json: false, ...options }, (line) => lines.push(line));
+  return lines;
+}
+
+type Told = {
+  slots: number;
+  slotMs: number;
+  members: { id: string; slots: number; totals: { scheme: string; receivedWh: number }[] }[];
+};
+
+test("a file's meters are told under each scheme, as JSON, text and a page", () => {
+  const html = join(folder, "what-if.html");
+  const told = JSON.parse(report({ file, members, html })[0] ?? "") as Told;
+  assert.deepEqual([told.slots, told.slotMs], [2, 900_000]);
+  assert.deepEqual(
+    told.members.map(({ id, slots }) => [id, slots]),
+    [
+      ["anna", 2],
+      ["ben", 1],
+      ["roof", 2],
+    ],
+  );
+  const received = told.members[0]?.totals.map(({ scheme, receivedWh }) => [scheme, receivedWh]);
+  assert.deepEqual(received?.slice(0, 3), [
+    ["retail", 0],
+    ["static-key", 750],
+    ["dynamic-key", 667],
+  ]);
+  const text = report({ file, members, json: false }).join("\n");
+  assert.match(text, /3 members, 2 slots of 15 minutes/);
+  assert.match(text, /bargaining +\S+ +\S+ +62\.5 % +100\.0 %/);
+  assert.match(readFileSync(html, "utf8"), /<h1>What if<\/h1>/);
+});
+
+test("slots are shared by a key, each member of each slot on a line", () => {
+  const lines = share({ file, members, key: "hybrid", csv: true });
+  assert.deepEqual(lines.slice(0, 4), [
+    "time,member,import_kwh,export_kwh,received_kwh,given_kwh,paid",
+    "2026-06-01T12:00:00.000Z,anna,0.800,0.000,0.750,0.000,0.412500",
+    "2026-06-01T12:00:00.000Z,ben,0.400,0.000,0.250,0.000,0.137500",
+    "2026-06-01T12:00:00.000Z,roof,0.000,1.000,0.000,1.000,-0.550000",
+  ]);
+  const dear = JSON.parse(share({ file, price: microPerKwh(600_000), json: true })[0] ?? "");
+  assert.equal(dear.lines[2].paidMicro, -600_000);
+  assert.match(share({ file }).join("\n"), /anna +1\.300 +0\.667/);
+});
+
+test("a member's own ledger is looked at in the same way", () => {
+  const { config, ledger } = testHome(join(folder, "home"), 120);
+  ledger.store.close();
+  const told = JSON.parse(report({ config })[0] ?? "") as Told;
+  assert.deepEqual(
+    told.members.map(({ id }) => id),
+    ["company-a", "user-a"],
+  );
+  assert.ok(told.slots > 2 && told.members.every(({ slots }) => slots > 2), String(told.slots));
+  assert.equal(share({ config, csv: true }).length, 1 + 2 * told.slots);
+  const late = { config, from: Date.parse("2030-01-01T00:00:00Z") };
+  assert.throws(() => report(late), { code: "report.empty", message: /known are those from 2026/ });
+});
+
+test("what is wrong is said with file, row, column and what was expected", () => {
+  const bad = join(folder, "bad.csv");
+  const says = (text: string, code: string, message: RegExp) => {
+    writeFileSync(bad, text);
+    assert.throws(() => report({ file: bad }), { name: "Failure", code, message });
+  };
+  says("", "table.form", /bad\.csv: row 1: expected a header/);
+  says(table.replace("import", "imports"), "table.form", /did you mean import\?/);
+  says(
+    table.replace("12:00:00Z,roof", "12:00:00,roof"),
+    "table.form",
+    /row 2, column time: .* zone/,
+  );
+  says(table.replace("12:15:00Z,roof", "12:07:00Z,roof"), "table.form", /divisor of an hour/);
+  says(table.replace("0.8", "-1"), "table.form", /row 3, column import: expected kWh/);
+  says(`${table}2026-06-01T12:00:00Z,ben,1,1,1\n`, "table.form", /row 7: expected ben .* once/);
+  const strangers = join(folder, "strangers.csv");
+  writeFileSync(strangers, "member,weight\ncarl,1\n");
+  assert.throws(() => report({ file, members: strangers }), { message: /row 2, .*"carl"/ });
+  assert.throws(() => report({}), { code: "report.usage" });
+  assert.throws(() => report({ file, whatIf: false }), { code: "report.usage" });
+  assert.throws(() => report({ config: "x", members }), { code: "report.usage" });
+  assert.throws(() => report({ file, feedIn: microPerKwh(690_000) }), { code: "report.usage" });
+  assert.throws(() => share({ file, csv: true, json: true }), { code: "report.usage" });
+  const html = join(folder, "none", "page.html");
+  assert.throws(() => report({ file, html }), {
+    code: "report.file",
+    message: /cannot be written/,
+  });
+});
+
+test("any file is a report or one message", () => {
+  const cell = fc.constantFrom("2026-06-01T12:00:00Z", "a", "b", "1", "0.5", "-1", "", '"', "NaN");
+  const bad = join(folder, "any.csv");
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(cell, { minLength: 4, maxLength: 5 }), { maxLength: 9 }),
+      (rows) => {
+        writeFileSync(bad, ["time,member,import,export,generation", ...rows].join("\n"));
+        for (const look of [() => report({ file: bad }), () => share({ file: bad })]) {
+          try {
+            look();
+          } catch (error) {
+            assert.ok(error instanceof Failure, String(error));
+          }
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test("the command line prints both", async () => {
+  const cli = join(import.meta.dirname, "../cli.ts");
+  const ask = (...args: string[]) => promisify(execFile)(process.execPath, [cli, ...args]);
+  const [one, two] = await Promise.all([
+    ask("report", "--what-if", "--file", file),
+    ask("share", "--key", "static", "--file", file, "--price", "0.5", "--csv"),
+  ]);
+  assert.match(one.stdout, /uniform price/);
+  assert.match(two.stdout, /anna,0\.800,0\.000,0\.334/);
+});
