@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Signer } from "@busbar/protocol";
+import type { ProvenDemand, Signer } from "@busbar/protocol";
 import { historySlots } from "@busbar/protocol/forecast";
 import type { Logger } from "pino";
 import { Agent } from "./agent/agent.ts";
@@ -14,6 +14,7 @@ import { brokersOf } from "./config/brokers.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { MembershipFile } from "./config/membership-file.ts";
 import type { Settings } from "./config/settings.ts";
+import { Response } from "./demand/response.ts";
 import type { BusPool } from "./framing/bus-pool.ts";
 import { isDiskFault, transaction } from "./journal/database.ts";
 import type { Journal, Sample } from "./journal/journal.ts";
@@ -80,6 +81,7 @@ export class Unit {
   readonly #recorder: Recorder;
   readonly #agent: Agent | undefined;
   readonly #wakes: Wakes;
+  readonly #response: Response | undefined;
   #link: Link | undefined;
   #announcedShape = 0;
   #ends: (() => void)[] = [];
@@ -107,6 +109,7 @@ export class Unit {
     this.#recorder = this.#makeRecorder();
     this.#agent = this.#makeAgent();
     this.#wakes = new Wakes(clock, this.#market, () => this.#link?.wake());
+    this.#response = this.#makeResponse();
   }
 
   /** Meters whose polls do not end, each allowed its own back-off. */
@@ -148,11 +151,14 @@ export class Unit {
     ];
     this.#recorder.start();
     this.#wakes.plan();
+    this.#response?.start();
   }
 
   async stop(): Promise<void> {
     for (const end of this.#ends) end();
     this.#recorder.stop();
+    // Before the buses close: what is held is let go.
+    await this.#response?.stop();
     this.#noteTime();
     this.#link?.wake();
     await this.#drained();
@@ -273,6 +279,7 @@ export class Unit {
       birth: () => ({ time: clock.now(), ...this.#board.birth() }),
       announcements: this.#announcements(),
       mandate: mandate?.frame,
+      ...this.#hearing(),
       onTip: (tip) => (clock.known || adoption.isOwn(tip) ? adoption.take(tip) : "waits"),
       ...(agent === undefined
         ? {}
@@ -288,6 +295,38 @@ export class Unit {
       log,
     });
     this.#link.start();
+  }
+
+  #makeResponse(): Response | undefined {
+    const { settings, signer, clock, bus, log } = this.#options;
+    const { config } = settings;
+    if (!config.demand.enabled) return undefined;
+    const noted = "demand-orders";
+    return new Response({
+      config: config.demand,
+      bus,
+      clock,
+      desk: {
+        ...{ chain: config.site, device: config.device.id, owner: config.owner.id },
+        signer,
+        outbox: this.#market,
+        notes: {
+          read: () => this.#journal.note(noted),
+          write: (text) => this.#journal.setNote(noted, text),
+        },
+        slotMs: slotMsOf(config),
+        onAnswered: () => this.#link?.wake(),
+        counters: this.#counters,
+        log,
+      },
+    });
+  }
+
+  #hearing() {
+    const response = this.#response;
+    return response === undefined
+      ? {}
+      : { onOrder: (proven: ProvenDemand) => response.take(proven) };
   }
 
   #announcements() {

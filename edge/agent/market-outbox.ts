@@ -7,7 +7,7 @@ import { changed, prepared } from "../journal/prepared.ts";
 
 /** A signed market message and the span of site time in which the ledger takes it. */
 export type MarketFrame = {
-  readonly kind: "quote-commit" | "quote-reveal";
+  readonly kind: "quote-commit" | "quote-reveal" | "demand-answer";
   readonly slot: number;
   /** When the gate that it is for closes: a slot has several. */
   readonly gate: number;

@@ -19,21 +19,26 @@ const serial = {
   parity: z.enum(["none", "even", "odd"]).optional(),
 };
 
+/** Lines on which Modbus devices are asked. */
+const lines = [
+  z.strictObject({
+    kind: z.literal("rtu"),
+    path: path.describe("/dev/serial/by-id/… survives replugging, /dev/ttyUSB0 does not"),
+    ...serial,
+  }),
+  z.strictObject({ kind: z.literal("rtu-over-tcp"), host: z.string().min(1), port }),
+  z.strictObject({
+    kind: z.literal("tcp"),
+    host: z.string().min(1),
+    port: port.default(502),
+  }),
+] as const;
+
 const connection = z
   .discriminatedUnion(
     "kind",
     [
-      z.strictObject({
-        kind: z.literal("rtu"),
-        path: path.describe("/dev/serial/by-id/… survives replugging, /dev/ttyUSB0 does not"),
-        ...serial,
-      }),
-      z.strictObject({ kind: z.literal("rtu-over-tcp"), host: z.string().min(1), port }),
-      z.strictObject({
-        kind: z.literal("tcp"),
-        host: z.string().min(1),
-        port: port.default(502),
-      }),
+      ...lines,
       z.strictObject({
         kind: z.literal("gpio"),
         chip: z
@@ -165,6 +170,54 @@ const agent = z
   })
   .describe("quotes in the market for its owner");
 
+const actuator = z.discriminatedUnion(
+  "kind",
+  [
+    z.strictObject({
+      kind: z.literal("modbus"),
+      connection: z
+        .discriminatedUnion("kind", [...lines], "expected kind: rtu, rtu-over-tcp or tcp")
+        .describe("how the device is reached; a bus that meters are on is shared with them"),
+      unit: z.int().min(0).max(255).default(1).describe("Modbus unit id"),
+      register: z.int().min(0).max(65_535).describe("holding register that limits its power"),
+      function: z.literal([6, 16]).default(6).describe("how it is written"),
+      scaleW: z.number().positive().max(100_000).default(1).describe("watts of one count"),
+      minW: z.int().min(0).max(100_000_000).default(0).describe("never set lower"),
+      maxW: z.int().min(0).max(100_000_000).describe("never set higher"),
+      safeW: z.int().min(0).max(100_000_000).describe("what it holds without orders"),
+    }),
+    z.strictObject({
+      kind: z.literal("gpio"),
+      chip: z
+        .string()
+        .regex(/^[A-Za-z0-9/][\w./:-]*$/, "expected a chip as gpiodetect names it")
+        .default("gpiochip0"),
+      offset: z.int().min(0).max(4095).describe("the line's number on the chip"),
+      activeLow: z.boolean().default(false).describe("the relay switches when the line is low"),
+      maxW: z.int().min(0).max(100_000_000).describe("what the load draws while it is on"),
+    }),
+  ],
+  "expected kind: modbus or gpio",
+);
+
+const demand = z
+  .strictObject({
+    enabled: z.boolean().default(false),
+    dryRun: z
+      .boolean()
+      .default(true)
+      .describe("say what orders would set, set nothing, and refuse them"),
+    actuator: actuator.optional().describe("what is set; without it every order is refused"),
+    refreshSeconds: z.int().min(1).max(3600).default(30).describe("a held setting is written anew"),
+    holdHoursMax: z
+      .number()
+      .positive()
+      .max(48)
+      .default(6)
+      .describe("after so long it goes back to safe, whatever orders say; site hours"),
+  })
+  .describe("carries out orders of demand response that the ledger proves");
+
 /** edge.yaml. Defaults, help and documentation come from here and nowhere else. */
 export const configSchema = z
   .strictObject({
@@ -268,6 +321,7 @@ export const configSchema = z
       .prefault({})
       .describe("readings are signed and sent when this many or this old, and at a slot's end"),
     agent: agent.prefault({}),
+    demand: demand.prefault({}),
     log: z.enum(["debug", "info", "warn", "error"]).default("info"),
   })
   .superRefine((value, context) => {

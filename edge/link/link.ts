@@ -1,11 +1,15 @@
 import {
+  decodeStateProof,
   type MemberEntry,
   type MeterTip,
   type PinnedMembership,
+  type ProvenDemand,
   parseTopic,
   type Signer,
   topicsOf,
+  verifyDemandProof,
 } from "@busbar/protocol";
+import { verify } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import type { BrokerConfig } from "../config/schema.ts";
 import { isDiskFault } from "../journal/database.ts";
@@ -56,6 +60,8 @@ export type LinkOptions = {
     readonly onPositions: (payload: Uint8Array) => void;
     readonly onDown: () => void;
   };
+  /** Told of orders of demand response to this unit, as a certified block holds them. */
+  readonly onOrder?: (proven: ProvenDemand) => void;
   readonly onCommitted?: () => void;
   /** Runs what changes the outboxes as one commit: receipts come in bursts. */
   readonly atOnce?: <T>(work: () => T) => T;
@@ -297,6 +303,7 @@ export class Link {
       subscriptions: [
         this.#topics.receipts(device),
         this.#topics.host("+"),
+        ...(this.#options.onOrder === undefined ? [] : [this.#topics.commands(device)]),
         ...(market === undefined ? [] : [this.#topics.positions(market.owner), this.#topics.gates]),
       ],
       wish: this.#topics.state(device),
@@ -419,6 +426,7 @@ export class Link {
     const topic = parseTopic(this.#options.chain, name);
     if (topic?.of === "device" && topic.name === "receipts") return this.#answer(payload);
     if (topic?.of === "device" && topic.name === "state") return this.#ownState(payload);
+    if (topic?.of === "device" && topic.name === "commands") return this.#command(payload);
     if (topic?.of === "market") return this.#options.market?.onGates(payload);
     if (topic?.of === "owner") return this.#options.market?.onPositions(payload);
     if (topic?.of === "host") this.#hostState(topic.id, payload);
@@ -434,6 +442,21 @@ export class Link {
   #answer(payload: Uint8Array): void {
     this.#answers.take(payload);
     this.wake();
+  }
+
+  #command(payload: Uint8Array): void {
+    const { counters, log, onOrder } = this.#options;
+    const decoded = decodeStateProof(payload);
+    const proven = decoded.ok
+      ? verifyDemandProof(
+          decoded.proof,
+          this.#councils.membershipAt(decoded.proof.header.height),
+          verify,
+        )
+      : decoded;
+    if (proven.ok) return onOrder?.(proven);
+    counters.count(proven.code);
+    log.warn({ code: proven.code, message: proven.message }, "order not proven");
   }
 
   #ownState(payload: Uint8Array): void {

@@ -10,7 +10,10 @@ import {
 } from "../../hardware/virtual-site/meters/faults/line-faults.ts";
 import { TcpFaults } from "../../hardware/virtual-site/meters/faults/tcp-faults.ts";
 
-/** A unit on the bus: registers, an exception code, or undefined for no answer. */
+/**
+ * A unit on the bus: registers, an exception code, or undefined for no answer. `count` is the value that
+ * is written with functions 6 and 16; any registers then say that it was taken.
+ */
 export type Device = (
   code: number,
   address: number,
@@ -120,9 +123,12 @@ export class FaultLine implements Line {
     if (!crcHolds(request, 0, request.length)) return undefined;
     const view = new DataView(request.buffer, request.byteOffset);
     const [unit, code] = [view.getUint8(0), view.getUint8(1)];
-    const answer = this.devices.get(unit)?.(code, view.getUint16(2), view.getUint16(4));
+    const writes = code === 6 || code === 16;
+    const last = view.getUint16(code === 16 ? 7 : 4);
+    const answer = this.devices.get(unit)?.(code, view.getUint16(2), last);
     if (answer === undefined) return undefined;
     if (typeof answer === "number") return withCrc(Uint8Array.of(unit, code | 0x80, answer));
+    if (writes) return withCrc(request.slice(0, 6));
     const words = answer.flatMap((word) => [word >>> 8, word & 0xff]);
     return withCrc(Uint8Array.of(unit, code, words.length, ...words));
   }

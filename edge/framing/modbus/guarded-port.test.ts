@@ -373,3 +373,70 @@ test("a reply whose beginning passes for another master's request is a reply", a
   }
   assert.equal(port.counters.foreign, 0);
 });
+
+/** A unit whose holding registers can be written. */
+function writable(registers: Map<number, number>): Device {
+  return (code, address, count) => {
+    if (code === 3) return Array.from({ length: count }, (_, i) => registers.get(address + i) ?? 0);
+    if (!registers.has(address)) return 2;
+    registers.set(address, count);
+    return [];
+  };
+}
+
+for (const framing of ["rtu", "tcp"] as const) {
+  test(`a register is written by ${framing}, between reads, and an exception says which`, async () => {
+    const { timers, line, port, read } = bench(3, framing);
+    const registers = new Map([[40, 0]]);
+    line.devices.set(1, meter(1)).set(2, writable(registers));
+    const write = (code: 6 | 16, address: number, value: number) =>
+      port.write({ unit: 2, function: code, address, value });
+    const all = [read(1, 0), write(6, 40, 4711), read(1, 2), write(16, 40, 65_535)] as const;
+    assertRight(await timers.run(all[0]), 1, 0, 2);
+    assert.deepEqual(await timers.run(all[1]), { ok: true });
+    assert.equal(registers.get(40), 4711);
+    assertRight(await timers.run(all[2]), 1, 2, 2);
+    assert.deepEqual(await timers.run(all[3]), { ok: true });
+    assert.equal(registers.get(40), 65_535);
+    const refused = await timers.run(write(6, 41, 1));
+    assert.ok(!refused.ok && refused.exception === 2);
+    line.devices.delete(2);
+    const gone = await timers.run(write(6, 40, 1).catch(() => undefined));
+    assert.notEqual(gone?.ok, true);
+  });
+}
+
+test("under faults a write that is read back is a write that was done, and reads stay right", async () => {
+  const { timers, random, line, port, read } = bench(11);
+  const registers = new Map([[40, 0]]);
+  line.devices.set(1, meter(1)).set(2, writable(registers));
+  line.faults = {
+    late: 0.05,
+    dropped: 0.05,
+    cut: 0.05,
+    damaged: 0.05,
+    noise: 0.1,
+    repeated: 0.05,
+    echo: 1,
+  };
+  let done = 0;
+  for (let i = 1; i <= 300; i += 1) {
+    const value = 1 + Math.floor(random() * 60_000);
+    const code = i % 2 === 0 ? 6 : 16;
+    const write = { unit: 2, function: code, address: 40, value } as const;
+    await timers.run(port.write(write).catch(() => undefined));
+    const back = { unit: 2, function: 3, address: 40, count: 1 } as const;
+    const shown = await timers.run(
+      port.read({ ...back, maxRegisters: 8, evenCount: false }).catch(() => undefined),
+    );
+    // An answer, and all the more an echo, may be of an earlier write; what is read back is not.
+    if (shown?.ok && shown.registers[0] === value) {
+      done += 1;
+      assert.equal(registers.get(40), value);
+    }
+    const address = 2 * (i % 60);
+    const other = await timers.run(read(1, address).catch(() => undefined));
+    if (other !== undefined) assertRight(other, 1, address, 2);
+  }
+  assert.ok(done > 150, `${done} of 300 writes done`);
+});

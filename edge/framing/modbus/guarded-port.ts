@@ -4,6 +4,7 @@ import { type BusCounters, noCounts } from "../bus-counters.ts";
 import type { Line, Trace } from "../line.ts";
 import { sleep, type Timers } from "../timers.ts";
 import { exceptionCode, type ModbusClient, ModbusClientPort, modbusClient } from "./client-port.ts";
+import { withCrc } from "./crc16.ts";
 import { type Receiver, rtuReceiver, tcpReceiver } from "./receiver.ts";
 import { RefusedLengths } from "./refused-lengths.ts";
 import { Turnarounds } from "./turnaround.ts";
@@ -22,6 +23,20 @@ export type ReadRequest = {
   /** Default: the port's. */
   readonly replyMs?: number | undefined;
 };
+
+/** A write of one holding register: function 6, or 16 for meters that know no other. */
+export type WriteRequest = {
+  readonly unit: number;
+  readonly function: 6 | 16;
+  readonly address: number;
+  /** 0 … 65 535. */
+  readonly value: number;
+  /** Default: the port's. */
+  readonly replyMs?: number | undefined;
+};
+
+/** What the unit answered to a write. On a line with an echo that may be the echo: read it back. */
+export type WriteReply = { readonly ok: true } | Extract<ReadReply, { readonly ok: false }>;
 
 /** What the unit answered. `suspect`: the exception may belong to an earlier, unanswered read. */
 export type ReadReply =
@@ -132,12 +147,23 @@ export class GuardedPort {
    * `meter.port-*` and `meter.unreachable` when the line is not there, `meter.bus-overload`, `meter.bus-closed`.
    */
   read(request: ReadRequest): Promise<ReadReply> {
+    return this.#queued(() => this.#distinctRead(request));
+  }
+
+  /**
+   * Writes a register, after what was asked for before. Throws: as `read`, but for `meter.suspect`.
+   */
+  write(request: WriteRequest): Promise<WriteReply> {
+    return this.#queued(() => this.#put(request));
+  }
+
+  #queued<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting >= queueMax) {
       const message = `${queueMax} reads wait for ${this.name} already; poll its meters less often`;
       return Promise.reject(new Failure("meter.bus-overload", message, { retry: "later" }));
     }
     this.#waiting += 1;
-    const result = this.#tail.then(() => this.#distinctRead(request));
+    const result = this.#tail.then(work);
     this.#tail = result.then(
       () => {
         this.#waiting -= 1;
@@ -239,6 +265,41 @@ export class GuardedPort {
     this.counters.requests += 1;
     if (code === 3) this.#client.writeFC3(unit, address, count, done);
     else this.#client.writeFC4(unit, address, count, done);
+    try {
+      return await promise;
+    } finally {
+      cancel();
+      this.#receiver.stop();
+      this.#exchange = undefined;
+    }
+  }
+
+  async #put(request: WriteRequest): Promise<WriteReply> {
+    await this.#ready();
+    const { unit, function: code, address, value } = request;
+    const body = [unit, code, address >>> 8, address & 0xff];
+    const tail = code === 6 ? [value >>> 8, value & 0xff] : [0, 1];
+    const reply = withCrc(Uint8Array.from([...body, ...tail]));
+    const shape = { unit, function: code, count: 1, reply };
+    const { promise, resolve, reject } = Promise.withResolvers<WriteReply>();
+    const exchange: Exchange = { shape, askedAt: this.#timers.now(), fail: reject };
+    this.#exchange = exchange;
+    const cancel = this.#timers.after(
+      this.#wireMs(11 + 8) + (request.replyMs ?? this.#replyMs),
+      () => reject(this.#timedOut(exchange, address)),
+    );
+    const done = (error: unknown, result: object | undefined) => {
+      const refuse = (refusal: ReadReply) => resolve(refusal as WriteReply);
+      if (result === undefined || error) {
+        return this.#refused({ error, exchange, address, resolve: refuse, reject });
+      }
+      this.counters.replies += 1;
+      this.#silentUnits.delete(unit);
+      resolve({ ok: true });
+    };
+    this.counters.requests += 1;
+    if (code === 6) this.#client.writeFC6(unit, address, value, done);
+    else this.#client.writeFC16(unit, address, [value], done);
     try {
       return await promise;
     } finally {

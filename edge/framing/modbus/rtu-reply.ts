@@ -20,7 +20,8 @@ export function findRtuReply(
     readonly seams?: readonly number[];
   },
 ): Found | undefined {
-  const { unit, function: code, count, sent, seams = [] } = asked;
+  const { unit, function: code, count, reply, sent, seams = [] } = asked;
+  if (reply !== undefined) return findWhole(bytes, { unit, code, reply, seams });
   let owed: number | undefined;
   for (let at = 0; at + 5 <= bytes.length; at += 1) {
     if (bytes[at] !== unit) continue;
@@ -35,6 +36,30 @@ export function findRtuReply(
       // After the reply: the first 8 of a reply's 9 bytes pass for a request once in 256 times.
       owed = ((bytes[at + 4] ?? 0) << 8) | (bytes[at + 5] ?? 0);
       at += requestBytes - 1;
+    }
+  }
+  return undefined;
+}
+
+/** The first place where a write's answer stands as it must be, or its exception. */
+function findWhole(
+  bytes: Uint8Array,
+  asked: {
+    readonly unit: number;
+    readonly code: number;
+    readonly reply: Uint8Array;
+    readonly seams: readonly number[];
+  },
+): Found | undefined {
+  const { unit, code, reply, seams } = asked;
+  for (let at = 0; at + 5 <= bytes.length; at += 1) {
+    if (bytes[at] !== unit) continue;
+    const isException = bytes[at + 1] === (code | 0x80);
+    const length = isException ? 5 : reply.length;
+    const isWhole = !seams.some((seam) => seam > at && seam < at + length);
+    const fits = isException || Buffer.compare(bytes.subarray(at, at + length), reply) === 0;
+    if (isWhole && fits && at + length <= bytes.length && crcHolds(bytes, at, length)) {
+      return { at, length };
     }
   }
   return undefined;

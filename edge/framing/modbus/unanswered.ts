@@ -1,8 +1,9 @@
-/** A register read as it can be recognised from its reply alone. */
+/** A register read as it can be recognised from its reply alone; a write by `reply`, all of its answer. */
 export type ReplyShape = {
   readonly unit: number;
   readonly function: number;
   readonly count: number;
+  readonly reply?: Uint8Array;
 };
 
 /** A read of registers, and how far it may be lengthened. */
