@@ -64,6 +64,26 @@ test("the buyer pays its feeder's price, the seller gets its own, the lines get 
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
 });
 
+test("what a line loses is part of what its energy costs, and the lines' account buys it", () => {
+  const lossy = twoLines.map((own) => (own.feeder === "south" ? { ...own, lossPermille: 20 } : own));
+  const run = new GridChain(twoFeeders, lossy);
+  run.trade(0, [ask("company-a", 5_000, 600_000), bid("user-a", 3_000, 690_000)]);
+  const [contract] = [...contracts.scan(run.state)].map(([, terms]) => terms);
+  // 20 ‰ of a kWh at retail, on top of both fees.
+  assert.deepEqual([contract?.fee, contract?.lossWh], [20_000 + 30_000 + 14_000, 60]);
+  run.trade(1, []);
+  run.trade(2, []);
+  run.deliver((owner) => ({ "company-a": 3_000, "user-a": -3_000 })[owner] ?? 0);
+  assert.equal(run.of("contract-settled")[0]?.lossWh, 60);
+  const bought = accounts.get(run.state, accountId(gridOwner, "purchase"));
+  assert.deepEqual(bought, { money: -42_000, energyWh: 60 });
+  assert.equal(feesPaid(run), 3 * 64_000);
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+  const poor = new GridChain(twoFeeders, lossy);
+  poor.trade(0, [ask("company-a", 5_000, 600_000), bid("user-a", 3_000, 663_999)]);
+  assert.equal(poor.of("slot-cleared")[0]?.quantityWh, 0, "nobody pays for less than is lost");
+});
+
 test("a line's capacity is for all gates of a slot, and a trade against it makes room", () => {
   const run = new GridChain(twoFeeders, twoLines);
   const wishes = [ask("company-a", 5_000, 450_000), bid("user-a", 3_000, 690_000)];
