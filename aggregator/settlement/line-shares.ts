@@ -50,7 +50,10 @@ export function shareFee(
 }
 
 /** The lines between a sale's feeders: those of both ways to the busbar that they do not share. */
-export function pathOf({ from, to }: Pick<Sale, "from" | "to">, grid: readonly GridSegment[]): GridSegment[] {
+export function pathOf(
+  { from, to }: Pick<Sale, "from" | "to">,
+  grid: readonly GridSegment[],
+): GridSegment[] {
   const byFeeder = new Map(grid.map((segment) => [segment.feeder, segment]));
   const way = (feeder: string | undefined) => {
     const segments: GridSegment[] = [];

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "9bc832b7c6d9c301d8f32ea67187249a887d57eee4b12f424c6c18bfcbb115ce"),
+  version(1, "35372d2dca8ec0d4514e0bc89f5559622e536dd887de6059bb0c9094601537b8"),
 ];

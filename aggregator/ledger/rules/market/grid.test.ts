@@ -65,7 +65,9 @@ test("the buyer pays its feeder's price, the seller gets its own, the lines get 
 });
 
 test("what a line loses is part of what its energy costs, and the lines' account buys it", () => {
-  const lossy = twoLines.map((own) => (own.feeder === "south" ? { ...own, lossPermille: 20 } : own));
+  const lossy = twoLines.map((own) =>
+    own.feeder === "south" ? { ...own, lossPermille: 20 } : own,
+  );
   const run = new GridChain(twoFeeders, lossy);
   run.trade(0, [ask("company-a", 5_000, 600_000), bid("user-a", 3_000, 690_000)]);
   const [contract] = [...contracts.scan(run.state)].map(([, terms]) => terms);
@@ -75,9 +77,10 @@ test("what a line loses is part of what its energy costs, and the lines' account
   run.trade(2, []);
   run.deliver((owner) => ({ "company-a": 3_000, "user-a": -3_000 })[owner] ?? 0);
   assert.equal(run.of("contract-settled")[0]?.lossWh, 60);
-  const bought = accounts.get(run.state, accountId(gridOwner, "purchase"));
-  assert.deepEqual(bought, { money: -42_000, energyWh: 60 });
-  assert.equal(feesPaid(run), 3 * 64_000);
+  // It pays 60 Wh at retail, and hands on what is left of the fee: it keeps nothing.
+  const spent = accounts.get(run.state, accountId(gridOwner, "purchase"));
+  assert.deepEqual(spent, { money: -42_000 - 150_000, energyWh: 60 });
+  assert.equal(accounts.get(run.state, accountId(gridOwner, "sales"))?.money, 3 * 64_000);
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
   const poor = new GridChain(twoFeeders, lossy);
   poor.trade(0, [ask("company-a", 5_000, 600_000), bid("user-a", 3_000, 663_999)]);

@@ -14,10 +14,10 @@ import {
   startTime,
   testGenesis,
 } from "../../test-site.ts";
-import { waitMsMax } from "./waiting.ts";
 import { balanceOf } from "./slot-balance.ts";
 import { estimateDues, slotKey, slots } from "./tables.ts";
 import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
+import { waitMsMax } from "./waiting.ts";
 
 /** A slot after delivery: what comes late, never, once more or otherwise, and what it then costs whom. */
 
