@@ -2,37 +2,109 @@
  * Compiles the palette: Node-RED loads CommonJS `.js` with its `.html`, locales and icons beside it.
  * Files are written over, never removed first: a Node-RED that runs from `dist` keeps its icons.
  */
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { expandEditor } from "./build/editor.ts";
+import { licencesOf } from "./build/licences.ts";
+import { type Catalogue, mergeLocales } from "./build/locales.ts";
+import manifest from "./package.json" with { type: "json" };
+
+const root = import.meta.dirname;
+const source = join(root, "nodes");
+const dist = join(root, "dist");
+const target = join(dist, "nodes");
 
 /** The palette's nodes: a folder each in `nodes/`. */
-export const nodeNames = ["site", "meter", "price", "trade"] as const;
+export const nodeNames: readonly string[] = Object.keys(manifest["node-red"].nodes).map((type) =>
+  type.replace(/^busbar-/, ""),
+);
+
+/** Languages that every text is said in. */
+export const languages = ["en-US", "zh-CN"] as const;
 
 /** Writes `dist/`. Throws esbuild's error where a node does not compile. */
 export async function buildPalette(): Promise<void> {
-  const { build } = await import("esbuild");
-  const source = join(import.meta.dirname, "nodes");
-  const target = join(import.meta.dirname, "dist", "nodes");
   mkdirSync(target, { recursive: true });
-  writeFileSync(join(target, "..", "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
-  await build({
+  writeFileSync(join(dist, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
+  const bundled = [...(await bundleNodes()), ...(await bundleCommand())];
+  writeFileSync(join(dist, "LICENCES.txt"), licencesOf(bundled));
+  for (const name of nodeNames) writeEditor(name);
+  copyProfiles();
+}
+
+/** Installed beside the palette; everything of ours, and what our drivers are made of, goes in. */
+const installed = Object.keys(manifest.dependencies);
+
+async function bundleNodes(): Promise<string[]> {
+  const { build } = await import("esbuild");
+  const { metafile } = await build({
     entryPoints: nodeNames.map((name) => join(source, name, `${name}.ts`)),
     outdir: target,
     outbase: source,
     bundle: true,
     format: "cjs",
     platform: "node",
-    target: "node20",
-    // Installed beside the palette; everything of ours goes into the file.
-    external: ["mqtt", "tweetnacl"],
+    target: "node22",
+    external: installed,
+    metafile: true,
+    // Drivers find the meter profiles beside them, wherever the palette was installed.
+    define: { "import.meta.url": "busbarModuleUrl" },
+    banner: { js: 'const busbarModuleUrl = require("node:url").pathToFileURL(__filename).href;' },
     logLevel: "warning",
   });
-  for (const name of nodeNames) {
-    for (const part of [`${name}.html`, "locales", "icons"]) {
-      const from = join(source, name, part);
-      if (existsSync(from)) cpSync(from, join(target, name, part), { recursive: true });
-    }
-  }
+  return Object.keys(metafile.inputs);
+}
+
+/** `busbar-flows` for an installed package; in a checkout the sources run. */
+async function bundleCommand(): Promise<string[]> {
+  const { build } = await import("esbuild");
+  const { metafile } = await build({
+    entryPoints: [join(root, "cli.ts")],
+    outfile: join(dist, "cli.mjs"),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node22",
+    external: [...installed, "esbuild", "node-red", "./build.ts"],
+    metafile: true,
+    banner: {
+      js: 'import { createRequire as busbarRequire } from "node:module"; const require = busbarRequire(import.meta.url);',
+    },
+    logLevel: "warning",
+  });
+  return Object.keys(metafile.inputs);
+}
+
+function writeEditor(name: string): void {
+  const helpers = readFileSync(join(source, "link", "editor.js"), "utf8");
+  // What the editor shows beside the node's own form stands in files of its own.
+  const pages = globSync("*.html", { cwd: join(source, name) }).sort();
+  const page = pages.map((file) => readFileSync(join(source, name, file), "utf8")).join("\n");
+  mkdirSync(join(target, name), { recursive: true });
+  writeFileSync(join(target, name, `${name}.html`), expandEditor(page, helpers));
+  for (const language of languages) writeLocale(name, language);
+  const icons = join(source, name, "icons");
+  if (existsSync(icons)) cpSync(icons, join(target, name, "icons"), { recursive: true });
+}
+
+function writeLocale(name: string, language: string): void {
+  const from = join(source, name, "locales", language);
+  const to = join(target, name, "locales", language);
+  mkdirSync(to, { recursive: true });
+  const json = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Catalogue;
+  const shared = json(join(source, "link", "locales", `${language}.json`));
+  const merged = mergeLocales(shared, json(join(from, `${name}.json`)));
+  writeFileSync(join(to, `${name}.json`), JSON.stringify(merged));
+  const help = join(from, `${name}.html`);
+  if (existsSync(help)) cpSync(help, join(to, `${name}.html`));
+}
+
+/** At the place where the drivers look for them from `dist/nodes/<name>/`. */
+function copyProfiles(): void {
+  const from = join(root, "..", "hardware", "meters");
+  const to = join(dist, "hardware", "meters");
+  mkdirSync(to, { recursive: true });
+  for (const file of globSync("*.yaml", { cwd: from })) cpSync(join(from, file), join(to, file));
 }
 
 if (import.meta.main) await buildPalette();

@@ -1,14 +1,23 @@
 #!/usr/bin/env node
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Failure } from "@busbar/protocol";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { buildPalette } from "./build.ts";
+import { checkCommand } from "./commands/check.ts";
+import { type GenerateOptions, generateCommand } from "./commands/generate.ts";
+import { type RecordOptions, startRecording } from "./commands/record.ts";
+import { type ReplayOptions, replayCommand } from "./commands/replay.ts";
+import { type RollbackOptions, rollbackCommand } from "./commands/rollback.ts";
 import { type FlowsConfig, guardedNodes, loadFlowsConfig } from "./runtime/config.ts";
 import { log } from "./runtime/log.ts";
 import { runFlows } from "./runtime/run.ts";
 import { randomPassword, setPassword } from "./runtime/secrets.ts";
 
 type Options = Partial<FlowsConfig> & { readonly config?: string };
+
+const usualFolder = ".busbar/flows";
+const print = (line: string) => console.log(line);
 
 const program = new Command("busbar-flows").description(
   "Node-RED with Busbar's palette: wire meters, prices and trades to what your site does.",
@@ -32,16 +41,77 @@ program
   .addHelpText(
     "after",
     "\nThe first start makes an admin password and shows it once, or takes it from the variable\n" +
-      "BUSBAR_FLOWS_PASSWORD.",
+      "BUSBAR_FLOWS_PASSWORD. SIGHUP loads the flows that stand on disk.",
   )
   .action(async ({ config, env, ...options }: Options & { env?: string[] }) => {
     await run(loadFlowsConfig(config, { ...options, ...(env && { environment: pairs(env) }) }));
   });
 
 program
+  .command("check")
+  .description(
+    "look for what is quietly wrong in a flow: units, signs, wires, keys; exit 1 for errors",
+  )
+  .argument("<flow.json>", "a flow as Node-RED exports it")
+  .option("--json", "print the findings as JSON")
+  .action((file: string, options: { json?: boolean }) => {
+    if (!checkCommand(file, options, print)) process.exitCode = 1;
+  });
+
+program
+  .command("replay")
+  .description(
+    "run a recorded day through a flow and the one before it, and compare; touches nothing",
+  )
+  .argument("<flow.json>", "the new flow")
+  .requiredOption("--day <file>", "a day as busbar-flows record writes it")
+  .option("--against <flow.json>", "the flow to compare with (default: the one deployed last)")
+  .option("--html <file>", "write table and charts as a page")
+  .option("-u, --user-dir <folder>", "where deployed versions are kept", usualFolder)
+  .option("--json", "print the comparison as JSON")
+  .action(async (file: string, options: ReplayOptions) => {
+    // Node-RED prints here and there; stdout is for the comparison.
+    console.log = console.info = console.error;
+    await replayCommand(file, options, (line) => process.stdout.write(`${line}\n`));
+    process.exit(process.exitCode ?? 0);
+  });
+
+program
+  .command("record")
+  .description("write down what the sites of a flow say, until Ctrl-C: a day to replay")
+  .argument("<flow.json>", "the flow whose topics are followed")
+  .option("--out <file>", "where to; it is appended to", "day.jsonl")
+  .option("--connection <name>", "a name that no running flow connects by", "record")
+  .action((file: string, options: RecordOptions) => {
+    const recording = startRecording(file, options, (text) => console.error(text));
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.once(signal, () => void recording.stop().then(() => process.exit(0)));
+    }
+    console.error(`writing to ${options.out}; Ctrl-C ends it`);
+  });
+
+program
+  .command("rollback")
+  .description(
+    "put the flow back that was deployed before; a busbar-flows that runs loads it at once",
+  )
+  .option("-u, --user-dir <folder>", "folder of flows and secrets", usualFolder)
+  .option("--to <version>", "another version than the one before")
+  .option("--list", "show the versions that are kept, with who and when")
+  .option("--json", "print the result as JSON")
+  .action((options: RollbackOptions) => rollbackCommand(options, print));
+
+program
+  .command("generate")
+  .description("make a flow to begin with from an edge unit's configuration")
+  .requiredOption("--edge <edge.yaml>", "the unit's configuration")
+  .option("--out <file>", "write it there instead of to stdout")
+  .action((options: GenerateOptions) => generateCommand(options, print));
+
+program
   .command("password")
   .description("set another admin password: from stdin, or a random one that is shown once")
-  .option("-u, --user-dir <folder>", "folder of flows and secrets", ".busbar/flows")
+  .option("-u, --user-dir <folder>", "folder of flows and secrets", usualFolder)
   .option("--stdin", "read the password from stdin's first line")
   .action(async ({ userDir, stdin }: { userDir: string; stdin?: boolean }) => {
     const password = stdin ? await firstLine() : randomPassword();
@@ -50,10 +120,13 @@ program
     console.log("A running busbar-flows takes it at its next start.");
   });
 
-program
-  .command("build")
-  .description("compile the palette into dist/, from where Node-RED loads it")
-  .action(buildPalette);
+// An installed package comes compiled.
+if (existsSync(join(import.meta.dirname, "build.ts"))) {
+  program
+    .command("build")
+    .description("compile the palette into dist/, from where Node-RED loads it")
+    .action(async () => (await import("./build.ts")).buildPalette());
+}
 
 async function run(config: FlowsConfig): Promise<void> {
   // Node-RED and palettes print with console.log here and there; stdout carries one line only.
@@ -70,6 +143,10 @@ async function run(config: FlowsConfig): Promise<void> {
       process.exit(0);
     });
   }
+  process.on("SIGHUP", async () => {
+    log("info", "reloading");
+    await (await running).reload();
+  });
   const { url } = await running;
   process.stdout.write(`${JSON.stringify({ event: "ready", url })}\n`);
 }
@@ -104,6 +181,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
-  console.error(`${error.message} (${error.code})`);
+  const { code, message } = error;
+  console.error(message.endsWith(`(${code})`) ? message : `${message} (${code})`);
   process.exit(1);
 }

@@ -8,6 +8,8 @@ export type SlotPrices = {
   readonly revealUntil: number;
   /** Gates that the slot has after this one. */
   readonly gatesLeft: number;
+  /** Which kind of gate, where it is said: day-ahead, intraday or real-time. */
+  readonly horizon?: string;
   readonly prices: Readonly<Record<"cg" | "cu" | "gc" | "gu", number | null>>;
   /** What the bureau takes and gives for what nobody else does. */
   readonly feedIn: number;
@@ -58,13 +60,14 @@ function jsonOf(payload: Uint8Array): unknown {
 
 /** Other keys are for people's tools. */
 function pricesIn(value: unknown): SlotPrices | undefined {
-  const { slot, prices, feedIn, retail, gate, revealUntil, gatesLeft } = fieldsOf(value);
+  const { slot, prices, feedIn, retail, gate, revealUntil, gatesLeft, horizon } = fieldsOf(value);
   if (!isInstant(slot) || !isInstant(gate) || !isInstant(revealUntil)) return undefined;
   if (!isMicro(feedIn) || !isMicro(retail) || !isInstant(gatesLeft)) return undefined;
   const { cg, cu, gc, gu } = fieldsOf(prices);
   const given = { cg: priceIn(cg), cu: priceIn(cu), gc: priceIn(gc), gu: priceIn(gu) };
   if (!isWhole(given)) return undefined;
-  return { slot, gate, revealUntil, gatesLeft, feedIn, retail, prices: given };
+  const kind = typeof horizon === "string" ? { horizon } : {};
+  return { slot, gate, revealUntil, gatesLeft, feedIn, retail, prices: given, ...kind };
 }
 
 type Given = Record<keyof SlotPrices["prices"], number | null | undefined>;

@@ -2,59 +2,78 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { buildPalette, nodeNames } from "../build.ts";
+import { expandEditor } from "../build/editor.ts";
+import { mergeLocales } from "../build/locales.ts";
+import { buildPalette, languages, nodeNames } from "../build.ts";
+import { flowsCodes } from "../codes.ts";
 import manifest from "../package.json" with { type: "json" };
 
 const root = join(import.meta.dirname, "..");
-const languages = ["en-US", "zh-CN"];
 const read = (...path: string[]) => readFileSync(join(root, ...path), "utf8");
+const types = Object.keys(manifest["node-red"].nodes);
 
-/** Catalogue entries as `busbar.status.silent` → text. */
+/** Catalogue entries as `busbar.status.silent` → text, as the editor gets them. */
 function catalogue(name: string, language: string): Map<string, string> {
   const flat = new Map<string, string>();
   const walk = (value: unknown, path: string): void => {
     if (typeof value === "string") return void flat.set(path, value);
     for (const [key, inner] of Object.entries(value as object)) walk(inner, `${path}.${key}`);
   };
-  walk(JSON.parse(read("nodes", name, "locales", language, `${name}.json`)).busbar, "busbar");
+  walk(JSON.parse(read("dist/nodes", name, "locales", language, `${name}.json`)).busbar, "busbar");
   return flat;
 }
+
+const examples = globSync("examples/*.json", { cwd: root }).map((file) => ({
+  file,
+  nodes: JSON.parse(read(file)) as ({ id: string; type: string } & Record<string, unknown>)[],
+}));
 
 before(buildPalette);
 
 test("the package follows Node-RED's packaging rules", () => {
   assert.match(manifest.name, /^@[a-z-]+\/node-red-/);
   assert.ok(manifest.keywords.includes("node-red"));
-  assert.ok(manifest["node-red"].version && manifest.engines.node);
-  assert.ok(Object.keys(manifest.dependencies).length <= 6);
-  assert.deepEqual(
-    Object.keys(manifest["node-red"].nodes),
-    nodeNames.map((name) => `busbar-${name}`),
-  );
+  assert.equal(manifest.license, "Apache-2.0");
+  assert.match(manifest["node-red"].version, /^>=4/);
+  assert.match(manifest.engines.node, /^>=\d+/);
+  const installed = Object.keys(manifest.dependencies);
+  assert.ok(installed.length <= 6 && installed.every((name) => !name.startsWith("@busbar/")));
+  assert.equal(new Set(types).size, types.length);
+  assert.ok(types.every((type) => /^busbar-[a-z]+$/.test(type)));
+  for (const file of manifest.files) assert.ok(existsSync(join(root, file)), file);
 });
 
-test("each node is compiled, with template, locales and icon beside it", () => {
+test("each node is compiled, with template, help, locales and icon beside it", () => {
   for (const [type, file] of Object.entries(manifest["node-red"].nodes)) {
-    assert.ok(existsSync(join(root, file)), file);
     const html = read(file.replace(/js$/, "html"));
+    assert.ok(read(file).includes(`"${type}"`), file);
     assert.ok(html.includes(`data-template-name="${type}"`), type);
-    const icon = /icon: "([^"]+)"/.exec(html)?.[1];
+    assert.ok(!html.includes("<busbar-row") && !html.includes("data-busbar"), type);
+    const icon = /look\("([^"]+)"/.exec(html)?.[1];
     if (type !== "busbar-site") assert.ok(existsSync(join(root, file, "..", "icons", icon ?? "?")));
   }
+  assert.ok(globSync("dist/hardware/meters/*.yaml", { cwd: root }).length > 20);
+  assert.match(read("dist/LICENCES.txt"), /modbus-serial .*\(ISC\)/);
 });
 
 test("every label, output and status is said in every language, with the same keys", () => {
   for (const name of nodeNames) {
     const [english, ...others] = languages.map((language) => catalogue(name, language));
-    for (const other of others) assert.deepEqual([...other.keys()], [...(english ?? []).keys()]);
-    const source = globSync(`{nodes/${name},nodes/link}/*.{ts,html}`, { cwd: root })
+    for (const other of others) {
+      assert.deepEqual([...other.keys()].sort(), [...(english ?? []).keys()].sort(), name);
+    }
+    const source = globSync(
+      [`nodes/${name}/*.ts`, `nodes/link/*.ts`, `dist/nodes/${name}/*.html`],
+      { cwd: root },
+    )
       .filter((file) => !file.endsWith(".test.ts"))
       .map((file) => read(file))
       .join("\n");
-    // The site node has no status of its own: those keys belong to the nodes that use it.
-    for (const [key] of source.matchAll(/busbar\.[a-z-]+(?:\.[\w-]+)?(?=["\]])/g)) {
-      if (name === "site" && key.startsWith("busbar.status")) continue;
+    for (const [key] of source.matchAll(/busbar\.[a-z-]+\.[\w-]+(?=["\]])/g)) {
       assert.ok(english?.has(key), `${name}: no text for ${key}`);
+    }
+    for (const [, of] of source.matchAll(/data-i18n="(?:\[placeholder\])?(busbar\.[\w.-]+)"/g)) {
+      assert.ok(english?.has(of ?? ""), `${name}: no text for ${of}`);
     }
   }
 });
@@ -76,7 +95,7 @@ test("help stands in Node-RED's order, in every language", () => {
   };
   for (const name of nodeNames) {
     for (const [language, order] of Object.entries(headings)) {
-      const help = read("nodes", name, "locales", language, `${name}.html`);
+      const help = read("dist/nodes", name, "locales", language, `${name}.html`);
       assert.ok(help.includes(`data-help-name="busbar-${name}"`));
       const found = [...help.matchAll(/<h3>(.*?)<\/h3>/g)].map(([, heading]) => heading ?? "");
       const places = found.map((heading) => order.indexOf(heading));
@@ -86,11 +105,57 @@ test("help stands in Node-RED's order, in every language", () => {
   }
 });
 
-test("the example shows every node, names no secret and loads nothing else", () => {
-  const nodes = JSON.parse(read("examples", "price-and-meter.json")) as { type: string }[];
-  const types = new Set(nodes.map(({ type }) => type));
-  for (const type of Object.keys(manifest["node-red"].nodes)) assert.ok(types.has(type), type);
-  const core = ["tab", "comment", "function", "rbe", "switch", "debug"];
-  for (const type of types) assert.ok(core.includes(type) || type.startsWith("busbar-"), type);
-  assert.ok(!JSON.stringify(nodes).includes("credentials"));
+test("every node is in an example; examples name no secret, share no id and load nothing else", () => {
+  const core = [
+    "tab",
+    "comment",
+    "function",
+    "rbe",
+    "switch",
+    "debug",
+    "inject",
+    "catch",
+    "template",
+  ];
+  const allowed = new Set([...core, "http in", "http response"]);
+  const seen = new Set<string>();
+  const ids = examples.flatMap(({ nodes }) => nodes.map(({ id }) => id));
+  assert.equal(new Set(ids).size, ids.length);
+  for (const { file, nodes } of examples) {
+    for (const { type } of nodes) {
+      seen.add(type);
+      assert.ok(allowed.has(type) || types.includes(type), `${file}: ${type}`);
+    }
+    assert.ok(!JSON.stringify(nodes).includes("credentials"));
+    const [tab] = nodes;
+    assert.ok(String(tab?.info).length > 40 && String(tab?.label).length > 5, file);
+  }
+  assert.deepEqual(
+    types.filter((type) => !seen.has(type)),
+    [],
+  );
+});
+
+test("every code of our own is catalogued, and every catalogued one is used", () => {
+  const files = globSync("{nodes,runtime,commands,replay,check,generate}/**/*.ts", {
+    cwd: root,
+  }).concat("cli.ts");
+  const used = files
+    .filter((file) => !file.endsWith(".test.ts"))
+    .flatMap((file) =>
+      [...read(file).matchAll(/"(flows\.[a-z-]+)"/g)].map(([, code]) => code ?? ""),
+    );
+  // A file and a right of Node-RED's that look like codes.
+  const others = ["flows.json", "flows.read"];
+  const codes = new Set(used.filter((name) => !others.includes(name)));
+  assert.deepEqual([...codes].sort(), Object.keys(flowsCodes).sort());
+});
+
+test("a row of an unknown kind, or without a property, stops the build", () => {
+  assert.match(expandEditor('  <busbar-row of="a" icon="b">\n', ""), /id="node-input-a"/);
+  assert.throws(() => expandEditor('  <busbar-row of="a" as="strange">\n', ""), /strange/);
+  assert.throws(() => expandEditor('  <busbar-row icon="b">\n', ""));
+  assert.deepEqual(mergeLocales({ a: { b: "1", c: "2" } }, { a: { b: "3" } }), {
+    a: { b: "3", c: "2" },
+  });
 });

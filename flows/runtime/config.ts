@@ -40,6 +40,10 @@ export const flowsConfig = z
       .array(z.string().min(1))
       .default([])
       .describe("Further palettes installed in userDir that may load"),
+    httpNode: z
+      .enum(["password", "open"])
+      .default("password")
+      .describe("whether pages that flows make ask for the password"),
     logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
   })
   .describe("An embedded Node-RED with Busbar's palette");

@@ -29,3 +29,16 @@ export function logOfNodeRed({ level, msg, type, id, name }: RedLog): void {
   const text = msg instanceof Error ? (msg.stack ?? msg.message) : String(msg).trim();
   log(levels[level] ?? String(level), "node-red", { msg: text, type, node: id, name });
 }
+
+/** What people look at is no news; what they do is. */
+const looking = /\.get$|^(?:settings|nodes|flows|comms|library)\.get|\.list/;
+
+/** Node-RED's audit events but the looking, as lines of our audit log. */
+export function auditOfNodeRed(to: { note(line: Readonly<Record<string, unknown>>): void }) {
+  return (event: Readonly<Record<string, unknown>>): void => {
+    const { event: name, user, ip, path, error } = event;
+    if (typeof name !== "string" || looking.test(name)) return;
+    const who = typeof user === "object" ? (user as { username?: string } | null)?.username : user;
+    to.note({ event: name, time: Date.now(), user: who, ip, path, error });
+  };
+}

@@ -19,9 +19,29 @@ export type NodeRed = {
   readonly httpNode: HttpApp;
   readonly events: EventEmitter;
   readonly version: string;
+  readonly hooks: { add(name: string, hook: (event: HookEvent) => void): void };
+  readonly nodes: { getNode(id: string): { receive(msg: object): void } | null | undefined };
+  readonly runtime: {
+    readonly flows: {
+      setFlows(options: {
+        readonly flows?: { readonly flows: readonly object[] };
+        readonly deploymentType: "full" | "reload";
+        readonly user?: { readonly username: string };
+      }): Promise<unknown>;
+    };
+  };
 };
 
-type Bcrypt = { hashSync(password: string, rounds: number): string };
+/** What a messaging hook is told: a message on its way into a node. */
+export type HookEvent = {
+  readonly msg: Readonly<Record<string, unknown>>;
+  readonly destination: { readonly id: string };
+};
+
+type Bcrypt = {
+  hashSync(password: string, rounds: number): string;
+  compare(password: string, hash: string): Promise<boolean>;
+};
 
 const require = createRequire(import.meta.url);
 
@@ -30,9 +50,35 @@ export function loadNodeRed(): NodeRed {
   return require(nodeRedPath()) as NodeRed;
 }
 
+/**
+ * Resolves when flows run, or are known not to: Node-RED starts them after `start` and `setFlows` have
+ * resolved, and tells as an event what holds them up, such as a node of an unknown type.
+ */
+export function untilFlowsKnown(red: NodeRed, onHeldUp: (reason: string) => void): Promise<void> {
+  return new Promise((known) => {
+    const onState = ({ id, payload }: { id: string; payload?: { error?: string } }) => {
+      if (id !== "runtime-state" || payload?.error === undefined) return;
+      onHeldUp(payload.error);
+      finish();
+    };
+    const finish = () => {
+      red.events.off("flows:started", finish);
+      red.events.off("runtime-event", onState);
+      known();
+    };
+    red.events.on("flows:started", finish);
+    red.events.on("runtime-event", onState);
+  });
+}
+
+/** A part of Node-RED by its own name. */
+export function requireFromNodeRed(name: string): unknown {
+  return createRequire(nodeRedPath())(name);
+}
+
 /** The bcrypt that Node-RED itself checks passwords with. */
 export function bcrypt(): Bcrypt {
-  return createRequire(nodeRedPath())("bcryptjs") as Bcrypt;
+  return requireFromNodeRed("bcryptjs") as Bcrypt;
 }
 
 function nodeRedPath(): string {

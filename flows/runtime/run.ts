@@ -1,11 +1,14 @@
-import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
+import { readIfThere } from "../nodes/link/durable.ts";
 import type { FlowsConfig } from "./config.ts";
+import { DeployHistory, type StoredFlow } from "./history.ts";
 import { log } from "./log.ts";
-import { loadNodeRed, type NodeRed } from "./node-red.ts";
+import { type NodeGuard, openGuard, passwordGuard } from "./node-guard.ts";
+import { loadNodeRed, type NodeRed, untilFlowsKnown } from "./node-red.ts";
 import { openSecrets } from "./secrets.ts";
 import { redSettings } from "./settings.ts";
 
@@ -13,7 +16,12 @@ import { redSettings } from "./settings.ts";
 const passwordVariable = "BUSBAR_FLOWS_PASSWORD";
 
 /** A running Node-RED; `stop` ends it cleanly. */
-export type Running = { readonly url: string; stop(): Promise<void> };
+export type Running = {
+  readonly url: string;
+  /** Loads the flows that stand on disk now. */
+  reload(): Promise<void>;
+  stop(): Promise<void>;
+};
 
 /**
  * Starts the embedded Node-RED and resolves when its flows run (or are known not to).
@@ -26,19 +34,30 @@ export async function runFlows(given: FlowsConfig): Promise<Running> {
   process.umask(0o077);
   Object.assign(process.env, config.environment);
   const red = loadNodeRed();
-  const server = createServer((request, response) => answer(red, request, response));
+  let guard: NodeGuard | undefined;
+  const server = createServer((request, response) => answer({ red, guard }, request, response));
   // The port first: a start that fails on it must not have made and hidden a password.
   const url = await listen(server, config);
   const secrets = openSecrets(config.userDir, takePassword());
   if (secrets.fresh !== undefined) showPassword(config.adminUser, secrets.fresh);
   seedFlow(config);
-  red.init(server, redSettings(config, secrets));
-  const flowsKnown = untilFlowsKnown(red);
+  guard =
+    config.httpNode === "open" ? openGuard : passwordGuard(config.adminUser, secrets.passwordHash);
+  const history = new DeployHistory(config.userDir);
+  keepFirst(history, config);
+  red.init(server, redSettings(config, secrets, history));
+  const flowsKnown = untilFlowsKnown(red, (reason) => log("warn", "flows-not-started", { reason }));
   await red.start();
   await flowsKnown;
+  const pidFile = join(config.userDir, "run.pid");
+  writeFileSync(pidFile, `${process.pid}\n`);
   return {
     url,
+    async reload() {
+      await red.runtime.flows.setFlows({ deploymentType: "reload" });
+    },
     async stop() {
+      rmSync(pidFile, { force: true });
       await red.stop();
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
@@ -46,11 +65,15 @@ export async function runFlows(given: FlowsConfig): Promise<Running> {
   };
 }
 
-/** Editor and admin API first, then the flows' own endpoints. */
-function answer(red: NodeRed, request: IncomingMessage, response: ServerResponse): void {
+type Served = { readonly red: NodeRed; readonly guard: NodeGuard | undefined };
+
+/** Editor and admin API first, then the flows' own endpoints, which the guard stands before. */
+function answer({ red, guard }: Served, request: IncomingMessage, response: ServerResponse): void {
   const end = (status: number) => response.writeHead(status).end();
-  if (red.httpAdmin === undefined) return void end(503);
-  red.httpAdmin(request, response, () => red.httpNode(request, response, () => end(404)));
+  if (red.httpAdmin === undefined || guard === undefined) return void end(503);
+  red.httpAdmin(request, response, () =>
+    guard(request, response, () => red.httpNode(request, response, () => end(404))),
+  );
 }
 
 async function listen(server: Server, { host, port }: FlowsConfig): Promise<string> {
@@ -74,24 +97,6 @@ function listenFailure(error: NodeJS.ErrnoException, host: string, port: number)
   });
 }
 
-/** Node-RED loads its flows after `start` has resolved; what holds them up it tells as an event. */
-function untilFlowsKnown(red: NodeRed): Promise<void> {
-  return new Promise((known) => {
-    const onState = ({ id, payload }: { id: string; payload?: { error?: string } }) => {
-      if (id !== "runtime-state" || payload?.error === undefined) return;
-      log("warn", "flows-not-started", { reason: payload.error });
-      finish();
-    };
-    const finish = () => {
-      red.events.off("flows:started", finish);
-      red.events.off("runtime-event", onState);
-      known();
-    };
-    red.events.on("flows:started", finish);
-    red.events.on("runtime-event", onState);
-  });
-}
-
 /** A new user folder starts with the given flow; a flow that is there is never touched. */
 function seedFlow({ userDir, flow }: FlowsConfig): void {
   const target = join(userDir, "flows.json");
@@ -109,6 +114,13 @@ function seedFlow({ userDir, flow }: FlowsConfig): void {
     throw new Failure("flows.flow-file", `${flow}: expected a list of nodes`, { retry: "never" });
   }
   copyFileSync(flow, target);
+}
+
+/** The flow that is there before the first deploy is a version to go back to. */
+function keepFirst(history: DeployHistory, { userDir }: FlowsConfig): void {
+  const flows = readIfThere(join(userDir, "flows.json"));
+  if (flows === undefined || history.list().length > 0) return;
+  history.record(JSON.parse(flows) as StoredFlow, { user: "start", time: Date.now() });
 }
 
 function requirePalette(): void {

@@ -1,17 +1,8 @@
 import { randomBytes } from "node:crypto";
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "@busbar/protocol";
+import { writeWhole } from "../nodes/link/durable.ts";
 import { bcrypt } from "./node-red.ts";
 
 /** Shortest password that a person may choose. */
@@ -36,7 +27,8 @@ export function openSecrets(userDir: string, chosen?: string): Secrets {
   mkdirSync(userDir, { recursive: true, mode: 0o700 });
   chmodSync(userDir, 0o700);
   const credentialFile = join(userDir, "credential-secret");
-  if (!existsSync(credentialFile)) writeSecret(credentialFile, randomBytes(32).toString("hex"));
+  if (!existsSync(credentialFile))
+    writeWhole(credentialFile, `${randomBytes(32).toString("hex")}\n`);
   const credentialSecret = readFileSync(credentialFile, "utf8").trim();
   if (existsSync(passwordFile(userDir))) {
     const passwordHash = readFileSync(passwordFile(userDir), "utf8").trim();
@@ -62,7 +54,7 @@ export function setPassword(userDir: string, password: string): string {
   }
   mkdirSync(userDir, { recursive: true, mode: 0o700 });
   const hash = bcrypt().hashSync(password, rounds);
-  writeSecret(passwordFile(userDir), hash);
+  writeWhole(passwordFile(userDir), `${hash}\n`);
   return hash;
 }
 
@@ -73,17 +65,4 @@ export function randomPassword(): string {
 
 function passwordFile(userDir: string): string {
   return join(userDir, "admin-password");
-}
-
-/** Written aside, synced and renamed: a power cut leaves the old secret or the new one, whole. */
-function writeSecret(path: string, secret: string): void {
-  const aside = `${path}.${process.pid}.new`;
-  const file = openSync(aside, "w", 0o600);
-  try {
-    writeSync(file, `${secret}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(aside, path);
 }

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { type FlowsConfig, guardedNodes } from "./config.ts";
-import { logOfNodeRed } from "./log.ts";
+import type { DeployHistory } from "./history.ts";
+import { auditOfNodeRed, logOfNodeRed } from "./log.ts";
 import type { Secrets } from "./secrets.ts";
+import { storageWithHistory } from "./storage.ts";
 
 const paletteName = "@busbar/node-red-busbar";
 const packageDir = join(import.meta.dirname, "..");
@@ -25,8 +27,16 @@ const contentPolicy = [
 ].join("; ");
 
 /** Node-RED's settings: signed-in admins only, no installs, no outside calls, no shell, no files. */
-export function redSettings(config: FlowsConfig, secrets: Secrets): Record<string, unknown> {
+export function redSettings(
+  config: FlowsConfig,
+  secrets: Secrets,
+  history: DeployHistory,
+): Record<string, unknown> {
   return {
+    storageModule: storageWithHistory(history),
+    // What functions remember outlives a restart.
+    contextStorage: { default: { module: "localfilesystem" } },
+
     userDir: config.userDir,
     flowFile: "flows.json",
     flowFilePretty: true,
@@ -44,7 +54,10 @@ export function redSettings(config: FlowsConfig, secrets: Secrets): Record<strin
       users: [{ username: config.adminUser, password: secrets.passwordHash, permissions: "*" }],
     },
     httpAdminMiddleware: editorHeaders,
-    logging: { stderr: { level: config.logLevel, handler: () => logOfNodeRed } },
+    logging: {
+      stderr: { level: config.logLevel, handler: () => logOfNodeRed },
+      audit: { level: "off", audit: true, handler: () => auditOfNodeRed(history) },
+    },
     editorTheme: editorTheme(config),
   };
 }

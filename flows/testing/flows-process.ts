@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const cli = join(import.meta.dirname, "..", "cli.ts");
+/** The command under test: the checkout's, or one that was installed from what is packed. */
+const cli = process.env.BUSBAR_FLOWS_COMMAND ?? join(import.meta.dirname, "..", "cli.ts");
 
 /** How a `busbar-flows run` ended. */
 export type Exit = { readonly code: number | null; readonly errors: string };
@@ -19,8 +21,12 @@ export class FlowsProcess {
   url = "";
   token = "";
 
-  private constructor(options: readonly string[], environment: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [cli, "run", ...options], {
+  private constructor(
+    options: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    program = cli,
+  ) {
+    this.#child = spawn(process.execPath, [program, "run", ...options], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });
@@ -31,8 +37,12 @@ export class FlowsProcess {
   }
 
   /** Starts it and waits for the ready line; an early end is an error with what it said. */
-  static async start(options: readonly string[], environment = {}): Promise<FlowsProcess> {
-    const flows = new FlowsProcess(options, environment);
+  static async start(
+    options: readonly string[],
+    environment = {},
+    program = cli,
+  ): Promise<FlowsProcess> {
+    const flows = new FlowsProcess(options, environment, program);
     const { stdout } = flows.#child;
     assert(stdout !== null, "stdout is a pipe");
     const ready = new Promise<void>((done) => {
@@ -51,6 +61,16 @@ export class FlowsProcess {
   /** Runs it to its end; for starts that must fail. */
   static run(options: readonly string[]): Promise<Exit> {
     return new FlowsProcess(options, {}).#exit;
+  }
+
+  get pid(): number {
+    assert(this.#child.pid !== undefined, "it was started");
+    return this.#child.pid;
+  }
+
+  /** How many files and sockets it has open. */
+  handles(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
   async stop(): Promise<Exit> {

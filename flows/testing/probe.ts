@@ -43,16 +43,23 @@ export class Probe {
     return new Probe(server);
   }
 
-  /** The flow with a probe wired to each named node. */
-  tap(flow: readonly FlowNode[], names: readonly string[]): FlowNode[] {
+  /** The flow with a probe wired to each named node; one with no outputs is listened to beside. */
+  tap(flow: readonly FlowNode[], names: readonly string[], prefix = ""): FlowNode[] {
+    const probes = new Map(names.map((name) => [name, `probe-${prefix}${name}`]));
+    const ends = flow.filter(({ name = "", wires }) => probes.has(name) && wires?.length === 0);
     const tapped = flow.map((node) => {
-      if (!names.includes(node.name ?? "")) return node;
-      const wires = (node.wires ?? []).map((wire) => [...wire, `probe-${node.name}`]);
-      return { ...node, wires };
+      const own = probes.get(node.name ?? "");
+      const wires = (node.wires ?? []).map((wire) => {
+        // What goes into an end goes into its probe too.
+        const beside = ends.filter(({ id }) => wire.includes(id)).map(({ name }) => name ?? "");
+        const added = beside.flatMap((name) => probes.get(name) ?? []);
+        return [...wire, ...added, ...(own === undefined ? [] : [own])];
+      });
+      return node.wires === undefined ? node : { ...node, wires };
     });
     const tab = flow.find(({ type }) => type === "tab");
     assert(tab !== undefined, "a flow has a tab");
-    return [...tapped, ...names.flatMap((name) => this.#nodes(name, tab.id))];
+    return [...tapped, ...names.flatMap((name) => this.#nodes(`${prefix}${name}`, tab.id))];
   }
 
   /** The next message of a node that nobody has taken yet. */

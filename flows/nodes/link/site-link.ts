@@ -5,6 +5,7 @@ import {
   type MqttClient,
 } from "mqtt";
 import { BackOff } from "./back-off.ts";
+import { flowError } from "./errors.ts";
 import { type LoginAs, loginToken } from "./login.ts";
 
 /** How a site's connection stands. `refused`: the broker knows us not, or not so. */
@@ -18,6 +19,18 @@ export type Follower = {
   onMessage(payload: Buffer): void;
   onRefused(): void;
 };
+
+/** A site as its nodes see it: topics to follow and to speak on. */
+export interface SiteConnection {
+  readonly connected: boolean;
+  /** Follows a topic until the returned function is called. */
+  follow(follower: Follower): () => void;
+  watch(watcher: (state: LinkState) => void): () => void;
+  /** Resolves when the broker has acknowledged. Throws: `Failure` `flows.not-connected`. */
+  publish(topic: string, payload: Uint8Array): Promise<void>;
+  /** Ends the connection for good; resolves when the other side is closed too. */
+  close(): Promise<void>;
+}
 
 /** Where to connect and as whom; `report` gets what a person should read, once. */
 export type LinkSettings = LoginAs & {
@@ -38,7 +51,7 @@ const loginRefused: ReadonlySet<number | undefined> = new Set([2, 4, 5]);
  * The one MQTT connection that all nodes of a site share. It is made when the first node follows a
  * topic, and made again with a fresh login token and a growing pause whenever it ends.
  */
-export class SiteLink {
+export class SiteLink implements SiteConnection {
   readonly #settings: LinkSettings;
   readonly #followers = new Map<string, Set<Follower>>();
   readonly #last = new Map<string, Buffer>();
@@ -59,7 +72,6 @@ export class SiteLink {
     return this.#state === "connected";
   }
 
-  /** Follows a topic until the returned function is called. */
   follow(follower: Follower): () => void {
     const { topic } = follower;
     const known = this.#followers.get(topic);
@@ -74,14 +86,24 @@ export class SiteLink {
     return () => this.#leave(follower, followers);
   }
 
-  /** Tells the state now and whenever it changes, until the returned function is called. */
   watch(watcher: (state: LinkState) => void): () => void {
     this.#watchers.add(watcher);
     watcher(this.#state);
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Ends the connection for good; resolves when the broker's side is closed too. */
+  async publish(topic: string, payload: Uint8Array): Promise<void> {
+    const client = this.#client;
+    if (client === undefined && this.#timer === undefined && !this.#closed) this.#open();
+    // Not kept for later: whoever sends has a gate to meet, and decides whether later still helps.
+    if (client === undefined || this.#state !== "connected") throw notConnected(topic);
+    try {
+      await client.publishAsync(topic, Buffer.from(payload), { qos: 1 });
+    } catch (cause) {
+      throw notConnected(topic, cause);
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -194,4 +216,9 @@ export class SiteLink {
     this.#state = state;
     for (const watcher of this.#watchers) watcher(state);
   }
+}
+
+function notConnected(topic: string, cause?: unknown) {
+  const message = `${topic}: not sent, for there is no connection to the broker`;
+  return flowError("flows.not-connected", message, { retry: "later", cause });
 }

@@ -1,13 +1,23 @@
-import type { topicsOf } from "@busbar/protocol";
+import type { Signer, topicsOf } from "@busbar/protocol";
+import { flowError } from "./errors.ts";
 import type { NodeConfig, NodeStatus, Red, RedNode } from "./red.ts";
-import type { LinkState, SiteLink } from "./site-link.ts";
+import type { LinkState, SiteConnection } from "./site-link.ts";
 
 /** What a site node offers the nodes that use it. */
 export type Site = {
   readonly id: string;
   readonly identity: string;
   readonly portal: string | undefined;
-  readonly link: SiteLink;
+  readonly link: SiteConnection;
+  /** The broker's address, and the member whose it is. */
+  readonly url: string;
+  readonly member: string;
+  /** A recorded day stands in the site's place. */
+  readonly replayed: boolean;
+  /** Signs as the identity. */
+  readonly signer: Signer;
+  /** Opens what was boxed to the identity. */
+  readonly boxSecret: Uint8Array;
   readonly topics: ReturnType<typeof topicsOf>;
 };
 
@@ -29,8 +39,7 @@ export function tieToSite(
   config: NodeConfig,
   interest: Interest,
 ): Site | undefined {
-  const configured = red.nodes.getNode(String(config.site ?? ""));
-  const site = (configured as { readonly site?: Site } | null | undefined)?.site;
+  const site = siteOf(red, config);
   if (site === undefined) {
     node.status({ fill: "red", shape: "ring", text: "busbar.status.no-site" });
     return undefined;
@@ -49,6 +58,16 @@ export function tieToSite(
   });
   return site;
 }
+
+/** The site that a node names; undefined where it names none, or one that does not work. */
+export function siteOf(red: Red, config: NodeConfig): Site | undefined {
+  const configured = red.nodes.getNode(String(config.site ?? ""));
+  return (configured as { readonly site?: Site } | null | undefined)?.site;
+}
+
+/** The error of a node that was asked for something without a site. */
+export const noSite = () =>
+  flowError("flows.site-missing", "choose a site in the node, and see that the site has no error");
 
 /** Node-RED's own words where it has them, so that they read as with its MQTT nodes. */
 export function statusOf(state: LinkState): NodeStatus {

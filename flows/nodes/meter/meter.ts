@@ -1,85 +1,109 @@
-import { isId } from "@busbar/protocol";
-import { entered, optional } from "../link/form.ts";
+import type { Meter } from "@busbar/edge";
+import { Failure } from "@busbar/protocol";
+import { told } from "../link/errors.ts";
+import { optional } from "../link/form.ts";
+import { Inbox } from "../link/inbox.ts";
+import { outputOf, shownValue } from "../link/live.ts";
 import type { Msg, NodeConfig, Red, RedNode } from "../link/red.ts";
-import { tieToSite } from "../link/site.ts";
-import { type Live, type Output, parseLive, pick, powerOf } from "./live.ts";
+import { openMeterAt } from "./buses.ts";
+import { addMeterEndpoints } from "./endpoints.ts";
+import { everyMsOf, placeOfForm } from "./place.ts";
+import { measured, readingMessage } from "./reading.ts";
 
-const kinds = ["reading", "power", "import", "export", "obis", "quantity"] as const;
-/** A live meter reports every few seconds; after this long its last value is no news, ms. */
-const silentMs = 60_000;
-
-/** `busbar-meter`: an edge unit's live readings become messages; an input asks for the last one. */
+/** `busbar-meter`: reads a meter by the edge's own driver, by its clock or when a message asks. */
 export default function register(red: Red): void {
   function MeterNode(this: RedNode, config: NodeConfig): void {
     red.nodes.createNode(this, config);
-    const device = entered(config.device);
-    const meter = optional(config.meter);
     const output = outputOf(config);
-    if (!isId(device)) {
-      this.status({ fill: "red", shape: "ring", text: "busbar.status.no-device" });
-      this.error(`device: expected the id of an edge unit, got ${JSON.stringify(device)}`);
-      return;
-    }
-    let last: Msg | undefined;
-    let watchdog: NodeJS.Timeout | undefined;
-    // While the connection is away, that is the news, not the meter's silence.
-    const silent = () => {
-      if (!site?.link.connected) return;
-      this.status({ fill: "yellow", shape: "ring", text: "busbar.status.silent" });
+    const name = optional(config.meter) || optional(config.profile) || "meter";
+    const inbox = new Inbox(this);
+    const reader = new Reader(config);
+    let timer: NodeJS.Timeout | undefined;
+    let closed = false;
+
+    const read = async (): Promise<Msg | undefined> => {
+      const { reading, serial } = await reader.read();
+      const msg = readingMessage({ meter: name, serial, reading }, output);
+      if (msg === undefined) {
+        this.status({ fill: "yellow", shape: "dot", text: "busbar.status.no-value" });
+        return undefined;
+      }
+      const text = shownValue({ ...measured(reading), meter: name }, msg.payload, output);
+      this.status({ fill: "green", shape: "dot", text });
+      return msg;
     };
 
-    const site = tieToSite(red, this, config, {
-      topic: ({ topics }) => topics.live(device),
-      latest: true,
-      onMessage: (payload) => {
-        const live = parseLive(payload);
-        if (live === undefined) {
-          this.warn(`${device}: dropped a message that is no live reading`);
-          return;
-        }
-        if (meter !== "" && live.meter !== meter) return;
-        const chosen = pick(live, output);
-        if (chosen === undefined) {
-          this.status({ fill: "yellow", shape: "dot", text: "busbar.status.no-value" });
-          return;
-        }
-        last = messageOf(live, chosen);
-        this.status({ fill: "green", shape: "dot", text: shown(live, chosen) });
-        clearTimeout(watchdog);
-        watchdog = setTimeout(silent, silentMs);
-        this.send(red.util.cloneMessage(last));
-      },
-    });
     this.on("input", (msg, send, done) => {
-      if (last === undefined) return done(new Error(`${device}: no reading yet`));
-      send({ ...msg, ...red.util.cloneMessage(last) });
-      done();
+      inbox.take(async () => {
+        const answer = await read();
+        if (answer !== undefined) send({ ...msg, ...answer });
+      }, done);
     });
+
+    // One trouble is told once, not at each poll; the status shows it all the time.
+    let trouble = "";
+    const poll = (everyMs: number) => {
+      const began = performance.now();
+      const again = (error?: Error) => {
+        const code = error instanceof Failure ? error.code : (error?.message ?? "");
+        if (error !== undefined && code !== trouble && !closed) this.error(error);
+        trouble = code;
+        if (closed) return;
+        // The next one in its rhythm; a meter that answers slowly is never asked twice at once.
+        timer = setTimeout(poll, Math.max(0, everyMs - (performance.now() - began)), everyMs);
+      };
+      inbox.take(async () => {
+        const msg = await read();
+        if (msg !== undefined && !closed) this.send(msg);
+      }, again);
+    };
+    try {
+      placeOfForm(config);
+      const everyMs = everyMsOf(config);
+      if (everyMs !== undefined) poll(everyMs);
+    } catch (error) {
+      this.status({ fill: "red", shape: "ring", text: "busbar.status.no-meter" });
+      this.error(told(error));
+    }
     this.on("close", (_removed, done) => {
-      clearTimeout(watchdog);
-      done();
+      closed = true;
+      clearTimeout(timer);
+      void inbox
+        .close()
+        .then(() => reader.close())
+        .then(done, done);
     });
   }
+  addMeterEndpoints(red);
   red.nodes.registerType("busbar-meter", MeterNode);
 }
 
-function outputOf(config: NodeConfig): Output {
-  const kind = kinds.find((known) => known === config.outputType) ?? "reading";
-  return { kind, code: entered(config.output) };
-}
+/** A meter that is opened when it is first read, and asked who it is again after a failure. */
+class Reader {
+  readonly #config: NodeConfig;
+  #meter: Meter | undefined;
+  #serial: string | undefined;
+  #known = false;
 
-function messageOf(live: Live, payload: unknown): Msg {
-  const { device, meter, time, seq, quality } = live;
-  return { topic: `${device}/${meter}`, payload, device, meter, time, seq, quality };
-}
+  constructor(config: NodeConfig) {
+    this.#config = config;
+  }
 
-/** Below 20 characters: a status stands under a small box. */
-function shown(live: Live, chosen: unknown): string {
-  if (typeof chosen === "number") return short(chosen);
-  const power = powerOf(live);
-  return power === undefined ? live.meter.slice(0, 19) : `${short(power)} W`;
-}
+  /** Throws: `Failure` `flows.*`, `meter.*`. */
+  async read() {
+    this.#meter ??= await openMeterAt(placeOfForm(this.#config));
+    try {
+      if (!this.#known) this.#serial = (await this.#meter.identify()).serialNumber;
+      this.#known = true;
+      return { reading: await this.#meter.read(), serial: this.#serial };
+    } catch (error) {
+      // It may be another one now, whose registers go on from elsewhere.
+      this.#known = false;
+      throw error;
+    }
+  }
 
-function short(value: number): string {
-  return Number(value.toPrecision(9)).toString().slice(0, 16);
+  async close(): Promise<void> {
+    await this.#meter?.close();
+  }
 }

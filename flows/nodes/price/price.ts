@@ -1,3 +1,4 @@
+import { flowError } from "../link/errors.ts";
 import type { Msg, NodeConfig, NodeStatus, Red, RedNode } from "../link/red.ts";
 import { tieToSite } from "../link/site.ts";
 import { choose, type Prices, parsePrices, routes, type Which } from "./prices.ts";
@@ -7,6 +8,7 @@ export default function register(red: Red): void {
   function PriceNode(this: RedNode, config: NodeConfig): void {
     red.nodes.createNode(this, config);
     const which = whichOf(config.price);
+    const horizon = String(config.horizon ?? "any");
     let last: Msg | undefined;
 
     tieToSite(red, this, config, {
@@ -18,13 +20,14 @@ export default function register(red: Red): void {
           this.warn("dropped a message on market/prices that holds no prices");
           return;
         }
+        if (horizon !== "any" && prices.horizon !== horizon) return;
         last = messageOf(prices, which);
         this.status(shown(prices, which));
         this.send(red.util.cloneMessage(last));
       },
     });
     this.on("input", (msg, send, done) => {
-      if (last === undefined) return done(new Error("the market has told no price yet"));
+      if (last === undefined) return done(untold());
       send({ ...msg, ...red.util.cloneMessage(last) });
       done();
     });
@@ -51,3 +54,6 @@ function shown(prices: Prices, which: Which): NodeStatus {
   }
   return { fill: "green", shape: "dot", text: `${price.toFixed(4)} /kWh` };
 }
+
+const untold = () =>
+  flowError("flows.price-unknown", "the market has told no price yet", { retry: "later" });

@@ -13,6 +13,8 @@ export type SiteSettings = {
   /** The member whose broker it is, or the site's id where that is not known. */
   readonly broker: string;
   readonly signer: Signer;
+  /** X25519 secret that opens the identity's notices. */
+  readonly boxSecret: Uint8Array;
   /** Address of the aggregator's portal, for links. */
   readonly portal: string | undefined;
 };
@@ -69,6 +71,7 @@ export function readSiteSettings(form: SiteForm): { ok: true; settings: SiteSett
     client: `${identity}:${label}`,
     broker: member || site,
     signer: key.signer,
+    boxSecret: key.boxSecret,
     portal: optional(form.portal) || undefined,
   };
   return { ok: true, settings };
@@ -76,13 +79,15 @@ export function readSiteSettings(form: SiteForm): { ok: true; settings: SiteSett
 
 const required = ["broker", "site", "identity"] as const;
 
-function loadKey(form: SiteForm): { ok: true; signer: Signer } | Refusal {
+type Key = { readonly ok: true; readonly signer: Signer; readonly boxSecret: Uint8Array };
+
+function loadKey(form: SiteForm): Key | Refusal {
   const pasted = optional(form.key);
   if (pasted !== "") return pastedKey(pasted);
   const [refusal] = unset("keyFile", form.keyFile);
   if (refusal !== undefined) return refusal;
   try {
-    return { ok: true, signer: signerOf(readKeyFile(entered(form.keyFile))) };
+    return keyOf(readKeyFile(entered(form.keyFile)));
   } catch (error) {
     if (error instanceof Failure) return refuse(error.code, error.message);
     throw error;
@@ -90,7 +95,7 @@ function loadKey(form: SiteForm): { ok: true; signer: Signer } | Refusal {
 }
 
 /** A key file's content in the credential field. The message never repeats what was pasted. */
-function pastedKey(pasted: string): { ok: true; signer: Signer } | Refusal {
+function pastedKey(pasted: string): Key | Refusal {
   const malformed = refuse(
     "key.malformed",
     'key: expected the content of a key file, {"seed": "…", "box": "…"} in base64url',
@@ -100,11 +105,15 @@ function pastedKey(pasted: string): { ok: true; signer: Signer } | Refusal {
     const parts = [seed, box].map((part) => Buffer.from(String(part), "base64url"));
     const [seedBytes, boxBytes] = parts;
     if (seedBytes?.length !== 32 || boxBytes?.length !== 32) return malformed;
-    return { ok: true, signer: signerOf({ seed: seedBytes, box: boxBytes }) };
+    return keyOf({ seed: seedBytes, box: boxBytes });
   } catch {
     // Text that is no JSON is the same mistake as JSON of another shape.
     return malformed;
   }
+}
+
+function keyOf(key: { readonly seed: Uint8Array; readonly box: Uint8Array }): Key {
+  return { ok: true, signer: signerOf(key), boxSecret: key.box };
 }
 
 function unset(name: string, value: unknown): Refusal[] {

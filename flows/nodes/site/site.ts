@@ -1,8 +1,12 @@
 import { topicsOf } from "@busbar/protocol";
 import type { NodeConfig, Red, RedNode } from "../link/red.ts";
 import type { Site } from "../link/site.ts";
-import { SiteLink } from "../link/site-link.ts";
-import { readSiteSettings } from "./settings.ts";
+import { type SiteConnection, SiteLink } from "../link/site-link.ts";
+import { addCheckEndpoint } from "./check-endpoint.ts";
+import { readSiteSettings, type SiteSettings } from "./settings.ts";
+
+/** Takes a site's place where a recorded day is replayed. */
+export type Replay = { connectionOf(settings: SiteSettings): SiteConnection };
 
 /** `busbar-site`: where a site is and as whom to connect; its nodes share one MQTT connection. */
 export default function register(red: Red): void {
@@ -14,13 +18,20 @@ export default function register(red: Red): void {
       return;
     }
     const { settings } = read;
-    const link = new SiteLink({
-      ...settings,
-      chain: settings.site,
-      report: (text) => this.warn(text),
-    });
-    const { site: id, identity, portal } = settings;
-    this.site = { id, identity, portal, link, topics: topicsOf(id) };
+    const link = connectionOf(red, settings, (text) => this.warn(text));
+    const { site: id, identity, portal, signer, boxSecret } = settings;
+    this.site = {
+      id,
+      identity,
+      portal,
+      link,
+      url: settings.url,
+      member: settings.broker,
+      replayed: red.settings.busbarReplay !== undefined,
+      signer,
+      boxSecret,
+      topics: topicsOf(id),
+    };
     this.on("close", (_removed, done) => {
       link.close().then(done, (error: unknown) => {
         this.warn(`the connection did not end cleanly: ${String(error)}`);
@@ -28,5 +39,16 @@ export default function register(red: Red): void {
       });
     });
   }
+  addCheckEndpoint(red);
   red.nodes.registerType("busbar-site", SiteNode, { credentials: { key: { type: "password" } } });
+}
+
+function connectionOf(
+  red: Red,
+  settings: SiteSettings,
+  report: (text: string) => void,
+): SiteConnection {
+  const replay = red.settings.busbarReplay as Replay | undefined;
+  if (replay !== undefined) return replay.connectionOf(settings);
+  return new SiteLink({ ...settings, chain: settings.site, report });
 }

@@ -54,7 +54,7 @@ export function flowsProgram(
       "run",
       ...["--user-dir", home.flows],
       ...["--port", String(ports.flows)],
-      ...["--flow", join(root, "flows/examples/price-and-meter.json")],
+      ...["--flow", join(root, "flows/examples/boiler-follows-price.json")],
     ],
     log: join(home.logs, "flows.log"),
     env: {

@@ -1,5 +1,5 @@
 import { obis } from "@busbar/protocol";
-import { isObject, parseObject } from "../link/json.ts";
+import { isObject, parseObject } from "./json.ts";
 
 /** One live reading of one meter, as its edge unit publishes it. */
 export type Live = {
@@ -24,11 +24,19 @@ export type LivePayload = {
   readonly quantities: Live["quantities"];
 };
 
+const kinds = ["reading", "power", "import", "export", "obis", "quantity"] as const;
+
 /** What of a reading becomes the payload; `code` belongs to `obis` and `quantity`. */
-export type Output = {
-  readonly kind: "reading" | "power" | "import" | "export" | "obis" | "quantity";
-  readonly code: string;
-};
+export type Output = { readonly kind: (typeof kinds)[number]; readonly code: string };
+
+/** The choice as the editor stores it, in `output` and `outputType`. */
+export function outputOf(config: Readonly<Record<string, unknown>>): Output {
+  const kind = kinds.find((known) => known === config.outputType) ?? "reading";
+  return { kind, code: typeof config.output === "string" ? config.output.trim() : "" };
+}
+
+/** What a meter showed, whoever tells it. */
+export type Measured = Pick<Live, "values" | "quantities">;
 
 /** A live reading, or undefined when the payload is none. */
 export function parseLive(payload: Buffer): Live | undefined {
@@ -49,7 +57,7 @@ export function parseLive(payload: Buffer): Live | undefined {
 }
 
 /** The chosen part of a reading; undefined where this reading does not have it. */
-export function pick(live: Live, { kind, code }: Output): LivePayload | number | undefined {
+export function pick(live: Measured, { kind, code }: Output): LivePayload | number | undefined {
   switch (kind) {
     case "reading":
       return wholeOf(live);
@@ -69,14 +77,14 @@ export function pick(live: Live, { kind, code }: Output): LivePayload | number |
 }
 
 /** Power in W, positive = drawn from the grid: the net register, or import less export. */
-export function powerOf({ values, quantities }: Live): number | undefined {
+export function powerOf({ values, quantities }: Measured): number | undefined {
   const net = values[obis.netPower] ?? quantities["power.total"];
   if (net !== undefined) return net;
   const [drawn, fed] = [values[obis.importPower], values[obis.exportPower]];
   return drawn === undefined && fed === undefined ? undefined : (drawn ?? 0) - (fed ?? 0);
 }
 
-function wholeOf(live: Live): LivePayload {
+function wholeOf(live: Measured): LivePayload {
   return {
     power: powerOf(live) ?? null,
     importWh: live.values[obis.importEnergy] ?? null,
@@ -92,4 +100,29 @@ function numbers(value: unknown): Record<string, number> {
     (entry): entry is [string, number] => typeof entry[1] === "number",
   );
   return Object.fromEntries(known);
+}
+
+/** What a status shows of a reading: below 20 characters, for it stands under a small box. */
+export function shownValue(
+  live: Measured & { readonly meter: string },
+  chosen: unknown,
+  { kind }: Output,
+): string {
+  const value = typeof chosen === "number" ? chosen : powerOf(live);
+  if (value === undefined) return live.meter.slice(0, 19);
+  return `${short(value)}${unitOf[kind]}`;
+}
+
+/** An OBIS code and a quantity name their unit themselves, or have none. */
+const unitOf = {
+  reading: " W",
+  power: " W",
+  import: " Wh",
+  export: " Wh",
+  obis: "",
+  quantity: "",
+} as const;
+
+function short(value: number): string {
+  return Number(value.toPrecision(9)).toString().slice(0, 16);
 }

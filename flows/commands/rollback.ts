@@ -1,0 +1,55 @@
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { readIfThere, writeWhole } from "../nodes/link/durable.ts";
+import { flowError } from "../nodes/link/errors.ts";
+import { type Deployed, DeployHistory } from "../runtime/history.ts";
+
+/** Options of `busbar-flows rollback`. */
+export type RollbackOptions = {
+  readonly userDir: string;
+  readonly to?: string;
+  readonly list?: boolean;
+  readonly json?: boolean;
+};
+
+/**
+ * Puts an earlier deployed version back, as a new version; a busbar-flows that runs loads it at once.
+ * Throws: `Failure` `flows.version-missing`.
+ */
+export function rollbackCommand(options: RollbackOptions, write: (line: string) => void): void {
+  const { userDir, json = false } = options;
+  const history = new DeployHistory(userDir);
+  const versions = history.list();
+  if (options.list === true) {
+    if (json) return write(JSON.stringify({ versions }));
+    for (const one of versions) write(line(one));
+    return;
+  }
+  const version = options.to === undefined ? versions.at(-2)?.version : Number(options.to);
+  if (version === undefined) {
+    const message = `${userDir}: nothing was deployed before what is there now`;
+    throw flowError("flows.version-missing", message);
+  }
+  const flow = history.flowOf(version);
+  writeWhole(join(userDir, "flows.json"), `${JSON.stringify(flow, undefined, 4)}\n`);
+  const user = `${userInfo().username} (rollback to ${version})`;
+  history.record(flow, { user, time: Date.now() });
+  const running = tellRunning(userDir);
+  if (json) return write(JSON.stringify({ version, running }));
+  write(`version ${version} is back${running ? "; busbar-flows loads it now" : ""}`);
+}
+
+/** Whether a busbar-flows runs in the folder, told to load its flows anew. */
+function tellRunning(userDir: string): boolean {
+  const pid = Number(readIfThere(join(userDir, "run.pid")));
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, "SIGHUP");
+  } catch {
+    // It ended without taking its file away.
+    return false;
+  }
+}
+
+const line = ({ version, time, user }: Deployed) =>
+  `${String(version).padStart(4)}  ${new Date(time).toISOString()}  ${user}`;

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { rollbackCommand } from "../commands/rollback.ts";
+import { DeployHistory, diffFlows } from "./history.ts";
+import { auditOfNodeRed } from "./log.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-history-"));
+after(() => rmSync(folder, { recursive: true }));
+const at = (user: string, time: number) => ({ user, time });
+const flow = (...nodes: object[]) =>
+  nodes.map((node, i) => ({ id: `n${i}`, type: "debug", ...node }));
+
+test("a diff names nodes and fields, never values, and tells moved nodes apart", () => {
+  const before = flow({ name: "a", key: "old secret", x: 1 }, { name: "b", x: 1 }, { name: "c" });
+  const after = [
+    ...flow({ name: "a", key: "new secret", x: 2 }, { name: "b", x: 9 }),
+    { id: "n9", type: "inject" },
+  ];
+  const diff = diffFlows(before, after);
+  assert.deepEqual(diff, {
+    added: ["inject n9"],
+    removed: ["debug c"],
+    changed: [{ node: "debug a", fields: ["key"] }],
+    moved: 1,
+  });
+  assert.ok(!JSON.stringify(diff).includes("secret"));
+});
+
+test("each deploy is kept with who and when, and the one before comes back as a new version", () => {
+  const userDir = join(folder, "user");
+  const history = new DeployHistory(userDir);
+  history.record(flow({ name: "first" }), at("ada", 1));
+  history.record(flow({ name: "second" }), at("bob", 2));
+  history.record(flow({ name: "second" }), at("bob", 3));
+  assert.deepEqual(history.list(), [
+    { version: 1, time: 1, user: "ada" },
+    { version: 2, time: 2, user: "bob" },
+  ]);
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  rollbackCommand({ userDir, list: true }, write);
+  assert.match(lines.join("\n"), /1 {2}1970-01-01T00:00:00\.001Z {2}ada\n.*bob/);
+  rollbackCommand({ userDir }, write);
+  assert.deepEqual(
+    JSON.parse(readFileSync(join(userDir, "flows.json"), "utf8")),
+    flow({ name: "first" }),
+  );
+  assert.match(history.list().at(-1)?.user ?? "", /rollback to 1/);
+  rollbackCommand({ userDir, to: "2", json: true }, write);
+  assert.deepEqual(history.flowOf(4), flow({ name: "second" }));
+  for (const to of ["99", "0", "x"]) {
+    assert.throws(() => rollbackCommand({ userDir, to }, write), { code: "flows.version-missing" });
+  }
+  assert.throws(() => rollbackCommand({ userDir: join(folder, "none") }, write), {
+    code: "flows.version-missing",
+  });
+  const audit = readFileSync(join(userDir, "audit.jsonl"), "utf8").trim().split("\n");
+  assert.deepEqual(
+    audit.map((line) => JSON.parse(line).version),
+    [1, 2, 3, 4],
+  );
+  assert.equal(statSync(join(userDir, "audit.jsonl")).mode & 0o077, 0);
+  assert.equal(statSync(join(userDir, "deploys", "000001.json")).mode & 0o077, 0);
+});
+
+test("a run.pid that is garbage, or of a process that ended, is nobody to tell", () => {
+  const userDir = join(folder, "stale");
+  const history = new DeployHistory(userDir);
+  history.record(flow({ name: "first" }), at("ada", 1));
+  history.record(flow({ name: "second" }), at("ada", 2));
+  for (const pid of ["garbage", "-1", "0", "999999999"]) {
+    writeFileSync(join(userDir, "run.pid"), pid);
+    const lines: string[] = [];
+    rollbackCommand({ userDir, json: true }, (line) => lines.push(line));
+    assert.equal(JSON.parse(lines[0] ?? "").running, false, pid);
+  }
+});
+
+test("the audit log has what people do, not what they look at", () => {
+  const noted: unknown[] = [];
+  const audit = auditOfNodeRed({ note: (line) => void noted.push(line.event) });
+  for (const event of [
+    "flows.get",
+    "settings.get",
+    "flows.set",
+    "auth.login",
+    "library.get",
+    undefined,
+  ]) {
+    audit({ event, user: { username: "ada" } });
+  }
+  assert.deepEqual(noted, ["flows.set", "auth.login"]);
+});

@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FlowsSite } from "../../test/support/flows-site.ts";
+import { buildPalette } from "../build.ts";
+import { FlowsProcess } from "./flows-process.ts";
+import { type FlowNode, Probe } from "./probe.ts";
+
+/** All examples in one real Node-RED, beside a site that is true to the protocol. */
+
+const password = "a long enough one";
+let site: FlowsSite;
+let probe: Probe;
+let flows: FlowsProcess;
+
+/** Which nodes of an example are listened to. */
+const listened = {
+  "boiler-follows-price": ["only changes"],
+  "battery-sells-surplus": ["what the slot brings", "sell the surplus"],
+  "feeder-board": ["remember"],
+  "notice-to-phone": ["my notices", "not taken"],
+  "modbus-by-hand": ["sign", "refused"],
+  "replay-of-yesterday": ["heat by the rule", "no answer"],
+  "meter-here": ["meter", "sign", "site's state"],
+} as const;
+
+before(async () => {
+  await buildPalette();
+  site = await FlowsSite.start();
+  probe = await Probe.start();
+  const all = Object.entries(listened).flatMap(([name, names]) =>
+    probe.tap(example(name), names, `${name}/`),
+  );
+  writeFileSync(site.file("flow.json"), JSON.stringify(all));
+  const environment = Object.entries(site.environment).map(([name, value]) => `${name}=${value}`);
+  flows = await FlowsProcess.start(
+    [
+      "--port",
+      "0",
+      "-u",
+      site.file("user"),
+      "--flow",
+      site.file("flow.json"),
+      "--env",
+      ...environment,
+    ],
+    { BUSBAR_FLOWS_PASSWORD: password },
+  );
+  assert.equal(await flows.signIn("admin", password), 200);
+});
+after(async () => {
+  await flows?.stop();
+  probe?.stop();
+  await site?.stop();
+});
+
+/** Examples that sign: each as a device of its own. */
+const signing: Readonly<Record<string, string>> = { "modbus-by-hand": "2", "meter-here": "3" };
+
+/** An example as it is imported; one that signs gets what its device has. */
+function example(name: string): FlowNode[] {
+  const text = readFileSync(join(import.meta.dirname, "..", "examples", `${name}.json`), "utf8");
+  const number = signing[name];
+  if (number === undefined) return JSON.parse(text) as FlowNode[];
+  const variable = (of: string) => ["$", "{BUSBAR_", of, "}"].join("");
+  const own = text
+    .replaceAll(variable("DEVICE"), `unit-${number}`)
+    .replaceAll(variable("DEVICE_KEY"), site.file(`unit-${number}.json`))
+    .replaceAll(variable("METER"), `m-${number}`);
+  return JSON.parse(own) as FlowNode[];
+}
+
+/** Presses an inject node's button. */
+async function press(name: string, button: string): Promise<void> {
+  const node = example(name).find((one) => one.type === "inject" && one.name === button);
+  assert.ok(node !== undefined);
+  assert.equal((await flows.admin(`inject/${node.id}`, { method: "POST", body: {} })).status, 200);
+}
+
+const next = (name: keyof typeof listened, node: string) => probe.next(`${name}/${node}`);
+
+const live = (watts: number, time: number, meter = "m-1") => ({
+  meter,
+  device: "unit-1",
+  time,
+  seq: 1,
+  quality: 0,
+  values: { "1-0:16.7.0": watts },
+  quantities: { "power.total": watts },
+});
+
+const sayLive = (watts: number, time: number, meter?: string) =>
+  site.aggregator.publish(site.topics.live("unit-1"), JSON.stringify(live(watts, time, meter)));
+
+test("a boiler heats from surplus and stops when the sun is gone", async () => {
+  const time = site.ledger.time;
+  // Said again until the node has subscribed: its connection may still be on its way.
+  sayLive(300, time);
+  const heard = next("boiler-follows-price", "only changes");
+  const again = setInterval(() => sayLive(300, time), 50);
+  const first = await heard;
+  clearInterval(again);
+  assert.deepEqual([first.payload, first.reason], [false, "dear"]);
+  sayLive(-2_500, time + 1);
+  assert.deepEqual((await next("boiler-follows-price", "only changes")).reason, "surplus");
+  sayLive(100, time + 2);
+  assert.deepEqual((await next("boiler-follows-price", "only changes")).reason, "dear");
+});
+
+test("a roof's surplus and a full battery are sold: sealed at each gate, opened after it, traded", async () => {
+  const { ledger } = site;
+  await press("battery-sells-surplus", "battery is 90 % full");
+  const prices = {
+    slot: 1,
+    start: 1,
+    end: 2,
+    horizon: "real-time",
+    prices: { gu: { micro: 600_000 }, cu: null, gc: null, cg: null },
+    clearing: null,
+    feedIn: 400_000,
+    retail: 700_000,
+    gate: 0,
+    revealUntil: 1,
+  };
+  const time = ledger.time + 2 * 3_600_000;
+  let plan = await planned(-1_000, time);
+  // Until the price has come, the battery is kept; then it is 1 kWh of sun, and 3 kWh of the 4.8 that
+  // the battery can spare, in an hour.
+  for (let i = 1; plan.payload !== -4; i += 1) {
+    site.say(site.topics.prices, prices);
+    plan = await planned(-1_000, time + i);
+  }
+  site.sayGates();
+  const sealed = await next("battery-sells-surplus", "sell the surplus");
+  assert.deepEqual([sealed.topic, (sealed.payload as { kwh: number }).kwh], ["quote/sealed", 4]);
+  const { side, form, slot, gate } = sealed.payload as {
+    side: string;
+    form: string;
+    slot: number;
+    gate: number;
+  };
+  assert.deepEqual([side, form], ["ask", "solar"]);
+  assert.ok(site.waiting.some(({ kind }) => kind === "quote-commit"));
+  const committed = site.block().events.filter(({ type }) => type === "quote-committed");
+  assert.ok(committed.length > 0);
+
+  // The gate closes.
+  ledger.time = gate;
+  site.block();
+  assert.ok(!ledger.source.gates().gates.some((one) => one.slot === slot && one.gate === gate));
+  site.sayGates();
+  let opened = await next("battery-sells-surplus", "sell the surplus");
+  while (opened.topic !== "quote/opened")
+    opened = await next("battery-sells-surplus", "sell the surplus");
+  assert.ok(site.block().events.some(({ type }) => type === "quote-revealed"));
+});
+
+async function planned(watts: number, time: number) {
+  sayLive(watts, time);
+  return await next("battery-sells-surplus", "what the slot brings");
+}
+
+test("the feeder's board is a page with sum, chart and meters, behind the password", async () => {
+  const time = site.ledger.time + 10 * 3_600_000;
+  let sum: unknown;
+  for (let i = 0; sum !== -700; i += 1) {
+    sayLive(500, time + i, "m-1");
+    sayLive(-1_200, time + i, "m-2");
+    sum = ((await next("feeder-board", "remember")).payload as { total: number }).total;
+  }
+  assert.equal((await fetch(`${flows.url}feeder`)).status, 401);
+  const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+  const page = await (await fetch(`${flows.url}feeder`, { headers: { authorization } })).text();
+  assert.match(page, /<h1>Feeder: -700 W<\/h1>/);
+  assert.match(page, /<polyline [^>]*points="\d+,\d+/);
+  assert.match(page, /<th>m-2<\/th><td>-1200 W/);
+});
+
+test("an urgent notice reaches the phone at night too, once, however often the site says it", async () => {
+  const night = Date.UTC(2026, 5, 1, 23);
+  const notice = {
+    id: "n1",
+    type: "quote-void",
+    title: "A quote was void",
+    text: "Your quote did not count.",
+    time: night,
+    event: {},
+    proof: {},
+  };
+  site.notify(notice);
+  site.notify(notice);
+  const { message, title, topic } = await site.nextPush();
+  assert.deepEqual([topic, title, message], ["house", notice.title, notice.text]);
+  site.notify({ ...notice, id: "n2", text: "another" });
+  assert.equal((await site.nextPush()).message, "another");
+});
+
+test("raw registers become a signed reading with a receipt; what cannot be true is refused", async () => {
+  await press("modbus-by-hand", "registers");
+  const { seq, meter } = await next("modbus-by-hand", "sign");
+  assert.deepEqual([seq, meter], [1, "m-2"]);
+  const node = example("modbus-by-hand").find(({ type }) => type === "inject");
+  // The same button with registers that show less than before.
+  const __user_inject_props__ = [{ p: "payload", v: "[0,0,0,1,0,0]", vt: "json" }];
+  await flows.admin(`inject/${node?.id}`, { method: "POST", body: { __user_inject_props__ } });
+  const refused = await next("modbus-by-hand", "refused");
+  assert.equal((refused.error as { code: string }).code, "hand.register-fell");
+  await flows.admin(`inject/${node?.id}`, {
+    method: "POST",
+    body: { __user_inject_props__: [{ p: "payload", v: "[1,2]", vt: "json" }] },
+  });
+  const { error } = await next("modbus-by-hand", "refused");
+  assert.match((error as { message: string }).message, /expected 6 registers/);
+});
+
+test("yesterday's slots of the ledger tell what another rule would have cost", async () => {
+  await press("replay-of-yesterday", "now");
+  const { payload, slots } = await next("replay-of-yesterday", "heat by the rule");
+  const [below, cheapest] = payload as { rule: string; hours: number; cost: number }[];
+  assert.ok(Number(slots) > 1);
+  assert.equal(below?.rule, "below the limit");
+  assert.ok((cheapest?.hours ?? 0) <= 4 && (cheapest?.cost ?? -1) >= 0);
+});
+
+test("a meter at this machine is read by the edge's driver, signed, and gets its receipt", async () => {
+  const { payload, serial, reading } = await next("meter-here", "meter");
+  assert.equal((payload as { power: number }).power, 1_234);
+  assert.equal(serial, "4711");
+  assert.ok((reading as { values: unknown[] }).values.length > 10);
+  assert.equal((await next("meter-here", "sign")).seq, 1);
+  assert.equal(
+    typeof ((await next("meter-here", "site's state")).payload as { height: number }).height,
+    "number",
+  );
+  while (site.aggregator.committed("m-3") === 0) await once(site.aggregator, "frame");
+});
+
+test("the editor's buttons: who is on the line, what it shows, what is wrong; not without the right", async () => {
+  const place = site.environment.BUSBAR_METER_PLACE;
+  const post = async (path: string, body: object) => {
+    const response = await flows.admin(`busbar/${path}`, { method: "POST", body });
+    return { status: response.status, answer: await response.json() };
+  };
+  const read = await post("test-read", { place, profile: "eastron-sdm630", unit: "1" });
+  assert.equal(read.answer.quantities["power.total"], 1_234);
+  assert.equal(read.answer.identity.serialNumber, "4711");
+  const scanned = await post("scan", { place, units: "1" });
+  assert.ok(
+    scanned.answer.found.some(({ unit }: { unit: number }) => unit === 1),
+    JSON.stringify(scanned),
+  );
+  const { answer } = await post("ports", {});
+  assert.ok(answer.profiles.some(({ id }: { id: string }) => id === "sml"));
+  const flow = await (await flows.admin("flows")).json();
+  assert.equal((await post("check", { nodes: flow })).status, 200);
+  for (const [path, body, code] of [
+    ["test-read", {}, "flows.field-missing"],
+    ["test-read", { profile: "x", place: "COM1" }, "flows.place"],
+    ["test-read", { profile: "no-such", place }, "meter.profile-unknown"],
+    ["scan", { place: "nowhere" }, "flows.place"],
+    ["scan", { place, units: "many" }, "usage.units"],
+    ["check", { nodes: 5 }, "flows.flow-file"],
+    ["check", [], "flows.flow-file"],
+  ] as const) {
+    const refused = await post(path, body);
+    assert.deepEqual([refused.status, refused.answer.code], [400, code], path);
+  }
+  const { token } = flows;
+  flows.token = "";
+  for (const path of ["ports", "scan", "test-read", "check"])
+    assert.equal((await post0(path)).status, 401);
+  flows.token = token;
+});
+
+const post0 = (path: string) => flows.admin(`busbar/${path}`, { method: "POST", body: {} });
+
+/** 100 by `npm run test:flows`; each deploy closes and opens every node and connection of all examples. */
+const deploys = Number(process.env.BUSBAR_DEPLOYS ?? 10);
+
+test("deploys leak no connection, port, socket or lock, and each is in the audit log", async () => {
+  const flow = (await (await flows.admin("flows")).json()) as FlowNode[];
+  const before = flows.handles();
+  for (let i = 0; i < deploys; i += 1) {
+    const tab = flow.map((node, at) => (at === 0 ? { ...node, info: `deploy ${i}` } : node));
+    assert.ok((await flows.admin("flows", { method: "POST", body: tab })).ok);
+  }
+  // Sockets of connections that were ended stay for a moment.
+  for (let i = 0; i < 500 && flows.handles() > before + 2; i += 1) await sleep(20);
+  assert.ok(flows.handles() <= before + 2, `${before} → ${flows.handles()} open files and sockets`);
+  const audit = readFileSync(join(site.file("user"), "audit.jsonl"), "utf8")
+    .trim()
+    .split("\n");
+  const noted = audit.map((line) => JSON.parse(line)).filter(({ event }) => event === "deploy");
+  assert.ok(noted.length >= deploys);
+  const last = noted.at(-1);
+  assert.deepEqual([last.user, last.changed[0].fields], ["admin", ["info"]]);
+});
