@@ -6,7 +6,7 @@ import type { Silence } from "./silence.ts";
 import { rowOf } from "./vote-records.ts";
 
 /** What is done between two writes of votes. */
-type Job = Extract<Effect, { do: "foresee" | "run" | "certify" | "apply" | "serve" }>;
+type Job = Extract<Effect, { do: "go-on" | "foresee" | "run" | "certify" | "apply" | "serve" }>;
 
 type EffectParts = {
   readonly store: Pick<Store, "addVotes">;
@@ -68,6 +68,8 @@ export class EffectQueue {
   #do(job: Job): void {
     const { work, send, step, done } = this.#parts;
     switch (job.do) {
+      case "go-on":
+        return step({ kind: "frames" });
       case "foresee":
         return work.foresee(job.proposal);
       case "run":
@@ -91,5 +93,5 @@ export class EffectQueue {
 }
 
 function isJob(effect: Effect): effect is Job {
-  return ["foresee", "run", "certify", "apply", "serve"].includes(effect.do);
+  return ["go-on", "foresee", "run", "certify", "apply", "serve"].includes(effect.do);
 }

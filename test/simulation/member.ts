@@ -159,7 +159,7 @@ export class Member {
         this.diesAfter -= 1;
         if (this.diesAfter < 0) return this.#dieIn(effect);
       }
-      const ms = effect.do === "send" || effect.do === "count" ? 0 : this.diskMs();
+      const ms = ["send", "count", "go-on"].includes(effect.do) ? 0 : this.diskMs();
       if (ms === 0) this.#finish(effect);
       else this.#finishIn(ms, effect);
     }
@@ -205,6 +205,8 @@ export class Member {
         return undefined;
       case "foresee":
         return undefined;
+      case "go-on":
+        return { kind: "frames" };
       case "run":
         return this.#run(effect.proposal);
       case "certify":

@@ -36,6 +36,8 @@ export type Deviating = { readonly vote: BlockVote; readonly certified: Certifie
 export type Effect =
   | { readonly do: "persist"; readonly record: DurableRecord }
   | { readonly do: "send"; readonly to: string | "all"; readonly message: Message }
+  /** Step again, with `frames`: what was to be said has gone out, and others' words may be looked at. */
+  | { readonly do: "go-on" }
   /** Run, while the others' words are on their way, what will be ordered at the next height if they
    * agree; it binds nobody, and needs no answer. */
   | { readonly do: "foresee"; readonly proposal: Proposal }

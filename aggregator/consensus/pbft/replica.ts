@@ -26,6 +26,11 @@ import { join, onViewChange } from "./view-change.ts";
 export function step(replica: Replica, event: Event): readonly Effect[] {
   replica.out = [];
   take(replica, event);
+  if (event.kind === "ran") {
+    // The others wait for this member's signature: theirs are checked when it has gone out.
+    replica.out.push({ do: "go-on" });
+    return replica.out;
+  }
   for (;;) {
     const before = replica.out.length;
     join(replica);

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Changes } from "./overlay.ts";
+import { ScanMemory } from "./scan-memory.ts";
 import type { StateReader } from "./state.ts";
 
 /** Values held in memory. One value keeps one identity while it is held, so tables decode it once. */
@@ -20,6 +21,7 @@ export class SqliteState implements StateReader {
   readonly #scans: StatementSync[] = [];
   readonly #cache = new Map<string, Uint8Array>();
   readonly #absent = new Set<string>();
+  readonly #walks = new ScanMemory();
 
   static readonly schema = `CREATE TABLE IF NOT EXISTS state (
     key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;`;
@@ -45,13 +47,19 @@ export class SqliteState implements StateReader {
     return row.value;
   }
 
-  *scan(prefix: string): Iterable<readonly [string, Uint8Array]> {
+  scan(prefix: string): Iterable<readonly [string, Uint8Array]> {
+    // Keys are printable ASCII: DEL sorts after whatever may follow the prefix, a blank right behind a key.
+    return this.#walks.walk(prefix, (after) =>
+      this.#read(after === undefined ? prefix : `${after} `, `${prefix}\x7f`),
+    );
+  }
+
+  *#read(from: string, to: string): Iterable<readonly [string, Uint8Array]> {
     const statement =
       this.#scans.pop() ??
       this.#db.prepare("SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key");
     try {
-      // Keys are printable ASCII, so DEL sorts after whatever may follow the prefix.
-      for (const row of statement.iterate(prefix, `${prefix}\x7f`) as Iterable<Row>) {
+      for (const row of statement.iterate(from, to) as Iterable<Row>) {
         const held = this.#cache.get(row.key);
         if (held === undefined) this.#hold(row.key, row.value);
         yield [row.key, held ?? row.value];
@@ -65,6 +73,7 @@ export class SqliteState implements StateReader {
   write(changes: Changes): void {
     for (const [key, value] of changes) {
       this.#absent.delete(key);
+      this.#walks.written(key);
       if (value === undefined) this.#delete.run(key);
       else this.#put.run(key, value);
     }
@@ -80,12 +89,14 @@ export class SqliteState implements StateReader {
   forget(): void {
     this.#cache.clear();
     this.#absent.clear();
+    this.#walks.clear();
   }
 
   /** Follows a write that is on disk now. */
   written(changes: Changes): void {
     for (const [key, value] of changes) {
       this.#cache.delete(key);
+      this.#walks.written(key);
       if (value !== undefined) this.#hold(key, value);
     }
   }

@@ -5,6 +5,7 @@ import { type StatePath, verifyStatePath } from "@busbar/protocol";
 import fc from "fast-check";
 import { openDatabase } from "../database.ts";
 import { emptyState, Overlay } from "./overlay.ts";
+import { ScanMemory } from "./scan-memory.ts";
 import { SqliteState } from "./sqlite-state.ts";
 import { StateTree } from "./tree.ts";
 
@@ -207,6 +208,75 @@ test("walks through the committed state may nest and may end early", () => {
   const expected = ["a/1", "a/2", "a/3"].flatMap((name) => [`${name} a/1`, `${name} a/2`]);
   assert.deepEqual(seen, expected);
   db.close();
+});
+
+test("a walk shows all that was written before it, however far those before it went", () => {
+  const prefix = fc.constantFrom("odd/", "even/", "even/1", "none/");
+  const walks = fc.array(fc.tuple(prefix, fc.nat(40)), { maxLength: 6 });
+  fc.assert(
+    fc.property(history, fc.array(walks, { minLength: 1, maxLength: 8 }), (steps, plans) => {
+      const db = openDatabase(":memory:");
+      const state = new SqliteState(db);
+      for (const [i, changes] of steps.entries()) {
+        state.write(new Map(changes));
+        state.written(new Map(changes));
+        const { entries } = play(steps.slice(0, i + 1));
+        for (const [under, count] of plans[i % plans.length] ?? []) {
+          const expected = [...entries].filter(([name]) => name.startsWith(under));
+          expected.sort((x, y) => (x[0] < y[0] ? -1 : 1));
+          const found: (readonly [string, Uint8Array])[] = [];
+          for (const entry of state.scan(under)) {
+            if (found.length === count) break;
+            found.push(entry);
+          }
+          assert.deepEqual(bytesOf(found), bytesOf(expected.slice(0, count)));
+        }
+      }
+      db.close();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a walk that a write came into is not remembered, and a long one is not held", () => {
+  const db = openDatabase(":memory:");
+  const state = new SqliteState(db);
+  const put = (...names: string[]) => {
+    const changes = new Map(names.map((name) => [name, Uint8Array.of(1)]));
+    state.write(changes);
+    state.written(changes);
+  };
+  const all = () => Array.from(state.scan("a/"), ([name]) => name);
+  put("a/1", "a/3");
+  const walk = state.scan("a/")[Symbol.iterator]();
+  walk.next();
+  put("a/2");
+  for (let step = walk.next(); step.done !== true; step = walk.next());
+  assert.deepEqual(all(), ["a/1", "a/2", "a/3"]);
+  const names = Array.from({ length: 100 }, (_, n) => `a/4${String(n).padStart(2, "0")}`);
+  put(...names);
+  assert.deepEqual([all().length, all().length], [103, 103]);
+  state.clear();
+  assert.deepEqual(all(), []);
+  db.close();
+});
+
+test("what is found under a prefix is asked of the database once, also where it is nothing", () => {
+  const memory = new ScanMemory();
+  let asked = 0;
+  const rest = (after: string | undefined) => {
+    asked += 1;
+    return ["a/1", "a/2"].filter((key) => key > (after ?? "")).map((key) => [key, key] as never);
+  };
+  const first = () => memory.walk("a/", rest)[Symbol.iterator]().next().value;
+  const all = () => [...memory.walk("a/", rest)].length;
+  assert.deepEqual([all(), all(), first(), asked], [2, 2, ["a/1", "a/1"], 1]);
+  memory.written("b/1");
+  assert.deepEqual([all(), asked], [2, 1], "another table's");
+  memory.written("a/3");
+  assert.deepEqual([all(), asked], [2, 2]);
+  for (let n = 0; n < 5_000; n += 1) [...memory.walk(`c/${n}/`, () => [])];
+  assert.deepEqual([all(), asked], [2, 3], "what is remembered has a bound");
 });
 
 test("a dropped overlay changed nothing, an applied one everything", () => {
