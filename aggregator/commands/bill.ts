@@ -7,6 +7,7 @@ import { Archives, bothOf } from "../ledger/archive/archive.ts";
 import { parametersTable } from "../ledger/parameters.ts";
 import { StateTree } from "../ledger/state/tree.ts";
 import { stateAt } from "../ledger/state-at.ts";
+import { rememberingVerify } from "../ledger/verified.ts";
 import { type BillSource, collectBill, firstHeightAt } from "../settlement/bill/collect.ts";
 import { billCsv } from "../settlement/bill/csv.ts";
 import type { BillFault, BillFile } from "../settlement/bill/document.ts";
@@ -112,7 +113,8 @@ export function billOf(
   const { source, close } = sourceOf(grounds, wanted);
   try {
     const pinned = { chain: genesis.chain, members: genesis.members };
-    return collectBill(source, { owner, month: wanted, pinned, verify });
+    // It is checked twice: as it is made, and as it was written.
+    return collectBill(source, { owner, month: wanted, pinned, verify: rememberingVerify(verify) });
   } catch (error) {
     if (error instanceof BillError) throw stop(error.fault.code, error.message);
     throw error;

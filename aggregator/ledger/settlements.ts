@@ -99,6 +99,24 @@ export function lastSettlement(
   return last;
 }
 
+/** Key of a version in its table. */
+export function settlementId({
+  slot,
+  owner,
+  version,
+}: {
+  readonly slot: number;
+  readonly owner: string;
+  readonly version: number;
+}): string {
+  return `${slotKey(slot)}/${owner}/${String(version).padStart(3, "0")}`;
+}
+
+/** Whether a party's slot was settled, provisionally or for good. */
+export function isSettled(state: StateReader, slot: number, owner: string): boolean {
+  return settlements.get(state, settlementId({ slot, owner, version: 1 })) !== undefined;
+}
+
 /** Asks for a party's slot to be settled anew; one that never was stays with its first settlement. */
 export function askToResettle(
   state: State,

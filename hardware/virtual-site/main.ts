@@ -101,6 +101,7 @@ function show(snapshot: Snapshot | undefined, site: Site, options: Options): voi
     portal: `http://127.0.0.1:${site.ports.portal}`,
     flowsPassword: site.flowsPassword,
     notices: site.phones.newest(noticesShown),
+    bill: site.bills.newest,
     flows: options.flows ? `http://127.0.0.1:${site.ports.flows}` : undefined,
     restarts: site.restarts(),
     units: unitsText(site),

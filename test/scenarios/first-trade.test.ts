@@ -39,6 +39,10 @@ test("from a cold start the first contract is signed, settled and told of by its
   assert.equal(report.replay, "same", "four replayed ledgers, and none parts from another");
   assert.ok(report.settledTrades > 0);
   assert.equal(report.settledMoneySum, 0);
+  assert.ok(
+    report.bill.verified && report.bill.lines > 0,
+    "a bill of the running site proves itself",
+  );
   assert.ok(report.notices >= 4 * report.settledTrades, "both sides, at signing and at settlement");
 });
 

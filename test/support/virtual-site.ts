@@ -41,6 +41,8 @@ export type Report = {
   readonly tradesByScale: Readonly<Record<"day-ahead" | "intraday" | "real-time", number>>;
   readonly settledTrades: number;
   readonly settledMoneySum: number;
+  /** A bill of the run, and whether the members' keys alone proved it. */
+  readonly bill: { readonly owner: string; readonly lines: number; readonly verified: boolean };
   /** Different notices that the owners' phones received in this run. */
   readonly notices: number;
   readonly appHash: string;

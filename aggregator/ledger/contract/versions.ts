@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "35372d2dca8ec0d4514e0bc89f5559622e536dd887de6059bb0c9094601537b8"),
+  version(1, "64bead1af9784ba6bb14d072ee3a05e8e81fe6c6cf7ab1152f8e56e331926698"),
 ];

@@ -173,24 +173,28 @@ export class Community {
   }
 
   /** The next reading of a party's meter, signed: its registers after so much more flowed. */
-  reading(
+  reading(owner: string, time: number, flow: Pick<Deed, "importWh" | "exportWh">): Uint8Array {
+    return this.batch(owner, [{ time, ...flow }]);
+  }
+
+  /** The next readings of a party's meter in one signed batch. */
+  batch(
     owner: string,
-    time: number,
-    { importWh, exportWh }: Pick<Deed, "importWh" | "exportWh">,
-  ) {
+    flows: readonly ({ readonly time: number } & Pick<Deed, "importWh" | "exportWh">)[],
+  ): Uint8Array {
     const id = `${owner}-meter`;
-    const meter = this.#meters.get(owner) ?? {
-      next: 1,
-      head: chainStart(chain, id),
-      importWh: 5_000,
-      exportWh: 700,
-    };
-    const [drawn, given] = [meter.importWh + importWh, meter.exportWh + exportWh];
-    const entries = [entry(time, drawn, given)];
-    const batch = { meter: id, first: meter.next, prev: meter.head, entries };
+    const begun = { next: 1, head: chainStart(chain, id), importWh: 5_000, exportWh: 700 };
+    const meter = this.#meters.get(owner) ?? begun;
+    let { importWh, exportWh } = meter;
+    const entries = flows.map((flow) => {
+      importWh += flow.importWh;
+      exportWh += flow.exportWh;
+      return entry(flow.time, importWh, exportWh);
+    });
+    const message = { meter: id, first: meter.next, prev: meter.head, entries };
     const head = chainHeads(meter.head, entries);
-    this.#meters.set(owner, { next: meter.next + 1, head, importWh: drawn, exportWh: given });
-    return this.seal(`${owner}-unit`, "readings", batch);
+    this.#meters.set(owner, { next: meter.next + entries.length, head, importWh, exportWh });
+    return this.seal(`${owner}-unit`, "readings", message);
   }
 
   /** A quote of a party for a slot: sealed and opened. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { monthAt } from "./bills.ts";
 import { boardLines } from "./board.ts";
 
 const slotMs = Date.UTC(2026, 5, 21, 3);
@@ -13,6 +14,7 @@ const context = {
     { id: "a", owner: "company", time: slotMs, title: "Sold 324.500 kWh" },
     { id: "b", owner: "user-1", time: slotMs + 60_000, title: "Bought 324.500 kWh" },
   ],
+  bill: undefined,
   restarts: 0,
   units: "4 edge units, 6 meters",
 };
@@ -46,4 +48,25 @@ test("the board says how to sign in to Node-RED where the password is known, els
   assert.equal(line({}), "  Node-RED  http://127.0.0.1:8101   sign in: admin / abcdefgh");
   assert.equal(line({ flowsPassword: undefined }), "  Node-RED  http://127.0.0.1:8101");
   assert.equal(line({ flows: undefined, flowsPassword: undefined }), "  Node-RED  left out");
+});
+
+test("the board shows the newest bill, what was settled for it, and that it was verified", () => {
+  const totals = { due: -12_340_000, slots: { final: 40, provisional: 2, open: 702 } };
+  const bill = {
+    ok: true,
+    owner: "user-1",
+    month: "2026-06",
+    lines: 96,
+    totals,
+    credit: { score: 995 },
+  };
+  const line = (news: { bill: typeof bill; file: string } | undefined) =>
+    boardLines(snapshot, { ...context, bill: news }).find((text) => text.startsWith("  Bill"));
+  assert.match(line(undefined) ?? "", /when something is settled/);
+  assert.equal(
+    line({ bill, file: "bill.html" }),
+    "  Bill      user-1 2026-06: pays 12.34 CNY, 40 slots settled, 2 provisional, 96 lines verified, credit 995   bill.html",
+  );
+  assert.equal(monthAt(Date.UTC(2026, 5, 30, 15, 59)), "2026-06");
+  assert.equal(monthAt(Date.UTC(2026, 5, 30, 16)), "2026-07", "by the site's own clock");
 });

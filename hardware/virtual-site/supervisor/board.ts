@@ -1,3 +1,4 @@
+import { type BillNews, billLine } from "./bills.ts";
 import type { Told } from "./phones.ts";
 import type { PortalSlot, PortalStatus, Snapshot } from "./portal.ts";
 
@@ -10,6 +11,8 @@ export type BoardContext = {
   readonly flowsPassword: string | undefined;
   /** The newest notices on the owners' phones, the newest last. */
   readonly notices: readonly Told[];
+  /** The newest bill that was made and checked. */
+  readonly bill: BillNews | undefined;
   readonly restarts: number;
   readonly units: string;
 };
@@ -53,11 +56,12 @@ function scales({ contractsByScale }: PortalStatus): string {
     .join(", ");
 }
 
-function foot({ portal, flows, flowsPassword, restarts, units }: BoardContext): string[] {
+function foot({ portal, flows, flowsPassword, bill, restarts, units }: BoardContext): string[] {
   const signIn = flowsPassword === undefined ? "" : `   sign in: admin / ${flowsPassword}`;
   return [
     `  Portal    ${portal}`,
     `  Node-RED  ${flows ?? "left out"}${signIn}`,
+    billLine(bill),
     `  ${units}${restarts > 0 ? `, ${restarts} started again` : ""}   Ctrl-C ends the site`,
   ];
 }

@@ -17,6 +17,8 @@ export function homeAt(home: string) {
     /** What the supervisor has to remember: how far site time has come, which processes are its own. */
     state: join(home, "site.json"),
     logs: join(home, "logs"),
+    /** Bills that were made while it ran. */
+    bills: join(home, "bills"),
     /** Node's cache of compiled modules; any run may delete it. */
     compiled: join(home, "compiled"),
     meters: join(home, "meters.json"),
@@ -102,8 +104,8 @@ export function moveAggregators(home: Home, members: number, ports: Ports): void
 
 /** Deletes what a virtual site made below its home, and nothing besides. */
 export function forget(home: Home, cast: readonly Part[]): void {
-  const { clock, state, logs, meters, aggregator, flows, flowsPassword, edge } = home;
-  const files = [clock, state, logs, meters, aggregator, flows, flowsPassword];
+  const { clock, state, logs, bills, meters, aggregator, flows, flowsPassword, edge } = home;
+  const files = [clock, state, logs, bills, meters, aggregator, flows, flowsPassword];
   for (const path of [...files, ...cast.map(edge)]) {
     rmSync(path, { recursive: true, force: true });
   }

@@ -22,6 +22,8 @@ export type Report = {
   readonly settledTrades: number;
   /** Sum over all accounts in 10⁻⁶ currency; anything but 0 is a fault. */
   readonly settledMoneySum: number;
+  /** A bill of the run, made from the first member's ledger and checked with the members' keys alone. */
+  readonly bill: { readonly owner: string; readonly lines: number; readonly verified: boolean };
   /** Different notices that the owners' phones received and opened in this run. */
   readonly notices: number;
   readonly appHash: string;
@@ -58,6 +60,7 @@ export async function report(site: Site, last: Snapshot | undefined): Promise<Re
     ledgers.push(JSON.parse(out) as Verified);
   }
   const { verified, replay } = compared(ledgers);
+  const { bill } = await site.bills.make(site.bills.first);
   let [taken, committed, lost] = [0, 0, 0];
   for (const part of cast) {
     const out = await runToEnd({
@@ -83,13 +86,14 @@ export async function report(site: Site, last: Snapshot | undefined): Promise<Re
   const { moneySum } = verified;
   const countedTwice = ledgers.reduce((sum, ledger) => sum + ledger.countedTwice, 0);
   return {
-    ok: replay === "same" && lost === 0 && countedTwice === 0 && moneySum === 0,
+    ok: replay === "same" && lost === 0 && countedTwice === 0 && moneySum === 0 && bill.ok,
     readings: { taken, committed, lost, countedTwice },
     blocks: verified.height,
     trades: last?.status.contracts ?? 0,
     tradesByScale: last?.status.contractsByScale ?? { "day-ahead": 0, intraday: 0, "real-time": 0 },
     settledTrades: last?.status.settledContracts ?? 0,
     settledMoneySum: moneySum,
+    bill: { owner: bill.owner, lines: bill.lines, verified: bill.ok },
     notices: site.phones.received,
     appHash: verified.appHash,
     replay,

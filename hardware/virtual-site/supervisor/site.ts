@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "@busbar/protocol";
 import { type ClockFile, writeClockFile } from "../clock-file.ts";
+import { Bills } from "./bills.ts";
 import { allPorts, castOf, type Part, type Ports, portsFrom } from "./cast.ts";
 import type { Program } from "./child.ts";
 import { Children } from "./children.ts";
@@ -45,6 +46,8 @@ export type Site = {
   readonly startMs: number;
   /** Where the owners read their notices. */
   readonly phones: Phones;
+  /** The owners' bills. */
+  readonly bills: Bills;
   /** Password of Node-RED's admin; undefined where it is not known here or Node-RED is left out. */
   readonly flowsPassword: string | undefined;
   now(): number;
@@ -96,6 +99,8 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
     if (flows) void launch(nodeRed).catch((e) => progress(String(e)));
     const phones = new Phones(home, cast, ports);
     phones.start();
+    const bills = new Bills(home, cast, { members, now });
+    bills.start();
     return {
       home,
       cast,
@@ -104,10 +109,12 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
       speed,
       startMs,
       phones,
+      bills,
       flowsPassword: password,
       now,
       restarts: () => children.restarts,
       stopEdges: async () => {
+        await bills.stop();
         await untilConnected(statusPorts);
         await Promise.all(edges.map((edge) => edge.stop()));
       },

@@ -6,57 +6,98 @@ import { accountId, accounts, gridOwner, openAccounts } from "../../accounts.ts"
 import { expose, purchaseCost } from "../../exposure.ts";
 import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
-import { lastSettlement } from "../../settlements.ts";
+import { isSettled } from "../../settlements.ts";
 import type { State, StateReader } from "../../state/state.ts";
 import { bureauOf } from "./parties.ts";
-import { book, entriesOf, noWh } from "./posting.ts";
+import { book, differenceOf, entriesOf, noWh } from "./posting.ts";
 import { countInBalance } from "./slot-balance.ts";
 import { type Contract, contracts, slotKey, waiting } from "./tables.ts";
+
+type Due = {
+  readonly contract: string;
+  readonly terms: Contract;
+  readonly movements: readonly Movement[];
+};
 
 /**
  * Pays the slot's contracts neither side of which is waited for and to which nobody objects. Whoever was
  * settled provisionally is not waited for: a contract's price is its price, whatever the meters will say.
+ * `sales`: the slot's, by party.
  */
-export function settleContracts(context: BlockContext, slot: UtcMs): void {
-  const { state } = context;
+export function settleContracts(
+  context: BlockContext,
+  slot: UtcMs,
+  sales: ReadonlyMap<string, readonly Sale[]> = salesByParty(context.state, slot),
+): void {
+  const due = contractsDue(context, slot, sales);
+  if (due.length === 0) return;
+  // Posted together where all of it fits, which is as good and a tenth of the work.
+  const all = due.flatMap(({ movements }) => movements);
+  const together = differenceOf([], all);
+  if (book(context, together, { slot, movement: undefined })) {
+    countInBalance(context.state, slot, { after: all });
+    for (const one of due) noteSettled(context, slot, one);
+    return;
+  }
+  for (const one of due) {
+    const { movements } = one;
+    if (!book(context, entriesOf(movements), { slot, movement: movements[0] })) continue;
+    countInBalance(context.state, slot, { after: movements });
+    noteSettled(context, slot, one);
+  }
+}
+
+function contractsDue(
+  { state }: BlockContext,
+  slot: UtcMs,
+  sales: ReadonlyMap<string, readonly Sale[]>,
+): Due[] {
   const key = slotKey(slot);
-  const silent = (owner: string) =>
-    waiting.get(state, `${owner}/${key}`) !== undefined &&
-    lastSettlement(state, slot, owner) === undefined;
+  const waited = new Map<string, boolean>();
+  const silent = (owner: string) => {
+    const known = waited.get(owner);
+    if (known !== undefined) return known;
+    const isWaited = waiting.get(state, `${owner}/${key}`) !== undefined;
+    const is = isWaited && !isSettled(state, slot, owner);
+    waited.set(owner, is);
+    return is;
+  };
   // Parties of the book settle with each other, also on a site without a bureau.
   const settlement = { bureau: bureauOf(state) ?? "", terms: parametersOf(state, slot) };
-  let byParty: ReadonlyMap<string, readonly Sale[]> | undefined;
+  const due: Due[] = [];
   for (const [contract, terms] of [...contracts.scan(state, `${key}-`)]) {
     if (terms.settled !== 0 || terms.held === 1) continue;
     if (silent(terms.seller) || silent(terms.buyer)) continue;
-    byParty ??= salesByParty(state, slot);
     const sale = saleOf(contract, terms);
-    const kept = keptOf(sale, byParty.get(sale.buyer) ?? [], settlement.bureau);
+    const kept = keptOf(sale, sales.get(sale.buyer) ?? [], settlement.bureau);
     const fee = settleFee(sale, gridOwner);
     const loss = settleLoss({ ...terms, contract }, gridOwner, settlement);
-    const movements = [
-      ...settleSale(sale, settlement, kept),
-      ...wayOf(state, { sale, fee, loss, parameters: settlement.terms, bureau: settlement.bureau }),
-    ];
-    if (!book(context, entriesOf(movements), { slot, movement: movements[0] })) continue;
-    countInBalance(state, slot, { after: movements });
-    const paid = movements.find(({ reason }) => reason === "subsidy");
-    const subsidy = micro(paid === undefined ? 0 : 0 - paid.money);
-    contracts.set(state, contract, { ...terms, settled: 1, ...(subsidy === 0 ? {} : { subsidy }) });
-    expose(state, terms.buyer, -purchaseCost(terms));
-    context.emit({
-      type: "contract-settled",
-      contract,
-      slot,
-      seller: terms.seller,
-      buyer: terms.buyer,
-      deliveredWh: terms.energy,
-      amount: movements[0]?.money ?? 0,
-      subsidy,
-      ...(fee === undefined ? {} : { gridFee: fee.money }),
-      ...(loss === undefined ? {} : { lossWh: loss.energy }),
-    });
+    const way = { sale, fee, loss, parameters: settlement.terms, bureau: settlement.bureau };
+    const movements = [...settleSale(sale, settlement, kept), ...wayOf(state, way)];
+    due.push({ contract, terms, movements });
   }
+  return due;
+}
+
+function noteSettled(
+  { state, emit }: BlockContext,
+  slot: UtcMs,
+  { contract, terms, movements }: Due,
+): void {
+  const moneyOf = (why: Movement["reason"]) =>
+    movements.find(({ reason }) => reason === why)?.money;
+  const [subsidy, gridFee] = [micro(0 - (moneyOf("subsidy") ?? 0)), moneyOf("grid-fee")];
+  contracts.set(state, contract, { ...terms, settled: 1, ...(subsidy === 0 ? {} : { subsidy }) });
+  expose(state, terms.buyer, -purchaseCost(terms));
+  const { seller, buyer, energy: deliveredWh } = terms;
+  const amount = moneyOf("sale") ?? 0;
+  const loss = movements.find(({ reason }) => reason === "grid-loss");
+  const fee = {
+    ...(gridFee === undefined ? {} : { gridFee }),
+    ...(loss === undefined ? {} : { lossWh: loss.energy }),
+  };
+  const about = { contract, slot, seller, buyer, deliveredWh, amount, subsidy, ...fee };
+  emit({ type: "contract-settled", ...about });
 }
 
 /**

@@ -2,14 +2,14 @@ import { micro, type UtcMs, wh } from "@busbar/protocol";
 import { chargeMovements } from "../../../settlement/charges.ts";
 import type { Sale } from "../../../settlement/position.ts";
 import type { Movement } from "../../../settlement/settle.ts";
-import { type Statement, stateSlot } from "../../../settlement/statement.ts";
+import { type Statement, type StatementTerms, stateSlot } from "../../../settlement/statement.ts";
 import type { BlockContext } from "../../rule.ts";
 import {
   lastSettlement,
   type Settlement,
   type SettlementReason,
+  settlementId,
   settlements,
-  slotKey,
 } from "../../settlements.ts";
 import type { PartyEnergy } from "./estimate.ts";
 import { book, differenceOf, noWh } from "./posting.ts";
@@ -26,28 +26,50 @@ export type PartySlot = {
   readonly sales: readonly Sale[];
 };
 
-/** Settles a party's slot for the first time: its imbalance, and fees, taxes and levies. */
-export function settleParty(
+/**
+ * Settles parties of a slot for the first time: their imbalances, and fees, taxes and levies; posted
+ * together where all of it fits.
+ */
+export function settleParties(
   context: BlockContext,
-  party: PartySlot,
+  parties: readonly PartySlot[],
   why: "delivered" | "provisional",
 ): void {
-  const made = make(context, party, why);
-  const { slot, owner, energy } = party;
-  countNet(context.state, { slot, owner, before: undefined, after: measured(energy) });
-  const [movement] = made.movements;
+  const [first] = parties;
+  if (first === undefined) return;
+  const terms = statementTerms(context.state, first.slot);
+  const all = parties.map((party) => ({ party, made: make(context, party, { why, terms }) }));
+  const movements = all.flatMap(({ made }) => made.movements);
   openPayees(
     context.state,
-    made.movements.map(({ seller }) => seller),
+    movements.map(({ seller }) => seller),
   );
-  const posted = book(context, differenceOf([], made.movements), { slot, movement });
-  if (posted) countInBalance(context.state, slot, { after: made.movements });
+  const together = differenceOf([], movements);
+  const fits = book(context, together, { slot: first.slot, movement: undefined });
+  if (fits) countInBalance(context.state, first.slot, { after: movements });
+  for (const { party, made } of all)
+    noteSettled(context, party, made, fits || bookOne(context, party, made));
+}
+
+function bookOne(context: BlockContext, { slot }: PartySlot, { movements }: Made): boolean {
+  const posted = book(context, differenceOf([], movements), { slot, movement: movements[0] });
+  if (posted) countInBalance(context.state, slot, { after: movements });
+  return posted;
+}
+
+function noteSettled(
+  context: BlockContext,
+  { slot, owner, energy }: PartySlot,
+  made: Made,
+  posted: boolean,
+): void {
+  countNet(context.state, { slot, owner, before: undefined, after: measured(energy) });
   const settlement = posted ? made.settlement : unposted(made.settlement);
-  write(context, { slot, owner, version: 1, settlement });
-  if (!posted || movement === undefined) return;
-  const { imbalance } = made.statement;
-  const surplus = imbalance?.reason === "imbalance-surplus";
+  settlements.set(context.state, settlementId({ slot, owner, version: 1 }), settlement);
+  if (!posted) return;
+  const { imbalance, charges } = made.statement;
   if (imbalance !== undefined) {
+    const surplus = imbalance.reason === "imbalance-surplus";
     context.emit({
       type: "imbalance-settled",
       owner,
@@ -58,9 +80,7 @@ export function settleParty(
       ...(energy.method === undefined ? {} : { method: energy.method }),
     });
   }
-  const { charges } = made.statement;
-  if (charges.length === 0) return;
-  context.emit({ type: "charges-settled", owner, slot, charges });
+  if (charges.length > 0) context.emit({ type: "charges-settled", owner, slot, charges });
 }
 
 /**
@@ -77,7 +97,8 @@ export function resettleParty(
   const last = lastSettlement(context.state, slot, owner);
   if (last === undefined) return;
   const before = last.settlement;
-  const { settlement, movements } = make(context, party, why);
+  const terms = statementTerms(context.state, slot);
+  const { settlement, movements } = make(context, party, { why, terms });
   if (before.why !== "provisional" && isSame(before, settlement)) return;
   const posted = movementsOf(owner, before);
   const [movement = posted[0]] = movements;
@@ -89,7 +110,7 @@ export function resettleParty(
   countInBalance(context.state, slot, { before: posted, after: movements });
   countNet(context.state, { slot, owner, before: shownIn(before), after: measured(energy) });
   const version = last.version + 1;
-  write(context, { slot, owner, version, settlement });
+  settlements.set(context.state, settlementId({ slot, owner, version }), settlement);
   context.emit({
     type: "settlement-corrected",
     owner,
@@ -105,12 +126,17 @@ export function resettleParty(
   });
 }
 
+type Made = {
+  readonly settlement: Settlement;
+  readonly movements: readonly Movement[];
+  readonly statement: Statement;
+};
+
 function make(
-  { state, height }: BlockContext,
-  { slot, owner, energy, sales }: PartySlot,
-  why: SettlementReason,
-): { settlement: Settlement; movements: readonly Movement[]; statement: Statement } {
-  const terms = statementTerms(state, slot);
+  { height }: BlockContext,
+  { owner, energy, sales }: PartySlot,
+  { why, terms }: { readonly why: SettlementReason; readonly terms: StatementTerms },
+): Made {
   const { importWh, exportWh, net, method } = energy;
   const metered = { importWh: wh(importWh), exportWh: wh(exportWh) };
   const statement = stateSlot({ owner, metered, net, sales }, terms);
@@ -195,29 +221,4 @@ function chargeDifference(before: Settlement, after: Settlement) {
   const sum = ({ charges = [] }: Settlement) => charges.reduce((all, one) => all + one.money, 0);
   const difference = sum(after) - sum(before);
   return difference === 0 ? {} : { chargeDifference: difference };
-}
-
-function write(
-  { state }: BlockContext,
-  {
-    slot,
-    owner,
-    version,
-    settlement,
-  }: { slot: UtcMs; owner: string; version: number; settlement: Settlement },
-): void {
-  settlements.set(state, settlementId({ slot, owner, version }), settlement);
-}
-
-/** Key of a version in its table. */
-function settlementId({
-  slot,
-  owner,
-  version,
-}: {
-  readonly slot: number;
-  readonly owner: string;
-  readonly version: number;
-}): string {
-  return `${slotKey(slot)}/${owner}/${String(version).padStart(3, "0")}`;
 }

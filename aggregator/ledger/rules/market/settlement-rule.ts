@@ -5,7 +5,7 @@ import type { Sale } from "../../../settlement/position.ts";
 import { askToCertify } from "../../certificates.ts";
 import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
-import { lastSettlement, resettle } from "../../settlements.ts";
+import { isSettled, lastSettlement, resettle } from "../../settlements.ts";
 import { slotEnergy } from "../../slots.ts";
 import type { StateReader } from "../../state/state.ts";
 import { owners } from "../../tables.ts";
@@ -15,7 +15,7 @@ import { salesByParty, settleContracts, subsidiseAnew } from "./contract-settlem
 import { noteDelivery } from "./credit-rule.ts";
 import { netOf, type PartyEnergy, provisionalEnergy, unprovenEnergy } from "./estimate.ts";
 import { energyOfEach, marketParties, partyInSlot } from "./parties.ts";
-import { resettleParty, settleParty } from "./party-settlement.ts";
+import { type PartySlot, resettleParty, settleParties } from "./party-settlement.ts";
 import { balanceOf } from "./slot-balance.ts";
 import { estimateDues, slotKey, slots, unsettled, waiting } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
@@ -129,16 +129,18 @@ function settleSlot(context: BlockContext, slot: UtcMs, settled: readonly Settle
   const record = unsettled.get(state, key);
   assert(record !== undefined, `slot ${slot} is waited for, so it is unsettled`);
   for (const { owner } of settled) waiting.delete(state, `${owner}/${key}`);
-  settleContracts(context, slot);
   const sales = salesByParty(state, slot);
+  settleContracts(context, slot, sales);
+  const fresh: PartySlot[] = [];
   for (const { owner, energy: known } of settled) {
     const own = sales.get(owner) ?? [];
     const energy = known === "lost" ? unproven(context, { slot, owner, sales: own }) : known;
     const party = { slot, owner, energy, sales: own };
-    if (lastSettlement(state, slot, owner) === undefined) settleParty(context, party, "delivered");
-    else resettleParty(context, party, "delivered");
-    noteDelivery(context, slot, owner);
+    if (isSettled(state, slot, owner)) resettleParty(context, party, "delivered");
+    else fresh.push(party);
   }
+  settleParties(context, fresh, "delivered");
+  for (const { owner } of settled) noteDelivery(context, slot, owner);
   const left = record.left - settled.length;
   if (left > 0) unsettled.set(state, key, { slot, left });
   else close(context, slot);
@@ -202,13 +204,17 @@ function estimateSilent(context: BlockContext): void {
     const { id, slot } = due;
     estimateDues.delete(state, id);
     const sales = salesByParty(state, slot);
-    for (const [owner] of owners.scan(state)) {
-      const isWaited = waiting.get(state, `${owner}/${slotKey(slot)}`) !== undefined;
-      if (!isWaited || lastSettlement(state, slot, owner) !== undefined) continue;
+    const silent = Array.from(owners.scan(state), ([owner]) => owner).filter(
+      (owner) =>
+        waiting.get(state, `${owner}/${slotKey(slot)}`) !== undefined &&
+        !isSettled(state, slot, owner),
+    );
+    const parties = silent.map((owner) => {
       const party = { slot, owner, sales: sales.get(owner) ?? [] };
-      settleParty(context, { ...party, energy: estimated(context, party) }, "provisional");
-    }
-    settleContracts(context, slot);
+      return { ...party, energy: estimated(context, party) };
+    });
+    settleParties(context, parties, "provisional");
+    settleContracts(context, slot, sales);
   }
 }
 

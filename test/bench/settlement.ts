@@ -1,0 +1,164 @@
+/** `npm run bench -- settlement`: a month of a community of 50 meters is settled and billed. */
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { verify } from "@busbar/protocol/node";
+import { accountSums } from "../../aggregator/ledger/accounts.ts";
+import { slots } from "../../aggregator/ledger/rules/market/tables.ts";
+import { Store } from "../../aggregator/ledger/store.ts";
+import { rememberingVerify } from "../../aggregator/ledger/verified.ts";
+import { checkBill } from "../../aggregator/settlement/bill/check.ts";
+import { collectBill } from "../../aggregator/settlement/bill/collect.ts";
+import type { BillFile } from "../../aggregator/settlement/bill/document.ts";
+import { FramePaths } from "../../aggregator/settlement/bill/paths.ts";
+import { Community, usualDeed } from "../../aggregator/settlement/bill/test-community.ts";
+import { type Figure, show, timeOf } from "./market/measure.ts";
+
+export const name = "settlement";
+export const title =
+  "Settlement: a month of 50 meters at 15-minute slots, and its bills (processor time; some minutes)";
+
+const minute = 60_000;
+const month = "2026-06";
+const from = Date.UTC(2026, 5, 1);
+const slotMs = 15 * minute;
+/** `BUSBAR_DAYS=2` for a look. */
+const days = Number(process.env.BUSBAR_DAYS ?? 30);
+const slotCount = days * 96;
+const meters = 50;
+/** Slots whose readings a unit signs together. */
+const slotsOfBatch = 4;
+const none = { importWh: 0, exportWh: 0 };
+
+export async function run({ json }: { readonly json: boolean }): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "busbar-settlement-"));
+  try {
+    const figures = measure(folder);
+    if (json) console.log(JSON.stringify(figures));
+    else for (const figure of figures) show(figure);
+    if (figures.some(({ value, limit }) => limit !== undefined && !(value <= limit))) {
+      process.exitCode = 1;
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function measure(folder: string): Figure[] {
+  const file = join(folder, "ledger.sqlite");
+  // Whoever takes frames in has checked their signatures before the ledger runs them; they are counted apart.
+  const community = new Community({
+    owners: meters,
+    from,
+    store: new Store(file),
+    verify: () => true,
+  });
+  const { settleMs, frames } = live(community);
+  const { state } = community.store;
+  const all = [...slots.scan(state)].map(([, { stage }]) => stage);
+  const settled = all.filter((stage) => stage === "settled").length;
+  const sums = accountSums(state);
+  if (settled < slotCount || sums.money !== 0n || sums.energyWh !== 0n) {
+    throw new Error(
+      `${settled} of ${slotCount} slots are settled, the accounts sum to ${sums.money}`,
+    );
+  }
+  const signatures = timeOf(() => {
+    for (const frame of frames) if (!community.isSigned(frame)) throw new Error("a bad signature");
+  });
+  const bills = makeBills(community);
+  return [
+    {
+      name: "a month settled, from signed readings to accounts",
+      value: settleMs / 1000,
+      unit: "s",
+      limit: 20,
+    },
+    {
+      name: "  signatures of its batches, checked as they come in, apart",
+      value: ((signatures / frames.length) * slotCount * meters) / slotsOfBatch / 1000,
+      unit: "s",
+    },
+    { name: "slots settled", value: settled, unit: "slots" },
+    {
+      name: `${meters} bills made, each checked before it is handed out`,
+      value: bills.madeMs / 1000,
+      unit: "s",
+    },
+    { name: `${meters} bills checked offline, all good`, value: bills.checkedMs / 1000, unit: "s" },
+    { name: "lines of all bills", value: bills.lines, unit: "lines" },
+    { name: "a bill with its evidence", value: bills.bytes / meters / 1e6, unit: "MB" },
+    { name: "the ledger's file", value: statSync(file).size / 1e6, unit: "MB" },
+  ];
+}
+
+/**
+ * Lives the month: each slot is traded, and each unit hands over its readings of an hour in one batch.
+ * What the blocks with readings take, from frames to committed accounts, is counted.
+ */
+function live(community: Community): { settleMs: number; frames: readonly Uint8Array[] } {
+  let settleMs = 0;
+  let sample: readonly Uint8Array[] = [];
+  const settle = (slot: number, frames: readonly Uint8Array[]) => {
+    settleMs += timeOf(() => community.block(slot + minute, frames));
+    if (slot % (24 * slotsOfBatch * slotMs) === 0) sample = [...sample, ...frames];
+  };
+  community.block(from - 50 * minute, []);
+  for (let i = 0; i <= slotCount; i++) {
+    const slot = from + i * slotMs;
+    if (i < slotCount) community.trade(slot, usualDeed);
+    if (i === 0)
+      settle(
+        slot,
+        community.owners.map((owner) => community.reading(owner, from, none)),
+      );
+    else if (i % slotsOfBatch === 0) settle(slot, hourOf(community, slot));
+  }
+  return { settleMs, frames: sample };
+}
+
+function hourOf(community: Community, end: number): Uint8Array[] {
+  const ends = Array.from(
+    { length: slotsOfBatch },
+    (_, i) => end - (slotsOfBatch - 1 - i) * slotMs,
+  );
+  return community.owners.map((owner) =>
+    community.batch(
+      owner,
+      ends.map((time) => ({ time, ...usualDeed(owner, time - slotMs) })),
+    ),
+  );
+}
+
+function makeBills(community: Community) {
+  const { store, application, genesis } = community;
+  const head = store.header(store.height);
+  if (head === undefined) throw new Error("there is no block");
+  const source = {
+    head,
+    state: store.state,
+    prove: (key: string) => application.query(key).path,
+    blocks: store,
+    paths: new FramePaths(store),
+    steps: [],
+  };
+  // A member makes all of them and looks at each signature once; whoever checks one looks at all of its.
+  const once = rememberingVerify(verify);
+  const against = { pinned: { chain: genesis.chain, members: community.members }, verify };
+  const sums = { madeMs: 0, checkedMs: 0, lines: 0, bytes: 0 };
+  for (const owner of community.owners) {
+    let made: ReturnType<typeof collectBill> | undefined;
+    sums.madeMs += timeOf(() => {
+      made = collectBill(source, { owner, month, ...against, verify: once });
+    });
+    if (made === undefined || "ok" in made) throw new Error(`${owner}: ${JSON.stringify(made)}`);
+    const text = JSON.stringify(made);
+    sums.bytes += text.length;
+    sums.checkedMs += timeOf(() => {
+      const checked = checkBill(JSON.parse(text) as BillFile, against);
+      if (!checked.ok) throw new Error(`${owner}: ${checked.message}`);
+      sums.lines += checked.lines;
+    });
+  }
+  return sums;
+}
