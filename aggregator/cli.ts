@@ -23,6 +23,7 @@ import { addPricesCommand } from "./commands/prices.ts";
 import { prove } from "./commands/prove.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { addQuoteCommand } from "./commands/quote.ts";
+import { rebuildCommand } from "./commands/rebuild.ts";
 import { addRouteCommand } from "./commands/route.ts";
 import { run } from "./commands/run.ts";
 import { addShareCommand } from "./commands/share.ts";
@@ -218,6 +219,13 @@ program
   .option("--accept-loss", "where one member orders alone: later blocks are lost for good", false)
   .option("--json", "print the result as JSON", false)
   .action((file, options) => restoreCommand(file, options, print));
+
+program
+  .command("rebuild")
+  .description("make what the portal reads anew from the ledger, and say what differed")
+  .option(...configOption)
+  .option("--json", "print the result as JSON", false)
+  .action((options) => rebuildCommand(options, print));
 
 program
   .command("prune")

@@ -24,22 +24,20 @@ import {
 } from "./consensus/running-engine.ts";
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
-import { type QuoteDoor, quoteDoor } from "./ingest/quote-door.ts";
 import { SignatureThreads, usualThreads } from "./ingest/signature-threads.ts";
 import { proveMeter, proveState } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
 import { beginVoting, looksOnText, restoredOf } from "./ledger/restored.ts";
-import { rules } from "./ledger/rules/index.ts";
 import { Keeper } from "./ledger/snapshots/keeper.ts";
-import { tryOut } from "./ledger/try-out.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { channelNames, channelsFor } from "./notices/channels.ts";
 import { countDeliveries, outbox } from "./notices/outbox.ts";
 import { Sender } from "./notices/sender.ts";
 import { LedgerSource } from "./portal/ledger-source.ts";
+import { openDesk, openPortal } from "./portal/open.ts";
 import { portalReadModel } from "./portal/read-model.ts";
-import { type Portal, startPortal } from "./portal/server.ts";
+import type { Portal } from "./portal/server.ts";
 import { DemandProofs } from "./publish/demand-proofs.ts";
 import { MemberProofs } from "./publish/member-proofs.ts";
 import { MembershipFile } from "./publish/membership-file.ts";
@@ -153,6 +151,11 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     notices: () => countDeliveries(store.db),
     consensus: () => running.status(),
   });
+  const desk = openDesk(config, parts, {
+    broker,
+    source,
+    consensus: () => running.status(),
+  });
   if (config.notices.send) sender = openSender(config, parts, { broker, source });
   const publisher = new Publisher({
     site: config.site,
@@ -164,8 +167,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   });
   let portal: Portal;
   try {
-    const quotes = openQuoteDoor(parts, pool);
-    portal = await startPortal({ ...config.portal, source, quotes, log });
+    portal = await openPortal(config, parts, { pool, source, desk });
   } catch (error) {
     await broker.stop();
     throw error;
@@ -186,6 +188,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     publisher.committed(block);
     orders.committed(block);
     source.committed(block);
+    desk.committed(block);
     sender?.wake();
     if (block.events.some(({ type }) => type === "device-admitted" || type === "owner-admitted")) {
       broker?.closeReplaced();
@@ -241,20 +244,6 @@ function runningEngine(config: AggregatorConfig, parts: Parts, pool: DurablePool
   if (engine === "recorder") return recorderEngine(all);
   assert(consensus !== undefined, "the configuration was checked");
   return pbftEngine(all, consensus);
-}
-
-/** Where owners without a unit hand in quotes. */
-function openQuoteDoor({ ledger, verify }: Parts, pool: DurablePool): QuoteDoor {
-  const { application, store, genesis } = ledger;
-  const on = { application, state: store.state, chain: genesis.chain, rules, verify };
-  return quoteDoor({
-    chain: genesis.chain,
-    registry: application.registry,
-    verify,
-    pool,
-    tryOut: (kind, message, signer) => tryOut(on, kind, message, signer),
-    now: Date.now,
-  });
 }
 
 type BrokerParts = {

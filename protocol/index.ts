@@ -172,6 +172,7 @@ export {
   verifyStateProof,
 } from "./receipt/state-proof.ts";
 export type { Refusal } from "./refusal.ts";
+export { openSignIn, type SignIn, sealSignIn, signInDomain } from "./sign-in/sign-in.ts";
 export {
   localDayStart,
   parseTimeZone,

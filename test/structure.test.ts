@@ -22,7 +22,7 @@ const packages: Readonly<Record<string, string>> = {
 };
 
 const files = Object.keys(ladder)
-  .flatMap((folder) => globSync(`${folder}/**/*.ts`))
+  .flatMap((folder) => globSync(`${folder}/**/*.{ts,tsx}`))
   .filter((file) => !/node_modules|\/dist\//.test(file));
 
 type Import = { readonly from: string; readonly specifier: string };

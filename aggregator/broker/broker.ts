@@ -15,6 +15,7 @@ import { makeHooks } from "./hooks.ts";
 import { type BrokerLimits, brokerLimits } from "./limits.ts";
 import { followFiles, listen, makeServer, type TlsFiles } from "./listen.ts";
 import { type Session, Sessions } from "./sessions.ts";
+import { type Takeover, Takeovers } from "./takeovers.ts";
 import { addressKey, TokenBuckets } from "./token-bucket.ts";
 import type { Viewer } from "./viewer.ts";
 
@@ -58,6 +59,8 @@ export type Broker = {
    */
   deliver(identity: string, topic: string, payload: Uint8Array): Promise<Outcome>;
   clients(): readonly Session[];
+  /** Client ids that two units fight for. */
+  takeovers(): readonly Takeover[];
   /** Closes the connections of identities whose key the ledger replaced; to be called after a block
    * with an admission. */
   closeReplaced(): void;
@@ -74,6 +77,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     limits,
     sessions: new Sessions(),
     deliveries: new Deliveries(),
+    takeovers: new Takeovers(),
     counters: options.counters ?? new Counters(),
     log: new BoundedLog(options.log, options.now, limits.logLinesPerSecond),
   };
@@ -105,6 +109,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     port,
     counters: context.counters,
     clients: () => context.sessions.all(),
+    takeovers: () => context.takeovers.fights(options.now()),
     publish: (topic, payload, settings) => publish(aedes, topic, payload, settings),
     listens: (identity, topic) => context.sessions.listens(identity, topic),
     deliver: (identity, topic, payload) => {

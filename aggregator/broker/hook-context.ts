@@ -7,6 +7,7 @@ import type { Counters } from "./counters.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { BrokerLimits } from "./limits.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Takeovers } from "./takeovers.ts";
 import type { Viewer } from "./viewer.ts";
 
 /** What the hooks work with. `id` is the member that runs the broker; `now` is wall-clock ms. */
@@ -20,6 +21,7 @@ export type HookContext = {
   readonly ingest: Ingest;
   readonly sessions: Sessions;
   readonly deliveries: Deliveries;
+  readonly takeovers: Takeovers;
   readonly counters: Counters;
   readonly limits: BrokerLimits;
   readonly log: BoundedLog;

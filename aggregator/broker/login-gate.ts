@@ -6,7 +6,6 @@ import type { HookContext, Hooks } from "./hook-context.ts";
 import { checkLogin, type LoginAttempt, type LoginRefusal } from "./login.ts";
 import { onlookerBirth } from "./rights.ts";
 import { SpentTokens } from "./spent-tokens.ts";
-import { Takeovers } from "./takeovers.ts";
 import { checkViewer } from "./viewer.ts";
 
 /** CONNACK return codes (MQTT 3.1.1 table 3.1); for any other reason 4, bad user name or password. */
@@ -22,7 +21,7 @@ export function loginGate(context: HookContext): Pick<Hooks, "preConnect" | "aut
   const { sessions, counters, log } = context;
   const wills = new WeakMap<Client, string>();
   const spent = new SpentTokens(context.limits.spentTokensMax);
-  const takeovers = new Takeovers();
+  const { takeovers } = context;
   const tellDuplicate = (who: Record<"client" | "older" | "newer", string>) => {
     const code: BrokerCode = "login.duplicate-client";
     const message = `two units sign in as ${who.client}, from ${who.older} and ${who.newer}; switch one off, or enrol it with a device id and key of its own`;
@@ -54,7 +53,7 @@ export function loginGate(context: HookContext): Pick<Hooks, "preConnect" | "aut
         counters.count("login.replaced" satisfies BrokerCode);
         const addresses = { client: client.id, older: held.address, newer: address };
         log.warn("login-replaced", addresses);
-        if (takeovers.take(client.id, context.now())) tellDuplicate(addresses);
+        if (takeovers.take(client.id, context.now(), addresses)) tellDuplicate(addresses);
       }
       sessions.enter(client, {
         client: client.id,

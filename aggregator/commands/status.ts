@@ -71,7 +71,7 @@ export async function status(
 }
 
 /** Undefined where nobody answers at the configured portal, or another member does. */
-async function consensusOf({
+export async function consensusOf({
   portal,
   member,
 }: AggregatorConfig): Promise<ConsensusStatus | undefined> {

@@ -137,6 +137,41 @@ export const aggregatorConfig = z.strictObject({
     .strictObject({
       host: z.string().default("127.0.0.1").describe("Address to listen on"),
       port: port.default(8080).describe("Port to listen on"),
+      url: url
+        .optional()
+        .describe(
+          "Where people open it, when a proxy with TLS stands before it: https makes cookies secure",
+        ),
+      open: z
+        .boolean()
+        .default(false)
+        .describe(
+          "Show meters and trades to everybody who reaches it, without signing in; for demonstrations",
+        ),
+      links: z
+        .boolean()
+        .default(false)
+        .describe("Let whoever is signed in make one-time sign-in links; for demonstrations"),
+      people: z
+        .array(
+          z.strictObject({
+            id: id.describe("What they are called here"),
+            role: z
+              .enum(["auditor", "viewer"], "expected auditor or viewer")
+              .describe("auditor: reads the whole ledger; viewer: the site's board"),
+            key: z
+              .string()
+              .regex(/^[A-Za-z0-9_-]{43}$/, "expected a public key: 32 bytes as base64url")
+              .describe("Public key of their key file"),
+          }),
+        )
+        .max(64)
+        .refine(
+          (all) => new Set(all.map(({ id }) => id)).size === all.length,
+          "expected each id once",
+        )
+        .default([])
+        .describe("Who signs in besides owners and members, whom the ledger knows"),
     })
     .prefault({})
     .describe("The web portal"),

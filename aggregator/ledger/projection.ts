@@ -53,6 +53,23 @@ export function openProjections(
   }
 }
 
+/** Makes a projection's tables anew from the blocks, at once or not at all. */
+export function rebuildProjection(
+  db: DatabaseSync,
+  projection: Projection,
+  {
+    base,
+    height,
+    block,
+  }: { base: number; height: number; block: (height: number) => CommittedBlock },
+): void {
+  transaction(db, () => {
+    db.prepare("UPDATE projection SET schema = '' WHERE name = ?").run(projection.name);
+    create(db, projection);
+    for (let next = base + 1; next <= height; next++) applyProjection(db, projection, block(next));
+  });
+}
+
 /** Applies one block; the caller's transaction surrounds it. */
 export function applyProjection(
   db: DatabaseSync,

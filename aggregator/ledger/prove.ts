@@ -13,7 +13,7 @@ import {
 } from "@busbar/protocol";
 import type { Application } from "./application.ts";
 import type { CommittedBlock } from "./block.ts";
-import type { BlockSource } from "./block-table.ts";
+import type { BlockSource, Place } from "./block-table.ts";
 import type { LedgerEvent } from "./events.ts";
 import { eventBytes } from "./execution.ts";
 import { historyOf } from "./history.ts";
@@ -70,8 +70,16 @@ export function provePayment(
   fields: Readonly<Record<string, string | number>>,
 ): { readonly result: ResultProof; readonly event: number } | undefined {
   const place = blocks.findEvent(type, fields);
-  const block = place && blocks.block(place.height);
-  if (place === undefined || block === undefined) return undefined;
+  return place && proveEvent(blocks, place);
+}
+
+/** Proves the result that an event of a block belongs to, with its place among that one's events. */
+export function proveEvent(
+  blocks: BlockSource,
+  place: Place,
+): { readonly result: ResultProof; readonly event: number } | undefined {
+  const block = blocks.block(place.height);
+  if (block === undefined || place.index >= block.events.length) return undefined;
   let first = 0;
   for (const [index, count] of [...block.eventCounts, block.events.length].entries()) {
     const end = first + count;

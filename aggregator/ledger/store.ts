@@ -31,6 +31,7 @@ import {
   applyProjection,
   openProjections,
   type Projection,
+  rebuildProjection,
   skipProjections,
 } from "./projection.ts";
 import { SnapshotTable } from "./snapshots/snapshot-table.ts";
@@ -265,6 +266,15 @@ export class Store implements BlockSource {
   addVotes(rows: readonly VoteRow[]): void {
     this.write(() => {
       for (const row of rows) this.#votes.add(row);
+    });
+  }
+
+  /** Makes what is projected anew from the blocks that are here. Nobody else may have the file open. */
+  rebuild(projection: Projection): void {
+    rebuildProjection(this.db, projection, {
+      base: this.base,
+      height: this.#height,
+      block: (height) => this.#existing(height),
     });
   }
 

@@ -145,12 +145,23 @@ export type PortalEvent =
 /** Body of every answer that is not 2xx. */
 export type PortalError = { readonly code: string; readonly message: string };
 
+/** Which trades are asked for: those below a `seq`, of an owner, for a slot. */
+export type TradesAsked = {
+  readonly limit: number;
+  readonly before?: number;
+  readonly owner?: string;
+  readonly slot?: number;
+};
+
+/** Which blocks are asked for: those below a height. */
+export type BlocksAsked = { readonly limit: number; readonly before?: number };
+
 /** What the server is asked for; `limit` counts rows, newest first. */
 export interface PortalSource {
   status(): PortalStatus;
   slots(limit: number): readonly PortalSlot[];
-  trades(limit: number): readonly PortalTrade[];
-  blocks(limit: number): readonly PortalBlock[];
+  trades(asked: TradesAsked): readonly PortalTrade[];
+  blocks(asked: BlocksAsked): readonly PortalBlock[];
   meters(): readonly PortalMeter[];
   /** Every gate that takes quotes now, as on `market/gates`. */
   gates(): GatesMessage;

@@ -10,7 +10,7 @@ export async function buildPortal(target = join(import.meta.dirname, "dist")): P
   mkdirSync(target, { recursive: true });
   await build({
     entryPoints: [
-      { in: join(source, "main.ts"), out: "app" },
+      { in: join(source, "main.tsx"), out: "app" },
       { in: join(source, "page.css"), out: "app" },
     ],
     outdir: target,
@@ -18,6 +18,8 @@ export async function buildPortal(target = join(import.meta.dirname, "dist")): P
     minify: true,
     format: "esm",
     platform: "browser",
+    jsx: "automatic",
+    jsxImportSource: "preact",
     target: ["chrome111", "firefox114", "safari16.4"],
     logLevel: "warning",
   });

@@ -23,7 +23,7 @@ const retryMs = 2_000;
 /** The open streams of Server-Sent Events (WHATWG HTML §9.2). */
 export class EventStreams {
   readonly #limits: StreamLimits;
-  readonly #clients = new Set<ServerResponse>();
+  readonly #clients = new Map<ServerResponse, (event: PortalEvent) => boolean>();
   readonly #timer: NodeJS.Timeout;
   /** Readers that were cut off because they were too slow. */
   slow = 0;
@@ -48,8 +48,18 @@ export class EventStreams {
   }
 
   /** Takes over a response: what is sent from now on goes to it too. */
-  add(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
-    this.#clients.add(response);
+  add(
+    response: ServerResponse,
+    {
+      headers,
+      sees,
+    }: {
+      readonly headers: Readonly<Record<string, string>>;
+      /** Whether this reader may be told of an event; asked for each. */
+      readonly sees: (event: PortalEvent) => boolean;
+    },
+  ): void {
+    this.#clients.set(response, sees);
     response.on("close", () => this.#clients.delete(response));
     // A reset by the peer is how most streams end; "close" follows.
     response.on("error", () => this.#clients.delete(response));
@@ -62,21 +72,22 @@ export class EventStreams {
     response.write(`retry: ${retryMs}\n\n`);
   }
 
-  send({ event, data }: PortalEvent): void {
+  send(told: PortalEvent): void {
     if (this.#clients.size === 0) return;
     // JSON has no raw line breaks, so one data line holds all of it.
-    this.#write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    this.#write(`event: ${told.event}\ndata: ${JSON.stringify(told.data)}\n\n`, told);
   }
 
   /** Ends every stream. */
   close(): void {
     clearInterval(this.#timer);
-    for (const client of this.#clients) client.end();
+    for (const client of this.#clients.keys()) client.end();
     this.#clients.clear();
   }
 
-  #write(text: string): void {
-    for (const client of this.#clients) {
+  #write(text: string, told?: PortalEvent): void {
+    for (const [client, sees] of this.#clients) {
+      if (told !== undefined && !sees(told)) continue;
       client.write(text);
       if (client.writableLength <= this.#limits.waitingBytesMax) continue;
       this.slow += 1;

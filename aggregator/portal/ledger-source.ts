@@ -13,6 +13,7 @@ import type { Store } from "../ledger/store.ts";
 import { meters, owners } from "../ledger/tables.ts";
 import { type GatesMessage, gatesMessage } from "../publish/prices.ts";
 import type {
+  BlocksAsked,
   NoticeCounts,
   PortalBlock,
   PortalCouncilStep,
@@ -23,9 +24,11 @@ import type {
   PortalSource,
   PortalStatus,
   PortalTrade,
+  TradesAsked,
 } from "./api.ts";
 import { type MeterRow, PortalQueries, type SlotRow } from "./queries.ts";
 import { type SiteEnergy, siteEnergies } from "./site-energy.ts";
+import { tradesPage } from "./views/trades.ts";
 
 /** How far back the page says how complete a meter's slots are. */
 const shownMs = 7 * 86_400_000;
@@ -95,12 +98,12 @@ export class LedgerSource implements PortalSource {
     return this.#queries.slots(limit).map((row) => this.#withEnergy(row));
   }
 
-  trades(limit: number): readonly PortalTrade[] {
-    return this.#queries.trades(limit);
+  trades(asked: TradesAsked): readonly PortalTrade[] {
+    return tradesPage(this.#options.store.db, asked);
   }
 
-  blocks(limit: number): readonly PortalBlock[] {
-    return this.#queries.blocks(limit);
+  blocks(asked: BlocksAsked): readonly PortalBlock[] {
+    return this.#queries.blocks(asked);
   }
 
   meters(): readonly PortalMeter[] {
@@ -156,7 +159,7 @@ export class LedgerSource implements PortalSource {
       if (data !== undefined) yield { event: "trade", data };
     }
     // Last, so that a page which looks anew at each block finds all of it.
-    const [data] = this.#queries.blocks(1);
+    const [data] = this.#queries.blocks({ limit: 1 });
     if (data !== undefined) yield { event: "block", data };
   }
 
@@ -186,6 +189,11 @@ export class LedgerSource implements PortalSource {
     const slotMs = this.#slotMinutes * 60_000;
     const to = clock.now() - 2 * slotMs + 1;
     return countSlots(store.state, meter, { from: Math.max(since, to - shownMs), to, slotMs });
+  }
+
+  /** Over all accounts. */
+  sums(): { readonly money: number; readonly energyWh: number } {
+    return this.#sumsAt(this.#queries.totals().height);
   }
 
   #sumsAt(height: number): { money: number; energyWh: number } {

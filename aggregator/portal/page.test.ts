@@ -4,10 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { requestText } from "@busbar/protocol";
+import axe from "axe-core";
 import { pino } from "pino";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
+import { MemoryPool } from "../../test/support/memory-pool.ts";
+import {
+  keyFileOf,
+  PortalSite,
+  portalSiteStart,
+  signerOfName,
+} from "../../test/support/portal-site.ts";
 import { chromiumArgs, program } from "../../test/support/programs.ts";
+import { sha256 } from "../ledger/sha256.ts";
+import { places } from "./app/route.ts";
 import { buildPortal } from "./build.ts";
 import { type Portal, startPortal } from "./server.ts";
 
@@ -18,16 +28,30 @@ const tool = program("chromium", "chromium");
 const skip = "skip" in tool && tool.skip;
 const folder = mkdtempSync(join(tmpdir(), "busbar-page-"));
 const site = new PortalSite();
+const pool = new MemoryPool();
 let browser: Browser;
 let portal: Portal;
+
+/** Puts what was handed in into a block. */
+const block = () => site.commit(pool.frames.splice(0).map(({ bytes }) => bytes));
+
+function serve(port = 0): Promise<Portal> {
+  const log = pino({ level: "silent" });
+  const page = join(folder, "dist");
+  const at = { host: "127.0.0.1", port, open: true, log, page };
+  const quotes = site.quoteDoor(pool);
+  return startPortal({ ...at, source: site.source, quotes, access: site.access(pool, { rates }) });
+}
+
+/** A whole day of people comes from one address here. */
+const plenty = { burst: 100_000, perSecond: 1_000 };
+const rates = { requests: plenty, signIns: plenty, messages: plenty };
 
 before(async () => {
   await buildPortal(join(folder, "dist"));
   if ("skip" in tool) return;
   site.runUntil(portalSiteStart + 24 * hour);
-  const log = pino({ level: "silent" });
-  const page = join(folder, "dist");
-  portal = await startPortal({ host: "127.0.0.1", port: 0, source: site.source, log, page });
+  portal = await serve();
   browser = await chromium.launch({
     executablePath: tool.path,
     args: [...chromiumArgs],
@@ -118,8 +142,7 @@ test("a stream that ends is said so, and comes back by itself", { skip }, async 
   await page.locator("#live[data-state=away]").waitFor();
   assert.match(await text(page, "#live"), /Connection lost/);
   site.step();
-  const options = { host: "127.0.0.1", source: site.source, log: pino({ level: "silent" }) };
-  portal = await startPortal({ ...options, port, page: join(folder, "dist") });
+  portal = await serve(port);
   await page.locator("#live[data-state=live]").waitFor();
   await until(page, "#height", String(site.store.height));
 });
@@ -157,7 +180,7 @@ test("everything has a name, and the keyboard reaches it", { skip }, async (t) =
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement?.className), "skip");
   const ids = new Set<string>();
-  for (let i = 0; i < 14; i++) {
+  for (let i = 0; i < 24; i++) {
     await page.keyboard.press("Tab");
     ids.add(
       await page.evaluate(
@@ -183,6 +206,298 @@ test("the page's parts weigh at most 150 kB compressed", () => {
   );
   const sum = bytes.reduce((all, size) => all + size, 0);
   assert.ok(sum <= 150_000, `${sum} bytes`);
+});
+
+/** Opens the page as somebody who signs in with a key file. */
+async function openAs(t: TestContext, name: string, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    locale: "en-GB",
+    ...options,
+  });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  page.on("pageerror", (error) => assert.fail(`${name}: ${error.message}`));
+  await page.goto(`${portal.url}/#/sign-in`);
+  await chooseKey(page, name);
+  await page.locator("#who").waitFor();
+  return page;
+}
+
+const chooseKey = (page: Page, name: string) =>
+  page
+    .locator("input[type=file]")
+    .first()
+    .setInputFiles({
+      name: `${name}.key`,
+      mimeType: "application/json",
+      buffer: Buffer.from(keyFileOf(name)),
+    });
+
+const go = async (page: Page, place: string) => {
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, `#/${place}`);
+  await page.locator(".waiting").first().waitFor({ state: "detached" });
+};
+
+/** Keeps what the page looks like, where somebody asked for it (BUSBAR_SCREENSHOTS: a folder). */
+async function keepLook(page: Page, name: string): Promise<void> {
+  const to = process.env.BUSBAR_SCREENSHOTS;
+  if (to === undefined) return;
+  await page.screenshot({ path: join(to, `${name}.png`) });
+}
+
+/** What axe-core finds on the page as it stands: nothing. */
+async function findings(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const { axe: tool } = globalThis as unknown as { axe: typeof axe };
+    const { violations } = await tool.run({ resultTypes: ["violations"] });
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`),
+    );
+  });
+}
+
+/** A household with a unit, as busbar-edge enrol asks for it. */
+function invitation(owner: string) {
+  const person = {
+    id: owner,
+    party: "user" as const,
+    name: "Anna’s house",
+    key: signerOfName(owner).publicKey,
+    boxKey: signerOfName(`${owner} box`).publicKey,
+  };
+  const meters = [{ id: `${owner}-net`, role: "connection" as const, feeder: "feeder-1" }];
+  const key = signerOfName(`edge-${owner}`).publicKey;
+  return requestText(
+    { owner: person, device: { id: `edge-${owner}`, owner, key, meters } },
+    sha256,
+  );
+}
+
+test("an owner, from the invitation to the first notice and a verified hour", {
+  skip,
+}, async (t) => {
+  const word = invitation("anna");
+  const { page } = await open(t, { locale: "en-GB" });
+  await go(page, "ask");
+  await page.getByLabel(/QR code/).fill(word);
+  await page.getByRole("button", { name: "Hand it in" }).click();
+  await page.getByText(/A member compares it/).waitFor();
+
+  const member = await openAs(t, "recorder-1");
+  await go(member, "admission");
+  const sign = member.getByRole("button", { name: "Sign the admission" });
+  await member.getByText("edge-anna").waitFor();
+  assert.ok(await sign.isDisabled());
+  await member.getByLabel(/QR code/).fill(word.replace("A", "B"));
+  await member.getByText("This is another request").waitFor();
+  await member.getByLabel(/QR code/).fill(` ${word.toLowerCase()} `);
+  await keepLook(member, "admission");
+  await sign.click();
+  await member.getByText("Signed and handed in").waitFor();
+  block();
+  await member.getByText("Nobody waits.").waitFor();
+
+  const anna = await openAs(t, "anna");
+  await anna.getByText("Nothing happened yet.").waitFor();
+  site.join("anna");
+  site.runUntil(site.time + 4 * hour);
+  await go(anna, "notices");
+  await anna
+    .getByText(/^Bought /)
+    .first()
+    .waitFor();
+  await keepLook(anna, "notices");
+  await go(anna, "home");
+  await anna.locator(".tiles.few .tile").first().waitFor();
+  await keepLook(anna, "home");
+
+  await go(anna, "statement");
+  await anna
+    .getByRole("row")
+    .filter({ hasText: "settled" })
+    .filter({ hasNotText: "not settled" })
+    .first()
+    .getByRole("link")
+    .click();
+  await anna.getByRole("button", { name: "Verify the whole hour" }).click();
+  const checks = anna.locator(".checks li");
+  await checks.first().waitFor();
+  const lines = await checks.allTextContents();
+  assert.ok(lines.length >= 4, lines.join("\n"));
+  for (const line of lines) assert.match(line, /✓ verified: block [\d,]+ of .*, signed by 1/);
+  await anna.getByText("The readings’ difference is what was settled, to the Wh.").waitFor();
+  await keepLook(anna, "verified-hour");
+});
+
+test("a proof that proves something else than the page shows is called so", { skip }, async (t) => {
+  const page = await openAs(t, "user-1");
+  await page.route("**/api/trades*", async (route) => {
+    const answer = await route.fetch();
+    const trades = (await answer.json()) as { energyWh: number }[];
+    await route.fulfill({
+      json: trades.map((trade) => ({ ...trade, energyWh: trade.energyWh + 1 })),
+    });
+  });
+  await go(page, "trades");
+  await page
+    .getByRole("button", { name: /^Verify/ })
+    .first()
+    .click();
+  await page.getByText("says something else of energy").waitFor();
+  // And one whose bytes were changed is none.
+  await page.route("**/api/proofs/**", async (route) => {
+    const body = await (await route.fetch()).body();
+    body[body.length - 20] = (body[body.length - 20] ?? 0) ^ 1;
+    await route.fulfill({ body, contentType: "application/cbor" });
+  });
+  await page
+    .getByRole("button", { name: /^Verify/ })
+    .first()
+    .click();
+  await page.getByText(/\((proof|certificate|cbor|message)\.[a-z-]+\)/).waitFor();
+});
+
+test("an owner quotes by hand: sealed, opened when the gate has closed, on the ledger", {
+  skip,
+}, async (t) => {
+  // Its time is the test's own here, and does not run between two blocks.
+  site.speed = 0;
+  t.after(() => {
+    site.speed = 360;
+  });
+  const page = await openAs(t, "user-1");
+  await go(page, "quotes");
+  while ((site.source.gates().gates[0]?.gate ?? 0) <= site.time) site.step();
+  const [gate] = site.source.gates().gates;
+  assert.ok(gate !== undefined);
+  await page.getByLabel("kWh", { exact: true }).fill("3.5");
+  await page.getByLabel(/^Limit/).fill("0.61");
+  await page.getByRole("button", { name: "Sign and seal" }).click();
+  await page.getByText(/^Sealed\./).waitFor();
+  await keepLook(page, "quotes");
+  block();
+  site.runUntil(gate.gate);
+  await page.getByText(/: opened$/).waitFor();
+  assert.equal(pool.frames.length, 1);
+  const [between, next] = [gate.gate + 60_000, site.time];
+  site.time = between;
+  const before = site.desk.quotes("user-1").filter(({ quotes }) => quotes !== null).length;
+  block();
+  const after = site.desk.quotes("user-1").filter(({ quotes }) => quotes !== null).length;
+  assert.equal(after, before + 1);
+  site.time = next;
+});
+
+test("a member sees an alarm, what to do about it, and that it was resolved", {
+  skip,
+}, async (t) => {
+  const page = await openAs(t, "recorder-1");
+  await go(page, "alarms");
+  site.silent.add("user-2");
+  site.takeovers = [
+    { client: "edge-user-2", older: "10.0.0.7", newer: "10.0.0.9", at: Date.now() },
+  ];
+  site.runUntil(site.time + 2 * hour);
+  const alarm = page.getByText(/user-2-net: silent for 2 h/);
+  await alarm.waitFor();
+  await page.getByText("two units sign in with its name, from 10.0.0.7 and 10.0.0.9").waitFor();
+  await keepLook(page, "alarms");
+  await go(page, "devices");
+  await page.getByText(/user-2-net: silent/).waitFor();
+  await keepLook(page, "devices");
+  site.silent.delete("user-2");
+  site.takeovers = [];
+  site.step();
+  await go(page, "alarms");
+  await page.locator("[data-resolved=true]").filter({ hasText: "user-2-net: silent" }).waitFor();
+});
+
+test("a member finds a block by its hash, and what is in it", { skip }, async (t) => {
+  const page = await openAs(t, "recorder-1");
+  await go(page, "blocks");
+  const [newest] = site.source.blocks({ limit: 1 });
+  await page.getByRole("searchbox").fill(newest?.hash ?? "");
+  await page.keyboard.press("Enter");
+  await page.getByRole("list", { name: "Found" }).getByRole("link").click();
+  await page.getByText("recorder-1 (1 of 1)").waitFor();
+  await page.getByText("readings-accepted").first().waitFor();
+  await keepLook(page, "block");
+});
+
+/** Whose pages are looked at, without those that somebody before has looked at, and how. */
+const looks = [
+  { name: "user-1", role: "owner", scheme: "light", locale: "en-GB", pages: undefined },
+  { name: "recorder-1", role: "member", scheme: "light", locale: "en-GB", pages: undefined },
+  { name: "user-1", role: "owner", scheme: "dark", locale: "zh-CN", pages: ["home", "prices"] },
+  { name: "recorder-1", role: "member", scheme: "dark", locale: "zh-CN", pages: ["devices"] },
+] as const;
+
+test("axe-core finds nothing on any page; by night and in Chinese on some", { skip }, async (t) => {
+  const seen = new Set<string>();
+  for (const { name, role, scheme, locale, pages } of looks) {
+    const page = await openAs(t, name, { locale });
+    await page.emulateMedia({ reducedMotion: "reduce", colorScheme: scheme });
+    await page.evaluate(axe.source);
+    const own = places.filter(({ roles }) => roles.includes(role)).map(({ page: one }) => one);
+    for (const place of pages ?? own.filter((one) => !seen.has(one))) {
+      seen.add(place);
+      await go(page, place);
+      assert.deepEqual(await findings(page), [], `${role} ${place} ${scheme} ${locale}`);
+    }
+    await keepLook(page, `${role}-${scheme}-${locale}`);
+  }
+});
+
+test("a phone shows every page without scrolling sideways", { skip }, async (t) => {
+  const page = await openAs(t, "user-1", { viewport: { width: 360, height: 740 } });
+  for (const place of places.filter(({ roles }) => roles.includes("owner"))) {
+    await go(page, place.page);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.equal(wide, 360, place.page);
+  }
+  await go(page, "home");
+  await page.locator(".tiles.few .tile").first().waitFor();
+  await keepLook(page, "home-phone");
+});
+
+test("100,000 trades are as light as ten: few rows in the document, pages as they come near", {
+  skip,
+}, async (t) => {
+  const page = await openAs(t, "auditor");
+  const all = 100_000;
+  let asked = 0;
+  const [sample] = site.source.trades({ limit: 1 });
+  await page.route("**/api/trades*", async (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    const from = Number(query.get("before") ?? all + 1) - 1;
+    const rows = Math.min(Number(query.get("limit")), from);
+    asked += 1;
+    await route.fulfill({
+      json: Array.from({ length: rows }, (_, i) => ({
+        ...sample,
+        contract: `c${from - i}`,
+        seq: from - i,
+      })),
+    });
+  });
+  await go(page, "trades");
+  const list = page.locator(".long");
+  await list.locator("tbody tr").nth(10).waitFor();
+  for (let i = 0; i < 5; i++) {
+    const next = page.waitForResponse(/trades\?limit=200&before=/);
+    await list.evaluate((at) => at.scrollTo(0, at.scrollHeight));
+    await next;
+    const known = 200 * (i + 2);
+    await page.waitForFunction(
+      (rows) => (document.querySelector(".long")?.scrollHeight ?? 0) > rows * 36,
+      known,
+    );
+  }
+  assert.equal(asked, 6);
+  assert.ok((await list.locator("tbody tr").count()) < 120);
 });
 
 /** Runs in the page: texts whose contrast against what is behind them is below 4.5 (WCAG 2.2, 1.4.3). */

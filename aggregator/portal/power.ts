@@ -3,21 +3,26 @@ import type { CommittedBlock } from "../ledger/block.ts";
 
 type Registers = Readings["entries"][number]["registers"];
 
+/** What a meter's last entry shows: power in W, positive = drawn from the grid, null where it shows none,
+ * and its clock byte. */
+export type Shown = { readonly powerW: number | null; readonly clock: number | null };
+
 /**
- * The power that each of the `meters` (keys) showed last in a block, in W, positive = drawn from the grid; null
- * where its last entry shows none. Frames are decoded from the end and only until every meter was met.
+ * What each of the `meters` (keys) showed last in a block. Frames are decoded from the end and only until
+ * every meter was met.
  */
 export function newestPowers(
   { frames, results }: Pick<CommittedBlock, "frames" | "results">,
   meters: ReadonlyMap<string, unknown>,
-): ReadonlyMap<string, number | null> {
-  const powers = new Map<string, number | null>();
+): ReadonlyMap<string, Shown> {
+  const powers = new Map<string, Shown>();
   for (let i = frames.length - 1; i >= 0 && powers.size < meters.size; i--) {
     const bytes = frames[i];
     if (bytes === undefined || results[i] !== "ok") continue;
     const batch = readingsOf(bytes);
     if (batch === undefined || !meters.has(batch.meter) || powers.has(batch.meter)) continue;
-    powers.set(batch.meter, powerOf(batch.entries.at(-1)?.registers));
+    const last = batch.entries.at(-1);
+    powers.set(batch.meter, { powerW: powerOf(last?.registers), clock: last?.clock ?? null });
   }
   return powers;
 }

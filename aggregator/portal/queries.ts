@@ -1,6 +1,13 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { Scale } from "@busbar/protocol";
-import type { PortalBlock, PortalSlot, PortalStatus, PortalTrade, SlotStage } from "./api.ts";
+import type {
+  BlocksAsked,
+  PortalBlock,
+  PortalSlot,
+  PortalStatus,
+  PortalTrade,
+  SlotStage,
+} from "./api.ts";
 
 /** The read model's counters. */
 export type Totals = {
@@ -81,17 +88,13 @@ export class PortalQueries {
     return row === undefined ? undefined : slotOf(row);
   }
 
-  trades(limit: number): PortalTrade[] {
-    return this.#sql.trades.all(limit).map(tradeOf);
-  }
-
   trade(contract: string): PortalTrade | undefined {
     const row = this.#sql.trade.get(contract);
     return row === undefined ? undefined : tradeOf(row);
   }
 
-  blocks(limit: number): PortalBlock[] {
-    return this.#sql.blocks.all(limit).map((row) => ({
+  blocks({ limit, before = Number.MAX_SAFE_INTEGER }: BlocksAsked): PortalBlock[] {
+    return this.#sql.blocks.all(before, limit).map((row) => ({
       height: Number(row.height),
       time: Number(row.time),
       hash: String(row.hash),
@@ -122,9 +125,8 @@ function prepare(db: DatabaseSync) {
     traded: db.prepare("SELECT sum(traded_wh) AS wh FROM portal_slot WHERE slot >= ? AND slot < ?"),
     slots: db.prepare("SELECT * FROM portal_slot ORDER BY slot DESC LIMIT ?"),
     slot: db.prepare("SELECT * FROM portal_slot WHERE slot = ?"),
-    trades: db.prepare("SELECT * FROM portal_trade ORDER BY seq DESC LIMIT ?"),
     trade: db.prepare("SELECT * FROM portal_trade WHERE contract = ?"),
-    blocks: db.prepare("SELECT * FROM portal_block ORDER BY height DESC LIMIT ?"),
+    blocks: db.prepare("SELECT * FROM portal_block WHERE height < ? ORDER BY height DESC LIMIT ?"),
     meters: db.prepare("SELECT * FROM portal_meter ORDER BY owner, meter"),
     meter: db.prepare("SELECT * FROM portal_meter WHERE meter = ?"),
   };
@@ -149,7 +151,8 @@ function slotOf(row: Row): SlotRow {
   };
 }
 
-function tradeOf(row: Row): PortalTrade {
+/** A row of `portal_trade`. */
+export function tradeOf(row: Row): PortalTrade {
   return {
     contract: String(row.contract),
     seq: Number(row.seq),

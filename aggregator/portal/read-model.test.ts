@@ -14,9 +14,12 @@ import { feederPrices } from "../publish/prices.ts";
 import { newestPowers } from "./power.ts";
 import { PortalQueries } from "./queries.ts";
 import { portalReadModel } from "./read-model.ts";
+import { tradesPage } from "./views/trades.ts";
 
 const hour = 3_600_000;
-const tables = ["portal_total", "portal_block", "portal_slot", "portal_trade", "portal_meter"];
+const tables = ["total", "block", "slot", "trade", "meter", "party_slot", "pass"].map(
+  (name) => `portal_${name}`,
+);
 
 const site = new PortalSite();
 site.runUntil(portalSiteStart + 8 * hour + 20 * 60_000);
@@ -74,7 +77,7 @@ test("the counters are those of the ledger", () => {
 });
 
 test("lists are newest first and no longer than asked for", () => {
-  const heights = source.blocks(5).map(({ height }) => height);
+  const heights = source.blocks({ limit: 5 }).map(({ height }) => height);
   assert.deepEqual(
     heights,
     [0, 1, 2, 3, 4].map((back) => store.height - back),
@@ -84,7 +87,7 @@ test("lists are newest first and no longer than asked for", () => {
     slots,
     [...slots].sort((a, b) => b - a),
   );
-  assert.equal(source.trades(7).length, 7);
+  assert.equal(source.trades({ limit: 7 }).length, 7);
 });
 
 test("a slot passes its stages, and a price that carries no energy is null", () => {
@@ -102,7 +105,8 @@ test("a slot passes its stages, and a price that carries no energy is null", () 
 });
 
 test("what was settled says what was paid, what was only signed does not", () => {
-  for (const { settled, amount } of source.trades(500)) assert.equal(amount === null, !settled);
+  for (const { settled, amount } of source.trades({ limit: 500 }))
+    assert.equal(amount === null, !settled);
 });
 
 test("generation and load of a slot balance with what the exchange measured", () => {
@@ -180,7 +184,7 @@ test("power is the net register, else import less export, else not known", () =>
     const chain = new MeterChain("user-a");
     const entries = changes.map((change, i) => entry(1_000 + i, 5, 0, change));
     const block = { frames: [chain.frame(...entries)], results: ["ok"] as const };
-    return newestPowers(block, new Map([["user-a-meter", true]])).get("user-a-meter");
+    return newestPowers(block, new Map([["user-a-meter", true]])).get("user-a-meter")?.powerW;
   };
   const [net, drawn, given] = [obis.netPower, obis.importPower, obis.exportPower];
   assert.equal(powerOf(registers({ [net]: [-1234, -1], [drawn]: [9, 0] })), -123);
@@ -224,7 +228,7 @@ test("over a grid a slot tells each feeder's price and flow, a trade what its wa
     feederPrices(record)?.map(({ sentWh }) => sentWh),
     [0, 6_000, -6_000],
   );
-  const book = queries.trades(10).filter(({ origin }) => origin === "book");
+  const book = tradesPage(db, { limit: 10 }).filter(({ origin }) => origin === "book");
   assert.deepEqual(
     book.map(({ fee, gridFee }) => [fee, gridFee]),
     [0, 1, 2].map(() => [50_000, 100_000]),

@@ -4,6 +4,8 @@ import type { LedgerEvent } from "../ledger/events.ts";
 import type { Projection } from "../ledger/projection.ts";
 import type { FeederPrice } from "../publish/prices.ts";
 import { newestPowers } from "./power.ts";
+import { addPartySlots, partySlotSchema } from "./views/party-slots.ts";
+import { addPasses, passSchema } from "./views/passes.ts";
 
 const schema = `
 CREATE TABLE portal_total (
@@ -16,6 +18,7 @@ INSERT INTO portal_scale VALUES ('day-ahead', 0), ('intraday', 0), ('real-time',
 CREATE TABLE portal_block (
   height INTEGER PRIMARY KEY, time INTEGER NOT NULL, hash TEXT NOT NULL,
   transactions INTEGER NOT NULL, proposer TEXT NOT NULL) STRICT;
+CREATE INDEX portal_block_hash ON portal_block (hash);
 CREATE TABLE portal_slot (
   slot INTEGER PRIMARY KEY, stage TEXT NOT NULL DEFAULT 'open',
   scale TEXT NOT NULL DEFAULT 'real-time', pass INTEGER NOT NULL DEFAULT 0, cg INTEGER, cu INTEGER, gc INTEGER,
@@ -25,11 +28,14 @@ CREATE TABLE portal_trade (
   seq INTEGER PRIMARY KEY, contract TEXT NOT NULL UNIQUE, slot INTEGER NOT NULL,
   seller TEXT NOT NULL, buyer TEXT NOT NULL, quantity_wh INTEGER NOT NULL, price INTEGER NOT NULL, fee INTEGER NOT NULL,
   origin TEXT NOT NULL, scale TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'signed', amount INTEGER, grid_fee INTEGER) STRICT;
+CREATE INDEX portal_trade_seller ON portal_trade (seller, seq);
+CREATE INDEX portal_trade_buyer ON portal_trade (buyer, seq);
+CREATE INDEX portal_trade_slot ON portal_trade (slot, seq);
 CREATE TABLE portal_meter (
   meter TEXT PRIMARY KEY, device TEXT NOT NULL, owner TEXT NOT NULL, seq INTEGER NOT NULL,
   time INTEGER NOT NULL, import_wh INTEGER NOT NULL, export_wh INTEGER NOT NULL,
-  power_w INTEGER) STRICT, WITHOUT ROWID;
-`;
+  power_w INTEGER, clock INTEGER, height INTEGER NOT NULL, block_time INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+${partySlotSchema}${passSchema}`;
 
 /**
  * What the portal shows, kept in tables beside the ledger. Every block is counted once: one whose
@@ -43,6 +49,8 @@ function apply(db: DatabaseSync, block: CommittedBlock, events: readonly LedgerE
   if (header.height <= Number(sql.height.get()?.height ?? 0)) return;
   sql.addBlock.run(header.height, header.time, hex(hash), frames.length, header.proposer);
   for (const event of events) record(sql, event);
+  addPartySlots(db, events);
+  addPasses(db, events);
   recordMeters(sql, block, events);
   const { readings, contracts, settled, tradedWh } = tally(events);
   const { height } = header;
@@ -125,8 +133,10 @@ function recordMeters(
   }
   const powers = newestPowers(block, newest);
   for (const { meter, device, owner, last, to, importWh, exportWh } of newest.values()) {
-    const powerW = powers.get(meter) ?? null;
-    sql.setMeter.run(meter, device, owner, last, to, importWh, exportWh, powerW);
+    const { powerW = null, clock = null } = powers.get(meter) ?? {};
+    const { height, time } = block.header;
+    const shown = [powerW, clock, height, time];
+    sql.setMeter.run(meter, device, owner, last, to, importWh, exportWh, ...shown);
   }
 }
 
@@ -189,7 +199,9 @@ function prepare(db: DatabaseSync) {
       "UPDATE portal_trade SET state = 'paid', amount = ?, grid_fee = ? WHERE contract = ?",
     ),
     setTrade: db.prepare("UPDATE portal_trade SET state = ? WHERE contract = ?"),
-    setMeter: db.prepare("INSERT OR REPLACE INTO portal_meter VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    setMeter: db.prepare(
+      "INSERT OR REPLACE INTO portal_meter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
   };
 }
 

@@ -1,27 +1,122 @@
-import type { Refusal } from "@busbar/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { PortalSource } from "./api.ts";
+import type { Guard } from "./access/guard.ts";
+import type { PortalEvent, PortalSource } from "./api.ts";
 import type { EventStreams } from "./event-stream.ts";
 import { securityHeaders } from "./headers.ts";
 import { metricsText, metricsType } from "./metrics.ts";
-import { afterOf, limitOf, noOther } from "./query.ts";
-import { answers, errorAnswer, healthAnswer } from "./schemas.ts";
+import { known, type Parameter, parameters } from "./query.ts";
+import { answers, healthAnswer } from "./schemas.ts";
+import { errorAnswer } from "./shape.ts";
 
-type Query = Readonly<Record<string, unknown>>;
+type Asked = {
+  readonly limit: number;
+  readonly before?: number;
+  readonly after?: number;
+  readonly owner?: string;
+  readonly slot?: number;
+};
 
-/** The routes of people's tools and of the page; all read. */
-export function addRoutes(app: FastifyInstance, source: PortalSource, streams: EventStreams): void {
-  plain(app, "status", answers.status, () => source.status());
-  plain(app, "meters", answers.meters, () => source.meters());
-  plain(app, "gates", answers.gates, () => source.gates());
-  listed(app, "slots", { answer: answers.slots, fallback: 24 }, (limit) => source.slots(limit));
-  listed(app, "trades", { answer: answers.trades, fallback: 50 }, (limit) => source.trades(limit));
-  listed(app, "blocks", { answer: answers.blocks, fallback: 20 }, (limit) => source.blocks(limit));
-  plain(app, "membership", answers.membership, () => source.membership());
-  steps(app, (after, limit) => source.councilSteps(after, limit));
-  app.get("/api/events", (request, reply) => openStream(request, reply, streams));
-  app.get("/health", { schema: { response: { 200: healthAnswer } } }, () => ({ ok: true }));
-  app.get("/metrics", (_request, reply) =>
+/** The routes of people's tools and of the site's page; all read. */
+export function addRoutes(
+  app: FastifyInstance,
+  {
+    source,
+    streams,
+    guard,
+  }: { readonly source: PortalSource; readonly streams: EventStreams; readonly guard: Guard },
+): void {
+  const add = (
+    name: string,
+    about: {
+      readonly summary: string;
+      readonly answer: object;
+      readonly query?: Readonly<Record<string, Parameter>>;
+    },
+    read: (asked: Asked, request: FastifyRequest) => unknown,
+  ) => {
+    const { summary, answer, query = {} } = about;
+    const response = { 200: answer, "4xx": errorAnswer, "5xx": errorAnswer };
+    const schema = { summary, querystring: parameters(query), response };
+    app.get(`/api/${name}`, { schema }, (request, reply) =>
+      reply.send(read(request.query as Asked, request)),
+    );
+  };
+  const before = known.from("the last row's number of the page before; the newest without it");
+  const owner = known.id("whose; an owner sees its own alone");
+
+  add(
+    "status",
+    { summary: "How the chain, its books and its members stand", answer: answers.status },
+    () => source.status(),
+  );
+  add(
+    "slots",
+    { summary: "Slots, newest first", answer: answers.slots, query: { limit: known.limit(24) } },
+    ({ limit }) => source.slots(limit),
+  );
+  add("gates", { summary: "Every gate that takes quotes now", answer: answers.gates }, () =>
+    source.gates(),
+  );
+  add(
+    "trades",
+    {
+      summary: "Contracts, newest first; an owner's own",
+      answer: answers.trades,
+      query: {
+        limit: known.limit(50),
+        before,
+        owner,
+        slot: known.from("start of the slot that they are for"),
+      },
+    },
+    ({ owner: asked, ...page }, request) => {
+      const whose = guard.ownerOf(request, asked);
+      return source.trades({ ...page, ...(whose === undefined ? {} : { owner: whose }) });
+    },
+  );
+  add(
+    "meters",
+    { summary: "Each meter's newest reading; an owner's own", answer: answers.meters },
+    (_asked, request) => {
+      const whose = guard.ownerOf(request, undefined);
+      return source.meters().filter((meter) => whose === undefined || meter.owner === whose);
+    },
+  );
+  add(
+    "blocks",
+    {
+      summary: "Blocks, newest first",
+      answer: answers.blocks,
+      query: { limit: known.limit(20), before },
+    },
+    (asked) => source.blocks(asked),
+  );
+  add(
+    "membership",
+    { summary: "Whom proofs are checked against", answer: answers.membership },
+    () => source.membership(),
+  );
+  add(
+    "council-steps",
+    {
+      summary: "Proofs of who votes since when, the oldest first",
+      answer: answers.councilSteps,
+      query: {
+        after: { ...known.from("the number of an epoch"), default: 0 },
+        limit: known.limit(100),
+      },
+    },
+    ({ after = 0, limit }) => source.councilSteps(after, limit),
+  );
+  addStream(app, streams, guard);
+  addForMachines(app, source, streams);
+}
+
+function addForMachines(app: FastifyInstance, source: PortalSource, streams: EventStreams): void {
+  const health = { summary: "Whether the portal answers", response: { 200: healthAnswer } };
+  app.get("/health", { schema: health }, () => ({ ok: true }));
+  const config = { gives: "text/plain" };
+  app.get("/metrics", { config, schema: { summary: "For Prometheus" } }, (_request, reply) =>
     reply.type(metricsType).send(
       metricsText(source.status(), {
         eventClients: streams.clients,
@@ -32,55 +127,37 @@ export function addRoutes(app: FastifyInstance, source: PortalSource, streams: E
   );
 }
 
-/** A route without parameters. */
-function plain(app: FastifyInstance, name: string, answer: object, read: () => unknown): void {
-  const schema = { response: { 200: answer, "4xx": errorAnswer } };
-  app.get(`/api/${name}`, { schema }, (request, reply) => {
-    const refusal = noOther(request.query as Query, []);
-    return reply.send(refusal === undefined ? read() : refused(reply, refusal));
+function addStream(app: FastifyInstance, streams: EventStreams, guard: Guard): void {
+  const schema = {
+    summary:
+      "What each block brings, as Server-Sent Events; of owners' affairs what the viewer may see",
+    querystring: parameters({}),
+    response: { "4xx": errorAnswer, "5xx": errorAnswer },
+  };
+  const config = { gives: "text/event-stream" };
+  app.get("/api/events", { schema, config }, (request, reply) => {
+    if (request.method === "HEAD") return reply.type("text/event-stream").send();
+    if (!streams.admits()) return full(reply);
+    reply.hijack();
+    const seen = guard.watch(request);
+    streams.add(reply.raw, { headers: securityHeaders, sees: (event) => isShown(event, seen()) });
+    return reply;
   });
 }
 
-/** A route with `limit`. */
-function listed(
-  app: FastifyInstance,
-  name: string,
-  { answer, fallback }: { readonly answer: object; readonly fallback: number },
-  read: (limit: number) => unknown,
-): void {
-  const schema = { response: { 200: answer, "4xx": errorAnswer } };
-  app.get(`/api/${name}`, { schema }, (request, reply) => {
-    const asked = limitOf(request.query as Query, fallback);
-    return reply.send(asked.ok ? read(asked.limit) : refused(reply, asked));
+/** Whether somebody who sees this much is told of an event. */
+function isShown({ event, data }: PortalEvent, scope: ReturnType<Guard["scopeOf"]>): boolean {
+  if (event !== "trade" && event !== "reading") return true;
+  if (scope === undefined) return false;
+  if (scope.of === "all") return true;
+  if (event === "reading") return data.owner === scope.owner;
+  return data.seller === scope.owner || data.buyer === scope.owner;
+}
+
+function full(reply: FastifyReply) {
+  reply.code(503).header("retry-after", "10");
+  return reply.send({
+    code: "portal.streams-full",
+    message: "too many pages follow the site; close some or try again later",
   });
-}
-
-/** Who votes since when, for units and checkers that follow from an older membership. */
-function steps(app: FastifyInstance, read: (after: number, limit: number) => unknown): void {
-  const schema = { response: { 200: answers.councilSteps, "4xx": errorAnswer } };
-  app.get("/api/council-steps", { schema }, (request, reply) => {
-    const asked = afterOf(request.query as Query, 100);
-    return reply.send(asked.ok ? read(asked.after, asked.limit) : refused(reply, asked));
-  });
-}
-
-function openStream(request: FastifyRequest, reply: FastifyReply, streams: EventStreams) {
-  const refusal = noOther(request.query as Query, []);
-  if (refusal !== undefined) return reply.send(refused(reply, refusal));
-  if (request.method === "HEAD") return reply.type("text/event-stream").send();
-  if (!streams.admits()) {
-    reply.code(503).header("retry-after", "10");
-    return reply.send({
-      code: "portal.streams-full",
-      message: "too many pages follow the site; close some or try again later",
-    });
-  }
-  reply.hijack();
-  streams.add(reply.raw, securityHeaders);
-  return reply;
-}
-
-function refused(reply: FastifyReply, { code, message }: Refusal) {
-  reply.code(400);
-  return { code, message };
 }

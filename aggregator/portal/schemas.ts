@@ -1,21 +1,10 @@
 /** JSON Schemas of the answers: Fastify serialises by them, so nothing leaves that is not named. */
 
-const integer = { type: "integer" } as const;
-const integerOrNull = { type: ["integer", "null"] } as const;
-const text = { type: "string" } as const;
-const textOrNull = { type: ["string", "null"] } as const;
-const list = <T extends object>(items: T) => ({ type: "array", items }) as const;
+import { counts, flag, integer, list, orNull, partial, real, record, text } from "./shape.ts";
+import { tradeShape } from "./views/shapes.ts";
 
-type Properties = Readonly<Record<string, object>>;
-
-function record<P extends Properties>(properties: P) {
-  return {
-    type: "object",
-    properties,
-    required: Object.keys(properties),
-    additionalProperties: false,
-  } as const;
-}
+const integerOrNull = orNull(integer);
+const textOrNull = orNull(text);
 
 const notices = record({ queued: integer, delivered: integer, dead: integer });
 
@@ -30,12 +19,12 @@ const consensus = record({
     record({
       id: text,
       address: textOrNull,
-      reached: { type: "boolean" },
-      heard: { type: "boolean" },
+      reached: flag,
+      heard: flag,
       problem: textOrNull,
     }),
   ),
-  counts: { type: "object", additionalProperties: integer },
+  counts: counts(),
   liars: list(text),
   deviating: list(record({ member: text, height: integer })),
 });
@@ -61,23 +50,6 @@ const slot = record({
   loadWh: integerOrNull,
 });
 
-const trade = record({
-  contract: text,
-  seq: integer,
-  slot: integer,
-  seller: text,
-  buyer: text,
-  energyWh: integer,
-  price: integer,
-  fee: integer,
-  origin: text,
-  scale: text,
-  state: text,
-  settled: { type: "boolean" },
-  amount: integerOrNull,
-  gridFee: integerOrNull,
-});
-
 const block = record({
   height: integer,
   time: integer,
@@ -93,16 +65,13 @@ const meter = record({
   party: text,
   device: text,
   role: text,
-  form: { type: ["string", "null"] },
+  form: textOrNull,
   time: integer,
   seq: integer,
   importWh: integer,
   exportWh: integer,
   powerW: integerOrNull,
-  slots: {
-    ...record({ measured: integer, estimated: integer, missing: integer }),
-    type: ["object", "null"],
-  },
+  slots: orNull(record({ measured: integer, estimated: integer, missing: integer })),
 });
 
 const status = record({
@@ -112,7 +81,7 @@ const status = record({
   engine: text,
   currency: text,
   time: integer,
-  speed: { type: "number" },
+  speed: real,
   slotMinutes: integer,
   height: integer,
   blockHash: text,
@@ -136,13 +105,13 @@ const membership = record({
   site: text,
   epoch: integer,
   since: integer,
-  members: list(record({ id: text, key: text, voting: { type: "boolean" } })),
+  members: list(record({ id: text, key: text, voting: flag })),
   brokers: list(text),
 });
 
-const micro = { ...record({ micro: integer }), type: ["object", "null"] } as const;
+const micro = orNull(record({ micro: integer }));
 
-const gate = record({
+const gateProperties = {
   slot: integer,
   start: integer,
   end: integer,
@@ -157,20 +126,20 @@ const gate = record({
   gate: integer,
   revealUntil: integer,
   height: integer,
-});
+};
 
 const gates = record({
   height: integer,
   timeZone: text,
   // Feeders are there where something was traded over a grid.
-  gates: list({ ...gate, properties: { ...gate.properties, feeders } }),
+  gates: list(partial(gateProperties, { feeders })),
 });
 
 /** By route of `/api`. */
 export const answers = {
   status,
   slots: list(slot),
-  trades: list(trade),
+  trades: list(tradeShape),
   blocks: list(block),
   meters: list(meter),
   gates,
@@ -178,5 +147,4 @@ export const answers = {
   councilSteps: list(record({ epoch: integer, proof: text })),
 } as const;
 
-export const errorAnswer = record({ code: text, message: text });
-export const healthAnswer = record({ ok: { type: "boolean" } });
+export const healthAnswer = record({ ok: flag });

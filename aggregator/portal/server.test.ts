@@ -34,7 +34,7 @@ after(() => rmSync(page, { recursive: true, force: true }));
 
 async function inject(url: string, source: PortalSource = site.source) {
   const streams = new EventStreams(streamLimits);
-  const app = await makePortal({ source, streams, log, page });
+  const app = await makePortal({ source, streams, log, page, open: true });
   const answer = await app.inject({ url });
   streams.close();
   await app.close();
@@ -47,8 +47,8 @@ function sourceWith(changes: Partial<PortalSource>): PortalSource {
   return {
     status: () => source.status(),
     slots: (limit) => source.slots(limit),
-    trades: (limit) => source.trades(limit),
-    blocks: (limit) => source.blocks(limit),
+    trades: (asked) => source.trades(asked),
+    blocks: (asked) => source.blocks(asked),
     meters: () => source.meters(),
     gates: () => source.gates(),
     membership: () => source.membership(),
@@ -59,7 +59,15 @@ function sourceWith(changes: Partial<PortalSource>): PortalSource {
 }
 
 function start(options: Partial<PortalOptions> = {}): Promise<Portal> {
-  return startPortal({ host: "127.0.0.1", port: 0, source: site.source, log, page, ...options });
+  return startPortal({
+    host: "127.0.0.1",
+    port: 0,
+    open: true,
+    source: site.source,
+    log,
+    page,
+    ...options,
+  });
 }
 
 test("the API answers what the source says, field by field", async () => {
@@ -67,8 +75,8 @@ test("the API answers what the source says, field by field", async () => {
   const expected = {
     status: source.status(),
     slots: source.slots(24),
-    trades: source.trades(50),
-    blocks: source.blocks(20),
+    trades: source.trades({ limit: 50 }),
+    blocks: source.blocks({ limit: 20 }),
     meters: source.meters(),
     gates: source.gates(),
     membership: source.membership(),
@@ -139,7 +147,7 @@ test("whoever has an old membership follows the steps, page by page, to the pres
 
 test("no query makes the portal fail", async () => {
   const streams = new EventStreams(streamLimits);
-  const app = await makePortal({ source: site.source, streams, log, page });
+  const app = await makePortal({ source: site.source, streams, log, page, open: true });
   const name = fc.constantFrom(
     ...["status", "slots", "trades", "blocks", "meters", "membership", "council-steps"],
   );

@@ -1,15 +1,27 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Failure } from "@busbar/protocol";
+import { Failure, type Verify } from "@busbar/protocol";
 import { fastifyStatic } from "@fastify/static";
-import { type FastifyError, type FastifyInstance, fastify } from "fastify";
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import type { Logger } from "pino";
+import type { MessageDoor } from "../ingest/message-door.ts";
 import type { QuoteDoor } from "../ingest/quote-door.ts";
+import { Guard, type Rates } from "./access/guard.ts";
+import type { People } from "./access/people.ts";
+import { addAccessRoutes } from "./access/routes.ts";
+import type { SessionLimits } from "./access/sessions.ts";
+import { SignIn } from "./access/sign-in.ts";
 import type { PortalSource } from "./api.ts";
+import type { Desk } from "./desk.ts";
+import { describeRoutes } from "./docs/openapi.ts";
+import { addDocs } from "./docs/routes.ts";
+import { addMessageRoute, addQuoteRoute, addRequestRoutes, takeFrames } from "./door-routes.ts";
 import { EventStreams, type StreamLimits, streamLimits } from "./event-stream.ts";
 import { securityHeaders } from "./headers.ts";
-import { addQuoteRoute } from "./quote-route.ts";
+import { type Parameters as Described, readParameters } from "./query.ts";
 import { addRoutes } from "./routes.ts";
+import { addProofRoutes } from "./views/proof-routes.ts";
+import { addViewRoutes } from "./views/routes.ts";
 
 /** Where `npm run build` puts the page. */
 const builtPage = join(import.meta.dirname, "dist");
@@ -20,11 +32,32 @@ const connectionsMax = 256;
 /** A client that takes longer for one request header is holding a socket on purpose (Slowloris). */
 const requestMsMax = 10_000;
 
+/** Who signs in, and what they are shown and may send. */
+export type PortalAccess = {
+  readonly chain: string;
+  readonly people: People;
+  readonly verify: Verify;
+  readonly desk: Desk;
+  readonly messages: MessageDoor;
+  /** Whether signed-in people may make one-time sign-in links. */
+  readonly links?: boolean;
+  readonly sessions?: Partial<SessionLimits>;
+  readonly rates?: Partial<Rates>;
+  /** Wall ms. */
+  readonly now?: () => number;
+};
+
 export type PortalOptions = {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
   readonly source: PortalSource;
+  /** Without it nobody signs in. */
+  readonly access?: PortalAccess;
+  /** Guests see the board as viewers do. */
+  readonly open?: boolean;
+  /** Where people open it, when a proxy stands before it. */
+  readonly publicUrl?: string;
   /** Where signed quotes go; without it the portal takes none. */
   readonly quotes?: QuoteDoor;
   readonly log: Logger;
@@ -45,15 +78,9 @@ export type Portal = {
  * Throws: `Failure` `portal.not-built`, `portal.port-taken`, `portal.port-forbidden`, `portal.listen`.
  */
 export async function startPortal(options: PortalOptions): Promise<Portal> {
-  const { host, port, source, quotes, log, page = builtPage } = options;
+  const { host, port, source } = options;
   const streams = new EventStreams({ ...streamLimits, ...options.limits });
-  const app = await makePortal({
-    source,
-    streams,
-    log,
-    page,
-    ...(quotes === undefined ? {} : { quotes }),
-  });
+  const app = await makePortal({ page: builtPage, ...options, streams });
   const unsubscribe = source.subscribe((event) => streams.send(event));
   const close = async () => {
     unsubscribe();
@@ -73,19 +100,13 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
 }
 
 /** The portal without its port. Throws: `Failure` `portal.not-built`. */
-export async function makePortal({
-  source,
-  quotes,
-  streams,
-  log,
-  page,
-}: {
-  readonly source: PortalSource;
-  readonly quotes?: QuoteDoor;
-  readonly streams: EventStreams;
-  readonly log: Logger;
-  readonly page: string;
-}): Promise<FastifyInstance> {
+export async function makePortal(
+  options: Omit<PortalOptions, "host" | "port" | "limits" | "page"> & {
+    readonly streams: EventStreams;
+    readonly page: string;
+  },
+): Promise<FastifyInstance> {
+  const { log, page } = options;
   if (!existsSync(join(page, "index.html"))) {
     throw new Failure(
       "portal.not-built",
@@ -98,6 +119,15 @@ export async function makePortal({
     requestTimeout: requestMsMax,
     bodyLimit: 1024,
     routerOptions: { ignoreTrailingSlash: true },
+    // An address that the router cannot read comes to no hook and no handler.
+    frameworkErrors: (error, _request, answering) => {
+      const answer = { code: "portal.request", message: error.message.slice(0, 200) };
+      const reply: FastifyReply = answering as never;
+      void reply
+        .headers(securityHeaders)
+        .code(error.statusCode ?? 400)
+        .send(answer);
+    },
   });
   app.addHook("onRequest", (_request, reply, done) => {
     reply.headers(securityHeaders);
@@ -117,8 +147,9 @@ export async function makePortal({
   );
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500;
-    if (status < 500) {
-      return reply.code(status).send({ code: "portal.request", message: error.message });
+    if (status < 500 || /^portal\./.test(error.code)) {
+      const code = /^(access|portal)\./.test(error.code) ? error.code : "portal.request";
+      return reply.code(status).send({ code, message: error.message });
     }
     log.error({ event: "portal-error", route: request.routeOptions.url, error }, "portal failed");
     return reply.code(500).send({
@@ -126,11 +157,44 @@ export async function makePortal({
       message: "the portal could not answer; its log says why",
     });
   });
-  addRoutes(app, source, streams);
-  if (quotes !== undefined) addQuoteRoute(app, quotes);
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    const described = schema as Described;
+    return (given) => readParameters(described, given ?? {}, { digits: httpPart !== "body" });
+  });
+  addAll(app, options);
   await app.register(fastifyStatic, { root: page, cacheControl: false, wildcard: false });
   return app;
 }
+
+/** All routes, each behind the guard. */
+function addAll(app: FastifyInstance, options: Parameters<typeof makePortal>[0]): void {
+  const { source, quotes, streams, access, publicUrl, open = false } = options;
+  const now = access?.now ?? Date.now;
+  const guard = new Guard({
+    people: access?.people ?? nobody,
+    open,
+    now,
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+    ...(access?.sessions === undefined ? {} : { sessions: access.sessions }),
+    ...(access?.rates === undefined ? {} : { rates: access.rates }),
+  });
+  const document = describeRoutes(app);
+  guard.protect(app);
+  takeFrames(app);
+  addRoutes(app, { source, streams, guard });
+  if (quotes !== undefined) addQuoteRoute(app, quotes);
+  addDocs(app, document);
+  if (access === undefined) return addAccessRoutes(app, { guard, open });
+  const { chain, people, verify, links = false, desk, messages } = access;
+  const signIn = new SignIn({ chain, people, verify, links, now });
+  addAccessRoutes(app, { guard, signIn, open });
+  addViewRoutes(app, { desk, guard });
+  addProofRoutes(app, { desk, guard });
+  addMessageRoute(app, { messages, guard });
+  addRequestRoutes(app, { mailbox: desk.mailbox, guard });
+}
+
+const nobody: People = { byKeyId: () => undefined, holds: () => false };
 
 function urlOf(host: string, port: number): string {
   // A wildcard address is no place to go to.

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "@busbar/protocol";
 import { boardLines } from "./supervisor/board.ts";
+import { type DemoOwner, demoOwner } from "./supervisor/demo-owner.ts";
 import { explained } from "./supervisor/older.ts";
 import { type Options, parseOptions } from "./supervisor/options.ts";
 import { look, type Snapshot } from "./supervisor/portal.ts";
@@ -18,6 +19,9 @@ const noticesShown = 4;
 const toldMsMax = 3_000;
 /** … and until the first member has what the others have. */
 const togetherMsMax = 15_000;
+
+/** As whom people sign in to look around. */
+const demoOwnerId = "user-1";
 
 /** The newest hour that a pipe was told of. */
 let lastSlot: number | undefined;
@@ -40,8 +44,14 @@ async function run(options: Options): Promise<number> {
     throw explained(error, options.home);
   });
   const stopAt = options.hours === undefined ? Infinity : site.startMs + options.hours * hourMs;
+  const portal = `http://127.0.0.1:${site.ports.portal}`;
+  const part = site.cast.find(({ owner }) => owner === demoOwnerId);
+  let demo: DemoOwner | undefined;
   while (!asked.aborted && site.now() < stopAt) {
-    if (!options.json) show(await look(site.ports.portal), site, options);
+    if (!options.json) {
+      demo ??= part && (await demoOwner(site.home, part, portal));
+      show(await look(site.ports.portal), site, { ...options, demo });
+    }
     await sleep(1_000, undefined, { signal: asked }).catch(() => undefined);
   }
   if (!options.json) console.log("\nending: the units hand over what they hold …");
@@ -94,15 +104,20 @@ function unitsText({ cast, members }: Site): string {
 }
 
 /** On a terminal a board that stays in place; into a pipe one line for each new hour. */
-function show(snapshot: Snapshot | undefined, site: Site, options: Options): void {
+function show(
+  snapshot: Snapshot | undefined,
+  site: Site,
+  { flows, demo }: Pick<Options, "flows"> & { readonly demo: DemoOwner | undefined },
+): void {
   const lines = boardLines(snapshot, {
     siteMs: site.now(),
     speed: site.speed,
     portal: `http://127.0.0.1:${site.ports.portal}`,
+    demo,
     flowsPassword: site.flowsPassword,
     notices: site.phones.newest(noticesShown),
     bill: site.bills.newest,
-    flows: options.flows ? `http://127.0.0.1:${site.ports.flows}` : undefined,
+    flows: flows ? `http://127.0.0.1:${site.ports.flows}` : undefined,
     restarts: site.restarts(),
     units: unitsText(site),
   });

@@ -1,6 +1,7 @@
 import {
   chainHeads,
   chainStart,
+  clockSource,
   encodeHeader,
   type Kind,
   keyId,
@@ -18,7 +19,12 @@ import {
 import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/protocol/node";
 import type { Pool } from "../../aggregator/consensus/pool.ts";
 import { type ConsensusStatus, recorderStatus } from "../../aggregator/consensus/status.ts";
-import { type QuoteDoor, quoteDoor } from "../../aggregator/ingest/quote-door.ts";
+import { messageDoor } from "../../aggregator/ingest/message-door.ts";
+import {
+  type QuoteDoor,
+  type QuoteDoorOptions,
+  quoteDoor,
+} from "../../aggregator/ingest/quote-door.ts";
 import { Application } from "../../aggregator/ledger/application.ts";
 import type { CommittedBlock } from "../../aggregator/ledger/block.ts";
 import { usualGates } from "../../aggregator/ledger/gates.ts";
@@ -27,9 +33,14 @@ import { rules } from "../../aggregator/ledger/rules/index.ts";
 import { sha256 } from "../../aggregator/ledger/sha256.ts";
 import { Store } from "../../aggregator/ledger/store.ts";
 import { tryOut } from "../../aggregator/ledger/try-out.ts";
+import { outbox } from "../../aggregator/notices/outbox.ts";
+import { peopleOf } from "../../aggregator/portal/access/people.ts";
 import type { NoticeCounts } from "../../aggregator/portal/api.ts";
+import { Desk } from "../../aggregator/portal/desk.ts";
 import { LedgerSource } from "../../aggregator/portal/ledger-source.ts";
 import { portalReadModel } from "../../aggregator/portal/read-model.ts";
+import type { PortalAccess } from "../../aggregator/portal/server.ts";
+import type { Connections } from "../../aggregator/portal/views/context.ts";
 import { Counters } from "../../hardware/virtual-site/physics/counters.ts";
 import { defaultPlace, makeSite, type Source } from "../../hardware/virtual-site/physics/site.ts";
 
@@ -40,6 +51,8 @@ const member = "recorder-1";
 
 /** A day later it is early afternoon at the site: sun, wind and load. */
 export const portalSiteStart = Date.UTC(2026, 5, 13, 5);
+
+const notices = outbox({ currency: "CNY", channelNames: () => [] });
 
 /** The parties and their meters: the cast of the virtual site. */
 const cast = [
@@ -71,7 +84,21 @@ const cast = [
     name: "User 2",
     meters: [{ id: "user-2-net", role: "connection", source: "user.2" }],
   },
-] as const;
+  { owner: "operator", party: "operator", name: "Site operator", meters: [] },
+] as const satisfies readonly Part[];
+
+/** A party of the site. */
+type Part = {
+  readonly owner: string;
+  readonly party: "company" | "bureau" | "user" | "operator";
+  readonly name: string;
+  readonly meters: readonly {
+    readonly id: string;
+    readonly role: "connection" | "generation" | "exchange";
+    readonly form?: "solar" | "wind";
+    readonly source: Source;
+  }[];
+};
 
 /** Minutes between readings, and so between blocks. */
 const stepMinutes = 10;
@@ -89,41 +116,93 @@ export class PortalSite {
   /** Quotes that wait for their gate, by the time at which they are opened. */
   readonly #sealed = new Map<number, { owner: string; message: Message<"quote-reveal"> }[]>();
   notices: NoticeCounts = { queued: 0, delivered: 0, dead: 0 };
-  /** Site time of the next block. */
+  /** Site time of the next block, and how fast pages let it run. */
   time = portalSiteStart;
+  speed = 360;
   consensus: ConsensusStatus = recorderStatus(0);
+  readonly desk: Desk;
+  clients: ReturnType<Connections["clients"]> = [];
+  takeovers: ReturnType<Connections["takeovers"]> = [];
+  /** Owners whose units' readings do not come. */
+  readonly silent = new Set<string>();
+  readonly #parts: Part[] = [...cast];
 
-  constructor(store = new Store(":memory:", [portalReadModel])) {
+  constructor(store = new Store(":memory:", [portalReadModel, notices])) {
     this.store = store;
     this.#counters = new Counters(makeSite(7, defaultPlace), portalSiteStart - 2 * hour);
     this.#application = new Application({ genesis, store, verify, rules });
     this.#application.initChain();
+    this.clients = cast.flatMap(({ owner, meters }) => {
+      const identity = this.#application.registry.byId(`edge-${owner}`);
+      if (identity === undefined || meters.length === 0) return [];
+      return [{ client: identity.id, address: "127.0.0.1", since: 0, identity, looksOnly: false }];
+    });
+    const clock = new SiteTime(this);
     this.source = new LedgerSource({
       store,
       member,
-      clock: { now: () => this.time, speed: 360 },
+      clock,
       notices: () => this.notices,
       consensus: () => this.consensus,
+    });
+    this.desk = new Desk({
+      store,
+      application: this.#application,
+      member,
+      clock,
+      connections: { clients: () => this.clients, takeovers: () => this.takeovers },
+      consensus: () => this.consensus,
+      notices: () => this.notices,
+      sums: () => this.source.sums(),
+      now: () => Date.now(),
     });
   }
 
   /** What a member's quote door says of a frame: its own rules as they stand, and a pool. */
   quoteDoor(pool: Pool): QuoteDoor {
+    return quoteDoor(this.#doors(pool));
+  }
+
+  /** All that a portal with sign-in needs; `onlookers` sign in besides the ledger's people. */
+  access(pool: Pool, options: Partial<PortalAccess> = {}): PortalAccess {
+    const { registry } = this.#application;
+    const onlookers = (["auditor", "viewer"] as const).map((role) => ({
+      id: role,
+      role,
+      key: signerOfName(role).publicKey,
+    }));
+    return {
+      chain,
+      people: peopleOf(registry, this.store.state, onlookers),
+      verify,
+      desk: this.desk,
+      messages: messageDoor(this.#doors(pool)),
+      ...options,
+    };
+  }
+
+  #doors(pool: Pool): QuoteDoorOptions {
     const application = this.#application;
     const on = { application, state: this.store.state, chain, rules, verify };
-    return quoteDoor({
+    return {
       chain,
       registry: application.registry,
       verify,
       pool,
       tryOut: (kind, message, signer) => tryOut(on, kind, message, signer),
       now: () => this.time,
-    });
+    };
   }
 
   /** Makes blocks until `time`. */
   runUntil(time: number): void {
     while (this.time <= time) this.step();
+  }
+
+  /** From now on a household that was admitted is read too, and quotes: it uses what another one does. */
+  join(owner: string): void {
+    const meters = [{ id: `${owner}-net`, role: "connection", source: "user.2" } as const];
+    this.#parts.push({ owner, party: "user", name: owner, meters });
   }
 
   /** One block with everybody's readings, and the quotes that are due; then ten minutes pass. */
@@ -151,11 +230,13 @@ export class PortalSite {
     const signed = toBeSigned(encodeHeader(header), signer.kid, { chain, kind: "block" });
     const block = this.#application.commit([{ kid: signer.kid, signature: signer.sign(signed) }]);
     this.source.committed(block);
+    this.desk.committed(block);
     return block;
   }
 
   #readings(): Uint8Array[] {
-    return cast.flatMap(({ owner, meters }) =>
+    const speaking = this.#parts.filter(({ owner }) => !this.silent.has(owner));
+    return speaking.flatMap(({ owner, meters }) =>
       meters.map(({ id, source }) => {
         const at = this.#chains.get(id) ?? { next: 1, head: chainStart(chain, id) };
         const entries = [this.#entry(source)];
@@ -170,7 +251,7 @@ export class PortalSite {
     const { powerWatts, importJoules, exportJoules } = this.#counters.read(source, this.time);
     return {
       time: utcMs(this.time),
-      clock: 0,
+      clock: clockSource.ntp,
       quality: 0,
       registers: new Map([
         [obis.importEnergy, [Math.floor(importJoules / 3600), 0] as const],
@@ -184,8 +265,9 @@ export class PortalSite {
   #quotes(): Uint8Array[] {
     const slot = Math.floor(this.time / hour) * hour + hour;
     if (this.time !== slot - 40 * minute) return [];
-    return (["company", "user-1", "user-2"] as const).map((owner, i) => {
-      const net = this.#netWh(owner === "company" ? "company.net" : sourceOfUser[owner], slot);
+    const traders = this.#parts.filter(({ party }) => party === "company" || party === "user");
+    return traders.map(({ owner, meters }, i) => {
+      const net = this.#netWh(meters[0]?.source ?? "user.1", slot);
       const quote = {
         side: net > 0 ? ("bid" as const) : ("ask" as const),
         form: "any" as const,
@@ -218,8 +300,6 @@ export class PortalSite {
   }
 }
 
-const sourceOfUser = { "user-1": "user.1", "user-2": "user.2" } as const;
-
 const genesis = genesisSchema.parse({
   chain,
   site: chain,
@@ -242,6 +322,23 @@ const genesis = genesisSchema.parse({
   parameters: { gates: usualGates(60).slice(-1) },
 });
 
+/** The site's time as it stands. */
+class SiteTime {
+  readonly #site: Pick<PortalSite, "time" | "speed">;
+
+  constructor(site: Pick<PortalSite, "time" | "speed">) {
+    this.#site = site;
+  }
+
+  now(): number {
+    return this.#site.time;
+  }
+
+  get speed(): number {
+    return this.#site.speed;
+  }
+}
+
 function frameOf<K extends Kind>(name: string, kind: K, message: Message<K>): Uint8Array {
   return sealFrame(kind, message, { chain, signer: signerOfName(name) });
 }
@@ -260,7 +357,8 @@ function seedOf(name: string): Uint8Array {
   return sha256(Buffer.from(`portal test key of ${name}`));
 }
 
-function signerOfName(name: string): Signer {
+/** Signs as somebody of the site, or as nobody that it knows. */
+export function signerOfName(name: string): Signer {
   const seed = seedOf(name);
   const key = privateKeyFromSeed(seed);
   const publicKey = publicKeyFromSeed(seed);

@@ -2,8 +2,9 @@ import uPlot from "uplot";
 import type { PortalSlot } from "../api.ts";
 import { byId, html, setText } from "./dom.ts";
 import { clearingText, clock, count, energy, price, slotSpan } from "./format.ts";
+import { t } from "./language.ts";
 
-type Series = {
+export type Series = {
   readonly id: string;
   readonly label: string;
   readonly color: string;
@@ -18,7 +19,7 @@ type Series = {
 export const energySeries: readonly Series[] = [
   {
     id: "generation",
-    label: "generation",
+    label: t("generation"),
     color: "--generation",
     fill: true,
     width: 2,
@@ -27,7 +28,7 @@ export const energySeries: readonly Series[] = [
   },
   {
     id: "load",
-    label: "load",
+    label: t("load"),
     color: "--load",
     width: 2.5,
     value: ({ loadWh }) => (loadWh === null ? null : loadWh / 1000),
@@ -51,13 +52,13 @@ const reference = (
 });
 
 export const priceSeries: readonly Series[] = [
-  reference("gu", "company → users", "--gu", []),
-  reference("cu", "bureau → users", "--cu", [7, 4]),
-  reference("gc", "company → bureau", "--gc", [2, 3]),
-  reference("cg", "bureau → company", "--cg", [10, 3, 2, 3]),
+  reference("gu", t("company → users"), "--gu", []),
+  reference("cu", t("bureau → users"), "--cu", [7, 4]),
+  reference("gc", t("company → bureau"), "--gc", [2, 3]),
+  reference("cg", t("bureau → company"), "--cg", [10, 3, 2, 3]),
   {
     id: "clearing",
-    label: "clearing price",
+    label: t("clearing price"),
     color: "--clearing",
     width: 3,
     value: ({ clearing }) => inCurrency(clearing),
@@ -73,6 +74,9 @@ export class SlotChart {
   readonly #legend: ReadonlyMap<string, Element>;
   readonly #caption: Element;
   readonly #isWhole: (slot: PortalSlot) => boolean;
+  readonly #observer = new ResizeObserver(() => this.#resize());
+  readonly #dark = matchMedia("(prefers-color-scheme: dark)");
+  readonly #redraw = () => this.#draw();
   #plot: uPlot | undefined;
   #slots: readonly PortalSlot[] = [];
   #minutes = 60;
@@ -97,8 +101,16 @@ export class SlotChart {
     this.#place.tabIndex = 0;
     this.#place.setAttribute("role", "img");
     this.#place.addEventListener("keydown", (event) => this.#onKey(event));
-    new ResizeObserver(() => this.#resize()).observe(this.#place);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+    this.#observer.observe(this.#place);
+    this.#dark.addEventListener("change", this.#redraw);
+  }
+
+  /** Forgets its place, which leaves the page. */
+  close(): void {
+    this.#observer.disconnect();
+    this.#dark.removeEventListener("change", this.#redraw);
+    this.#plot?.destroy();
+    this.#plot = undefined;
   }
 
   /** Shows slots (newest first), each `minutes` long, in `unit`. */
@@ -207,7 +219,7 @@ export class SlotChart {
       const figure = this.#legend.get(id);
       if (figure !== undefined) setText(figure, slot === undefined ? "–" : text(slot));
     }
-    const when = slot === undefined ? "no hour yet" : slotSpan(slot.slot, this.#minutes);
+    const when = slot === undefined ? t("no hour yet") : slotSpan(slot.slot, this.#minutes);
     setText(this.#caption, `${when} UTC, ${this.#unit}`);
     const figures = this.#series.map(({ label, text }) => `${label} ${slot ? text(slot) : "–"}`);
     this.#place.setAttribute("aria-label", `${this.#label}, ${when}: ${figures.join(", ")}`);

@@ -1,4 +1,5 @@
 import type { Branch, SiteFlows } from "./flows.ts";
+import { t } from "./language.ts";
 
 export type Point = { readonly x: number; readonly y: number };
 export type Box = Point & { readonly width: number; readonly height: number };
@@ -134,7 +135,7 @@ function limited(flows: SiteFlows, columnsMax: number): SiteFlows {
   );
   const more: Branch = {
     id: "more",
-    label: `${rest.length} more`,
+    label: t("{count} more", { count: rest.length }),
     kind: rest[0]?.kind ?? "user",
     watts,
     behind: [],

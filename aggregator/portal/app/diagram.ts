@@ -3,6 +3,7 @@ import { setAttributes, setText, svg } from "./dom.ts";
 import type { Branch, SiteFlows } from "./flows.ts";
 import { power } from "./format.ts";
 import { icon } from "./icons.ts";
+import { t } from "./language.ts";
 
 /** Below this a wire is drawn at rest: meters show a few watts of nothing. */
 const idleWatts = 50;
@@ -98,13 +99,15 @@ export class Diagram {
 }
 
 function described({ placed }: Layout): string {
-  return `Power now. ${placed.map(({ branch }) => sentence(branch)).join(". ")}.`;
+  return `${t("Power now")}. ${placed.map(({ branch }) => sentence(branch)).join(". ")}.`;
 }
 
 function sentence({ label, watts }: Branch): string {
-  if (watts === null) return `${label}: not known`;
-  if (Math.abs(watts) < idleWatts) return `${label} is at rest`;
-  return `${label} ${watts > 0 ? "takes" : "gives"} ${power(watts)}`;
+  if (watts === null) return t("{label}: not known", { label });
+  if (Math.abs(watts) < idleWatts) return t("{label} is at rest", { label });
+  return watts > 0
+    ? t("{label} takes {power}", { label, power: power(watts) })
+    : t("{label} gives {power}", { label, power: power(watts) });
 }
 
 /** A label that fits into so many px of 13 px text. */

@@ -1,4 +1,5 @@
 import type { PortalMeter } from "../api.ts";
+import { t } from "./language.ts";
 
 /** Something that hangs on a busbar. Watts are positive when they come from the busbar. */
 export type Branch = {
@@ -45,7 +46,7 @@ function branchOf(own: readonly PortalMeter[]): Branch | undefined {
   const produced = sum(plants.map((plant) => plant.watts));
   const load: Branch = {
     id: `${first.owner} own load`,
-    label: "own load",
+    label: t("own load"),
     kind: "load",
     // What flows in, and what the plants give, is used behind the connection.
     watts: watts === null || produced === null ? null : Math.max(0, watts - produced),
@@ -58,7 +59,7 @@ function branchOf(own: readonly PortalMeter[]): Branch | undefined {
 
 function plantOf({ meter, form, powerW }: PortalMeter): Branch {
   const kind = form === "solar" || form === "wind" ? form : "generation";
-  const label = { solar: "photovoltaic", wind: "wind", generation: "generator" }[kind];
+  const label = { solar: t("photovoltaic"), wind: t("wind"), generation: t("generator") }[kind];
   return { id: meter, label, kind, watts: powerW, behind: [] };
 }
 
@@ -77,7 +78,7 @@ function balancing(branches: readonly Branch[]): Branch | undefined {
   if (branches.length === 0) return undefined;
   const drawn = sum(branches.map(({ watts }) => watts));
   const watts = drawn === null ? null : -drawn;
-  return { id: "grid", label: "Grid", kind: "bureau", watts, behind: [] };
+  return { id: "grid", label: t("Grid"), kind: "bureau", watts, behind: [] };
 }
 
 /** Plants count as generators; where an owner has none, what its connection gives does. */

@@ -1,4 +1,5 @@
 import type { PortalMeter, PortalSlot, PortalTrade } from "../api.ts";
+import { language, t } from "./language.ts";
 
 /** How quantities are written for people. Money and prices come as integers of 10⁻⁶ and are written
  * from integers, so that no float can show a cent that is not there. */
@@ -19,21 +20,21 @@ export function exactMoney(micro: number, currency: string): string {
 
 /** A price without its unit, four digits; null is "not traded". */
 export function price(microPerKwh: number | null): string {
-  return microPerKwh === null ? "not traded" : decimal(microPerKwh, 4);
+  return microPerKwh === null ? t("not traded") : decimal(microPerKwh, 4);
 }
 
 /** The clearing price of a slot; an hour that was not cleared yet is not one without trade. */
 export function clearingText({ clearing, stage }: Pick<PortalSlot, "clearing" | "stage">): string {
   const early = stage === "open" || stage === "gate-closed";
-  return clearing === null && early ? "not yet" : price(clearing);
+  return clearing === null && early ? t("not yet") : price(clearing);
 }
 
 /** What each feeder's price is, and what flows over its line to its parent. */
 export function feedersText(feeders: PortalSlot["feeders"]): string {
   return feeders
     .map(({ feeder, price: own, sentWh }) => {
-      const place = feeder === null ? "busbar" : feeder;
-      const way = sentWh < 0 ? "gets" : "sends";
+      const place = feeder === null ? t("busbar") : feeder;
+      const way = sentWh < 0 ? t("gets") : t("sends");
       const flow = feeder === null ? "" : `, ${way} ${kwh(Math.abs(sentWh))} kWh`;
       return `${place}: ${price(own)}${flow}`;
     })
@@ -87,7 +88,7 @@ export function clock(ms: number): string {
   return new Date(ms).toISOString().slice(11, 16);
 }
 
-const day = new Intl.DateTimeFormat("en-GB", {
+const day = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", {
   weekday: "short",
   day: "numeric",
   month: "short",
@@ -104,14 +105,18 @@ export function measuredShare(slots: PortalMeter["slots"]): string {
 
 /** "166 measured, 1 estimated, 1 missing" */
 export function completenessText(slots: PortalMeter["slots"]): string {
-  if (slots === null) return "no reading yet";
+  if (slots === null) return t("no reading yet");
   const { measured, estimated, missing } = slots;
-  return `${count(measured)} measured, ${count(estimated)} estimated, ${count(missing)} missing`;
+  return t("{measured} measured, {estimated} estimated, {missing} missing", {
+    measured: count(measured),
+    estimated: count(estimated),
+    missing: count(missing),
+  });
 }
 
 /** What became of a contract, in a word and, where it was paid, a sum. */
 export function tradeText({ state, amount }: PortalTrade, currency: string): string {
-  return state === "paid" ? `paid ${money(amount ?? 0, currency)}` : state;
+  return state === "paid" ? t("paid {money}", { money: money(amount ?? 0, currency) }) : t(state);
 }
 
 /** "Sun 14 Jun, 10:20 UTC" */

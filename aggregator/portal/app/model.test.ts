@@ -33,8 +33,11 @@ function lists({ slots, trades, blocks, meters }: Model) {
 const asked = lists(
   withMeters(
     withBlocks(
-      withTrades(withSlots(emptyModel, source.slots(kept.slots)), source.trades(kept.trades)),
-      source.blocks(kept.blocks),
+      withTrades(
+        withSlots(emptyModel, source.slots(kept.slots)),
+        source.trades({ limit: kept.trades }),
+      ),
+      source.blocks({ limit: kept.blocks }),
     ),
     source.meters(),
   ),

@@ -114,7 +114,10 @@ function merge<T, K>(
 }
 
 /** Site time at a wall time: runs on by itself between two looks at the portal. */
-export function siteTime({ status, statusAt }: Model, wall: number): number | undefined {
+export function siteTime(
+  { status, statusAt }: Pick<Model, "status" | "statusAt">,
+  wall: number,
+): number | undefined {
   if (status === undefined) return undefined;
   return status.time + Math.max(0, wall - statusAt) * status.speed;
 }

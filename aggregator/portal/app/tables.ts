@@ -15,6 +15,7 @@ import {
   slotName,
   tradeText,
 } from "./format.ts";
+import { t } from "./language.ts";
 import type { Model } from "./model.ts";
 import { Table } from "./table.ts";
 
@@ -25,10 +26,10 @@ type Context = { currency: string; time: number; wattsMax: number };
 const aheadMs = 6 * 3_600_000;
 
 const stageNames = {
-  open: "open for quotes",
-  "gate-closed": "gate closed",
-  cleared: "cleared",
-  settled: "settled",
+  open: t("open for quotes"),
+  "gate-closed": t("gate closed"),
+  cleared: t("cleared"),
+  settled: t("settled"),
 } as const;
 
 /** All tables of the page. */
@@ -52,34 +53,34 @@ export class Tables {
 
 function tradesTable(context: Context): Table<PortalTrade> {
   return new Table(byId("trades"), {
-    caption: "Contracts, newest first",
-    empty: "No trade yet. The first contracts follow the first cleared hour.",
+    caption: t("Contracts, newest first"),
+    empty: t("No trade yet. The first contracts follow the first cleared hour."),
     keyOf: ({ contract }) => contract,
     columns: [
-      { head: "Hour", cell: ({ slot }) => ({ text: slotName(slot, context.time) }) },
+      { head: t("Hour"), cell: ({ slot }) => ({ text: slotName(slot, context.time) }) },
       {
-        head: "Seller → buyer",
+        head: t("Seller → buyer"),
         cell: ({ seller, buyer, origin }) => ({
           text: `${seller} → ${buyer}`,
           title:
             origin === "book"
-              ? "matched in the book"
-              : "with the bureau, for what nobody else took or gave",
+              ? t("matched in the book")
+              : t("with the bureau, for what nobody else took or gave"),
         }),
       },
-      { head: "Gate", minor: true, cell: ({ scale }) => ({ text: scale }) },
+      { head: t("Gate"), minor: true, cell: ({ scale }) => ({ text: t(scale) }) },
       { head: "kWh", numeric: true, cell: ({ energyWh }) => ({ text: kwh(energyWh) }) },
       {
-        head: "Price",
+        head: t("Price"),
         numeric: true,
         minor: true,
         cell: (trade) => ({
           text: price(trade.price),
-          title: `${context.currency}/kWh${trade.fee === 0 ? "" : `; the buyer pays ${price(trade.fee)} more for the way`}`,
+          title: `${context.currency}/kWh${trade.fee === 0 ? "" : `; ${t("the buyer pays {fee} more for the way", { fee: price(trade.fee) })}`}`,
         }),
       },
       {
-        head: "State",
+        head: t("State"),
         cell: (trade) => ({
           text: tradeText(trade, context.currency),
           ...(trade.state === "paid"
@@ -93,70 +94,76 @@ function tradesTable(context: Context): Table<PortalTrade> {
 
 function blocksTable(): Table<PortalBlock> {
   return new Table(byId("blocks"), {
-    caption: "Blocks, newest first",
-    empty: "No block yet.",
+    caption: t("Blocks, newest first"),
+    empty: t("No block yet."),
     keyOf: ({ height }) => String(height),
     columns: [
-      { head: "Height", numeric: true, cell: ({ height }) => ({ text: count(height) }) },
-      { head: "Time", cell: ({ time }) => ({ text: clock(time) }) },
+      { head: t("Height"), numeric: true, cell: ({ height }) => ({ text: count(height) }) },
+      { head: t("Time"), cell: ({ time }) => ({ text: clock(time) }) },
       {
-        head: "Messages",
+        head: t("Messages"),
         numeric: true,
         cell: ({ transactions }) => ({ text: count(transactions) }),
       },
-      { head: "Hash", cell: ({ hash }) => ({ text: shortHash(hash), title: hash, tone: "hash" }) },
+      {
+        head: t("Hash"),
+        cell: ({ hash }) => ({ text: shortHash(hash), title: hash, tone: "hash" }),
+      },
     ],
   });
 }
 
 function metersTable(context: Context): Table<PortalMeter> {
   return new Table(byId("meters"), {
-    caption: "Newest reading of each meter",
-    empty: "No reading yet.",
+    caption: t("Newest reading of each meter"),
+    empty: t("No reading yet."),
     keyOf: ({ meter }) => meter,
     columns: [
-      { head: "Meter", cell: ({ meter, device }) => ({ text: meter, title: `read by ${device}` }) },
       {
-        head: "Owner",
+        head: t("Meter"),
+        cell: ({ meter, device }) => ({ text: meter, title: t("read by {device}", { device }) }),
+      },
+      {
+        head: t("Owner"),
         minor: true,
         cell: ({ ownerName, owner }) => ({ text: ownerName, title: owner }),
       },
       {
-        head: "Measures",
+        head: t("Measures"),
         minor: true,
         cell: ({ role, form }) => ({
-          text: form === null || form === "any" ? role : `${role}, ${form}`,
+          text: form === null || form === "any" ? t(role) : `${t(role)}, ${t(form)}`,
         }),
       },
       {
-        head: "Power: gives ◂ ▸ draws",
+        head: t("Power: gives ◂ ▸ draws"),
         cell: ({ powerW }) => ({ text: power(powerW), bar: (powerW ?? 0) / context.wattsMax }),
       },
       {
-        head: "Drawn, kWh",
+        head: t("Drawn, kWh"),
         numeric: true,
         minor: true,
         cell: ({ importWh }) => ({ text: kwh(importWh) }),
       },
       {
-        head: "Given, kWh",
+        head: t("Given, kWh"),
         numeric: true,
         minor: true,
         cell: ({ exportWh }) => ({ text: kwh(exportWh) }),
       },
       {
-        head: "Reading",
+        head: t("Reading"),
         numeric: true,
         minor: true,
         cell: ({ seq }) => ({ text: `#${count(seq)}` }),
       },
       {
-        head: "Measured, 7 days",
+        head: t("Measured, 7 days"),
         numeric: true,
         minor: true,
         cell: ({ slots }) => ({ text: measuredShare(slots), title: completenessText(slots) }),
       },
-      { head: "At", cell: ({ time }) => ({ text: clock(time) }) },
+      { head: t("At"), cell: ({ time }) => ({ text: clock(time) }) },
     ],
   });
 }
@@ -171,29 +178,29 @@ function slotsTable(context: Context): Table<PortalSlot> {
     }),
   });
   return new Table(byId("slots"), {
-    caption: "Hours, newest first; prices per kWh",
-    empty: "No hour yet.",
+    caption: t("Hours, newest first; prices per kWh"),
+    empty: t("No hour yet."),
     keyOf: ({ slot }) => String(slot),
     columns: [
-      { head: "Hour", cell: ({ slot }) => ({ text: slotName(slot, context.time) }) },
+      { head: t("Hour"), cell: ({ slot }) => ({ text: slotName(slot, context.time) }) },
       {
-        head: "Stage",
+        head: t("Stage"),
         cell: ({ stage, scale }) => ({
-          text: stage === "settled" ? stageNames[stage] : `${scale}: ${stageNames[stage]}`,
+          text: stage === "settled" ? stageNames[stage] : `${t(scale)}: ${stageNames[stage]}`,
         }),
       },
       {
-        head: "Generation, kWh",
+        head: t("Generation, kWh"),
         numeric: true,
         cell: ({ generationWh }) => ({ text: kwh(generationWh) }),
       },
-      { head: "Load, kWh", numeric: true, cell: ({ loadWh }) => ({ text: kwh(loadWh) }) },
-      priced("Company → users", "gu"),
-      priced("Bureau → users", "cu"),
-      priced("Company → bureau", "gc"),
-      priced("Bureau → company", "cg"),
+      { head: t("Load, kWh"), numeric: true, cell: ({ loadWh }) => ({ text: kwh(loadWh) }) },
+      priced(t("Company → users"), "gu"),
+      priced(t("Bureau → users"), "cu"),
+      priced(t("Company → bureau"), "gc"),
+      priced(t("Bureau → company"), "cg"),
       {
-        head: "Clearing",
+        head: t("Clearing"),
         numeric: true,
         cell: (slot) => ({
           text: clearingText(slot),
@@ -201,8 +208,12 @@ function slotsTable(context: Context): Table<PortalSlot> {
           ...(slot.clearing === null ? { tone: "none" } : {}),
         }),
       },
-      { head: "Traded, kWh", numeric: true, cell: ({ tradedWh }) => ({ text: kwh(tradedWh) }) },
-      { head: "Contracts", numeric: true, cell: ({ contracts }) => ({ text: count(contracts) }) },
+      { head: t("Traded, kWh"), numeric: true, cell: ({ tradedWh }) => ({ text: kwh(tradedWh) }) },
+      {
+        head: t("Contracts"),
+        numeric: true,
+        cell: ({ contracts }) => ({ text: count(contracts) }),
+      },
     ],
   });
 }

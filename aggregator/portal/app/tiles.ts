@@ -2,6 +2,7 @@ import type { PortalStatus } from "../api.ts";
 import { byId, html, setText } from "./dom.ts";
 import { flowsOf } from "./flows.ts";
 import { clearingText, count, energy, exactMoney, power, priceUnit, slotSpan } from "./format.ts";
+import { t } from "./language.ts";
 import { type Model, slotAt } from "./model.ts";
 
 type Figure = {
@@ -20,26 +21,30 @@ type Tile = {
 const tiles: readonly Tile[] = [
   {
     id: "generation",
-    title: "Generation",
-    figure: ({ meters }) => split(power(flowsOf(meters).generationW), "all plants, now"),
+    title: t("Generation"),
+    figure: ({ meters }) => split(power(flowsOf(meters).generationW), t("all plants, now")),
   },
   {
     id: "load",
-    title: "Load",
-    figure: ({ meters }) => split(power(flowsOf(meters).loadW), "all consumers, now"),
+    title: t("Load"),
+    figure: ({ meters }) => split(power(flowsOf(meters).loadW), t("all consumers, now")),
   },
-  { id: "clearing", title: "Clearing price", figure: clearingFigure },
+  { id: "clearing", title: t("Clearing price"), figure: clearingFigure },
   {
     id: "traded",
-    title: "Traded today",
+    title: t("Traded today"),
     figure: (_model, status) =>
       split(
         energy(status.tradedTodayWh),
-        `${scalesText(status)}; ${count(status.settledContracts)} of ${count(status.contracts)} settled`,
+        t("{scales}; {settled} of {all} settled", {
+          scales: scalesText(status),
+          settled: count(status.settledContracts),
+          all: count(status.contracts),
+        }),
       ),
   },
-  { id: "sum", title: "Sum of all accounts", figure: sumFigure },
-  { id: "notices", title: "Notices to owners", figure: noticesFigure },
+  { id: "sum", title: t("Sum of all accounts"), figure: sumFigure },
+  { id: "notices", title: t("Notices to owners"), figure: noticesFigure },
 ];
 
 /** The figures to see first. */
@@ -89,8 +94,8 @@ function clearingFigure(
   time: number,
 ): Figure {
   const slot = slotAt(model, time);
-  if (slot === undefined) return { value: "–", note: "no slot is being delivered yet" };
-  const note = `for ${slotSpan(slot.slot, slotMinutes)} UTC`;
+  if (slot === undefined) return { value: "–", note: t("no slot is being delivered yet") };
+  const note = t("for {span} UTC", { span: slotSpan(slot.slot, slotMinutes) });
   const value = clearingText(slot);
   if (slot.clearing === null) return { value, note, tone: "words" };
   return { value, unit: priceUnit(currency), note };
@@ -99,7 +104,7 @@ function clearingFigure(
 /** How many contracts each kind of gate brought. */
 function scalesText({ contractsByScale }: PortalStatus): string {
   return Object.entries(contractsByScale)
-    .map(([scale, contracts]) => `${count(contracts)} ${scale}`)
+    .map(([scale, contracts]) => `${count(contracts)} ${t(scale)}`)
     .join(", ");
 }
 
@@ -110,14 +115,19 @@ function sumFigure(_model: Model, { moneySum, energySum, currency }: PortalStatu
   return {
     value: `Σ ${moneySum === 0 ? "0" : value}`,
     unit,
-    note: sound ? "✓ the books balance" : `✗ must be 0; energy ${energy(energySum)}`,
+    note: sound
+      ? t("✓ the books balance")
+      : t("✗ must be 0; energy {energy}", { energy: energy(energySum) }),
     tone: sound ? "good" : "bad",
   };
 }
 
 function noticesFigure(_model: Model, { notices }: PortalStatus): Figure {
   const { queued, delivered, dead } = notices;
-  const note = `${count(queued)} waiting, ${count(dead)} given up`;
+  const note = t("{queued} waiting, {dead} given up", {
+    queued: count(queued),
+    dead: count(dead),
+  });
   return { value: count(delivered), note, tone: dead > 0 ? "bad" : "" };
 }
 

@@ -70,3 +70,14 @@ test("the board shows the newest bill, what was settled for it, and that it was 
   assert.equal(monthAt(Date.UTC(2026, 5, 30, 15, 59)), "2026-06");
   assert.equal(monthAt(Date.UTC(2026, 5, 30, 16)), "2026-07", "by the site's own clock");
 });
+
+test("the board says how to look around as an owner: once by link, always by key file", () => {
+  const demo = {
+    owner: "user-1",
+    link: "http://127.0.0.1:8100/#/link/abc",
+    key: "/site/owner.key",
+  };
+  const text = boardLines(snapshot, { ...context, demo }).join("\n");
+  assert.match(text, /as user-1, once: http:\/\/127\.0\.0\.1:8100\/#\/link\/abc\n/);
+  assert.match(text, /with its key file: \/site\/owner\.key\n/);
+});

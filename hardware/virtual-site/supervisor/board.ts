@@ -1,4 +1,5 @@
 import { type BillNews, billLine } from "./bills.ts";
+import type { DemoOwner } from "./demo-owner.ts";
 import type { Told } from "./phones.ts";
 import type { PortalSlot, PortalStatus, Snapshot } from "./portal.ts";
 
@@ -7,6 +8,8 @@ export type BoardContext = {
   readonly siteMs: number;
   readonly speed: number;
   readonly portal: string;
+  /** Undefined until the portal has answered. */
+  readonly demo?: DemoOwner | undefined;
   readonly flows: string | undefined;
   readonly flowsPassword: string | undefined;
   /** The newest notices on the owners' phones, the newest last. */
@@ -56,10 +59,24 @@ function scales({ contractsByScale }: PortalStatus): string {
     .join(", ");
 }
 
-function foot({ portal, flows, flowsPassword, bill, restarts, units }: BoardContext): string[] {
+function foot({
+  portal,
+  demo,
+  flows,
+  flowsPassword,
+  bill,
+  restarts,
+  units,
+}: BoardContext): string[] {
   const signIn = flowsPassword === undefined ? "" : `   sign in: admin / ${flowsPassword}`;
   return [
     `  Portal    ${portal}`,
+    ...(demo === undefined
+      ? []
+      : [
+          `            as ${demo.owner}, once: ${demo.link}`,
+          `            with its key file: ${demo.key}`,
+        ]),
     `  Node-RED  ${flows ?? "left out"}${signIn}`,
     billLine(bill),
     `  ${units}${restarts > 0 ? `, ${restarts} started again` : ""}   Ctrl-C ends the site`,

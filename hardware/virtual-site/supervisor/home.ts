@@ -85,6 +85,9 @@ export function moveAggregators(home: Home, members: number, ports: Ports): void
     const config = parseDocument(before);
     config.setIn(["broker", "port"], places[i]?.broker);
     config.setIn(["portal", "port"], places[i]?.portal);
+    // It is there to be shown.
+    config.setIn(["portal", "open"], true);
+    config.setIn(["portal", "links"], true);
     if (members > 1) {
       const peers = places.map(({ link }, at) => ({
         id: `member-${at + 1}`,

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
+import { Store } from "../ledger/store.ts";
+import { portalReadModel } from "../portal/read-model.ts";
+import { rebuildCommand } from "./rebuild.ts";
+import { testHome } from "./test-home.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "busbar-rebuild-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** A member's folder whose ledger is that of a site which has traded for some hours. */
+function home(): { readonly config: string; readonly store: string } {
+  const made = testHome(join(folder, "home"), 0);
+  made.ledger.store.close();
+  for (const end of ["", "-wal", "-shm"]) rmSync(`${made.store}${end}`, { force: true });
+  const store = new Store(made.store, [portalReadModel]);
+  new PortalSite(store).runUntil(portalSiteStart + 4 * 3_600_000);
+  store.close();
+  return made;
+}
+
+async function rebuild(
+  config: string,
+): Promise<{ changed: string[]; height: number; tables: number }> {
+  const told: object[] = [];
+  await rebuildCommand({ config, json: true }, (value) => told.push(value));
+  return told[0] as never;
+}
+
+test("what the portal reads is made anew from the blocks, whatever became of it", async () => {
+  const { config, store } = home();
+  const sound = await rebuild(config);
+  assert.deepEqual([sound.changed, sound.height], [[], 25]);
+  const open = new Store(store);
+  open.db.exec("DELETE FROM portal_trade WHERE seq = 1");
+  open.db.exec("UPDATE portal_party_slot SET income = income + 1");
+  open.close();
+  assert.deepEqual((await rebuild(config)).changed, ["portal_party_slot", "portal_trade"]);
+  assert.deepEqual((await rebuild(config)).changed, []);
+});
+
+test("a file that an older version wrote is brought along at the start", async () => {
+  const { store } = { store: join(folder, "home", "ledger.sqlite") };
+  const old = new Store(store);
+  old.db.exec("UPDATE projection SET schema = 'of before'; DROP TABLE portal_party_slot;");
+  old.close();
+  const open = new Store(store, [portalReadModel]);
+  const row = open.db.prepare("SELECT count(*) AS n FROM portal_party_slot").get();
+  assert.ok(Number(row?.n) > 0);
+  open.close();
+});

@@ -1,0 +1,172 @@
+import { decodeMessage, mulDiv, obis, openFrame, type Proved } from "@busbar/protocol";
+import { contracts } from "../../ledger/rules/market/tables.ts";
+import { settlements } from "../../ledger/settlements.ts";
+import type { PortalTrade } from "../api.ts";
+import type { StatementDetail } from "../views/shapes.ts";
+import { check, type Pinned } from "./trust.ts";
+
+/**
+ * What the page shows, held against what is proved: a proof that is genuine and proves something else
+ * than what stands beside it is worth nothing to its reader.
+ */
+export type Verdict =
+  | {
+      readonly ok: true;
+      readonly height: number;
+      readonly time: number;
+      readonly signers: readonly string[];
+    }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+type Fields = Readonly<Record<string, string | number | null | undefined>>;
+
+/** A contract as the certified state holds it. */
+export function checkTrade(bytes: Uint8Array, trade: PortalTrade, pinned: Pinned): Verdict {
+  return checkState(bytes, pinned, (reader) => {
+    const held = contracts.get(reader(`contract/${trade.contract}`), trade.contract);
+    if (held === undefined) return undefined;
+    const { seller, buyer, energy, price, fee = 0, slot, settled } = held;
+    return {
+      proved: { seller, buyer, energy, price, fee, slot, paid: settled === 1 ? 1 : 0 },
+      shown: {
+        seller: trade.seller,
+        buyer: trade.buyer,
+        energy: trade.energyWh,
+        price: trade.price,
+        fee: trade.fee,
+        slot: trade.slot,
+        paid: trade.state === "paid" ? 1 : 0,
+      },
+    };
+  });
+}
+
+/** A version of a slot's settlement. */
+export function checkSettlement(
+  bytes: Uint8Array,
+  about: { readonly id: string; readonly version: StatementDetail["versions"][number] },
+  pinned: Pinned,
+): Verdict {
+  const { id, version } = about;
+  return checkState(bytes, pinned, (reader) => {
+    const held = settlements.get(reader(`settlement/${id}`), id);
+    if (held === undefined) return undefined;
+    const { importWh, exportWh, soldWh, imbalanceWh, money } = held;
+    return {
+      proved: { importWh, exportWh, soldWh, imbalanceWh, money },
+      shown: {
+        importWh: version.importWh ?? undefined,
+        exportWh: version.exportWh ?? undefined,
+        soldWh: version.soldWh,
+        imbalanceWh: version.imbalanceWh,
+        money: version.money,
+      },
+    };
+  });
+}
+
+/** A reading in the batch that its receipt certifies. */
+export function checkReading(
+  bytes: Uint8Array,
+  about: {
+    readonly meter: string;
+    readonly reading: StatementDetail["meters"][number]["readings"]["from"][number];
+  },
+  pinned: Pinned,
+  frameOf: (bytes: Uint8Array) => Uint8Array | undefined,
+): Verdict {
+  const proved = check(bytes, pinned);
+  if (!proved.ok) return proved;
+  const frame = frameOf(bytes);
+  const opened = frame && openFrame(frame);
+  if (opened === undefined || !opened.ok) return differs("reading");
+  const decoded = decodeMessage("readings", opened.frame.envelope.payload);
+  const { meter, reading } = about;
+  if (!decoded.ok || decoded.message.meter !== meter) return differs("meter");
+  const entry = decoded.message.entries[reading.sequence - decoded.message.first];
+  const [importWh, exportWh] = [obis.importEnergy, obis.exportEnergy].map((code) =>
+    whOf(entry?.registers.get(code)),
+  );
+  const same = compare(
+    { time: entry?.time, importWh, exportWh },
+    {
+      time: reading.time,
+      importWh: reading.importWh ?? undefined,
+      exportWh: reading.exportWh ?? undefined,
+    },
+  );
+  return same ?? verdictOf(proved);
+}
+
+/**
+ * What a meter's signed readings say of a slot, by the ledger's own rule: the register at a boundary, or
+ * the straight line between the readings around it, rounded down. Undefined where they do not say it.
+ */
+export function energyByReadings(
+  { readings }: StatementDetail["meters"][number],
+  { slot, slotMs }: { readonly slot: number; readonly slotMs: number },
+): { readonly importWh: number; readonly exportWh: number } | undefined {
+  const from = registersAt(readings.from, slot);
+  const to = registersAt(readings.to, slot + slotMs);
+  if (from === undefined || to === undefined) return undefined;
+  const [importWh, exportWh] = [to.importWh - from.importWh, to.exportWh - from.exportWh];
+  // The registers began anew in between; what the ledger makes of that is more than two readings say.
+  return importWh < 0 || exportWh < 0 ? undefined : { importWh, exportWh };
+}
+
+type Readings = StatementDetail["meters"][number]["readings"]["from"];
+
+function registersAt(readings: Readings, time: number) {
+  const [first, second] = readings;
+  if (first === undefined || first.importWh === null || first.exportWh === null) return undefined;
+  const { importWh, exportWh } = first;
+  if (first.at === "exact") return { importWh, exportWh };
+  if (second === undefined || second.importWh === null || second.exportWh === null)
+    return undefined;
+  const at = (a: number, b: number) =>
+    a + mulDiv(b - a, time - first.time, second.time - first.time, "floor");
+  return { importWh: at(importWh, second.importWh), exportWh: at(exportWh, second.exportWh) };
+}
+
+type Reader = Parameters<typeof contracts.get>[0];
+
+function checkState(
+  bytes: Uint8Array,
+  pinned: Pinned,
+  read: (
+    reader: (key: string) => Reader,
+  ) => { readonly proved: Fields; readonly shown: Fields } | undefined,
+): Verdict {
+  const proved = check(bytes, pinned);
+  if (!proved.ok) return proved;
+  const { value } = proved;
+  if (proved.kind !== "state" || value === undefined) return differs("state");
+  const reader = (key: string): Reader => ({
+    get: (asked) => (asked === key ? value : undefined),
+    scan: () => [],
+  });
+  const found = read(reader);
+  if (found === undefined) return differs("state");
+  return compare(found.proved, found.shown) ?? verdictOf(proved);
+}
+
+function compare(proved: Fields, shown: Fields): Verdict | undefined {
+  const other = Object.keys(proved).find((name) => proved[name] !== shown[name]);
+  return other === undefined ? undefined : differs(other);
+}
+
+function differs(what: string): Verdict {
+  const message = `the proof is genuine, and says something else of ${what} than this page`;
+  return { ok: false, code: "page.differs", message };
+}
+
+function verdictOf({ header, signers }: Proved): Verdict {
+  return { ok: true, height: header.height, time: header.time, signers };
+}
+
+function whOf(decimal: readonly [number, number, number?] | undefined): number | undefined {
+  if (decimal === undefined) return undefined;
+  const [mantissa, exponent] = decimal;
+  const value = Math.floor(mantissa * 10 ** exponent);
+  return Number.isSafeInteger(value) ? value : undefined;
+}

@@ -1,0 +1,29 @@
+import { chinese } from "./chinese.ts";
+
+/** The page's texts: the English one is the name of each, so the code reads as the page does. */
+
+export type Language = "en" | "zh";
+
+const place = "busbar-language";
+
+export const language: Language = chosen();
+
+/** A text in the page's language, with `{names}` filled in. */
+export function t(text: string, values: Readonly<Record<string, string | number>> = {}): string {
+  const template = language === "zh" ? (chinese[text] ?? text) : text;
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** The page begins anew in another language: no text of it is left in the old one. */
+export function choose(wanted: Language): void {
+  localStorage.setItem(place, wanted);
+  location.reload();
+}
+
+function chosen(): Language {
+  // Tests run this without a browser.
+  if (typeof localStorage === "undefined") return "en";
+  const saved = localStorage.getItem(place);
+  if (saved === "en" || saved === "zh") return saved;
+  return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+}

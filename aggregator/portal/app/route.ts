@@ -1,0 +1,67 @@
+import type { Role } from "../access/roles.ts";
+import { Watched } from "./store.ts";
+
+/** Where the page is: `#/statement/1780000000000?owner=anna`. */
+export type Route = {
+  readonly page: string;
+  readonly rest: readonly string[];
+  readonly query: URLSearchParams;
+};
+
+export const route = new Watched<Route>(parse(""));
+
+export function startRouting(): void {
+  const changed = () => route.set(parse(location.hash));
+  addEventListener("hashchange", changed);
+  changed();
+}
+
+export function parse(hash: string): Route {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [page = "", ...rest] = path.split("/").map(decoded);
+  return { page, rest, query: new URLSearchParams(query) };
+}
+
+export function go(hash: string): void {
+  location.hash = hash;
+}
+
+/** Broken escapes are somebody's typing: shown as they are. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** A page of the navigation, and who has it. */
+export type Place = {
+  readonly page: string;
+  readonly title: string;
+  readonly roles: readonly Role[];
+};
+
+const everybody: readonly Role[] = ["guest", "viewer", "owner", "operator", "auditor", "member"];
+const wholeSite: readonly Role[] = ["operator", "auditor", "member"];
+
+/** In the order in which they are shown; titles are names of texts. */
+export const places: readonly Place[] = [
+  { page: "home", title: "Home", roles: ["owner"] },
+  { page: "", title: "Site", roles: everybody },
+  { page: "prices", title: "Prices", roles: everybody },
+  { page: "quotes", title: "Quotes", roles: ["owner"] },
+  { page: "trades", title: "Trades", roles: ["viewer", "owner", ...wholeSite] },
+  { page: "statement", title: "Money", roles: ["owner"] },
+  { page: "notices", title: "Notices", roles: ["owner"] },
+  { page: "alarms", title: "Alarms", roles: ["owner", ...wholeSite] },
+  { page: "devices", title: "Devices", roles: ["owner", ...wholeSite] },
+  { page: "admission", title: "Admission", roles: ["member"] },
+  { page: "consortium", title: "Members", roles: wholeSite },
+  { page: "blocks", title: "Blocks", roles: wholeSite },
+  { page: "credit", title: "Credit", roles: ["owner", ...wholeSite] },
+  { page: "settings", title: "Settings", roles: ["owner", "viewer", ...wholeSite] },
+];
+
+/** Pages that are reached from others. */
+export const hidden: readonly string[] = ["sign-in", "link", "proof", "ask"];

@@ -1,0 +1,112 @@
+import type { CommittedBlock } from "../ledger/block.ts";
+import { accountOf } from "./views/account.ts";
+import { Alarms, troublesOf } from "./views/alarms.ts";
+import { consortiumOf } from "./views/consortium.ts";
+import type { ViewContext } from "./views/context.ts";
+import { creditOf } from "./views/credit.ts";
+import { devicesOf } from "./views/devices.ts";
+import { blockOf, search } from "./views/explorer.ts";
+import { Mailbox } from "./views/mailbox.ts";
+import { noticesPage } from "./views/notices.ts";
+import { passesOf } from "./views/passes.ts";
+import { eventProof, ownersOfKey, readingProof, stateProof } from "./views/proofs.ts";
+import { quotesOf } from "./views/quotes.ts";
+import { statementDetail, statementPage } from "./views/statement.ts";
+
+type Page = { readonly before?: number; readonly limit: number };
+
+/** Wall ms between two looks for alarms while blocks come. */
+const lookMs = 5_000;
+
+/** What those who signed in are shown. It knows nothing of who asks: the routes do. */
+export class Desk {
+  readonly #context: ViewContext;
+  readonly #alarms: Alarms;
+  readonly mailbox: Mailbox;
+  #looked = 0;
+
+  constructor(context: ViewContext) {
+    this.#context = context;
+    this.#alarms = new Alarms(
+      () => troublesOf(context),
+      () => context.clock.now(),
+    );
+    this.mailbox = new Mailbox(context);
+  }
+
+  get state() {
+    return this.#context.store.state;
+  }
+
+  /** Alarms that come and go while nobody looks are seen too. */
+  committed(_block: Pick<CommittedBlock, "header">): void {
+    const now = this.#context.now();
+    if (now - this.#looked < lookMs) return;
+    this.#looked = now;
+    this.#alarms.look();
+  }
+
+  account(owner: string) {
+    return accountOf(this.#context, owner);
+  }
+
+  statement(asked: Page & { readonly owner: string }) {
+    return statementPage(this.#context, asked);
+  }
+
+  statementOf(owner: string, slot: number) {
+    return statementDetail(this.#context, { owner, slot });
+  }
+
+  passes(slot: number) {
+    return passesOf(this.#context.store.db, slot);
+  }
+
+  notices(asked: Page & { readonly owner: string }) {
+    return noticesPage(this.#context.store.db, asked);
+  }
+
+  quotes(owner: string) {
+    return quotesOf(this.state, owner);
+  }
+
+  devices(owner?: string) {
+    return devicesOf(this.#context, owner);
+  }
+
+  alarms(owner?: string) {
+    return this.#alarms.list(owner);
+  }
+
+  credit(only?: string) {
+    return creditOf(this.state, only);
+  }
+
+  consortium() {
+    return consortiumOf(this.#context);
+  }
+
+  block(height: number) {
+    return blockOf(this.#context, height);
+  }
+
+  search(text: string) {
+    return search(this.#context, text);
+  }
+
+  ownersOfKey(key: string) {
+    return ownersOfKey(this.state, key);
+  }
+
+  stateProof(key: string) {
+    return stateProof(this.#context, key);
+  }
+
+  readingProof(reading: { readonly meter: string; readonly sequence: number }) {
+    return readingProof(this.#context, reading);
+  }
+
+  eventProof(place: { readonly height: number; readonly index: number }) {
+    return eventProof(this.#context, place);
+  }
+}

@@ -1,0 +1,104 @@
+import type { Verify } from "@busbar/protocol";
+import type { SiteClock } from "@busbar/protocol/node";
+import type { Logger } from "pino";
+import type { Broker } from "../broker/broker.ts";
+import type { Ledger } from "../commands/ledger.ts";
+import type { AggregatorConfig } from "../config/schema.ts";
+import type { Pool } from "../consensus/pool.ts";
+import type { ConsensusStatus } from "../consensus/status.ts";
+import { messageDoor } from "../ingest/message-door.ts";
+import { type QuoteDoorOptions, quoteDoor } from "../ingest/quote-door.ts";
+import { rules } from "../ledger/rules/index.ts";
+import { tryOut } from "../ledger/try-out.ts";
+import { countDeliveries } from "../notices/outbox.ts";
+import { peopleOf } from "./access/people.ts";
+import { Desk } from "./desk.ts";
+import type { LedgerSource } from "./ledger-source.ts";
+import { type Portal, startPortal } from "./server.ts";
+
+/** Of a running aggregator, as far as its portal needs it. */
+type Parts = {
+  readonly ledger: Ledger;
+  readonly verify: Verify;
+  readonly clock: SiteClock;
+  readonly log: Logger;
+};
+
+/** What a page hands in is judged by: the rules as things are, and the pool that keeps it. */
+function doorOptions({ ledger, verify }: Parts, pool: Pool): QuoteDoorOptions {
+  const { application, store, genesis } = ledger;
+  const on = { application, state: store.state, chain: genesis.chain, rules, verify };
+  return {
+    chain: genesis.chain,
+    registry: application.registry,
+    verify,
+    pool,
+    tryOut: (kind, message, signer) => tryOut(on, kind, message, signer),
+    now: Date.now,
+  };
+}
+
+/** What those who sign in are shown. */
+export function openDesk(
+  { member }: AggregatorConfig,
+  { ledger, clock }: Parts,
+  {
+    broker,
+    source,
+    consensus,
+  }: {
+    readonly broker: Broker;
+    readonly source: LedgerSource;
+    readonly consensus: () => ConsensusStatus;
+  },
+): Desk {
+  const { store, application } = ledger;
+  return new Desk({
+    store,
+    application,
+    member,
+    clock,
+    connections: broker,
+    consensus,
+    notices: () => countDeliveries(store.db),
+    sums: () => source.sums(),
+    now: Date.now,
+  });
+}
+
+/** Serves it. Throws: `Failure` as `startPortal`. */
+export function openPortal(
+  { portal }: AggregatorConfig,
+  parts: Parts,
+  {
+    pool,
+    source,
+    desk,
+  }: { readonly pool: Pool; readonly source: LedgerSource; readonly desk: Desk },
+): Promise<Portal> {
+  const { ledger, verify, log } = parts;
+  const { application, store, genesis } = ledger;
+  const { host, port, url, open, links } = portal;
+  const doors = doorOptions(parts, pool);
+  const onlookers = portal.people.map(({ key, ...person }) => ({
+    ...person,
+    key: new Uint8Array(Buffer.from(key, "base64url")),
+  }));
+  return startPortal({
+    host,
+    port,
+    open,
+    ...(url === undefined ? {} : { publicUrl: url }),
+    source,
+    quotes: quoteDoor(doors),
+    access: {
+      chain: genesis.chain,
+      people: peopleOf(application.registry, store.state, onlookers),
+      verify,
+      desk,
+      messages: messageDoor(doors),
+      links,
+    },
+    log,
+  });
+}

@@ -1,0 +1,108 @@
+import { faultsTolerated } from "../../consensus/tolerance.ts";
+import { consortiumOf } from "./consortium.ts";
+import type { ViewContext } from "./context.ts";
+import { devicesOf } from "./devices.ts";
+import type { AlarmAnswer } from "./shapes.ts";
+
+type Trouble = Omit<AlarmAnswer, "raised" | "resolved">;
+
+/** Troubles that ended and are still shown. */
+const resolvedMax = 200;
+
+/** Everything that somebody should look at now, as the ledger and this member see it. */
+export function troublesOf(context: ViewContext): readonly Trouble[] {
+  return [
+    ...devicesOf(context).flatMap(({ device, owner, problems, meters }) => [
+      ...problems.map((one) => ({ ...one, about: device, owner })),
+      ...meters.flatMap(({ meter, problems: own }) =>
+        own.map((one) => ({ ...one, about: meter, owner })),
+      ),
+    ]),
+    ...consensusTroubles(context),
+    ...booksTroubles(context),
+  ].map((trouble) => ({ id: `${trouble.code}/${trouble.about}`, ...trouble }));
+}
+
+function consensusTroubles(context: ViewContext): readonly Omit<Trouble, "id">[] {
+  const { peers, liars, deviating, voters } = context.consensus();
+  const away = peers.filter(({ reached, heard }) => !reached && !heard);
+  // Beyond what is tolerated nothing is decided any more.
+  const level = away.length > faultsTolerated(voters) ? "bad" : "warn";
+  return [
+    ...away.map(({ id, problem }) => trouble("member-away", id, level, problem)),
+    ...liars.map((id) => trouble("member-two-words", id, "bad")),
+    ...deviating.map(({ member, height }) =>
+      trouble("member-deviates", member, "bad", null, height),
+    ),
+    ...consortiumOf(context).motions.map(({ about, what }) =>
+      trouble("motion-open", about, "warn", what),
+    ),
+  ];
+}
+
+function booksTroubles({ sums, notices, member }: ViewContext): readonly Omit<Trouble, "id">[] {
+  const { money, energyWh } = sums();
+  const { dead } = notices();
+  return [
+    ...(money === 0 && energyWh === 0
+      ? []
+      : [trouble("books", member, "bad", `${money}, ${energyWh} Wh`)]),
+    ...(dead === 0 ? [] : [trouble("notices-dead", member, "warn", null, dead)]),
+  ];
+}
+
+function trouble(
+  code: string,
+  about: string,
+  level: AlarmAnswer["level"],
+  detail: string | null = null,
+  value: number | null = null,
+): Omit<Trouble, "id"> {
+  return { code, about, level, owner: null, value, detail };
+}
+
+/**
+ * Since when each trouble lasts, and which ended: what an alarm list adds to the present. In memory; a
+ * restart sees all that lasts anew.
+ */
+export class Alarms {
+  readonly #look: () => readonly Trouble[];
+  readonly #now: () => number;
+  readonly #active = new Map<string, AlarmAnswer>();
+  #resolved: AlarmAnswer[] = [];
+
+  /** `now` is site ms. */
+  constructor(look: () => readonly Trouble[], now: () => number) {
+    this.#look = look;
+    this.#now = now;
+  }
+
+  /** Looks anew; the active ones first, the worst and newest of them before others. */
+  list(owner?: string): readonly AlarmAnswer[] {
+    this.look();
+    const rank = ({ level }: AlarmAnswer) => (level === "bad" ? 0 : 1);
+    const active = [...this.#active.values()].sort(
+      (a, b) => rank(a) - rank(b) || b.raised - a.raised || (a.id < b.id ? -1 : 1),
+    );
+    return [...active, ...this.#resolved].filter(
+      (alarm) => owner === undefined || alarm.owner === owner,
+    );
+  }
+
+  /** To be called now and then, so that what comes and goes between two looks is seen. */
+  look(): void {
+    const now = this.#now();
+    const seen = new Set<string>();
+    for (const one of this.#look()) {
+      seen.add(one.id);
+      const raised = this.#active.get(one.id)?.raised ?? now;
+      this.#active.set(one.id, { ...one, raised, resolved: null });
+    }
+    for (const [id, alarm] of this.#active) {
+      if (seen.has(id)) continue;
+      this.#active.delete(id);
+      this.#resolved.unshift({ ...alarm, resolved: now });
+    }
+    this.#resolved = this.#resolved.slice(0, resolvedMax);
+  }
+}

@@ -1,0 +1,23 @@
+import { creditRanking, creditReports } from "../../ledger/credit.ts";
+import type { StateReader } from "../../ledger/state/state.ts";
+import { members, owners } from "../../ledger/tables.ts";
+import type { CreditAnswer } from "./shapes.ts";
+
+/** Owners and members by reputation, the best first; of one alone where one is named. */
+export function creditOf(state: StateReader, only?: string): readonly CreditAnswer[] {
+  const kinds = new Map<string, CreditAnswer["kind"]>();
+  for (const [id] of owners.scan(state)) kinds.set(id, "owner");
+  for (const [id] of members.scan(state)) kinds.set(id, "member");
+  const ids = only === undefined ? [...kinds.keys()] : [only];
+  return creditRanking(state, ids).map(({ id, score }) => {
+    const report = creditReports.get(state, id);
+    return {
+      id,
+      kind: kinds.get(id) ?? "owner",
+      score,
+      counts: Object.fromEntries((report?.counts ?? []).map(({ kind, times }) => [kind, times])),
+      // The newest first.
+      entries: [...(report?.entries ?? [])].reverse(),
+    };
+  });
+}

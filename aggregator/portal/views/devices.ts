@@ -1,0 +1,87 @@
+import { countSlots } from "../../ledger/completeness.ts";
+import { deviceStatuses } from "../../ledger/device-status.ts";
+import { parametersOf } from "../../ledger/parameters.ts";
+import { meterStates } from "../../ledger/rules/meter-state.ts";
+import { devices, meters, owners } from "../../ledger/tables.ts";
+import type { ViewContext } from "./context.ts";
+import { meterProblems, unitProblems, worst } from "./health.ts";
+import type { DeviceAnswer } from "./shapes.ts";
+
+type MeterAnswer = DeviceAnswer["meters"][number];
+
+/** How far back completeness is counted. */
+const shownMs = 7 * 86_400_000;
+
+/** Units with their meters and how they are; of one owner, or all. */
+export function devicesOf(context: ViewContext, owner?: string): readonly DeviceAnswer[] {
+  const { state } = context.store;
+  const { takeovers, clients } = context.connections;
+  const [fights, sessions] = [takeovers(), clients()];
+  const elsewhere = context.consensus().voters > 1;
+  return Array.from(devices.scan(state), ([, device]) => device)
+    .filter((device) => owner === undefined || device.owner === owner)
+    .map((device): DeviceAnswer => {
+      const connections = sessions
+        .filter(({ identity, looksOnly }) => identity.id === device.id && !looksOnly)
+        .map(({ client, address, since }) => ({ client, address, since }));
+      const own = device.meters.map(({ id }) => meterOf(context, id));
+      const status = deviceStatuses.get(state, device.id)?.state ?? "active";
+      const problems = unitProblems({
+        state: status,
+        connected: connections.length > 0,
+        elsewhere,
+        fight: fights.find(({ client }) => client.split(":")[0] === device.id),
+      });
+      return {
+        device: device.id,
+        owner: device.owner,
+        ownerName: owners.get(state, device.owner)?.name ?? device.owner,
+        state: status,
+        connections,
+        level: worst([...problems, ...own.flatMap((meter) => meter.problems)]),
+        problems,
+        meters: own,
+      };
+    });
+}
+
+function meterOf({ store, clock }: ViewContext, meter: string): MeterAnswer {
+  const { state, db } = store;
+  const entry = meters.get(state, meter);
+  const row = db.prepare("SELECT * FROM portal_meter WHERE meter = ?").get(meter);
+  const now = clock.now();
+  const slotMs = parametersOf(state, now).slotMinutes * 60_000;
+  const numberOf = (value: unknown) =>
+    value === null || value === undefined ? null : Number(value);
+  const time = numberOf(row?.time);
+  const facts = {
+    time,
+    lagMs: time === null ? null : Number(row?.block_time) - time,
+    clock: numberOf(row?.clock),
+    slots: slotsOf(state, meter, { now, slotMs }),
+  };
+  const problems = meterProblems(facts, { now, slotMs });
+  return {
+    meter,
+    role: entry?.role ?? "connection",
+    feeder: entry?.feeder ?? "",
+    sequence: numberOf(row?.seq),
+    powerW: numberOf(row?.power_w),
+    receiptHeight: numberOf(row?.height),
+    ...facts,
+    level: worst(problems),
+    problems,
+  };
+}
+
+/** A slot that ended just now is given as long again for its readings to come. */
+function slotsOf(
+  state: ViewContext["store"]["state"],
+  meter: string,
+  { now, slotMs }: { readonly now: number; readonly slotMs: number },
+): MeterAnswer["slots"] {
+  const since = meterStates.get(state, meter)?.oldestBoundary;
+  if (since === undefined) return null;
+  const to = now - 2 * slotMs + 1;
+  return countSlots(state, meter, { from: Math.max(since, to - shownMs), to, slotMs });
+}

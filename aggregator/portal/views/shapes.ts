@@ -1,0 +1,326 @@
+import { counts, flag, integer, list, type Of, orNull, record, text, words } from "../shape.ts";
+
+/** What the routes for those who signed in say. Units as in `api.ts`. */
+
+const place = record({ height: integer, event: integer });
+
+export const tradeShape = record({
+  contract: text,
+  seq: integer,
+  slot: integer,
+  seller: text,
+  buyer: text,
+  energyWh: integer,
+  price: integer,
+  fee: integer,
+  origin: words("book", "residual"),
+  scale: words("day-ahead", "intraday", "real-time"),
+  state: words("signed", "held", "paid", "void"),
+  settled: flag,
+  amount: orNull(integer),
+  gridFee: orNull(integer),
+});
+
+/** What an owner's slot, or some of them, brought. Money is positive when received. */
+const sumsShape = {
+  soldWh: integer,
+  boughtWh: integer,
+  income: integer,
+  spent: integer,
+  gridFee: integer,
+  subsidy: integer,
+  /** Fees, taxes and levies that were paid. */
+  charges: integer,
+  /** A surplus is positive. */
+  imbalanceWh: integer,
+  imbalanceMoney: integer,
+  /** All of it together. */
+  money: integer,
+} as const;
+
+export const accountShape = record({
+  owner: text,
+  name: text,
+  party: words("company", "bureau", "user", "operator"),
+  sales: record({ money: integer, energyWh: integer }),
+  purchase: record({ money: integer, energyWh: integer }),
+  credit: integer,
+  /** Of the connection now: positive is drawn. */
+  powerW: orNull(integer),
+  /** Slots of the community's local day so far. */
+  today: record({
+    from: integer,
+    importWh: orNull(integer),
+    exportWh: orNull(integer),
+    ...sumsShape,
+  }),
+  month: record({ from: integer, ...sumsShape }),
+  timeZone: text,
+});
+export type AccountAnswer = Of<typeof accountShape>;
+
+export const statementRow = record({
+  slot: integer,
+  ...sumsShape,
+  importWh: orNull(integer),
+  exportWh: orNull(integer),
+  contracts: integer,
+  /** How often it was settled; 0 while it is not. */
+  versions: integer,
+});
+export type StatementRow = Of<typeof statementRow>;
+
+const reading = record({
+  sequence: integer,
+  time: integer,
+  importWh: orNull(integer),
+  exportWh: orNull(integer),
+  /** Exactly at the slot's boundary, or the last before and the first after it. */
+  at: words("exact", "before", "after"),
+});
+
+export const statementDetail = record({
+  owner: text,
+  slot: integer,
+  slotMinutes: integer,
+  row: statementRow,
+  contracts: list(tradeShape),
+  versions: list(
+    record({
+      version: integer,
+      why: text,
+      height: integer,
+      importWh: orNull(integer),
+      exportWh: orNull(integer),
+      soldWh: integer,
+      imbalanceWh: integer,
+      money: integer,
+      bureau: orNull(text),
+    }),
+  ),
+  meters: list(
+    record({
+      meter: text,
+      role: text,
+      importWh: orNull(integer),
+      exportWh: orNull(integer),
+      method: orNull(text),
+      completeness: text,
+      why: text,
+      readings: record({ from: list(reading), to: list(reading) }),
+    }),
+  ),
+});
+export type StatementDetail = Of<typeof statementDetail>;
+
+const prices = orNull(
+  record({
+    cg: orNull(integer),
+    cu: orNull(integer),
+    gc: orNull(integer),
+    gu: orNull(integer),
+  }),
+);
+
+export const passShape = record({
+  pass: integer,
+  scale: text,
+  /** The reference prices as published when it opened. */
+  opened: prices,
+  /** What the colony found for what was quoted, and the closed form for the same. */
+  colony: prices,
+  exact: prices,
+  clearing: orNull(integer),
+  quantityWh: orNull(integer),
+});
+export type PassAnswer = Of<typeof passShape>;
+
+export const noticeShape = record({
+  id: text,
+  seq: integer,
+  time: integer,
+  type: text,
+  title: text,
+  text,
+  slot: orNull(integer),
+  contract: orNull(text),
+  proof: place,
+});
+export type NoticeAnswer = Of<typeof noticeShape>;
+
+export const quoteShape = record({
+  id: text,
+  slot: integer,
+  gate: integer,
+  time: integer,
+  /** Null while it is sealed. */
+  quotes: orNull(
+    list(record({ side: words("ask", "bid"), form: text, quantityWh: integer, limit: integer })),
+  ),
+});
+export type QuoteAnswer = Of<typeof quoteShape>;
+
+const problem = record({
+  level: words("warn", "bad"),
+  code: words(
+    "suspended",
+    "never",
+    "silent",
+    "offline",
+    "duplicate-client",
+    "clock-ahead",
+    "clock-unsynchronised",
+    "backlog",
+    "incomplete",
+  ),
+  /** What the code is about: ms, slots, addresses. */
+  value: orNull(integer),
+  detail: orNull(text),
+});
+
+export const deviceShape = record({
+  device: text,
+  owner: text,
+  ownerName: text,
+  state: words("active", "suspended"),
+  connections: list(record({ client: text, address: text, since: integer })),
+  level: words("good", "warn", "bad"),
+  problems: list(problem),
+  meters: list(
+    record({
+      meter: text,
+      role: text,
+      feeder: text,
+      time: orNull(integer),
+      sequence: orNull(integer),
+      powerW: orNull(integer),
+      /** How long after its time the newest reading came to the ledger; below 0: its clock is ahead. */
+      lagMs: orNull(integer),
+      /** COSEM's clock status and what the unit's time rests on, as the reading has it. */
+      clock: orNull(integer),
+      /** The block that holds the newest reading: the newest receipt. */
+      receiptHeight: orNull(integer),
+      slots: orNull(record({ measured: integer, estimated: integer, missing: integer })),
+      level: words("good", "warn", "bad"),
+      problems: list(problem),
+    }),
+  ),
+});
+export type DeviceAnswer = Of<typeof deviceShape>;
+export type Problem = Of<typeof problem>;
+
+export const alarmShape = record({
+  /** Names the same trouble as long as it lasts. */
+  id: text,
+  code: text,
+  level: words("warn", "bad"),
+  about: text,
+  owner: orNull(text),
+  value: orNull(integer),
+  detail: orNull(text),
+  raised: integer,
+  resolved: orNull(integer),
+});
+export type AlarmAnswer = Of<typeof alarmShape>;
+
+export const creditShape = record({
+  id: text,
+  kind: words("owner", "member"),
+  score: integer,
+  counts: counts(),
+  entries: list(record({ kind: text, height: integer, time: integer, reason: text })),
+});
+export type CreditAnswer = Of<typeof creditShape>;
+
+export const requestShape = record({
+  request: text,
+  /** The request itself, as the unit shows it. */
+  text,
+  received: integer,
+  owner: record({ id: text, name: text, party: text, key: text }),
+  device: record({
+    id: text,
+    key: text,
+    meters: list(record({ id: text, role: text, form: orNull(text), feeder: text })),
+  }),
+  /** What admitting it would replace. */
+  replaces: list(text),
+  /** Why the ledger would refuse it now. */
+  refusal: orNull(record({ code: text, message: text })),
+});
+export type RequestAnswer = Of<typeof requestShape>;
+
+export const consortiumShape = record({
+  chain: text,
+  epoch: integer,
+  since: integer,
+  quorum: integer,
+  members: list(
+    record({
+      id: text,
+      role: text,
+      state: text,
+      votes: flag,
+      since: integer,
+      expires: orNull(integer),
+      address: orNull(text),
+      key: text,
+      credit: integer,
+    }),
+  ),
+  pending: list(record({ action: text, member: text, from: orNull(integer) })),
+  motions: list(
+    record({
+      id: text,
+      what: text,
+      about: text,
+      by: text,
+      until: text,
+      accept: list(text),
+      reject: list(text),
+      needed: integer,
+    }),
+  ),
+  cases: list(
+    record({
+      id: text,
+      what: text,
+      slot: text,
+      by: text,
+      until: text,
+      uphold: list(text),
+      reject: list(text),
+      needed: integer,
+    }),
+  ),
+});
+export type ConsortiumAnswer = Of<typeof consortiumShape>;
+
+export const blockDetail = record({
+  height: integer,
+  time: integer,
+  hash: text,
+  previous: text,
+  txRoot: text,
+  resultsRoot: text,
+  appHash: text,
+  proposer: text,
+  view: integer,
+  signers: list(text),
+  voters: integer,
+  transactions: list(
+    record({ index: integer, kind: text, signer: text, hash: text, result: text, bytes: integer }),
+  ),
+  events: list(record({ index: integer, type: text, json: text })),
+  /** Of a block whose content lies in an archive. */
+  archived: flag,
+});
+export type BlockDetail = Of<typeof blockDetail>;
+
+export const searchShape = record({
+  kind: words("block", "transaction", "contract", "owner", "member", "device", "meter"),
+  id: text,
+  height: orNull(integer),
+  label: text,
+});
+export type SearchAnswer = Of<typeof searchShape>;

@@ -1,0 +1,116 @@
+import { utcMs } from "@busbar/protocol";
+import { slotCompleteness } from "../../ledger/completeness.ts";
+import { parametersOf } from "../../ledger/parameters.ts";
+import { settlements, slotKey } from "../../ledger/settlements.ts";
+import { slotEnergy } from "../../ledger/slots.ts";
+import { connections, meters } from "../../ledger/tables.ts";
+import { limitMax } from "../query.ts";
+import { connectionEnergy, sumsOf } from "./account.ts";
+import type { ViewContext } from "./context.ts";
+import { readingsAround } from "./readings.ts";
+import type { StatementDetail, StatementRow } from "./shapes.ts";
+import { tradesPage } from "./trades.ts";
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** An owner's slots, newest first, below `before`: what was traded, measured, and came of it in money. */
+export function statementPage(
+  context: ViewContext,
+  {
+    owner,
+    before,
+    limit,
+  }: { readonly owner: string; readonly before?: number; readonly limit: number },
+): readonly StatementRow[] {
+  const { db } = context.store;
+  const now = context.clock.now();
+  const rows = db
+    .prepare(
+      "SELECT * FROM portal_party_slot WHERE owner = ? AND slot < ? ORDER BY slot DESC LIMIT ?",
+    )
+    .all(owner, before ?? now, limit);
+  return rows.map((row) => rowOf(context, owner, row));
+}
+
+/** One slot of an owner, down to the readings that it rests on. */
+export function statementDetail(
+  context: ViewContext,
+  { owner, slot }: { readonly owner: string; readonly slot: number },
+): StatementDetail {
+  const { state, db } = context.store;
+  const { slotMinutes } = parametersOf(state, slot);
+  const row = db
+    .prepare("SELECT * FROM portal_party_slot WHERE owner = ? AND slot = ?")
+    .get(owner, slot);
+  return {
+    owner,
+    slot,
+    slotMinutes,
+    row: rowOf(context, owner, row ?? { slot }),
+    contracts: tradesPage(db, { owner, slot, limit: limitMax }),
+    versions: versionsOf(context, owner, slot),
+    meters: metersOf(context, { owner, slot, slotMs: slotMinutes * 60_000 }),
+  };
+}
+
+function rowOf({ store }: ViewContext, owner: string, row: Row): StatementRow {
+  const { state } = store;
+  const slot = Number(row.slot);
+  const ms = parametersOf(state, slot).slotMinutes * 60_000;
+  const energy = connectionEnergy(state, owner, { start: utcMs(slot), ms });
+  return {
+    slot,
+    ...sumsOf(row),
+    importWh: energy?.importWh ?? null,
+    exportWh: energy?.exportWh ?? null,
+    contracts: Number(row.contracts ?? 0),
+    versions: [...settlements.scan(state, `${slotKey(slot)}/${owner}/`)].length,
+  };
+}
+
+function versionsOf(
+  { store }: ViewContext,
+  owner: string,
+  slot: number,
+): StatementDetail["versions"] {
+  const all = settlements.scan(store.state, `${slotKey(slot)}/${owner}/`);
+  return Array.from(all, ([, settlement], i) => ({
+    version: i + 1,
+    why: settlement.why,
+    height: settlement.height,
+    importWh: settlement.importWh ?? null,
+    exportWh: settlement.exportWh ?? null,
+    soldWh: settlement.soldWh,
+    imbalanceWh: settlement.imbalanceWh,
+    money: settlement.money,
+    bureau: settlement.bureau ?? null,
+  }));
+}
+
+function metersOf(
+  { store }: ViewContext,
+  {
+    owner,
+    slot,
+    slotMs,
+  }: { readonly owner: string; readonly slot: number; readonly slotMs: number },
+): StatementDetail["meters"] {
+  const { state } = store;
+  return Array.from(connections.scan(state, `${owner}/`), ([, { meter }]) => {
+    const energy = slotEnergy(state, meter, utcMs(slot), slotMs);
+    const { state: completeness, why } = slotCompleteness(state, meter, utcMs(slot), slotMs);
+    return {
+      meter,
+      role: meters.get(state, meter)?.role ?? "connection",
+      importWh: energy?.importWh ?? null,
+      exportWh: energy?.exportWh ?? null,
+      method: energy?.method ?? null,
+      completeness,
+      why,
+      readings: {
+        from: readingsAround(store, meter, slot),
+        to: readingsAround(store, meter, slot + slotMs),
+      },
+    };
+  });
+}
