@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { systemDisk } from "../update/disk.ts";
 import { type Finding, fault, ok, warning } from "./finding.ts";
 
 /** The file in which a package or bundle lists the checksums of all its other files. */
@@ -37,7 +38,9 @@ export function filesFinding(root: string): Finding {
 
 function sumOf(path: string): string | undefined {
   try {
-    return createHash("sha256").update(readFileSync(path)).digest("hex");
+    const hash = createHash("sha256");
+    for (const piece of systemDisk.pieces(path)) hash.update(piece);
+    return hash.digest("hex");
   } catch {
     // Gone, or unreadable on a worn card: not as it was packed, either way.
     return undefined;

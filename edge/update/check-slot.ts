@@ -15,7 +15,7 @@ export const programName = "program";
  */
 export function checkProgram(disk: Disk, program: string, manifest: Manifest): void {
   const list = readOf(disk, program, "SHA256SUMS");
-  if (sha256(list) !== manifest.sums) throw spoilt("SHA256SUMS is not the one that was signed");
+  if (sha256([list]) !== manifest.sums) throw spoilt("SHA256SUMS is not the one that was signed");
   const sums = new Map(linesOf(list).map((line) => [line.slice(66), line.slice(0, 64)]));
   const links = new Map(
     linesOf(readOf(disk, program, "LINKS")).map((line) => line.split("\t", 2) as [string, string]),
@@ -29,7 +29,8 @@ export function checkProgram(disk: Disk, program: string, manifest: Manifest): v
       links.delete(path);
       continue;
     }
-    if (sha256(disk.read(full)) !== sums.get(path)) throw spoilt(`${path} is not as it was signed`);
+    if (sha256(disk.pieces(full)) !== sums.get(path))
+      throw spoilt(`${path} is not as it was signed`);
     files += 1;
   }
   if (files !== sums.size) throw spoilt(`${sums.size - files} files are missing`);
@@ -57,7 +58,11 @@ const linesOf = (bytes: Uint8Array): string[] =>
     .split("\n")
     .filter((line) => line !== "");
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+function sha256(pieces: Iterable<Uint8Array>): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
+}
 
 const spoilt = (what: string): Failure =>
   new Failure("update.spoilt", `the bundle on the disk is spoilt: ${what}`, { retry: "never" });

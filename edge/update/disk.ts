@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  readSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -26,6 +27,9 @@ export type Kind = "file" | "folder" | "link";
 export type Disk = {
   kind(path: string): Kind | undefined;
   read(path: string): Uint8Array;
+  /** A file's bytes piece by piece: a unit has less memory than its Node has bytes. Each piece holds until
+   * the next one is asked for. */
+  pieces(path: string): Iterable<Uint8Array>;
   /** Names in a folder, sorted. */
   list(folder: string): readonly string[];
   target(link: string): string;
@@ -40,6 +44,8 @@ export type Disk = {
   remove(path: string): void;
 };
 
+const pieceBytes = 256 * 1024;
+
 /** This machine's. Throws as Node's fs does. */
 export const systemDisk: Disk = {
   kind(path) {
@@ -49,6 +55,19 @@ export const systemDisk: Disk = {
     return stat.isDirectory() ? "folder" : "file";
   },
   read: (path) => readFileSync(path),
+  *pieces(path) {
+    const file = openSync(path, "r");
+    try {
+      const piece = Buffer.allocUnsafe(pieceBytes);
+      for (;;) {
+        const count = readSync(file, piece);
+        if (count === 0) return;
+        yield piece.subarray(0, count);
+      }
+    } finally {
+      closeSync(file);
+    }
+  },
   list: (folder) => (existsSync(folder) ? readdirSync(folder).sort() : []),
   target: (link) => readlinkSync(link),
   makeFolder: (path) => {

@@ -63,6 +63,8 @@ export function enterSlot(config: string): void {
   goOnAs(join(program, nodeOf), join(program, "edge/cli.ts"), {
     [slotName]: slot,
     [installationName]: JSON.stringify(installation),
+    // Never below the program itself, where nothing may stand that was not signed.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(folder, "compiled"),
   });
 }
 

@@ -43,6 +43,8 @@ export type State = {
   readonly before?: Slot;
   readonly trial?: Trial;
   readonly last?: Outcome;
+  /** Of the bundles that were kept, by slot. */
+  readonly versions?: Readonly<Partial<Record<Slot, string>>>;
 };
 
 /** What of a running unit concerns its updates, as its status tells it. */
@@ -72,7 +74,9 @@ export function commit(state: State): State {
   if (trial === undefined) return state;
   const reason = "meters, store, clock and receipts as before";
   const last: Outcome = { version: trial.version, outcome: "committed", reason };
-  return { ...rest, active: trial.slot, ...(active === undefined ? {} : { before: active }), last };
+  const versions = { ...rest.versions, [trial.slot]: trial.version };
+  const before = active === undefined ? {} : { before: active };
+  return { ...rest, active: trial.slot, ...before, last, versions };
 }
 
 /** It did not: the one before goes on. */
@@ -87,7 +91,7 @@ export function goBack(state: State, reason: string): State {
   const { active, before, trial, ...rest } = state;
   if (trial !== undefined) return rollBack(state, reason);
   if (active === undefined) return state;
-  const version = state.last?.outcome === "committed" ? state.last.version : active;
+  const version = state.versions?.[active] ?? active;
   const last: Outcome = { version, outcome: "rolled-back", reason };
   return { ...rest, ...(before === undefined ? {} : { active: before }), last };
 }
@@ -127,7 +131,7 @@ export function parseState(bytes: Uint8Array): State {
     throw damaged("it is no JSON");
   }
   if (!isRecord(value) || typeof value.installation !== "string") throw damaged("installation");
-  const { installation, active, before, trial, last } = value;
+  const { installation, active, before, trial, last, versions } = value;
   if (active !== undefined && !isSlot(active)) throw damaged("active");
   if (before !== undefined && !isSlot(before)) throw damaged("before");
   return {
@@ -136,7 +140,17 @@ export function parseState(bytes: Uint8Array): State {
     ...(before === undefined ? {} : { before }),
     ...(trial === undefined ? {} : { trial: trialOf(trial) }),
     ...(last === undefined ? {} : { last: outcomeOf(last) }),
+    ...(versions === undefined ? {} : { versions: versionsOf(versions) }),
   };
+}
+
+function versionsOf(value: unknown): NonNullable<State["versions"]> {
+  if (!isRecord(value)) throw damaged("versions");
+  const known = slots.flatMap((slot) => {
+    const version = value[slot];
+    return isText(version) ? [[slot, version] as const] : [];
+  });
+  return Object.fromEntries(known);
 }
 
 function trialOf(value: unknown): Trial {

@@ -42,6 +42,10 @@ export class PowerDisk implements Disk {
     return node.content;
   }
 
+  pieces(path: string): Iterable<Uint8Array> {
+    return [this.read(path)];
+  }
+
   list(path: string): readonly string[] {
     const node = this.#at(path);
     return node?.kind === "folder" ? [...node.names.keys()].sort() : [];

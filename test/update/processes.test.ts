@@ -31,8 +31,9 @@ after(() => {
 /** A program that says how it was started, and ends; its self-test finds nothing wrong. */
 const stub = `
 const { BUSBAR_EDGE_SLOT: slot, BUSBAR_EDGE_INSTALLATION: installation } = process.env;
+const { NODE_COMPILE_CACHE: cache } = process.env;
 if (process.argv[2] === "run") {
-  console.log(JSON.stringify({ pid: process.pid, slot, installation, args: process.argv.slice(2) }));
+  console.log(JSON.stringify({ pid: process.pid, slot, installation, cache, args: process.argv.slice(2) }));
 }
 `;
 
@@ -42,7 +43,8 @@ const folder = updateFolder(home);
 /** Starts the installation's program; its first line, and the process. */
 async function start(): Promise<{ child: ChildProcess; said: Record<string, unknown> }> {
   const args = [join(import.meta.dirname, "../../edge/cli.ts"), "run", "--config", at("edge.yaml")];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
+  const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "ignore"] });
   running.push(child);
   let text = "";
   for await (const chunk of child.stdout) {
@@ -85,6 +87,8 @@ meters:
     const { child, said } = await start();
     assert.equal(said.pid, child.pid, "systemd would lose a unit under another number");
     assert.equal(said.slot, "a");
+    // Below the program it would be a file that nobody signed.
+    assert.equal(said.cache, join(folder, "compiled"));
     assert.deepEqual(said.args, ["run", "--config", at("edge.yaml")]);
     assert.equal(JSON.parse(String(said.installation)).version, installation);
     if (child.exitCode === null) await once(child, "exit");

@@ -253,7 +253,8 @@ test("a spoilt, forged or foreign program is not run, whatever was kept before",
     const { slot, reason } = start(disk);
     assert.equal(slot, undefined, what);
     assert.ok(reason !== undefined, what);
-    assert.equal(readState(disk, folder, installation).last?.outcome, "rolled-back", what);
+    const { last } = readState(disk, folder, installation);
+    assert.deepEqual([last?.version, last?.outcome], ["0.1.0-2", "rolled-back"], what);
   }
   const disk = freshDisk();
   await install(optionsOf(disk, path));
@@ -399,6 +400,7 @@ test("a state is read as it was written; garbage is refused in words", () => {
   for (const value of [
     { active: "c" },
     { before: 1 },
+    { versions: [] },
     { trial: { ...trial, startsLeft: -1 } },
     { trial: { ...trial, startsLeft: 1, minutes: 0 } },
     { trial: { ...trial, startsLeft: 1, slot: "../a" } },
