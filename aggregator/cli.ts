@@ -75,6 +75,12 @@ program
     port,
     7600,
   )
+  .addOption(
+    new Option("--engine <name>", "what several members agree by")
+      .choices(["pbft", "cometbft"])
+      .default("pbft"),
+  )
+  .option("--rpc-port <port>", "port of the first member's CometBFT RPC", port, 26_657)
   .option("--operator <id...>", "onlookers (Node-RED, dashboards); each gets <id>.key", ids, [])
   .option("--admit <file...>", "requests of edge units, made by busbar-edge enrol", [])
   .option("--dry-run", "say what would be made, and make nothing", false)
@@ -84,7 +90,8 @@ program
     `
 Examples:
   busbar-aggregator init --site elm-street --admit unit/request.json
-  busbar-aggregator init --site elm-street --home elm --members 4`,
+  busbar-aggregator init --site elm-street --home elm --members 4
+  busbar-aggregator init --site elm-street --home elm --members 4 --engine cometbft`,
   )
   .action((options) => {
     const made = init({
@@ -92,6 +99,7 @@ Examples:
       clock: undefined,
       ...options,
       operators: options.operator,
+      cometbft: options.engine === "cometbft" ? { rpcPort: options.rpcPort } : undefined,
     });
     if (options.json) return print({ ok: true, files: made.files.map(({ path }) => path) });
     for (const line of madeLines(made, options)) console.log(line);

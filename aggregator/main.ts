@@ -15,6 +15,7 @@ import { contractStatus } from "./commands/contract.ts";
 import { type Ledger, openLedger } from "./commands/ledger.ts";
 import { checkEngine, checkRunner } from "./commands/member.ts";
 import type { AggregatorConfig } from "./config/schema.ts";
+import { cometbftEngine } from "./consensus/cometbft/cometbft-engine.ts";
 import { DurablePool } from "./consensus/durable-pool.ts";
 import {
   type EngineParts,
@@ -25,6 +26,7 @@ import {
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { SignatureThreads, usualThreads } from "./ingest/signature-threads.ts";
+import { genesisHash } from "./ledger/genesis.ts";
 import { proveMeter, proveState } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
@@ -242,6 +244,11 @@ function runningEngine(config: AggregatorConfig, parts: Parts, pool: DurablePool
     ...(blockIntervalMs === undefined ? {} : { blockIntervalMs }),
   };
   if (engine === "recorder") return recorderEngine(all);
+  if (engine === "cometbft") {
+    assert(config.cometbft !== undefined, "the configuration was checked");
+    const ledgerGenesis = Buffer.from(genesisHash(genesis)).toString("hex");
+    return cometbftEngine({ ...all, genesis: ledgerGenesis }, config.cometbft);
+  }
   assert(consensus !== undefined, "the configuration was checked");
   return pbftEngine(all, consensus);
 }

@@ -15,6 +15,8 @@ export type NewChain = {
   readonly member: string | undefined;
   /** A virtual site's clock file, or undefined for the system's clock. */
   readonly clock: string | undefined;
+  /** CometBFT orders, and the first one's RPC has this port; without it a recorder does, or PBFT. */
+  readonly cometbft?: { readonly rpcPort: number } | undefined;
   /** First port of each kind; the next members take the ones after it. */
   readonly brokerPort: number;
   readonly portalPort: number;
@@ -31,6 +33,8 @@ export type MemberPlan = {
   readonly brokerPort: number;
   readonly portalPort: number;
   readonly linkPort: number;
+  /** Of CometBFT, where it orders. */
+  readonly rpcPort?: number;
 };
 
 /**
@@ -38,7 +42,7 @@ export type MemberPlan = {
  * they share genesis and membership. Throws: `Failure` `init.ports`.
  */
 export function planMembers(chain: NewChain): readonly MemberPlan[] {
-  const { home, members, member } = chain;
+  const { home, members, member, cometbft } = chain;
   const plans = Array.from({ length: members }, (_, i) => {
     const id = members === 1 ? (member ?? "recorder-1") : `${member ?? "member"}-${i + 1}`;
     const folder = members === 1 ? home : join(home, id);
@@ -52,21 +56,29 @@ export function planMembers(chain: NewChain): readonly MemberPlan[] {
       brokerPort: next(chain.brokerPort),
       portalPort: next(chain.portalPort),
       linkPort: next(chain.linkPort),
+      ...(cometbft === undefined ? {} : { rpcPort: next(cometbft.rpcPort) }),
     };
   });
-  if (members > 1) checkPorts(plans);
+  if (members > 1 || cometbft !== undefined) checkPorts(plans);
   return plans;
 }
 
 function checkPorts(plans: readonly MemberPlan[]): void {
   const taken = new Map<number, string>();
-  for (const { id, brokerPort, portalPort, linkPort } of plans) {
-    for (const [kind, port] of Object.entries({ brokerPort, portalPort, linkPort })) {
+  for (const { id, brokerPort, portalPort, linkPort, rpcPort } of plans) {
+    const used = {
+      brokerPort,
+      portalPort,
+      linkPort,
+      ...(rpcPort === undefined ? {} : { rpcPort }),
+    };
+    for (const [kind, port] of Object.entries(used)) {
       const use = `${kind.replace("Port", "")} of ${id}`;
       const other = taken.get(port);
       if (port > 65_535) throw ports(`the ${use} would have port ${port}, above the last one`);
       // The others dial a link: it cannot be any free one.
-      if (port === 0 && kind === "linkPort") throw ports(`the ${use} needs a port of its own`);
+      if (port === 0 && (kind === "linkPort" || kind === "rpcPort"))
+        throw ports(`the ${use} needs a port of its own`);
       if (other !== undefined) throw ports(`the ${use} and the ${other} would share port ${port}`);
       if (port !== 0) taken.set(port, use);
     }
@@ -76,7 +88,7 @@ function checkPorts(plans: readonly MemberPlan[]): void {
 function ports(what: string): Failure {
   return new Failure(
     "init.ports",
-    `${what}; each member takes the port after the last one's: spread --broker-port, --portal-port and --link-port`,
+    `${what}; each member takes the port after the last one's: spread --broker-port, --portal-port, --link-port and --rpc-port`,
     { retry: "never" },
   );
 }
@@ -88,15 +100,21 @@ export function configOf(
   plans: readonly MemberPlan[],
 ): string {
   const several = members > 1;
-  const { id, brokerPort, portalPort, linkPort } = plan;
+  const { id, brokerPort, portalPort, linkPort, rpcPort } = plan;
+  const byPbft = several && rpcPort === undefined;
   const peers = plans
     .filter((other) => other !== plan)
     .map((other) => ({ id: other.id, address: `127.0.0.1:${other.linkPort}` }));
   const config = {
     site,
     member: id,
-    ...(several ? { genesis: "../genesis.json", engine: "pbft" } : {}),
-    ...(several ? { consensus: { listen: { host: "127.0.0.1", port: linkPort }, peers } } : {}),
+    ...(several ? { genesis: "../genesis.json" } : {}),
+    ...(rpcPort === undefined
+      ? {}
+      : { engine: "cometbft", cometbft: { home: "cometbft", rpc: `http://127.0.0.1:${rpcPort}` } }),
+    ...(byPbft
+      ? { engine: "pbft", consensus: { listen: { host: "127.0.0.1", port: linkPort }, peers } }
+      : {}),
     ...(clock === undefined
       ? {}
       : { clock: { kind: "file", path: several ? resolve(clock) : clock } }),

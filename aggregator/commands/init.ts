@@ -1,10 +1,12 @@
+import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { generateKey, openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import type { z } from "zod";
-import { type Genesis, genesisSchema } from "../ledger/genesis.ts";
+import { homeOf } from "../consensus/cometbft/home.ts";
+import { type Genesis, genesisHash, genesisSchema } from "../ledger/genesis.ts";
 import { genesisState } from "../ledger/genesis-state.ts";
 import { noteNeverVoted } from "../ledger/restored.ts";
 import { Store } from "../ledger/store.ts";
@@ -27,7 +29,12 @@ export type InitOptions = NewChain & {
 };
 
 /** A file that `init` writes. */
-export type NewFile = { readonly path: string; readonly text: string };
+export type NewFile = {
+  readonly path: string;
+  readonly text: string;
+  /** For its owner's eyes. */
+  readonly secret?: boolean;
+};
 
 /** What `init` made: its files, and each member's configuration among them. */
 export type Made = { readonly files: readonly NewFile[]; readonly configs: readonly string[] };
@@ -78,12 +85,41 @@ export function init(options: InitOptions): Made {
     { path: at("genesis.json"), text: json(complete) },
     { path: at("membership.json"), text: json(membershipOf(checked, plans)) },
     ...plans.map((plan) => ({ path: plan.config, text: configOf(options, plan, plans) })),
+    ...(options.cometbft !== undefined ? cometbftFiles(options, checked, plans) : []),
   ];
   if (!options.dryRun) {
-    for (const { path, text } of files) writeFileSync(path, text, { flag: "wx" });
+    for (const { path, text, secret } of files) {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text, { flag: "wx", mode: secret === true ? 0o600 : 0o644 });
+    }
     for (const store of stores) makeStore(store);
   }
   return { files, configs };
+}
+
+/** CometBFT's homes, each in its member's folder. */
+function cometbftFiles(
+  { dryRun }: InitOptions,
+  genesis: Genesis,
+  plans: readonly MemberPlan[],
+): NewFile[] {
+  const hash = Buffer.from(genesisHash(genesis)).toString("hex");
+  const members = plans.map(({ id, key, linkPort, rpcPort }) => ({
+    id,
+    seed: dryRun && !existsSync(key) ? generateKey().seed : readKeyFile(key).seed,
+    nodeSeed: generateKey().seed,
+    p2pPort: linkPort,
+    rpcPort: rpcPort ?? 0,
+  }));
+  return plans.flatMap(({ config }, i) => {
+    const member = members[i];
+    assert(member !== undefined, "each plan is a member");
+    const { chain, time } = genesis;
+    return homeOf(member, members, { chain, time, genesis: hash }).map(({ path, ...file }) => ({
+      ...file,
+      path: join(dirname(config), "cometbft", path),
+    }));
+  });
 }
 
 function genesisOf(

@@ -27,7 +27,7 @@ export function checkMember(
 }
 
 /**
- * As `checkMember`, for an aggregator that is to run: with engine pbft it may be a newcomer, of whom
+ * As `checkMember`, for an aggregator that is to run: with several members it may be a newcomer, of whom
  * the ledger on disk does not know yet that it was admitted; it gets the blocks that say so from the
  * others. Returns whether it is one.
  */
@@ -41,7 +41,7 @@ export function checkRunner(
     return "member";
   } catch (error) {
     const isUnknown = error instanceof Failure && error.code === "member.unknown";
-    if (isUnknown && config.engine === "pbft") return "newcomer";
+    if (isUnknown && config.engine !== "recorder") return "newcomer";
     throw error;
   }
 }

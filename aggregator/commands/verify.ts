@@ -18,7 +18,8 @@ export function verifyCommand(
   try {
     const blocks = bothOf(store, archives);
     const progress = progressBar(store.height);
-    const result = verifyLedger({ store, blocks, genesis, verify, progress });
+    const certifiedLater = config.engine === "cometbft";
+    const result = verifyLedger({ store, blocks, genesis, verify, certifiedLater, progress });
     if (!result.ok) {
       process.exitCode = 1;
       if (options.json) {
@@ -50,11 +51,16 @@ export function verifyCommand(
         energySum: Number(energyWh),
       });
     }
-    const { from, height, transactions } = result;
+    const { from, height, certified, transactions } = result;
     if (from > 0) console.log(`from the snapshot of block ${from} on:`);
     console.log(
       `${height - from} blocks, ${transactions} transactions, ${result.readings} readings: all as it should be`,
     );
+    if (certified < height) {
+      console.log(
+        `blocks ${certified + 1} to ${height} lack their certificate still: it comes with later ones`,
+      );
+    }
     console.log(`app hash ${appHash}; accounts sum to ${money} and ${energyWh} Wh`);
   } finally {
     archives.close();

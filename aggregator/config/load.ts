@@ -7,11 +7,11 @@ import { type AggregatorConfig, aggregatorConfig } from "./schema.ts";
 /**
  * Reads `aggregator.yaml`; relative paths in it are relative to the file.
  * Throws: `ConfigError` for a wrong line, `Failure` `config.unreadable`, `config.plain-text`,
- * `config.no-links`, `config.own-peer`.
+ * `config.no-links`, `config.no-cometbft`, `config.own-peer`.
  */
 export function loadConfig(path: string): AggregatorConfig {
   const config = parseConfig(path, readConfig(path), aggregatorConfig);
-  const { broker, clock } = config;
+  const { broker, clock, cometbft } = config;
   if (!isLoopback(broker.host) && broker.tls === undefined && !broker.allowPlainText) {
     throw new Failure(
       "config.plain-text",
@@ -29,6 +29,7 @@ export function loadConfig(path: string): AggregatorConfig {
     store: at(config.store),
     membershipFile: at(config.membershipFile),
     archive: { ...config.archive, folder: at(config.archive.folder) },
+    ...(cometbft === undefined ? {} : { cometbft: { ...cometbft, home: at(cometbft.home) } }),
     clock: clock.kind === "file" ? { ...clock, path: at(clock.path) } : clock,
     broker:
       broker.tls === undefined
@@ -44,7 +45,15 @@ export function loadConfig(path: string): AggregatorConfig {
   };
 }
 
-function checkConsensus(path: string, { engine, consensus, member }: AggregatorConfig): void {
+function checkConsensus(path: string, config: AggregatorConfig): void {
+  const { engine, consensus, member, cometbft } = config;
+  if (engine === "cometbft" && cometbft === undefined) {
+    throw new Failure(
+      "config.no-cometbft",
+      `${path}: engine cometbft needs to know its CometBFT; add cometbft: { home: …, rpc: http://127.0.0.1:… }`,
+      { retry: "never" },
+    );
+  }
   if (engine === "pbft" && consensus === undefined) {
     throw new Failure(
       "config.no-links",

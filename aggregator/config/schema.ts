@@ -33,8 +33,8 @@ export const aggregatorConfig = z.strictObject({
     ),
   engine: z
     .enum(
-      ["recorder", "pbft"],
-      "expected recorder (one member orders the transactions) or pbft (several agree on the order)",
+      ["recorder", "pbft", "cometbft"],
+      "expected recorder (one member orders the transactions), pbft (several agree on the order) or cometbft (they agree by CometBFT beside each)",
     )
     .default("recorder")
     .describe("What orders the transactions: this member alone, or several that agree"),
@@ -70,6 +70,20 @@ export const aggregatorConfig = z.strictObject({
     })
     .optional()
     .describe("Links to the other members, for engine: pbft"),
+  cometbft: z
+    .strictObject({
+      home: z
+        .string()
+        .default("cometbft")
+        .describe("CometBFT's home folder; the socket between the two lies in it"),
+      command: z
+        .string()
+        .default("cometbft")
+        .describe("The program (v0.38), started and ended with the aggregator"),
+      rpc: url.default("http://127.0.0.1:26657").describe("CometBFT's RPC, on this machine"),
+    })
+    .optional()
+    .describe("CometBFT beside this aggregator, for engine: cometbft"),
   blockIntervalMs: z
     .int()
     .min(1)

@@ -13,11 +13,11 @@ export type PeerState = {
 
 /** How the agreement on blocks stands, seen by one member. */
 export type ConsensusStatus = {
-  readonly engine: "recorder" | "pbft";
+  readonly engine: "recorder" | "pbft" | "cometbft";
   /** Members that vote on the next block. */
   readonly voters: number;
   readonly faultsTolerated: number;
-  /** Null with a recorder: it leads alone. */
+  /** Null with a recorder, which leads alone, and with CometBFT, whose rounds are its own matter. */
   readonly view: number | null;
   readonly leader: string | null;
   /** Frames that wait for their block. */

@@ -7,7 +7,14 @@ import { openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import { chain, testGenesis } from "../../aggregator/ledger/test-site.ts";
 import { blockHashes } from "../support/stores.ts";
 import { finish, freePortBase, programs, until } from "../support/virtual-site.ts";
-import { foundersCount, laterConfig, layWires, placeOf, writeRequests } from "./layout.ts";
+import {
+  foundersCount,
+  laterConfig,
+  layWires,
+  placeOf,
+  useCometbft,
+  writeRequests,
+} from "./layout.ts";
 import type { LinkProxy } from "./link-proxy.ts";
 import { MemberProcess } from "./member-process.ts";
 import { agree, requestOf } from "./membership.ts";
@@ -53,17 +60,23 @@ export class Cluster {
     );
   }
 
-  /** Makes it as `init --members 4` does, puts the wires between, and starts everybody. */
-  static async start(): Promise<Cluster> {
+  /**
+   * Makes it as `init --members 4` does, puts the wires between, and starts everybody. `cometbft`: the
+   * program that orders instead of PBFT; its connections are its own.
+   */
+  static async start({ cometbft }: { readonly cometbft?: string } = {}): Promise<Cluster> {
     const home = mkdtempSync(join(tmpdir(), "busbar-cluster-"));
     const base = await freePortBase();
-    const { broker, portal, link } = placeOf(base, 0);
+    const { broker, portal, link, rpc } = placeOf(base, 0);
     await finish(programs.aggregator, [
       ...["init", "--home", home, "--site", chain, "--members", String(foundersCount)],
       ...["--broker-port", broker, "--portal-port", portal, "--link-port", link].map(String),
+      ...(cometbft === undefined ? [] : ["--engine", "cometbft", "--rpc-port", String(rpc)]),
       ...["--admit", ...writeRequests(home)],
     ]);
-    const cluster = new Cluster(home, base, await layWires(home, base));
+    if (cometbft !== undefined) useCometbft(home, cometbft);
+    const wires = cometbft === undefined ? await layWires(home, base) : new Map();
+    const cluster = new Cluster(home, base, wires);
     try {
       await Promise.all(cluster.members.map((member) => member.start()));
       return cluster;

@@ -8,16 +8,23 @@ import { LinkProxy } from "./link-proxy.ts";
 export const foundersCount = 4;
 
 /** Where a member listens. */
-export type Place = { readonly broker: number; readonly portal: number; readonly link: number };
+export type Place = {
+  readonly broker: number;
+  readonly portal: number;
+  readonly link: number;
+  /** Of CometBFT, where it orders. */
+  readonly rpc: number;
+};
 
 /** By number of the member; `init` puts the founders' ports of one kind in a row. */
 export function placeOf(portBase: number, index: number): Place {
   if (index < foundersCount) {
     const first = portBase + index;
-    return { broker: first, portal: first + foundersCount, link: first + 2 * foundersCount };
+    const [portal, link, rpc] = [1, 2, 3].map((kind) => first + kind * foundersCount);
+    return { broker: first, portal: portal ?? 0, link: link ?? 0, rpc: rpc ?? 0 };
   }
-  const first = portBase + 3 * index;
-  return { broker: first, portal: first + 1, link: first + 2 };
+  const first = portBase + 4 * index;
+  return { broker: first, portal: first + 1, link: first + 2, rpc: first + 3 };
 }
 
 export function idOf(index: number): string {
@@ -54,6 +61,16 @@ export async function layWires(home: string, portBase: number): Promise<Map<stri
     writeFileSync(file, config.toString());
   }
   return wires;
+}
+
+/** Says in the founders' configurations which program CometBFT is. */
+export function useCometbft(home: string, command: string): void {
+  for (let index = 0; index < foundersCount; index += 1) {
+    const file = join(home, idOf(index), "aggregator.yaml");
+    const config = parseDocument(readFileSync(file, "utf8"));
+    config.setIn(["cometbft", "command"], command);
+    writeFileSync(file, config.toString());
+  }
 }
 
 /** The configuration of a member that comes later. */

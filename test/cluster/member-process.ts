@@ -14,6 +14,7 @@ export class MemberProcess {
   readonly place: Place;
   readonly #folder: string;
   #process: ChildProcess | undefined;
+  #isUnder = false;
 
   constructor(home: string, index: number, place: Place) {
     this.index = index;
@@ -42,6 +43,7 @@ export class MemberProcess {
     const env = { NODE_COMPILE_CACHE: join(dirname(this.#folder), "compiled"), ...process.env };
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
     this.#process = child;
+    this.#isUnder = under.length > 0;
     child.stderr.pipe(createWriteStream(this.#log, { flags: "a" }));
     let out = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -72,6 +74,14 @@ export class MemberProcess {
     this.#signal("SIGCONT");
   }
 
+  /** The process number of the program that it runs beside itself; undefined while there is none. */
+  childPid(): number | undefined {
+    const pid = this.#process?.pid;
+    if (pid === undefined) return undefined;
+    const below = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    return below === "" ? undefined : Number(below.split(" ")[0]);
+  }
+
   /** Takes its ledger away, as a disk that was replaced. */
   wipe(): void {
     const files = readdirSync(this.#folder).filter((name) => name.startsWith("ledger.sqlite"));
@@ -99,7 +109,6 @@ export class MemberProcess {
   #signal(signal: NodeJS.Signals): void {
     const { pid } = this.#process ?? {};
     assert.ok(pid !== undefined, `${this.id} was started`);
-    const below = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    process.kill(below === "" ? pid : Number(below.split(" ")[0]), signal);
+    process.kill((this.#isUnder ? this.childPid() : undefined) ?? pid, signal);
   }
 }

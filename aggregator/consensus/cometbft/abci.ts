@@ -1,7 +1,7 @@
 import { Failure, openFrame, utcMs } from "@busbar/protocol";
 import type { Application, Proposal } from "../../ledger/application.ts";
 import { blockLimits } from "../../ledger/application.ts";
-import type { RefusedFrame } from "../../ledger/block.ts";
+import type { CommittedBlock, RefusedFrame } from "../../ledger/block.ts";
 import { sha256 } from "../../ledger/sha256.ts";
 import type { Snapshot } from "../../ledger/snapshots/format.ts";
 import { nameOf } from "../frame-name.ts";
@@ -19,6 +19,8 @@ const tickByte = 0x01;
 const refusedMax = 65_536;
 
 const code = { ok: 0, refused: 1 } as const;
+/** CheckTx's type for a transaction that is in the mempool already. */
+const recheck = 1;
 const proposalStatus = { accept: 1, reject: 2 } as const;
 const extensionStatus = { accept: 1, reject: 2 } as const;
 const offerResult = { accept: 1, reject: 3, "reject-format": 4, "reject-sender": 5 } as const;
@@ -27,11 +29,12 @@ const chunkResult = { accept: 1, retry: 3, "retry-snapshot": 4, "reject-snapshot
 export type AbciOptions = {
   readonly application: Application;
   readonly chain: string;
-  readonly version: string;
   /** The genesis that the chain begins with, SHA-256 in hex: CometBFT's own genesis names it. */
   readonly genesis: string;
   /** Where members' signatures over our headers come together. */
   readonly certifying: Pick<Certifying, "say" | "holds" | "take" | "committed">;
+  /** Called when a block is on disk; its certificate comes later. */
+  readonly onCommitted?: (block: CommittedBlock) => void;
   /** Called for frames that the rules refused. */
   readonly onRefused?: (refused: RefusedFrame) => void;
 };
@@ -76,7 +79,7 @@ export class AbciApplication {
       case "query":
         return encodeResponse(verb, this.#query(body));
       case "checkTx":
-        return encodeResponse(verb, this.#checkTx(body.tx));
+        return encodeResponse(verb, this.#checkTx(body));
       case "commit":
         return encodeResponse(verb, this.#commit());
       case "listSnapshots":
@@ -106,7 +109,7 @@ export class AbciApplication {
     const { height, appHash, begun } = this.#application.info();
     return {
       data: "busbar",
-      version: this.#options.version,
+      version: "",
       appVersion: 1,
       lastBlockHeight: height,
       lastBlockAppHash: begun && height > 0 ? appHash : new Uint8Array(),
@@ -153,15 +156,15 @@ export class AbciApplication {
     return { code: code.ok, key: data, value, height };
   }
 
-  #checkTx(tx: Uint8Array): Responses["checkTx"] {
-    // A tick has done its work once it is here: asked again, after the block, it goes.
-    const name = nameOf(sha256(tx));
-    if (this.#refused.has(name)) {
+  /**
+   * Asked again after a block, a tick has done its work and goes, and so does what the rules refused here;
+   * sent anew it is looked at anew: the readings that it follows may have come meanwhile.
+   */
+  #checkTx({ tx, type }: Requests["checkTx"]): Responses["checkTx"] {
+    const again = type === recheck;
+    if (isTick(tx)) return { code: again ? code.refused : code.ok };
+    if (again && this.#refused.delete(nameOf(sha256(tx)))) {
       return { code: code.refused, log: "the ledger refused it", codespace: "tx.refused" };
-    }
-    if (isTick(tx)) {
-      this.#refuse(name);
-      return { code: code.ok };
     }
     const opened = openFrame(tx);
     const checked = opened.ok ? this.#application.checkTx(opened.frame) : opened;
@@ -224,7 +227,9 @@ export class AbciApplication {
   }
 
   #commit(): Responses["commit"] {
-    this.#options.certifying.committed(this.#application.commit());
+    const block = this.#application.commit();
+    this.#options.onCommitted?.(block);
+    this.#options.certifying.committed(block);
     this.#proposals.clear();
     return { retainHeight: 0 };
   }

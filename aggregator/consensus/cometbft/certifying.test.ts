@@ -87,7 +87,7 @@ class Node {
         told.push({ height: header.height, at: store.height });
       },
     });
-    return new AbciApplication({ application, chain, version: "test", genesis, certifying });
+    return new AbciApplication({ application, chain, genesis, certifying });
   }
 }
 

@@ -19,6 +19,8 @@ type Open = {
   /** Keys that may sign it, by their id in hex. */
   readonly keys: ReadonlyMap<string, Uint8Array>;
   readonly needed: number;
+  /** Somebody waits for the receipt of a frame in it. */
+  readonly awaited: boolean;
   readonly signatures: Map<string, { readonly kid: Uint8Array; readonly signature: Uint8Array }>;
 };
 
@@ -68,6 +70,11 @@ export class Certifying {
   /** Committed blocks that lack a certificate. */
   get size(): number {
     return this.#open.size;
+  }
+
+  /** Whether a block with frames lacks its certificate: the votes on another one bring it. */
+  get isWaiting(): boolean {
+    return [...this.#open.values()].some(({ awaited }) => awaited);
   }
 
   /** A block was committed, without a certificate. */
@@ -142,6 +149,7 @@ export class Certifying {
       bytes: encodeHeader(block.header),
       keys: new Map(voters.map(({ key }) => [hex(keyId(key)), key])),
       needed: quorum(voters.length),
+      awaited: this.#store.framesOf(height).length > 0,
       signatures: new Map(),
     };
   }

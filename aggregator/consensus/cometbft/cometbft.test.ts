@@ -54,7 +54,7 @@ async function serve(store = new Store(":memory:")) {
   const abci = new AbciApplication({
     application,
     chain,
-    version: "test",
+
     genesis: genesisHex,
     certifying,
     onRefused: ({ refusal }) => refused.push(refusal.code),
@@ -227,6 +227,8 @@ test("an empty block leaves the app hash as it was, and a tick stands in none", 
   assert.ok(refused.length > 0 && refused.length === 1 + first.frames.length);
   const again = await consensus.ask("checkTx", { tx: first.frames[0] ?? tick, type: 1 });
   assert.equal(again.code, 1, "what the rules refused leaves CometBFT's mempool");
+  const anew = await consensus.ask("checkTx", { tx: first.frames[0] ?? tick });
+  assert.equal(anew.code, 0, "sent anew it is looked at anew");
   const small = await consensus.ask("prepareProposal", {
     ...block,
     txs: second.frames,
