@@ -28,7 +28,7 @@ test("a wrong line is named with what was expected and the nearest known key", (
     ],
     [
       "site: elm\nmember: m1\nengine: paxos\n",
-      /aggregator\.yaml:3: engine: expected recorder .* or pbft .*got "paxos"/,
+      /aggregator\.yaml:3: engine: expected recorder .* pbft .* or cometbft .*got "paxos"/,
     ],
     ["site: Elm\nmember: m1\n", /aggregator\.yaml:1: site: expected 1 to 32 lower-case/],
     ["member: m1\n", /aggregator\.yaml:1: site: /],

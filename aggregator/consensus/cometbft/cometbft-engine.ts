@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { Failure, utcMs } from "@busbar/protocol";
 import { signerOf } from "@busbar/protocol/node";
 import type { CommittedBlock, RefusedFrame } from "../../ledger/block.ts";
-import { nameOf, namesOf } from "../frame-name.ts";
+import { hashOf } from "../../ledger/opened-frame.ts";
+import { nameOf } from "../frame-name.ts";
 import type { EngineParts, RunningEngine } from "../running-engine.ts";
 import { systemTimers } from "../timers.ts";
 import { faultsTolerated } from "../tolerance.ts";
@@ -124,12 +125,7 @@ export function cometbftEngine(
       await server.start({ path: socket });
       process.start();
       for (const { name, frame } of pool.waiting.values()) broadcasting.add(name, frame);
-      pool.onStored((frames) => {
-        const names = namesOf(frames);
-        frames.forEach((frame, i) => {
-          broadcasting.add(names[i] ?? "", frame);
-        });
-      });
+      pool.onArrived((frame) => broadcasting.add(nameOf(hashOf(frame)), frame));
       broadcasting.start();
       wake();
     },
