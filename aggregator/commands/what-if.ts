@@ -90,7 +90,7 @@ function* textOf(report: WhatIf, source: string): Generator<string> {
   }
 }
 
-const money = (micro: number) => (micro / 1_000_000).toFixed(2);
+const money = (micro: number) => (Math.round(micro / 10_000) / 100 || 0).toFixed(2);
 const percent = (part: number | null) => (part === null ? "–" : `${(100 * part).toFixed(1)} %`);
 const row = (texts: readonly string[]) =>
   `  ${texts.map((text, i) => (i === 0 ? text.padEnd(16) : text.padStart(14))).join("")}`;

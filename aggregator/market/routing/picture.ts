@@ -48,10 +48,10 @@ function usedOf({ flowWh, capacity }: LineFlow): number | undefined {
 const [width, rowHeight, margin] = [760, 120, 60];
 
 const look = `
-text { font: 13px system-ui, sans-serif; fill: #1b2733; } .quiet { font-size: 11.5px; fill: #566573; }
+text { font: 13px system-ui, sans-serif; fill: #1b2733; paint-order: stroke; stroke: #faf8f4; stroke-width: 4px; stroke-linejoin: round; } .quiet { font-size: 11.5px; fill: #566573; }
 .bus { fill: #fff; stroke: #1b2733; stroke-width: 1.6; } .line { stroke: #2a68a8; fill: none; } .idle { stroke: #b9c2ca; } .full { stroke: #a3241c; }
 .arrow { fill: #2a68a8; } .arrow.full { fill: #a3241c; } .paper { fill: #faf8f4; }
-@media screen and (prefers-color-scheme: dark) { text { fill: #e9eef2; } .quiet { fill: #a3b1bd; } .bus { fill: #19222b; stroke: #e9eef2; }
+@media screen and (prefers-color-scheme: dark) { text { fill: #e9eef2; stroke: #11171d; } .quiet { fill: #a3b1bd; } .bus { fill: #19222b; stroke: #e9eef2; }
 .line { stroke: #6db1f2; } .idle { stroke: #45535f; } .full { stroke: #ff8f85; } .arrow { fill: #6db1f2; } .arrow.full { fill: #ff8f85; } .paper { fill: #11171d; } }
 `;
 
@@ -147,10 +147,12 @@ function lineOf(
       : [
           `<path class="arrow${kind}" transform="translate(${at}) rotate(${turn})" d="M-8 -8L9 0L-8 8Z"/>`,
         ];
+  // Away from the middle, where other lines are.
+  const [anchor, beside] = middle.x < width / 2 - 1 ? ["end", -12] : ["start", 12];
   const capacity = line.capacity === undefined ? "" : ` of ${kwh(line.capacity)}`;
   return [
     `<path class="line${kind}" d="${path}" stroke-width="${wide}"/>`,
     ...arrow,
-    `<text class="quiet" x="${(middle.x + 12).toFixed(1)}" y="${(middle.y - 8).toFixed(1)}">${escaped(line.id)}: ${kwh(Math.abs(flowWh))}${capacity} kWh</text>`,
+    `<text class="quiet" text-anchor="${anchor}" x="${(middle.x + beside).toFixed(1)}" y="${(middle.y - 8).toFixed(1)}">${escaped(line.id)}: ${kwh(Math.abs(flowWh))}${capacity} kWh</text>`,
   ];
 }

@@ -25,7 +25,8 @@ const looks: Readonly<Partial<Record<Scheme, string>>> = {
   bargaining: "c6",
 };
 
-const currency = (micro: number) => micro / 1_000_000;
+/** To a hundredth of a cent: what rounding left over draws no axis below 0. */
+const currency = (micro: number) => Math.round(micro / 100) / 10_000 || 0;
 const compared = schemes.filter((scheme) => scheme !== "retail");
 
 /** What each scheme saves each member against retail alone. */

@@ -43,7 +43,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   `<div class="scroll"><table><thead>${row(head, "th")}</thead><tbody>${rows.map((cells) => row(cells, "td")).join("\n")}</tbody></table></div>`;
 
 const day = (time: number) => new Date(time).toISOString().slice(0, 16).replace("T", " ");
-const money = (micro: number) => (micro / 1_000_000).toFixed(2);
+const money = (micro: number) => (Math.round(micro / 10_000) / 100 || 0).toFixed(2);
 const kwh = (wh: number) => (wh / 1000).toFixed(1);
 const percent = (part: number | null) => (part === null ? "–" : `${(100 * part).toFixed(1)} %`);
 
@@ -126,7 +126,7 @@ function reckoned({ terms, members }: WhatIf): string {
   const known = members.filter(({ generationKnown }) => generationKnown).length;
   return `<ul>
 <li>The bureau pays ${price(feedIn)} and asks ${price(retail)} a kWh under every scheme but bargaining, where it has its bargaining prices
-inside of that; who buys from it gets the subsidy ${(subsidyPermille / 1000).toFixed(3)} Q p² (eq. 3 and 8 of Liu &amp; Zhou). Grid fees and taxes are
+inside of that: what members save beyond the other books is what the bureau pays for; who buys from it gets the subsidy ${(subsidyPermille / 1000).toFixed(3)} Q p² (eq. 3 and 8 of Liu &amp; Zhou). Grid fees and taxes are
 the same under each and left out.</li>
 <li>Shared energy costs ${price(sharePrice)} a kWh under the keys. A static key lets go to the grid what somebody was entitled to and did
 not need; dynamic and hybrid keys share all that can be shared.</li>

@@ -5,8 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { Failure, microPerKwh } from "@busbar/protocol";
+import { decodeMessage, encodeMessage, Failure, microPerKwh } from "@busbar/protocol";
 import fc from "fast-check";
+import { Store } from "../ledger/store.ts";
+import { certificatesCommand } from "./certificates.ts";
+import { creditCommand, ordersCommand } from "./credit.ts";
+import { answerOf, mandateOf, orderOf, paymentOf } from "./owner-word.ts";
+import { type RouteOptions, routeCommand } from "./route.ts";
 import { type ShareOptions, shareCommand } from "./share.ts";
 import { testHome } from "./test-home.ts";
 import { type ReportOptions, reportCommand } from "./what-if.ts";
@@ -81,9 +86,10 @@ test("slots are shared by a key, each member of each slot on a line", () => {
   assert.match(share({ file }).join("\n"), /anna +1\.300 +0\.667/);
 });
 
+const { config, ledger } = testHome(join(folder, "home"), 120);
+ledger.store.close();
+
 test("a member's own ledger is looked at in the same way", () => {
-  const { config, ledger } = testHome(join(folder, "home"), 120);
-  ledger.store.close();
   const told = JSON.parse(report({ config })[0] ?? "") as Told;
   assert.deepEqual(
     told.members.map(({ id }) => id),
@@ -156,4 +162,142 @@ test("the command line prints both", async () => {
   ]);
   assert.match(one.stdout, /uniform price/);
   assert.match(two.stdout, /anna,0\.800,0\.000,0\.334/);
+});
+
+const lines = join(folder, "lines.csv");
+const trades = join(folder, "trades.csv");
+writeFileSync(lines, "id,from,to,loss,capacity\nab,a,b,10,0.1\nbc,b,c,10,0.1\nac,a,c,50,0.05\n");
+writeFileSync(trades, "id,from,to,quantity\nx,a,c,0.18\n");
+
+function route(options: Partial<RouteOptions>): string[] {
+  const told: string[] = [];
+  routeCommand({ json: false, ...options }, (line) => told.push(line));
+  return told;
+}
+
+test("trades of a file are routed over its lines, with what is cut, why, and a drawing", () => {
+  const svg = join(folder, "flows.svg");
+  assert.match(
+    route({ lines, trades, svg }).join("\n"),
+    /x +0\.150 +0\.030 +0\.004 +lines ab, bc full/,
+  );
+  assert.match(readFileSync(svg, "utf8"), /^<svg [^>]*viewBox/);
+  const told = JSON.parse(route({ lines, trades, json: true })[0] ?? "");
+  assert.deepEqual(
+    told.lines.map(({ flowWh }: { flowWh: number }) => flowWh),
+    [100, 100, 50],
+  );
+});
+
+test("what cannot be routed is told with the file, and any file is a picture or one message", () => {
+  assert.throws(() => route({ lines }), { code: "route.usage" });
+  assert.throws(() => route({ lines, trades, config }), { code: "route.usage" });
+  assert.throws(() => route({ config }), { code: "route.slot", message: /no grid/ });
+  assert.throws(() => route({ config, slot: 1 }), {
+    code: "route.slot",
+    message: /last two months/,
+  });
+  assert.throws(() => route({ lines, trades, svg: join(folder, "no", "x") }), {
+    code: "route.file",
+  });
+  const odd = join(folder, "odd.csv");
+  writeFileSync(odd, "id,from,to,loss\nab,a,a,10\n");
+  assert.throws(() => route({ lines: odd, trades }), {
+    code: "table.form",
+    message: /odd\.csv: .*two buses/,
+  });
+  const cell = fc.constantFrom("a", "b", "1", "0.5", "-1", "1001", "", '"', "NaN");
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(cell, { minLength: 4, maxLength: 5 }), { maxLength: 6 }),
+      (rows) => {
+        writeFileSync(odd, ["id,from,to,loss,capacity", ...rows].join("\n"));
+        for (const given of [
+          { lines: odd, trades },
+          { lines, trades: odd },
+        ]) {
+          try {
+            route(given);
+          } catch (error) {
+            assert.ok(error instanceof Failure, String(error));
+          }
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test("certificates, credit and orders of a ledger are told, with carbon where there are factors", () => {
+  const told: string[] = [];
+  const write = (line: string) => told.push(line);
+  certificatesCommand({ config, json: false }, write);
+  assert.match(told.join("\n"), /no certificates in this time/);
+  assert.match(told.join("\n"), /user-a +\S+ +\S+ +no factors/);
+  const factors =
+    "carbon: { gramsPerKwh: { solar: 41, wind: 11, rest: 400 }, source: 'a table' }\n";
+  const other = config.replace("aggregator.yaml", "carbon.yaml");
+  writeFileSync(other, `${readFileSync(config, "utf8")}${factors}`);
+  certificatesCommand({ config: other, owner: "user-a", json: true }, write);
+  const { owners } = JSON.parse(told.at(-1) ?? "");
+  assert.equal(owners.length, 1);
+  assert.equal(owners[0].carbonGrams, Math.round((owners[0].takenWh * 400) / 1000));
+  creditCommand(undefined, { config, json: true }, write);
+  const { accounts } = JSON.parse(told.at(-1) ?? "");
+  const user = accounts.find(({ id }: { id: string }) => id === "user-a");
+  assert.deepEqual([user.score, user.free, user.inDefault], [1000, null, false]);
+  creditCommand("user-a", { config, json: false }, write);
+  assert.match(told.at(-1) ?? "", /user-a +1000 .*no limit/);
+  ordersCommand({ config, json: false }, write);
+  assert.equal(told.at(-1), "no orders");
+});
+
+test("what an owner says by hand is made from the ledger as it is, and the ledger would take it", () => {
+  const store = new Store(join(folder, "home", "ledger.sqlite"), [], { snapshot: true });
+  after(() => store.close());
+  const { state } = store;
+  const about = {
+    owner: "bureau-a",
+    from: "user-a",
+    amount: 1,
+    collateral: true,
+    reference: "june",
+  };
+  const said = [
+    paymentOf(about, state),
+    orderOf({
+      owner: "bureau-a",
+      unit: "user-a-unit",
+      action: "limit",
+      slot: 0,
+      slots: 1,
+      kwh: 1,
+      price: 1,
+      limitKw: 5,
+    }),
+    orderOf({
+      owner: "bureau-a",
+      unit: "user-a-unit",
+      action: "shift",
+      slot: 0,
+      slots: 1,
+      kwh: 1,
+      price: 1,
+      to: 9,
+    }),
+    mandateOf(
+      { owner: "user-a", unit: "user-a-unit", kwh: 1, price: 0, slots: 4, until: 9, limitKw: 0 },
+      state,
+    ),
+  ];
+  for (const { kind, message } of said) {
+    assert.ok(decodeMessage(kind, encodeMessage(kind, message as never)).ok, kind);
+  }
+  assert.throws(() => answerOf("0a0a", "maybe", { owner: "user-a" }, state), {
+    code: "answer.usage",
+  });
+  assert.throws(() => answerOf("0a0a", "accept", { owner: "user-a" }, state), {
+    code: "answer.order",
+    message: /offered are: none/,
+  });
 });
