@@ -93,15 +93,30 @@ function chart({ name, horizons, real }: SeriesReport): string {
   const path = (points: readonly string[]) => (points.length === 0 ? "" : `M${points.join("L")}`);
   const upper = said.map(({ start, p90 }) => `${x(start)} ${y(p90)}`);
   const lower = said.map(({ start, p10 }) => `${x(start)} ${y(p10)}`).reverse();
+  const ticks = ticksOf([0, high, low], (wh) => Math.max(letter, Number(y(wh))));
   const days = said.filter(({ start }) => start % 86_400_000 === 0);
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(name)}: day-ahead forecast and what came">
 <line class="axis" x1="${left}" x2="${width}" y1="${y(0)}" y2="${y(0)}"/>
-${[low, 0, high].map((wh) => `<text x="0" y="${Math.max(11, Number(y(wh)))}">${(wh / 1000).toFixed(0)} kWh</text>`).join("")}
+${ticks.map(({ at, label }) => `<text class="tick" x="0" y="${at}">${label}</text>`).join("")}
 ${days.map(({ start }) => `<text x="${x(start)}" y="${height - 4}">${new Date(start).toISOString().slice(5, 10)}</text>`).join("")}
 <path class="band" d="${path([...upper, ...lower])}Z"/>
 <path class="said" d="${path(said.map(({ start, p50 }) => `${x(start)} ${y(p50)}`))}"/>
 <path class="real" d="${path(shown.map(({ start, netWh }) => `${x(start)} ${y(netWh)}`))}"/>
 </svg>`;
+}
+
+/** Height of a label, and what two of them are apart at least. */
+const [letter, apart] = [11, 14];
+
+/** The values that can be written beside the axis without one label over another; the first go first. */
+function ticksOf(values: readonly number[], place: (wh: number) => number) {
+  const ticks: { readonly at: number; readonly label: string }[] = [];
+  for (const wh of values) {
+    const at = place(wh);
+    if (ticks.some((other) => Math.abs(other.at - at) < apart)) continue;
+    ticks.push({ at, label: `${(Math.round(wh / 1000) + 0).toFixed(0)} kWh` });
+  }
+  return ticks;
 }
 
 function escaped(text: string): string {

@@ -75,6 +75,12 @@ test("the text has a table for each series, and the page is whole by itself", ()
   assert.equal(page.match(/<svg /g)?.length, 5);
   assert.doesNotMatch(page, /https?:|<script|NaN|Infinity|undefined/);
   assert.match(page, /color-scheme: light dark/);
+  for (const chart of page.split("<svg ").slice(1)) {
+    const ticks = [...chart.matchAll(/class="tick" x="0" y="([\d.]+)">(-?\d+) kWh/g)];
+    const places = ticks.map(([, at]) => Number(at)).sort((a, b) => a - b);
+    assert.ok(ticks.some(([, , kwh]) => kwh === "0") && ticks.length >= 2);
+    for (const [i, at] of places.entries()) assert.ok(i === 0 || at - (places[i - 1] ?? 0) >= 12);
+  }
 });
 
 test("a member's own ledger is lived again: each meter, all companies, all users", () => {

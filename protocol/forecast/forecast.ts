@@ -1,5 +1,7 @@
+import { mixed } from "./mixing.ts";
 import {
   analogues,
+  drift,
   type Model,
   type Predictions,
   persistence,
@@ -17,18 +19,21 @@ export const models: Readonly<Record<string, Model>> = {
   seasonalNaive,
   smoothing,
   analogues,
+  drift,
   persistence,
 };
 
-/** Days on which the models are tried out: each as it would have spoken then. */
-const trialDays = 14;
+/** Days whose same time gives the band, and of which the newest are tried out at every hour. */
+const [trialDays, hourlyDays] = [14, 3];
+const hourMs = 3_600_000;
 /** What speaks for a slot is how it went at leads of so much less and more, ms. */
-const nearMs = 2 * 3_600_000;
+const nearMs = 2 * hourMs;
 
 /**
- * Forecasts of consecutive slots from what had ended at `now`. Three models and persistence speak, each
- * weighed by how it would have done at that lead on the last fourteen days; how far the mix of them was off on those
- * days gives the band. Undefined where nothing at all is known.
+ * Forecasts of consecutive slots from what had ended at `now`. Three models with seasons, persistence and drift
+ * speak, each as far as it would have helped at that lead on the last days, tried out at every hour; how far the
+ * mix of them was off at the same time of the last fourteen days gives the band. What never changed its
+ * sign is not said to. Undefined where nothing at all is known.
  *
  * Deterministic: floats see + − × ÷ only, so every member has the same bits. Throws: `RangeError` for
  * a question that makes no sense (a day is no whole number of slots, more than 864 slots asked for).
@@ -42,97 +47,69 @@ export function forecast(
   const past = new Past(series, ask);
   const first = Math.round((ask.from - past.start) / past.slotMs) - past.origin;
   const leads = Array.from({ length: ask.count }, (_, i) => first + i);
-  const trials = originsBefore(past);
+  const daily = originsEachDay(past);
+  const trials = [...new Set([...daily, ...originsEachHour(past)])].sort((a, b) => a - b);
   const questions = { past, origins: [...trials, past.origin], leads };
-  const said = Object.values(models).map((model) => model(questions, makeIndex));
-  const actual = trials.map((origin) => Float64Array.from(leads, (lead) => past.at(origin + lead)));
+  const actual = trials.map((origin) => past.from(origin + first, leads.length));
   const near = Math.round(nearMs / past.slotMs);
-  const outlooks = leads.map((_, column) =>
-    outlookOf({ said, actual, columns: columnsNear(column, near, leads.length), column }),
-  );
-  return outlooks.some((outlook) => outlook === undefined)
-    ? undefined
-    : (outlooks as readonly Outlook[]);
+  const ofDays = daily.map((origin) => trials.indexOf(origin));
+  const rows = mixed({
+    seasonal: [seasonalNaive, smoothing, analogues].map((model) => model(questions, makeIndex)),
+    still: [persistence, drift].map((model) => model(questions, makeIndex)),
+    actual,
+    hours: leads.map((lead) => ((lead + 1) * past.slotMs) / hourMs),
+    near,
+    wanted: [...ofDays, trials.length],
+  });
+  const today = rows.at(-1) ?? new Float64Array();
+  if (today.some(Number.isNaN)) return undefined;
+  const came = ofDays.map((row) => actual[row] ?? new Float64Array());
+  const [least, most] = past.reach();
+  return leads.map((_, column) => {
+    const middle = today[column] ?? 0;
+    const columns = columnsNear(column, near, leads.length);
+    const errors = errorsOf(rows, came, columns);
+    const [low, high] = bandOf(errors, ofDays.length, middle);
+    const within = (value: number) => whole(Math.min(most, Math.max(least, value)));
+    return { p10: within(middle + low), p50: within(middle), p90: within(middle + high) };
+  });
 }
 
-/** The same time on the days before, oldest first, as far back as there is a day to go by. */
-function originsBefore(past: Past): number[] {
+/** The same time on the days before, as far back as there is a day to go by. */
+function originsEachDay(past: Past): number[] {
   const origins: number[] = [];
   for (let days = 1; days <= trialDays; days += 1) {
     const origin = past.daysBack(past.origin, days);
     if (origin < past.perDay) break;
     origins.push(origin);
   }
-  return origins.reverse();
+  return origins;
 }
 
-type Trial = {
-  /** By model: rows are origins, the last one is today's. */
-  readonly said: readonly Predictions[];
-  readonly actual: readonly Float64Array[];
-  /** Leads that are like the one in question. */
-  readonly columns: readonly number[];
-  readonly column: number;
-};
+/** Every hour (slots that are longer: every slot) of the newest days. */
+function originsEachHour(past: Past): number[] {
+  const origins: number[] = [];
+  const step = Math.max(1, Math.round(hourMs / past.slotMs));
+  const oldest = Math.max(past.perDay, past.origin - hourlyDays * past.perDay);
+  for (let origin = past.origin - step; origin >= oldest; origin -= step) origins.push(origin);
+  return origins;
+}
 
-function outlookOf(trial: Trial): Outlook | undefined {
-  const { said, actual, columns, column } = trial;
-  const weights = said.map((rows) => skillOf(rows, actual, columns));
-  const today = actual.length;
-  const middle = mixOf(said, weights, today, column);
-  if (Number.isNaN(middle)) return undefined;
-  const errors = new Float64Array(actual.length * columns.length);
+/** How far the mix was off in some columns, where that is known. */
+function errorsOf(
+  said: Predictions,
+  came: readonly Float64Array[],
+  columns: readonly number[],
+): Float64Array {
+  const errors = new Float64Array(came.length * columns.length);
   let count = 0;
-  for (const [row, values] of actual.entries()) {
-    for (const at of columns) {
-      const error = (values[at] ?? Number.NaN) - mixOf(said, weights, row, at);
+  for (const [row, values] of came.entries()) {
+    for (const column of columns) {
+      const error = (values[column] ?? Number.NaN) - (said[row]?.[column] ?? Number.NaN);
       if (!Number.isNaN(error)) errors[count++] = error;
     }
   }
-  const [low, high] = bandOf(errors.subarray(0, count), actual.length, middle);
-  return { p10: whole(middle + low), p50: whole(middle), p90: whole(middle + high) };
-}
-
-/** How much a model's word weighs: one over the square of its mean squared error; undefined where it was never tried. */
-function skillOf(
-  rows: Predictions,
-  actual: readonly Float64Array[],
-  columns: readonly number[],
-): number | undefined {
-  let [sum, count] = [0, 0];
-  for (const [row, values] of actual.entries()) {
-    for (const at of columns) {
-      const error = (values[at] ?? Number.NaN) - (rows[row]?.[at] ?? Number.NaN);
-      if (Number.isNaN(error)) continue;
-      sum += error * error;
-      count += 1;
-    }
-  }
-  if (count === 0) return undefined;
-  const squared = sum / count + 1;
-  return 1 / (squared * squared);
-}
-
-/** The weighted mean of those that can say something; of untried ones the first speaks. */
-function mixOf(
-  said: readonly Predictions[],
-  weights: readonly (number | undefined)[],
-  row: number,
-  column: number,
-): number {
-  let [sum, total, untried] = [0, 0, Number.NaN];
-  for (const [model, rows] of said.entries()) {
-    const value = rows[row]?.[column] ?? Number.NaN;
-    if (Number.isNaN(value)) continue;
-    const weight = weights[model];
-    if (weight === undefined) {
-      if (Number.isNaN(untried)) untried = value;
-      continue;
-    }
-    sum += weight * value;
-    total += weight;
-  }
-  return total === 0 ? untried : sum / total;
+  return errors.subarray(0, count);
 }
 
 /**

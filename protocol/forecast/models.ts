@@ -29,7 +29,7 @@ export const seasonalNaive: Model = ({ past, origins, leads }) =>
     const known = (index: number) => (index < origin ? past.at(index) : Number.NaN);
     let last = Number.NaN;
     for (let i = origin - 1; i >= 0 && Number.isNaN(last); i -= 1) last = known(i);
-    return Float64Array.from(leads, (lead) => {
+    return rowOf(leads, (lead) => {
       for (let days = 1; days <= naiveDays + 1; days += 1) {
         const value = known(past.daysBack(origin + lead, days));
         if (!Number.isNaN(value)) return value;
@@ -45,6 +45,48 @@ export const persistence: Model = ({ past, origins, leads }) =>
     for (let i = origin - 1; i >= 0 && Number.isNaN(last); i -= 1) last = past.at(i);
     return new Float64Array(leads.length).fill(last);
   });
+
+/** How much of a change goes on in the next slot, at most. */
+const goesOnMax = 0.9;
+
+/**
+ * Damped drift: the last slot that is known, and of its change to it what usually goes on, less and less at
+ * each lead (an autoregression of the differences). Where changes do not go on it is persistence.
+ * Source: E. S. Gardner and E. McKenzie, "Forecasting trends in time series", Manage. Sci. 31 (1985).
+ */
+export const drift: Model = ({ past, origins, leads }) => {
+  let [at, products, squares] = [0, 0, 0];
+  return origins.map((origin) => {
+    for (; at < origin; at += 1) {
+      const before = past.at(at - 1) - past.at(at - 2);
+      const change = past.at(at) - past.at(at - 1);
+      if (Number.isNaN(before) || Number.isNaN(change)) continue;
+      products = products * memory + before * change;
+      squares = squares * memory + before * before;
+    }
+    const goesOn = squares > 0 ? Math.min(goesOnMax, Math.max(0, products / squares)) : 0;
+    const [last, change] = [past.at(origin - 1), past.at(origin - 1) - past.at(origin - 2)];
+    const moved = leads.map(() => 0);
+    let [lead, part, all] = [0, goesOn, goesOn];
+    for (const [i, wanted] of leads.entries()) {
+      for (; lead < wanted; lead += 1) {
+        part *= goesOn;
+        all += part;
+      }
+      moved[i] = all;
+    }
+    return rowOf(leads, (_, i) => {
+      return Number.isNaN(change) ? last : last + change * (moved[i] ?? 0);
+    });
+  });
+};
+
+/** As `Float64Array.from`, which is several times slower. */
+function rowOf(leads: readonly number[], of: (lead: number, i: number) => number): Float64Array {
+  const row = new Float64Array(leads.length);
+  for (let i = 0; i < leads.length; i += 1) row[i] = of(leads[i] ?? 0, i);
+  return row;
+}
 
 /** How quickly level and seasons follow; the best one so far speaks. */
 const paces = [
@@ -67,6 +109,7 @@ const memory = 0.995;
 export const smoothing: Model = ({ past, origins, leads }) => {
   const kept = 1 - ((1 - keptPerHour) * past.slotMs) / 3_600_000;
   const states = paces.map((pace) => new Smoothed(pace, past.perDay, kept));
+  const keptAt = leads.map((lead) => powerOf(kept, lead + 1));
   const rows: Float64Array[] = [];
   let [at, seen] = [0, 0];
   for (const origin of origins) {
@@ -85,13 +128,20 @@ export const smoothing: Model = ({ past, origins, leads }) => {
     rows.push(
       seen < past.perDay
         ? new Float64Array(leads.length).fill(Number.NaN)
-        : Float64Array.from(leads, (lead) =>
-            best.say(past.ofDay(origin + lead), past.ofWeek(origin + lead), lead),
+        : rowOf(leads, (lead, i) =>
+            best.say(past.ofDay(origin + lead), past.ofWeek(origin + lead), keptAt[i] ?? 0),
           ),
     );
   }
   return rows;
 };
+
+/** By multiplications alone, the same bits everywhere. */
+function powerOf(base: number, exponent: number): number {
+  let power = 1;
+  for (let i = 0; i < exponent; i += 1) power *= base;
+  return power;
+}
 
 class Smoothed {
   errors = 0;
@@ -126,9 +176,9 @@ class Smoothed {
     this.#last *= this.#kept;
   }
 
-  say(ofDay: number, ofWeek: number, lead: number): number {
-    let rest = this.#last;
-    for (let i = 0; i <= lead && rest !== 0; i += 1) rest *= this.#kept;
+  /** `kept` is what is left of the last error at that lead. */
+  say(ofDay: number, ofWeek: number, kept: number): number {
+    const rest = this.#last * kept;
     return this.#level + (this.#ofDay[ofDay] ?? 0) + (this.#ofWeek[ofWeek] ?? 0) + rest;
   }
 }
@@ -143,7 +193,7 @@ const likeDays = 5;
  */
 export const analogues: Model = (questions, makeIndex) =>
   neighboursOf(questions, makeIndex).map(({ origin, days }) =>
-    Float64Array.from(questions.leads, (lead) => meanOf(questions.past, { origin, days }, lead)),
+    rowOf(questions.leads, (lead) => meanOf(questions.past, { origin, days }, lead)),
   );
 
 function meanOf(past: Past, { origin, days }: Neighbours, lead: number): number {

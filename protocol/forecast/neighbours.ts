@@ -23,31 +23,38 @@ const parts = 8;
 /** Days that are looked up: more than speak, for what came of the newest is not known yet. */
 const most = 9;
 
-/** The days before each of the origins (oldest first) that were most like it. */
+/** The days before each of the origins (oldest first) that were most like it, at the same time of day. */
 export function neighboursOf(
   { past, origins }: { readonly past: Past; readonly origins: readonly number[] },
   makeIndex: DayIndex,
 ): Neighbours[] {
-  const index = makeIndex(parts);
-  const last = origins.at(-1) ?? 0;
-  // The same time on all days there are, oldest first; each is looked up before it is put in.
-  const days: number[] = [];
-  for (let back = 0; ; back += 1) {
-    const at = past.daysBack(last, back);
-    if (at < past.perDay) break;
-    days.push(at);
-  }
+  const wanted = new Set(origins);
   const found = new Map<number, Neighbours>();
-  for (const at of days.reverse()) {
-    const point = pointOf(past, at);
-    if (origins.includes(at)) {
-      const near = point === undefined ? [] : index.nearestMany(point, most);
-      const days = near.map(({ id, squared }) => ({ at: id, squared }));
-      found.set(at, { origin: at, days });
+  for (let i = origins.length - 1; i >= 0; i -= 1) {
+    const last = origins[i] ?? 0;
+    if (found.has(last)) continue;
+    // The same time on all days there are, oldest first; each is looked up before it is put in.
+    const index = makeIndex(parts);
+    for (const at of sameTimes(past, last)) {
+      const point = pointOf(past, at);
+      if (wanted.has(at) && !found.has(at)) {
+        const near = point === undefined ? [] : index.nearestMany(point, most);
+        found.set(at, { origin: at, days: near.map(({ id, squared }) => ({ at: id, squared })) });
+      }
+      if (point !== undefined) index.insert(at, point);
     }
-    if (point !== undefined) index.insert(at, point);
   }
   return origins.map((origin) => found.get(origin) ?? { origin, days: [] });
+}
+
+/** The same time on all days that a day of history goes before, oldest first. */
+function sameTimes(past: Past, last: number): number[] {
+  const times: number[] = [];
+  for (let back = 0; ; back += 1) {
+    const at = past.daysBack(last, back);
+    if (at < past.perDay) return times.reverse();
+    times.push(at);
+  }
 }
 
 /**

@@ -69,6 +69,26 @@ export class Past {
     return this.#values[index] ?? Number.NaN;
   }
 
+  /** So many from a slot on; NaN where they are not known. */
+  from(index: number, count: number): Float64Array {
+    const values = new Float64Array(count);
+    for (let i = 0; i < count; i += 1) values[i] = this.at(index + i);
+    return values;
+  }
+
+  /** What a series of this kind can be: from 0 on where a day and more was never below, to 0 where it was
+   * never above. */
+  reach(): readonly [least: number, most: number] {
+    const isShort = this.origin < this.perDay;
+    let least = isShort ? Number.NEGATIVE_INFINITY : 0;
+    let most = isShort ? Number.POSITIVE_INFINITY : 0;
+    for (const value of this.#values) {
+      if (value < least) least = Number.NEGATIVE_INFINITY;
+      if (value > most) most = Number.POSITIVE_INFINITY;
+    }
+    return [least, most];
+  }
+
   /** Start of a slot. */
   timeOf(index: number): number {
     return this.start + index * this.slotMs;

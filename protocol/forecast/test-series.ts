@@ -15,6 +15,19 @@ export function drawsOf(seed: number): () => number {
   };
 }
 
+/** A wind farm of 800 kW: its changes go on for a while, and it comes back to its mean in a day or so. */
+export function wind(days: number, seed: number): Series {
+  const draw = drawsOf(seed);
+  const netWh = new Float64Array(days * 24);
+  let [level, change] = [0, 0];
+  for (let i = 0; i < netWh.length; i += 1) {
+    change = 0.5 * change + 0.5 * (draw() + draw() + draw() - 1.5) - 0.02 * level;
+    level += change;
+    netWh[i] = Math.round(1000 * Math.max(0, Math.min(800, 300 + 150 * level)));
+  }
+  return { slotMs: hourMs, start: firstDay, netWh };
+}
+
 /** A house with a roof: net energy given to the feeder, with cloudy days and free weekends. */
 export function house(days: number, { seed = 1, slotMs = hourMs } = {}): Series {
   const draw = drawsOf(seed);
