@@ -1,13 +1,30 @@
-import type { EnergyForm, MicroPerKwh, Side, UtcMs, Wh } from "@busbar/protocol";
+import {
+  type EnergyForm,
+  type MicroPerKwh,
+  priceMax,
+  type Side,
+  type UtcMs,
+  type Wh,
+} from "@busbar/protocol";
 import { type Grid, layOut } from "../market/clearing/grid.ts";
 import type { Quote } from "../market/clearing/quotes.ts";
 import { type Column, decimal, readTable, wrongForm } from "./table-file.ts";
 
 /** Prices beyond 1 000 currency/kWh and quotes beyond 1 TWh are typing errors, as on the ledger. */
-const priceRange = { least: -1_000_000_000, most: 1_000_000_000 };
+const priceRange = { least: -priceMax, most: priceMax };
 const energyMax = 1_000_000_000_000;
 
-const sides: readonly Side[] = ["ask", "bid"];
+/** A side by the market's word, or by what its party does. */
+const sides: ReadonlyMap<string, Side> = new Map([
+  ["ask", "ask"],
+  ["sell", "ask"],
+  ["bid", "bid"],
+  ["buy", "bid"],
+]);
+const side: Column<Side> = {
+  read: (text) => sides.get(text.toLowerCase()),
+  expected: "ask or sell, bid or buy",
+};
 const forms: readonly EnergyForm[] = ["solar", "wind", "thermal", "nuclear", "storage", "any"];
 
 function oneOf<T extends string>(known: readonly T[]): Column<T> {
@@ -38,7 +55,7 @@ function energy(least: number): Column<Wh> {
 
 const bookColumns = {
   id: name,
-  side: oneOf(sides),
+  side,
   price,
   quantity: energy(1),
   party: { ...name, absent: "" },

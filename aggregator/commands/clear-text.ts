@@ -78,8 +78,16 @@ export function linesOf(quotes: readonly Quote[], result: ClearResult): string[]
   return lines;
 }
 
+/** What a file says goes to a terminal: what would steer it, or turn the order of its letters, is shown
+ * as what it is. */
+const printable = (text: string) =>
+  text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (letter) => {
+    return `\\u{${(letter.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+
 /** Rows as columns of one width each; numbers stand to the right. */
-function columnsOf(rows: readonly (readonly string[])[]): string[] {
+function columnsOf(cells: readonly (readonly string[])[]): string[] {
+  const rows = cells.map((row) => row.map(printable));
   const widths = (rows[0] ?? []).map((_, i) =>
     rows.reduce((width, row) => Math.max(width, row[i]?.length ?? 0), 0),
   );

@@ -94,6 +94,14 @@ test("a JSON book says the same, alone or under quotes, with numbers or text", (
   }
 });
 
+test("sides are said by either word, whatever their case", () => {
+  const other = rows
+    .replaceAll(",ask,", ",sell,")
+    .replace(" ask,", " SELL,")
+    .replaceAll("bid", "Buy");
+  assert.deepEqual(run(file(other), { reference }), run(file(rows), { reference }));
+});
+
 test("prices below 0 are prices; who trades alone is netted; an empty book clears", () => {
   const book = "id,side,price,quantity,party\na,ask,-0.05,1,x\nb,bid,-0.02,1,y\nc,bid,0.1,0.5,x\n";
   const { price, quantity, fills } = run(file(book));
@@ -169,9 +177,9 @@ const bad: readonly (readonly [string, string, string, RegExp])[] = [
   ],
   [
     "another side",
-    `${head}\na,sell,1,1\n`,
+    `${head}\na,give,1,1\n`,
     "table.form",
-    /row 2, column side: expected ask or bid, got "sell"/,
+    /row 2, column side: expected ask or sell, bid or buy, got "give"/,
   ],
   [
     "another form",
@@ -303,9 +311,11 @@ test("any text is read or refused, and never ends otherwise", () => {
 
 test("the command prints a table for people, and one line for bad input", () => {
   const cli = join(import.meta.dirname, "../cli.ts");
-  const call = (...args: string[]) =>
-    spawnSync(process.execPath, [cli, "clear", ...args], { encoding: "utf8" });
-  const { status, stdout } = call("--book", file(rows), "--reference", "0.35");
+  const call = (input: string, ...args: string[]) =>
+    spawnSync(process.execPath, [cli, "clear", ...args], { encoding: "utf8", input });
+  // From standard input; a name that would steer the terminal is shown as what it is.
+  const steered = rows.replace("shop,", "\u001b[2J\u202eshop\u009b,");
+  const { status, stdout } = call(steered, "--book", "-", "--reference", "0.35");
   assert.equal(status, 0);
   assert.match(
     stdout,
@@ -314,7 +324,12 @@ test("the command prints a table for people, and one line for bad input", () => 
   assert.match(stdout, /certificate +verified\n/);
   assert.match(stdout, /sun +ask +0\.120000 +3\.500 +3\.500 +0\.000 +anna +solar\n/);
   assert.match(stdout, /wind +home +0\.500 +0\.310000 +0\.310000/);
-  const wrong = call("--book", file(`${head}\na,ask,x,1\n`), "--json");
+  assert.match(stdout, /\\u\{1b\}\[2J\\u\{202e\}shop\\u\{9b\} +bid/);
+  assert.doesNotMatch(stdout, /[^\P{C}\n]/u);
+  const wrong = call(`${head}\na,ask,x,1\n`, "--book", "-", "--json");
   assert.equal(wrong.status, 1);
-  assert.match(wrong.stderr, /row 2, column price: [^\n]*\n\(table\.form\)\n$/);
+  assert.match(
+    wrong.stderr,
+    /^[^\n]*standard input: row 2, column price: [^\n]*\n\(table\.form\)\n$/,
+  );
 });

@@ -12,6 +12,7 @@ import { matchPaper } from "../market/clearing/paper-matching.ts";
 import type { Fill, Quote } from "../market/clearing/quotes.ts";
 import { expectedPrice, readBook, readGrid, readPrice } from "./book-file.ts";
 import { type ClearResult, linesOf } from "./clear-text.ts";
+import { nameOf } from "./table-file.ts";
 
 /** Options of `busbar-aggregator clear`. */
 export type ClearOptions = {
@@ -46,7 +47,7 @@ function resultOf(
     return grid === undefined ? oneBook(quotes, options) : overGrid(quotes, grid, options);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const message = `${options.book}: ${error.message}`;
+    const message = `${nameOf(options.book)}: ${error.message}`;
     throw new Failure("clear.book", message, { retry: "never", cause: error });
   }
 }
@@ -176,7 +177,7 @@ export function addClearCommand(program: Command, print: (value: object) => void
     .description("clear a book of quotes from a file: who trades how much, at which price, and why")
     .requiredOption(
       "--book <file>",
-      "CSV or JSON: id, side (ask or bid), price (currency/kWh), quantity (kWh), party, form, feeder",
+      "CSV or JSON (-: standard input): id, side (ask or sell, bid or buy), price (currency/kWh), quantity (kWh), party, form, feeder",
     )
     .option(
       "--reference <price>",

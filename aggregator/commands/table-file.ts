@@ -23,8 +23,8 @@ export type RowOf<C extends Columns> = {
 const problemsMax = 10;
 
 /**
- * Reads a table from a CSV file with a header, or from a JSON file: a list of objects, alone or under
- * the name `list`. Rows of CSV are counted as lines of the file, those of JSON from 1.
+ * Reads a table from a CSV file with a header, or from a JSON file (`-`: from standard input): a list of
+ * objects, alone or under the name `list`. Rows of CSV are counted as lines of the file, those of JSON from 1.
  * Throws: `Failure` `table.file`, `table.quote`, `table.form`: each message names row, column, what was
  * expected and what came.
  */
@@ -51,19 +51,26 @@ export function readTable<C extends Columns>(path: string, list: string, columns
   return read;
 }
 
+/** How a message names what a path names; `-` is standard input. */
+export const nameOf = (path: string) => (path === "-" ? "standard input" : path);
+
 /** A failure of a table's form that names the file before each problem. */
 export function wrongForm(path: string, problems: readonly string[]): Failure {
-  const shown = problems.slice(0, problemsMax).map((problem) => `${path}: ${problem}`);
+  const name = nameOf(path);
+  const shown = problems.slice(0, problemsMax).map((problem) => `${name}: ${problem}`);
   const more = problems.length - shown.length;
-  if (more > 0) shown.push(`${path}: ${more} more of them`);
+  if (more > 0) shown.push(`${name}: ${more} more of them`);
   return new Failure("table.form", shown.join("\n"), { retry: "never" });
 }
 
 function contentOf(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (cause) {
-    const message = `${path}: cannot read this file; name a CSV or JSON file`;
+    const message =
+      path === "-"
+        ? "standard input: cannot be read; pipe CSV or JSON into it"
+        : `${path}: cannot read this file; name a CSV or JSON file, or - for standard input`;
     throw new Failure("table.file", message, { retry: "never", cause });
   }
 }
@@ -71,7 +78,7 @@ function contentOf(path: string): string {
 type Row = { readonly row: number; readonly cells: ReadonlyMap<string, string> };
 
 function csvRows(path: string, text: string, columns: Columns): Row[] {
-  const [header, ...rows] = readCsv(path, text);
+  const [header, ...rows] = readCsv(nameOf(path), text);
   if (header === undefined) {
     throw wrongForm(path, ["row 1: expected a header with the columns' names, got an empty file"]);
   }
@@ -102,7 +109,7 @@ function jsonRows(path: string, text: string, list: string): Row[] {
   try {
     content = JSON.parse(text);
   } catch (cause) {
-    const message = `${path}: expected JSON, got: ${cause instanceof Error ? cause.message : cause}`;
+    const message = `${nameOf(path)}: expected JSON, got: ${cause instanceof Error ? cause.message : cause}`;
     throw new Failure("table.form", message, { retry: "never", cause });
   }
   const rows = isObject(content) ? content[list] : content;

@@ -97,6 +97,37 @@ test("what is wrong is said with row, column and what was expected", () => {
   );
 });
 
+test("a message tells of all that is wrong, each with its place, and of ten at most", () => {
+  const told = (text: string) => {
+    try {
+      daysIn(text);
+    } catch (error) {
+      assert.ok(error instanceof Failure);
+      assert.equal(error.code, "day-file.value");
+      return error.message.split("\n");
+    }
+    return assert.fail("expected a failure");
+  };
+  const text = "hour,pv,wind,own,users\n1,x,2,-3,4\nnoon,1,2,3,4\n2,1,2\n2,1,2,3,4\n1,1,2,3,4\n";
+  const expected = [
+    'row 2, column pv: expected a number of kW from 0 to 1000000, got "x"',
+    'row 2, column own: expected a number of kW from 0 to 1000000, got "-3"',
+    'row 3, column hour: expected an hour, as 7, 07:00 or 2B, got "noon"',
+    'row 4: expected 5 cells as in row 1, got "3"',
+    'row 5, column hour: expected an hour that row 4 does not have too, got "2"',
+    'row 6, column hour: expected an hour that row 2 does not have too, got "1"',
+  ];
+  assert.deepEqual(
+    told(text),
+    expected.map((line) => `day.csv: ${line}`),
+  );
+  const many = Array.from({ length: 13 }, (_, i) => `${i},?,1,1,1`).join("\n");
+  const lines = told(`hour,pv,wind,own,users\n${many}`);
+  assert.equal(lines.length, 11);
+  assert.equal(lines.at(-1), "day.csv: 3 more of them");
+  assert.match(told("hour,pv,wind,own,users\n1,\u009b31m,1,1,1\n")[0] ?? "", /got "\?31m"$/);
+});
+
 test("hours are named by number or by time, also where the clock goes back", () => {
   const names = ["0", "01", "2A", "2B", "03:00", "4:00:00", "2020-07-10T05:00Z", "25"];
   const [day] = daysIn(
