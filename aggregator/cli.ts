@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { makeViewer } from "./broker/viewer.ts";
 import { admit } from "./commands/admit.ts";
 import { configOption, days, height, id, ids, instant, port } from "./commands/arguments.ts";
+import { addAssetsCommand } from "./commands/assets.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { addBillCommand } from "./commands/bill.ts";
 import { addCaseCommands } from "./commands/case-commands.ts";
@@ -293,6 +294,7 @@ addQuoteCommand(program);
 addReportCommand(program);
 addRouteCommand(program);
 addShareCommand(program);
+addAssetsCommand(program);
 
 try {
   await program.parseAsync();

@@ -27,6 +27,7 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from "./merkle/tree.ts";
+export type { Assets } from "./messages/assets.ts";
 export {
   type Correction,
   correctionsMax,
@@ -56,6 +57,7 @@ export {
 export {
   type EnergyForm,
   type Mandate,
+  priceMax,
   type QuoteCommit,
   type QuoteReveal,
   type QuoteTerms,

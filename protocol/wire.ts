@@ -1,3 +1,4 @@
+import { elasticDemand, flexibleLoad, storage, supply } from "./messages/assets.ts";
 import { contractVersion } from "./messages/contract.ts";
 import { vote } from "./messages/evidence.ts";
 import { kinds } from "./messages/kinds.ts";
@@ -59,6 +60,10 @@ export function wireCddl(): string {
   const inner = [
     readingEntry,
     quote,
+    storage,
+    elasticDemand,
+    flexibleLoad,
+    supply,
     owner,
     meter,
     device,

@@ -81,6 +81,9 @@ test("weights, bands, subsidy, date and objective are what was asked for", () =>
   });
   assert.equal(noon({ objective: "as-printed" }).colony, null);
   assert.ok(noon({ companyBand: "0.1:0.2" }).exact.gu <= 0.2);
+  const below = noon({ companyBand: "-0.3:-0.1", bureauBand: "-0.2:0.1" });
+  assert.ok(below.exact.gu >= -0.3 && below.exact.gu <= -0.1);
+  assert.ok(Math.abs(below.exact.gu - below.colony.gu) <= 0.001);
   assert.notEqual(noon({ subsidy: "0.1" }).exact.cu, noon({}).exact.cu);
   assert.equal(json({ date: "grey" }).hours.length, 1);
 });
@@ -170,7 +173,16 @@ test("what cannot be meant is refused in words", () => {
   for (const weights of ["3:3", "3:3:1:1", "a:b:c", "", "0:1:1", "1.5:1:1", "101:1:1"]) {
     says({ weights }, "prices.usage", /weight/);
   }
-  for (const companyBand of ["0.7", "0.7:0.5", "x:y", "0.5:0.5", "-1:2", "0.1:1e9", "0:1:2"]) {
+  for (const companyBand of [
+    "0.7",
+    "0.7:0.5",
+    "x:y",
+    "0.5:0.5",
+    "-1001:2",
+    "--1:2",
+    "0.1:1e9",
+    "0:1:2",
+  ]) {
     says({ companyBand }, "prices.usage", /company/);
   }
   says({ bureauBand: "1:10" }, "prices.usage", /with a subsidy of 50 ‰ its high must stay below/);

@@ -92,8 +92,8 @@ function rulesFrom({ weights, companyBand, bureauBand, subsidy }: PricesOptions)
 }
 
 function band(option: string, text: string): Band {
-  const [low, high, ...more] = text.split(":").map(plain);
-  const price = (value: number | undefined) => value !== undefined && value >= 0 && value <= 1000;
+  const [low, high, ...more] = text.split(":").map(signed);
+  const price = (value: number | undefined) => value !== undefined && Math.abs(value) <= 1000;
   if (low === undefined || high === undefined || !price(low) || !price(high) || more.length > 0) {
     throw usage(option, "two prices in currency/kWh as in 0.5:0.7", text);
   }
@@ -103,6 +103,8 @@ function band(option: string, text: string): Band {
 
 /** A plain decimal, or NaN: `Number` also takes an empty text and hexadecimal. */
 const plain = (text: string) => (/^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN);
+
+const signed = (text: string) => (text.startsWith("-") ? 0 - plain(text.slice(1)) : plain(text));
 
 const isNumber = (value: number | undefined): value is number =>
   value !== undefined && !Number.isNaN(value);

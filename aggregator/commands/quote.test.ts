@@ -9,6 +9,7 @@ import { pino } from "pino";
 import { MemoryPool } from "../../test/support/memory-pool.ts";
 import { keyFileOf, PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
 import { startPortal } from "../portal/server.ts";
+import { type AssetsOptions, assetsCommand } from "./assets.ts";
 import { type QuoteOptions, quoteCommand } from "./quote.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-quote-"));
@@ -132,6 +133,46 @@ test("a quote that the rule would refuse is refused at once, and nothing waits f
   );
 });
 
+test("an owner states what there is to plan with; what makes no sense is told with its place", async () => {
+  const file = join(folder, "assets.yaml");
+  const state = async (text: string, more: Partial<AssetsOptions> = {}) => {
+    writeFileSync(file, text);
+    const lines: string[] = [];
+    const all = { portal: url, owner: "user-1", key, file, days: "30", json: false, ...more };
+    await assetsCommand(all, (line) => lines.push(line));
+    return lines;
+  };
+  const battery = "storages:\n  - { capacityKwh: 10, startKwh: 5, chargeKw: 3, dischargeKw: 3 }\n";
+  assert.match(
+    (await state(battery)).join(),
+    /^handed in for user-1: 1 thing that can be moved, until 2026-07/,
+  );
+  assert.deepEqual(
+    pool.frames.map(({ kind }) => kind),
+    ["assets"],
+  );
+  const taken = block();
+  assert.ok(taken.events.some((event) => event.type === "assets-stated" && event.movable === 1));
+  const [line = ""] = await state("{}", { json: true });
+  assert.deepEqual(Object.keys(JSON.parse(line)), ["ok", "owner", "version", "until", "movable"]);
+  assert.ok(block().events.some((event) => event.type === "assets-stated" && event.movable === 0));
+  await assert.rejects(state(battery.replace("5,", "11,")), { code: "movable.sense" });
+  await assert.rejects(state("supply: { capacityKwh: 9, perKwh: 0.3 }"), { code: "movable.party" });
+  await assert.rejects(state(battery.replace("chargeKw", "chargeKW")), /chargeKW.*chargeKw/s);
+  await assert.rejects(
+    state("flexible: [{ kwh: 1, from: noon, to: 2026-06-22T06:00Z, maxKw: 4 }]"),
+    /from.*time like/s,
+  );
+  await assert.rejects(state(battery, { days: "0" }), { code: "assets.usage" });
+  await assert.rejects(state(battery, { owner: "user-2" }), { code: "movable.rights" });
+  const none = { portal: url, owner: "user-1", key, file: join(folder, "none.yaml"), days: "1" };
+  await assert.rejects(
+    assetsCommand({ ...none, json: false }, () => undefined),
+    { code: "assets.file" },
+  );
+  assert.deepEqual(pool.frames, []);
+});
+
 test("the opening is on disk before anything is sealed, and an old one is never written over", async () => {
   const next = new Date(slot + hour).toISOString();
   const { keep } = await run({ slot: next });
@@ -188,7 +229,7 @@ test("a wrong word is named with what was expected", async () => {
     [{ kwh: "-1" }, /--kwh: expected a number from 0\.001 to 1000000000 with at most 3 decimals/],
     [{ kwh: "0" }, /--kwh: .*got "0"/],
     [{ kwh: "0.0015" }, /--kwh: .*got "0\.0015"/],
-    [{ price: "cheap" }, /--price: expected a number from 0 to 1000 with at most 6 decimals/],
+    [{ price: "cheap" }, /--price: expected a number from -1000 to 1000 with at most 6 decimals/],
     [{ price: "0.1234567" }, /--price: .*got "0\.1234567"/],
     [{ form: "coal" }, /--form: expected solar/],
     [{ slot: "noon" }, /--slot: expected a time/],

@@ -5,6 +5,7 @@ import {
   type EnergyForm,
   Failure,
   microPerKwh,
+  priceMax,
   type QuoteTerms,
   sealFrame,
   sealQuotes,
@@ -61,7 +62,10 @@ export function addQuoteCommand(program: Command): void {
     )
     .option("--side <side>", "ask (sell) or bid (buy)")
     .option("--kwh <number>", "how much, to the Wh")
-    .option("--price <number>", "limit, currency/kWh: no cheaper for an ask, no dearer for a bid")
+    .option(
+      "--price <number>",
+      "limit, currency/kWh: no cheaper for an ask, no dearer for a bid; below 0 as --price=-0.05",
+    )
     .option("--form <form>", `${forms.join(", ")}`, "any")
     .option("--keep <file>", "where the opening is kept until then (default: quote-<slot>.json)")
     .option("--no-wait", "end once it is sealed; open it later with --open")
@@ -145,7 +149,7 @@ function termsOf({ side, kwh, price, form }: QuoteOptions): QuoteTerms {
   const isForm = (text: string): text is EnergyForm => forms.some((one) => one === text);
   if (!isForm(form)) throw usage("--form", forms.join(", "), form);
   const quantity = whole("--kwh", kwh, { places: 3, least: 1, most: 1_000_000_000_000 });
-  const limit = whole("--price", price, { places: 6, least: 0, most: 1_000_000_000 });
+  const limit = whole("--price", price, { places: 6, least: -priceMax, most: priceMax });
   return { side, form, quantity: wh(quantity), limit: microPerKwh(limit) };
 }
 

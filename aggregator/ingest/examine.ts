@@ -38,6 +38,7 @@ const memberKinds: readonly Kind[] = [
 /** Where owners speak; an owner also suspends its units here, and one that is a bureau objects. */
 const quoteKinds: readonly Kind[] = [
   "mandate",
+  "assets",
   "quote-commit",
   "quote-reveal",
   "device-change",
@@ -148,6 +149,8 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "device-change":
     case "objection":
       return ["member", "owner"];
+    case "assets":
+      return ["owner"];
     case "readings":
       return ["device"];
     case "payment":

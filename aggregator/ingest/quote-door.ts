@@ -29,10 +29,12 @@ export type QuoteDoorOptions = {
  * had to sign in. Units come by MQTT and are not counted. */
 const perSecondMax = 20;
 
-/** What owners hand in by themselves: quotes, what they were paid, and orders of demand response. */
+/** What owners hand in by themselves: quotes, what there is to plan with, what they were paid, and orders of
+ * demand response. */
 const handKinds: readonly Kind[] = [
   "quote-commit",
   "quote-reveal",
+  "assets",
   "payment",
   "demand-mandate",
   "demand-order",

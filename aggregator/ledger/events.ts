@@ -218,6 +218,27 @@ export type LedgerEvent =
       readonly version: number;
       readonly until: number;
     }
+  /** What an owner lets the market plan with: so many things that can be moved. */
+  | {
+      readonly type: "assets-stated";
+      readonly owner: string;
+      readonly version: number;
+      readonly until: number;
+      readonly movable: number;
+    }
+  /**
+   * What can be moved was planned for the slots from `from` to `to` (the last one's end): by the colony,
+   * and beside it what the exact plan gains, 10⁻⁶ currency of joint surplus.
+   */
+  | {
+      readonly type: "gate-planned";
+      readonly scale: Scale;
+      readonly from: number;
+      readonly to: number;
+      readonly owners: readonly string[];
+      readonly gain: number;
+      readonly exactGain: number;
+    }
   | {
       readonly type: "slot-opened";
       readonly slot: number;
@@ -387,6 +408,17 @@ export type LedgerEvent =
       readonly seller: string;
       readonly buyer: string;
       readonly against: Objection["against"];
+    }
+  /** The line of `feeder` carries no more since another contract is void; `quantityWh` is what is left. */
+  | {
+      readonly type: "contract-cut";
+      readonly contract: string;
+      readonly slot: number;
+      readonly seller: string;
+      readonly buyer: string;
+      readonly byWh: number;
+      readonly quantityWh: number;
+      readonly feeder: string;
     }
   | {
       readonly type: "contract-stands";

@@ -9,8 +9,8 @@ import { table } from "./state/table.ts";
 const most = Number.MAX_SAFE_INTEGER;
 
 /**
- * `exposure/<owner>`: what an owner is bound to pay and has not: opened bids at their limits until they
- * are cleared, then its purchases until they are paid, and orders of demand response.
+ * `exposure/<owner>`: what an owner is bound to pay and has not: opened quotes at their limits until they
+ * are cleared, then its contracts until they are paid, and orders of demand response.
  */
 export const exposures = table(
   "exposure",
@@ -33,25 +33,42 @@ export function expose(state: State, owner: string, money: number): void {
   else if (Number.isSafeInteger(now)) exposures.set(state, owner, { money: now });
 }
 
-/** What a purchase binds its buyer to: the price and what the way over the grid costs, rounded up. */
-export function purchaseCost({
-  energy,
-  price,
-  fee = microPerKwh(0),
-}: {
+/** A contract as far as it binds its sides. */
+type Binding = {
+  readonly seller: string;
+  readonly buyer: string;
   readonly energy: Wh;
   readonly price: MicroPerKwh;
   readonly fee?: MicroPerKwh;
-}): number {
-  return cost(microPerKwh(price + fee), energy, "ceil");
+};
+
+/**
+ * Binds both sides of a contract, or frees them where it is paid or void: the buyer to the price and what the way
+ * over the grid costs, and below 0 the seller to what it pays for being rid of its energy. Rounded up. What
+ * somebody is to get covers nothing.
+ */
+export function exposeContract(state: State, terms: Binding, way: "bind" | "free"): void {
+  const { seller, buyer, energy, price, fee = microPerKwh(0) } = terms;
+  const sign = way === "bind" ? 1 : -1;
+  expose(state, buyer, sign * owed(microPerKwh(price + fee), energy));
+  expose(state, seller, sign * owed(microPerKwh(0 - price), energy));
 }
 
-/** What opened bids bind their owner to at most: nobody pays more than retail. Asks bind to nothing. */
-export function bidsCost(quotes: readonly QuoteTerms[], retail: MicroPerKwh): number {
+/**
+ * What opened quotes bind their owner to at most: nobody pays more than retail for energy, nor, below 0, more
+ * than feed-in says for being rid of it.
+ */
+export function quotesCost(
+  quotes: readonly QuoteTerms[],
+  { feedIn, retail }: Pick<Parameters, "feedIn" | "retail">,
+): number {
   return quotes.reduce((sum, { side, limit, quantity }) => {
-    return side === "ask" ? sum : sum + cost(limit < retail ? limit : retail, quantity, "ceil");
+    const price = side === "bid" ? Math.min(limit, retail) : 0 - Math.max(limit, feedIn);
+    return sum + owed(microPerKwh(price), quantity);
   }, 0);
 }
+
+const owed = (price: MicroPerKwh, energy: Wh) => Math.max(0, cost(price, energy, "ceil"));
 
 /**
  * What an owner may still bind itself to: its balance and collateral, and the community's credit line in

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { verify } from "@busbar/protocol/node";
 import { usualGates } from "./gates.ts";
-import { genesisHash, readGenesis } from "./genesis.ts";
+import { genesisHash, readGenesis, whyNotParameters } from "./genesis.ts";
 import { proofJson } from "./prove.ts";
 import { signerOfName, testGenesis } from "./test-site.ts";
 import { rememberingVerify } from "./verified.ts";
@@ -92,7 +92,27 @@ test("a genesis that makes no sense is refused with the line and the reason", (t
   // These would pay somebody for nothing.
   refused({ parameters: { retail: 10_000_000 } }, /retail.*below 10000000, got 10000000/);
   refused({ parameters: { imbalancePermille: 19 } }, /imbalancePermille: expected at least 20/);
+  refused({ parameters: { feedIn: -1_000_000_001 } }, /feedIn/);
+  refused({ parameters: { feedIn: 0.5 } }, /feedIn/);
+  refused({ parameters: { feedIn: -1, retail: -2 } }, /expected feedIn ≤ retail/);
   assert.throws(() => readGenesis("/nowhere/genesis.json"), { code: "genesis.missing" });
+});
+
+test("a community may pay for being rid of energy: bands and tariff below 0", (t) => {
+  const plain = JSON.parse(proofJson(testGenesis()));
+  const { bands } = plain.parameters;
+  const parameters = {
+    ...plain.parameters,
+    bands: { ...bands, company: [-100_000, 300_000], bureau: [-300_000, -20_000] },
+    feedIn: -1_000_000_000,
+    // No subsidy is paid there, so none has to be kept from earning.
+    imbalancePermille: 0,
+    parties: [{ owner: "user-a", band: [-200_000, -100_000] }],
+  };
+  const genesis = readGenesis(write(t, JSON.stringify({ ...plain, parameters })));
+  assert.deepEqual(genesis.parameters, parameters);
+  assert.equal(whyNotParameters(genesis.parameters), undefined);
+  assert.equal(genesisHash(genesis).length, 32);
 });
 
 test("a signature is checked once, and a bad one each time", () => {

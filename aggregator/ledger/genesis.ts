@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import {
   brokerUrlPattern,
   type ContractVersion,
+  divideBig,
   encodeCbor,
   Failure,
   idPattern,
@@ -10,6 +11,7 @@ import {
   type Micro,
   type MicroPerKwh,
   parseTimeZone,
+  priceMax,
   type UtcMs,
   type Wh,
 } from "@busbar/protocol";
@@ -47,10 +49,17 @@ const instant = z
   .min(0)
   .transform((value) => value as UtcMs);
 
+/** Below 0 who sells pays for being rid of its energy. */
 const price = z
   .int()
+  .min(-priceMax)
+  .max(priceMax)
+  .transform((value) => value as MicroPerKwh);
+
+const fee = z
+  .int()
   .min(0)
-  .max(1_000_000_000)
+  .max(priceMax)
   .transform((value) => value as MicroPerKwh);
 
 const band = z
@@ -69,7 +78,7 @@ const partyTerms = z.strictObject({
 const gridSegment = z.strictObject({
   feeder: id,
   parent: id.exactOptional().describe("Left out: the busbar"),
-  fee: price.describe("What a kWh over the line costs, 10⁻⁶ currency"),
+  fee: fee.describe("What a kWh over the line costs, 10⁻⁶ currency"),
   capacity: z
     .int()
     .min(0)
@@ -203,6 +212,12 @@ export function whyNotParameters(value: Parameters): string | undefined {
     : `${issue.path.join(".")} ${issue.message}`.trim();
 }
 
+/** The subsidy on a kWh at this price, rounded up. */
+function subsidyMost(price: number, permille: number): number {
+  if (price <= 0) return 0;
+  return divideBig(BigInt(price) ** 2n * BigInt(permille), 1_000_000_000n, "ceil");
+}
+
 /** Why these parameters would stop the market or let somebody earn by trading nothing. */
 function whyUnsound({
   bands,
@@ -241,12 +256,13 @@ function whyUnsound({
     const most = Math.ceil(500_000_000 / subsidyPermille);
     return `retail: with a subsidy of ${subsidyPermille} ‰ it must stay below ${most}, got ${retail}`;
   }
-  const left = retail - Math.ceil((retail * retail * subsidyPermille) / 1_000_000_000);
+  const left = retail - subsidyMost(retail, subsidyPermille);
   if (left < feedIn) {
     return `feedIn: expected at most ${left}, what a buyer at retail pays after its subsidy; got ${feedIn}`;
   }
-  // Who buys at feed-in with the subsidy and hands it back as a surplus must not gain by it.
-  const least = Math.ceil((subsidyPermille * feedIn) / 1_000_000);
+  // Who buys at feed-in with the subsidy and hands it back as a surplus must not gain by it. Below 0
+  // there is no subsidy, and a surplus is worse than feed-in by a part of its size all the same.
+  const least = Math.max(0, Math.ceil((subsidyPermille * feedIn) / 1_000_000));
   if (imbalancePermille >= least) return undefined;
   return `imbalancePermille: expected at least ${least}, what the subsidy is worth at feed-in; got ${imbalancePermille}`;
 }

@@ -73,6 +73,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     from: utcMs(slot + 60 * minute),
     contract: { version: 2, hash: new Uint8Array(32).fill(2) },
   };
+  const assets = { owner: "user-a", version: 1, until: utcMs(slot) };
   const ruling = { member: "member-a", slot: utcMs(slot), motion, word: "uphold" } as const;
   const change = {
     by: "member-a",
@@ -101,6 +102,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 6, frame: frameOf("member-a", "evidence", evidence) },
     { minutes: 6, frame: frameOf("member-a", "deviation", deviation()) },
     { minutes: 11, frame: meter.frame(entry(startTime + 1, 5)) },
+    { minutes: 11, frame: frameOf("user-a", "assets", assets) },
     { minutes: 12, frame: sealed.seal },
     { minutes: 41, frame: sealed.open },
     // More batches than a meter keeps the ends of.

@@ -48,51 +48,24 @@ type Message = { readonly owner: string; readonly title: string; readonly text: 
 
 function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly Message[] {
   switch (event.type) {
-    case "contract-signed": {
-      const at = (micro: number) =>
-        `${kwh(event.quantityWh)} at ${price(micro, currency)} for ${hour(event.slot)}`;
-      const { fee = 0 } = event;
-      const way = fee === 0 ? "" : `, ${price(fee, currency)} of it for the way over the grid`;
-      return [
-        {
-          owner: event.seller,
-          title: `Sold ${kwh(event.quantityWh)}`,
-          text: `You sold ${at(event.price)} to ${event.buyer}. Contract ${event.contract}.`,
-        },
-        {
-          owner: event.buyer,
-          title: `Bought ${kwh(event.quantityWh)}`,
-          text: `You bought ${at(event.price + fee)} from ${event.seller}${way}. Contract ${event.contract}.`,
-        },
-      ];
-    }
-    case "contract-settled": {
-      const sum = money(event.amount, currency);
-      const { gridFee = 0 } = event;
-      const paid = money(event.amount + gridFee, currency);
-      const way = gridFee === 0 ? "" : `, ${money(gridFee, currency)} of it to the grid`;
-      return [
-        {
-          owner: event.seller,
-          title: `${sum} received`,
-          text: `Contract ${event.contract} is settled: ${kwh(event.deliveredWh)} to ${event.buyer} in ${hour(event.slot)}, ${sum} to your sales account.`,
-        },
-        {
-          owner: event.buyer,
-          title: `${paid} paid`,
-          text: `Contract ${event.contract} is settled: ${kwh(event.deliveredWh)} from ${event.seller} in ${hour(event.slot)}, ${paid} from your purchase account${way}.`,
-        },
-      ];
-    }
+    case "contract-signed":
+      return signedMessages(event, currency);
+    case "contract-settled":
+      return settledMessages(event, currency);
     case "imbalance-settled": {
       const amount = kwh(event.imbalanceWh);
       const sum = money(Math.abs(event.amount), currency);
       const silent =
         event.method === undefined ? "" : " Your meter was silent, so this is an estimate.";
-      const text =
-        event.side === "ask"
-          ? `Your meter gave ${amount} more in ${hour(event.slot)} than you had sold; the bureau took it for ${sum}.`
-          : `Your meter drew ${amount} more in ${hour(event.slot)} than you had bought; the bureau supplied it for ${sum}.`;
+      const given = event.side === "ask";
+      const what = given
+        ? `Your meter gave ${amount} more in ${hour(event.slot)} than you had sold`
+        : `Your meter drew ${amount} more in ${hour(event.slot)} than you had bought`;
+      // Below 0 energy is a burden: who gives it pays, who takes it is paid.
+      const usual = given ? event.amount >= 0 : event.amount <= 0;
+      const paid = given ? `you paid ${sum} for that` : `you were paid ${sum} for that`;
+      const did = given ? "the bureau took it" : "the bureau supplied it";
+      const text = usual ? `${what}; ${did} for ${sum}.` : `${what}; ${did}, and ${paid}.`;
       return [{ owner: event.owner, title: `Difference of ${amount}`, text: text + silent }];
     }
     case "settlement-corrected":
@@ -117,6 +90,11 @@ function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly M
       return both(event, (other) => ({
         title: "A contract is void",
         text: `The members voided contract ${event.contract} with ${other}: what flowed in ${hour(event.slot)} is a difference, which the bureau takes or supplies.`,
+      }));
+    case "contract-cut":
+      return both(event, (other) => ({
+        title: "A contract was cut",
+        text: `The line of ${event.feeder} carries less in ${hour(event.slot)} since another contract is void: contract ${event.contract} with ${other} is cut by ${kwh(event.byWh)} to ${kwh(event.quantityWh)}. What is missing can be traded at the gates that are left, or is a difference.`,
       }));
     case "device-suspended":
       return [
@@ -146,6 +124,54 @@ function messagesOf(event: LedgerEvent, { currency }: NoticeContext): readonly M
       // Everything else concerns the site as a whole, or the installer, and is in the portal.
       return [];
   }
+}
+
+type EventOf<Type extends LedgerEvent["type"]> = Extract<LedgerEvent, { type: Type }>;
+
+function signedMessages(event: EventOf<"contract-signed">, currency: string): Message[] {
+  const { seller, buyer, contract, fee = 0 } = event;
+  const amount = kwh(event.quantityWh);
+  const when = `for ${hour(event.slot)}`;
+  const each = (micro: number) => price(Math.abs(micro), currency);
+  const paid = event.price + fee;
+  const way = fee === 0 ? "" : `, ${each(fee)} of it for the way over the grid`;
+  // Below 0 whoever takes the energy is paid for it, less what the way costs.
+  const less = fee === 0 ? "" : `, ${each(fee)} for the way over the grid taken off`;
+  const sold =
+    event.price < 0
+      ? `You sold ${amount} ${when} to ${buyer} and pay ${each(event.price)} for being rid of it`
+      : `You sold ${amount} at ${each(event.price)} ${when} to ${buyer}`;
+  const bought =
+    paid < 0
+      ? `You bought ${amount} ${when} from ${seller} and are paid ${each(paid)} for taking it${less}`
+      : `You bought ${amount} at ${each(paid)} ${when} from ${seller}${event.price < 0 ? "" : way}`;
+  return [
+    { owner: seller, title: `Sold ${amount}`, text: `${sold}. Contract ${contract}.` },
+    { owner: buyer, title: `Bought ${amount}`, text: `${bought}. Contract ${contract}.` },
+  ];
+}
+
+function settledMessages(event: EventOf<"contract-settled">, currency: string): Message[] {
+  const { seller, buyer, contract, amount, gridFee = 0 } = event;
+  const done = `Contract ${contract} is settled: ${kwh(event.deliveredWh)}`;
+  const paid = amount + gridFee;
+  const [got, cost] = [money(Math.abs(amount), currency), money(Math.abs(paid), currency)];
+  const grid = money(gridFee, currency);
+  const way =
+    gridFee === 0 ? "" : paid < 0 ? `, after ${grid} to the grid` : `, ${grid} of it to the grid`;
+  const [into, outOf] = ["to your", "from your"];
+  return [
+    {
+      owner: seller,
+      title: `${got} ${amount < 0 ? "paid" : "received"}`,
+      text: `${done} to ${buyer} in ${hour(event.slot)}, ${got} ${amount < 0 ? outOf : into} sales account.`,
+    },
+    {
+      owner: buyer,
+      title: `${cost} ${paid < 0 ? "received" : "paid"}`,
+      text: `${done} from ${seller} in ${hour(event.slot)}, ${cost} ${paid < 0 ? into : outOf} purchase account${amount < 0 && paid >= 0 ? "" : way}.`,
+    },
+  ];
 }
 
 const correctedBecause = {

@@ -113,6 +113,55 @@ test("over a grid the buyer reads what it pays, and how much of it is for the wa
   );
 });
 
+test("below a price of 0 each side reads who pays whom", () => {
+  const context = { chain: "site-a", currency: "CNY", height: 7, time: 1 };
+  const texts = (event: object) =>
+    noticesOf(event as LedgerEvent, 0, context).map(({ title, text }) => `${title}: ${text}`);
+  assert.deepEqual(texts({ ...signed, price: -50_000 }), [
+    "Sold 324.500 kWh: You sold 324.500 kWh for 2026-06-21 03:00 UTC to user-1 and pay 0.0500 CNY/kWh for being rid of it. Contract k-1.",
+    "Bought 324.500 kWh: You bought 324.500 kWh for 2026-06-21 03:00 UTC from company and are paid 0.0500 CNY/kWh for taking it. Contract k-1.",
+  ]);
+  const [, farther] = texts({ ...signed, price: -50_000, fee: 20_000 });
+  assert.match(
+    farther ?? "",
+    /are paid 0\.0300 CNY\/kWh for taking it, 0\.0200 CNY\/kWh for the way/,
+  );
+  const [, dear] = texts({ ...signed, price: -50_000, fee: 60_000 });
+  assert.match(dear ?? "", /You bought 324\.500 kWh at 0\.0100 CNY\/kWh for .* from company\. /);
+  const settled = {
+    type: "contract-settled",
+    contract: "k-1",
+    slot: 0,
+    seller: "company",
+    buyer: "user-1",
+    deliveredWh: 2_000,
+    amount: -1_000_000,
+    subsidy: 0,
+  };
+  const [gave, took] = texts(settled);
+  assert.match(gave ?? "", /^1\.00 CNY paid: .* 1\.00 CNY from your sales account\.$/);
+  assert.match(took ?? "", /^1\.00 CNY received: .* 1\.00 CNY to your purchase account\.$/);
+  const [, less] = texts({ ...settled, gridFee: 400_000 });
+  assert.match(
+    less ?? "",
+    /^0\.60 CNY received: .* purchase account, after 0\.40 CNY to the grid\.$/,
+  );
+  const [, more] = texts({ ...settled, gridFee: 1_500_000 });
+  assert.match(more ?? "", /^0\.50 CNY paid: .* 0\.50 CNY from your purchase account\.$/);
+  const difference = (side: "ask" | "bid", amount: number) =>
+    texts({ type: "imbalance-settled", owner: "u", slot: 0, side, imbalanceWh: 1000, amount })[0];
+  assert.match(difference("ask", 90_000) ?? "", /the bureau took it for 0\.09 CNY\.$/);
+  assert.match(
+    difference("ask", -90_000) ?? "",
+    /the bureau took it, and you paid 0\.09 CNY for that\.$/,
+  );
+  assert.match(difference("bid", -90_000) ?? "", /the bureau supplied it for 0\.09 CNY\.$/);
+  assert.match(
+    difference("bid", 90_000) ?? "",
+    /supplied it, and you were paid 0\.09 CNY for that\.$/,
+  );
+});
+
 test("a webhook gets the signed notice that a Standard Webhooks receiver accepts", async (t) => {
   const seen: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer((request, response) => {

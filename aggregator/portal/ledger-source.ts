@@ -230,6 +230,7 @@ function contractIn(event: LedgerEvent): string | undefined {
     case "contract-settled":
     case "contract-held":
     case "contract-stands":
+    case "contract-cut":
     case "contract-void":
       return event.contract;
     default:

@@ -83,6 +83,10 @@ function record(sql: Statements, event: LedgerEvent): void {
     case "contract-void":
       sql.setTrade.run("void", event.contract);
       return;
+    case "contract-cut":
+      sql.cutTrade.run(event.quantityWh, event.contract);
+      if (event.quantityWh === 0) sql.setTrade.run("void", event.contract);
+      return;
     case "contract-stands":
       sql.setTrade.run("signed", event.contract);
       return;
@@ -199,6 +203,7 @@ function prepare(db: DatabaseSync) {
       "UPDATE portal_trade SET state = 'paid', amount = ?, grid_fee = ? WHERE contract = ?",
     ),
     setTrade: db.prepare("UPDATE portal_trade SET state = ? WHERE contract = ?"),
+    cutTrade: db.prepare("UPDATE portal_trade SET quantity_wh = ? WHERE contract = ?"),
     setMeter: db.prepare(
       "INSERT OR REPLACE INTO portal_meter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ),

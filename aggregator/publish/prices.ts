@@ -1,7 +1,16 @@
 import type { Scale, UtcMs } from "@busbar/protocol";
 import type { SlotPrices } from "../ledger/events.ts";
 import { type Parameters, parametersOf } from "../ledger/parameters.ts";
-import { dues, positions, type Slot, slotKey, slots } from "../ledger/rules/market/tables.ts";
+import { plannedOf } from "../ledger/rules/market/gate-plan.ts";
+import { wayFeeOf } from "../ledger/rules/market/lines.ts";
+import {
+  dues,
+  plans,
+  positions,
+  type Slot,
+  slotKey,
+  slots,
+} from "../ledger/rules/market/tables.ts";
 import { timetable } from "../ledger/rules/market/timetable.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 
@@ -98,10 +107,19 @@ export function gatesMessage(state: StateReader, height: number): GatesMessage {
   return { height, timeZone, gates };
 }
 
-/** What stands retained on `owners/<owner>/positions`: Wh sold minus bought, by the slot's start. */
+/**
+ * What stands retained on `owners/<owner>/positions`: Wh sold minus bought, by the slot's start, and what the
+ * market planned that the owner gives beyond its forecast (below 0: draws), where it did.
+ */
 export type PositionsMessage = {
   readonly height: number;
-  readonly slots: readonly { readonly slot: number; readonly soldWh: number }[];
+  /** Over a grid: what the owner's way to the busbar costs, 10⁻⁶ currency/kWh; left out where nothing. */
+  readonly wayFee?: number;
+  readonly slots: readonly {
+    readonly slot: number;
+    readonly soldWh: number;
+    readonly plannedWh?: number;
+  }[];
 };
 
 export function positionsMessage(
@@ -109,11 +127,21 @@ export function positionsMessage(
   owner: string,
   height: number,
 ): PositionsMessage {
-  const own = Array.from(positions.scan(state, `${owner}/`), ([id, { soldWh }]) => ({
-    slot: Number(id.slice(owner.length + 1)),
-    soldWh,
-  }));
-  return { height, slots: own };
+  const own = new Map<number, PositionsMessage["slots"][number]>();
+  for (const [id, { soldWh }] of positions.scan(state, `${owner}/`)) {
+    const slot = Number(id.slice(owner.length + 1));
+    own.set(slot, { slot, soldWh });
+  }
+  for (const [id] of plans.scan(state)) {
+    const slot = Number(id);
+    const plannedWh = plannedOf(state, slot).get(owner);
+    if (plannedWh === undefined) continue;
+    own.set(slot, { slot, soldWh: own.get(slot)?.soldWh ?? 0, plannedWh });
+  }
+  const [first] = Array.from(dues.scan(state), ([, { slot }]) => slot);
+  const wayFee = wayFeeOf(state, owner, parametersOf(state, first ?? 0));
+  const list = [...own.values()].sort((a, b) => a.slot - b.slot);
+  return { height, ...(wayFee === 0 ? {} : { wayFee }), slots: list };
 }
 
 /** The newest slot that was opened or cleared for the last time: what a broker that starts anew has

@@ -45,7 +45,9 @@ export class Publisher {
     const { height, time } = header;
     for (const event of events) this.#trade(event, height);
     // How an owner stands comes before the gates at which it may quote: whoever quotes needs both.
-    for (const owner of positionChanges(events)) this.#positions(owner, height);
+    const all = events.some(({ type }) => type === "parameters-in-force");
+    const changed = all ? marketOwners(this.#options.state) : positionChanges(events);
+    for (const owner of changed) this.#positions(owner, height);
     if (events.some(({ type }) => type === "slot-opened" || type === "gate-closed")) {
       this.#gates(height);
     }
@@ -109,15 +111,20 @@ function marketOwners(state: StateReader): string[] {
   return bureau === undefined ? parties : [...parties, bureau];
 }
 
-/** Owners whose positions a block changed, or who are new. */
+/** Owners whose positions or plans a block changed, or who are new. */
 function positionChanges(events: readonly LedgerEvent[]): ReadonlySet<string> {
   const owners = new Set<string>();
   for (const event of events) {
     switch (event.type) {
       case "contract-signed":
+      case "contract-cut":
       case "contract-void":
         owners.add(event.seller).add(event.buyer);
         break;
+      case "gate-planned":
+        for (const owner of event.owners) owners.add(owner);
+        break;
+      case "assets-stated":
       case "device-admitted":
         owners.add(event.owner);
     }

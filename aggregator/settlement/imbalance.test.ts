@@ -65,13 +65,14 @@ function market(wishes: readonly Wish[], reference: number) {
       price: at,
     };
   });
-  const rests = quotes.map(({ id, party: owner, side, quantity }, i) => {
+  const rests = quotes.map(({ id, party: owner, side, quantity, limit }, i) => {
     const { accepted: taken = 0, netted = 0 } = fills[i] ?? {};
     return {
       id,
       party: owner,
       role: "user" as const,
       side,
+      limit,
       quantity: wh(quantity - taken - netted),
     };
   });

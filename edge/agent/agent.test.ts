@@ -204,7 +204,14 @@ test("no quote ever leaves the owner's limits, and none has two sides", () => {
       fc.nat(1000),
       (netWh, soldWh, all, party, strategy, daringPermille) => {
         const known = { prices: all, feedIn: 400_000, retail: 700_000, gatesLeft: 1 };
-        const grounds = { netWh, soldWh, prices: known, party, form: "wind" } as const;
+        const grounds = {
+          netWh,
+          soldWh,
+          prices: known,
+          wayFee: 9_000,
+          party,
+          form: "wind",
+        } as const;
         const how = { strategy, daringPermille } as const;
         const terms = quoteFor({ ...grounds, ...how, limits: mandate });
         if (terms === undefined) return;
@@ -325,6 +332,7 @@ test("where the market has no price yet the middle of the tariff stands in for i
     daringPermille: 500,
     form: "solar",
     soldWh: 0,
+    wayFee: 0,
     limits: mandate,
   } as const;
   assert.equal(quoteFor({ ...grounds, netWh: -1000, party: "company" })?.limit, 533_500);
@@ -398,6 +406,26 @@ test("each gate trades only what the forecast says beyond what is sold: one posi
   net = -100_000;
   assert.deepEqual(quotedAt(hour, 340_000), [["bid", 240_000]], "less sun: it buys back");
   assert.deepEqual(quotedAt(hour / 3, 100_000), undefined, "nothing changed: nothing to trade");
+});
+
+test("what is planned beyond the forecast is quoted with it, and a buyer's limit pays for the way", () => {
+  const slot = start + hour;
+  const said = (net: number, more: object, about: object = {}) => {
+    const unit = setUp({ ofSlot: () => net });
+    unit.agent.onPositions(text({ height: 7, ...about, slots: [{ slot, soldWh: 0, ...more }] }));
+    unit.agent.onGates(prices(slot));
+    unit.at(slot - hour / 3);
+    const [quote] = messageIn(unit.outbox, "quote-reveal").quotes;
+    return [quote?.side, quote?.quantity, quote?.limit] as const;
+  };
+  const [, , ask] = said(-300_000, {});
+  const [, , bid] = said(50_000, {});
+  assert.deepEqual(said(-300_000, { plannedWh: 40_000 }), ["ask", 340_000, ask]);
+  assert.deepEqual(said(50_000, { plannedWh: -10_000 }), ["bid", 60_000, bid]);
+  assert.deepEqual(said(50_000, { plannedWh: 80_000 }), ["ask", 30_000, ask]);
+  assert.deepEqual(said(-300_000, {}, { wayFee: 20_000 }), ["ask", 300_000, ask]);
+  const more = Math.round(20_000 * 1.03);
+  assert.deepEqual(said(50_000, {}, { wayFee: 20_000 }), ["bid", 50_000, (bid ?? 0) + more]);
 });
 
 test("nobody quotes before it is told on this connection how it stands", () => {

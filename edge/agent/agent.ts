@@ -96,12 +96,11 @@ export class Agent {
     if (positions === undefined || open.length === 0) return;
     const { daring } = this.#options;
     for (const { slot, gate } of open)
-      daring.came({ slot, gate, soldWh: positions.get(slot) ?? 0 });
+      daring.came({ slot, gate, soldWh: positions.slots.get(slot)?.soldWh ?? 0 });
     // All that is open is forecast at once: a day-ahead gate opens a whole day of slots.
     const expected = this.#expected(open.map(({ slot }) => slot));
     for (const prices of open) {
-      const netWh = expected.get(prices.slot);
-      this.#consider(prices, netWh, positions.get(prices.slot) ?? 0);
+      this.#consider(prices, expected.get(prices.slot), positions);
     }
   }
 
@@ -116,12 +115,19 @@ export class Agent {
     return expectedNet(history, wanted);
   }
 
-  #consider(prices: SlotPrices, netWh: number | undefined, soldWh: number): void {
+  #consider(
+    prices: SlotPrices,
+    expectedWh: number | undefined,
+    { slots, wayFee }: Positions,
+  ): void {
     const { counters } = this.#options;
-    if (netWh === undefined) return counters.count("agent.nothing-known");
+    const { soldWh, plannedWh } = slots.get(prices.slot) ?? { soldWh: 0, plannedWh: 0 };
+    if (expectedWh === undefined) return counters.count("agent.nothing-known");
+    // What batteries and loads are planned to do is not in the forecast.
+    const netWh = expectedWh - plannedWh;
     const { party, form, mandate, strategy, daring } = this.#options;
     const { permille: daringPermille } = daring;
-    const grounds = { netWh, soldWh, prices, party, form, strategy, daringPermille };
+    const grounds = { netWh, soldWh, prices, wayFee, party, form, strategy, daringPermille };
     const terms = quoteFor({ ...grounds, limits: mandate });
     if (terms === undefined) return counters.count("agent.nothing-to-quote");
     this.#quote(prices, terms);

@@ -32,12 +32,26 @@ test("a gate gives numbers, null where nothing is traded, and drops what is for 
 });
 
 test("a gate in which one thing is missing or no price is left out", () => {
-  const odd = [undefined, null, "1", -1, 1.5, 1e9 + 1, 2 ** 60, true, [], {}, { micro: null }];
+  const odd = [
+    undefined,
+    null,
+    "1",
+    -1e9 - 1,
+    1.5,
+    1e9 + 1,
+    2 ** 60,
+    true,
+    [],
+    {},
+    { micro: null },
+  ];
   for (const value of odd) {
     for (const key of ["feedIn", "retail", "prices"]) {
       assert.equal(parsed({ ...good, [key]: value }), undefined, `${key} ${String(value)}`);
     }
     if (value === null) continue;
+    // 0 and below are prices like others.
+    assert.equal(parsed({ ...good, feedIn: -80_000 })?.feedIn, -80_000);
     const prices = { ...good.prices, cu: value };
     assert.equal(parsed({ ...good, prices }), undefined, `cu ${String(value)}`);
   }
@@ -54,14 +68,18 @@ test("positions are whole or none: half of them would sell the rest twice", () =
     { slot: 3_600_000, soldWh: -500 },
     { slot: 7_200_000, soldWh: 20 },
   ];
-  assert.deepEqual(of([]), new Map());
+  assert.deepEqual(of([]), { slots: new Map(), wayFee: 0 });
   assert.deepEqual(
-    of([one, two]),
+    of([one, { ...two, plannedWh: -7 }])?.slots,
     new Map([
-      [3_600_000, -500],
-      [7_200_000, 20],
+      [3_600_000, { soldWh: -500, plannedWh: 0 }],
+      [7_200_000, { soldWh: 20, plannedWh: -7 }],
     ]),
   );
+  const way = (wayFee: unknown) => parsePositions(bytes({ slots: [], wayFee }))?.wayFee;
+  assert.equal(way(20_000), 20_000);
+  for (const odd of [null, -1, 0.5, "1", 2e9]) assert.equal(way(odd), undefined);
+  assert.equal(of([{ ...one, plannedWh: 0.5 }]), undefined);
   for (const odd of [null, {}, { slot: 1 }, { ...one, soldWh: 1.5 }, { ...one, soldWh: 1e12 }, 7]) {
     assert.equal(of([one, odd]), undefined, JSON.stringify(odd));
   }

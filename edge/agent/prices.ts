@@ -1,3 +1,5 @@
+import { priceMax } from "@busbar/protocol";
+
 /**
  * A slot at one of its gates, as `market/gates` tells it: reference prices, and when quotes are taken.
  * Times are site ms, prices 10⁻⁶ currency/kWh; null is "not traded".
@@ -19,8 +21,14 @@ export type SlotPrices = {
 /** The gates that take quotes now, and when clocks are turned at the site. */
 export type OpenGates = { readonly gates: readonly SlotPrices[]; readonly timeZone: string };
 
-/** Wh that the owner sold less what it bought, by the slot's start. */
-export type Positions = ReadonlyMap<number, number>;
+/** Wh that the owner sold less what it bought, and what is planned that it gives beyond its forecast. */
+export type Position = { readonly soldWh: number; readonly plannedWh: number };
+
+/** How the owner stands, by the slot's start, and what a kWh to it costs over the grid at least. */
+export type Positions = {
+  readonly slots: ReadonlyMap<number, Position>;
+  readonly wayFee: number;
+};
 
 /** Entries of one message that are looked at: two days of slots of five minutes, and more. */
 const entriesMax = 1_000;
@@ -38,15 +46,16 @@ export function parseGates(payload: Uint8Array): OpenGates | undefined {
 /** Reads a message of `owners/<owner>/positions`; undefined when it is none: half of one would lead
  * to quotes for what is sold already. */
 export function parsePositions(payload: Uint8Array): Positions | undefined {
-  const { slots } = fieldsOf(jsonOf(payload));
+  const { slots, wayFee = 0 } = fieldsOf(jsonOf(payload));
   if (!Array.isArray(slots) || slots.length > entriesMax) return undefined;
-  const positions = new Map<number, number>();
+  if (!isMicro(wayFee) || wayFee < 0) return undefined;
+  const positions = new Map<number, Position>();
   for (const entry of slots) {
-    const { slot, soldWh } = fieldsOf(entry);
-    if (!isInstant(slot) || !isPosition(soldWh)) return undefined;
-    positions.set(slot, soldWh);
+    const { slot, soldWh, plannedWh = 0 } = fieldsOf(entry);
+    if (!isInstant(slot) || !isPosition(soldWh) || !isPosition(plannedWh)) return undefined;
+    positions.set(slot, { soldWh, plannedWh });
   }
-  return positions;
+  return { slots: positions, wayFee };
 }
 
 function jsonOf(payload: Uint8Array): unknown {
@@ -91,5 +100,6 @@ const isInstant = (value: unknown): value is number =>
 const isPosition = (value: unknown): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && Math.abs(value) <= soldWhMax;
 
-/** 10⁻⁶ currency/kWh; a quote takes no higher limit, and nobody signs this message. */
-const isMicro = (value: unknown): value is number => isInstant(value) && value <= 1_000_000_000;
+/** 10⁻⁶ currency/kWh; a quote takes no limit beyond these, and nobody signs this message. */
+const isMicro = (value: unknown): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && Math.abs(value) <= priceMax;

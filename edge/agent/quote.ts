@@ -9,6 +9,8 @@ export type QuoteGrounds = {
   readonly netWh: number;
   readonly soldWh: number;
   readonly prices: Pick<SlotPrices, "prices" | "feedIn" | "retail" | "gatesLeft">;
+  /** What the way over the grid costs the buyer on top of the seller's price at least, 10⁻⁶ currency/kWh. */
+  readonly wayFee: number;
   readonly strategy: Strategy;
   /** See `LimitGrounds`. */
   readonly daringPermille: number;
@@ -38,9 +40,10 @@ function askFor(grounds: QuoteGrounds): QuoteTerms | undefined {
 }
 
 function bidFor(grounds: QuoteGrounds): QuoteTerms | undefined {
-  const { netWh, soldWh, party, limits } = grounds;
+  const { netWh, soldWh, party, limits, wayFee } = grounds;
   const { cg, cu, gu } = grounds.prices.prices;
-  const reference = (party === "company" ? cg : (gu ?? cu)) ?? middle(grounds);
+  // The reference is what a seller gets; a limit is for what the buyer pays.
+  const reference = ((party === "company" ? cg : (gu ?? cu)) ?? middle(grounds)) + wayFee;
   const quantity = Math.min(netWh + soldWh, limits.bidMax + soldWh);
   if (quantity < 1) return undefined;
   const wish = limitOf(grounds.strategy, { ...grounds.prices, ...grounds, side: "bid", reference });

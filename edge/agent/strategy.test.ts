@@ -49,7 +49,7 @@ test("a ramp asks for most at the first gate, for less at each, and follows the 
 });
 
 test("no strategy gives a price that is none, whatever the market says", () => {
-  const price = fc.integer({ min: 0, max: 1_000_000_000 });
+  const price = fc.integer({ min: -1_000_000_000, max: 1_000_000_000 });
   fc.assert(
     fc.property(
       fc.constantFrom("ask" as const, "bid" as const),
@@ -63,14 +63,24 @@ test("no strategy gives a price that is none, whatever the market says", () => {
         ] as const) {
           const all = { side, reference, feedIn, retail, gatesLeft, daringPermille };
           const limit = limitOf(strategy, all);
-          assert.ok(
-            Number.isSafeInteger(limit) && limit >= 0 && limit <= 1_030_000_001,
-            `${limit}`,
-          );
+          assert.ok(Number.isSafeInteger(limit) && Math.abs(limit) <= 1_030_000_001, `${limit}`);
         }
       },
     ),
   );
+});
+
+test("below 0 room is still towards the other side: an ask goes lower, a bid higher", () => {
+  const strategy = { kind: "follow-reference", roomPermille: 30 } as const;
+  const limit = (side: "ask" | "bid", reference: number) =>
+    limitOf(strategy, { ...grounds, side, reference });
+  assert.deepEqual([limit("ask", -100_000), limit("bid", -100_000)], [-103_000, -97_000]);
+  assert.deepEqual([limit("ask", 100_000), limit("bid", 100_000)], [97_000, 103_000]);
+  assert.deepEqual([limit("ask", 0), limit("bid", 0)], [0, 0]);
+  const margin = { kind: "fixed-margin", marginMicroPerKwh: 20_000 } as const;
+  const below = { ...grounds, feedIn: -50_000, retail: -10_000 };
+  assert.equal(limitOf(margin, { ...below, side: "ask" }), -30_000);
+  assert.equal(limitOf(margin, { ...below, side: "bid" }), -30_000);
 });
 
 test("a ramp dares more after what was taken and less after what was not, and remembers it", () => {

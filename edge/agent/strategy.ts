@@ -51,7 +51,9 @@ export function limitOf(strategy: Strategy, grounds: LimitGrounds): MicroPerKwh 
 }
 
 function near({ side, reference }: LimitGrounds, roomPermille: number): MicroPerKwh {
-  const permille = side === "ask" ? 1000 - roomPermille : 1000 + roomPermille;
+  // Below 0 what is nearer to 0 is dearer.
+  const nearer = (side === "ask") === reference >= 0;
+  const permille = nearer ? 1000 - roomPermille : 1000 + roomPermille;
   return mulDiv(reference, permille, 1000, "half-even") as MicroPerKwh;
 }
 

@@ -1,4 +1,4 @@
-import { discoveryPrefix, idPattern } from "@busbar/protocol";
+import { discoveryPrefix, idPattern, priceMax } from "@busbar/protocol";
 import { z } from "zod";
 import { builtInProfiles } from "../meters/telegram-profiles.ts";
 import { brokerProblem, fingerprintPattern } from "./broker-url.ts";
@@ -9,7 +9,7 @@ const id = z.string().regex(idPattern, "expected an id: a–z, 0–9 and inner h
 const path = z.string().min(1);
 const port = z.int().min(1).max(65_535);
 const energyWh = z.int().min(0).max(1_000_000_000_000);
-const priceMicro = z.int().min(0).max(1_000_000_000);
+const priceMicro = z.int().min(-priceMax).max(priceMax);
 
 const serial = {
   baud: z
@@ -131,9 +131,13 @@ const strategy = z
     z.strictObject({ kind: z.literal("follow-reference"), roomPermille: room }),
     z.strictObject({
       kind: z.literal("fixed-margin"),
-      marginMicroPerKwh: priceMicro.describe(
-        "so much better than the bureau's tariff: an ask above what it pays, a bid below what it charges",
-      ),
+      marginMicroPerKwh: z
+        .int()
+        .min(0)
+        .max(priceMax)
+        .describe(
+          "so much better than the bureau's tariff: an ask above what it pays, a bid below what it charges",
+        ),
     }),
     z.strictObject({
       kind: z.literal("learned-ramp"),
@@ -161,9 +165,13 @@ const agent = z
     limits: z
       .strictObject({
         askWhMax: energyWh.default(0).describe("most energy to sell in one slot"),
-        askMicroPerKwhMin: priceMicro.default(0).describe("never sell cheaper"),
+        askMicroPerKwhMin: priceMicro
+          .default(0)
+          .describe("never sell cheaper; below 0: pay so much at most for being rid of it"),
         bidWhMax: energyWh.default(0).describe("most energy to buy in one slot"),
-        bidMicroPerKwhMax: priceMicro.default(0).describe("never buy dearer"),
+        bidMicroPerKwhMax: priceMicro
+          .default(0)
+          .describe("never buy dearer; below 0: only where so much is paid for taking it"),
         days: z.int().min(1).max(36_500).default(365).describe("how long the mandate holds"),
       })
       .prefault({}),

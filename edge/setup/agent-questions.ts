@@ -21,7 +21,7 @@ export async function askAgent(interview: Interview, draft: Draft): Promise<Draf
     interview.ask({
       text,
       fallback: decimal(micro, 1_000_000),
-      parse: (answer) => scaled(answer, 1_000_000),
+      parse: (answer) => signed(answer, 1_000_000),
     });
   const asked = {
     askWhMax: await energy("Most to sell in one slot, kWh", limits.askWhMax),
@@ -33,6 +33,11 @@ export async function askAgent(interview: Interview, draft: Draft): Promise<Draf
 }
 
 const decimal = (value: number, unit: number): string => String(value / unit);
+
+/** The same, below 0 too. */
+function signed(text: string, unit: number): number {
+  return text.startsWith("-") ? 0 - scaled(text.slice(1), unit) : scaled(text, unit);
+}
 
 /** A decimal as people type it, as a whole number of parts. */
 function scaled(text: string, unit: number): number {

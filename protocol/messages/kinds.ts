@@ -3,6 +3,7 @@ import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import type { Refusal } from "../refusal.ts";
 import { SchemaError, type TypeOf } from "../schema/codec.ts";
+import { assets } from "./assets.ts";
 import { correction, objection, ruling } from "./cases.ts";
 import { contractMotion } from "./contract.ts";
 import { demandAnswer, demandMandate, demandOrder } from "./demand.ts";
@@ -21,6 +22,7 @@ export const kinds = {
   login,
   readings,
   mandate,
+  assets,
   "quote-commit": quoteCommit,
   "quote-reveal": quoteReveal,
   admission,

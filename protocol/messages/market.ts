@@ -9,13 +9,15 @@ import { instant } from "./readings.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
-/** Prices of 1 000 currency/kWh and beyond are typing errors; keeps price² · energy small. */
-const priceMax = 1_000_000_000;
+/** Prices of 1 000 currency/kWh and beyond, either way, are typing errors; keeps price² · energy small. */
+export const priceMax = 1_000_000_000;
 /** A quote of 1 TWh and beyond is a typing error. */
 const energyMax = 1_000_000_000_000;
 
-/** A price in 10⁻⁶ currency per kWh. */
-export const price = int<MicroPerKwh>(0, priceMax);
+/** A price in 10⁻⁶ currency per kWh; below 0 the seller pays the buyer for taking the energy. */
+export const price = int<MicroPerKwh>(-priceMax, priceMax);
+/** What a kWh over a line costs, in either direction: never below 0. */
+export const fee = int<MicroPerKwh>(0, priceMax);
 /** An amount of energy in Wh. */
 export const energy = int<Wh>(0, energyMax);
 

@@ -42,6 +42,28 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     bidPriceMax: microPerKwh(700_000),
     until: utcMs(2_000_000_000_000),
   },
+  assets: {
+    owner: "u1",
+    version: 3,
+    until: utcMs(2_000_000_000_000),
+    storages: [
+      {
+        capacity: wh(10_000),
+        start: wh(5_000),
+        charge: watt(3_000),
+        discharge: watt(3_000),
+        chargePermille: 950,
+        dischargePermille: 940,
+      },
+    ],
+    elastic: [
+      { worth: microPerKwh(-20_000), slope: microPerKwh(10_000), down: wh(500), up: wh(900) },
+    ],
+    flexible: [
+      { energy: wh(8_000), from: utcMs(3_600_000), to: utcMs(36_000_000), power: watt(4_000) },
+    ],
+    supply: { capacity: wh(1_000_000), prices: [microPerKwh(300_000)], slope: microPerKwh(0) },
+  },
   "quote-commit": {
     id: bytes(16),
     owner: "u1",

@@ -1,14 +1,14 @@
 import { array, bytes, int, oneOf, pair, type TypeOf, text } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
 import { timeZoneTextMax } from "../time-zone/time-zone.ts";
-import type { MicroPerKwh, Wh } from "../units/brands.ts";
+import type { Wh } from "../units/brands.ts";
 import { id } from "./id.ts";
+import { fee, price } from "./market.ts";
 import { creditTerms } from "./payments.ts";
 import { instant } from "./readings.ts";
 
 const minutes = int(0, 2 * 24 * 60);
 const permille = int(0, 1000);
-const price = int<MicroPerKwh>(0, 1_000_000_000);
 const band = pair(price, price);
 const weight = int(0, 1000);
 
@@ -57,7 +57,7 @@ export const partyTerms = record("party-terms", {
 export const gridSegment = record("grid-segment", {
   feeder: field(1, id),
   parent: optional(2, id),
-  fee: field(3, price),
+  fee: field(3, fee),
   capacity: optional(4, int<Wh>(0, 1_000_000_000_000)),
   /** Of what it carries so many thousandths are lost (absent: nothing). */
   lossPermille: optional(5, int(0, 500)),

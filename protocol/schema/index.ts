@@ -3,7 +3,7 @@ export { contractName, correction, objection, ruling } from "../messages/cases.t
 export { contractVersion } from "../messages/contract.ts";
 export { vote } from "../messages/evidence.ts";
 export { id } from "../messages/id.ts";
-export { energyForm, quote } from "../messages/market.ts";
+export { energyForm, fee, price, quote } from "../messages/market.ts";
 export {
   ballots,
   linkAddress,

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "64bead1af9784ba6bb14d072ee3a05e8e81fe6c6cf7ab1152f8e56e331926698"),
+  version(1, "46848c48c42c12934a45570a1f3c6e95a82dd088e151753493a121e4f8f85d74"),
 ];

@@ -144,6 +144,28 @@ const messages: fc.Arbitrary<readonly [Kind, object]> = fc.oneof(
       kind: fc.constantFrom("quote-unopened", "non-payment"),
     })
     .map((message) => ["appeal-motion", message] as const),
+  fc
+    .record({
+      owner: who,
+      version: fc.constantFrom(1, 2, 3, most),
+      until: slot,
+      storages: fc.array(
+        fc.record({
+          capacity: fc.constantFrom(1, 100_000_000),
+          start: fc.nat(100_000_000),
+          charge: fc.nat(100_000_000),
+          discharge: fc.constantFrom(0, 100_000_000),
+          chargePermille: fc.constantFrom(1, 1000),
+          dischargePermille: fc.constantFrom(1, 1000),
+        }),
+        { minLength: 1, maxLength: 4 },
+      ),
+      flexible: fc.array(
+        fc.record({ energy: fc.constantFrom(1, 100_000_000), from: time, to: time, power: count }),
+        { minLength: 1, maxLength: 8 },
+      ),
+    })
+    .map((message) => ["assets", message] as const),
 );
 
 test("no message that has the form of one stops the ledger, whoever signs it and whatever it says", () => {

@@ -2,6 +2,7 @@ import type { ContractVersion, Kind } from "@busbar/protocol";
 import { contractVersions } from "../contract/versions.ts";
 import type { BlockRule, TxRule } from "../rule.ts";
 import { admissionExpiryRule, admissionRule } from "./admission.ts";
+import { assetsRule } from "./assets.ts";
 import { casesRule } from "./cases/cases.ts";
 import { correctionRule } from "./cases/correction-rule.ts";
 import { objectionRule } from "./cases/objection-rule.ts";
@@ -48,6 +49,7 @@ export const rules: Rules = {
   tx: {
     readings: readingsRule,
     mandate: mandateRule,
+    assets: assetsRule,
     admission: admissionRule,
     "quote-commit": quoteCommitRule,
     "quote-reveal": quoteRevealRule,

@@ -208,6 +208,27 @@ test("equal asks behind two equal lines share, and so do those on one feeder", (
   );
 });
 
+test("of one Wh that two wish for alike, the feeder's own quotes go first, then feeders in order", () => {
+  const accepted = (quotes: Quote[], segments: Grid) =>
+    clearOnGrid(quotes, segments).fills.map((fill) => fill.accepted);
+  const free = [line("east", 0), line("north", 0)];
+  const bids = bookOf([bid(300, 1, "north"), bid(300, 1, "east"), bid(300, 1), ask(100, 1)]);
+  assert.deepEqual(accepted(bids, free), [0, 0, 1, 1]);
+  assert.deepEqual(accepted(bids.toSpliced(2, 1), free), [0, 1, 1]);
+  const asks = bookOf([ask(100, 1, "north"), ask(100, 1, "east"), ask(100, 1), bid(300, 1)]);
+  assert.deepEqual(accepted(asks, free), [0, 0, 1, 1]);
+  // In the order of feeders, not of their numbers as text.
+  const names = Array.from({ length: 12 }, (_, i) => `f${String(i).padStart(2, "0")}`);
+  const many = bookOf([...names.map((name) => bid(300, 1, name)), ask(100, 3)]);
+  assert.deepEqual(
+    accepted(
+      many,
+      names.map((name) => line(name, 0)),
+    ),
+    [...names.map((_, i) => (i < 3 ? 1 : 0)), 3],
+  );
+});
+
 test("a changed fill, flow, price or sum is refused with its reason", () => {
   const segments = [line("north", 10, 20), line("south", 5)];
   const quotes = bookOf([

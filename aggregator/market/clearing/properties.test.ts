@@ -44,13 +44,14 @@ function settled(quotes: readonly Quote[], at: number | undefined) {
   const pairing = pairQuotes(accepted);
   assert.ok(pairing.ok);
   const tariff = { feedIn: microPerKwh(-5000), retail: microPerKwh(9000), subsidyPermille: 0 };
-  const rests = quotes.map(({ id, party, side, quantity }, i) => {
+  const rests = quotes.map(({ id, party, side, quantity, limit }, i) => {
     const { accepted: taken = 0, netted = 0 } = fills[i] ?? {};
     return {
       id,
       party,
       role: "user",
       side,
+      limit,
       quantity: (quantity - taken - netted) as never,
     } as const;
   });
@@ -93,14 +94,18 @@ test("each Wh and each millionth that somebody gives, somebody gets", () => {
         all.reduce((sum, { money }) => sum + money, 0),
         0,
       );
-      // A party gets what it quoted, bought less sold, but for what it uses itself.
+      // A party gets what it quoted, bought less sold, but for what it uses itself, and but for what
+      // nobody takes or gives at prices below 0.
       for (const [owner, { energy }] of accounts) {
         if (owner === "bureau") continue;
-        const own = quotes.filter((quote) => quote.party === owner);
-        const wanted = own.reduce(
-          (sum, quote) => sum + (quote.side === "bid" ? quote.quantity : -quote.quantity),
-          0,
-        );
+        const unserved = (limit: number, side: Quote["side"]) =>
+          side === "ask" ? limit > -5000 : limit < 0;
+        const wanted = quotes.reduce((sum, { party: whose, side, quantity, limit }, i) => {
+          if (whose !== owner) return sum;
+          const { accepted = 0, netted = 0 } = fills[i] ?? {};
+          const left = unserved(limit, side) ? quantity - accepted - netted : 0;
+          return sum + (side === "bid" ? quantity - left : left - quantity);
+        }, 0);
         assert.equal(energy, wanted);
       }
       assert.equal(fills.length, quotes.length);
@@ -236,6 +241,44 @@ test("with one Wh, no misreport gains more than the width of the interval", () =
   );
 });
 
+test("who misreports the price of one quote that trades whole all the same gains at most the interval on all it sells or buys", () => {
+  const others = fc.array(wish, { maxLength: 12, size: "max" });
+  const own = fc.array(
+    fc.record({ quantity: fc.integer({ min: 1, max: 9 }), limit: fc.integer({ min: -4, max: 8 }) }),
+    { minLength: 1, maxLength: 3 },
+  );
+  let [traded, gained] = [0, 0];
+  fc.assert(
+    fc.property(others, own, side, lie, reference, (list, parts, which, { limit }, at) => {
+      const mine = parts.map((part): Wish => ({ ...part, side: which, party: "me" }));
+      const told = mine.map((part, i) => (i === 0 ? { ...part, limit } : part));
+      const outcome = (own: readonly Wish[]) => {
+        const { fills, price = 0, certificate } = clear(bookOf([...own, ...list]), priced(at));
+        const accepted = own.map((_, i) => fills[i]?.accepted ?? 0);
+        const total = accepted.reduce<number>((sum, energy) => sum + energy, 0);
+        const margin = mine.reduce((sum, { limit: worth }, i) => {
+          const each = which === "ask" ? price - worth * 1000 : worth * 1000 - price;
+          return sum + each * (accepted[i] ?? 0);
+        }, 0);
+        return { certificate, accepted, total, margin };
+      };
+      const [honest, lying] = [outcome(mine), outcome(told)];
+      const whole = mine[0]?.quantity;
+      if (honest.accepted[0] !== whole || lying.accepted[0] !== whole) return;
+      const { lo = 0, hi = 0 } = honest.certificate;
+      const gain = lying.margin - honest.margin;
+      assert.ok(
+        gain <= (hi - lo) * honest.total,
+        `gained ${gain} on ${honest.total} Wh, the interval is ${hi - lo} wide`,
+      );
+      traded += 1;
+      if (gain > 0) gained += 1;
+    }),
+    { numRuns: 3000 },
+  );
+  assert.ok(traded > 300 && gained > 2, `${traded} traded whole, ${gained} gained`);
+});
+
 test("with any quantity, none gains more than that times the way to where the price is without it", () => {
   fc.assert(
     fc.property(book, wish, lie, reference, (list, truth, { limit, quantity }, at) => {
@@ -256,7 +299,7 @@ test("with any quantity, none gains more than that times the way to where the pr
   );
 });
 
-test("that is a bound on market power, not on a quote: who withholds can gain more than the interval", () => {
+test("of a quote that trades in part the interval is no bound: by its quantity or by its price alone", () => {
   const others: Wish[] = [
     { side: "ask", quantity: 1, limit: 2 },
     { side: "bid", quantity: 2, limit: 8 },
@@ -267,4 +310,6 @@ test("that is a bound on market power, not on a quote: who withholds can gain mo
   const gain =
     gainOf(others, { ...truth, quantity: 1 }, truth, 9) - gainOf(others, truth, truth, 9);
   assert.equal(gain, 7000 - 2000, "more than the interval's 1000 for each of its 2 Wh");
+  const dearer = gainOf(others, { ...truth, limit: 8 }, truth, 9) - gainOf(others, truth, truth, 9);
+  assert.equal(dearer, 7000 - 2000, "a price that lets it sell half does the same");
 });

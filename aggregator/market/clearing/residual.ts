@@ -8,6 +8,7 @@ export type Rest = {
   readonly role: Role;
   readonly side: "ask" | "bid";
   readonly quantity: Wh;
+  readonly limit: MicroPerKwh;
 };
 
 /** The community's guarantee: the bureau takes at `feedIn` or better, gives at `retail` or better.
@@ -32,6 +33,11 @@ export type ResidualSale = {
  * p_CG, p_CU), kept inside the tariff, and at the tariff itself where the channel has no price. So
  * nobody pays more than retail, nobody gets less than feed-in, and no round trip through the bureau
  * earns: what it sells is never cheaper, subsidy taken off, than what it bought of the same slot.
+ *
+ * Below 0 it is no guarantee but a bill: then the bureau takes what is left only from asks whose limit
+ * allows its price. Who asks for more keeps its energy, to switch off or to give as a surplus at a price
+ * that is worse still. And a bid below 0 is no need: what found nobody at that price is not supplied at
+ * another.
  */
 export function residualSales(
   rests: readonly Rest[],
@@ -49,11 +55,15 @@ export function residualSales(
   const floor = gross ?? grossOf(feedIn, tariff) ?? retail;
   return rests
     .filter(({ quantity, party }) => quantity > 0 && party !== bureau)
-    .map(({ id, party, role, side, quantity }) => {
-      if (side === "ask") return { quote: id, seller: party, buyer: bureau, quantity, price: buys };
+    .flatMap(({ id, party, role, side, quantity, limit }) => {
+      if (side === "ask") {
+        if (buys < 0 && limit > buys) return [];
+        return [{ quote: id, seller: party, buyer: bureau, quantity, price: buys }];
+      }
       const asked = (role === "company" ? prices.cg : prices.cu) ?? retail;
       const price = within(asked, { low: floor, high: retail });
-      return { quote: id, seller: bureau, buyer: party, quantity, price };
+      if (limit < 0 && price > limit) return [];
+      return [{ quote: id, seller: bureau, buyer: party, quantity, price }];
     });
 }
 
@@ -65,10 +75,15 @@ function within(
 }
 
 /**
- * The least price p with p − κ p² ≥ `net`: what a buyer has to be asked so that it pays `net` after
- * its subsidy; undefined where that is above retail. Found by p ← net + κ p², which rises to it.
+ * The least price p whose worth to its seller, the buyer's subsidy taken off, is `net` or more: p − κ p²
+ * rounded down, and p itself up to 0. Undefined where that is above retail, below which p − κ p² rises.
  */
-function grossOf(net: MicroPerKwh, { retail, subsidyPermille }: Tariff): MicroPerKwh | undefined {
+export function grossOf(
+  net: MicroPerKwh,
+  { retail, subsidyPermille }: Pick<Tariff, "retail" | "subsidyPermille">,
+): MicroPerKwh | undefined {
+  if (net <= 0) return net <= retail ? net : undefined;
+  // p ← net + κ p² rises to it and never passes it.
   let price: number = net;
   while (price <= retail) {
     const square = BigInt(price) * BigInt(price);

@@ -8,13 +8,14 @@ import type { Day } from "./day-file.ts";
 export type Assets = Pick<Horizon, "costs" | "storages" | "elastic" | "flexible">;
 
 const amount = z.number().min(0).max(1e9);
+const price = z.number().min(-1e9).max(1e9);
 const owner = z.enum(["company", "users"]);
 const hour = z.union([z.string(), z.number().transform(String)]);
 
 const assetsSchema = z.strictObject({
   cost: z
     .strictObject({
-      perKwh: z.union([amount, z.array(amount).min(1).max(25)]),
+      perKwh: z.union([price, z.array(price).min(1).max(25)]),
       slope: amount.default(0),
     })
     .describe(
@@ -35,7 +36,7 @@ const assetsSchema = z.strictObject({
     .max(50)
     .default([]),
   elastic: z
-    .array(z.strictObject({ owner, worth: amount, slope: amount, downKwh: amount, upKwh: amount }))
+    .array(z.strictObject({ owner, worth: price, slope: amount, downKwh: amount, upKwh: amount }))
     .max(50)
     .default([]),
   flexible: z

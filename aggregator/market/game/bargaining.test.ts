@@ -92,8 +92,17 @@ const quantities = fc
   .map(allocateQuantities);
 const weight = fc.integer({ min: 1, max: 9 });
 const anyRules = fc
-  .record({ company: weight, bureau: weight, user: weight })
-  .map((weights): PriceRules => ({ ...rules, weights }));
+  .record({
+    weights: fc.record({ company: weight, bureau: weight, user: weight }),
+    // Bands above, around and below 0.
+    shift: fc.constantFrom(0, -450_000, -600_000, -1_000_000),
+  })
+  .map(({ weights, shift }): PriceRules => {
+    const { company, bureau } = rules.bands;
+    const moved = ([low, high]: readonly [number, number]) =>
+      [price(low + shift), price(high + shift)] as const;
+    return { ...rules, weights, bands: { company: moved(company), bureau: moved(bureau) } };
+  });
 
 test("the closed form is the optimum that a numeric search over eq. 1–8 finds", () => {
   fc.assert(

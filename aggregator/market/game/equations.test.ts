@@ -4,10 +4,11 @@ import { microPerKwh, wh } from "@busbar/protocol";
 import fc from "fast-check";
 import type { Prices, Quantities } from "./channels.ts";
 import * as eq from "./equations.ts";
+import { priceWorth, worthAt } from "./worth.ts";
 
 const quantity = fc.oneof(fc.constant(0), fc.nat(1_000_000_000)).map(wh);
 // From 10 currency/kWh on, a subsidy of 50 ‰ passes half the price, and no rules allow such a band.
-const price = fc.integer({ min: 0, max: 10_000_000 }).map(microPerKwh);
+const price = fc.integer({ min: -10_000_000, max: 10_000_000 }).map(microPerKwh);
 const perChannel = <T>(value: fc.Arbitrary<T>) =>
   fc.record({ cg: value, cu: value, gc: value, gu: value });
 
@@ -53,6 +54,18 @@ test("a subsidy is exact before its one rounding, however large", () => {
   const large = eq.subsidy(wh(1_000_000_001), microPerKwh(99_999_999), 50);
   const exact = (1_000_000_001n * 99_999_999n ** 2n * 50n) / 1_000_000_000_000n;
   assert.ok(large - Number(exact) === 0 || large - Number(exact) === 1);
+});
+
+test("below a price of 0 nobody gets a subsidy on top, and worth and price are one", () => {
+  fc.assert(
+    fc.property(quantity, fc.integer({ min: -1_000_000_000, max: 0 }), (energy, at) => {
+      assert.equal(eq.subsidy(energy, microPerKwh(at), 50), 0);
+      assert.equal(worthAt(at / 1e6, 0.05), at / 1e6);
+      assert.equal(priceWorth(at / 1e6, 0.05), at / 1e6);
+    }),
+  );
+  assert.ok(worthAt(1e-6, 0.05) > worthAt(0, 0.05), "it rises through 0");
+  assert.ok(worthAt(0, 0.05) > worthAt(-1e-6, 0.05));
 });
 
 test("energy without a price is refused, a price without energy is ignored", () => {

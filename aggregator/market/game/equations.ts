@@ -4,6 +4,7 @@
  */
 import { cost, divideBig, type Micro, type MicroPerKwh, micro, type Wh } from "@busbar/protocol";
 import { type Channel, channelEnds, channels, type Prices, type Quantities } from "./channels.ts";
+import { worthAt } from "./worth.ts";
 
 /** Energy and prices of one slot. A price may be undefined only where the quantity is 0. */
 export type Trades = {
@@ -46,10 +47,12 @@ export function netIncomes(t: Trades): { company: Micro; bureau: Micro; user: Mi
 }
 
 /**
- * The subsidy on `energy` bought at `price`: κ Q p² with κ in thousandths, rounded once, half to even.
+ * The subsidy on `energy` bought at `price`: κ Q p² with κ in thousandths, rounded once, half to even; none
+ * below a price of 0, where the buyer is paid already (`worth.ts`).
  * Units: Wh · (10⁻⁶/kWh)² · 10⁻³ = 10⁻¹² of 10⁻⁶, hence the divisor.
  */
 export function subsidy(energy: Wh, price: MicroPerKwh, permille: number): Micro {
+  if (price <= 0) return micro(0);
   const product = BigInt(energy) * BigInt(price) * BigInt(price) * BigInt(permille);
   return micro(divideBig(product, 1_000_000_000_000n, "half-even"));
 }
@@ -64,7 +67,7 @@ export function netIncomesFloat(
   for (const channel of channels) {
     const { seller, buyer, subsidised } = channelEnds[channel];
     const price = prices[channel];
-    const value = kwh[channel] * (subsidised ? price - subsidyRate * price * price : price);
+    const value = kwh[channel] * (subsidised ? worthAt(price, subsidyRate) : price);
     net[seller] += value;
     net[buyer] -= value;
   }

@@ -72,7 +72,7 @@ export function roundPrice(
 }
 
 /**
- * Throws `RangeError` for weights that are no integers in 1 … 100, for an empty or negative band, or
+ * Throws `RangeError` for weights that are no integers in 1 … 100, for an empty band, or
  * for a band so high that the subsidy κ p² grows faster than the price (p ≥ 1/2κ): a seller would
  * then lose by asking more.
  */
@@ -82,8 +82,8 @@ export function checkRules({ bands, weights, subsidyPermille }: PriceRules): voi
     throw new RangeError(`subsidyPermille: expected an integer ≥ 0, got ${subsidyPermille}`);
   }
   for (const [name, [low, high]] of Object.entries(bands)) {
-    if (!(low >= 0 && low < high)) {
-      throw new RangeError(`band of ${name}: expected 0 ≤ low < high, got [${low}, ${high}]`);
+    if (!(low < high)) {
+      throw new RangeError(`band of ${name}: expected low < high, got [${low}, ${high}]`);
     }
   }
   if (subsidyPermille * bands.bureau[1] >= 500_000_000) {

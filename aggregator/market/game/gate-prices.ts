@@ -12,7 +12,7 @@ import { priceWorth, worthAt } from "./worth.ts";
 export function channelPrices(game: GateGame, shares: Float64Array): Prices {
   const price = (channel: Channel) => {
     let [kwh, worth, kappa] = [0, 0, 0];
-    let [low, high] = [Number.POSITIVE_INFINITY, 0];
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     game.trades.forEach((trade, e) => {
       if (trade.channel !== channel) return;
       kappa = trade.subsidy;

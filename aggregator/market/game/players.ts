@@ -61,7 +61,7 @@ export function merged(players: readonly Player[]): Player[] {
   const kinds = new Map<string, Player>();
   for (const player of players) {
     const { weight, band, kwh } = player;
-    const kind = [acting(player), Math.sign(kwh), weight ?? "", band?.join("-") ?? ""].join("/");
+    const kind = [acting(player), Math.sign(kwh), weight ?? "", band?.join(" ") ?? ""].join("/");
     const before = kinds.get(kind);
     kinds.set(kind, before === undefined ? player : { ...before, kwh: before.kwh + kwh });
   }
@@ -150,8 +150,8 @@ function checkPlayers(players: readonly Player[]): void {
     if (weight !== undefined && !(Number.isInteger(weight) && weight >= 1 && weight <= 100)) {
       throw new RangeError(`weight of ${id}: expected an integer in 1 … 100, got ${weight}`);
     }
-    if (band !== undefined && !(band[0] >= 0 && band[0] < band[1])) {
-      throw new RangeError(`band of ${id}: expected 0 ≤ low < high, got [${band.join(", ")}]`);
+    if (band !== undefined && !(band[0] < band[1])) {
+      throw new RangeError(`band of ${id}: expected low < high, got [${band.join(", ")}]`);
     }
   }
 }

@@ -18,7 +18,9 @@ type Priced = { readonly grid?: readonly GridSegment[]; readonly retail: MicroPe
 export function pricedGrid({ grid, retail }: Priced): readonly GridSegment[] | undefined {
   return grid?.map((segment) => {
     const { fee, lossPermille = 0 } = segment;
-    return { ...segment, fee: microPerKwh(fee + mulDiv(retail, lossPermille, 1000, "ceil")) };
+    // Below 0 what is lost would be paid for; no line is cheaper than its fee.
+    const lost = mulDiv(Math.max(0, retail), lossPermille, 1000, "ceil");
+    return { ...segment, fee: microPerKwh(fee + lost) };
   });
 }
 

@@ -242,7 +242,7 @@ function rangeOf(low: number | null, high: number | null, fromZero: boolean): uP
   if (low === null || high === null) return [0, 1];
   if (fromZero) return [0, Math.max(1, high * 1.08)];
   const margin = Math.max(0.02, (high - low) * 0.15);
-  return [Math.max(0, low - margin), high + margin];
+  return [low < 0 ? low - margin : Math.max(0, low - margin), high + margin];
 }
 
 function axisText(tick: number, unit: string): string {

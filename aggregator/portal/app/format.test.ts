@@ -99,5 +99,6 @@ test("a contract says in a word what became of it", () => {
   const trade = (state: PortalTrade["state"], amount: number | null) =>
     tradeText({ state, amount } as PortalTrade, "EUR");
   assert.equal(trade("paid", 12_340_000), "paid 12.34 EUR");
+  assert.equal(trade("paid", -12_340_000), "paid −12.34 EUR");
   for (const state of ["signed", "held", "void"] as const) assert.equal(trade(state, null), state);
 });

@@ -142,9 +142,10 @@ function bargained(members: readonly PresentMember[], terms: CommunityTerms): Me
   const clearing = clear(quotes, prices.gu);
   const outcomes = traded(members, atOnePrice(quotes, clearing), undefined);
   const roles = new Map(members.map(({ id, party }) => [id, party]));
-  const rests = quotes.map(({ id, party, side, quantity }, i) => {
+  const rests = quotes.map(({ id, party, side, quantity, limit }, i) => {
     const role = roles.get(party) ?? "user";
-    return { id, party, role, side, quantity: wh(quantity - (clearing.fills[i]?.accepted ?? 0)) };
+    const rest = wh(quantity - (clearing.fills[i]?.accepted ?? 0));
+    return { id, party, role, side, quantity: rest, limit };
   });
   const sales = residualSales(rests, { bureau: "", prices, tariff: terms });
   const costs = new Map(

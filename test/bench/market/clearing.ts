@@ -1,7 +1,8 @@
-/** The double auction at 4 000 and 10⁶ orders, its verification, a grid, and the pairing. */
+/** The double auction at 4 000 and 10⁶ orders, its verification, grids, and the pairing. */
 import { microPerKwh, utcMs, wh } from "@busbar/protocol";
 import { verifyClearing } from "../../../aggregator/market/clearing/certificate.ts";
 import { clear } from "../../../aggregator/market/clearing/clearing.ts";
+import { verifyGridClearing } from "../../../aggregator/market/clearing/grid-certificate.ts";
 import { clearOnGrid } from "../../../aggregator/market/clearing/grid-clearing.ts";
 import { pairQuotes } from "../../../aggregator/market/clearing/pairing.ts";
 import type { Quote } from "../../../aggregator/market/clearing/quotes.ts";
@@ -52,31 +53,53 @@ function restFigures(): Figure[] {
     const energy = fills[i]?.accepted ?? wh(0);
     return energy > 0 ? [{ ...quote, accepted: energy }] : [];
   });
-  const segments = Array.from({ length: 20 }, (_, i) => ({
+  const { paired } = inTurns({ paired: () => pairQuotes(accepted) }, 11);
+  const label = `pairing of the ${accepted.length.toLocaleString("en")} that trade`;
+  return [
+    ...gridFigures({ orders: 4_000, feeders: 20, rounds: 11 }),
+    ...gridFigures({ orders: 4_000, feeders: 64, rounds: 11 }),
+    ...gridFigures({ orders: 100_000, feeders: 64, rounds: 3 }),
+    { name: label, value: paired, unit: "ms" },
+  ];
+}
+
+/** A quarter of the feeders hang on the busbar, the rest on them; lines cost something and fill up. */
+function gridFigures({
+  orders,
+  feeders,
+  rounds,
+}: {
+  readonly orders: number;
+  readonly feeders: number;
+  readonly rounds: number;
+}): Figure[] {
+  const quotes = book(orders, feeders);
+  const trunks = feeders / 4;
+  const segments = Array.from({ length: feeders }, (_, i) => ({
     feeder: `feeder-${i}`,
     fee: microPerKwh(1000 * (i % 5)),
-    capacity: wh(500_000),
-    ...(i < 5 ? {} : { parent: `feeder-${i % 5}` }),
+    capacity: wh((125 * orders * 20) / feeders),
+    ...(i < trunks ? {} : { parent: `feeder-${i % trunks}` }),
   }));
-  const { grid, paired } = inTurns(
+  const clearing = clearOnGrid(quotes, segments, reference);
+  const verdict = verifyGridClearing(quotes, segments, clearing);
+  if (!verdict.ok) throw new Error(verdict.message);
+  const { cleared, verified } = inTurns(
     {
-      grid: () => clearOnGrid(quotes, segments, reference),
-      paired: () => pairQuotes(accepted),
+      cleared: () => clearOnGrid(quotes, segments, reference),
+      verified: () => verifyGridClearing(quotes, segments, clearing),
     },
-    11,
+    rounds,
   );
+  const label = `${feeders} feeders, ${orders.toLocaleString("en")} orders`;
   return [
-    { name: "clearing over 20 feeders, 4,000 orders", value: grid, unit: "ms" },
-    {
-      name: `pairing of the ${accepted.length.toLocaleString("en")} that trade`,
-      value: paired,
-      unit: "ms",
-    },
+    { name: `clearing over ${label}`, value: cleared, unit: "ms" },
+    { name: `its certificate verified, ${label}`, value: verified, unit: "ms" },
   ];
 }
 
 /** One party a pair of quotes, 1 … 10 kWh at 0.40 … 0.70 currency/kWh, asks and bids alike. */
-function book(orders: number): Quote[] {
+function book(orders: number, feeders = 20): Quote[] {
   const draws = uniform(2 * orders, 0);
   const upTo = (most: number, at: number) => Math.floor((draws[at] ?? 0) * most);
   return Array.from({ length: orders }, (_, i) => ({
@@ -88,6 +111,6 @@ function book(orders: number): Quote[] {
     quantity: wh(1000 + upTo(9000, 2 * i)),
     limit: microPerKwh(400_000 + upTo(300_000, 2 * i + 1)),
     time: utcMs(i),
-    feeder: `feeder-${(i >> 1) % 20}`,
+    feeder: `feeder-${(i >> 1) % feeders}`,
   }));
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import type { Objection, UtcMs } from "@busbar/protocol";
 import { reportViolation } from "../../credit.ts";
-import { expose, purchaseCost } from "../../exposure.ts";
+import { exposeContract } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 import { askToResettle } from "../../settlements.ts";
 import { settleContracts } from "../market/contract-settlement.ts";
+import { cutToLines } from "../market/cutting.ts";
 import { addToPositions, isTrading } from "../market/positions.ts";
 import { contracts } from "../market/tables.ts";
 import type { CaseOutcome } from "./tables.ts";
@@ -31,13 +32,14 @@ export function carryOutObjection(
   const { seller, buyer } = terms;
   if (outcome === "upheld") {
     contracts.set(state, contract, { ...released, settled: 2 });
-    expose(state, buyer, -purchaseCost(terms));
+    exposeContract(state, terms, "free");
     if (isTrading(state, slot)) {
       addToPositions(state, slot, { seller, buyer, energy: -terms.energy });
     }
     for (const owner of [seller, buyer])
       askToResettle(state, { slot, owner, why: "contract-void" });
     emit({ type: "contract-void", contract, slot, seller, buyer, against });
+    cutToLines(context, slot);
     const guilty = against === "both" ? [seller, buyer] : [against === "seller" ? seller : buyer];
     for (const id of guilty) {
       const why = `contract ${contract} is void: ${objection.reason}`;

@@ -7,7 +7,7 @@ import { lostOnWay } from "../../../market/routing/losses.ts";
 import { greenLines, greenSlots } from "../../certificates.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
 import { reportViolation } from "../../credit.ts";
-import { bidsCost, defaults, expose, purchaseCost } from "../../exposure.ts";
+import { defaults, expose, exposeContract, quotesCost } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
@@ -23,6 +23,7 @@ import {
   commitmentPlaces,
   commitments,
   contracts,
+  plans,
   type Slot,
   siteNets,
   slotBalances,
@@ -43,7 +44,7 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
   assert(record !== undefined, `slot ${slot} is cleared after it was opened`);
   const quotes = openedQuotes(context, slot);
   // Without quotes the prices of the opening stand; they go with no trade.
-  const certified = quotes.length > 0 ? quotedPrices(context, quotes) : undefined;
+  const certified = quotes.length > 0 ? quotedPrices(context, slot, quotes) : undefined;
   const prices = certified?.prices ?? pricesOf(record);
   const book = clearBook(context, { slot, quotes, reference: prices.gu });
   const cleared = { quotes, fills: book.fills, prices };
@@ -73,6 +74,7 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
   });
   if (!isLast) return;
   forgetPositions(state, slot);
+  plans.delete(state, key);
   expectSettlement(context, slot);
   forget(context, slot - boundaryKeepMs);
 }
@@ -127,7 +129,7 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
       }
     }
     // What it is bound to from here on are contracts.
-    expose(state, owner, -bidsCost(revealed ?? [], parameters.retail));
+    expose(state, owner, 0 - quotesCost(revealed ?? [], parameters));
     commitments.delete(state, key);
     commitmentPlaces.delete(state, id);
   }
@@ -144,7 +146,11 @@ function withinTariff(
 }
 
 /** The colony's prices for what was really offered and asked for. */
-function quotedPrices(context: BlockContext, quotes: readonly Quote[]): CertifiedPrices {
+function quotedPrices(
+  context: BlockContext,
+  slot: UtcMs,
+  quotes: readonly Quote[],
+): CertifiedPrices {
   const users = new Set(
     marketParties(context.state).flatMap(({ owner, party }) => (party === "user" ? [owner] : [])),
   );
@@ -155,7 +161,7 @@ function quotedPrices(context: BlockContext, quotes: readonly Quote[]): Certifie
   const parties = Array.from(nets, ([owner, netWh]) => {
     return { owner, party: users.has(owner) ? "user" : "company", netWh } as const;
   });
-  return pricesFor(parties, context);
+  return pricesFor(parties, { ...context, slot });
 }
 
 type Cleared = {
@@ -192,7 +198,7 @@ function signContracts(
     const { fee } = way;
     contracts.set(state, contract, { ...terms, settled: 0 });
     addToPositions(state, slot, terms);
-    expose(state, buyer, purchaseCost(terms));
+    exposeContract(state, terms, "bind");
     emit({
       type: "contract-signed",
       contract,
@@ -214,10 +220,11 @@ function bureauSales(context: BlockContext, { quotes, fills, prices }: Cleared):
   const bureau = bureauOf(context.state);
   if (bureau === undefined) return [];
   const roles = new Map(marketParties(context.state).map(({ owner, party }) => [owner, party]));
-  const rests = quotes.map(({ id, party, side, quantity }, i) => {
+  const rests = quotes.map(({ id, party, side, quantity, limit }, i) => {
     const { accepted, netted } = fills[i] ?? { accepted: 0, netted: 0 };
     const role = roles.get(party) === "company" ? "company" : "user";
-    return { id, party, role, side, quantity: wh(quantity - accepted - netted) } as const;
+    const rest = wh(quantity - accepted - netted);
+    return { id, party, role, side, quantity: rest, limit } as const;
   });
   const sales = residualSales(rests, { bureau, prices, tariff: context.parameters });
   const offers = new Map(quotes.map((quote) => [quote.id, offeredAs(quote)]));

@@ -3,7 +3,7 @@ import { shareFee } from "../../../settlement/line-shares.ts";
 import { keptOf, type Sale } from "../../../settlement/position.ts";
 import { type Movement, settleFee, settleLoss, settleSale } from "../../../settlement/settle.ts";
 import { accountId, accounts, gridOwner, openAccounts } from "../../accounts.ts";
-import { expose, purchaseCost } from "../../exposure.ts";
+import { exposeContract } from "../../exposure.ts";
 import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import { isSettled } from "../../settlements.ts";
@@ -88,7 +88,7 @@ function noteSettled(
     movements.find(({ reason }) => reason === why)?.money;
   const [subsidy, gridFee] = [micro(0 - (moneyOf("subsidy") ?? 0)), moneyOf("grid-fee")];
   contracts.set(state, contract, { ...terms, settled: 1, ...(subsidy === 0 ? {} : { subsidy }) });
-  expose(state, terms.buyer, -purchaseCost(terms));
+  exposeContract(state, terms, "free");
   const { seller, buyer, energy: deliveredWh } = terms;
   const amount = moneyOf("sale") ?? 0;
   const loss = movements.find(({ reason }) => reason === "grid-loss");

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cost, type GridSegment, microPerKwh, utcMs, wh } from "@busbar/protocol";
+import { cost, encodeMessage, type GridSegment, microPerKwh, utcMs, wh } from "@busbar/protocol";
 import fc from "fast-check";
 import { pricesOfSlot } from "../../../publish/prices.ts";
 import { accountId, accountSums, accounts, gridOwner } from "../../accounts.ts";
 import { parametersOf } from "../../parameters.ts";
+import { sha256 } from "../../sha256.ts";
 import { meters } from "../../tables.ts";
-import { frameOf, testGenesis } from "../../test-site.ts";
+import { frameOf, startTime, testGenesis } from "../../test-site.ts";
+import { cutToLines } from "./cutting.ts";
 import { linesOf, placeOf, strayFeeder } from "./lines.ts";
+import { positionOf } from "./positions.ts";
 import { contracts, slotKey, slots } from "./tables.ts";
 import { Chain, hour, minute, quote, slot } from "./test-chain.ts";
 import { GridChain, line, slotStart, type Wish } from "./test-grid.ts";
@@ -103,7 +106,7 @@ test("a line's capacity is for all gates of a slot, and a trade against it makes
   );
 });
 
-test("a void contract leaves its line free, and what it had made room for counts as it is", () => {
+test("a void contract leaves its line free", () => {
   const run = new GridChain(twoFeeders, twoLines);
   run.trade(0, [ask("company-a", 5_000, 450_000), bid("user-a", 3_000, 690_000)]);
   const sent = () => linesOf(run.state, slot, twoLines).map(({ sentWh }) => sentWh);
@@ -112,6 +115,118 @@ test("a void contract leaves its line free, and what it had made room for counts
   assert.ok(id && terms);
   contracts.set(run.state, id, { ...terms, settled: 2 });
   assert.deepEqual(sent(), [0, 0]);
+});
+
+/** North sells 4 kWh less than it buys back over a line that carries 4: the second stands in the first's room. */
+function crossed() {
+  const run = new GridChain(twoFeeders, twoLines);
+  run.trade(0, [ask("user-a", 4_000, 450_000), bid("user-b", 4_000, 690_000)]);
+  run.trade(1, [ask("company-a", 9_000, 450_000), bid("user-a", 9_000, 690_000)]);
+  const [first, second] = run.of("contract-signed");
+  assert.deepEqual([first?.quantityWh, second?.quantityWh], [4_000, 8_000]);
+  const objection = {
+    by: "bureau-a",
+    contract: first?.contract ?? "",
+    against: "seller",
+    reason: "fraud",
+  } as const;
+  const motion = sha256(encodeMessage("objection", objection));
+  const ruling = { member: "member-a", slot: utcMs(slot), motion, word: "uphold" } as const;
+  const voided = (minutes: number) => {
+    const frames = [
+      frameOf("bureau-a", "objection", objection),
+      frameOf("member-a", "ruling", ruling),
+    ];
+    assert.deepEqual(run.block(minutes, ...frames), []);
+    assert.equal(run.of("contract-void").length, 1);
+  };
+  const south = () => linesOf(run.state, slot, twoLines)[1]?.sentWh;
+  return { run, voided, south, second: second?.contract ?? "" };
+}
+
+test("what stood in the room of a contract that is void is cut to what the line carries", () => {
+  const { run, voided, south, second } = crossed();
+  assert.equal(south(), -4_000);
+  voided(41);
+  assert.equal(south(), -4_000);
+  assert.deepEqual(
+    run.of("contract-cut").map(({ contract, byWh, quantityWh, feeder }) => {
+      return [contract, byWh, quantityWh, feeder];
+    }),
+    [[second, 4_000, 4_000, "south"]],
+  );
+  assert.deepEqual(
+    ["user-a", "user-b", "company-a"].map((owner) => positionOf(run.state, owner, slot)),
+    [-4_000, 0, 4_000],
+    "the last gate trades on from there",
+  );
+  run.block(45);
+  run.block(50);
+  const net = { "company-a": 4_000, "user-a": -4_000 } as Record<string, number>;
+  run.deliver((owner) => net[owner] ?? 0);
+  assert.equal(run.of("imbalance-settled").length, 0);
+  assert.equal(run.of("contract-settled")[0]?.deliveredWh, 4_000);
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+});
+
+test("in a slot that has begun nothing is cut any more: what flows there flows", () => {
+  const { run, voided, south } = crossed();
+  run.block(45);
+  run.block(50);
+  voided(60);
+  assert.equal(run.of("contract-cut").length, 0);
+  assert.equal(south(), -8_000);
+});
+
+test("however contracts cross, after one is void no line carries more than it can", () => {
+  const chainOf = (lines: readonly GridSegment[]) => {
+    const feeders = Object.fromEntries(owners.map((id, i) => [id, [`f${i % 4}`]]));
+    return new GridChain(feeders, lines);
+  };
+  const terms = fc.record({
+    from: fc.nat(4),
+    to: fc.nat(4),
+    energy: fc.integer({ min: 1, max: 9_000 }),
+  });
+  let cuts = 0;
+  fc.assert(
+    fc.property(grids, fc.array(terms, { minLength: 1, maxLength: 9 }), (lines, list) => {
+      const run = chainOf(lines);
+      const place = (at: number) => (at === 4 ? {} : { feeder: `f${at}` });
+      list.forEach(({ from, to, energy }, i) => {
+        const [starts, ends] = [place(from).feeder, place(to).feeder];
+        contracts.set(run.state, `${slotKey(slot)}-${String(i).padStart(4, "0")}`, {
+          slot: slotStart,
+          seller: "company-a",
+          buyer: "user-a",
+          energy: wh(energy),
+          price: microPerKwh(500_000),
+          origin: "book",
+          settled: 0,
+          scale: "real-time",
+          ...(starts === undefined ? {} : { from: starts }),
+          ...(ends === undefined ? {} : { to: ends }),
+        });
+      });
+      const parameters = { ...parametersOf(run.state, slot), grid: lines };
+      const context = {
+        ...{
+          height: 9,
+          time: startTime,
+          seed: new Uint8Array(32),
+          chain: "x",
+          verify: () => false,
+        },
+        ...{ state: run.state, parameters, emit: () => (cuts += 1) },
+      };
+      cutToLines(context, slotStart);
+      for (const { capacity, sentWh = 0 } of linesOf(run.state, slot, lines)) {
+        assert.ok(Math.abs(sentWh) <= (capacity ?? Number.POSITIVE_INFINITY));
+      }
+    }),
+    { numRuns: 60 },
+  );
+  assert.ok(cuts > 50, `${cuts} cuts`);
 });
 
 test("a party with meters at several feeders stands where the way to the busbar costs most", () => {

@@ -38,7 +38,20 @@ export function placeOf(
   parameters: Pick<Parameters, "grid" | "retail">,
 ): string | undefined {
   const grid = pricedGrid(parameters);
-  if (grid === undefined) return feederOf(state, owner);
+  return grid === undefined ? feederOf(state, owner) : farthest(state, owner, grid)?.feeder;
+}
+
+/** What the way from there to the busbar costs, 10⁻⁶ currency/kWh: what a buyer pays on top at least. */
+export function wayFeeOf(
+  state: StateReader,
+  owner: string,
+  parameters: Pick<Parameters, "grid" | "retail">,
+): number {
+  const grid = pricedGrid(parameters);
+  return grid === undefined ? 0 : (farthest(state, owner, grid)?.cost ?? 0);
+}
+
+function farthest(state: StateReader, owner: string, grid: readonly GridSegment[]) {
   const { places, placeOf: numberOf } = layOut(grid);
   const costs: number[] = [];
   for (const { parent, fee } of places) costs.push((costs[parent] ?? 0) + fee);
@@ -48,7 +61,7 @@ export function placeOf(
     const nearer = best === undefined || cost > best.cost;
     if (nearer || (cost === best?.cost && feeder < best.feeder)) best = { feeder, cost };
   }
-  return best?.feeder;
+  return best;
 }
 
 /**

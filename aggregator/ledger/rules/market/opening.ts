@@ -1,5 +1,6 @@
 import { utcMs, wh } from "@busbar/protocol";
 import type { BlockContext } from "../../rule.ts";
+import { planGate, plannedOf } from "./gate-plan.ts";
 import type { SiteOutlook } from "./outlook.ts";
 import { type MarketParty, marketParties, meteredBy } from "./parties.ts";
 import type { SlotPass } from "./slot-pass.ts";
@@ -10,16 +11,23 @@ import { slotMs } from "./timetable.ts";
 const dayMs = 86_400_000;
 
 /**
- * Opens a slot for the quotes of one of its gates, with the colony's prices for what is expected of it;
- * they are none where nothing is known yet.
+ * Opens a slot for the quotes of one of its gates, with the colony's prices for what is expected of it, and
+ * what is planned of batteries, elastic demands and flexible loads; they are none where nothing is known yet.
  */
 export function openSlot(
   context: BlockContext,
-  { slot, number, pass }: SlotPass,
-  forecast: SiteOutlook,
+  at: SlotPass,
+  outlook: (slot: number) => SiteOutlook,
 ): void {
   const { state, emit } = context;
-  const { prices } = pricesFor(expectedNets(context, slot, forecast), context);
+  const { slot, number, pass } = at;
+  const forecast = outlook(slot);
+  planGate(context, at, (other) => expectedNets(context, other, outlook(other)));
+  const planned = plannedOf(state, slot);
+  const nets = expectedNets(context, slot, forecast).map((net): PartyNet => {
+    return { ...net, netWh: net.netWh + (planned.get(net.owner) ?? 0) };
+  });
+  const { prices } = pricesFor(nets, { ...context, slot });
   const key = slotKey(slot);
   const before = slots.get(state, key) ?? { tradedWh: wh(0), contracts: 0 };
   slots.set(state, key, { ...before, stage: "open", prices: known(prices), pass: number });

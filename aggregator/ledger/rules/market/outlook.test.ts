@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeMessage, utcMs, wh } from "@busbar/protocol";
+import { encodeMessage, microPerKwh, utcMs, wh } from "@busbar/protocol";
 import { forecast } from "@busbar/protocol/forecast";
 import { usualGates } from "../../gates.ts";
 import { sha256 } from "../../sha256.ts";
-import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import {
+  entry,
+  frameOf,
+  MeterChain,
+  signerOfName,
+  startTime,
+  testGenesis,
+} from "../../test-site.ts";
 import { siteNets, slotKey } from "./tables.ts";
 import { Chain, hour } from "./test-chain.ts";
 
@@ -59,6 +66,65 @@ test("a gate opens with the forecast of what companies and users showed, and wit
   const ask = { now, from: noon, count: 1 };
   const [alone] = forecast({ slotMs: hour, start: startTime, netWh }, ask) ?? [];
   assert.equal(companies.p50, alone?.p50);
+});
+
+test("which company will give it is taken from the same hour of the day before, else from the last hours", () => {
+  const price = microPerKwh;
+  const genesis = testGenesis();
+  const key = signerOfName("company-b").publicKey;
+  const owner = { id: "company-b", party: "company", name: "b", key, boxKey: key } as const;
+  const meter = { id: "company-b-meter", role: "connection", feeder: "feeder-1" } as const;
+  const device = {
+    id: "company-b-unit",
+    owner: "company-b",
+    key: signerOfName("company-b-unit").publicKey,
+    meters: [meter],
+  };
+  const bands = {
+    "company-a": [price(510_000), price(520_000)],
+    "company-b": [price(650_000), price(660_000)],
+  } as const;
+  const run = new Chain({
+    owners: [...genesis.owners, owner],
+    devices: [...genesis.devices, device],
+    parameters: {
+      ...parameters,
+      parties: Object.entries(bands).map(([id, [low, high]]) => ({
+        owner: id,
+        band: [low, high] as const,
+      })),
+    },
+  });
+  const meters = ["company-a", "company-b", "user-a"].map((id) => new MeterChain(id));
+  const shown = [0, 0, 0];
+  // Company b gives 30 kWh an hour, but for the hour from noon, in which company a does.
+  const noon = (at: number) => (at / hour) % 24 === 12;
+  for (let quarter = 0; quarter <= 37 * 4; quarter += 1) {
+    const at = startTime + (quarter * hour) / 4;
+    const frames =
+      quarter % 4 === 0
+        ? meters.map((chain, i) =>
+            i < 2
+              ? chain.frame(entry(at, 0, shown[i] ?? 0))
+              : chain.frame(entry(at, shown[i] ?? 0)),
+          )
+        : [];
+    if (quarter % 4 === 0) {
+      const giver = noon(at) ? 0 : 1;
+      shown[giver] = (shown[giver] ?? 0) + 30_000;
+      shown[2] = (shown[2] ?? 0) + 90_000;
+    }
+    assert.deepEqual(run.block(quarter * 15, ...frames), []);
+  }
+  const gu = (slot: number) =>
+    run.of("slot-opened").find((event) => event.slot === slot)?.prices.gu ?? 0;
+  const inside = (value: number, [low, high]: readonly [number, number]) =>
+    assert.ok(value >= low && value <= high, `${value} in ${low} … ${high}`);
+  inside(gu(startTime + 36 * hour), bands["company-a"]);
+  inside(gu(startTime + 35 * hour), bands["company-b"]);
+  // On the first day there is no day before.
+  inside(gu(startTime + 12 * hour), bands["company-b"]);
+  inside(gu(startTime + 13 * hour), bands["company-b"]);
 });
 
 test("a silent user costs the forecast of the users, and nothing else", () => {

@@ -15,6 +15,9 @@ import { slotMs } from "./timetable.ts";
 /** What all companies, and all users, together are expected to give to the feeder; null: not known. */
 export type SiteOutlook = { readonly companies: Outlook | null; readonly users: Outlook | null };
 
+/** A gate opens two days before its period at most, which has 25 hours at most. */
+const planAheadMs = 73 * 3_600_000;
+
 const nothing: SiteOutlook = { companies: null, users: null };
 
 /**
@@ -22,21 +25,30 @@ const nothing: SiteOutlook = { companies: null, users: null };
  * day-ahead gate opens many in one block.
  */
 export function siteOutlook(context: BlockContext): (slot: number) => SiteOutlook {
-  let made: { readonly ask: Ask; readonly companies: Row; readonly users: Row } | undefined;
+  let made: Made | undefined;
+  // A plan looks at slots that have not come to the market yet.
+  let ahead: Made | undefined;
   return (slot) => {
-    made ??= make(context);
-    const at = (slot - made.ask.from) / slotMs(context.parameters);
-    if (at < 0) return nothing;
-    return { companies: made.companies?.[at] ?? null, users: made.users?.[at] ?? null };
+    made ??= make(context, 0);
+    if (slot < made.ask.from) return nothing;
+    const length = slotMs(context.parameters);
+    let [from, at] = [made, (slot - made.ask.from) / length];
+    if (at >= made.ask.count) {
+      ahead ??= make(context, planAheadMs);
+      from = ahead;
+    }
+    return { companies: from.companies?.[at] ?? null, users: from.users?.[at] ?? null };
   };
 }
 
 type Row = readonly Outlook[] | undefined;
+type Made = { readonly ask: Ask; readonly companies: Row; readonly users: Row };
 
-function make({ state, time, parameters }: BlockContext) {
+/** Forecasts to the last slot that has come to the market, and so far ahead at least, ms. */
+function make({ state, time, parameters }: BlockContext, aheadMs: number): Made {
   const length = slotMs(parameters);
   const from = Math.ceil(time / length) * length;
-  const next = cursors.get(state, "open")?.next ?? from;
+  const next = Math.max(cursors.get(state, "open")?.next ?? from, from + aheadMs);
   const count = Math.max(1, Math.min(targetsMax, (next - from) / length));
   const zone = parseTimeZone(parameters.timeZone);
   const offsetMs = (at: number) => (zone === undefined ? 0 : utcOffsetMs(zone, at));

@@ -6,7 +6,7 @@ import {
   type Refusal,
   sealQuotes,
 } from "@busbar/protocol";
-import { bidsCost, defaults, expose, headroom } from "../../exposure.ts";
+import { defaults, expose, headroom, quotesCost } from "../../exposure.ts";
 import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
@@ -50,8 +50,7 @@ export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer
     checkTerms(context, { message, commitment, signer }) ??
     checkCredit(context, commitment, message.quotes);
   if (refusal !== undefined) return refusal;
-  const { retail } = parametersOf(context.state, slot);
-  expose(context.state, owner, bidsCost(message.quotes, retail));
+  expose(context.state, owner, quotesCost(message.quotes, parametersOf(context.state, slot)));
 
   commitments.set(context.state, key, { ...commitment, revealed: message.quotes });
   context.emit({ type: "quote-revealed", id, owner, slot, quotes: message.quotes.length });
@@ -112,7 +111,7 @@ function checkCredit(
 ): Refusal | undefined {
   const parameters = parametersOf(state, slot);
   const free = owner === bureauOf(state) ? undefined : headroom(state, owner, parameters);
-  const bound = bidsCost(quotes, parameters.retail);
+  const bound = quotesCost(quotes, parameters);
   if (free === undefined || bound === 0) return undefined;
   if (defaults.get(state, owner) !== undefined) {
     const message = `${owner} is in default and buys nothing until its balance is 0 or more`;

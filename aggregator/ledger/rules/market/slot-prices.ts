@@ -1,9 +1,11 @@
+import type { UtcMs } from "@busbar/protocol";
 import { gateReference } from "../../../market/colony/gate-reference.ts";
 import type { Prices } from "../../../market/game/channels.ts";
 import type { Player } from "../../../market/game/players.ts";
 import type { SlotPrices } from "../../events.ts";
 import type { BlockContext } from "../../rule.ts";
-import { bureauOf } from "./parties.ts";
+import { bureaus } from "../../tables.ts";
+import { suppliesOf } from "./supplies.ts";
 
 /**
  * The colony's prices and, as their certificate, the exact ones for the same energy: anybody sees
@@ -20,12 +22,17 @@ export type PartyNet = {
 
 /**
  * Reference prices of a slot among its parties (eq. 9 of Liu & Zhou), each with the weight and the band
- * that the parameters give it, and the bureau that takes and gives the rest. Users that generate more
+ * that the parameters give it, and the bureaus that take and give the rest, by their capacities. Users that generate more
  * than they need count as sellers.
  */
 export function pricesFor(
   nets: readonly PartyNet[],
-  { state, parameters, seed }: Pick<BlockContext, "state" | "parameters" | "seed">,
+  {
+    state,
+    parameters,
+    seed,
+    slot,
+  }: Pick<BlockContext, "state" | "parameters" | "seed"> & { readonly slot: UtcMs },
 ): CertifiedPrices {
   const terms = new Map(parameters.parties?.map((own) => [own.owner, own]));
   const player = (id: string, role: Player["role"], kwh: number): Player => {
@@ -36,13 +43,15 @@ export function pricesFor(
     };
     return { id, role, kwh, ...own };
   };
+  const supplies = suppliesOf(state, slot, parameters);
   // A site without a bureau has prices too: what they are if one came. No owner's id is empty.
-  const bureau = bureauOf(state) ?? "";
-  // What the bureau itself quotes is part of what it delivers and takes.
+  const some = supplies.length > 0 ? supplies : [{ bureau: "", capacity: 1000 }];
+  // What a bureau itself quotes is part of what it delivers and takes.
   const players = nets
-    .filter(({ owner }) => owner !== bureau)
+    .filter(({ owner }) => bureaus.get(state, owner) === undefined)
     .map(({ owner, party, netWh }) => player(owner, party, netWh / 1000));
-  return gateReference([...players, player(bureau, "bureau", 1)], parameters, seed);
+  const delivering = some.map(({ bureau, capacity }) => player(bureau, "bureau", capacity / 1000));
+  return gateReference([...players, ...delivering], parameters, seed);
 }
 
 /** Prices as events and JSON carry them: null is "not traded". */

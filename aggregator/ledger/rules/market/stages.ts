@@ -62,7 +62,7 @@ function step(
   const own = { ...context, parameters };
   switch (stage) {
     case "open":
-      openSlot(own, of, outlook(slot));
+      openSlot(own, of, outlook);
       return expect(state, pass.gate, { slot, pass: number, stage: "gate" });
     case "gate":
       closeGate(own, of);

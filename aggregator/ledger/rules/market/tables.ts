@@ -1,13 +1,15 @@
-import type { Micro, MicroPerKwh, Wh } from "@busbar/protocol";
+import type { Micro, Wh } from "@busbar/protocol";
 import {
   array,
   bytes,
   energyForm,
+  fee,
   field,
   instant,
   int,
   oneOf,
   optional,
+  price,
   quote,
   record,
   scale,
@@ -17,7 +19,6 @@ import {
 import { table } from "../../state/table.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
-const price = int<MicroPerKwh>(0, 1_000_000_000);
 const energy = int<Wh>(0, 1_000_000_000_000);
 const name = text(32);
 const quoteName = text(40, /^[0-9a-f]{32}-\d{1,2}$/);
@@ -96,7 +97,7 @@ const contractRecord = record("contract", {
   /** How long before delivery it was made. */
   scale: field(9, scale),
   /** What the buyer pays on top, for the way over the grid; absent: nothing. */
-  fee: optional(10, price),
+  fee: optional(10, fee),
   /** The feeders of the grid that it leads from and to; absent: the busbar, or no grid. */
   from: optional(11, name),
   to: optional(12, name),
@@ -135,6 +136,19 @@ export type Due = TypeOf<typeof dueRecord>;
 export const positions = table(
   "position",
   record("position", { soldWh: field(1, int(-most, most)) }),
+);
+
+const plannedNet = record("planned-net", {
+  owner: field(1, name),
+  /** Of the statement that it was planned with. */
+  version: field(2, int(1, most)),
+  giveWh: field(3, int(-most, most)),
+});
+
+/** `gate-plan/<slot>`: what owners are planned to give beyond their forecasts, until the slot's last gate. */
+export const plans = table(
+  "gate-plan",
+  record("gate-plan", { nets: field(1, array(plannedNet, 0, 50)) }),
 );
 
 const siteNet = record("site-net", {
