@@ -1,7 +1,7 @@
 import { topicsOf } from "@busbar/protocol";
 import { type FlowNode, textOf } from "../check/flow.ts";
 
-/** The topics that a flow's nodes follow at one of its sites. `id`: the site node's. */
+/** What an owner may record of what a flow's nodes follow at one of its sites. `id`: the site node's. */
 export function topicsFollowed(
   nodes: readonly FlowNode[],
   { id, site, identity }: { readonly id: string; readonly site: string; readonly identity: string },

@@ -4,6 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { topicsOf } from "@busbar/protocol";
+import { orderedSlot, orderedUnit, orderId } from "../../test/support/demand-orders.ts";
 import { FlowsSite } from "../../test/support/flows-site.ts";
 import { buildPalette } from "../build.ts";
 import { FlowsProcess } from "./flows-process.ts";
@@ -20,6 +22,7 @@ let flows: FlowsProcess;
 const listened = {
   "boiler-follows-price": ["only changes"],
   "battery-sells-surplus": ["what the slot brings", "sell the surplus"],
+  "ev-charger-under-order": ["only changes", "refused", "ended"],
   "feeder-board": ["remember"],
   "notice-to-phone": ["my notices", "not taken"],
   "modbus-by-hand": ["sign", "refused"],
@@ -57,20 +60,25 @@ after(async () => {
   await site?.stop();
 });
 
-/** Examples that sign: each as a device of its own. */
-const signing: Readonly<Record<string, string>> = { "modbus-by-hand": "2", "meter-here": "3" };
+/** What differs from the environment: devices of their own that sign, and a site with an order. */
+function own(name: string): Readonly<Record<string, string>> {
+  const number = { "modbus-by-hand": "2", "meter-here": "3" }[name];
+  if (name === "ev-charger-under-order") return site.orderedEnvironment;
+  if (number === undefined) return {};
+  return {
+    BUSBAR_DEVICE: `unit-${number}`,
+    BUSBAR_DEVICE_KEY: site.file(`unit-${number}.json`),
+    BUSBAR_METER: `m-${number}`,
+  };
+}
 
-/** An example as it is imported; one that signs gets what its device has. */
+/** An example as it is imported, with what is its own. */
 function example(name: string): FlowNode[] {
-  const text = readFileSync(join(import.meta.dirname, "..", "examples", `${name}.json`), "utf8");
-  const number = signing[name];
-  if (number === undefined) return JSON.parse(text) as FlowNode[];
-  const variable = (of: string) => ["$", "{BUSBAR_", of, "}"].join("");
-  const own = text
-    .replaceAll(variable("DEVICE"), `unit-${number}`)
-    .replaceAll(variable("DEVICE_KEY"), site.file(`unit-${number}.json`))
-    .replaceAll(variable("METER"), `m-${number}`);
-  return JSON.parse(own) as FlowNode[];
+  let text = readFileSync(join(import.meta.dirname, "..", "examples", `${name}.json`), "utf8");
+  for (const [variable, value] of Object.entries(own(name))) {
+    text = text.replaceAll(["$", "{", variable, "}"].join(""), value);
+  }
+  return JSON.parse(text) as FlowNode[];
 }
 
 /** Presses an inject node's button. */
@@ -81,6 +89,17 @@ async function press(name: string, button: string): Promise<void> {
 }
 
 const next = (name: keyof typeof listened, node: string) => probe.next(`${name}/${node}`);
+
+/** Says something again and again until it is heard: the nodes' connections may still be on their way. */
+async function untilHeard<T>(hear: () => Promise<T>, say: () => void): Promise<T> {
+  say();
+  const again = setInterval(say, 100);
+  try {
+    return await hear();
+  } finally {
+    clearInterval(again);
+  }
+}
 
 const live = (watts: number, time: number, meter = "m-1") => ({
   meter,
@@ -97,12 +116,10 @@ const sayLive = (watts: number, time: number, meter?: string) =>
 
 test("a boiler heats from surplus and stops when the sun is gone", async () => {
   const time = site.ledger.time;
-  // Said again until the node has subscribed: its connection may still be on its way.
-  sayLive(300, time);
-  const heard = next("boiler-follows-price", "only changes");
-  const again = setInterval(() => sayLive(300, time), 50);
-  const first = await heard;
-  clearInterval(again);
+  const first = await untilHeard(
+    () => next("boiler-follows-price", "only changes"),
+    () => sayLive(300, time),
+  );
   assert.deepEqual([first.payload, first.reason], [false, "dear"]);
   sayLive(-2_500, time + 1);
   assert.deepEqual((await next("boiler-follows-price", "only changes")).reason, "surplus");
@@ -162,6 +179,37 @@ async function planned(watts: number, time: number) {
   sayLive(watts, time);
   return await next("battery-sells-surplus", "what the slot brings");
 }
+
+test("a charger draws what a proven order leaves, the unit's word goes back signed, and nothing forged counts", async () => {
+  const { orderer, orders } = site;
+  const topics = topicsOf(orders.chain);
+  const change = () => next("ev-charger-under-order", "only changes");
+  const read = (time: number) => {
+    const body = { ...live(7_000, time), device: orderedUnit };
+    orderer.publish(topics.live(orderedUnit), JSON.stringify(body));
+  };
+  const charger = async (time: number): Promise<unknown> => {
+    read(time);
+    return (await change()).payload;
+  };
+  const say = (payload: Uint8Array) => orderer.publish(topics.commands(orderedUnit), payload);
+  const first = await untilHeard(change, () => read(orderedSlot - 1));
+  assert.equal(first.payload, 11_000);
+
+  const refused = await untilHeard(
+    () => next("ev-charger-under-order", "refused"),
+    () => say(Buffer.from("no order")),
+  );
+  assert.equal((refused.error as { code: string }).code, "flows.order-refused");
+  const answered = once(orderer, "frame");
+  say(orders.contracted);
+  const [kind] = await answered;
+  assert.equal(kind, "demand-answer");
+  assert.equal(await charger(orderedSlot), 600);
+  say(orders.refused);
+  assert.equal((await next("ev-charger-under-order", "ended")).order, orderId);
+  assert.equal(await charger(orderedSlot + 1), 11_000);
+});
 
 test("the feeder's board is a page with sum, chart and meters, behind the password", async () => {
   const time = site.ledger.time + 10 * 3_600_000;

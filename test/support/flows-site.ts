@@ -14,6 +14,7 @@ import { makeDevice } from "../../hardware/virtual-site/meters/device.ts";
 import { listen } from "../../hardware/virtual-site/meters/listen.ts";
 import { serveModbusTcp } from "../../hardware/virtual-site/meters/modbus-tcp.ts";
 import { loadProfile } from "../../hardware/virtual-site/meters/profile.ts";
+import { orderedOwner, orderedUnit, orderLife } from "./demand-orders.ts";
 import { FakeAggregator } from "./fake-aggregator.ts";
 import { MemoryPool } from "./memory-pool.ts";
 import { keyFileOf, PortalSite, portalSiteStart } from "./portal-site.ts";
@@ -34,6 +35,10 @@ export class FlowsSite {
   readonly aggregator: FakeAggregator;
   readonly pushed: Pushed[] = [];
   readonly environment: Record<string, string> = {};
+  /** Of a unit at another site, where an order was made; see `orderLife`. */
+  readonly orders = orderLife();
+  readonly orderer: FakeAggregator;
+  readonly orderedEnvironment: Record<string, string> = {};
   readonly #pool = new MemoryPool();
   readonly #ends: (() => unknown)[] = [];
   #onPush: () => void = () => {};
@@ -43,11 +48,13 @@ export class FlowsSite {
     while (this.ledger.source.gates().gates.length === 0) this.ledger.step();
     const member = signerOf(openKeyFile(this.file("member.json")));
     this.aggregator = new FakeAggregator(this.ledger.source.status().chain, member);
+    this.orderer = new FakeAggregator(this.orders.chain, member);
   }
 
   static async start(): Promise<FlowsSite> {
     const site = new FlowsSite();
     await site.#startAggregator();
+    await site.#startOrderer();
     await site.#startPortal();
     await site.#startMeter();
     await site.#startPhone();
@@ -132,6 +139,30 @@ export class FlowsSite {
       BUSBAR_DEVICE_KEY: this.file("unit-1.json"),
       BUSBAR_MEMBERSHIP: this.file("membership.json"),
       BUSBAR_METER: "m-1",
+    });
+  }
+
+  async #startOrderer(): Promise<void> {
+    const { orderer, orders } = this;
+    for (const id of [orderedOwner, orderedUnit]) {
+      orderer.devices.set(id, signerOf(openKeyFile(this.file(`${id}.json`))).publicKey);
+    }
+    await orderer.start();
+    this.#ends.push(() => orderer.stop());
+    const members = orders.membership.members.map(({ key, ...member }) => ({
+      ...member,
+      key: Buffer.from(key).toString("base64url"),
+    }));
+    const file = { ...orders.membership, site: orders.chain, members };
+    writeFileSync(this.file("ordered-membership.json"), JSON.stringify(file));
+    Object.assign(this.orderedEnvironment, {
+      BUSBAR_BROKER: orderer.url,
+      BUSBAR_SITE: orders.chain,
+      BUSBAR_IDENTITY: orderedOwner,
+      BUSBAR_KEY_FILE: this.file(`${orderedOwner}.json`),
+      BUSBAR_DEVICE: orderedUnit,
+      BUSBAR_DEVICE_KEY: this.file(`${orderedUnit}.json`),
+      BUSBAR_MEMBERSHIP: this.file("ordered-membership.json"),
     });
   }
 

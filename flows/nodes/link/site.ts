@@ -12,6 +12,8 @@ export type Site = {
   /** The broker's address, and the member whose it is. */
   readonly url: string;
   readonly member: string;
+  /** Another connection to the broker, as another identity; whoever opens it closes it. */
+  open(as: { readonly identity: string; readonly signer: Signer }, report: Report): SiteConnection;
   /** A recorded day stands in the site's place. */
   readonly replayed: boolean;
   /** Signs as the identity. */
@@ -20,6 +22,8 @@ export type Site = {
   readonly boxSecret: Uint8Array;
   readonly topics: ReturnType<typeof topicsOf>;
 };
+
+type Report = (text: string) => void;
 
 /** What a node wants to hear of its site. */
 export type Interest = {

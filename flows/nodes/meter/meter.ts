@@ -46,7 +46,7 @@ export default function register(red: Red): void {
       const began = performance.now();
       const again = (error?: Error) => {
         const code = error instanceof Failure ? error.code : (error?.message ?? "");
-        if (error !== undefined && code !== trouble && !closed) this.error(error);
+        if (error !== undefined && code !== trouble && !closed) this.error(error, { topic: name });
         trouble = code;
         if (closed) return;
         // The next one in its rhythm; a meter that answers slowly is never asked twice at once.

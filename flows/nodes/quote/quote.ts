@@ -29,7 +29,7 @@ export default function register(red: Red): void {
     let quoter: Quoter | undefined;
 
     const failed = (error?: Error) => {
-      if (error !== undefined && !stopped.signal.aborted) this.error(error);
+      if (error !== undefined && !stopped.signal.aborted) this.error(error, { topic: "quote" });
     };
     const wishOf = async (msg: Msg): Promise<Wish> => {
       const value = (property: string) => typedValue(red, { node: this, config, property }, msg);

@@ -5,25 +5,35 @@ import { readKeyFile, signerOf } from "@busbar/protocol/node";
 import { flowError } from "../link/errors.ts";
 import { entered, optional, unsetVariable } from "../link/form.ts";
 
-/** What a sign node needs to speak for a device. */
-export type SignSettings = {
+/** Who signs as a unit, and whom receipts and proofs are checked against. */
+export type DeviceSettings = {
   readonly device: string;
   readonly signer: Signer;
+  /** Path of the site's membership.json. */
   readonly membership: string;
-  readonly data: string;
 };
+
+/** What a sign node needs to speak for a device. */
+export type SignSettings = DeviceSettings & { readonly data: string };
 
 /** Properties as the editor stores them. */
 export type SignForm = Readonly<Record<string, unknown>>;
 
 /**
  * Checks a sign node's form and loads the device's key. `userDir`: where journals stand by default.
- * Throws: `Failure` `flows.*`, `key.*`.
+ * Throws: as `readDevice`.
  */
 export function readSignSettings(
   form: SignForm,
   { site, userDir }: { readonly site: string; readonly userDir: string },
 ): SignSettings {
+  const settings = readDevice(form);
+  const folder = optional(form.data) || resolve(userDir, "busbar", "journal");
+  return { ...settings, data: journalFolder(folder, site, settings.device) };
+}
+
+/** The device that a node speaks for. Throws: `Failure` `flows.*`, `key.*`. */
+export function readDevice(form: SignForm): DeviceSettings {
   const [device, keyFile, membership] = [
     filled("device", form.device),
     filled("keyFile", form.keyFile),
@@ -32,13 +42,7 @@ export function readSignSettings(
   if (!isId(device)) {
     throw flowError("flows.id", `device: expected lower case, digits and inner -, got ${device}`);
   }
-  const folder = optional(form.data) || resolve(userDir, "busbar", "journal");
-  return {
-    device,
-    signer: signerOf(readKeyFile(keyFile)),
-    membership,
-    data: journalFolder(folder, site, device),
-  };
+  return { device, signer: signerOf(readKeyFile(keyFile)), membership };
 }
 
 function filled(name: string, value: unknown): string {

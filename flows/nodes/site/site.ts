@@ -27,6 +27,10 @@ export default function register(red: Red): void {
       link,
       url: settings.url,
       member: settings.broker,
+      open: ({ identity: other, signer: by }, report) => {
+        const client = `${other}:${settings.client.split(":")[1]}`;
+        return connectionOf(red, { ...settings, identity: other, client, signer: by }, report);
+      },
       replayed: red.settings.busbarReplay !== undefined,
       signer,
       boxSecret,
