@@ -26,7 +26,7 @@ const emulators: Readonly<Record<Architecture, string>> = {
   arm64: "qemu-aarch64-static",
   amd64: "qemu-x86_64-static",
 };
-/** Of the self-test under emulation, which takes about 5 s on a quiet machine. */
+/** Of the self-test: half a minute of processor time under emulation. */
 const patienceMs = 300_000;
 
 /** How a program of a processor is begun here, and what that needs. */
