@@ -1,13 +1,28 @@
 /** Bundles the portal's page for the browser: `app/` → `dist/`. Same sources, same files. */
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, globSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Plugin } from "esbuild";
 
 const source = join(import.meta.dirname, "app");
+
+/** What the rules of a bill take from Node, by what a browser has. */
+const forBrowsers: Plugin = {
+  name: "for-browsers",
+  setup(build) {
+    const sha256 = join(import.meta.dirname, "../../protocol/sha256.ts");
+    build.onResolve({ filter: /^node:assert\/strict$/ }, () => ({
+      path: join(source, "node/assert.ts"),
+    }));
+    build.onResolve({ filter: /\/sha256\.ts$/ }, () => ({ path: sha256 }));
+  },
+};
 
 /** Writes the page to `dist/`. Throws esbuild's error where the page does not compile. */
 export async function buildPortal(target = join(import.meta.dirname, "dist")): Promise<void> {
   const { build } = await import("esbuild");
   mkdirSync(target, { recursive: true });
+  // Parts that are loaded later are named by what is in them.
+  for (const old of globSync("*.js", { cwd: target })) rmSync(join(target, old));
   await build({
     entryPoints: [
       { in: join(source, "main.tsx"), out: "app" },
@@ -15,11 +30,14 @@ export async function buildPortal(target = join(import.meta.dirname, "dist")): P
     ],
     outdir: target,
     bundle: true,
+    splitting: true,
     minify: true,
     format: "esm",
     platform: "browser",
     jsx: "automatic",
     jsxImportSource: "preact",
+    inject: [join(source, "node/buffer.ts")],
+    plugins: [forBrowsers],
     target: ["chrome111", "firefox114", "safari16.4"],
     logLevel: "warning",
   });

@@ -12,6 +12,7 @@ import { rules } from "../ledger/rules/index.ts";
 import { tryOut } from "../ledger/try-out.ts";
 import { countDeliveries } from "../notices/outbox.ts";
 import { peopleOf } from "./access/people.ts";
+import { billMaker } from "./bill-text.ts";
 import { Desk } from "./desk.ts";
 import type { LedgerSource } from "./ledger-source.ts";
 import { type Portal, startPortal } from "./server.ts";
@@ -68,7 +69,7 @@ export function openDesk(
 
 /** Serves it. Throws: `Failure` as `startPortal`. */
 export function openPortal(
-  { portal }: AggregatorConfig,
+  config: AggregatorConfig,
   parts: Parts,
   {
     pool,
@@ -76,6 +77,7 @@ export function openPortal(
     desk,
   }: { readonly pool: Pool; readonly source: LedgerSource; readonly desk: Desk },
 ): Promise<Portal> {
+  const { portal } = config;
   const { ledger, verify, log } = parts;
   const { application, store, genesis } = ledger;
   const { host, port, url, open, links } = portal;
@@ -97,6 +99,7 @@ export function openPortal(
       verify,
       desk,
       messages: messageDoor(doors),
+      bill: billMaker(config),
       links,
     },
     log,

@@ -12,6 +12,7 @@ import { addAccessRoutes } from "./access/routes.ts";
 import type { SessionLimits } from "./access/sessions.ts";
 import { SignIn } from "./access/sign-in.ts";
 import type { PortalSource } from "./api.ts";
+import type { MakeBill } from "./bill-text.ts";
 import type { Desk } from "./desk.ts";
 import { describeRoutes } from "./docs/openapi.ts";
 import { addDocs } from "./docs/routes.ts";
@@ -20,6 +21,7 @@ import { EventStreams, type StreamLimits, streamLimits } from "./event-stream.ts
 import { securityHeaders } from "./headers.ts";
 import { type Parameters as Described, readParameters } from "./query.ts";
 import { addRoutes } from "./routes.ts";
+import { addBillRoute } from "./views/bill-route.ts";
 import { addProofRoutes } from "./views/proof-routes.ts";
 import { addViewRoutes } from "./views/routes.ts";
 
@@ -39,6 +41,7 @@ export type PortalAccess = {
   readonly verify: Verify;
   readonly desk: Desk;
   readonly messages: MessageDoor;
+  readonly bill: MakeBill;
   /** Whether signed-in people may make one-time sign-in links. */
   readonly links?: boolean;
   readonly sessions?: Partial<SessionLimits>;
@@ -185,11 +188,12 @@ function addAll(app: FastifyInstance, options: Parameters<typeof makePortal>[0])
   if (quotes !== undefined) addQuoteRoute(app, quotes);
   addDocs(app, document);
   if (access === undefined) return addAccessRoutes(app, { guard, open });
-  const { chain, people, verify, links = false, desk, messages } = access;
+  const { chain, people, verify, links = false, desk, messages, bill } = access;
   const signIn = new SignIn({ chain, people, verify, links, now });
   addAccessRoutes(app, { guard, signIn, open });
   addViewRoutes(app, { desk, guard });
   addProofRoutes(app, { desk, guard });
+  addBillRoute(app, { bill, guard });
   addMessageRoute(app, { messages, guard });
   addRequestRoutes(app, { mailbox: desk.mailbox, guard });
 }

@@ -3,6 +3,7 @@ import {
   chainStart,
   clockSource,
   encodeHeader,
+  Failure,
   type Kind,
   keyId,
   type Message,
@@ -17,6 +18,7 @@ import {
   wh,
 } from "@busbar/protocol";
 import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/protocol/node";
+import { billOf } from "../../aggregator/commands/bill.ts";
 import type { Pool } from "../../aggregator/consensus/pool.ts";
 import { type ConsensusStatus, recorderStatus } from "../../aggregator/consensus/status.ts";
 import { messageDoor } from "../../aggregator/ingest/message-door.ts";
@@ -41,6 +43,7 @@ import { LedgerSource } from "../../aggregator/portal/ledger-source.ts";
 import { portalReadModel } from "../../aggregator/portal/read-model.ts";
 import type { PortalAccess } from "../../aggregator/portal/server.ts";
 import type { Connections } from "../../aggregator/portal/views/context.ts";
+import type { BillFault, BillFile } from "../../aggregator/settlement/bill/document.ts";
 import { Counters } from "../../hardware/virtual-site/physics/counters.ts";
 import { defaultPlace, makeSite, type Source } from "../../hardware/virtual-site/physics/site.ts";
 
@@ -177,6 +180,11 @@ export class PortalSite {
       verify,
       desk: this.desk,
       messages: messageDoor(this.#doors(pool)),
+      bill: async (owner, month) => {
+        const file = this.bill(owner, month);
+        if (!("ok" in file)) return JSON.stringify(file);
+        throw new Failure(file.code, file.message, { retry: "never" });
+      },
       ...options,
     };
   }
@@ -192,6 +200,13 @@ export class PortalSite {
       tryOut: (kind, message, signer) => tryOut(on, kind, message, signer),
       now: () => this.time,
     };
+  }
+
+  /** An owner's bill of a month, as a member makes it: `yyyy-mm`. */
+  bill(owner: string, month: string): BillFile | BillFault {
+    const { store } = this;
+    const grounds = { genesis, store, application: this.#application, blocks: store };
+    return billOf(grounds, { owner, month });
   }
 
   /** Makes blocks until `time`. */

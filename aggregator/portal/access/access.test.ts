@@ -107,6 +107,9 @@ const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof as
     "GET /api/account": of("/api/account"),
     "GET /api/statement": of("/api/statement"),
     "GET /api/statement/:slot": of(`/api/statement/${trade.slot}`),
+    "GET /api/bill": (role) => ({
+      url: `/api/bill?month=2026-06${role === "owner" ? "" : "&owner=user-1"}`,
+    }),
     "GET /api/notices": () => ({ url: "/api/notices" }),
     "GET /api/quotes": () => ({ url: "/api/quotes" }),
     "GET /api/proofs/state": () => ({ url: `/api/proofs/state?key=contract/${trade.contract}` }),
@@ -198,6 +201,7 @@ test("an owner's answers hold nobody else's affairs", async () => {
     "/api/trades?owner=user-2",
     "/api/account?owner=user-2",
     "/api/statement?owner=user-2",
+    "/api/bill?month=2026-06&owner=user-2",
     `/api/statement/${trade.slot}?owner=user-2`,
     "/api/devices?owner=user-2",
     "/api/alarms?owner=user-2",

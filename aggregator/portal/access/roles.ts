@@ -50,6 +50,7 @@ export const access = {
   "GET /api/account": household,
   "GET /api/statement": household,
   "GET /api/statement/:slot": household,
+  "GET /api/bill": household,
   "GET /api/notices": ["owner"],
   "GET /api/quotes": ["owner"],
   "GET /api/proofs/state": concerned,

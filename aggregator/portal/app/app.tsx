@@ -6,6 +6,7 @@ import { live, model } from "./live-site.ts";
 import { siteTime } from "./model.ts";
 import { AdmissionPage, AskPage } from "./pages/admission.tsx";
 import { AlarmsPage } from "./pages/alarms.tsx";
+import { BillsPage } from "./pages/bills.tsx";
 import { BlocksPage } from "./pages/blocks.tsx";
 import { ConsortiumPage } from "./pages/consortium.tsx";
 import { CreditPage } from "./pages/credit.tsx";
@@ -101,6 +102,8 @@ function Page({ at, who }: { readonly at: Route; readonly who: Me }) {
       return <TradesPage />;
     case "statement":
       return <StatementPage slot={rest[0]} />;
+    case "bills":
+      return <BillsPage />;
     case "notices":
       return <NoticesPage />;
     case "alarms":

@@ -303,6 +303,28 @@ export const chinese: Readonly<Record<string, string>> = {
   "Contract {contract}": "合同{contract}",
   "Settlement, version {version}": "结算,第{version}版",
   "Reading {sequence} of {meter}": "{meter}的第{sequence}条读数",
+  // Bills
+  Bills: "账单",
+  "Made anew in this page from its evidence, line by line.": "在本页依据证据逐行重算。",
+  Month: "月份",
+  "Making and checking …": "正在生成并核验……",
+  "Make and verify the bill": "生成并核验账单",
+  "Or a bill that you were handed (JSON)": "或您收到的账单(JSON)",
+  "This bill does not prove itself": "此账单无法自证",
+  Received: "收入",
+  Paid: "支出",
+  Fees: "费用",
+  "Taxes and levies": "税与附加",
+  Subsidies: "补贴",
+  "verified: {lines} lines follow from what the members certified, by the ledger’s own rules":
+    "已核验:{lines}行均由成员认证的数据按账本规则得出",
+  Sums: "合计",
+  "To be paid": "应付",
+  "To be received": "应收",
+  "{drawn} drawn, {given} given; {final} hours settled, {open} open":
+    "取用{drawn},送出{given};已结算{final}个时段,未结{open}个",
+  "{days} days": "{days}天",
+  "keep it as a file": "存为文件",
   // Devices
   "No unit yet.": "还没有装置。",
   "A unit stands here once a member admitted it.": "成员接纳后,装置会列在这里。",
@@ -326,8 +348,8 @@ export const chinese: Readonly<Record<string, string>> = {
     "业主在“申请准入”处提交,或带来二维码。",
   "for {owner}": "属于{owner}",
   Party: "身份",
+  "Came in": "收到时间",
   "Key of the unit": "装置公钥",
-  Received: "收到时间",
   "The ledger knows {ids} already: this would replace their keys.":
     "账本上已有{ids}:这会替换其密钥。",
   "Scan or paste the unit’s QR code, to be sure that this is its request":

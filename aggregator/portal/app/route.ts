@@ -53,6 +53,7 @@ export const places: readonly Place[] = [
   { page: "quotes", title: "Quotes", roles: ["owner"] },
   { page: "trades", title: "Trades", roles: ["viewer", "owner", ...wholeSite] },
   { page: "statement", title: "Money", roles: ["owner"] },
+  { page: "bills", title: "Bills", roles: ["owner"] },
   { page: "notices", title: "Notices", roles: ["owner"] },
   { page: "alarms", title: "Alarms", roles: ["owner", ...wholeSite] },
   { page: "devices", title: "Devices", roles: ["owner", ...wholeSite] },

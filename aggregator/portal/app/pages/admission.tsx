@@ -118,7 +118,7 @@ function Request({
           <dd class="hash">{device.key}</dd>
         </div>
         <div>
-          <dt>{t("Received")}</dt>
+          <dt>{t("Came in")}</dt>
           <dd>{dayAndClock(request.received)}</dd>
         </div>
       </dl>

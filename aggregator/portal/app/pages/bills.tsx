@@ -1,0 +1,152 @@
+import { useState } from "preact/hooks";
+import type { BillFault, BillFile } from "../../../settlement/bill/document.ts";
+import { energy, exactMoney, money } from "../format.ts";
+import { t } from "../language.ts";
+import { model } from "../live-site.ts";
+import { siteTime } from "../model.ts";
+import { Card, Problem, Scroll } from "../parts/loaded.tsx";
+import { read } from "../request.ts";
+import { useWatched } from "../store.ts";
+import { pin } from "../trust.ts";
+import { told } from "./sign-in.tsx";
+
+type Checked = {
+  readonly file: BillFile;
+  readonly verdict: { readonly lines: number } | BillFault;
+};
+
+/** A month's bill, made by the portal or handed over as a file, and checked in this page. */
+export function BillsPage() {
+  const { status, statusAt } = useWatched(model);
+  const [checked, setChecked] = useState<Checked>();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<{ message: string; code: string }>();
+  if (status === undefined) return null;
+  const now = new Date(siteTime({ status, statusAt }, Date.now()) ?? status.time);
+  const { chain } = status;
+  const run = async (get: () => Promise<BillFile>) => {
+    setBusy(true);
+    setError(undefined);
+    setChecked(undefined);
+    try {
+      setChecked(await checkedBill(await get(), chain));
+    } catch (problem) {
+      setError(told(problem));
+    } finally {
+      setBusy(false);
+    }
+  };
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const given = new FormData(event.currentTarget as HTMLFormElement);
+    const wanted = encodeURIComponent(String(given.get("month") ?? ""));
+    void run(() => read<BillFile>(`bill?month=${wanted}`));
+  };
+  return (
+    <>
+      <Card title={t("Bills")} note={t("Made anew in this page from its evidence, line by line.")}>
+        <form class="form" onSubmit={submit}>
+          <label>
+            <span>{t("Month")}</span>
+            <input
+              name="month"
+              required
+              pattern="\d{4}-(0[1-9]|1[0-2])"
+              value={now.toISOString().slice(0, 7)}
+            />
+          </label>
+          <button type="submit" disabled={busy}>
+            {busy ? t("Making and checking …") : t("Make and verify the bill")}
+          </button>
+          <label>
+            <span>{t("Or a bill that you were handed (JSON)")}</span>
+            <input
+              type="file"
+              accept=".json,application/json"
+              disabled={busy}
+              onChange={(event) => {
+                const file = event.currentTarget.files?.[0];
+                if (file !== undefined)
+                  void run(async () => JSON.parse(await file.text()) as BillFile);
+              }}
+            />
+          </label>
+        </form>
+        {error === undefined ? null : <Problem error={error} />}
+      </Card>
+      {checked === undefined ? null : <Bill {...checked} />}
+    </>
+  );
+}
+
+async function checkedBill(file: BillFile, chain: string): Promise<Checked> {
+  const { check } = await import("../bill-check.ts");
+  const found = check(file, await pin(chain));
+  return { file, verdict: found.ok ? { lines: found.lines } : found };
+}
+
+function Bill({ file, verdict }: Checked) {
+  if ("code" in verdict) {
+    return (
+      <Card title={t("This bill does not prove itself")}>
+        <Problem error={verdict} />
+        <ul>
+          {verdict.lines.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      </Card>
+    );
+  }
+  const { owner, month, currency, totals, days } = file.bill;
+  const sums = [
+    [t("Received"), totals.received],
+    [t("Paid"), -totals.paid],
+    [t("Fees"), -totals.fees],
+    [t("Taxes and levies"), -totals.taxes],
+    [t("Subsidies"), totals.subsidies],
+  ] as const;
+  return (
+    <Card title={`${owner.name}, ${month}`}>
+      <p role="status" data-tone="good">
+        ✓{" "}
+        {t(
+          "verified: {lines} lines follow from what the members certified, by the ledger’s own rules",
+          {
+            lines: verdict.lines,
+          },
+        )}
+      </p>
+      <Scroll label={t("Sums")}>
+        <table>
+          <caption class="visually-hidden">{t("Sums")}</caption>
+          <tbody>
+            {sums.map(([name, micro]) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td class="num">{exactMoney(micro, currency)}</td>
+              </tr>
+            ))}
+            <tr class="sum">
+              <th scope="row">{totals.due < 0 ? t("To be paid") : t("To be received")}</th>
+              <td class="num">{money(Math.abs(totals.due), currency)}</td>
+            </tr>
+          </tbody>
+        </table>
+      </Scroll>
+      <p class="quiet">
+        {t("{drawn} drawn, {given} given; {final} hours settled, {open} open", {
+          drawn: energy(totals.importWh),
+          given: energy(totals.exportWh),
+          final: totals.slots.final,
+          open: totals.slots.open + totals.slots.provisional,
+        })}
+        {" · "}
+        {t("{days} days", { days: days.length })} · <a href="#/statement">{t("hour by hour")}</a> ·{" "}
+        <a href={`/api/bill?month=${month}`} download={`bill-${owner.id}-${month}.json`}>
+          {t("keep it as a file")}
+        </a>
+      </p>
+    </Card>
+  );
+}

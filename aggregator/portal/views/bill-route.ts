@@ -1,0 +1,46 @@
+import { Failure } from "@busbar/protocol";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { AccessError } from "../access/codes.ts";
+import type { Guard } from "../access/guard.ts";
+import type { MakeBill } from "../bill-text.ts";
+import { known, parameters } from "../query.ts";
+import { errorAnswer } from "../shape.ts";
+
+const month = {
+  type: "string",
+  description: "a month of the site's clock, as 2026-06",
+  pattern: "^\\d{4}-(0[1-9]|1[0-2])$",
+  maxLength: 7,
+} as const;
+
+/** `GET /api/bill`: an owner's bill of a month with all that proves it. */
+export function addBillRoute(
+  app: FastifyInstance,
+  { bill, guard }: { readonly bill: MakeBill; readonly guard: Guard },
+): void {
+  const schema = {
+    summary:
+      "An owner's bill of a month with its evidence, as busbar-aggregator bill --json writes it",
+    querystring: parameters({ month, owner: known.id("whose; an owner's own") }, ["month"]),
+    response: { "4xx": errorAnswer, "5xx": errorAnswer },
+  };
+  app.get("/api/bill", { schema }, async (request, reply) => {
+    const asked = request.query as { readonly month: string; readonly owner?: string };
+    const owner = guard.ownerOf(request, asked.owner);
+    if (owner === undefined) {
+      throw new AccessError("access.other-owner", "say whose, as ?owner=<id>");
+    }
+    try {
+      const text = await bill(owner, asked.month);
+      return reply.type("application/json; charset=utf-8").send(text);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      return refused(reply, error);
+    }
+  });
+}
+
+/** What trying again can help is told apart from a month in which nothing is to be billed. */
+function refused(reply: FastifyReply, { code, message, retry }: Failure) {
+  return reply.code(retry === "later" ? 503 : 404).send({ code, message });
+}
