@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cost, microPerKwh, wh } from "@busbar/protocol";
+import { cost, micro, microPerKwh, type QuoteTerms, wh } from "@busbar/protocol";
 import { accountSums } from "../../accounts.ts";
+import { exposures } from "../../exposure.ts";
 import type { Genesis } from "../../genesis.ts";
 import { entry, MeterChain, testGenesis } from "../../test-site.ts";
 import { Chain, hour, mandate, quote, slot } from "./test-chain.ts";
@@ -100,4 +101,37 @@ test("who bids to be paid is not made to buy what found nobody", () => {
     run.of("contract-signed").map(({ seller, quantityWh }) => [seller, quantityWh]),
     [["bureau-a", 4_000]],
   );
+});
+
+test("below 0 it is the seller that has to be good for its contract, and what a buyer is to get covers nothing", () => {
+  const opened = (line: number, wishes: readonly Partial<QuoteTerms>[]) => {
+    const credit = { line: micro(line), tolerancePermille: 100 };
+    const run = new Chain({ parameters: { ...parameters, credit } });
+    const limits = { askPriceMin: price(-60_000), bidPriceMax: price(300_000) };
+    const quotes = wishes.map((terms, i) => {
+      return quote(terms.side === "ask" ? "company-a" : "user-a", i + 1, terms);
+    });
+    run.block(20, mandate("company-a", limits), mandate("user-a", limits));
+    assert.deepEqual(run.block(25, ...quotes.map(({ seal }) => seal)), []);
+    return { run, codes: run.block(41, ...quotes.map(({ open }) => open)) };
+  };
+  const bound = (run: Chain, owner: string) => exposures.get(run.state, owner)?.money ?? 0;
+  const ask = { side: "ask", quantity: wh(10_000), limit: price(-60_000) } as const;
+  // Nobody pays more than feed-in says: 0.05 for each of the 10 kWh.
+  assert.deepEqual(opened(499_999, [ask]).codes, ["quote.beyond-credit"]);
+  const paid = { side: "bid", quantity: wh(100_000), limit: price(-20_000) } as const;
+  const dear = { side: "bid", quantity: wh(4_000), limit: price(290_000) } as const;
+  assert.deepEqual(opened(500_000, [paid, dear]).codes, ["quote.beyond-credit"]);
+  const bid = { side: "bid", quantity: wh(4_000), limit: price(-20_000) } as const;
+  const { run, codes } = opened(500_000, [ask, bid]);
+  assert.deepEqual(codes, []);
+  assert.deepEqual([bound(run, "company-a"), bound(run, "user-a")], [500_000, 0]);
+  run.block(51);
+  const owed = run
+    .of("contract-signed")
+    .reduce((sum, { price: at, quantityWh }) => sum - cost(price(at), wh(quantityWh)), 0);
+  assert.ok(owed > 0);
+  assert.deepEqual([bound(run, "company-a"), bound(run, "user-a")], [owed, 0]);
+  delivered(run, 10_000, 4_000);
+  assert.equal(bound(run, "company-a"), 0);
 });
