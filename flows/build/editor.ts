@@ -52,7 +52,7 @@ function field(kind: Kind, id: string, { of, hint, options = "", group }: Attrib
     case "secret":
       return `<input type="password" id="${id}"${placeholder}>`;
     case "number":
-      return `<input type="number" id="${id}" min="0" step="any" style="width: 100px"${placeholder}>`;
+      return `<input type="number" id="${id}" step="any" style="width: 100px"${placeholder}>`;
     case "check":
       return `<input type="checkbox" id="${id}" style="width: auto; vertical-align: top">`;
     case "typed":

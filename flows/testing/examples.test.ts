@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { topicsOf } from "@busbar/protocol";
+import { openKeyFile, readKeyFile, signerOf } from "@busbar/protocol/node";
 import { orderedSlot, orderedUnit, orderId } from "../../test/support/demand-orders.ts";
 import { FlowsSite } from "../../test/support/flows-site.ts";
 import { buildPalette } from "../build.ts";
+import { verifyProofOf } from "../nodes/ledger/verify.ts";
+import { Portal } from "../nodes/link/portal.ts";
 import { FlowsProcess } from "./flows-process.ts";
 import { type FlowNode, Probe } from "./probe.ts";
 
@@ -271,6 +274,31 @@ test("yesterday's slots of the ledger tell what another rule would have cost", a
   assert.ok(Number(slots) > 1);
   assert.equal(below?.rule, "below the limit");
   assert.ok((cheapest?.hours ?? 0) <= 4 && (cheapest?.cost ?? -1) >= 0);
+});
+
+test("the ledger's node signs in as the owner, sees its own, and gets proofs that verify offline", async () => {
+  const url = site.environment.BUSBAR_PORTAL;
+  const chain = site.aggregator.chain;
+  const signer = signerOf(readKeyFile(site.file("owner.json")));
+  const portal = new Portal(url, { chain, signer });
+  const meters = (await portal.get("meters")) as { owner: string }[];
+  assert.ok(meters.length > 0 && meters.every(({ owner }) => owner === site.owner));
+  const proof = await portal.proof("proofs/reading?meter=user-1-net&sequence=1");
+  const membership = site.file("portal-membership.json");
+  const proved = verifyProofOf(Buffer.from(proof), chain, membership);
+  assert.deepEqual([proved.kind, proved.chain], ["receipt", chain]);
+  const forged = proof.map((byte, i) => (i === proof.length - 9 ? byte ^ 1 : byte));
+  assert.throws(() => verifyProofOf(forged, chain, membership));
+  for (const garbage of [undefined, 5, "?", "AAAA", {}, new Uint8Array()]) {
+    assert.throws(() => verifyProofOf(garbage, chain, membership));
+  }
+  const foreign = portal.get("meters?owner=user-2");
+  await assert.rejects(foreign, { name: "Failure" });
+  const stranger = signerOf(openKeyFile(site.file("stranger.json")));
+  await assert.rejects(new Portal(url, { chain, signer: stranger }).get("meters"), {
+    code: "access.unknown-key",
+  });
+  await assert.rejects(new Portal(url).get("meters"), { code: "access.sign-in" });
 });
 
 test("a meter at this machine is read by the edge's driver, signed, and gets its receipt", async () => {

@@ -175,10 +175,13 @@ export class FlowsSite {
       port: 0,
       source: this.ledger.source,
       quotes: this.ledger.quoteDoor(this.#pool),
+      access: this.ledger.access(this.#pool),
       log: pino({ level: "silent" }),
       page,
     });
     this.#ends.push(() => portal.stop());
+    const members = this.ledger.source.membership();
+    writeFileSync(this.file("portal-membership.json"), JSON.stringify(members));
     this.environment.BUSBAR_PORTAL = portal.url.replace(/\/$/, "");
   }
 

@@ -116,9 +116,9 @@ function quoterOf(red: Red, { node, config, site, stopped }: Parts): Quoter {
   const door = portal === undefined || replayed ? undefined : new Portal(portal);
   const send = (frame: Uint8Array) =>
     door === undefined ? link.publish(topics.quotes, frame) : door.quote(frame, stopped.signal);
-  const bound = (property: string, most: number) => {
+  const bound = (property: string, most: number, least = -most) => {
     const text = optional(config[property]);
-    return text === "" ? undefined : numberIn(property, text, { least: 0, most });
+    return text === "" ? undefined : numberIn(property, text, { least, most });
   };
   return new Quoter({
     chain,
@@ -128,7 +128,7 @@ function quoterOf(red: Red, { node, config, site, stopped }: Parts): Quoter {
     send,
     horizon: String(config.horizon ?? "any"),
     limits: {
-      kwhMax: bound("kwhMax", 1_000_000_000),
+      kwhMax: bound("kwhMax", 1_000_000_000, 0),
       askMin: bound("askMin", 1_000),
       bidMax: bound("bidMax", 1_000),
     },

@@ -27,9 +27,9 @@ export type Limits = {
   readonly bidMax: number | undefined;
 };
 
-/** No quote is beyond 1 GWh, nor 1 000 currency/kWh: the ledger would refuse it. */
+/** No quote is beyond 1 GWh, nor 1 000 currency/kWh either way: the ledger would refuse it. */
 const kwhBounds = { least: -1_000_000_000, most: 1_000_000_000 };
-const priceBounds = { least: 0, most: 1_000 };
+const priceBounds = { least: -1_000, most: 1_000 };
 
 /**
  * The quote that a wish means at a gate; undefined where it asks for nothing (less than 1 Wh).
