@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import type { StatePath } from "@busbar/protocol";
+import { decodeStateProof, microPerKwh, type StatePath } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import fc from "fast-check";
+import { billOf as ledgerBill } from "../../commands/bill.ts";
 import { checkBillText } from "../../commands/bill-verify.ts";
 import { accounts, gridOwner } from "../../ledger/accounts.ts";
+import { Store } from "../../ledger/store.ts";
+import { CouncilStory, councilGenesis } from "../../ledger/test-councils.ts";
 import { rememberingVerify } from "../../ledger/verified.ts";
 import { checkBill } from "./check.ts";
 import { collectBill } from "./collect.ts";
@@ -296,10 +299,84 @@ test("a forger who knows the form leaves nothing out and invents nothing", () =>
   const renamed = { ...bill, owner: { ...bill.owner, id: "home-4" } };
   insistOnFault(forged(renamed, evidence), "somebody else's bill");
   insistOnFault(forged({ ...bill, month: "2026-06" }, evidence), "another month");
+  const [head, ...blocks] = evidence.blocks;
+  assert.ok(head);
+  const vote = { kid: new Uint8Array(20), signature: new Uint8Array(64) };
+  const more = { ...head, certificate: [...head.certificate, vote] };
+  assert.equal(
+    code({ ...evidence, blocks: [more, ...blocks] }),
+    "bill.certificate",
+    "a stranger's vote",
+  );
   // Other members' signatures prove nothing here.
   const stranger = { ...against(community), pinned: { chain: bill.chain, members: [] } };
   const checked = checkBill(file, stranger);
   assert.ok(!checked.ok && checked.code === "bill.certificate");
+});
+
+test("after changes of voters a bill carries the steps, and the first membership is enough", () => {
+  const { store, application } = CouncilStory.told(new Store(":memory:"), true);
+  const head = store.header(store.height);
+  assert.ok(head !== undefined);
+  const steps = store.councilSteps.after(0).map(({ proof }) => {
+    const decoded = decodeStateProof(proof);
+    assert.ok(decoded.ok);
+    return decoded.proof;
+  });
+  const prove = (key: string): StatePath => application.query(key).path;
+  const paths = new FramePaths(store);
+  const source = { head, state: store.state, prove, blocks: store, paths, steps };
+  const { chain, members } = councilGenesis;
+  const first = { pinned: { chain, members }, verify: once };
+  const made = collectBill(source, { owner: "user-a", month: "2026-06", ...first });
+  assert.ok(!("ok" in made), JSON.stringify(made));
+  assert.ok(checkBill(made, first).ok);
+  const without = { ...evidenceOf(made), steps: [] };
+  const checked = checkBill({ bill: made.bill, evidence: encodeEvidence(without) }, first);
+  assert.ok(!checked.ok && checked.code === "bill.certificate" && checked.lines.length > 0);
+});
+
+test("at prices below 0 the seller's bill says what it paid, and proves itself", () => {
+  const price = microPerKwh;
+  const burden = {
+    bands: {
+      company: [price(-100_000), price(-45_000)],
+      bureau: [price(-80_000), price(250_000)],
+      user: [price(-80_000), price(250_000)],
+    },
+    feedIn: price(-50_000),
+    retail: price(300_000),
+  } as const;
+  const low = new Community({ owners: 4, from: first, verify: once, parameters: burden });
+  low.live(first, 2, (owner, slot) => {
+    const deed = usualDeed(owner, slot + noonMs);
+    return { ...deed, limit: deed.quoteWh > 0 ? -50_000 : 250_000 };
+  });
+  const [seller, buyer] = ["home-1", "home-2"].map((owner) => billOf(low, owner));
+  assert.ok(seller && buyer);
+  for (const made of [seller, buyer]) assert.ok(checkBill(made, against(low)).ok);
+  const lines = seller.bill.slots.flatMap((slot) => slot.lines);
+  assert.ok(
+    lines.some(({ kind, price: at, money }) => kind === "sale" && (at ?? 0) < 0 && money < 0),
+  );
+  assert.ok(seller.bill.totals.received < 0);
+});
+
+test("a month that the state forgets is billed from the state that still had it, made again", () => {
+  const old = new Community({ owners: 2, from: first, verify: once });
+  old.live(first, 1, (owner, slot) => usualDeed(owner, slot + noonMs));
+  const known = billOf(old, "home-2");
+  const day = 86_400_000;
+  for (const days of [1, 70]) old.block(first + days * day, []);
+  const { genesis, store, application } = old;
+  const made = ledgerBill(
+    { genesis, store, application, blocks: store },
+    { owner: "home-2", month },
+  );
+  assert.ok(!("ok" in made), JSON.stringify(made));
+  assert.ok(checkBill(made, against(old)).ok);
+  assert.equal(made.bill.asOf.height, store.height - 1, "of the last block before it was too late");
+  assert.deepEqual(made.bill.slots[0], known.bill.slots[0]);
 });
 
 test("a page shows its bill in both languages, asks nobody, and what is changed in it is found", () => {

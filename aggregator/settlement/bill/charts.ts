@@ -1,6 +1,6 @@
 import type { BillDay } from "./document.ts";
 
-const [width, height, foot, left] = [440, 150, 16, 44];
+const [width, height, foot, left] = [440, 150, 16, 62];
 
 /** Energy drawn and given on each day, as bars beside each other. */
 export function energyChart(days: readonly BillDay[]): string {

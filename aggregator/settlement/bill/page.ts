@@ -79,13 +79,18 @@ function summary({ totals, charges, currency }: Bill, words: Words): string {
   const row = (name: string, value: number, kind = "") =>
     `<tr${kind}><td>${name}</td><td>${money(value, 4)} ${escaped(currency)}</td></tr>`;
   const { received, paid, fees, taxes, subsidies, total, rounding, due, pending } = totals;
+  const each = (isFee: boolean) =>
+    charges
+      .filter(({ sort }) => (sort === "fee") === isFee)
+      .map(({ id, money: sum }) => row(`· ${escaped(id)}`, sum));
   return `<table>
 ${[
   row(words.received, received),
   row(words.paid, 0 - paid),
   row(words.fees, 0 - fees),
+  ...each(true),
   row(words.taxes, 0 - taxes),
-  ...charges.map(({ id, money: sum }) => row(`· ${escaped(id)}`, sum)),
+  ...each(false),
   row(words.subsidies, subsidies),
   row(words.rounding, rounding),
   ...(pending === 0 ? [] : [row(words.pending, pending)]),
@@ -97,7 +102,8 @@ ${[
 
 function dayTable({ days }: Bill, words: Words): string {
   const heads = [words.day, words.hours, words.slots, words.drawn, words.given, words.money];
-  const rows = days.map(
+  const settled = days.filter(({ slots }) => slots > 0);
+  const rows = settled.map(
     ({ date, hours, slots, importWh, exportWh, money: sum }) =>
       `<tr><td>${date}</td><td${hours === 24 ? "" : ' class="mark"'}>${hours}</td><td>${slots}</td><td>${kwh(importWh)}</td><td>${kwh(exportWh)}</td><td>${money(sum, 4)}</td></tr>`,
   );
