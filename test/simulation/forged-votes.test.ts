@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BlockVote, Message, Vote } from "../../aggregator/consensus/pbft/messages.ts";
+import {
+  type BlockVote,
+  type Message,
+  type Vote,
+  voteBytes,
+} from "../../aggregator/consensus/pbft/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import { four } from "./four.ts";
 import { give, lose } from "./scenes.ts";
@@ -67,6 +72,39 @@ test("a prepare that is badly signed prepares nothing, though its own member bri
   assert.deepEqual(prepared, [undefined, undefined], "what nobody could show to others");
   assert.ok((cluster.counts.get("consensus.forged") ?? 0) > 0);
   hear();
+  assert.ok(
+    cluster.until(() => cluster.auditor.height === 1, 10_000),
+    cluster.standing,
+  );
+});
+
+test("votes for another digest, well signed, count for nothing", () => {
+  // c says prepare and commit to whatever is proposed, and means something else.
+  const cluster = four({ liars: [{ id: "c", manner: "silent" }] });
+  cluster.member("d").crash();
+  cluster.onSend = (_, message) => {
+    if (message.name !== "pre-prepare") return;
+    for (const phase of ["prepare", "commit"] as const) {
+      const body = { ...message.body.vote, phase, from: "c", digest: new Uint8Array(32).fill(9) };
+      const signature = cluster.keys.sign("c", phase, voteBytes(body));
+      for (const to of ["a", "b"]) {
+        cluster.agenda.at(cluster.agenda.now, () =>
+          give(cluster, to, "c", vote({ ...body, signature })),
+        );
+      }
+    }
+  };
+  cluster.submit("pay x y 1 #0", "a");
+  cluster.live(600);
+  const slots = ["a", "b"].map((id) => cluster.member(id).replica?.slots.get(1));
+  assert.deepEqual(
+    slots.map((slot) => [slot?.prepares.get("c")?.from, slot?.prepared]),
+    [
+      ["c", undefined],
+      ["c", undefined],
+    ],
+  );
+  cluster.member("d").start();
   assert.ok(
     cluster.until(() => cluster.auditor.height === 1, 10_000),
     cluster.standing,
