@@ -188,6 +188,15 @@ test("what flows against each other cancels, and a trade within a bus needs no l
   assert.equal(routed[3]?.reason, "no way leads from a to q");
 });
 
+test("cuts that follow from each other a Wh at a time come to an end", () => {
+  // x needs y against it on ab, y needs x against it on bc and has a Wh too little of it there.
+  const lines = [line("ab", "a", "b", 0, 0), line("bc", "b", "c", 0, 1), line("cd", "c", "d", 0)];
+  const huge = 1_000_000_000;
+  const all = [send("x", "a", "d", huge), send("y", "c", "a", huge), send("z", "c", "b", 3)];
+  const { lines: flows } = routeTrades(lines, all);
+  for (const { flowWh, capacity = huge * 3 } of flows) assert.ok(Math.abs(flowWh) <= capacity);
+});
+
 test("wrong networks and trades are refused", () => {
   const bad: readonly (readonly Line[])[] = [
     [line("x", "a", "b", 0), line("x", "b", "c", 0)],

@@ -35,6 +35,9 @@ export type LineFlow = {
 
 export type Routing = { readonly trades: readonly Routed[]; readonly lines: readonly LineFlow[] };
 
+/** Cuts that take a little off each other again and again end after so many: then all of it goes. */
+const passesMax = 1_000;
+
 /** Each round fills a line or serves somebody whole; more than these nothing sensible needs. */
 const roundsMax = 256;
 
@@ -102,7 +105,7 @@ function waysOf(
 function fit(ways: readonly Way[], net: ReadonlyMap<string, number>): Map<string, number> {
   const wanted = new Map(ways.map(({ id, wants }) => [id, wants]));
   const users = usersOf(ways);
-  for (let holds = false; !holds; ) {
+  for (let [holds, pass] = [false, 0]; !holds; pass += 1) {
     holds = true;
     const cut = new Map<string, number>();
     for (const { line, along, against } of users) {
@@ -115,7 +118,10 @@ function fit(ways: readonly Way[], net: ReadonlyMap<string, number>): Map<string
       const [ids, most] =
         flow > 0 ? [along, forth - (flow - capacity)] : [against, back - (-flow - capacity)];
       const shares = ids.map((id) => ({ id, weight: wanted.get(id) ?? 0 }));
-      for (const [i, part] of allocate(Math.max(0, most), shares).entries()) {
+      for (const [i, part] of allocate(
+        pass < passesMax ? Math.max(0, most) : 0,
+        shares,
+      ).entries()) {
         const id = ids[i] ?? "";
         cut.set(id, Math.min(cut.get(id) ?? part, part));
       }
