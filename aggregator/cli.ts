@@ -13,12 +13,14 @@ import { addCaseCommands } from "./commands/case-commands.ts";
 import { addCertificatesCommand } from "./commands/certificates.ts";
 import { addClearCommand } from "./commands/clear.ts";
 import { addCreditCommand } from "./commands/credit.ts";
+import { addDoctorCommand } from "./commands/doctor.ts";
 import { exportCommand } from "./commands/export.ts";
 import { addForecastCommand } from "./commands/forecast-report.ts";
 import { init } from "./commands/init.ts";
 import { initMembersMax } from "./commands/init-members.ts";
 import { madeLines } from "./commands/init-text.ts";
 import { addMemberCommands } from "./commands/member-commands.ts";
+import { addNoticesCommands } from "./commands/notices.ts";
 import { addOwnerCommands } from "./commands/owner-word.ts";
 import { addPricesCommand } from "./commands/prices.ts";
 import { prove } from "./commands/prove.ts";
@@ -29,6 +31,7 @@ import { addRouteCommand } from "./commands/route.ts";
 import { run } from "./commands/run.ts";
 import { addShareCommand } from "./commands/share.ts";
 import { status } from "./commands/status.ts";
+import { processTerminal, showLive } from "./commands/status-live.ts";
 import { tell } from "./commands/transaction.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyProofCommand } from "./commands/verify-proof.ts";
@@ -277,12 +280,18 @@ program
 
 program
   .command("status")
-  .description("height, readings, trades and sums of the ledger on disk")
+  .description("what the member is at: a live view on a terminal, else printed once")
   .option(...configOption)
-  .option("--json", "print the result as JSON", false)
-  .action((options) => status(options, print));
+  .option("--once", "print height, readings, trades and sums once, on a terminal too", false)
+  .option("--json", "print them as JSON", false)
+  .action(({ once, ...options }) => {
+    const isLive = process.stdout.isTTY === true && !once && !options.json;
+    return isLive ? showLive(options.config, processTerminal()) : status(options, print);
+  });
 
 addBillCommand(program, print);
+addNoticesCommands(program, print);
+addDoctorCommand(program, print);
 addCaseCommands(program, print);
 addCertificatesCommand(program);
 addClearCommand(program, print);

@@ -33,9 +33,9 @@ import type { Identity } from "./ledger/registry.ts";
 import { beginVoting, looksOnText, restoredOf } from "./ledger/restored.ts";
 import { Keeper } from "./ledger/snapshots/keeper.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
-import { channelNames, channelsFor } from "./notices/channels.ts";
-import { countDeliveries, outbox } from "./notices/outbox.ts";
-import { Sender } from "./notices/sender.ts";
+import { countDeliveries } from "./notices/delivery-table.ts";
+import { outbox } from "./notices/outbox.ts";
+import { openTelling, type TellingOwners } from "./notices/telling-owners.ts";
 import { LedgerSource } from "./portal/ledger-source.ts";
 import { openDesk, openPortal } from "./portal/open.ts";
 import { portalReadModel } from "./portal/read-model.ts";
@@ -70,7 +70,12 @@ export async function startAggregator(
     verify: remembering,
     projections: ({ currency }) => [
       portalReadModel,
-      outbox({ currency, channelNames: (owner) => channelNames(config.notices, owner) }),
+      outbox({
+        currency,
+        member: config.member,
+        send: config.notices.send,
+        webhooks: new Set(config.notices.webhooks.map(({ owner }) => owner)),
+      }),
     ],
   });
   try {
@@ -134,13 +139,13 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     members: memberProofs,
     log,
   });
-  let sender: Sender | undefined;
+  let telling: TellingOwners | undefined;
   broker = await openBroker(config, parts, {
     pool,
     threads,
     answers,
     onSubscribed({ id }, topic) {
-      if (topic === topicsOf(config.site).notices(id)) sender?.heard(id, "mqtt");
+      if (topic === topicsOf(config.site).notices(id)) telling?.heard(id);
       answers.subscribed(topic);
       orders.subscribed(topic);
     },
@@ -158,7 +163,6 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     source,
     consensus: () => running.status(),
   });
-  if (config.notices.send) sender = openSender(config, parts, { broker, source });
   const publisher = new Publisher({
     site: config.site,
     member: config.member,
@@ -175,6 +179,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     throw error;
   }
 
+  telling = openNotices(config, parts, { broker, pool, source, portal: portal.url });
   const keeper = openKeeper(config, parts);
   const membership = new MembershipFile({
     path: config.membershipFile,
@@ -191,7 +196,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     orders.committed(block);
     source.committed(block);
     desk.committed(block);
-    sender?.wake();
+    telling?.committed(block);
     if (block.events.some(({ type }) => type === "device-admitted" || type === "owner-admitted")) {
       broker?.closeReplaced();
     }
@@ -207,19 +212,21 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     await broker.stop();
     throw error;
   }
-  sender?.start();
+  telling?.start();
   return {
     brokerPort: broker.port,
     portal: portal.url,
     height,
     async stop() {
       const last = application.info();
+      // While blocks are made: the other members hear how far the notices have come.
+      await telling?.stop();
       await publisher.stop(last.height, last.time);
       await broker?.stop();
+      await telling?.ended();
       await threads.stop();
       await running.stop();
       keeper.stop();
-      await sender?.stop();
       await portal.stop();
       store.close();
     },
@@ -307,27 +314,31 @@ function openKeeper(config: AggregatorConfig, { ledger, log }: Parts): Keeper {
   });
 }
 
-function openSender(
+/** Undefined where this member leaves it to the others to tell the owners. */
+function openNotices(
   config: AggregatorConfig,
-  { ledger, log }: Parts,
-  { broker, source }: { readonly broker: Broker; readonly source: LedgerSource },
-): Sender {
-  const { store } = ledger;
-  return new Sender({
+  { ledger, keys, clock, log }: Parts,
+  parts: {
+    readonly broker: Broker;
+    readonly pool: DurablePool;
+    readonly source: LedgerSource;
+    readonly portal: string;
+  },
+): TellingOwners | undefined {
+  if (!config.notices.send) return undefined;
+  const { store, genesis } = ledger;
+  const { broker, pool, source, portal } = parts;
+  return openTelling({
+    config,
+    chain: genesis.chain,
     db: store.db,
-    channelsOf: channelsFor({
-      site: config.site,
-      state: store.state,
-      webhooks: config.notices.webhooks,
-      broker,
-      now: Date.now,
-    }),
-    now: Date.now,
-    random: Math.random,
-    onDelivered: () => source.noticesChanged(),
-    onFailed: ({ id }, channel, { code, message }) => {
-      log.warn({ event: "notice-failed", notice: id, channel, code, message });
-      source.noticesChanged();
-    },
+    state: store.state,
+    keys,
+    broker,
+    pool,
+    clock,
+    portal: config.notices.portalUrl ?? portal,
+    changed: () => source.noticesChanged(),
+    log,
   });
 }

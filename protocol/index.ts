@@ -76,6 +76,17 @@ export {
   type MemberTerms,
   memberTable,
 } from "./messages/members.ts";
+export {
+  type NoticeChannel,
+  type NoticeLanguage,
+  type NoticeLease,
+  type NoticePreferences,
+  type NoticeReport,
+  type NoticeTopic,
+  type NoticeWay,
+  noticeHeightsMax,
+  type SealedAddresses,
+} from "./messages/notices.ts";
 export { compareObis, obis, parseObis } from "./messages/obis.ts";
 export type {
   Charge,

@@ -5,6 +5,13 @@ import { kinds } from "./messages/kinds.ts";
 import { quote } from "./messages/market.ts";
 import { memberTerms } from "./messages/members.ts";
 import {
+  addressKey,
+  noticeHeight,
+  noticeWay,
+  quietHours,
+  sealedAddresses,
+} from "./messages/notices.ts";
+import {
   bands,
   charge,
   gridSegment,
@@ -15,6 +22,7 @@ import {
 import { creditTerms } from "./messages/payments.ts";
 import { readingEntry } from "./messages/readings.ts";
 import { device, meter, owner } from "./messages/registry.ts";
+import { noticeAddresses, ntfyAddress, pushAddress, webhookAddress } from "./notice/addresses.ts";
 import { boxed } from "./notice/boxed.ts";
 import { refused } from "./receipt/answer.ts";
 import { blockHeader, certificateVote } from "./receipt/block.ts";
@@ -76,6 +84,11 @@ export function wireCddl(): string {
     creditTerms,
     parameters,
     contractVersion,
+    noticeWay,
+    quietHours,
+    addressKey,
+    sealedAddresses,
+    noticeHeight,
     vote,
     certificateVote,
     blockHeader,
@@ -92,6 +105,7 @@ export function wireCddl(): string {
     consistencyProof,
     resultProof,
   ];
-  const records = [...Object.values(kinds), ...inner, refused, ...proofs, boxed];
+  const addresses = [pushAddress, webhookAddress, ntfyAddress, noticeAddresses];
+  const records = [...Object.values(kinds), ...inner, refused, ...proofs, boxed, ...addresses];
   return `${head}\n${cddlOf(records as unknown as RecordCodec<unknown>[])}\n`;
 }

@@ -120,8 +120,6 @@ export function configOf(
       : { clock: { kind: "file", path: several ? resolve(clock) : clock } }),
     broker: { port: brokerPort },
     portal: { port: portalPort },
-    // Owners would hear everything from each member: the first one tells them.
-    ...(several && plan !== plans[0] ? { notices: { send: false } } : {}),
   };
   return `# busbar-aggregator config explains every key.\n${stringify(config)}`;
 }

@@ -15,6 +15,6 @@ export function madeLines(
     "",
     `A consortium of ${toleranceText(configs.length)}. Start each in a terminal of its own:`,
     ...runs.map((line) => `  ${line}`),
-    "Units find all of them in membership.json. The first one sends the notices to owners.",
+    "Units find all of them in membership.json. One at a time sends the notices to owners.",
   ];
 }

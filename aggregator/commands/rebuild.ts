@@ -4,7 +4,7 @@ import { Failure } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
 import { Store } from "../ledger/store.ts";
 import { portalReadModel } from "../portal/read-model.ts";
-import { consensusOf } from "./status.ts";
+import { liveStatus } from "./live-status.ts";
 
 type Options = { readonly config: string; readonly json: boolean };
 
@@ -19,7 +19,7 @@ export async function rebuildCommand(
   print: (value: object) => void,
 ): Promise<void> {
   const config = loadConfig(options.config);
-  if ((await consensusOf(config)) !== undefined) {
+  if ((await liveStatus(config)) !== undefined) {
     const message =
       "the aggregator runs, and writes these tables itself; stop it, run this again, start it";
     throw new Failure("rebuild.running", message, { retry: "later" });

@@ -1,18 +1,13 @@
 import { loadConfig } from "../config/load.ts";
-import type { AggregatorConfig } from "../config/schema.ts";
-import { addressText } from "../consensus/links/address.ts";
 import type { ConsensusStatus, PeerState } from "../consensus/status.ts";
 import { faultsTolerated, toleranceText } from "../consensus/tolerance.ts";
 import { accountSums } from "../ledger/accounts.ts";
 import { contracts } from "../ledger/rules/market/tables.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
-import type { PortalStatus } from "../portal/api.ts";
 import { contractStatus, contractText } from "./contract.ts";
 import { gridLines, gridStatus } from "./grid-status.ts";
 import { openLedger } from "./ledger.ts";
-
-/** How long a running aggregator may take to answer. */
-const answerMsMax = 3_000;
+import { liveStatus } from "./live-status.ts";
 
 /**
  * `busbar-aggregator status`: what the ledger on disk holds, and what the aggregator says of the other
@@ -23,7 +18,7 @@ export async function status(
   print: (value: object) => void,
 ): Promise<void> {
   const config = loadConfig(options.config);
-  const live = await consensusOf(config);
+  const live = (await liveStatus(config))?.consensus;
   const { store, application, genesis } = openLedger(config, { snapshot: true });
   try {
     const { height, time, appHash } = application.info();
@@ -67,23 +62,6 @@ export async function status(
     for (const line of liveLines(live)) console.log(line);
   } finally {
     store.close();
-  }
-}
-
-/** Undefined where nobody answers at the configured portal, or another member does. */
-export async function consensusOf({
-  portal,
-  member,
-}: AggregatorConfig): Promise<ConsensusStatus | undefined> {
-  const host = ["0.0.0.0", "::"].includes(portal.host) ? "127.0.0.1" : portal.host;
-  const url = `http://${addressText({ host, port: portal.port })}/api/status`;
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(answerMsMax) });
-    const answer = (await response.json()) as Partial<PortalStatus>;
-    return answer.member === member ? answer.consensus : undefined;
-  } catch {
-    // It does not run, or somebody else is there: the ledger on disk is what can be told of.
-    return undefined;
   }
 }
 

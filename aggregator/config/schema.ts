@@ -234,7 +234,45 @@ export const aggregatorConfig = z.strictObject({
         .boolean()
         .default(true)
         .describe(
-          "Send notices to owners; with several members just one does, or owners hear all of it from each",
+          "Send notices to owners; of several members one does at a time, and another takes over when it is away",
+        ),
+      portalUrl: url
+        .optional()
+        .describe(
+          "Where owners open the portal, for links to proofs (usually host and port of portal)",
+        ),
+      email: z
+        .strictObject({
+          host: z.string().min(1).describe("The SMTP server that mail goes through"),
+          port: port.default(587).describe("Its port"),
+          security: z
+            .enum(["tls", "starttls", "none"])
+            .default("starttls")
+            .describe(
+              "tls from the first byte, starttls insisted on, or none for a server on this machine",
+            ),
+          user: z.string().min(1).optional().describe("Who signs in there"),
+          password: z.string().optional().describe("The password of that"),
+          from: z
+            .string()
+            .regex(
+              /^[^\r\n]*[^\s<>@]+@[^\s<>@]+>?$/,
+              "expected an address, as notices@elm-street.example",
+            )
+            .describe("Whom mails are from"),
+        })
+        .optional()
+        .describe("The mail server; a member without one leaves mail to the others"),
+      contact: z
+        .string()
+        .regex(/^(mailto:|https:\/\/)\S+$/, "expected mailto:… or https://…")
+        .optional()
+        .describe("Whom push services may ask (usually the address that mails are from)"),
+      privateAddresses: z
+        .boolean()
+        .default(false)
+        .describe(
+          "Let owners name webhooks, push and ntfy servers in this machine's own networks; anybody could then knock there",
         ),
       webhooks: z
         .array(

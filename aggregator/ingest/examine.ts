@@ -34,8 +34,11 @@ const memberKinds: readonly Kind[] = [
   "ballot",
   "evidence",
   "deviation",
+  "notice-lease",
+  "notice-report",
 ];
-/** Where owners speak; an owner also suspends its units here, and one that is a bureau objects. */
+/** Where owners speak; an owner also suspends its units here and says how it wants to be told, and one
+ * that is a bureau objects. */
 const quoteKinds: readonly Kind[] = [
   "mandate",
   "assets",
@@ -47,6 +50,7 @@ const quoteKinds: readonly Kind[] = [
   "demand-mandate",
   "demand-order",
   "demand-answer",
+  "notice-preferences",
 ];
 
 /**
@@ -145,7 +149,11 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "ballot":
     case "evidence":
     case "deviation":
+    case "notice-lease":
+    case "notice-report":
       return ["member"];
+    case "notice-preferences":
+      return ["owner"];
     case "device-change":
     case "objection":
       return ["member", "owner"];

@@ -11,7 +11,7 @@ export type QuoteAnswer =
   | { readonly ok: true; readonly ref: string; readonly state: "stored" | "pending" | "committed" }
   | Refusal;
 
-/** Takes a signed quote from whoever has no unit that quotes. */
+/** Takes a signed quote, or how to be told, from an owner without a unit that hands it in. */
 export type QuoteDoor = (frame: Uint8Array) => Promise<QuoteAnswer>;
 
 export type QuoteDoorOptions = {
@@ -29,8 +29,8 @@ export type QuoteDoorOptions = {
  * had to sign in. Units come by MQTT and are not counted. */
 const perSecondMax = 20;
 
-/** What owners hand in by themselves: quotes, what there is to plan with, what they were paid, and orders of
- * demand response. */
+/** What owners hand in by themselves: quotes, what there is to plan with, what they were paid, orders of
+ * demand response, and how they want to be told. */
 const handKinds: readonly Kind[] = [
   "quote-commit",
   "quote-reveal",
@@ -39,10 +39,11 @@ const handKinds: readonly Kind[] = [
   "demand-mandate",
   "demand-order",
   "demand-answer",
+  "notice-preferences",
 ];
 
 /**
- * A door for quotes besides the broker's. Whoever comes through it proves itself by the signature alone, and is
+ * A door for what owners sign by hand, besides the broker's. Whoever comes through it proves itself by the signature alone, and is
  * told at once what the rule says, since nobody stays to hear of it. Codes besides those of `examine`
  * and of the rules: `ingest.too-many`.
  */

@@ -3,6 +3,8 @@ import type {
   DemandAction,
   DeviceChange,
   EnergyForm,
+  NoticeLease,
+  NoticeReport,
   Objection,
   Party,
   Payment,
@@ -62,6 +64,21 @@ export type LedgerEvent =
       readonly quality: "reset" | "replaced" | "implausible";
       readonly from: number;
       readonly to: number;
+    }
+  /** No reading has come that reaches the end of the last slot; `since`: its last reading's time. */
+  | {
+      readonly type: "meter-silent";
+      readonly meter: string;
+      readonly device: string;
+      readonly owner: string;
+      readonly since: number;
+    }
+  /** It reports again. */
+  | {
+      readonly type: "meter-heard";
+      readonly meter: string;
+      readonly owner: string;
+      readonly since: number;
     }
   | { readonly type: "owner-admitted"; readonly owner: string; readonly party: Party }
   | {
@@ -240,6 +257,14 @@ export type LedgerEvent =
       readonly exactGain: number;
     }
   | {
+      readonly type: "notice-preferences-set";
+      readonly owner: string;
+      readonly version: number;
+    }
+  /** The member sends the site's notices by a channel, and says how far it has come. */
+  | ({ readonly type: "notice-lease-taken" } & NoticeLease)
+  | ({ readonly type: "notice-report-taken" } & NoticeReport)
+  | {
       readonly type: "slot-opened";
       readonly slot: number;
       /** Which of the slot's gates: it opens for each of them. */
@@ -301,6 +326,30 @@ export type LedgerEvent =
         readonly fees: number;
       };
     }
+  /** What became of an opened quote at its gate. */
+  | {
+      readonly type: "quote-cleared";
+      readonly id: string;
+      readonly owner: string;
+      readonly slot: number;
+      readonly scale: Scale;
+      readonly side: Side;
+      readonly quantityWh: number;
+      /** Traded with others, and what its owner would have traded with itself. */
+      readonly filledWh: number;
+      readonly nettedWh: number;
+      /** As it counted: inside the tariff. */
+      readonly limit: number;
+      /** Where its owner stands; null: nothing was traded there. */
+      readonly price: number | null;
+      /** The reference price that was published when quoting opened. */
+      readonly expected: number | null;
+      /** Why some of it is left: the price was beyond its limit, nobody stood on the other side, or
+       * equal limits (over a grid: full lines) shared what was there. */
+      readonly why: "price" | "nobody" | "shared" | null;
+      /** Where the rest goes. */
+      readonly rest: "next-gate" | "bureau" | "nobody" | null;
+    }
   | {
       readonly type: "contract-signed";
       readonly contract: string;
@@ -344,6 +393,10 @@ export type LedgerEvent =
       readonly side: Side;
       readonly imbalanceWh: number;
       readonly amount: number;
+      /** What was contracted: sold minus bought. */
+      readonly soldWh: number;
+      /** How much worse it was priced than the tariff, as part of `amount`; never below 0. */
+      readonly penalty: number;
       /** How the energy was put where no reading shows it; left out where one does. */
       readonly method?: EstimateMethod;
     }

@@ -144,9 +144,23 @@ function ofOwners(meter: MeterChain): { minutes: number; frame: Uint8Array }[] {
     ...{ member: "member-a", account: "member-b", height: evidenceHeight },
   } as const;
   const answer = { id, owner: "user-a", word: "accept" } as const;
+  const wishes = {
+    language: "zh",
+    ...{ owner: "user-a", version: 1, timeZone: "CST-8", digestAt: 0 },
+    ...{ threshold: micro(0), muted: [], ways: [] },
+  } as const;
+  const lease = {
+    channel: "email",
+    ...{ member: "member-a", number: 1, until: utcMs(startTime + later * minute) },
+    ...{ from: 1, done: 1, behind: [] },
+  } as const;
+  const report = { member: "member-a", acknowledged: [{ owner: "user-a", height: 2 }] };
   return [
     { minutes: later, frame: meter.frame(entry(startTime + later * minute, 96_000)) },
     { minutes: later, frame: frameOf("bureau-a", "payment", payment) },
+    { minutes: later, frame: frameOf("user-a", "notice-preferences", wishes) },
+    { minutes: later, frame: frameOf("member-a", "notice-lease", lease) },
+    { minutes: later, frame: frameOf("member-a", "notice-report", report) },
     { minutes: later, frame: frameOf("user-a", "demand-mandate", mandate) },
     { minutes: later, frame: frameOf("bureau-a", "demand-order", order) },
     { minutes: later, frame: frameOf("user-a", "demand-answer", answer) },

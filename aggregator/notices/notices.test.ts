@@ -1,319 +1,584 @@
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { Failure, utcMs } from "@busbar/protocol";
-import { boxKeyOf, openNotice } from "@busbar/protocol/notice";
-import type { CommittedBlock } from "../ledger/block.ts";
+import type { Micro, NoticePreferences } from "@busbar/protocol";
+import fc from "fast-check";
 import type { LedgerEvent } from "../ledger/events.ts";
-import type { Channel } from "./channel.ts";
-import { channelNames } from "./channels.ts";
-import { mqttChannel } from "./mqtt-channel.ts";
-import { noticesOf } from "./notice.ts";
-import { countDeliveries, outbox, outboxSchema } from "./outbox.ts";
-import { Sender } from "./sender.ts";
-import { webhookChannel } from "./webhook-channel.ts";
+import type { Notice } from "./notice.ts";
+import { planOf } from "./plan.ts";
+import type { Preferences } from "./preferences.ts";
+import { noticesOf } from "./tell/notices.ts";
+import { digestOf, toldOf } from "./told.ts";
+import { chinese } from "./words/chinese.ts";
+import { english } from "./words/english.ts";
+import { decimal } from "./words/format.ts";
+import { factsIn, type Reader, wordsOf } from "./words/words.ts";
 
-const signed: LedgerEvent = {
+const slot = Date.UTC(2026, 5, 21, 3);
+const english0: Reader = { language: "en", timeZone: "UTC0" };
+const shanghai: Reader = { language: "zh", timeZone: "CST-8" };
+const portal = "https://portal.elm.example/";
+
+/** What a block with these events, the first of them a transaction's own, tells whom. */
+function told(...events: readonly object[]): Notice[] {
+  const header = { chain: "elm", height: 7, time: slot } as never;
+  const block = { header, events: events as LedgerEvent[], eventCounts: [1] };
+  return noticesOf(block, { currency: "CNY", isOwner: (id) => !id.startsWith("member") });
+}
+
+const signed = {
   type: "contract-signed",
-  contract: "k-1",
-  slot: Date.UTC(2026, 5, 21, 3),
+  contract: "001781000000000-0001",
+  slot,
   seller: "company",
   buyer: "user-1",
   quantityWh: 324_500,
   price: 688_500,
-} as LedgerEvent;
-
-const zero = new Uint8Array(32);
-const block: CommittedBlock = {
-  header: {
-    chain: "site-a",
-    height: 7,
-    time: utcMs(1_000),
-    previous: zero,
-    txRoot: zero,
-    resultsRoot: zero,
-    appHash: zero,
-    validatorsHash: zero,
-    proposer: "m",
-    view: 0,
-  },
-  hash: zero,
-  certificate: [],
-  frames: [],
-  hashes: [],
-  signers: [],
-  eventCounts: [],
-  results: [],
-  events: [signed],
+  origin: "book",
+  scale: "intraday",
 };
 
-function filledOutbox(channels: readonly string[]): DatabaseSync {
-  const db = new DatabaseSync(":memory:");
-  const { keep, apply } = outbox({ currency: "CNY", channelNames: () => channels });
-  db.exec(outboxSchema);
-  keep?.(db, 0);
-  apply(db, block, block.events);
-  return db;
+/** One of each event that owners are told of, as the ledger makes them. */
+const story: readonly (readonly [object, readonly string[]])[] = [
+  [signed, ["company", "user-1"]],
+  [{ ...signed, fee: 11_500 }, ["company", "user-1"]],
+  ...(["price", "nobody", "shared", null] as const).map(
+    (why) =>
+      [
+        cleared({ why, filledWh: why === null ? 5_000 : why === "shared" ? 2_000 : 0 }),
+        ["user-1"],
+      ] as const,
+  ),
+  [cleared({ price: 900_000, expected: 600_000 }), ["user-1", "user-1"]],
+  [cleared({ price: 300_000, expected: 600_000 }), ["user-1", "user-1"]],
+  [cleared({ price: null, expected: null, why: "nobody", rest: "next-gate" }), ["user-1"]],
+  [
+    {
+      type: "quote-void",
+      id: "a",
+      owner: "user-1",
+      slot,
+      reason: "it was not opened before clearing",
+    },
+    ["user-1"],
+  ],
+  [
+    {
+      type: "quote-void",
+      id: "a",
+      owner: "user-1",
+      slot,
+      reason: "feeder x stands in no line of the grid",
+    },
+    ["user-1"],
+  ],
+  [
+    { ...signed, type: "contract-held", by: "bureau", against: "seller", reason: "fraud" },
+    ["company", "user-1"],
+  ],
+  [{ ...signed, type: "contract-stands", outcome: "rejected" }, ["company", "user-1"]],
+  [{ ...signed, type: "contract-void", against: "buyer" }, ["company", "user-1"]],
+  [{ ...signed, type: "contract-cut", byWh: 4, feeder: "f1" }, ["company", "user-1"]],
+  [settled(), ["company", "user-1"]],
+  [settled({ gridFee: 11_500, subsidy: 7 }), ["company", "user-1"]],
+  ...([5_000, -5_000, 0] as const).flatMap((soldWh) =>
+    (["ask", "bid"] as const).map((side) => [imbalance({ side, soldWh }), ["user-1"]] as const),
+  ),
+  ...(["delivered", "provisional", "late-readings", "correction", "contract-void"] as const).map(
+    (why) =>
+      [
+        {
+          ...{ type: "settlement-corrected", owner: "user-1", slot, version: 2, why },
+          ...{
+            imbalanceWh: 1,
+            money: 2,
+            imbalanceDifferenceWh: -1_500,
+            moneyDifference: 1_000_000,
+          },
+        },
+        ["user-1"],
+      ] as const,
+  ),
+  [imbalance({ method: "profile" }), ["user-1"]],
+  [
+    {
+      ...{ type: "charges-settled", owner: "user-1", slot },
+      charges: [{ id: "grid", sort: "fee", to: "~grid", money: 5_000 }],
+    },
+    ["user-1"],
+  ],
+  [
+    { type: "settlement-held", slot, contract: null, seller: "company", buyer: "user-1" },
+    ["company", "user-1"],
+  ],
+  ...(
+    ["meter-error", "clock-error", "wrong-assignment", "missing-readings", "late-readings"] as const
+  ).map(
+    (reason) =>
+      [
+        {
+          ...{
+            type: "slot-corrected",
+            meter: "user-1-net",
+            owner: "user-1",
+            slot,
+            version: 1,
+            reason,
+          },
+          ...{
+            before: reason === "late-readings" ? null : { importWh: 9, exportWh: 8 },
+            importWh: 1,
+            exportWh: 2,
+          },
+        },
+        ["user-1"],
+      ] as const,
+  ),
+  ...(
+    ["quote-unopened", "void-contract", "wrong-objection", "equivocation", "deviation"] as const
+  ).map(
+    (kind) =>
+      [
+        { type: "violation", id: "user-1", kind, points: 5, reason: "quote a" },
+        ["user-1"],
+      ] as const,
+  ),
+  [{ type: "violation", id: "member-a", kind: "equivocation", points: 5, reason: "" }, []],
+  ...(["lost", "stolen", "defective", "tampering", "maintenance", "cleared"] as const).map(
+    (reason) =>
+      [
+        { type: "device-suspended", device: "unit-1", owner: "user-1", by: "member-a", reason },
+        ["user-1"],
+      ] as const,
+  ),
+  [
+    {
+      type: "device-resumed",
+      device: "unit-1",
+      owner: "user-1",
+      by: "member-a",
+      reason: "cleared",
+    },
+    ["user-1"],
+  ],
+  [
+    { type: "meter-silent", meter: "user-1-net", device: "unit-1", owner: "user-1", since: slot },
+    ["user-1"],
+  ],
+  [{ type: "meter-heard", meter: "user-1-net", owner: "user-1", since: slot }, ["user-1"]],
+  [
+    {
+      type: "energy-unallocated",
+      meter: "m",
+      owner: "user-1",
+      from: 0,
+      to: slot,
+      importWh: 1,
+      exportWh: 2,
+    },
+    ["user-1"],
+  ],
+  ...(["reset", "replaced", "implausible"] as const).map(
+    (quality) =>
+      [
+        { type: "registers-restarted", meter: "m", owner: "user-1", quality, from: 0, to: slot },
+        ["user-1"],
+      ] as const,
+  ),
+  ...(["offered", "contracted"] as const).map(
+    (status) => [order({ type: "demand-ordered", status }), ["user-1"]] as const,
+  ),
+  ...(["contracted", "acknowledged", "refused", "lapsed"] as const).map(
+    (status) =>
+      [
+        order({ type: "demand-answered", status, reason: status === "refused" ? "unsafe" : null }),
+        ["user-1", "company"],
+      ] as const,
+  ),
+  ...([true, false, null] as const).map(
+    (kept) =>
+      [
+        order({ type: "demand-settled", orderedWh: 2_000, deliveredWh: 1_000, amount: 9, kept }),
+        ["user-1", "company"],
+      ] as const,
+  ),
+  [
+    { type: "payment-acknowledged", by: "company", from: "user-1", amount: 9, purpose: "balance" },
+    ["user-1", "company"],
+  ],
+  [{ type: "default-began", owner: "user-1", owed: 9, seized: 0 }, ["user-1"]],
+  [{ type: "default-began", owner: "user-1", owed: 9, seized: 5 }, ["user-1"]],
+  [{ type: "default-ended", owner: "user-1" }, ["user-1"]],
+  [
+    { type: "violation-struck", id: "user-1", kind: "order-unkept", height: 3, points: 10 },
+    ["user-1"],
+  ],
+  [
+    {
+      ...{ type: "slot-certified", slot, version: 1, sales: [] },
+      certificates: ["company", "user-1"].map((owner) => ({
+        ...{ owner, form: "solar", issuedWh: 1, boughtWh: 2, soldWh: 3, retiredWh: 4 },
+      })),
+    },
+    ["company", "user-1"],
+  ],
+  [{ type: "slot-settled", slot, rounding: 0 }, []],
+  [{ type: "quote-committed", id: "a", owner: "user-1", slot }, []],
+];
+
+function order(changes: object): object {
+  return {
+    ...{ order: "0a", by: "company", owner: "user-1", device: "unit-1", action: "shed", slot },
+    ...{ slots: 4, energyWh: 500, price: 400_000 },
+    ...changes,
+  };
 }
 
-test("both sides of a contract are told in plain words, each about its own side", () => {
-  const context = { chain: "site-a", currency: "CNY", height: 7, time: 1_000 };
-  const [seller, buyer, ...more] = noticesOf(signed, 0, context);
-  assert.equal(more.length, 0);
-  assert.equal(seller?.owner, "company");
-  assert.equal(
-    seller?.text,
-    "You sold 324.500 kWh at 0.6885 CNY/kWh for 2026-06-21 03:00 UTC to user-1. Contract k-1.",
-  );
-  assert.match(buyer?.text ?? "", /^You bought 324\.500 kWh .* from company\./);
-  assert.deepEqual(buyer?.proof, { chain: "site-a", height: 7, event: 0 });
-  assert.notEqual(seller?.id, buyer?.id);
-});
+function cleared(changes: object): object {
+  return {
+    ...{ type: "quote-cleared", id: "a-0", owner: "user-1", slot, scale: "day-ahead", side: "bid" },
+    ...{
+      quantityWh: 5_000,
+      filledWh: 0,
+      nettedWh: 0,
+      limit: 650_000,
+      price: 620_000,
+      expected: 600_000,
+    },
+    ...{ why: "price", rest: "bureau" },
+    ...changes,
+  };
+}
 
-test("a member that leaves the telling to another one keeps the notices and makes out no delivery", () => {
-  const webhooks = [{ owner: "company", url: "https://x.example", secret: "whsec_" }];
-  assert.deepEqual(channelNames({ send: true, webhooks }, "company"), ["mqtt", "webhook"]);
-  assert.deepEqual(channelNames({ send: true, webhooks }, "user-1"), ["mqtt"]);
-  const none = channelNames({ send: false, webhooks }, "company");
-  assert.deepEqual(none, []);
-  const db = filledOutbox(none);
-  assert.equal(db.prepare("SELECT count(*) n FROM notice_message").get()?.n, 2);
-  assert.deepEqual(countDeliveries(db), { queued: 0, delivered: 0, dead: 0 });
-});
-
-test("over a grid the buyer reads what it pays, and how much of it is for the way", () => {
-  const context = { chain: "site-a", currency: "CNY", height: 7, time: 1 };
-  const over = { ...signed, fee: 11_500 } as LedgerEvent;
-  const [seller, buyer] = noticesOf(over, 0, context);
-  assert.match(seller?.text ?? "", /at 0\.6885 CNY\/kWh/);
-  assert.match(
-    buyer?.text ?? "",
-    /at 0\.7000 CNY\/kWh .*, 0\.0115 CNY\/kWh of it for the way over the grid/,
-  );
-  const settled = {
+function settled(changes: object = {}): object {
+  const { contract, seller, buyer } = signed;
+  return {
     type: "contract-settled",
-    contract: "k-1",
-    slot: 0,
-    seller: "company",
-    buyer: "user-1",
+    contract,
+    slot,
+    seller,
+    buyer,
     deliveredWh: 1_000,
     amount: 688_500,
     subsidy: 0,
-    gridFee: 11_500,
-  } as LedgerEvent;
-  const [got, paid] = noticesOf(settled, 0, context);
-  assert.match(got?.title ?? "", /^0\.69 CNY received|^0\.6885/);
-  assert.match(
-    paid?.text ?? "",
-    /0\.70+ CNY from your purchase account, 0\.01+5? CNY of it to the grid/,
-  );
-});
-
-test("below a price of 0 each side reads who pays whom", () => {
-  const context = { chain: "site-a", currency: "CNY", height: 7, time: 1 };
-  const texts = (event: object) =>
-    noticesOf(event as LedgerEvent, 0, context).map(({ title, text }) => `${title}: ${text}`);
-  assert.deepEqual(texts({ ...signed, price: -50_000 }), [
-    "Sold 324.500 kWh: You sold 324.500 kWh for 2026-06-21 03:00 UTC to user-1 and pay 0.0500 CNY/kWh for being rid of it. Contract k-1.",
-    "Bought 324.500 kWh: You bought 324.500 kWh for 2026-06-21 03:00 UTC from company and are paid 0.0500 CNY/kWh for taking it. Contract k-1.",
-  ]);
-  const [, farther] = texts({ ...signed, price: -50_000, fee: 20_000 });
-  assert.match(
-    farther ?? "",
-    /are paid 0\.0300 CNY\/kWh for taking it, 0\.0200 CNY\/kWh for the way/,
-  );
-  const [, dear] = texts({ ...signed, price: -50_000, fee: 60_000 });
-  assert.match(dear ?? "", /You bought 324\.500 kWh at 0\.0100 CNY\/kWh for .* from company\. /);
-  const settled = {
-    type: "contract-settled",
-    contract: "k-1",
-    slot: 0,
-    seller: "company",
-    buyer: "user-1",
-    deliveredWh: 2_000,
-    amount: -1_000_000,
-    subsidy: 0,
-  };
-  const [gave, took] = texts(settled);
-  assert.match(gave ?? "", /^1\.00 CNY paid: .* 1\.00 CNY from your sales account\.$/);
-  assert.match(took ?? "", /^1\.00 CNY received: .* 1\.00 CNY to your purchase account\.$/);
-  const [, less] = texts({ ...settled, gridFee: 400_000 });
-  assert.match(
-    less ?? "",
-    /^0\.60 CNY received: .* purchase account, after 0\.40 CNY to the grid\.$/,
-  );
-  const [, more] = texts({ ...settled, gridFee: 1_500_000 });
-  assert.match(more ?? "", /^0\.50 CNY paid: .* 0\.50 CNY from your purchase account\.$/);
-  const difference = (side: "ask" | "bid", amount: number) =>
-    texts({ type: "imbalance-settled", owner: "u", slot: 0, side, imbalanceWh: 1000, amount })[0];
-  assert.match(difference("ask", 90_000) ?? "", /the bureau took it for 0\.09 CNY\.$/);
-  assert.match(
-    difference("ask", -90_000) ?? "",
-    /the bureau took it, and you paid 0\.09 CNY for that\.$/,
-  );
-  assert.match(difference("bid", -90_000) ?? "", /the bureau supplied it for 0\.09 CNY\.$/);
-  assert.match(
-    difference("bid", 90_000) ?? "",
-    /supplied it, and you were paid 0\.09 CNY for that\.$/,
-  );
-});
-
-test("a webhook gets the signed notice that a Standard Webhooks receiver accepts", async (t) => {
-  const seen: { headers: IncomingHttpHeaders; body: string }[] = [];
-  const server = createServer((request, response) => {
-    let body = "";
-    request.on("data", (part) => {
-      body += part;
-    });
-    request.on("end", () => {
-      seen.push({ headers: request.headers, body });
-      response.writeHead(204).end();
-    });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => server.close());
-  const key = Buffer.alloc(32, 5);
-  const { port } = server.address() as AddressInfo;
-  const hook = {
-    owner: "company",
-    url: `http://127.0.0.1:${port}/hook`,
-    secret: `whsec_${key.toString("base64")}`,
-  };
-  const [notice] = noticesOf(signed, 0, { chain: "site-a", currency: "CNY", height: 7, time: 1 });
-  assert.ok(notice !== undefined);
-  await webhookChannel(hook, { now: () => 1_700_000_000_000 }).deliver(notice);
-
-  const [request] = seen;
-  assert.ok(request !== undefined);
-  const { headers, body } = request;
-  // The receiver's three lines, written from the specification and not from the sender's code.
-  const content = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
-  const mac = createHmac("sha256", key).update(content).digest("base64");
-  assert.equal(headers["webhook-signature"], `v1,${mac}`);
-  assert.deepEqual(JSON.parse(body), notice);
-});
-
-test("a receiver that says 410, and one that is not there, are told apart", async () => {
-  const hook = { owner: "company", url: "http://127.0.0.1:9/", secret: "whsec_AAAA" };
-  const [notice] = noticesOf(signed, 0, { chain: "site-a", currency: "CNY", height: 7, time: 1 });
-  assert.ok(notice !== undefined);
-  const gone = webhookChannel(hook, {
-    now: Date.now,
-    fetch: async () => new Response(null, { status: 410 }),
-  });
-  await assert.rejects(gone.deliver(notice), { code: "notice.refused", retry: "never" });
-  const away = webhookChannel(hook, { now: Date.now });
-  await assert.rejects(away.deliver(notice), { code: "notice.unreachable", retry: "later" });
-});
-
-test("an MQTT notice opens with its owner's key and with no other", async () => {
-  const secret = new Uint8Array(32).fill(3);
-  const sent: { topic: string; payload: Uint8Array }[] = [];
-  const channel = mqttChannel({
-    site: "site-a",
-    owner: "company",
-    boxKey: boxKeyOf(secret),
-    broker: {
-      listens: () => true,
-      deliver: async (_, topic, payload) => {
-        sent.push({ topic, payload });
-        return "acknowledged";
-      },
-    },
-  });
-  const [notice] = noticesOf(signed, 0, { chain: "site-a", currency: "CNY", height: 7, time: 1 });
-  assert.ok(notice !== undefined);
-  await channel.deliver(notice);
-  assert.equal(sent[0]?.topic, "busbar/v1/site-a/owners/company/notices");
-  const opened = openNotice(sent[0]?.payload ?? zero, secret);
-  assert.ok(opened.ok);
-  assert.deepEqual(JSON.parse(new TextDecoder().decode(opened.plain)), notice);
-  assert.equal(openNotice(sent[0]?.payload ?? zero, zero.slice()).ok, false);
-});
-
-/** A sender over a filled outbox whose only channel does what `deliver` says. */
-function senderOf(deliver: Channel["deliver"]) {
-  const db = filledOutbox(["webhook"]);
-  let now = 1_000_000;
-  const ended: string[] = [];
-  let woken = Promise.withResolvers<void>();
-  const note = (text: string) => {
-    ended.push(text);
-    woken.resolve();
-  };
-  const sender = new Sender({
-    db,
-    channelsOf: () => [{ name: "webhook", deliver }],
-    now: () => now,
-    random: () => 1,
-    onDelivered: ({ owner }) => note(`delivered ${owner}`),
-    onFailed: ({ owner }, _channel, { code }) => note(`${code} ${owner}`),
-  });
-  return {
-    db,
-    sender,
-    ended,
-    pass: (ms: number) => {
-      now += ms;
-    },
-    async until(count: number) {
-      while (ended.length < count) {
-        await woken.promise;
-        woken = Promise.withResolvers();
-      }
-    },
+    ...changes,
   };
 }
 
-test("a notice that fails is sent again after a growing pause, and counts as delivered once", async () => {
-  let down = true;
-  const ids: string[] = [];
-  const run = senderOf(async (notice) => {
-    ids.push(notice.id);
-    if (down) throw new Failure("notice.unreachable", "away", { retry: "later" });
-  });
-  run.sender.wake();
-  await run.until(2);
-  assert.deepEqual(countDeliveries(run.db), { queued: 2, delivered: 0, dead: 0 });
-  run.sender.wake();
-  assert.equal(ids.length, 2, "nothing is sent before its pause is over");
-  down = false;
-  run.pass(1_000);
-  run.sender.wake();
-  await run.until(4);
-  assert.deepEqual(countDeliveries(run.db), { queued: 0, delivered: 2, dead: 0 });
-  assert.equal(new Set(ids).size, 2, "the receiver sees the same id both times");
-  await run.sender.stop();
-});
+function imbalance(changes: object): object {
+  return {
+    ...{ type: "imbalance-settled", owner: "user-1", slot, side: "bid", imbalanceWh: 1_000 },
+    ...{ amount: -770_000, soldWh: 5_000, penalty: 70_000 },
+    ...changes,
+  };
+}
 
-test("a delivery that can never succeed is dead at once, one that keeps failing in the end", async () => {
-  const gone = senderOf(async () => {
-    throw new Failure("notice.refused", "410", { retry: "never" });
-  });
-  gone.sender.wake();
-  await gone.until(2);
-  assert.deepEqual(countDeliveries(gone.db), { queued: 0, delivered: 0, dead: 2 });
-  await gone.sender.stop();
+const textOf = (event: object, who: string, reader = english0) => {
+  const notice = told(event).find(({ owner }) => owner === who);
+  assert.ok(notice);
+  return wordsOf(notice, reader);
+};
 
-  const away = senderOf(async () => {
-    throw new Failure("notice.unreachable", "away", { retry: "later" });
-  });
-  for (let attempt = 1; attempt <= 14; attempt++) {
-    away.sender.wake();
-    await away.until(attempt * 2);
-    away.pass(5 * 3_600_000);
+test("each event tells those whom it concerns, in whole sentences of both languages, with its proof", () => {
+  for (const [event, who] of story) {
+    const notices = told(event);
+    assert.deepEqual(
+      notices.map(({ owner }) => owner),
+      who,
+      JSON.stringify(event),
+    );
+    assert.equal(new Set(notices.map(({ id }) => id)).size, notices.length);
+    for (const notice of notices) {
+      for (const reader of [english0, shanghai]) {
+        const { title, text, numbers, proof } = toldOf(notice, { reader, portal });
+        for (const said of [title, text]) {
+          assert.doesNotMatch(said, /[{}[\]]|undefined|NaN|–/, `${notice.key} ${said}`);
+        }
+        assert.match(text, reader.language === "en" ? /[.]$/ : /。$/, text);
+        assert.ok(numbers.every(({ label, value }) => label !== "" && value !== ""));
+        assert.equal(proof?.height, 7);
+        assert.match(
+          proof?.link ?? "",
+          /^https:\/\/portal\.elm\.example\/#\/proof\/(payment|result)\//,
+        );
+        assert.match(proof?.command ?? "", /^busbar-aggregator prove (payment|result) /);
+      }
+      assert.equal(notice.money === null || notice.money >= 0, true);
+    }
   }
-  assert.deepEqual(countDeliveries(away.db), { queued: 0, delivered: 0, dead: 2 });
-  await away.sender.stop();
 });
 
-test("an owner without channels has its notices in the outbox and no delivery", () => {
-  const db = filledOutbox([]);
-  assert.deepEqual(countDeliveries(db), { queued: 0, delivered: 0, dead: 0 });
-  assert.equal(db.prepare("SELECT count(*) AS n FROM notice_message").get()?.n, 2);
+test("the words are plain, the numbers the owner's, and dates by its own clock", () => {
+  assert.deepEqual(textOf(signed, "company"), {
+    title: "Sold 324.500 kWh",
+    text: "You sold 324.500 kWh at 0.6885 CNY/kWh to user-1 for 21 Jun 2026, 03:00. Contract 001781000000000-0001.",
+    numbers: [
+      { label: "Energy", value: "324.500 kWh" },
+      { label: "Delivery from", value: "21 Jun 2026, 03:00" },
+      { label: "Price", value: "0.6885 CNY/kWh" },
+    ],
+  });
+  assert.equal(
+    textOf({ ...signed, fee: 11_500 }, "user-1", shanghai).text,
+    "您以0.7000元/千瓦时从company买入324.500千瓦时,交割时间2026年6月21日11:00,其中过网费0.0115元/千瓦时。合同001781000000000-0001。",
+  );
+  const summer = { language: "en", timeZone: "CET-1CEST,M3.5.0,M10.5.0/3" } as const;
+  assert.match(textOf(signed, "company", summer).text, /for 21 Jun 2026, 05:00/);
+  assert.match(
+    textOf(cleared({}), "user-1").text,
+    /^Your bid of 5\.000 kWh for .* was not filled: the price was beyond your limit \(price 0\.6200 CNY\/kWh, your limit 0\.6500 CNY\/kWh\)\. The bureau takes the rest\.$/,
+  );
+  assert.match(
+    textOf(cleared({ why: null, rest: null, filledWh: 5_000 }), "user-1").text,
+    /was filled at 0\.6200 CNY\/kWh, \+3\.3 % against the expected 0\.6000 CNY\/kWh\.$/,
+  );
+  const above = told(cleared({ price: 900_000 })).find(({ topic }) => topic === "price");
+  assert.ok(above);
+  assert.equal(wordsOf(above, english0).title, "Price +50.0 % against the forecast");
+  assert.match(textOf(imbalance({}), "user-1").title, /^1\.000 kWh short$/);
+  assert.match(
+    textOf(imbalance({}), "user-1").text,
+    /0\.77 CNY, of which 0\.07 CNY is the penalty/,
+  );
+  assert.match(
+    textOf(imbalance({ soldWh: -5_000 }), "user-1").text,
+    /drew 1\.000 kWh more than the 5\.000 kWh that you had bought/,
+  );
+  assert.equal(textOf(settled({ gridFee: 11_500 }), "user-1").title, "0.70 CNY paid");
+  assert.match(textOf(settled({ amount: 12 }), "company").title, /^0\.000012 CNY received$/);
+});
+
+test("numbers are rounded half away from zero, in groups of three, and never minus nothing", () => {
+  for (const [value, scale, places, text] of [
+    [0, 3, 3, "0.000"],
+    [1_234_567_890, 3, 3, "1,234,567.890"],
+    [-1_500, 3, 3, "−1.500"],
+    [5, 1, 0, "1"],
+    [-4, 1, 0, "0"],
+    [999_999, 6, 2, "1.00"],
+    [Number.MAX_SAFE_INTEGER, 6, 2, "9,007,199,254.74"],
+  ] as const) {
+    assert.equal(decimal(value, scale, places), text);
+  }
+});
+
+test("both languages have a text for each notice, which asks for the same facts", () => {
+  for (const key of Object.keys(english.notices) as (keyof typeof english.notices)[]) {
+    for (const part of ["title", "text"] as const) {
+      const [one, other] = [english.notices[key][part], chinese.notices[key][part]];
+      assert.deepEqual([...new Set(factsIn(one))].sort(), [...new Set(factsIn(other))].sort(), key);
+    }
+  }
+  for (const part of ["labels", "words", "phrases"] as const) {
+    assert.deepEqual(Object.keys(chinese[part]).sort(), Object.keys(english[part]).sort());
+  }
+});
+
+/** Numbers of a party, so that whoever reads one knows whose it is. */
+const of = (owner: number) =>
+  fc.integer({ min: 1, max: 999 }).map((n) => owner * 1_000_000 + n * 1_000 + 7);
+
+test("a notice holds nothing of another owner but its name, whatever the events say", () => {
+  const events = fc
+    .tuple(of(3), of(4), of(5), of(6), of(7), of(8))
+    .map(([shared, price, buyersFee, sellersOwn, buyersOwn, buyersSubsidy]) => ({
+      // What seller and buyer both know; what is the buyer's alone; what is one party's alone.
+      shared: [shared, price],
+      buyer: [buyersFee, buyersOwn, buyersSubsidy],
+      seller: [sellersOwn],
+      list: [
+        { ...signed, quantityWh: shared, price, fee: buyersFee },
+        settled({ deliveredWh: shared, amount: price, gridFee: buyersFee, subsidy: buyersSubsidy }),
+        imbalance({ owner: "company", imbalanceWh: sellersOwn }),
+        imbalance({ owner: "user-1", imbalanceWh: buyersOwn }),
+        cleared({ owner: "user-1", quantityWh: buyersOwn }),
+        cleared({ owner: "company", side: "ask", quantityWh: sellersOwn }),
+        { type: "violation", id: "user-1", kind: "quote-unopened", points: buyersOwn, reason: "x" },
+        {
+          ...{ type: "slot-certified", slot, version: 1, sales: [] },
+          certificates: [
+            {
+              owner: "company",
+              form: "solar",
+              issuedWh: sellersOwn,
+              boughtWh: 0,
+              soldWh: 0,
+              retiredWh: 0,
+            },
+            {
+              owner: "user-1",
+              form: "wind",
+              issuedWh: buyersOwn,
+              boughtWh: 0,
+              soldWh: 0,
+              retiredWh: 0,
+            },
+          ],
+        },
+        {
+          type: "meter-silent",
+          meter: "user-1-net",
+          device: "user-1-unit",
+          owner: "user-1",
+          since: slot,
+        },
+      ],
+    }));
+  fc.assert(
+    fc.property(events, ({ list, buyer, seller }) => {
+      const notices = told(...list);
+      for (const [who, others, names] of [
+        ["company", buyer, /user-1-net|user-1-unit/],
+        ["user-1", seller, /company-/],
+        ["bureau", [...buyer, ...seller], /./],
+      ] as const) {
+        const own = notices.filter(({ owner }) => owner === who);
+        const all = own.map((notice) => toldOf(notice, { reader: english0, portal }));
+        const text = JSON.stringify([
+          own,
+          all,
+          digestOf(own, { owner: who, channel: "email", at: 1 }, { reader: english0, portal }),
+        ]);
+        for (const number of others) {
+          assert.ok(!text.includes(String(number)), `${who} reads ${number}`);
+          assert.ok(!text.includes(decimal(number, 3, 3)) && !text.includes(decimal(number, 6, 4)));
+        }
+        if (own.length > 0) assert.doesNotMatch(text, names);
+      }
+    }),
+    // Products of numbers are numbers too: with a seed none is another's by chance.
+    { numRuns: 200, seed: 5 },
+  );
+});
+
+const usual: Preferences = {
+  version: 1,
+  language: "en",
+  timeZone: "CET-1CEST,M3.5.0,M10.5.0/3",
+  ways: [],
+  digestAt: 18 * 60,
+  threshold: 0 as Micro,
+  muted: [],
+};
+type Ways = NoticePreferences["ways"];
+
+test("what is muted is not sent, what is small only in a digest, what cannot wait at once", () => {
+  const at = Date.UTC(2026, 5, 21, 10);
+  const ways: Ways = [
+    { channel: "push", when: "at-once", quiet: true },
+    { channel: "email", when: "daily", quiet: false },
+  ];
+  const notice = { topic: "imbalance", urgent: false, money: 70_000, time: at } as const;
+  const plan = (changes: Partial<Preferences>, of: Partial<Notice> = {}) =>
+    planOf({ ...notice, ...of }, { ...usual, ways, ...changes }).map(
+      ({ channel, digest }) => `${channel} ${digest > 0 ? "digest" : "alone"}`,
+    );
+  assert.deepEqual(plan({}), ["push alone", "email digest"]);
+  assert.deepEqual(plan({ muted: ["imbalance"] }), []);
+  assert.deepEqual(plan({ threshold: 70_001 as Micro }), ["email digest"]);
+  assert.deepEqual(plan({ threshold: 70_000 as Micro }), ["push alone", "email digest"]);
+  assert.deepEqual(plan({ threshold: 70_001 as Micro }, { money: null }), [
+    "push alone",
+    "email digest",
+  ]);
+  assert.deepEqual(plan({ threshold: 70_001 as Micro }, { urgent: true }), [
+    "push alone",
+    "email alone",
+  ]);
+});
+
+test("quiet hours and digests are by the owner's clock, when clocks are turned too", () => {
+  const push: Ways = [{ channel: "push", when: "at-once", quiet: true }];
+  const quiet = { from: 22 * 60, to: 7 * 60, urgent: false };
+  const hold = (time: number, changes: Partial<Preferences>, urgent = false) =>
+    planOf({ topic: "meter", urgent, money: null, time }, { ...usual, ...changes })[0]?.hold;
+  // 21 June, by a clock two hours ahead of UTC.
+  const night = Date.UTC(2026, 5, 21, 20);
+  assert.equal(hold(night, { ways: push, quiet }), Date.UTC(2026, 5, 22, 5));
+  assert.equal(hold(night - 1, { ways: push, quiet }), 0);
+  assert.equal(hold(Date.UTC(2026, 5, 22, 4, 59), { ways: push, quiet }), Date.UTC(2026, 5, 22, 5));
+  assert.equal(hold(Date.UTC(2026, 5, 22, 5), { ways: push, quiet }), 0);
+  assert.equal(hold(night, { ways: push, quiet }, true), Date.UTC(2026, 5, 22, 5));
+  assert.equal(hold(night, { ways: push, quiet: { ...quiet, urgent: true } }, true), 0);
+  assert.equal(
+    hold(night, { ways: [{ channel: "push", when: "at-once", quiet: false }], quiet }),
+    0,
+  );
+  assert.equal(hold(night, { ways: push, quiet: { ...quiet, from: 9, to: 9 } }), 0);
+  // 29 March 2026: at 2 o'clock it is 3; 25 October: at 3 it is 2.
+  assert.equal(hold(Date.UTC(2026, 2, 28, 22), { ways: push, quiet }), Date.UTC(2026, 2, 29, 5));
+  assert.equal(hold(Date.UTC(2026, 9, 24, 21), { ways: push, quiet }), Date.UTC(2026, 9, 25, 6));
+
+  const daily: Ways = [{ channel: "email", when: "daily", quiet: true }];
+  const digest = (time: number, changes: Partial<Preferences> = {}) =>
+    planOf(
+      { topic: "bill", urgent: false, money: null, time },
+      { ...usual, ways: daily, ...changes },
+    )[0];
+  assert.equal(digest(Date.UTC(2026, 5, 21, 10))?.digest, Date.UTC(2026, 5, 21, 16));
+  assert.equal(
+    digest(Date.UTC(2026, 5, 21, 16))?.digest,
+    Date.UTC(2026, 5, 22, 16),
+    "not its own instant",
+  );
+  assert.equal(digest(Date.UTC(2026, 2, 28, 18))?.digest, Date.UTC(2026, 2, 29, 16));
+  const hourly: Ways = [{ channel: "email", when: "hourly", quiet: true }];
+  const india = { ways: hourly, timeZone: "IST-5:30" };
+  assert.equal(digest(Date.UTC(2026, 5, 21, 10, 10), india)?.digest, Date.UTC(2026, 5, 21, 10, 30));
+  const late = digest(Date.UTC(2026, 5, 21, 10), { quiet, digestAt: 23 * 60 });
+  assert.deepEqual(
+    [late?.digest, late?.hold],
+    [Date.UTC(2026, 5, 21, 21), Date.UTC(2026, 5, 22, 5)],
+  );
+});
+
+test("whenever it is, nothing is held for longer than a day, and nothing into the quiet hours", () => {
+  const minute = fc.nat(1439);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: Date.UTC(2025, 0), max: Date.UTC(2027, 0) }),
+      fc.record({ from: minute, to: minute, urgent: fc.boolean() }),
+      fc.constantFrom(
+        "UTC0",
+        "CST-8",
+        "CET-1CEST,M3.5.0,M10.5.0/3",
+        "NST3:30NDT,M3.2.0,M11.1.0",
+        "<+1245>-12:45",
+      ),
+      fc.constantFrom("at-once", "hourly", "daily"),
+      minute,
+      (time, quiet, timeZone, when, digestAt) => {
+        const ways: Ways = [{ channel: "email", when, quiet: true }];
+        const preferences = { ...usual, ways, quiet, timeZone, digestAt };
+        const [planned] = planOf({ topic: "bill", urgent: false, money: null, time }, preferences);
+        assert.ok(planned);
+        const { hold, digest } = planned;
+        // A day of 25 hours, and a night behind it.
+        assert.ok(hold === 0 || (hold > time && hold - time <= 50 * 3_600_000), `${hold - time}`);
+        assert.equal(digest > 0, when !== "at-once");
+        if (hold === 0) return;
+        const again = planOf(
+          { topic: "bill", urgent: false, money: null, time: hold },
+          { ...preferences, ways: [{ channel: "email", when: "at-once", quiet: true }] },
+        );
+        assert.equal(again[0]?.hold, 0, "it is let go outside of the quiet hours");
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("a digest tells the oldest first, counts what it leaves out, and is another one when more is in it", () => {
+  const many = Array.from({ length: 50 }, (_, i) => told({ ...signed, contract: `k-${i}` })[0]);
+  const notices = many.filter((notice) => notice !== undefined);
+  const about = { owner: "company", channel: "email", at: slot };
+  const digest = digestOf(notices, about, { reader: english0, portal });
+  assert.deepEqual([digest.items?.length, digest.more, digest.title], [40, 10, "50 notices"]);
+  assert.match(digest.text, /And 10 more/);
+  assert.equal(
+    digest.items?.[0]?.facts.contract && JSON.stringify(digest.items[0].facts.contract),
+    '{"name":"k-0"}',
+  );
+  const fewer = digestOf(notices.slice(0, 49), about, { reader: english0, portal });
+  assert.notEqual(fewer.id, digest.id, "nobody drops what came late as a repetition");
+  assert.equal(digestOf(notices, about, { reader: shanghai, portal }).id, digest.id);
 });

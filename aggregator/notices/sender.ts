@@ -1,33 +1,37 @@
-import type { DatabaseSync } from "node:sqlite";
 import { Failure } from "@busbar/protocol";
-import { type Channel, type ChannelsOf, nobodyListens } from "./channel.ts";
+import { type ChannelName, type ChannelOf, nobodyListens } from "./channel.ts";
+import type { DeliveryTable, Due, DueLane, Lane } from "./delivery-table.ts";
 import type { Notice } from "./notice.ts";
+import { digestOf, type Telling, type Told, toldOf } from "./told.ts";
 
 /** Attempts before a delivery is dead: with the growing pauses, a little more than a day. */
 const attemptsMax = 14;
 const pauseMsMin = 1_000;
 const pauseMsMax = 4 * 3_600_000;
-/** `next` of a delivery that waits for its owner and not for a time. */
-const parked = Number.MAX_SAFE_INTEGER;
+/** Lanes that are served at the same time: sockets and memory, when a thousand owners are to be told. */
+const lanesMax = 64;
+/** How often the outbox is looked into though nothing says so: another process may ask for something. */
+const lookMs = 5_000;
 
-/** The deliveries to one owner by one channel. */
-type Lane = { readonly owner: string; readonly channel: string };
-
-type Due = Lane & {
-  readonly notice: string;
-  readonly attempts: number;
-  /** Null where the notice is gone: another version words or numbers them otherwise. */
-  readonly json: string | null;
+/** Whether this member sends by a channel now; `want` says that something is due that it may not send. */
+export type Permit = {
+  may(channel: ChannelName): boolean;
+  want(channel: ChannelName): void;
 };
 
 /** What the sender needs from outside. `now` is wall time, `random` is uniform in [0, 1). */
 export type SenderOptions = {
-  readonly db: DatabaseSync;
-  readonly channelsOf: ChannelsOf;
+  readonly table: DeliveryTable;
+  readonly channelOf: ChannelOf;
+  /** How an owner reads, and where it opens the portal. */
+  readonly tellingOf: (owner: string) => Telling;
+  readonly permit: Permit;
   readonly now: () => number;
+  /** Site time, and how long (wall ms) some of it takes. */
+  readonly clock: { now(): number; delay(siteMs: number): number };
   readonly random: () => number;
-  readonly onDelivered?: (notice: Notice, channel: string) => void;
-  readonly onFailed?: (notice: Notice, channel: string, error: Failure) => void;
+  readonly onDelivered?: (told: Told, channel: ChannelName) => void;
+  readonly onFailed?: (id: string, channel: ChannelName, error: Failure) => void;
 };
 
 /**
@@ -49,30 +53,25 @@ export class Sender {
 
   /** Takes up what an earlier run left; whom it waited for may have come in between. */
   start(): void {
-    this.#options.db
-      .prepare("UPDATE delivery SET next = 0 WHERE state = 'queued' AND next = ?")
-      .run(parked);
+    this.#options.table.unpark();
     this.wake();
   }
 
-  /** Looks into the outbox now; call it after each block. */
+  /** Looks into the outbox now; call it after each block, and when this member may send. */
   wake(): void {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
-    for (const lane of this.#dueLanes()) this.#work(lane);
+    const { table, clock, now } = this.#options;
+    table.release(clock.now());
+    for (const lane of table.dueLanes(now())) this.#work(lane);
     this.#arm();
   }
 
   /** The owner can be reached by a channel again: what waited for that goes out at once. */
-  heard(owner: string, channel: Channel["name"]): void {
+  heard(owner: string, channel: ChannelName): void {
     if (this.#stopped) return;
     this.#heard += 1;
-    const { changes } = this.#options.db
-      .prepare(
-        "UPDATE delivery SET next = 0 WHERE state = 'queued' AND owner = ? AND channel = ? AND next = ?",
-      )
-      .run(owner, channel, parked);
-    if (changes > 0) this.wake();
+    if (this.#options.table.heard({ owner, channel })) this.wake();
   }
 
   /** Lets what is under way end and starts nothing new. */
@@ -82,16 +81,10 @@ export class Sender {
     await Promise.all(this.#busy.values());
   }
 
-  #dueLanes(): Lane[] {
-    const rows = this.#options.db
-      .prepare("SELECT DISTINCT owner, channel FROM delivery WHERE state = 'queued' AND next <= ?")
-      .all(this.#options.now());
-    return rows as unknown as Lane[];
-  }
-
-  #work(lane: Lane): void {
+  #work(lane: DueLane): void {
     const key = `${lane.channel} ${lane.owner}`;
-    if (this.#busy.has(key)) return;
+    if (this.#busy.has(key) || this.#busy.size >= lanesMax) return;
+    if (!this.#may(lane)) return this.#options.permit.want(lane.channel);
     const work = this.#deliverAll(lane).finally(() => {
       this.#busy.delete(key);
       this.wake();
@@ -99,91 +92,91 @@ export class Sender {
     this.#busy.set(key, work);
   }
 
-  async #deliverAll(lane: Lane): Promise<void> {
-    for (let due = this.#due(lane); due !== undefined; due = this.#due(lane)) {
-      await this.#deliver(due);
+  #may({ channel, own }: DueLane): boolean {
+    return own === 1 || this.#options.permit.may(channel);
+  }
+
+  async #deliverAll(lane: DueLane): Promise<void> {
+    const { table, now } = this.#options;
+    while (!this.#stopped && this.#may(lane)) {
+      const due = table.due(lane, now());
+      if (due.length === 0) return;
+      await this.#deliver(lane, due);
     }
   }
 
-  #due({ owner, channel }: Lane): Due | undefined {
-    if (this.#stopped) return undefined;
-    const row = this.#options.db
-      .prepare(
-        `SELECT notice, delivery.owner, channel, attempts, json
-         FROM delivery LEFT JOIN notice_message ON id = notice
-         WHERE state = 'queued' AND delivery.owner = ? AND channel = ? AND next <= ?
-         ORDER BY next, delivery.rowid LIMIT 1`,
-      )
-      .get(owner, channel, this.#options.now());
-    return row as unknown as Due | undefined;
-  }
-
-  async #deliver(due: Due): Promise<void> {
-    const { db, onDelivered, onFailed } = this.#options;
-    const { notice: id, owner, channel } = due;
-    if (due.json === null) {
-      this.#postpone(
-        due,
-        new Failure("notice.gone", `there is no ${id} any more`, { retry: "never" }),
-      );
-      return;
-    }
-    const notice = JSON.parse(due.json) as Notice;
+  async #deliver(lane: Lane, due: readonly Due[]): Promise<void> {
+    const { now, onDelivered, onFailed } = this.#options;
     const heard = this.#heard;
+    const at = now();
     try {
-      await this.#channel({ owner, channel }).deliver(notice);
-      db.prepare(
-        "UPDATE delivery SET state = 'delivered', attempts = attempts + 1, error = NULL WHERE notice = ? AND channel = ?",
-      ).run(id, channel);
-      onDelivered?.(notice, channel);
+      const told = this.#toldOf(lane, due);
+      const channel = this.#options.channelOf(lane.owner, lane.channel);
+      if (channel === undefined) return this.#note(due, at, "dropped");
+      await channel.deliver(told);
+      this.#note(due, at, "delivered");
+      onDelivered?.(told, lane.channel);
     } catch (error) {
       const failure = asFailure(error);
       if (failure.code === nobodyListens) {
-        if (heard === this.#heard) this.#park(due);
+        if (heard === this.#heard) this.#options.table.park(lane);
         return;
       }
-      this.#postpone(due, failure);
-      onFailed?.(notice, channel, failure);
+      this.#postpone(due, at, failure);
+      for (const { notice } of due) onFailed?.(notice, lane.channel, failure);
     }
   }
 
-  /** Throws: `Failure` `notice.no-channel`. */
-  #channel({ owner, channel }: Lane): Channel {
-    const found = this.#options.channelsOf(owner).find(({ name }) => name === channel);
-    if (found !== undefined) return found;
-    throw new Failure("notice.no-channel", `${owner} has no ${channel} any more`, {
-      retry: "never",
-    });
+  /** Throws: `Failure` `notice.gone` where another version of the program words or numbers notices otherwise. */
+  #toldOf({ owner, channel }: Lane, due: readonly Due[]): Told {
+    const notices = due.flatMap(({ json }) => (json === null ? [] : [JSON.parse(json) as Notice]));
+    const [first] = notices;
+    if (first === undefined) {
+      const message = `there is no ${due[0]?.notice} any more`;
+      throw new Failure("notice.gone", message, { retry: "never" });
+    }
+    const telling = this.#options.tellingOf(owner);
+    const at = due[0]?.digest ?? 0;
+    return at === 0 ? toldOf(first, telling) : digestOf(notices, { owner, channel, at }, telling);
   }
 
-  /** Sets the whole lane aside until the owner is heard: it is nobody's fault and costs no attempt. */
-  #park({ owner, channel }: Lane): void {
-    this.#options.db
-      .prepare("UPDATE delivery SET next = ? WHERE state = 'queued' AND owner = ? AND channel = ?")
-      .run(parked, owner, channel);
-  }
-
-  #postpone({ notice, channel, attempts }: Due, failure: Failure): void {
-    const { db, now, random } = this.#options;
-    const dead = failure.retry === "never" || attempts + 1 >= attemptsMax;
-    // Full jitter: after an outage the receivers are not all asked in the same second.
+  #postpone(due: readonly Due[], at: number, failure: Failure): void {
+    const { now, random } = this.#options;
+    const attempts = Math.max(...due.map((one) => one.attempts));
+    const isDead = failure.retry === "never" || attempts + 1 >= attemptsMax;
+    // Jitter: after an outage the receivers are not all asked in the same second.
     const pause = Math.min(pauseMsMax, pauseMsMin * 2 ** attempts) * (0.5 + random() / 2);
-    db.prepare(
-      "UPDATE delivery SET state = ?, attempts = attempts + 1, next = ?, error = ? WHERE notice = ? AND channel = ?",
-    ).run(dead ? "dead" : "queued", Math.round(now() + pause), failure.message, notice, channel);
+    const next = Math.round(now() + Math.max(pause, waitOf(failure)));
+    this.#note(due, at, isDead ? "dead" : "queued", { next, error: failure.message });
+  }
+
+  #note(
+    due: readonly Due[],
+    at: number,
+    state: "delivered" | "dead" | "queued" | "dropped",
+    { next = 0, error = null }: { readonly next?: number; readonly error?: string | null } = {},
+  ): void {
+    const took = Math.max(0, Math.round(this.#options.now() - at));
+    this.#options.table.note(due, { state, at, took, next, error });
   }
 
   #arm(): void {
     if (this.#stopped) return;
-    const row = this.#options.db
-      .prepare(
-        "SELECT min(next) AS next FROM delivery WHERE state = 'queued' AND next > ? AND next < ?",
-      )
-      .get(this.#options.now(), parked);
-    if (row?.next === null || row?.next === undefined) return;
-    const wait = Math.max(10, Number(row.next) - this.#options.now());
-    this.#timer = setTimeout(() => this.wake(), Math.min(wait, 2 ** 31 - 1));
+    const { table, clock, now } = this.#options;
+    const { at, hold } = table.next(now());
+    const waits = [
+      lookMs,
+      ...(at === undefined ? [] : [at - now()]),
+      ...(hold === undefined ? [] : [clock.delay(hold - clock.now())]),
+    ];
+    this.#timer = setTimeout(() => this.wake(), Math.max(10, Math.min(...waits)));
   }
+}
+
+/** How long (wall ms) a receiver asked to be left alone; 0 where it did not. */
+function waitOf({ cause }: Failure): number {
+  const wait = (cause as { readonly waitMs?: unknown } | undefined)?.waitMs;
+  return typeof wait === "number" ? wait : 0;
 }
 
 function asFailure(error: unknown): Failure {

@@ -1,4 +1,5 @@
 import type { CommittedBlock } from "../ledger/block.ts";
+import { preferencesOf } from "../notices/preferences.ts";
 import { accountOf } from "./views/account.ts";
 import { Alarms, troublesOf } from "./views/alarms.ts";
 import { consortiumOf } from "./views/consortium.ts";
@@ -63,7 +64,9 @@ export class Desk {
   }
 
   notices(asked: Page & { readonly owner: string }) {
-    return noticesPage(this.#context.store.db, asked);
+    const { db, state } = this.#context.store;
+    const { language, timeZone } = preferencesOf(state, asked.owner);
+    return noticesPage(db, { ...asked, reader: { language, timeZone } });
   }
 
   quotes(owner: string) {

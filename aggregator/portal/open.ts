@@ -10,7 +10,7 @@ import { messageDoor } from "../ingest/message-door.ts";
 import { type QuoteDoorOptions, quoteDoor } from "../ingest/quote-door.ts";
 import { rules } from "../ledger/rules/index.ts";
 import { tryOut } from "../ledger/try-out.ts";
-import { countDeliveries } from "../notices/outbox.ts";
+import { countDeliveries } from "../notices/delivery-table.ts";
 import { peopleOf } from "./access/people.ts";
 import { billMaker } from "./bill-text.ts";
 import { Desk } from "./desk.ts";

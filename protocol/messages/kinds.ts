@@ -11,6 +11,7 @@ import { deviceChange } from "./devices.ts";
 import { deviation, evidence } from "./evidence.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
 import { ballot, memberMotion, memberRequest } from "./members.ts";
+import { noticeLease, noticePreferences, noticeReport } from "./notices.ts";
 import { parametersMotion } from "./parameters.ts";
 import { keepPayload } from "./payload.ts";
 import { appealMotion, payment } from "./payments.ts";
@@ -42,6 +43,9 @@ export const kinds = {
   ballot,
   evidence,
   deviation,
+  "notice-preferences": noticePreferences,
+  "notice-lease": noticeLease,
+  "notice-report": noticeReport,
 } as const;
 
 export type Kind = keyof typeof kinds;

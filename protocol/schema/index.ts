@@ -12,6 +12,7 @@ export {
   memberRole,
   memberTerms,
 } from "../messages/members.ts";
+export { noticeLease, noticePreferences } from "../messages/notices.ts";
 export { parameters, scale } from "../messages/parameters.ts";
 export { violationKind } from "../messages/payments.ts";
 export { instant } from "../messages/readings.ts";

@@ -55,7 +55,10 @@ const member = "recorder-1";
 /** A day later it is early afternoon at the site: sun, wind and load. */
 export const portalSiteStart = Date.UTC(2026, 5, 13, 5);
 
-const notices = outbox({ currency: "CNY", channelNames: () => [] });
+const notices = outbox({
+  ...{ currency: "CNY", member, send: false },
+  webhooks: new Set<string>(),
+});
 
 /** The parties and their meters: the cast of the virtual site. */
 const cast = [

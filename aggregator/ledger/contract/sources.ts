@@ -5,9 +5,9 @@ import { dirname, join, normalize } from "node:path";
 /** The market's contract: what decides a block, and with it what becomes of every slot. */
 const roots = ["aggregator/ledger/execution.ts", "aggregator/ledger/rules/index.ts"];
 
-/** Who belongs to the consortium, and its votes, decide nothing about a slot; and the table of
- * versions cannot hold a hash of itself. */
-const apart = /^aggregator\/ledger\/(rules\/members\/|contract\/versions\.ts$)/;
+/** Who belongs to the consortium, its votes, and how owners are told decide nothing about a slot; and
+ * the table of versions cannot hold a hash of itself. */
+const apart = /^aggregator\/ledger\/(rules\/members\/|rules\/notices\/|contract\/versions\.ts$)/;
 
 /** What rules take from the protocol comes through these: each name is followed to its own file. */
 const entrances: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ const entrances: Readonly<Record<string, string>> = {
  * executed, found by following the imports of `execution.ts` and of the list of rules. So it is the
  * rules of readings, mandates, quotes, cases and devices, the market's stages, the colony, clearing,
  * pairing, settlement and accounts, and of the protocol those files alone whose names they use (units,
- * CBOR, messages, quorum, forecasts). Nothing can be forgotten by whoever adds a file. Left out: `rules/members/`, what
+ * CBOR, messages, quorum, forecasts). Nothing can be forgotten by whoever adds a file. Left out: `rules/members/`, `rules/notices/`, what
  * runs outside of blocks (store, engine, broker, portal, commands), types, packages, and tests.
  */
 export function contractSources(root: string): readonly string[] {

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "46848c48c42c12934a45570a1f3c6e95a82dd088e151753493a121e4f8f85d74"),
+  version(1, "7ef350bb8a5055fb36b6bd2e8aeaf6203a35c06401316c21de8f06fe25a553be"),
 ];

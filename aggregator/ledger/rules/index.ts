@@ -28,8 +28,12 @@ import { evidenceRule } from "./members/evidence.ts";
 import { memberMotionRule } from "./members/member-motion.ts";
 import { parametersMotionRule } from "./members/parameters-motion.ts";
 import { parametersRule } from "./members/parameters-rule.ts";
+import { leaseRule } from "./notices/lease-rule.ts";
+import { preferencesRule } from "./notices/preferences-rule.ts";
+import { reportRule } from "./notices/report-rule.ts";
 import { paymentRule } from "./payment.ts";
 import { readingsRule } from "./readings.ts";
+import { silenceRule } from "./silence.ts";
 
 /** The rule of each kind that may stand in a block. */
 export type TxRules = { readonly [K in Kind]?: TxRule<K> };
@@ -68,6 +72,9 @@ export const rules: Rules = {
     ballot: ballotRule,
     evidence: evidenceRule,
     deviation: deviationRule,
+    "notice-preferences": preferencesRule,
+    "notice-lease": leaseRule,
+    "notice-report": reportRule,
   },
   // What lapses is settled with the rest, and so is what a block clears.
   block: [
@@ -77,6 +84,7 @@ export const rules: Rules = {
     certificatesRule,
     demandRule,
     creditRule,
+    silenceRule,
     councilRule,
     parametersRule,
     admissionExpiryRule,

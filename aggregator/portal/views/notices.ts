@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Notice } from "../../notices/notice.ts";
+import type { Fact, Notice } from "../../notices/notice.ts";
+import { type Reader, wordsOf } from "../../notices/words/words.ts";
 import type { NoticeAnswer } from "./shapes.ts";
 
 /** An owner's notices, newest first, below `before` (a notice's `seq`). */
@@ -9,7 +10,14 @@ export function noticesPage(
     owner,
     before,
     limit,
-  }: { readonly owner: string; readonly before?: number; readonly limit: number },
+    reader = { language: "en", timeZone: "UTC0" },
+  }: {
+    readonly owner: string;
+    readonly before?: number;
+    readonly limit: number;
+    /** How the owner reads. */
+    readonly reader?: Reader;
+  },
 ): readonly NoticeAnswer[] {
   const below =
     before === undefined
@@ -27,8 +35,10 @@ export function noticesPage(
     )
     .all(values);
   return rows.map(({ seq, json }) => {
-    const { id, time, type, title, text, event, proof } = JSON.parse(String(json)) as Notice;
-    const { height, event: index } = proof;
+    const notice = JSON.parse(String(json)) as Notice;
+    const { id, time, type, facts, proof } = notice;
+    const { title, text } = wordsOf(notice, reader);
+    const { height = 0, event: index = 0 } = proof ?? {};
     return {
       id,
       seq: Number(seq),
@@ -36,9 +46,17 @@ export function noticesPage(
       type,
       title,
       text,
-      slot: "slot" in event ? event.slot : null,
-      contract: "contract" in event ? event.contract : null,
+      slot: instantOf(facts.slot),
+      contract: nameOf(facts.contract),
       proof: { height, event: index },
     };
   });
+}
+
+function instantOf(fact: Fact | undefined): number | null {
+  return fact !== undefined && "at" in fact ? fact.at : null;
+}
+
+function nameOf(fact: Fact | undefined): string | null {
+  return fact !== undefined && "name" in fact ? fact.name : null;
 }

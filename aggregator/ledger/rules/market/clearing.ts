@@ -16,6 +16,7 @@ import { type ClearedBook, clearBook, type NewSale, offeredAs } from "./book-cle
 import { placeOf, strayFeeder } from "./lines.ts";
 import { bureauOf, marketParties } from "./parties.ts";
 import { addToPositions, forgetPositions } from "./positions.ts";
+import { tellOutcomes } from "./quote-outcomes.ts";
 import { expectSettlement } from "./settlement-rule.ts";
 import type { SlotPass } from "./slot-pass.ts";
 import { type CertifiedPrices, known, orNull, pricesFor } from "./slot-prices.ts";
@@ -72,6 +73,8 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
     exact: certified === undefined ? null : orNull(certified.exact),
     ...(grid === undefined ? {} : { grid }),
   });
+  const hasBureau = bureauOf(state) !== undefined;
+  tellOutcomes(context, at, { quotes, book, expected: record.prices.gu, hasBureau });
   if (!isLast) return;
   forgetPositions(state, slot);
   plans.delete(state, key);

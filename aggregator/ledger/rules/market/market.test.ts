@@ -46,6 +46,43 @@ test("a slot goes from sealed quotes to contracts at the paper's noon prices", (
   );
 });
 
+test("each opened quote is told what became of it, why, and where its rest goes", () => {
+  const run = new Chain();
+  run.block(20, mandate("company-a"), mandate("user-a"));
+  const dear = {
+    side: "ask",
+    form: "wind",
+    quantity: wh(9_000),
+    limit: microPerKwh(699_000),
+  } as const;
+  const quotes = [ask, quote("company-a", 3, dear), quote("user-a", 4, { quantity: wh(400_000) })];
+  run.block(25, ...quotes.map(({ seal }) => seal));
+  run.block(41, ...quotes.map(({ open }) => open));
+  run.block(51);
+  const price = run.of("slot-cleared")[0]?.clearing;
+  const told = run.of("quote-cleared").map(({ owner, side, quantityWh, filledWh, why, rest }) => {
+    return [owner, side, quantityWh, filledWh, why, rest];
+  });
+  assert.deepEqual(told, [
+    ["company-a", "ask", 324_000, 324_000, null, null],
+    ["company-a", "ask", 9_000, 0, "price", "bureau"],
+    ["user-a", "bid", 400_000, 324_000, "shared", "bureau"],
+  ]);
+  assert.ok(run.of("quote-cleared").every((event) => event.price === price));
+
+  const alone = new Chain();
+  alone.block(20, mandate("user-a"));
+  alone.block(25, bid.seal);
+  alone.block(41, bid.open);
+  alone.block(51);
+  assert.deepEqual(
+    alone
+      .of("quote-cleared")
+      .map(({ why, rest, price: none, filledWh }) => [why, rest, none, filledWh]),
+    [["nobody", "bureau", null, 0]],
+  );
+});
+
 test("delivery settles by the meters, as eq. 1-8 say, and all accounts sum to zero", () => {
   const run = noon();
   const company = new MeterChain("company-a");
@@ -96,6 +133,14 @@ test("who delivers less and who draws more settles the difference with the burea
     ["company-a", "bid", 4_000, -3_080_000],
     ["user-a", "bid", 7_000, -5_390_000],
   ]);
+  // Retail is 0.7; what is above it is the penalty.
+  assert.deepEqual(
+    run.of("imbalance-settled").map(({ soldWh, penalty }) => [soldWh, penalty]),
+    [
+      [324_000, 280_000],
+      [-733_000, 490_000],
+    ],
+  );
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
 });
 

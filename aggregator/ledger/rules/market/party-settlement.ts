@@ -1,8 +1,9 @@
-import { micro, type UtcMs, wh } from "@busbar/protocol";
+import { cost, micro, type UtcMs, wh } from "@busbar/protocol";
 import { chargeMovements } from "../../../settlement/charges.ts";
 import type { Sale } from "../../../settlement/position.ts";
 import type { Movement } from "../../../settlement/settle.ts";
 import { type Statement, type StatementTerms, stateSlot } from "../../../settlement/statement.ts";
+import { parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import {
   lastSettlement,
@@ -77,10 +78,24 @@ function noteSettled(
       side: surplus ? "ask" : "bid",
       imbalanceWh: imbalance.energy,
       amount: surplus ? imbalance.money : 0 - imbalance.money,
+      soldWh: made.settlement.soldWh,
+      penalty: penaltyOf(context, slot, imbalance),
       ...(energy.method === undefined ? {} : { method: energy.method }),
     });
   }
   if (charges.length > 0) context.emit({ type: "charges-settled", owner, slot, charges });
+}
+
+/** What the tariff alone would have been worth more, or cost less. */
+function penaltyOf(
+  { state }: BlockContext,
+  slot: UtcMs,
+  { reason, energy, money }: Movement,
+): number {
+  const { feedIn, retail } = parametersOf(state, slot);
+  return reason === "imbalance-surplus"
+    ? cost(feedIn, energy) - money
+    : money - cost(retail, energy);
 }
 
 /**

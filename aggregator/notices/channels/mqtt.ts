@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { Failure, topicsOf } from "@busbar/protocol";
 import { boxNotice } from "@busbar/protocol/notice";
-import type { Broker } from "../broker/broker.ts";
-import { type Channel, nobodyListens } from "./channel.ts";
-import type { Notice } from "./notice.ts";
+import type { Broker } from "../../broker/broker.ts";
+import { type Channel, nobodyListens } from "../channel.ts";
+import type { Told } from "../told.ts";
+
+/** What a box may hold (`boxed` of the protocol), less what the box itself takes. */
+const plainBytesMax = 11_900;
 
 /**
  * Publishes notices boxed to the owner's key, so that the broker cannot read them. Delivered means
@@ -22,15 +25,22 @@ export function mqttChannel(options: {
     new Failure(nobodyListens, `${owner} is not subscribed to ${topic}`, { retry: "later" });
   return {
     name: "mqtt",
-    async deliver(notice: Notice): Promise<void> {
+    async deliver(told: Told): Promise<void> {
       if (!broker.listens(owner, topic)) throw away();
-      const plain = new TextEncoder().encode(JSON.stringify(notice));
-      const outcome = await broker.deliver(owner, topic, boxNotice(plain, boxKey, random));
+      const outcome = await broker.deliver(owner, topic, boxNotice(plainOf(told), boxKey, random));
       if (outcome === "acknowledged") return;
       if (!broker.listens(owner, topic)) throw away();
-      throw new Failure("notice.unacknowledged", `${owner} did not acknowledge ${notice.id}`, {
+      throw new Failure("notice.unacknowledged", `${owner} did not acknowledge ${told.id}`, {
         retry: "later",
       });
     },
   };
+}
+
+/** A digest that is too long for a box loses its last items, and says how many. */
+function plainOf(told: Told): Uint8Array {
+  const plain = new TextEncoder().encode(JSON.stringify(told));
+  const { items = [], more = 0 } = told;
+  if (plain.length <= plainBytesMax || items.length === 0) return plain;
+  return plainOf({ ...told, items: items.slice(0, -1), more: more + 1 });
 }

@@ -1,0 +1,72 @@
+import type { DatabaseSync } from "node:sqlite";
+
+/** `next` of a delivery that waits for its owner, or for its hour, and not for a time of the wall clock. */
+export const parked = Number.MAX_SAFE_INTEGER;
+
+/**
+ * What became of the notices: one row for each channel that one has to go out by, counts, and the height
+ * up to which deliveries were made out. No rebuild of the notices touches it, so nothing is sent again.
+ *
+ * `next` is wall ms, `hold` site ms: it is 0, or the row waits for that hour. `digest` is the instant
+ * (site ms) whose digest the row belongs to, or 0. `height` is 0 for what no block told.
+ */
+const tables = `
+  CREATE TABLE IF NOT EXISTS delivery (
+    notice TEXT NOT NULL, channel TEXT NOT NULL, owner TEXT NOT NULL,
+    state TEXT NOT NULL, attempts INTEGER NOT NULL, next INTEGER NOT NULL, error TEXT,
+    PRIMARY KEY (notice, channel)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS delivery_count (state TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;
+  CREATE TRIGGER IF NOT EXISTS delivery_added AFTER INSERT ON delivery BEGIN
+    INSERT INTO delivery_count VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET n = n + 1;
+  END;
+  CREATE TRIGGER IF NOT EXISTS delivery_moved AFTER UPDATE OF state ON delivery
+  WHEN old.state <> new.state BEGIN
+    UPDATE delivery_count SET n = n - 1 WHERE state = old.state;
+    INSERT INTO delivery_count VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET n = n + 1;
+  END;
+  CREATE TABLE IF NOT EXISTS delivery_reach (
+    one INTEGER PRIMARY KEY CHECK (one = 1), height INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS delivery_log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, notice TEXT NOT NULL, channel TEXT NOT NULL,
+    at INTEGER NOT NULL, took INTEGER NOT NULL, error TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS delivery_log_notice ON delivery_log (notice);
+  CREATE TABLE IF NOT EXISTS delivery_extra (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, time INTEGER NOT NULL, json TEXT NOT NULL
+  ) STRICT;
+`;
+
+/** What files of before this version lack; a default that fits every row of theirs. */
+const added = [
+  ["delivery", "height", "INTEGER NOT NULL DEFAULT 0"],
+  ["delivery", "hold", "INTEGER NOT NULL DEFAULT 0"],
+  ["delivery", "digest", "INTEGER NOT NULL DEFAULT 0"],
+  ["delivery_reach", "since", "INTEGER NOT NULL DEFAULT 1"],
+] as const;
+
+const indexes = `
+  CREATE INDEX IF NOT EXISTS delivery_lane ON delivery (owner, channel, next) WHERE state = 'queued';
+  CREATE INDEX IF NOT EXISTS delivery_due ON delivery (next, owner, channel) WHERE state = 'queued';
+  CREATE INDEX IF NOT EXISTS delivery_held ON delivery (hold) WHERE state = 'queued' AND hold > 0;
+  CREATE INDEX IF NOT EXISTS delivery_dead ON delivery (owner) WHERE state = 'dead';
+`;
+
+/**
+ * Makes the tables, and brings those of older files along. `seen`: the height that the notices have come
+ * to: what was told until then needs no delivery, where none was made out.
+ */
+export function makeDeliveryTables(db: DatabaseSync, seen: number): void {
+  db.exec(tables);
+  for (const [table, column, type] of added) {
+    const columns = db.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();
+    if (columns.some(({ name }) => name === column)) continue;
+    db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+  }
+  db.exec(indexes);
+  db.prepare("INSERT OR IGNORE INTO delivery_reach (one, height, since) VALUES (1, ?, ?)").run(
+    seen,
+    seen + 1,
+  );
+}

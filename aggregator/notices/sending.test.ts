@@ -1,0 +1,521 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import {
+  Failure,
+  type NoticeChannel,
+  type NoticeLease,
+  type NoticePreferences,
+  type NoticeWay,
+  utcMs,
+} from "@busbar/protocol";
+import type { CommittedBlock } from "../ledger/block.ts";
+import type { LedgerEvent } from "../ledger/events.ts";
+import { openProjections } from "../ledger/projection.ts";
+import { noticeLeases } from "../ledger/rules/notices/tables.ts";
+import { emptyState, Overlay } from "../ledger/state/overlay.ts";
+import { members } from "../ledger/tables.ts";
+import { type Channel, type ChannelName, nobodyListens } from "./channel.ts";
+import { countDeliveries, DeliveryTable } from "./delivery-table.ts";
+import { Leases, type NoticeWish } from "./leases.ts";
+import { outbox } from "./outbox.ts";
+import type { Preferences } from "./preferences.ts";
+import { attemptsOf, putExtra, readNotice, readNotices, resend } from "./read.ts";
+import { Sender } from "./sender.ts";
+import type { Told } from "./told.ts";
+
+/** What happens between the outbox and the channels, on clocks that the test owns. */
+
+const zero = new Uint8Array(32);
+const startTime = Date.UTC(2026, 5, 21, 10);
+const owners = ["company", "user-1"] as const;
+
+const once = (channel: NoticeChannel): NoticeWay => ({ channel, when: "at-once", quiet: false });
+
+/** A member's outbox over blocks that a consortium made, its sender, and its part of the leases. */
+class Member {
+  readonly db = new DatabaseSync(":memory:");
+  readonly table: DeliveryTable;
+  readonly sender: Sender;
+  readonly leases: Leases;
+  readonly sent: Told[] = [];
+  readonly by: string[] = [];
+  readonly failed: string[] = [];
+  /** What a channel does; throws what it throws. */
+  deliver: (told: Told, channel: ChannelName) => Promise<void> = async () => {};
+  wanted = true;
+  #woken = Promise.withResolvers<void>();
+
+  readonly id: string;
+  readonly site: Site;
+
+  constructor(id: string, site: Site) {
+    this.id = id;
+    this.site = site;
+    this.db.exec("CREATE TABLE projection (name TEXT PRIMARY KEY, schema TEXT, height INTEGER)");
+    this.follow();
+    this.table = new DeliveryTable(this.db);
+    const clock = { now: () => site.time, delay: (ms: number) => ms, speed: 1 };
+    this.leases = new Leases({
+      ...{ member: id, state: site.state, table: this.table, able: () => true, clock },
+      submit: async (wish) => void site.wishes.push(wish),
+      now: () => site.time,
+      random: () => 0,
+      onChange: () => this.sender.wake(),
+    });
+    this.sender = new Sender({
+      ...{ table: this.table, clock, now: () => site.time, random: () => 1 },
+      permit: this.leases,
+      channelOf: (_, name): Channel | undefined =>
+        this.wanted ? { name, deliver: (told) => this.deliver(told, name) } : undefined,
+      tellingOf: () => ({ reader: { language: "en", timeZone: "UTC0" }, portal: "http://p" }),
+      onDelivered: (told, channel) => {
+        this.leases.delivered(told.owner, channel);
+        this.sent.push(told);
+        this.by.push(channel);
+        this.#woken.resolve();
+      },
+      onFailed: (_, __, { code }) => {
+        this.failed.push(code);
+        this.#woken.resolve();
+      },
+    });
+  }
+
+  /** Takes the site's blocks up into the outbox. */
+  follow(): void {
+    const { preferences, webhooks, blocks } = this.site;
+    const projection = outbox({
+      ...{ currency: "EUR", member: this.id, send: true, webhooks },
+      preferences: (_, owner) => (owners.some((one) => one === owner) ? preferences : undefined),
+    });
+    const block = (height: number) => blocks[height - 1] as CommittedBlock;
+    openProjections(this.db, [projection], { height: blocks.length, block });
+  }
+
+  async until(so: () => boolean): Promise<void> {
+    while (!so()) {
+      await this.#woken.promise;
+      this.#woken = Promise.withResolvers();
+    }
+  }
+
+  /** `delivered`, `queued`, … of each delivery, in the order in which they were made out. */
+  get states(): string[] {
+    return this.db
+      .prepare("SELECT state FROM delivery ORDER BY rowid")
+      .all()
+      .map(({ state }) => String(state));
+  }
+
+  async stop(): Promise<void> {
+    await this.sender.stop();
+    await this.leases.stop();
+  }
+}
+
+/** A consortium's blocks, made by hand. */
+class Site {
+  readonly state = new Overlay(emptyState);
+  readonly blocks: CommittedBlock[] = [];
+  readonly wishes: NoticeWish[] = [];
+  readonly members: Member[] = [];
+  time = startTime;
+  webhooks: ReadonlySet<string> = new Set();
+  preferences: Preferences = {
+    ...{ version: 1, language: "en", timeZone: "UTC0", digestAt: 18 * 60, muted: [] },
+    threshold: 0 as NoticePreferences["threshold"],
+    ways: [once("email")],
+  };
+
+  constructor(names: readonly string[], preferences: Partial<Preferences> = {}) {
+    this.preferences = { ...this.preferences, ...preferences };
+    for (const id of names) {
+      members.set(this.state, id, {
+        id,
+        key: zero,
+        voting: true,
+        role: "user",
+        state: "active",
+        since: 1,
+      });
+    }
+    this.members.push(...names.map((id) => new Member(id, this)));
+  }
+
+  /** A block in which company sells to user-1, or with other events. */
+  block(...events: readonly object[]): void {
+    const height = this.blocks.length + 1;
+    const usual = [sold(height)];
+    const header = { chain: "elm", height, time: utcMs(this.time) } as CommittedBlock["header"];
+    const all = (events.length === 0 ? usual : events) as LedgerEvent[];
+    this.blocks.push({
+      ...{ header, hash: zero, certificate: [], frames: [], hashes: [], signers: [] },
+      ...{ eventCounts: [], results: [], events: all },
+    });
+    for (const member of this.members) {
+      member.follow();
+      member.leases.committed({ header, events: all });
+      member.sender.wake();
+    }
+  }
+
+  /** Puts what members asked for into a block, as the ledger's rules would take it. */
+  grant(): string[] {
+    const events = this.wishes.splice(0).flatMap(({ kind, message }): LedgerEvent[] => {
+      if (kind === "notice-report") return [{ type: "notice-report-taken", ...message }];
+      const last = noticeLeases.get(this.state, message.channel);
+      const free = last === undefined || last.member === message.member || last.until <= this.time;
+      if (!free || message.number !== (last?.number ?? 0) + 1) return [];
+      noticeLeases.set(this.state, message.channel, message);
+      return [{ type: "notice-lease-taken", ...message }];
+    });
+    if (events.length > 0) this.block(...events);
+    return events.map((event) =>
+      event.type === "notice-lease-taken" ? `${event.member} ${event.channel}` : event.type,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.stop()));
+  }
+}
+
+function sold(height: number): object {
+  return {
+    ...{ type: "contract-signed", contract: `k-${height}`, slot: startTime, seller: "company" },
+    ...{ buyer: "user-1", quantityWh: 1_000, price: 500_000, origin: "book", scale: "intraday" },
+  };
+}
+
+function one(preferences: Partial<Preferences> = {}): { site: Site; member: Member } {
+  const site = new Site(["m1"], preferences);
+  const [member] = site.members;
+  assert.ok(member);
+  return { site, member };
+}
+
+test("a notice that fails is sent again after a growing pause, and counts as delivered once", async () => {
+  const { site, member } = one();
+  let down = true;
+  const ids: string[] = [];
+  member.deliver = async ({ id }) => {
+    ids.push(id);
+    if (down) throw new Failure("notice.unreachable", "away", { retry: "later" });
+  };
+  site.block();
+  await member.until(() => member.failed.length === 2);
+  assert.deepEqual(countDeliveries(member.db), { queued: 2, delivered: 0, dead: 0 });
+  member.sender.wake();
+  assert.equal(ids.length, 2, "nothing is sent before its pause is over");
+  down = false;
+  site.time += 1_000;
+  member.sender.wake();
+  await member.until(() => member.sent.length === 2);
+  assert.deepEqual(countDeliveries(member.db), { queued: 0, delivered: 2, dead: 0 });
+  assert.equal(new Set(ids).size, 2, "the receiver sees the same id both times");
+  const [record] = readNotices(member.db, { owner: "company", limit: 5 });
+  assert.ok(record);
+  assert.deepEqual(
+    attemptsOf(member.db, record.notice.id).map(({ channel, error }) => [channel, error]),
+    [
+      ["email", "away"],
+      ["email", null],
+    ],
+  );
+  await site.stop();
+});
+
+test("a receiver that asks to be left alone for a while is", async () => {
+  const { site, member } = one();
+  member.deliver = async () => {
+    throw new Failure("notice.refused", "429", { retry: "later", cause: { waitMs: 90_000 } });
+  };
+  site.block();
+  await member.until(() => member.failed.length === 2);
+  site.time += 89_999;
+  member.sender.wake();
+  assert.equal(member.failed.length, 2);
+  site.time += 1;
+  member.sender.wake();
+  await member.until(() => member.failed.length === 4);
+  await site.stop();
+});
+
+test("what can never succeed is dead at once, what keeps failing in the end, and both are seen and sent again", async () => {
+  const { site, member } = one();
+  let how: "never" | "later" | "ok" = "never";
+  member.deliver = async () => {
+    if (how !== "ok") throw new Failure("notice.refused", "no such mailbox", { retry: how });
+  };
+  site.block();
+  await member.until(() => member.failed.length === 2);
+  assert.deepEqual(countDeliveries(member.db), { queued: 0, delivered: 0, dead: 2 });
+  how = "later";
+  site.block();
+  for (let attempt = 1; attempt <= 14; attempt++) {
+    await member.until(() => member.failed.length === 2 + 2 * attempt);
+    site.time += 5 * 3_600_000;
+    member.sender.wake();
+  }
+  assert.deepEqual(countDeliveries(member.db), { queued: 0, delivered: 0, dead: 4 });
+  const dead = readNotices(member.db, { state: "dead", limit: 10 });
+  assert.equal(dead.length, 4);
+  assert.deepEqual(
+    dead[0]?.deliveries.map(({ attempts, error }) => [attempts, error]),
+    [[14, "no such mailbox"]],
+  );
+  how = "ok";
+  for (const { notice } of dead) assert.deepEqual(resend(member.db, notice.id), ["email"]);
+  assert.deepEqual(resend(member.db, "nothing"), []);
+  member.sender.wake();
+  await member.until(() => member.sent.length === 4);
+  assert.deepEqual(countDeliveries(member.db), { queued: 0, delivered: 4, dead: 0 });
+  await site.stop();
+});
+
+test("what its owner does not want any more is dropped, and what is gone is dead", async () => {
+  const { site, member } = one();
+  site.block();
+  await member.until(() => member.sent.length === 2);
+  member.wanted = false;
+  site.block();
+  while (member.states.at(-1) !== "dropped") await turn();
+  assert.deepEqual(member.states, ["delivered", "delivered", "dropped", "dropped"]);
+  assert.deepEqual(countDeliveries(member.db), { queued: 0, delivered: 2, dead: 0 });
+  await site.stop();
+
+  const other = one();
+  other.site.time = startTime;
+  other.member.deliver = async () => {
+    throw new Failure(nobodyListens, "away", { retry: "later" });
+  };
+  other.site.block();
+  await other.member.sender.stop();
+  other.member.db.exec("DELETE FROM notice_message");
+  const again = new Sender({
+    ...{
+      table: other.member.table,
+      permit: { may: () => true, want: () => {} },
+      now: () => startTime,
+    },
+    ...{ clock: { now: () => startTime, delay: (ms) => ms }, random: () => 1 },
+    channelOf: () => undefined,
+    tellingOf: () => ({ reader: { language: "en", timeZone: "UTC0" }, portal: "" }),
+  });
+  again.start();
+  await again.stop();
+  assert.deepEqual(other.member.states, ["dead", "dead"]);
+  await other.site.stop();
+});
+
+test("notices wait for the end of quiet hours, and a digest brings all of its time as one", async () => {
+  const { site, member } = one({
+    ways: [
+      { channel: "push", when: "at-once", quiet: true },
+      { channel: "email", when: "daily", quiet: false },
+    ],
+    quiet: { from: 9 * 60, to: 11 * 60, urgent: true },
+  });
+  site.block();
+  site.time += 60_000;
+  site.block();
+  const silent = { type: "meter-silent", meter: "m", device: "u", owner: "user-1", since: 0 };
+  site.block(silent);
+  await member.until(() => member.sent.length === 2);
+  assert.deepEqual(
+    member.sent.map(({ topic }) => topic),
+    ["meter", "meter"],
+    "it does not wait, by either channel",
+  );
+  site.time = Date.UTC(2026, 5, 21, 11);
+  member.sender.wake();
+  await member.until(() => member.sent.length === 6);
+  assert.ok(member.by.slice(2).every((channel) => channel === "push"));
+  site.time = Date.UTC(2026, 5, 21, 18) - 1;
+  member.sender.wake();
+  assert.equal(member.sent.length, 6);
+  site.time += 1;
+  member.sender.wake();
+  await member.until(() => member.sent.length === 8);
+  const digests = member.sent.slice(6);
+  assert.deepEqual(
+    digests.map(({ topic, items }) => [topic, items?.length]),
+    [
+      ["digest", 2],
+      ["digest", 2],
+    ],
+  );
+  assert.ok(member.states.every((state) => state === "delivered"));
+  await site.stop();
+});
+
+test("a webhook of the member's own configuration is its own to send, whatever the owner prefers", async () => {
+  const site = new Site(["m1", "m2"], { ways: [] });
+  site.webhooks = new Set(["user-1"]);
+  site.block();
+  for (const member of site.members) {
+    await member.until(() => member.sent.length === 1);
+    assert.deepEqual([member.by, member.sent[0]?.owner], [["member-webhook"], "user-1"]);
+  }
+  await site.stop();
+});
+
+test("of several members one sends, by a lease; when it is away another goes on where it was", async () => {
+  const site = new Site(["m1", "m2", "m3"]);
+  const [first, second, third] = site.members;
+  assert.ok(first && second && third);
+  site.block();
+  assert.deepEqual(
+    site.members.map(({ sent }) => sent.length),
+    [0, 0, 0],
+    "nobody sends without one",
+  );
+  assert.deepEqual(site.grant(), ["m1 email"], "all asked, one has it");
+  await first.until(() => first.sent.length === 2);
+  assert.deepEqual([second.sent.length, third.sent.length], [0, 0]);
+
+  site.block();
+  await first.until(() => first.sent.length === 4);
+  // It sends to one owner and dies before the other heard; of what it sent the ledger knows a part.
+  const lease = noticeLeases.get(site.state, "email") as NoticeLease;
+  await first.leases.stop();
+  site.grant();
+  assert.deepEqual(second.states, ["elsewhere", "elsewhere", "elsewhere", "elsewhere"]);
+  assert.ok((noticeLeases.get(site.state, "email")?.until ?? 0) < lease.until, "it was given back");
+  await first.sender.stop();
+  site.block();
+  const took = site.grant();
+  assert.equal(took.length, 1);
+  const [taker, other] = took[0] === "m2 email" ? [second, third] : [third, second];
+  await taker.until(() => taker.sent.length === 2);
+  assert.deepEqual(
+    taker.sent.map(({ id }) => id.split("-")[1]),
+    [String(site.blocks.length - 1), String(site.blocks.length - 1)],
+    "only what had not been sent",
+  );
+  assert.equal(other.sent.length, 0);
+  await site.stop();
+});
+
+test("who takes over from a member that died without a word sends again what the ledger does not know of, under the same ids", async () => {
+  const site = new Site(["m1", "m2"]);
+  const [first, second] = site.members;
+  assert.ok(first && second);
+  first.deliver = async ({ owner, id }) => {
+    if (owner === "user-1" && id.startsWith("elm-1-")) {
+      throw new Failure("notice.unreachable", "away", { retry: "later" });
+    }
+  };
+  site.block();
+  site.grant();
+  await first.until(() => first.sent.length === 1 && first.failed.length === 1);
+  site.block();
+  await first.until(() => first.sent.length === 3);
+  await first.sender.stop();
+  const { until = 0 } = noticeLeases.get(site.state, "email") ?? {};
+  site.time = until - 1;
+  second.sender.wake();
+  assert.deepEqual(site.grant(), [], "it has its lease to the end");
+  site.time = until;
+  second.sender.wake();
+  assert.deepEqual(site.grant(), ["m2 email"]);
+  await second.until(() => second.sent.length === 4);
+  const heard = new Set([...first.sent, ...second.sent].map(({ id }) => id));
+  assert.equal(heard.size, 4, "none is lost, and what comes twice has one id");
+  await site.stop();
+});
+
+test("a member that began with a snapshot leaves what it never saw to those who did", async () => {
+  const site = new Site(["m1", "m2"]);
+  const [old] = site.members;
+  assert.ok(old);
+  site.block();
+  const late = new Member("m3", site);
+  site.block();
+  late.db.exec("DELETE FROM delivery; UPDATE projection SET height = 2");
+  site.members.push(late);
+  site.block();
+  const progress = late.table.progress("email");
+  assert.deepEqual([progress.from, progress.done], [3, 3]);
+  const lease = {
+    member: "m3",
+    channel: "email",
+    number: 1,
+    until: utcMs(site.time + 1),
+    ...late.table.progress("email"),
+    behind: [],
+  };
+  site.block({ type: "notice-lease-taken", ...lease });
+  assert.deepEqual(
+    new Set(old.states.slice(0, 4)),
+    new Set(["queued"]),
+    "what it never had it cannot have sent",
+  );
+  assert.deepEqual(old.states.slice(-2), ["elsewhere", "elsewhere"]);
+  await site.stop();
+});
+
+test("what owners acknowledged at one member's broker is not told again at another's", async () => {
+  const site = new Site(["m1", "m2"], { ways: [once("mqtt")] });
+  const [first, second] = site.members;
+  assert.ok(first && second);
+  second.deliver = async () => {
+    throw new Failure(nobodyListens, "at the other broker", { retry: "later" });
+  };
+  site.block();
+  site.block();
+  await first.until(() => first.sent.length === 4);
+  await first.sender.stop();
+  await first.leases.stop();
+  assert.deepEqual(site.grant(), ["notice-report-taken"]);
+  assert.deepEqual(second.states, ["elsewhere", "elsewhere", "elsewhere", "elsewhere"]);
+  await site.stop();
+});
+
+test("a test goes out by the member that was asked for it, and stands in no lease", async () => {
+  const site = new Site(["m1", "m2"]);
+  const [, second] = site.members;
+  assert.ok(second);
+  site.block();
+  const notice = {
+    ...({ id: "test-1", owner: "user-1", type: "test", topic: "test", key: "test" } as const),
+    ...{ time: site.time, urgent: true, facts: {}, money: null, currency: "" },
+  };
+  putExtra(second.db, notice, "email");
+  second.sender.wake();
+  await second.until(() => second.sent.length === 1);
+  assert.equal(second.sent[0]?.title, "A test");
+  assert.deepEqual(
+    readNotice(second.db, "test-1")?.deliveries.map(({ state }) => state),
+    ["delivered"],
+  );
+  assert.deepEqual(
+    second.table.progress("email").behind.map(({ height }) => height),
+    [1, 1],
+  );
+  await site.stop();
+});
+
+test("a file of before is brought along, and what it holds goes out", () => {
+  const db = new DatabaseSync(":memory:");
+  db.exec(`CREATE TABLE projection (name TEXT PRIMARY KEY, schema TEXT, height INTEGER);
+    CREATE TABLE delivery (notice TEXT NOT NULL, channel TEXT NOT NULL, owner TEXT NOT NULL,
+      state TEXT NOT NULL, attempts INTEGER NOT NULL, next INTEGER NOT NULL, error TEXT,
+      PRIMARY KEY (notice, channel)) STRICT;
+    CREATE TABLE delivery_reach (one INTEGER PRIMARY KEY CHECK (one = 1), height INTEGER NOT NULL) STRICT;
+    INSERT INTO delivery_reach VALUES (1, 4);
+    INSERT INTO delivery VALUES ('elm-4-0-user-1', 'mqtt', 'user-1', 'queued', 2, 7, 'away');`);
+  const projection = outbox({
+    ...{ currency: "EUR", member: "m1", send: true, webhooks: new Set<string>() },
+    preferences: () => undefined,
+  });
+  openProjections(db, [projection], { height: 0, block: () => assert.fail("there is none") });
+  const table = new DeliveryTable(db);
+  assert.deepEqual(table.progress("email"), { from: 1, done: 4, behind: [] });
+  const [lane, ...more] = table.dueLanes(7);
+  assert.deepEqual([{ ...lane }, more], [{ owner: "user-1", channel: "mqtt", own: 1 }, []]);
+  openProjections(db, [projection], { height: 0, block: () => assert.fail("there is none") });
+  db.close();
+});

@@ -1,0 +1,109 @@
+import type { LedgerEvent } from "../../ledger/events.ts";
+import type { Telling } from "../notice.ts";
+import { isWord } from "../words/catalogue.ts";
+
+type Event<T extends LedgerEvent["type"]> = Extract<LedgerEvent, { type: T }>;
+
+/** An order of demand response: whose unit is to carry it out has to know at once. */
+export function tellOrder(event: Event<"demand-ordered">): readonly Telling[] {
+  const { by, owner, device, action, slot, slots, energyWh, price, status } = event;
+  const facts = {
+    by: { name: by },
+    unit: { name: device },
+    action: { word: `order-${action}` },
+    slot: { at: slot },
+    slots: { count: slots },
+    energy: { wh: energyWh },
+    price: { perKwh: price },
+  } as const;
+  const money = Math.round((energyWh * slots * price) / 1000);
+  return [{ owner, topic: "order", key: `order-${status}`, facts, money, urgent: true }];
+}
+
+/** What the other side, or its unit, said to an order. */
+export function tellAnswer(event: Event<"demand-answered">): readonly Telling[] {
+  const { by, owner, device, status, reason } = event;
+  const word = `order-${reason}`;
+  const facts = {
+    unit: { name: device },
+    status: { word: `order-is-${status}` },
+    ...(reason !== null && isWord(word) ? { why: { word } } : {}),
+  } as const;
+  const one = (who: string): Telling => ({
+    owner: who,
+    topic: "order",
+    key: "order-answered",
+    facts,
+  });
+  return by === owner ? [one(owner)] : [one(owner), one(by)];
+}
+
+/** What the meters prove of an order, for the one who carried it out and the one who asked for it. */
+export function tellOrderSettled(event: Event<"demand-settled">): readonly Telling[] {
+  const { by, owner, device, slot, orderedWh, deliveredWh, amount, kept } = event;
+  const word = kept === null ? "unproven" : kept ? "kept" : "unkept";
+  const facts = {
+    unit: { name: device },
+    slot: { at: slot },
+    ordered: { wh: orderedWh },
+    delivered: { wh: deliveredWh },
+    money: { micro: amount },
+    status: { word: `order-${word}` },
+  } as const;
+  const about = { topic: "order", facts, money: Math.abs(amount) } as const;
+  const asked = { ...about, owner: by, key: "order-paid" } as const;
+  const did = { ...about, owner, key: "order-earned" } as const;
+  return by === owner ? [did] : [did, asked];
+}
+
+/** Money outside of the ledger, for both of its sides. */
+export function tellPayment(event: Event<"payment-acknowledged">): readonly Telling[] {
+  const { by, from, amount, purpose } = event;
+  const about = { money: { micro: amount }, purpose: { word: `purpose-${purpose}` } } as const;
+  return [
+    {
+      ...{ owner: from, topic: "bill", key: "payment-acknowledged", money: amount },
+      facts: { ...about, other: { name: by } },
+    },
+    {
+      ...{ owner: by, topic: "bill", key: "payment-noted", money: amount },
+      facts: { ...about, other: { name: from } },
+    },
+  ];
+}
+
+/** An account that owes more than is covered, and one that does no more. */
+export function tellDefault(
+  event: Event<"default-began"> | Event<"default-ended">,
+): readonly Telling[] {
+  const { owner, type } = event;
+  if (type === "default-ended") return [{ owner, topic: "credit", key: type, facts: {} }];
+  const { owed, seized } = event;
+  const facts = { owed: { micro: owed }, ...(seized === 0 ? {} : { seized: { micro: seized } }) };
+  return [{ owner, topic: "credit", key: type, facts, money: Math.abs(owed), urgent: true }];
+}
+
+/** An entry that the members took off a credit report. */
+export function tellStruck({ id, kind, points }: Event<"violation-struck">): readonly Telling[] {
+  const word = `credit-${kind}`;
+  const why = { word: isWord(word) ? word : "credit-other" } as const;
+  return [
+    { owner: id, topic: "credit", key: "credit-struck", facts: { why, points: { count: points } } },
+  ];
+}
+
+/** An owner's own green certificates of a slot; those of others stay theirs. */
+export function tellCertificates(event: Event<"slot-certified">): readonly Telling[] {
+  const { slot, certificates } = event;
+  return certificates.map(({ owner, form, issuedWh, boughtWh, soldWh, retiredWh }): Telling => {
+    const facts = {
+      form: { word: form },
+      slot: { at: slot },
+      issued: { wh: issuedWh },
+      boughtGreen: { wh: boughtWh },
+      soldGreen: { wh: soldWh },
+      retired: { wh: retiredWh },
+    };
+    return { owner, topic: "certificate", key: "certificates", facts };
+  });
+}
