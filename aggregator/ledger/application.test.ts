@@ -364,6 +364,7 @@ test("a whole ledger verifies, and the first height with a fault is named", () =
     ok: true,
     from: 0,
     height: 6,
+    certified: 6,
     transactions: 18,
     readings: 18,
     readingsBefore: 0,

@@ -144,6 +144,7 @@ test("who only reads sees one height, while blocks go on and nobody waits", (t) 
     ok: true,
     from: 0,
     height: 2,
+    certified: 2,
     transactions: 2,
     readings: 2,
     readingsBefore: 0,
