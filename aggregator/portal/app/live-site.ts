@@ -32,7 +32,11 @@ const againMs = 3_000;
 export const model = new Watched<Model>(emptyModel);
 export const live = new Watched<LiveState>("waiting");
 
+/** Until a look that is under way may be over. */
+const slackMs = 100;
+
 let reading = false;
+let again: ReturnType<typeof setTimeout> | undefined;
 let statusRead = 0;
 let slotsRead = 0;
 let drawing = false;
@@ -78,10 +82,21 @@ async function readAll(): Promise<void> {
   }
 }
 
-/** Counters, and what meters measured in slots, follow blocks at a bounded pace. */
+/** Counters, and what meters measured in slots, follow blocks at a bounded pace; the last one too. */
 async function refresh(): Promise<void> {
   const now = Date.now();
-  if (reading || now - statusRead < statusEveryMs) return;
+  const early = statusRead + statusEveryMs - now;
+  if (reading || early > 0) {
+    if (again !== undefined) return;
+    again = setTimeout(
+      () => {
+        again = undefined;
+        void refresh();
+      },
+      Math.max(early, slackMs),
+    );
+    return;
+  }
   reading = true;
   statusRead = now;
   try {
