@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { type Membership, quorum } from "@busbar/protocol";
 import { openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import { chain, testGenesis } from "../../aggregator/ledger/test-site.ts";
-import { blockHashes } from "../support/stores.ts";
+import { blockHashesByHeight } from "../support/stores.ts";
 import { finish, freePortBase, programs, until } from "../support/virtual-site.ts";
 import {
   foundersCount,
@@ -198,11 +198,15 @@ export class Cluster {
 
   /** Compares the stores of ended members, block by block, and replays each of them. */
   async audit(): Promise<{ readonly height: number }> {
-    const chains = this.#all.map(({ ledger }) => blockHashes(ledger));
-    const [longest = []] = chains.toSorted((a, b) => b.length - a.length);
-    for (const [i, hashes] of chains.entries()) {
-      assert.deepEqual(hashes, longest.slice(0, hashes.length), `member ${i + 1}`);
+    const chain = new Map<number, string>();
+    for (const { id, ledger } of this.#all) {
+      for (const [height, hash] of blockHashesByHeight(ledger)) {
+        assert.equal(hash, chain.get(height) ?? hash, `block ${height} of ${id}`);
+        chain.set(height, hash);
+      }
     }
+    const height = Math.max(...chain.keys());
+    assert.equal(chain.size, height, "each block is with somebody");
     for (const { id, config } of this.members) {
       const out = await finish(programs.aggregator, ["verify", "--config", config, "--json"]);
       const verified = JSON.parse(out) as Verified;
@@ -211,7 +215,7 @@ export class Cluster {
         assert.equal(verified.readings[`${owner}-meter`], taken, `${owner} on ${id}`);
       }
     }
-    return { height: longest.length };
+    return { height };
   }
 
   /** Ends all that runs and deletes the folder. */

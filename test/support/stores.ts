@@ -41,6 +41,19 @@ export function blockHashes(file: string): string[] {
   );
 }
 
+/** The same by height: a member that came by a snapshot has no blocks before it. */
+export function blockHashesByHeight(file: string): ReadonlyMap<number, string> {
+  const all = rows(file, "SELECT height, header FROM block ORDER BY height");
+  return new Map(
+    all.map(({ height, header }) => [
+      Number(height),
+      createHash("sha256")
+        .update(header as Uint8Array)
+        .digest("hex"),
+    ]),
+  );
+}
+
 /** Of a ledger's outbox: how many notices there are, and how many deliveries in which state. */
 export function noticeDeliveries(file: string): {
   readonly notices: number;
