@@ -205,8 +205,6 @@ export class Cluster {
         chain.set(height, hash);
       }
     }
-    const height = Math.max(...chain.keys());
-    assert.equal(chain.size, height, "each block is with somebody");
     for (const { id, config } of this.members) {
       const out = await finish(programs.aggregator, ["verify", "--config", config, "--json"]);
       const verified = JSON.parse(out) as Verified;
@@ -215,7 +213,7 @@ export class Cluster {
         assert.equal(verified.readings[`${owner}-meter`], taken, `${owner} on ${id}`);
       }
     }
-    return { height };
+    return { height: Math.max(...chain.keys()) };
   }
 
   /** Ends all that runs and deletes the folder. */
