@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "7ef350bb8a5055fb36b6bd2e8aeaf6203a35c06401316c21de8f06fe25a553be"),
+  version(1, "a62bdab7317d8dd5f71324770710c748ecb76919748f7ac19d2420762dbf7a6b"),
 ];

@@ -102,9 +102,17 @@ export function checkHorizon(horizon: Horizon): void {
       from <= to &&
       to < slots.length;
     must(inside, `flexible load of ${owner}`, `slots 0 to ${slots.length - 1}`, `${from} to ${to}`);
-    const most = maxKw * hours * (to - from + 1);
+    const most = mostKwh({ from, to, maxKw }, hours);
     must(kwh >= 0 && kwh <= most, `flexible load of ${owner}`, `0 to ${most} kWh`, kwh);
   }
+}
+
+/** What a flexible load can take in its window at most. */
+export function mostKwh(
+  { from, to, maxKw }: Pick<Horizon["flexible"][number], "from" | "to" | "maxKw">,
+  hours: number,
+): number {
+  return maxKw * hours * (to - from + 1);
 }
 
 function checkStorage(storage: Storage, checkOwner: () => void): void {

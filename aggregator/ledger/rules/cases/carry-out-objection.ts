@@ -53,5 +53,6 @@ export function carryOutObjection(
     const reason = `its objection to contract ${contract} was rejected`;
     reportViolation(context, { id: by, kind: "wrong-objection", reason });
   }
-  settleContracts(context, slot);
+  // Before its delivery nothing of a slot is paid: what it comes to is not known.
+  if (!isTrading(state, slot)) settleContracts(context, slot);
 }

@@ -24,18 +24,23 @@ export function cutToLines(context: BlockContext, slot: UtcMs): void {
   const { state, time } = context;
   const { grid } = parametersOf(state, slot);
   if (grid === undefined || time >= slot) return;
+  /** Lines that what can still be cut does not relieve. */
+  const given = new Set<string>();
   for (let round = 0; ; round += 1) {
     const lines = linesOf(state, slot, grid);
     const full = lines.find(
-      ({ capacity = Number.POSITIVE_INFINITY, sentWh = 0 }) => Math.abs(sentWh) > capacity,
+      ({ feeder, capacity = Number.POSITIVE_INFINITY, sentWh = 0 }) =>
+        Math.abs(sentWh) > capacity && !given.has(feeder),
     );
     if (full === undefined) return;
     const { feeder, capacity = wh(0), sentWh = 0 } = full;
     const over = overLine(context, { slot, feeder, up: sentWh > 0, grid });
     const excess = Math.abs(sentWh) - capacity;
     const weights = over.map(([id, { energy }]) => ({ id, weight: energy }));
-    const parts =
-      round < roundsMax ? allocate(excess, weights) : over.map(([, { energy }]) => energy);
+    const there = over.reduce((sum, [, { energy }]) => sum + energy, 0);
+    if (there <= excess) given.add(feeder);
+    const whole = round >= roundsMax || there <= excess;
+    const parts = whole ? over.map(([, { energy }]) => energy) : allocate(excess, weights);
     over.forEach(([id, terms], i) => {
       cut(context, { id, terms, byWh: parts[i] ?? 0, feeder, grid });
     });

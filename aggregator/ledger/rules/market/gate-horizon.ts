@@ -1,6 +1,6 @@
 import type { Assets, UtcMs } from "@busbar/protocol";
 import type { Player } from "../../../market/game/players.ts";
-import type { BureauCost, Horizon } from "../../../market/plan/horizon.ts";
+import { type BureauCost, type Horizon, mostKwh } from "../../../market/plan/horizon.ts";
 import type { BlockContext } from "../../rule.ts";
 import { ownersAssets } from "../assets.ts";
 import { marketParty } from "./parties.ts";
@@ -93,16 +93,19 @@ function flexibleOf(
   return flexible.flatMap(({ energy, from, to, power }) => {
     const begins = steps.map(({ slots }) => slots[0] ?? 0);
     const [start = 0] = begins;
-    const stepMs = (steps[0]?.hours ?? 0) * 3_600_000;
+    const hours = steps[0]?.hours ?? 0;
+    const stepMs = hours * 3_600_000;
     const end = (begins.at(-1) ?? 0) + stepMs;
     if (from < start || from >= end) return [];
     const first = begins.findIndex((at) => at >= from);
     const last = begins.findLastIndex((at) => at + stepMs <= to);
-    const [kwh, maxKw] = [energy / 1000, power / 1000];
-    const room = (maxKw * (last - first + 1) * stepMs) / 3_600_000;
-    return first < 0 || last < first || kwh > room
-      ? []
-      : [{ owner, kwh, from: first, to: last, maxKw }];
+    const count = last - first + 1;
+    if (first < 0 || count < 1) return [];
+    // In whole numbers: what just fits is stated by owners, and no rounding of it may fail a block.
+    if (BigInt(energy) * 3_600_000n > BigInt(power) * BigInt(count * stepMs)) return [];
+    const maxKw = power / 1000;
+    const kwh = Math.min(energy / 1000, mostKwh({ maxKw, from: first, to: last }, hours));
+    return [{ owner, kwh, from: first, to: last, maxKw }];
   });
 }
 

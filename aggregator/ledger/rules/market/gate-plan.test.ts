@@ -290,3 +290,27 @@ test("no statement that is taken stops the market, and the same one gives every 
   );
   assert.ok(planned > 2, `${planned} gates were planned`);
 });
+
+test("a load that just fits its window, whatever its rounding, fails no block", () => {
+  // 465 Wh of 155 W in three hours, 3 Wh of 36 W in five minutes: as floats they do not fit.
+  const flexible = (energy: number, power: number, from: number, ms: number) => ({
+    flexible: [{ energy: wh(energy), power: watt(power), from: utcMs(from), to: utcMs(from + ms) }],
+  });
+  const daily = new Chain({ parameters: { ...parameters, gates: usualGates(60) } });
+  assert.deepEqual(
+    daily.block(1, state("user-a", flexible(465, 155, startTime + 30 * hour, 3 * hour))),
+    [],
+  );
+  for (let minutes = 31; minutes <= 20 * 60; minutes += 60)
+    assert.deepEqual(daily.block(minutes), []);
+  const slotMinutes = 5;
+  const short = new Chain({
+    parameters: { ...parameters, slotMinutes, gates: usualGates(slotMinutes) },
+  });
+  assert.deepEqual(
+    short.block(1, state("user-a", flexible(3, 36, startTime + hour, hour / 12))),
+    [],
+  );
+  for (let minutes = 2; minutes < 40; minutes += 1) assert.deepEqual(short.block(minutes), []);
+  assert.ok(short.of("gate-planned").length > 0);
+});

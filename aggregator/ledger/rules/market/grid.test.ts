@@ -169,6 +169,49 @@ test("what stood in the room of a contract that is void is cut to what the line 
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
 });
 
+test("an objection that is rejected before delivery pays no contract yet; the next one may void its own", () => {
+  const lines = [line("west", 0, { capacity: 10_000 }), line("east", 0, {})];
+  const places = {
+    "company-w": ["west"],
+    "company-e": ["east"],
+    "user-w": ["west"],
+    "user-e": ["east"],
+  };
+  const run = new GridChain(places, lines);
+  run.trade(0, [ask("company-e", 6_000, 500_000), bid("user-w", 6_000, 600_000)]);
+  run.trade(1, [ask("company-w", 16_000, 500_000), bid("user-e", 16_000, 600_000)]);
+  const ofSeller = (seller: string) =>
+    [...contracts.scan(run.state)].find(([, one]) => one.seller === seller);
+  const rule = (minutes: number, seller: string, word: "uphold" | "reject") => {
+    const contract = ofSeller(seller)?.[0] ?? "";
+    const objection = {
+      by: "bureau-a",
+      contract,
+      against: "seller",
+      reason: "price-abuse",
+    } as const;
+    const motion = sha256(encodeMessage("objection", objection));
+    const ruling = { member: "member-a", slot: utcMs(slotStart), motion, word };
+    const frames = [
+      frameOf("bureau-a", "objection", objection),
+      frameOf("member-a", "ruling", ruling),
+    ];
+    assert.deepEqual(run.block(minutes, ...frames), []);
+  };
+  rule(41, "company-w", "reject");
+  assert.equal(ofSeller("company-w")?.[1].settled, 0, "delivery is to come");
+  assert.equal(run.of("contract-settled").length, 0);
+  rule(41.5, "company-e", "uphold");
+  assert.deepEqual(
+    run.of("contract-cut").map(({ byWh, quantityWh }) => [byWh, quantityWh]),
+    [[6_000, 10_000]],
+  );
+  // Paid as others are, once the meters have told; company-e's is void.
+  run.trade(2, []);
+  run.deliver((owner) => ({ "company-w": 10_000, "user-e": -10_000 })[owner] ?? 0);
+  assert.equal(ofSeller("company-w")?.[1].settled, 1);
+});
+
 test("in a slot that has begun nothing is cut any more: what flows there flows", () => {
   const { run, voided, south } = crossed();
   run.block(45);

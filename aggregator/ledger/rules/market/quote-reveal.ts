@@ -112,12 +112,12 @@ function checkCredit(
   const parameters = parametersOf(state, slot);
   const free = owner === bureauOf(state) ? undefined : headroom(state, owner, parameters);
   const bound = quotesCost(quotes, parameters);
-  if (free === undefined || bound === 0) return undefined;
-  if (defaults.get(state, owner) !== undefined) {
+  if (free === undefined) return undefined;
+  if (defaults.get(state, owner) !== undefined && quotes.some(({ side }) => side === "bid")) {
     const message = `${owner} is in default and buys nothing until its balance is 0 or more`;
     return refuse("quote.in-default", message);
   }
-  if (bound <= free) return undefined;
+  if (bound === 0 || bound <= free) return undefined;
   const message = `bids of ${bound} in all, ${Math.max(0, free)} are covered: pay in, leave collateral, or bid less`;
   return refuse("quote.beyond-credit", message);
 }
