@@ -1,43 +1,20 @@
 #!/usr/bin/env node
 /** `busbar-aggregator`: one member's aggregator, and what is done with its ledger. */
 import { Failure } from "@busbar/protocol";
-import { describeConfig } from "@busbar/protocol/config";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { makeViewer } from "./broker/viewer.ts";
-import { admit } from "./commands/admit.ts";
-import { configOption, days, height, id, ids, instant, port } from "./commands/arguments.ts";
-import { addAssetsCommand } from "./commands/assets.ts";
-import { backupCommand, restoreCommand } from "./commands/backup.ts";
-import { addBillCommand } from "./commands/bill.ts";
-import { addCaseCommands } from "./commands/case-commands.ts";
-import { addCertificatesCommand } from "./commands/certificates.ts";
-import { addClearCommand } from "./commands/clear.ts";
-import { addCreditCommand } from "./commands/credit.ts";
-import { addDoctorCommand } from "./commands/doctor.ts";
-import { exportCommand } from "./commands/export.ts";
-import { addForecastCommand } from "./commands/forecast-report.ts";
-import { init } from "./commands/init.ts";
-import { initMembersMax } from "./commands/init-members.ts";
-import { madeLines } from "./commands/init-text.ts";
-import { addMemberCommands } from "./commands/member-commands.ts";
-import { addNoticesCommands } from "./commands/notices.ts";
-import { addOwnerCommands } from "./commands/owner-word.ts";
-import { addPricesCommand } from "./commands/prices.ts";
-import { prove } from "./commands/prove.ts";
-import { pruneCommand } from "./commands/prune.ts";
-import { addQuoteCommand } from "./commands/quote.ts";
-import { rebuildCommand } from "./commands/rebuild.ts";
-import { addRouteCommand } from "./commands/route.ts";
-import { run } from "./commands/run.ts";
-import { addShareCommand } from "./commands/share.ts";
-import { status } from "./commands/status.ts";
-import { processTerminal, showLive } from "./commands/status-live.ts";
-import { tell } from "./commands/transaction.ts";
-import { verifyCommand } from "./commands/verify.ts";
-import { verifyProofCommand } from "./commands/verify-proof.ts";
-import { admitMember } from "./commands/vote.ts";
-import { addReportCommand } from "./commands/what-if.ts";
-import { aggregatorConfig } from "./config/schema.ts";
+import { Command, Option } from "commander";
+import {
+  configOption,
+  days,
+  height,
+  id,
+  ids,
+  instant,
+  members,
+  port,
+} from "./commands/arguments.ts";
+import { addGroups } from "./commands/groups.ts";
+
+// What a command needs is imported when it is called.
 
 const program = new Command("busbar-aggregator")
   .description("Runs a member's aggregator: broker, ledger, market, settlement, notices, portal.")
@@ -97,7 +74,9 @@ Examples:
   busbar-aggregator init --site elm-street --home elm --members 4
   busbar-aggregator init --site elm-street --home elm --members 4 --engine cometbft`,
   )
-  .action((options) => {
+  .action(async (options) => {
+    const { init } = await import("./commands/init.ts");
+    const { madeLines } = await import("./commands/init-text.ts");
     const made = init({
       member: undefined,
       clock: undefined,
@@ -118,7 +97,9 @@ program
     "let a member vote whose ledger init or join did not make: only if it never voted on this chain",
     false,
   )
-  .action(({ config, neverVoted }) => run(config, { neverVoted }));
+  .action(async ({ config, neverVoted }) =>
+    (await import("./commands/run.ts")).run(config, { neverVoted }),
+  );
 
 program
   .command("admit")
@@ -147,16 +128,16 @@ Example:
 
 A member is admitted once a quorum of the members has said so, each with this command.`,
   )
-  .action((options) => {
+  .action(async (options) => {
     const { member, request } = options;
     if ((member === undefined) === (request === undefined)) {
       throw new Failure("admit.usage", "expected either --request or --member", { retry: "never" });
     }
-    if (member === undefined) return admit(options, print);
-    return admitMember(member, options).then((told) => tell(told, options));
+    if (member === undefined) return (await import("./commands/admit.ts")).admit(options, print);
+    const { admitMember } = await import("./commands/vote.ts");
+    const { tell } = await import("./commands/transaction.ts");
+    return tell(await admitMember(member, options), options);
   });
-
-addMemberCommands(program, print);
 
 program
   .command("viewer")
@@ -165,7 +146,8 @@ program
   .option("--id <id>", "its MQTT user name", id, "home-assistant")
   .option("--json", "print the result as JSON", false)
   .addHelpText("after", "\nExample:\n  busbar-aggregator viewer --owner anna")
-  .action(({ id: name, owner, json }) => {
+  .action(async ({ id: name, owner, json }) => {
+    const { makeViewer } = await import("./broker/viewer.ts");
     const { password, viewer } = makeViewer(name, owner);
     if (json) return print({ ok: true, password, viewer });
     console.log(`password: ${password}
@@ -179,7 +161,9 @@ broker:
 program
   .command("config")
   .description("explain every key of aggregator.yaml")
-  .action(() => {
+  .action(async () => {
+    const { describeConfig } = await import("@busbar/protocol/config");
+    const { aggregatorConfig } = await import("./config/schema.ts");
     for (const { path, type, default: value, help } of describeConfig(aggregatorConfig)) {
       console.log(`${path}: ${type}${value === undefined ? "" : ` (default ${value})`}`);
       if (help !== "") console.log(`    ${help}`);
@@ -196,7 +180,7 @@ program
     "after",
     "\nBegins at genesis, or at a snapshot where older blocks are neither in the store nor in the archive.\nExit codes: 0 all is as it should be, 1 something differs.",
   )
-  .action((options) => verifyCommand(options, print));
+  .action(async (options) => (await import("./commands/verify.ts")).verifyCommand(options, print));
 
 program
   .command("export")
@@ -208,7 +192,8 @@ program
   .option("--height <height>", "the state after this block, which is made again", height)
   .option("--cbor", "a CBOR sequence instead of JSON lines", false)
   .option("--archive <folder>", "where old blocks are, if not where the configuration says")
-  .action((options) => {
+  .action(async (options) => {
+    const { exportCommand } = await import("./commands/export.ts");
     // Whoever reads may have had enough.
     process.stdout.once("error", () => process.exit(0));
     exportCommand(options, (piece) => process.stdout.write(piece));
@@ -220,7 +205,9 @@ program
   .argument("<file>", "where to; a file that is there stays as it is")
   .option(...configOption)
   .option("--json", "print the result as JSON", false)
-  .action((file, options) => backupCommand(file, options, print));
+  .action(async (file, options) =>
+    (await import("./commands/backup.ts")).backupCommand(file, options, print),
+  );
 
 program
   .command("restore")
@@ -230,14 +217,18 @@ program
   .option("--dry-run", "check the backup, and write nothing", false)
   .option("--accept-loss", "where one member orders alone: later blocks are lost for good", false)
   .option("--json", "print the result as JSON", false)
-  .action((file, options) => restoreCommand(file, options, print));
+  .action(async (file, options) =>
+    (await import("./commands/backup.ts")).restoreCommand(file, options, print),
+  );
 
 program
   .command("rebuild")
   .description("make what the portal reads anew from the ledger, and say what differed")
   .option(...configOption)
   .option("--json", "print the result as JSON", false)
-  .action((options) => rebuildCommand(options, print));
+  .action(async (options) =>
+    (await import("./commands/rebuild.ts")).rebuildCommand(options, print),
+  );
 
 program
   .command("prune")
@@ -245,7 +236,7 @@ program
   .option(...configOption)
   .option("--keep-days <days>", "site days that blocks stay, instead of the configuration's", days)
   .option("--json", "print the result as JSON", false)
-  .action((options) => pruneCommand(options, print));
+  .action(async (options) => (await import("./commands/prune.ts")).pruneCommand(options, print));
 
 program
   .command("prove")
@@ -267,7 +258,9 @@ Examples:
   busbar-aggregator prove state account/house-7/purchase
   busbar-aggregator prove consistency 1000 2000`,
   )
-  .action((what, which, options) => prove(what, which, options));
+  .action(async (what, which, options) =>
+    (await import("./commands/prove.ts")).prove(what, which, options),
+  );
 
 program
   .command("verify-proof")
@@ -276,7 +269,9 @@ program
   .option("--membership <file>", "the members' public keys", "membership.json")
   .option("--json", "print the result as JSON", false)
   .addHelpText("after", "\nExit codes: 0 it is proved, 1 it is not.")
-  .action((file, options) => verifyProofCommand(file, options, print));
+  .action(async (file, options) =>
+    (await import("./commands/verify-proof.ts")).verifyProofCommand(file, options, print),
+  );
 
 program
   .command("status")
@@ -284,26 +279,14 @@ program
   .option(...configOption)
   .option("--once", "print height, readings, trades and sums once, on a terminal too", false)
   .option("--json", "print them as JSON", false)
-  .action(({ once, ...options }) => {
+  .action(async ({ once, ...options }) => {
     const isLive = process.stdout.isTTY === true && !once && !options.json;
-    return isLive ? showLive(options.config, processTerminal()) : status(options, print);
+    if (!isLive) return (await import("./commands/status.ts")).status(options, print);
+    const { processTerminal, showLive } = await import("./commands/status-live.ts");
+    return showLive(options.config, processTerminal());
   });
 
-addBillCommand(program, print);
-addNoticesCommands(program, print);
-addDoctorCommand(program, print);
-addCaseCommands(program, print);
-addCertificatesCommand(program);
-addClearCommand(program, print);
-addCreditCommand(program);
-addOwnerCommands(program);
-addPricesCommand(program);
-addForecastCommand(program);
-addQuoteCommand(program);
-addReportCommand(program);
-addRouteCommand(program);
-addShareCommand(program);
-addAssetsCommand(program);
+await addGroups(program, process.argv[2], print);
 
 try {
   await program.parseAsync();
@@ -316,10 +299,4 @@ try {
 
 function print(value: object): void {
   console.log(JSON.stringify(value));
-}
-
-function members(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= initMembersMax) return value;
-  throw new InvalidArgumentError(`expected 1 to ${initMembersMax} members`);
 }

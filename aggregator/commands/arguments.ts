@@ -24,6 +24,15 @@ export function port(text: string): number {
   throw new InvalidArgumentError("expected a port from 0 to 65535");
 }
 
+/** Most members that `init` makes on one machine. */
+const initMembersMax = 16;
+
+export function members(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= initMembersMax) return value;
+  throw new InvalidArgumentError(`expected 1 to ${initMembersMax} members`);
+}
+
 export function height(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 1) return value;

@@ -2,9 +2,6 @@ import { join, resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { stringify } from "yaml";
 
-/** Most members that `init` makes on one machine. */
-export const initMembersMax = 16;
-
 /** Who runs a new chain, and where on this machine. */
 export type NewChain = {
   readonly home: string;
