@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { checkFlow } from "./check.ts";
 import { type CheckCode, checkCodes } from "./finding.ts";
+import { linearIn } from "./linear.ts";
 
 const tab = { id: "tab", type: "tab", label: "Sheet" };
 const site = {
@@ -82,6 +83,80 @@ const wrong: readonly (readonly [CheckCode, string, readonly object[]])[] = [
   ],
   ["unit.not-a-reading", "one number into a sign node", [unit("power", "sign"), sign()]],
   ["direction.one-way", "a register decides between buying and selling", [unit("export"), quote()]],
+  [
+    "unit.wrong",
+    "a quote takes a reading's power for kWh",
+    [unit("reading"), quote({ kwh: "payload.power" })],
+  ],
+  [
+    "unit.wrong",
+    "a change node picks the power of a reading",
+    [
+      unit("reading", "ch"),
+      node("ch", "change", "quote", {
+        rules: [{ t: "set", p: "payload", pt: "msg", to: "payload.power", tot: "msg" }],
+      }),
+      quote(),
+    ],
+  ],
+  [
+    "unit.kilowatts",
+    "a change node divides by 1000 (JSONata)",
+    [
+      unit("power", "ch"),
+      node("ch", "change", "quote", {
+        rules: [{ t: "set", p: "payload", pt: "msg", to: "payload / 1000", tot: "jsonata" }],
+      }),
+      quote(),
+    ],
+  ],
+  [
+    "unit.kilowatts",
+    "a range node divides by 1000",
+    [
+      unit("power", "r"),
+      node("r", "range", "quote", { minin: "0", maxin: "1000", minout: "0", maxout: "1" }),
+      quote(),
+    ],
+  ],
+  [
+    "unit.register",
+    "a register picked by its code",
+    [unit("reading"), quote({ kwh: 'payload.values["1-0:2.8.0"]', side: "ask" })],
+  ],
+  [
+    "direction.turned",
+    "a function turns the sign",
+    [unit("power", "fn"), code("msg.payload = -msg.payload / 1000 * 0.25;\nreturn msg;"), quote()],
+  ],
+  [
+    "direction.turned",
+    "two functions, of which one turns the sign",
+    [
+      unit("power", "fn"),
+      code("msg.payload *= -1; return msg;", "fn2"),
+      { ...code("return { ...msg, payload: msg.payload * 0.25 / 1000 };"), id: "fn2" },
+      quote(),
+    ],
+  ],
+  [
+    "direction.wrong-side",
+    "what is drawn is sold as power times hours",
+    [
+      unit("power", "fn"),
+      code("msg.payload = msg.payload * 0.25 / 1000; return msg;"),
+      quote({ side: "ask" }),
+    ],
+  ],
+  [
+    "direction.wrong-side",
+    "a surplus is asked for",
+    [
+      unit("power", "fn"),
+      code("msg.payload = -msg.payload * 0.25 / 1000; return msg;"),
+      quote({ side: "bid" }),
+    ],
+  ],
   ["direction.wrong-side", "drawn energy is sold", [unit("import"), quote({ side: "ask" })]],
   [
     "direction.swapped",
@@ -246,6 +321,12 @@ test("what is right is not complained of", () => {
   for (const nodes of [
     [unit("power", "fn"), code("msg.payload = (msg.payload / 1000) * 0.25;\nreturn msg;"), quote()],
     [unit("power", "fn"), code("const kwh = plan(msg);\nreturn { payload: kwh };"), quote()],
+    [
+      unit("power", "fn"),
+      code("msg.payload = -(msg.payload * 0.25) / 1000;\nreturn msg;"),
+      quote({ side: "ask" }),
+    ],
+    [unit("power", "fn"), code("msg.payload = msg.payload + 1; return msg;"), quote()],
     [meter("a", { outputType: "power", wires: [["sign"]] }), sign()],
     [meter("a", { wires: [["sign"]] }), meter("b", { unit: "2", wires: [["sign"]] }), sign()],
     [
@@ -268,10 +349,53 @@ test("what is right is not complained of", () => {
   }
 });
 
+test("a factor is found where there is one, and nothing makes the reader of expressions fail", () => {
+  for (const [text, path, factor] of [
+    ["msg.payload", "", 1],
+    ["- msg.payload / 1000", "", -0.001],
+    ["(msg.payload.power + msg.payload.power) * -2", "power", -4],
+    ['payload.values["1-0:1.8.0"] / 1e3', "values.1-0:1.8.0", 0.001],
+    ["0.25 * (payload / (2 * 500))", "", 0.000_25],
+  ] as const) {
+    const found = linearIn(text);
+    assert.equal(found?.path, path, text);
+    assert.ok(Math.abs((found?.factor ?? 0) - factor) < 1e-15, text);
+  }
+  for (const text of [
+    "",
+    "5",
+    "msg.payload + 1",
+    "msg.payload * msg.payload",
+    "1 / msg.payload",
+    "msg.payload / 0",
+    "msg.payload.a + msg.payload.b",
+    "(msg.payload",
+    "msg.payload)",
+    "plan(msg.payload)",
+    "msg.payload - msg.payload",
+    "(".repeat(10_000),
+  ]) {
+    assert.equal(linearIn(text), undefined, text);
+  }
+  const words = fc.constantFrom("msg.payload", "payload.x", "(", ")", "-", "*", "/", "+", "2", "?");
+  fc.assert(fc.property(fc.array(words), (list) => void linearIn(list.join(" "))));
+  // Functions that feed each other come to an end.
+  const ring = (id: string, to: string) => ({
+    ...code("msg.payload /= 2; return msg;", to),
+    id,
+  });
+  found(
+    unit("power", "a"),
+    ring("a", "b"),
+    { ...ring("b", "a"), wires: [["a", "quote"]] },
+    quote(),
+  );
+});
+
 test("every example is without a finding", () => {
   const folder = join(import.meta.dirname, "..", "examples");
-  const files = globSync("*.json", { cwd: folder });
-  assert.ok(files.length >= 7);
+  const files = globSync("**/*.json", { cwd: folder });
+  assert.ok(files.length >= 9);
   for (const file of files) {
     const flow: unknown = JSON.parse(readFileSync(join(folder, file), "utf8"));
     assert.deepEqual(checkFlow(flow), [], file);

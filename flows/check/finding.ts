@@ -4,6 +4,7 @@ import type { FlowNode } from "./flow.ts";
 export const checkCodes = {
   "direction.one-way": "a value that is never below 0 decides between selling and buying",
   "direction.swapped": "import stands where export belongs, or the other way round",
+  "direction.turned": "a node turns the sign, and a surplus is bought where it should be sold",
   "direction.wrong-side":
     "energy that was drawn is offered, or energy that was fed in is asked for",
   "duplicate.bus-settings": "meters on one line are asked at different speeds",

@@ -5,6 +5,7 @@ import { before, test } from "node:test";
 import { expandEditor } from "../build/editor.ts";
 import { mergeLocales } from "../build/locales.ts";
 import { buildPalette, languages, nodeNames } from "../build.ts";
+import { checkCodes } from "../check/finding.ts";
 import { flowsCodes } from "../codes.ts";
 import manifest from "../package.json" with { type: "json" };
 
@@ -23,8 +24,12 @@ function catalogue(name: string, language: string): Map<string, string> {
   return flat;
 }
 
-const examples = globSync("examples/*.json", { cwd: root }).map((file) => ({
+/** Examples that need a further palette stand in a folder that says which. */
+const further = { "with FlowFuse Dashboard": /^ui-[a-z]+$/ };
+
+const examples = globSync("examples/**/*.json", { cwd: root }).map((file) => ({
   file,
+  further: Object.entries(further).find(([folder]) => file.split("/").includes(folder))?.[1],
   nodes: JSON.parse(read(file)) as ({ id: string; type: string } & Record<string, unknown>)[],
 }));
 
@@ -60,7 +65,9 @@ test("every label, output and status is said in every language, with the same ke
   for (const name of nodeNames) {
     const [english, ...others] = languages.map((language) => catalogue(name, language));
     for (const other of others) {
-      assert.deepEqual([...other.keys()].sort(), [...(english ?? []).keys()].sort(), name);
+      // The check itself speaks English.
+      const keys = [...other.keys()].filter((key) => !key.startsWith(found));
+      assert.deepEqual(keys.sort(), [...(english ?? []).keys()].sort(), name);
     }
     const source = globSync(
       [`nodes/${name}/*.ts`, `nodes/link/*.ts`, `dist/nodes/${name}/*.html`],
@@ -75,6 +82,21 @@ test("every label, output and status is said in every language, with the same ke
     for (const [, of] of source.matchAll(/data-i18n="(?:\[placeholder\])?(busbar\.[\w.-]+)"/g)) {
       assert.ok(english?.has(of ?? ""), `${name}: no text for ${of}`);
     }
+  }
+});
+
+const found = "busbar.check.found.";
+
+test("each kind of finding of the check has its sentence and its remedy in the other languages", () => {
+  for (const language of languages.slice(1)) {
+    const texts = catalogue("site", language);
+    const said = [...texts.keys()].filter((key) => key.startsWith(found));
+    const due = Object.keys(checkCodes).flatMap((code) => [
+      `${found}${code}.what`,
+      `${found}${code}.remedy`,
+    ]);
+    assert.deepEqual(said.sort(), due.sort());
+    assert.ok(said.every((key) => (texts.get(key) ?? "").length > 5));
   }
 });
 
@@ -121,10 +143,11 @@ test("every node is in an example; examples name no secret, share no id and load
   const seen = new Set<string>();
   const ids = examples.flatMap(({ nodes }) => nodes.map(({ id }) => id));
   assert.equal(new Set(ids).size, ids.length);
-  for (const { file, nodes } of examples) {
+  for (const { file, further, nodes } of examples) {
     for (const { type } of nodes) {
-      seen.add(type);
-      assert.ok(allowed.has(type) || types.includes(type), `${file}: ${type}`);
+      if (further === undefined) seen.add(type);
+      const known = allowed.has(type) || types.includes(type) || further?.test(type);
+      assert.ok(known, `${file}: ${type}`);
     }
     assert.ok(!JSON.stringify(nodes).includes("credentials"));
     const [tab] = nodes;

@@ -11,6 +11,9 @@ const cli = process.env.BUSBAR_FLOWS_COMMAND ?? join(import.meta.dirname, "..", 
 /** How a `busbar-flows run` ended. */
 export type Exit = { readonly code: number | null; readonly errors: string };
 
+/** Another command than the one under test, and options of Node's own. */
+export type Started = { readonly program?: string; readonly node?: readonly string[] };
+
 /** A `busbar-flows run` in a process of its own, as a supervisor sees it. */
 export class FlowsProcess {
   readonly #child: ChildProcess;
@@ -24,9 +27,9 @@ export class FlowsProcess {
   private constructor(
     options: readonly string[],
     environment: Readonly<Record<string, string>>,
-    program = cli,
+    { program = cli, node = [] }: Started = {},
   ) {
-    this.#child = spawn(process.execPath, [program, "run", ...options], {
+    this.#child = spawn(process.execPath, [...node, program, "run", ...options], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });
@@ -40,9 +43,9 @@ export class FlowsProcess {
   static async start(
     options: readonly string[],
     environment = {},
-    program = cli,
+    started: Started = {},
   ): Promise<FlowsProcess> {
-    const flows = new FlowsProcess(options, environment, program);
+    const flows = new FlowsProcess(options, environment, started);
     const { stdout } = flows.#child;
     assert(stdout !== null, "stdout is a pipe");
     const ready = new Promise<void>((done) => {
@@ -66,6 +69,13 @@ export class FlowsProcess {
   get pid(): number {
     assert(this.#child.pid !== undefined, "it was started");
     return this.#child.pid;
+  }
+
+  /** Resolves when it has said something on stderr, from `errors[from]` on. */
+  async said(pattern: RegExp, from = 0): Promise<void> {
+    const { stderr } = this.#child;
+    assert(stderr !== null, "stderr is a pipe");
+    while (!pattern.test(this.errors.slice(from))) await once(stderr, "data");
   }
 
   /** How many files and sockets it has open. */

@@ -12,10 +12,15 @@ export function checkDirection(flow: Flow): Finding[] {
 function* sides(flow: Flow): Iterable<Finding> {
   for (const quote of flow.nodes.filter(({ type }) => type === "busbar-quote")) {
     const side = textOf(quote, "sideType") === "msg" ? "" : textOf(quote, "side");
-    for (const { what, from } of carriedTo(flow, quote.id)) {
-      if (what !== "import" && what !== "export") continue;
+    const part = textOf(quote, "kwhType") === "msg" ? textOf(quote, "kwh") : "";
+    for (const { what, turned, from } of carriedTo(flow, quote.id, part)) {
       const nodes = [quote, from];
       const [to, source] = [nameOf(quote), nameOf(from)];
+      if (what === "power") {
+        yield* turnedAround({ quote, from, side, turned });
+        continue;
+      }
+      if (what !== "import" && what !== "export") continue;
       if (side === "sign") {
         yield finding("direction.one-way", "error", nodes, {
           message: `${to} sells what is below 0, and the register of ${source} never is: it would only ever buy`,
@@ -29,6 +34,33 @@ function* sides(flow: Flow): Iterable<Finding> {
         });
       }
     }
+  }
+}
+
+/** Power is above 0 when it is drawn: a surplus is below, and is sold. */
+function* turnedAround({
+  quote,
+  from,
+  side,
+  turned,
+}: {
+  readonly quote: FlowNode;
+  readonly from: FlowNode;
+  readonly side: string;
+  readonly turned: boolean;
+}): Iterable<Finding> {
+  const [to, source] = [nameOf(quote), nameOf(from)];
+  if (side === "sign" && turned) {
+    yield finding("direction.turned", "error", [quote, from], {
+      message: `${to} sells what is below 0, and a node before it turns the sign of ${source}: it would buy the surplus and sell what is drawn`,
+      remedy: "take the minus away: power is above 0 when it is drawn, and the quote node knows it",
+    });
+  } else if ((side === "ask" && !turned) || (side === "bid" && turned)) {
+    const does = side === "ask" ? "sell" : "buy";
+    yield finding("direction.wrong-side", "error", [quote, from], {
+      message: `${to} is to ${does}, and gets from ${source} what is ${turned ? "fed in" : "drawn"} as a number above 0`,
+      remedy: `let the quote's side be "by sign", or turn the sign before it`,
+    });
   }
 }
 

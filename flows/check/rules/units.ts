@@ -10,8 +10,8 @@ export function checkUnits(flow: Flow): Finding[] {
 
 function* quotes(flow: Flow): Iterable<Finding> {
   for (const quote of flow.nodes.filter(({ type }) => type === "busbar-quote")) {
-    if (textOf(quote, "kwhType") !== "msg" || textOf(quote, "kwh") !== "payload") continue;
-    for (const { what, unit, from } of carriedTo(flow, quote.id)) {
+    if (textOf(quote, "kwhType") !== "msg") continue;
+    for (const { what, unit, from } of carriedTo(flow, quote.id, textOf(quote, "kwh"))) {
       const [to, source] = [nameOf(quote), nameOf(from)];
       const nodes = [quote, from];
       if (what === "price") {
