@@ -33,6 +33,7 @@ export const flowsCodes = {
   "flows.push": "the phone's service did not take the notice",
   "flows.quote-kept": "a quote could not be kept on disk, and so was not sealed",
   "flows.reading": "the message holds no reading that can be signed",
+  "flows.replay-timers": "timers of a replayed flow run without end",
   "flows.scan-running": "the editor scans already",
   "flows.site-missing": "the node has no site that works",
   "flows.value": "a value is missing or outside its bounds",

@@ -5,7 +5,7 @@ import { parseFlow } from "../check/flow.ts";
 import { readIfThere } from "../nodes/link/durable.ts";
 import { flowError } from "../nodes/link/errors.ts";
 import { compareReplays } from "../replay/compare.ts";
-import { type DayEvent, parseDay } from "../replay/day.ts";
+import { type DayEvent, mergedDays, parseDay } from "../replay/day.ts";
 import { HeadlessNodeRed, type Replayed } from "../replay/headless.ts";
 import { reportLines, reportPage } from "../replay/report.ts";
 import { DeployHistory } from "../runtime/history.ts";
@@ -13,7 +13,8 @@ import { readFlow } from "./check.ts";
 
 /** Options of `busbar-flows replay`. */
 export type ReplayOptions = {
-  readonly day: string;
+  /** Files whose events are told together. */
+  readonly day: readonly string[];
   readonly against?: string;
   readonly userDir: string;
   readonly html?: string;
@@ -31,7 +32,7 @@ export async function replayCommand(
 ): Promise<void> {
   const after = nodesOf(readFlow(file));
   const before = beforeOf(options);
-  const day = readDay(options.day);
+  const day = mergedDays(options.day.map(readDay));
   const red = new HeadlessNodeRed();
   await red.start(
     join(import.meta.dirname, import.meta.dirname.endsWith("dist") ? "" : "dist", "nodes"),
@@ -47,7 +48,7 @@ export async function replayCommand(
   const [from, until] = [day[0]?.at ?? 0, day.at(-1)?.at ?? 0];
   const ends = compareReplays(old, now, { from, until });
   if (options.html !== undefined) {
-    const title = `${basename(file)} over ${basename(options.day)}`;
+    const title = `${basename(file)} over ${options.day.map((one) => basename(one)).join(", ")}`;
     const page = { title, ends, before: old, after: now, from, until };
     writeFileSync(options.html, reportPage(page));
   }

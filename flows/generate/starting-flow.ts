@@ -2,7 +2,10 @@ import type { LoadedConfig } from "@busbar/edge";
 import type { FlowNode } from "../check/flow.ts";
 
 /** What of a unit's configuration a flow is made of. */
-export type UnitConfig = Pick<LoadedConfig, "site" | "owner" | "device" | "brokers"> & {
+export type UnitConfig = Pick<
+  LoadedConfig,
+  "site" | "owner" | "device" | "brokers" | "membership"
+> & {
   readonly meters: readonly Pick<LoadedConfig["meters"][number], "id" | "role" | "profile">[];
 };
 
@@ -74,6 +77,29 @@ export function startingFlow(config: UnitConfig): readonly FlowNode[] {
     comment("3. What the owner is told; wire it on to a phone"),
     ...shown("busbar-notice", "notices", { push: "ntfy", url: "" }),
   ];
+}
+
+/**
+ * What the examples read from the environment, as far as a unit's configuration says it. Its key is left
+ * out: a flow that signed as the unit beside it would part the chain of its readings.
+ */
+export function environmentOf(config: UnitConfig, portal?: string): Record<string, string> {
+  const { site, device, owner, meters, brokers, membership } = config;
+  const [broker] = brokers;
+  const billed = meters.find(({ role }) => role === "connection") ?? meters[0];
+  const known = {
+    BUSBAR_BROKER: broker?.url,
+    BUSBAR_SITE: site,
+    BUSBAR_MEMBER: broker?.id,
+    BUSBAR_IDENTITY: owner.id,
+    BUSBAR_KEY_FILE: owner.key,
+    BUSBAR_MEMBERSHIP: membership,
+    BUSBAR_DEVICE: device.id,
+    BUSBAR_METER: billed?.id,
+    BUSBAR_PORTAL: portal,
+  };
+  const given = Object.entries(known).filter((pair): pair is [string, string] => Boolean(pair[1]));
+  return Object.fromEntries(given);
 }
 
 /** A field that Node-RED fills in from the environment. */

@@ -39,6 +39,11 @@ export function parseDay(file: string, text: string): readonly DayEvent[] {
   throw flowError("flows.day-file", `${file}: expected a recorded day, got an empty file`);
 }
 
+/** Days that were written down by several, as one in the order of time. */
+export function mergedDays(days: readonly (readonly DayEvent[])[]): readonly DayEvent[] {
+  return days.flat().sort((a, b) => a.at - b.at);
+}
+
 function eventIn(line: string): DayEvent | undefined {
   let value: unknown;
   try {

@@ -7,6 +7,7 @@ import { loadNodeRed, type NodeRed, untilFlowsKnown } from "../runtime/node-red.
 import type { DayEvent } from "./day.ts";
 import { ReplayLink } from "./link.ts";
 import { stillFlow } from "./stilled.ts";
+import { VirtualTime } from "./virtual-time.ts";
 
 /** What reached the ends of a flow, by the end's name, in order. */
 export type Replayed = {
@@ -18,12 +19,14 @@ export type Replayed = {
   readonly errors: readonly string[];
 };
 
-/** What an end was given; `at` is the site time of the event that led to it. */
+/** What an end was given; `at` is the site time of the event or the timer that led to it. */
 export type Point = { readonly at: number; readonly value: unknown };
 
 /** Rounds of the event loop without a message: whatever a flow does at once is done by then. */
 const quietRounds = 4;
 const roundsMax = 100_000;
+/** A flow is deployed so long before its day begins, ms: what it does at its start is done by then. */
+const leadMs = 1_000;
 
 /** A Node-RED without editor, network and disk of its own, for one process. */
 export class HeadlessNodeRed {
@@ -31,7 +34,7 @@ export class HeadlessNodeRed {
   readonly #userDir = mkdtempSync(join(tmpdir(), "busbar-replay-"));
   readonly #links: ReplayLink[] = [];
   #moving = 0;
-  #at = 0;
+  #time = new VirtualTime(0);
   #ends = new Map<string, string>();
   #points = new Map<string, Point[]>();
   #errors: string[] = [];
@@ -66,23 +69,36 @@ export class HeadlessNodeRed {
     });
   }
 
-  /** Runs a day through a flow. */
+  /**
+   * Runs a day through a flow, whose delays and schedules go by the day's time.
+   * Throws: `Failure` `flows.replay-timers`.
+   */
   async replay(given: readonly FlowNode[], day: readonly DayEvent[]): Promise<Replayed> {
-    const { flow, stilled } = stillFlow(given);
     await this.#deploy([]);
+    this.#time = new VirtualTime((day[0]?.at ?? 0) - leadMs);
+    this.#time.install();
+    try {
+      return await this.#replay(given, day);
+    } finally {
+      this.#time.restore();
+    }
+  }
+
+  async #replay(given: readonly FlowNode[], day: readonly DayEvent[]): Promise<Replayed> {
+    const { flow, stilled } = stillFlow(given);
     this.#ends = endsOf(flow);
     this.#points = new Map([...this.#ends.values()].map((name) => [name, []]));
     this.#errors = [];
     this.#links.length = 0;
-    this.#at = day[0]?.at ?? 0;
     await this.#deploy(flow);
     await this.#quiet();
-    const byName = new Map(
-      flow.map((node) => [String(node.name || node.meter || node.id), node.id]),
-    );
+    const byName = new Map([
+      ...flow.map(({ id }) => [id, id] as const),
+      ...flow.map((node) => [String(node.name || node.meter || node.id), node.id] as const),
+    ]);
     let unheard = 0;
     for (const event of day) {
-      this.#at = event.at;
+      await this.#time.advance(event.at, () => this.#quiet());
       if (!this.#say(event, byName)) unheard += 1;
       await this.#quiet();
     }
@@ -106,7 +122,7 @@ export class HeadlessNodeRed {
 
   #point(end: string, value: unknown): void {
     const points = this.#points.get(end) ?? [];
-    points.push({ at: this.#at, value });
+    points.push({ at: this.#time.now, value });
     this.#points.set(end, points);
   }
 

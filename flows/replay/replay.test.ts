@@ -9,6 +9,7 @@ import fc from "fast-check";
 import type { FlowNode } from "../check/flow.ts";
 import { generateCommand } from "../commands/generate.ts";
 import { withEnvironment } from "../commands/record.ts";
+import { loadFlowsConfig } from "../runtime/config.ts";
 import { compareReplays, summary } from "./compare.ts";
 import { dayLine, parseDay } from "./day.ts";
 import { reportLines, reportPage } from "./report.ts";
@@ -242,6 +243,28 @@ meters:
   assert.throws(() => generateCommand({ edge, out }, () => {}), { code: "flows.flow-file" });
   assert.throws(() => generateCommand({ edge: join(folder, "none.yaml") }, () => {}), {
     code: "config.missing",
+  });
+  // With a configuration, every example finds what it reads; the unit's own key stays the unit's.
+  const [made, settings] = [join(folder, "made.json"), join(folder, "flows.yaml")];
+  const portal = "http://127.0.0.1:8080";
+  generateCommand({ edge, out: made, config: settings, portal }, () => {});
+  const { flow: path, userDir, environment } = loadFlowsConfig(settings, {});
+  assert.deepEqual([path, userDir], [made, join(folder, "flows-data")]);
+  assert.deepEqual(environment, {
+    BUSBAR_BROKER: "mqtt://127.0.0.1:1883",
+    BUSBAR_SITE: "demo",
+    BUSBAR_MEMBER: "m1",
+    BUSBAR_IDENTITY: "house",
+    BUSBAR_KEY_FILE: join(folder, "house.json"),
+    BUSBAR_MEMBERSHIP: join(folder, "membership.json"),
+    BUSBAR_DEVICE: "unit-1",
+    BUSBAR_METER: "main",
+    BUSBAR_PORTAL: portal,
+  });
+  const again = { edge, out: join(folder, "other.json"), config: settings };
+  assert.throws(() => generateCommand(again, () => {}), { code: "flows.flow-file" });
+  assert.throws(() => generateCommand({ edge, config: settings }, () => {}), {
+    code: "flows.field-missing",
   });
   writeFileSync(edge, "site: [");
   assert.throws(() => generateCommand({ edge }, () => {}), { code: "config.invalid" });

@@ -29,3 +29,9 @@ export function topicsFollowed(
   };
   return [...new Set(nodes.flatMap(of))];
 }
+
+/** What a unit may record of the orders to it, which come to nobody else. */
+export function orderTopics(site: string, device: string): readonly string[] {
+  const topics = topicsOf(site);
+  return [topics.receipts(device), topics.commands(device)];
+}
