@@ -32,6 +32,7 @@ program
   .option("-u, --user-dir <folder>", "folder of flows and secrets (default: .busbar/flows)")
   .option("--admin-user <name>", "name to sign in with (default: admin)")
   .option("--flow <file>", "flow to start with where the folder has none yet")
+  .option("--record <file>", "append what the flow's meters say, as a day to replay")
   .option("--env <NAME=value...>", "environment variables for the flows")
   .addOption(
     new Option("--allow <node...>", "core nodes to allow that are off by default").choices(
@@ -64,7 +65,11 @@ program
     "run a recorded day through a flow and the one before it, and compare; touches nothing",
   )
   .argument("<flow.json>", "the new flow")
-  .requiredOption("--day <file>", "a day as busbar-flows record writes it")
+  .requiredOption(
+    "--day <file>",
+    "a day as busbar-flows record and run --record write it; several are told together",
+    (file: string, before: readonly string[] = []) => [...before, file],
+  )
   .option("--against <flow.json>", "the flow to compare with (default: the one deployed last)")
   .option("--html <file>", "write table and charts as a page")
   .option("-u, --user-dir <folder>", "where deployed versions are kept", usualFolder)
@@ -106,6 +111,11 @@ program
   .description("make a flow to begin with from an edge unit's configuration")
   .requiredOption("--edge <edge.yaml>", "the unit's configuration")
   .option("--out <file>", "write it there instead of to stdout")
+  .option(
+    "--config <flows.yaml>",
+    "write a configuration to run it by, with what the examples read",
+  )
+  .option("--portal <url>", "the portal at which the owner sees its bills, for the configuration")
   .action((options: GenerateOptions) => generateCommand(options, print));
 
 program
@@ -144,8 +154,12 @@ async function run(config: FlowsConfig): Promise<void> {
     });
   }
   process.on("SIGHUP", async () => {
-    log("info", "reloading");
-    await (await running).reload();
+    try {
+      await (await running).reload();
+      log("info", "reloaded");
+    } catch (error) {
+      log("error", "not-reloaded", { msg: (error as Error).message });
+    }
   });
   const { url } = await running;
   process.stdout.write(`${JSON.stringify({ event: "ready", url })}\n`);

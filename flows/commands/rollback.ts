@@ -1,8 +1,9 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { readIfThere, writeWhole } from "../nodes/link/durable.ts";
+import { writeWhole } from "../nodes/link/durable.ts";
 import { flowError } from "../nodes/link/errors.ts";
 import { type Deployed, DeployHistory } from "../runtime/history.ts";
+import { runningIn } from "../runtime/running.ts";
 
 /** Options of `busbar-flows rollback`. */
 export type RollbackOptions = {
@@ -41,14 +42,8 @@ export function rollbackCommand(options: RollbackOptions, write: (line: string) 
 
 /** Whether a busbar-flows runs in the folder, told to load its flows anew. */
 function tellRunning(userDir: string): boolean {
-  const pid = Number(readIfThere(join(userDir, "run.pid")));
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    return process.kill(pid, "SIGHUP");
-  } catch {
-    // It ended without taking its file away.
-    return false;
-  }
+  const pid = runningIn(userDir);
+  return pid !== undefined && process.kill(pid, "SIGHUP");
 }
 
 const line = ({ version, time, user }: Deployed) =>

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { z } from "zod";
+import { grantPattern } from "./portal-door.ts";
 
 /** Core nodes that reach past the flow into the machine, off unless the configuration names them. */
 export const guardedNodes = {
@@ -15,6 +16,29 @@ export const guardedNodes = {
 
 const guarded = z.enum(Object.keys(guardedNodes) as [keyof typeof guardedNodes]);
 
+const address = z
+  .string()
+  .regex(/^https?:\/\/[^/\s]+\/?$/, "expected http://host:8080 or https://host");
+const grants = z
+  .array(
+    z
+      .string()
+      .regex(
+        grantPattern,
+        "expected viewer, owner, operator, auditor or member, or one of a role such as owner:house-1",
+      ),
+  )
+  .max(100);
+
+const signIn = z
+  .strictObject({
+    portal: address.describe("Where this process reaches the portal"),
+    page: address.optional().describe("Where people open the portal, if elsewhere"),
+    edit: grants.default(["operator", "member"]).describe("Who may change flows, by role"),
+    read: grants.default(["viewer", "auditor"]).describe("Who may look at flows"),
+  })
+  .describe("Sign-in at the portal of an aggregator, in place of a password");
+
 /** Schema of `flows.yaml`. */
 export const flowsConfig = z
   .strictObject({
@@ -25,6 +49,7 @@ export const flowsConfig = z
       .min(1)
       .default(".busbar/flows")
       .describe("Folder of the flows, relative to this file"),
+    signIn: signIn.optional(),
     adminUser: z.string().min(1).max(64).default("admin").describe("Name to sign in with"),
     flow: z
       .string()
@@ -43,7 +68,12 @@ export const flowsConfig = z
     httpNode: z
       .enum(["password", "open"])
       .default("password")
-      .describe("whether pages that flows make ask for the password"),
+      .describe("whether pages that flows make ask who is there, as the editor does"),
+    record: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("File that what the flow's meters say is appended to, for busbar-flows replay"),
     logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
   })
   .describe("An embedded Node-RED with Busbar's palette");
@@ -75,10 +105,11 @@ function readConfig(file: string): FlowsConfig {
   }
   const config = parseConfig(file, text, flowsConfig);
   const near = (path: string) => resolve(dirname(file), path);
-  const { flow } = config;
+  const { flow, record } = config;
   return {
     ...config,
     userDir: near(config.userDir),
     ...(flow === undefined ? {} : { flow: near(flow) }),
+    ...(record === undefined ? {} : { record: near(record) }),
   };
 }

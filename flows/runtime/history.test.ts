@@ -71,7 +71,8 @@ test("a run.pid that is garbage, or of a process that ended, is nobody to tell",
   const history = new DeployHistory(userDir);
   history.record(flow({ name: "first" }), at("ada", 1));
   history.record(flow({ name: "second" }), at("ada", 2));
-  for (const pid of ["garbage", "-1", "0", "999999999"]) {
+  // This process would end by the signal; it began at another time than the one that was marked.
+  for (const pid of ["garbage", "-1", "0", "999999999", `${process.pid} 1`, `${process.pid}`]) {
     writeFileSync(join(userDir, "run.pid"), pid);
     const lines: string[] = [];
     rollbackCommand({ userDir, json: true }, (line) => lines.push(line));

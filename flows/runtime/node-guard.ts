@@ -1,19 +1,28 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { bcrypt } from "./node-red.ts";
 
-/** Stands before the pages and endpoints that flows make. */
-export type NodeGuard = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next: () => void,
-) => void;
+/** What somebody gets who may not come in. */
+export type Denial = {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+};
+
+/** Stands before the pages, endpoints and sockets that flows make; undefined lets in. */
+export type NodeGuard = (request: IncomingMessage) => Promise<Denial | undefined>;
 
 /** Lets everybody in who reaches the port. */
-export const openGuard: NodeGuard = (_request, _response, next) => next();
+export const openGuard: NodeGuard = async () => undefined;
 
 /** Passwords that are compared at a time: each takes a tenth of a second, and anybody may ask. */
 const comparingMax = 4;
+
+const askForPassword: Denial = {
+  status: 401,
+  headers: { "www-authenticate": 'Basic realm="Busbar flows", charset="UTF-8"' },
+};
+const busy: Denial = { status: 429, headers: { "retry-after": "1" } };
 
 /** Asks for the admin's password (HTTP Basic). One that was right is not compared again. */
 export function passwordGuard(user: string, passwordHash: string): NodeGuard {
@@ -31,21 +40,12 @@ export function passwordGuard(user: string, passwordHash: string): NodeGuard {
       comparing -= 1;
     }
   };
-  return (request, response, next) => {
+  return async (request) => {
     const given = basicOf(request.headers.authorization);
-    if (given === undefined || given.user !== user) return askForPassword(response);
-    if (comparing >= comparingMax)
-      return void response.writeHead(429, { "retry-after": "1" }).end();
-    isRight(given.password).then(
-      (fits) => (fits ? next() : askForPassword(response)),
-      () => response.writeHead(500).end(),
-    );
+    if (given === undefined || given.user !== user) return askForPassword;
+    if (comparing >= comparingMax) return busy;
+    return (await isRight(given.password)) ? undefined : askForPassword;
   };
-}
-
-function askForPassword(response: ServerResponse): void {
-  const challenge = 'Basic realm="Busbar flows", charset="UTF-8"';
-  response.writeHead(401, { "www-authenticate": challenge }).end();
 }
 
 /** User and password of an Authorization header (RFC 7617); undefined for any other. */

@@ -19,7 +19,10 @@ export type NodeRed = {
   readonly httpNode: HttpApp;
   readonly events: EventEmitter;
   readonly version: string;
-  readonly hooks: { add(name: string, hook: (event: HookEvent) => void): void };
+  readonly hooks: {
+    add(name: `onReceive.${string}`, hook: (event: HookEvent) => void): void;
+    add(name: `onSend.${string}`, hook: (events: readonly SendEvent[]) => void): void;
+  };
   readonly nodes: { getNode(id: string): { receive(msg: object): void } | null | undefined };
   readonly runtime: {
     readonly flows: {
@@ -36,6 +39,15 @@ export type NodeRed = {
 export type HookEvent = {
   readonly msg: Readonly<Record<string, unknown>>;
   readonly destination: { readonly id: string };
+};
+
+/** A message on its way out of a node, by one wire. */
+export type SendEvent = {
+  readonly msg: Readonly<Record<string, unknown>>;
+  readonly source: {
+    readonly id: string;
+    readonly node?: { readonly type: string; readonly name?: string };
+  };
 };
 
 type Bcrypt = {

@@ -1,16 +1,19 @@
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { readIfThere } from "../nodes/link/durable.ts";
 import type { FlowsConfig } from "./config.ts";
+import { Front } from "./front.ts";
 import { DeployHistory, type StoredFlow } from "./history.ts";
 import { log } from "./log.ts";
-import { type NodeGuard, openGuard, passwordGuard } from "./node-guard.ts";
-import { loadNodeRed, type NodeRed, untilFlowsKnown } from "./node-red.ts";
-import { openSecrets } from "./secrets.ts";
+import { loadNodeRed, untilFlowsKnown } from "./node-red.ts";
+import { recordMeters } from "./recorder.ts";
+import { markRunning, unmarkRunning } from "./running.ts";
+import { openCredentialSecret, openPassword } from "./secrets.ts";
 import { redSettings } from "./settings.ts";
+import { passwordSignIn, portalSignIn, type SignIn } from "./sign-in.ts";
 
 /** Holds the first password for a start without a person; no flow gets to see it. */
 const passwordVariable = "BUSBAR_FLOWS_PASSWORD";
@@ -18,7 +21,10 @@ const passwordVariable = "BUSBAR_FLOWS_PASSWORD";
 /** A running Node-RED; `stop` ends it cleanly. */
 export type Running = {
   readonly url: string;
-  /** Loads the flows that stand on disk now. */
+  /**
+   * Loads the flows that stand on disk now. Throws: `Failure` `flows.flow-file` for what is no flow, and
+   * what runs goes on.
+   */
   reload(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -34,46 +40,46 @@ export async function runFlows(given: FlowsConfig): Promise<Running> {
   process.umask(0o077);
   Object.assign(process.env, config.environment);
   const red = loadNodeRed();
-  let guard: NodeGuard | undefined;
-  const server = createServer((request, response) => answer({ red, guard }, request, response));
+  const front = new Front();
   // The port first: a start that fails on it must not have made and hidden a password.
-  const url = await listen(server, config);
-  const secrets = openSecrets(config.userDir, takePassword());
-  if (secrets.fresh !== undefined) showPassword(config.adminUser, secrets.fresh);
+  const url = await listen(front.server, config);
+  const credentialSecret = openCredentialSecret(config.userDir);
+  const signIn = signInOf(config);
   seedFlow(config);
-  guard =
-    config.httpNode === "open" ? openGuard : passwordGuard(config.adminUser, secrets.passwordHash);
   const history = new DeployHistory(config.userDir);
   keepFirst(history, config);
-  red.init(server, redSettings(config, secrets, history));
+  red.init(front.inner, redSettings(config, { credentialSecret, signIn, history }));
+  if (config.record !== undefined) {
+    recordMeters(red, config.record, (text) => log("warn", "record", { msg: text }));
+  }
   const flowsKnown = untilFlowsKnown(red, (reason) => log("warn", "flows-not-started", { reason }));
   await red.start();
+  front.open({ admin: red.httpAdmin, node: red.httpNode, ...signIn });
   await flowsKnown;
-  const pidFile = join(config.userDir, "run.pid");
-  writeFileSync(pidFile, `${process.pid}\n`);
+  markRunning(config.userDir);
   return {
     url,
     async reload() {
+      const stored = readStored(join(config.userDir, "flows.json"));
       await red.runtime.flows.setFlows({ deploymentType: "reload" });
+      history.record(stored, { user: "reload", time: Date.now() });
     },
     async stop() {
-      rmSync(pidFile, { force: true });
+      unmarkRunning(config.userDir);
+      signIn.close();
       await red.stop();
-      server.closeAllConnections();
-      await new Promise((done) => server.close(done));
+      await front.close();
     },
   };
 }
 
-type Served = { readonly red: NodeRed; readonly guard: NodeGuard | undefined };
-
-/** Editor and admin API first, then the flows' own endpoints, which the guard stands before. */
-function answer({ red, guard }: Served, request: IncomingMessage, response: ServerResponse): void {
-  const end = (status: number) => response.writeHead(status).end();
-  if (red.httpAdmin === undefined || guard === undefined) return void end(503);
-  red.httpAdmin(request, response, () =>
-    guard(request, response, () => red.httpNode(request, response, () => end(404))),
-  );
+/** By the portal where one is named, else by this user folder's own password. */
+function signInOf(config: FlowsConfig): SignIn {
+  const chosen = takePassword();
+  if (config.signIn !== undefined) return portalSignIn(config.signIn, config);
+  const { passwordHash, fresh } = openPassword(config.userDir, chosen);
+  if (fresh !== undefined) showPassword(config.adminUser, fresh);
+  return passwordSignIn(config, passwordHash);
 }
 
 async function listen(server: Server, { host, port }: FlowsConfig): Promise<string> {
@@ -101,19 +107,23 @@ function listenFailure(error: NodeJS.ErrnoException, host: string, port: number)
 function seedFlow({ userDir, flow }: FlowsConfig): void {
   const target = join(userDir, "flows.json");
   if (flow === undefined || existsSync(target)) return;
+  readStored(flow);
+  copyFileSync(flow, target);
+}
+
+/** Throws: `Failure` `flows.flow-file`. */
+function readStored(file: string): StoredFlow {
   let nodes: unknown;
   try {
-    nodes = JSON.parse(readFileSync(flow, "utf8"));
+    nodes = JSON.parse(readFileSync(file, "utf8"));
   } catch (cause) {
-    throw new Failure("flows.flow-file", `${flow}: expected a flow as Node-RED exports it`, {
+    throw new Failure("flows.flow-file", `${file}: expected a flow as Node-RED exports it`, {
       retry: "never",
       cause,
     });
   }
-  if (!Array.isArray(nodes)) {
-    throw new Failure("flows.flow-file", `${flow}: expected a list of nodes`, { retry: "never" });
-  }
-  copyFileSync(flow, target);
+  if (Array.isArray(nodes)) return nodes as StoredFlow;
+  throw new Failure("flows.flow-file", `${file}: expected a list of nodes`, { retry: "never" });
 }
 
 /** The flow that is there before the first deploy is a version to go back to. */

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import { buildPalette } from "../build.ts";
+import { rollbackCommand } from "../commands/rollback.ts";
 import { TestBroker } from "../testing/broker.ts";
 import { FlowsProcess } from "../testing/flows-process.ts";
 import { type FlowNode, Probe } from "../testing/probe.ts";
@@ -206,6 +207,49 @@ test("five deploys leave one connection, each ended cleanly and made with a new 
   assert.deepEqual(broker.ends.slice(earlier.ends), Array(5).fill("clean"));
   assert.equal(new Set(broker.tokens).size, broker.tokens.length);
   assert.ok(broker.logins.every(({ client }) => client === "house:flows"));
+});
+
+test("a rollback is loaded by the runtime that runs; a broken file is told, and what runs goes on", async () => {
+  const first = await deployed();
+  const info = async () => (await deployed()).find(({ type }) => type === "tab")?.info;
+  const write = (line: string) => void lines.push(line);
+  const lines: string[] = [];
+  const [was, changed] = [await info(), "changed by mistake"];
+  const mistaken = first.map((node) => (node.type === "tab" ? { ...node, info: changed } : node));
+  assert.ok((await flows.admin("flows", { method: "POST", body: mistaken })).ok);
+  assert.equal(await info(), changed);
+
+  let from = flows.errors.length;
+  // Nodes and connection are made anew with the flow, with the credentials that they had.
+  const subscribed = broker.subscribed(...topics);
+  rollbackCommand({ userDir, json: true }, write);
+  assert.equal(JSON.parse(lines[0] ?? "").running, true);
+  await flows.said(/"reloaded"/, from);
+  await subscribed;
+  assert.equal(await info(), was);
+  const shown = await flows.admin("credentials/busbar-site/b05bar0000000002");
+  assert.deepEqual(await shown.json(), { has_key: true });
+
+  const file = join(userDir, "flows.json");
+  const kept = readFileSync(file, "utf8");
+  for (const broken of ["[{", "{}", ""]) {
+    from = flows.errors.length;
+    writeFileSync(file, broken);
+    process.kill(flows.pid, "SIGHUP");
+    await flows.said(/"not-reloaded".*expected a (flow|list)/, from);
+    assert.equal(await info(), was);
+  }
+  // What somebody wrote by hand is a version, too.
+  from = flows.errors.length;
+  writeFileSync(file, kept.replace(JSON.stringify(was), '"by hand"'));
+  process.kill(flows.pid, "SIGHUP");
+  await flows.said(/"reloaded"/, from);
+  assert.equal(await info(), "by hand");
+  rollbackCommand({ userDir, list: true, json: true }, write);
+  const { versions } = JSON.parse(lines.at(-1) ?? "") as { versions: { user: string }[] };
+  const [back, byHand] = versions.slice(-2).map(({ user }) => user);
+  assert.match(back ?? "", /\(rollback to \d+\)$/);
+  assert.equal(byHand, "reload");
 });
 
 test("a broker that comes back is found, and its retained price is news", async () => {

@@ -11,36 +11,30 @@ const passwordMin = 8;
 const passwordBytesMax = 72;
 const rounds = 10;
 
-/** The secrets of one user folder; `fresh` is the password where it was made just now. */
-export type Secrets = {
-  readonly passwordHash: string;
-  readonly credentialSecret: string;
-  readonly fresh: string | undefined;
-};
+/** The admin's password as a bcrypt hash; `fresh` is the password where it was made just now. */
+export type Password = { readonly passwordHash: string; readonly fresh: string | undefined };
 
-/**
- * Opens the user folder's secrets, made at its first start: the admin's password (as a bcrypt hash)
- * and the key that Node-RED encrypts credentials with. All files are mode 0600, the folder 0700.
- * `chosen` is the first password, else a random one.
- */
-export function openSecrets(userDir: string, chosen?: string): Secrets {
+/** The key that Node-RED encrypts credentials with, made at the first start. Mode 0600, the folder 0700. */
+export function openCredentialSecret(userDir: string): string {
   mkdirSync(userDir, { recursive: true, mode: 0o700 });
   chmodSync(userDir, 0o700);
-  const credentialFile = join(userDir, "credential-secret");
-  if (!existsSync(credentialFile))
-    writeWhole(credentialFile, `${randomBytes(32).toString("hex")}\n`);
-  const credentialSecret = readFileSync(credentialFile, "utf8").trim();
+  const file = join(userDir, "credential-secret");
+  if (!existsSync(file)) writeWhole(file, `${randomBytes(32).toString("hex")}\n`);
+  return readFileSync(file, "utf8").trim();
+}
+
+/**
+ * The admin's password, made at the first start: `chosen`, or a random one.
+ * Throws: `Failure` `flows.password`.
+ */
+export function openPassword(userDir: string, chosen?: string): Password {
   if (existsSync(passwordFile(userDir))) {
     const passwordHash = readFileSync(passwordFile(userDir), "utf8").trim();
-    return { passwordHash, credentialSecret, fresh: undefined };
+    return { passwordHash, fresh: undefined };
   }
   const password = chosen ?? randomPassword();
   const passwordHash = setPassword(userDir, password);
-  return {
-    passwordHash,
-    credentialSecret,
-    fresh: chosen === undefined ? password : undefined,
-  };
+  return { passwordHash, fresh: chosen === undefined ? password : undefined };
 }
 
 /** Replaces the admin's password; the hash. Throws: `Failure` `flows.password`. */

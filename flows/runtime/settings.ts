@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type FlowsConfig, guardedNodes } from "./config.ts";
 import type { DeployHistory } from "./history.ts";
 import { auditOfNodeRed, logOfNodeRed } from "./log.ts";
-import type { Secrets } from "./secrets.ts";
+import type { SignIn } from "./sign-in.ts";
 import { storageWithHistory } from "./storage.ts";
 
 const paletteName = "@busbar/node-red-busbar";
@@ -26,11 +26,17 @@ const contentPolicy = [
   "form-action 'self'",
 ].join("; ");
 
-/** Node-RED's settings: signed-in admins only, no installs, no outside calls, no shell, no files. */
+/** What the settings are made of. */
+export type SettingsParts = {
+  readonly credentialSecret: string;
+  readonly signIn: SignIn;
+  readonly history: DeployHistory;
+};
+
+/** Node-RED's settings: signed-in people only, no installs, no outside calls, no shell, no files. */
 export function redSettings(
   config: FlowsConfig,
-  secrets: Secrets,
-  history: DeployHistory,
+  { credentialSecret, signIn, history }: SettingsParts,
 ): Record<string, unknown> {
   return {
     storageModule: storageWithHistory(history),
@@ -40,7 +46,7 @@ export function redSettings(
     userDir: config.userDir,
     flowFile: "flows.json",
     flowFilePretty: true,
-    credentialSecret: secrets.credentialSecret,
+    credentialSecret,
     nodesDir: [packageDir],
     nodesExcludes: excluded(config),
     ...safety(config),
@@ -48,17 +54,13 @@ export function redSettings(
     httpNodeRoot: "/",
     uiHost: config.host,
     uiPort: config.port,
-    adminAuth: {
-      type: "credentials",
-      sessionExpiryTime: 86_400,
-      users: [{ username: config.adminUser, password: secrets.passwordHash, permissions: "*" }],
-    },
-    httpAdminMiddleware: editorHeaders,
+    adminAuth: signIn.adminAuth,
+    httpAdminMiddleware: [editorHeaders, signIn.middleware],
     logging: {
       stderr: { level: config.logLevel, handler: () => logOfNodeRed },
       audit: { level: "off", audit: true, handler: () => auditOfNodeRed(history) },
     },
-    editorTheme: editorTheme(config),
+    editorTheme: editorTheme(config, signIn),
   };
 }
 
@@ -85,12 +87,13 @@ function safety(config: FlowsConfig): Record<string, unknown> {
   };
 }
 
-function editorTheme(config: FlowsConfig): Record<string, unknown> {
+function editorTheme(config: FlowsConfig, { signOutAt }: SignIn): Record<string, unknown> {
   const site = config.environment.BUSBAR_SITE ?? process.env.BUSBAR_SITE;
   const title = site === undefined ? "Busbar" : `Busbar · ${site}`;
   return {
     page: { title },
     header: { title },
+    ...(signOutAt === undefined ? {} : { logout: { redirect: signOutAt } }),
     tours: false,
     palette: {
       catalogues: [],

@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { topicsOf } from "@busbar/protocol";
 import { openKeyFile, readKeyFile, signerOf } from "@busbar/protocol/node";
 import { orderedSlot, orderedUnit, orderId } from "../../test/support/demand-orders.ts";
+import { example, live, serialFlow, untilHeard } from "../../test/support/example-flows.ts";
 import { FlowsSite } from "../../test/support/flows-site.ts";
+import { Inspected } from "../../test/support/inspected.ts";
+import { program } from "../../test/support/programs.ts";
 import { buildPalette } from "../build.ts";
 import { verifyProofOf } from "../nodes/ledger/verify.ts";
 import { Portal } from "../nodes/link/portal.ts";
+import { parseDay } from "../replay/day.ts";
 import { FlowsProcess } from "./flows-process.ts";
 import { type FlowNode, Probe } from "./probe.ts";
 
@@ -20,6 +23,9 @@ const password = "a long enough one";
 let site: FlowsSite;
 let probe: Probe;
 let flows: FlowsProcess;
+let inspected: Inspected;
+
+const socat = program("socat", "socat");
 
 /** Which nodes of an example are listened to. */
 const listened = {
@@ -33,14 +39,19 @@ const listened = {
   "meter-here": ["meter", "sign", "site's state"],
 } as const;
 
+/** Nodes of a flow beside the examples, whose meters hang on one serial line. */
+const serial = ["first", "second", "third", "second again", "wrong"] as const;
+
 before(async () => {
   await buildPalette();
   site = await FlowsSite.start();
   probe = await Probe.start();
   const all = Object.entries(listened).flatMap(([name, names]) =>
-    probe.tap(example(name), names, `${name}/`),
+    probe.tap(example(name, site), names, `${name}/`),
   );
-  writeFileSync(site.file("flow.json"), JSON.stringify(all));
+  const { serialLine } = site;
+  const line = serialLine === undefined ? [] : probe.tap(serialFlow(serialLine), serial, "serial/");
+  writeFileSync(site.file("flow.json"), JSON.stringify([...all, ...line]));
   const environment = Object.entries(site.environment).map(([name, value]) => `${name}=${value}`);
   flows = await FlowsProcess.start(
     [
@@ -50,69 +61,32 @@ before(async () => {
       site.file("user"),
       "--flow",
       site.file("flow.json"),
+      "--record",
+      site.file("meters.jsonl"),
       "--env",
       ...environment,
     ],
     { BUSBAR_FLOWS_PASSWORD: password },
+    { node: ["--inspect=127.0.0.1:0"] },
   );
+  inspected = await Inspected.open(flows.errors);
   assert.equal(await flows.signIn("admin", password), 200);
 });
 after(async () => {
+  inspected?.close();
   await flows?.stop();
   probe?.stop();
   await site?.stop();
 });
 
-/** What differs from the environment: devices of their own that sign, and a site with an order. */
-function own(name: string): Readonly<Record<string, string>> {
-  const number = { "modbus-by-hand": "2", "meter-here": "3" }[name];
-  if (name === "ev-charger-under-order") return site.orderedEnvironment;
-  if (number === undefined) return {};
-  return {
-    BUSBAR_DEVICE: `unit-${number}`,
-    BUSBAR_DEVICE_KEY: site.file(`unit-${number}.json`),
-    BUSBAR_METER: `m-${number}`,
-  };
-}
-
-/** An example as it is imported, with what is its own. */
-function example(name: string): FlowNode[] {
-  let text = readFileSync(join(import.meta.dirname, "..", "examples", `${name}.json`), "utf8");
-  for (const [variable, value] of Object.entries(own(name))) {
-    text = text.replaceAll(["$", "{", variable, "}"].join(""), value);
-  }
-  return JSON.parse(text) as FlowNode[];
-}
-
 /** Presses an inject node's button. */
 async function press(name: string, button: string): Promise<void> {
-  const node = example(name).find((one) => one.type === "inject" && one.name === button);
+  const node = example(name, site).find((one) => one.type === "inject" && one.name === button);
   assert.ok(node !== undefined);
   assert.equal((await flows.admin(`inject/${node.id}`, { method: "POST", body: {} })).status, 200);
 }
 
 const next = (name: keyof typeof listened, node: string) => probe.next(`${name}/${node}`);
-
-/** Says something again and again until it is heard: the nodes' connections may still be on their way. */
-async function untilHeard<T>(hear: () => Promise<T>, say: () => void): Promise<T> {
-  say();
-  const again = setInterval(say, 100);
-  try {
-    return await hear();
-  } finally {
-    clearInterval(again);
-  }
-}
-
-const live = (watts: number, time: number, meter = "m-1") => ({
-  meter,
-  device: "unit-1",
-  time,
-  seq: 1,
-  quality: 0,
-  values: { "1-0:16.7.0": watts },
-  quantities: { "power.total": watts },
-});
 
 const sayLive = (watts: number, time: number, meter?: string) =>
   site.aggregator.publish(site.topics.live("unit-1"), JSON.stringify(live(watts, time, meter)));
@@ -253,7 +227,7 @@ test("raw registers become a signed reading with a receipt; what cannot be true 
   await press("modbus-by-hand", "registers");
   const { seq, meter } = await next("modbus-by-hand", "sign");
   assert.deepEqual([seq, meter], [1, "m-2"]);
-  const node = example("modbus-by-hand").find(({ type }) => type === "inject");
+  const node = example("modbus-by-hand", site).find(({ type }) => type === "inject");
   // The same button with registers that show less than before.
   const __user_inject_props__ = [{ p: "payload", v: "[0,0,0,1,0,0]", vt: "json" }];
   await flows.admin(`inject/${node?.id}`, { method: "POST", body: { __user_inject_props__ } });
@@ -311,7 +285,32 @@ test("a meter at this machine is read by the edge's driver, signed, and gets its
     typeof ((await next("meter-here", "site's state")).payload as { height: number }).height,
     "number",
   );
+  // What meters of the flow say is written down as a day to replay, reading and all.
+  const day = parseDay("meters.jsonl", readFileSync(site.file("meters.jsonl"), "utf8"));
+  const first = day.find((event) => "node" in event && event.node === "meter");
+  assert.ok(first !== undefined && "msg" in first);
+  assert.equal(first.msg.serial, "4711");
+  assert.ok((first.msg.reading as { values: unknown[] }).values.length > 10);
   while (site.aggregator.committed("m-3") === 0) await once(site.aggregator, "frame");
+});
+
+test("nodes that share a serial line each hear their own meter, and one at another speed is told so", {
+  skip: "skip" in socat && socat.skip,
+}, async () => {
+  const heard = async (node: string) => {
+    const { payload, serial } = await probe.next(`serial/${node}`);
+    return [payload, serial];
+  };
+  for (let round = 0; round < 10; round += 1) {
+    assert.deepEqual(await heard("first"), [1_001, "4701"]);
+    assert.deepEqual(await heard("second"), [1_002, "4702"]);
+    assert.deepEqual(await heard("third"), [1_003, "4703"]);
+    assert.deepEqual(await heard("second again"), [1_002, "4702"]);
+  }
+  await flows.admin("inject/serial-ask", { method: "POST", body: {} });
+  const { error } = await probe.next("serial/wrong");
+  assert.equal((error as { code: string }).code, "meter.bus-settings");
+  assert.deepEqual(await heard("first"), [1_001, "4701"]);
 });
 
 test("the editor's buttons: who is on the line, what it shows, what is wrong; not without the right", async () => {
@@ -356,21 +355,38 @@ const post0 = (path: string) => flows.admin(`busbar/${path}`, { method: "POST", 
 /** 100 by `npm run test:flows`; each deploy closes and opens every node and connection of all examples. */
 const deploys = Number(process.env.BUSBAR_DEPLOYS ?? 10);
 
-test("deploys leak no connection, port, socket or lock, and each is in the audit log", async () => {
+test("deploys leak no connection, port, socket, timer or lock, and each is in the audit log", async () => {
   const flow = (await (await flows.admin("flows")).json()) as FlowNode[];
-  const before = flows.handles();
-  for (let i = 0; i < deploys; i += 1) {
-    const tab = flow.map((node, at) => (at === 0 ? { ...node, info: `deploy ${i}` } : node));
+  const deploy = async (info: string) => {
+    const tab = flow.map((node, at) => (at === 0 ? { ...node, info } : node));
     assert.ok((await flows.admin("flows", { method: "POST", body: tab })).ok);
+  };
+  /** Files and sockets, and timers; more than these only for a moment. */
+  const held = async () => [flows.handles(), (await inspected.active()).Timeout ?? 0] as const;
+  // After one deploy, as after the others: some things begin with the first.
+  await deploy("first");
+  await settled();
+  const [handles, timers] = await held();
+  for (let i = 0; i < deploys; i += 1) await deploy(`deploy ${i}`);
+  await settled();
+  let now = await held();
+  // Sockets of connections that were ended stay for a moment, and so do timers of what was asked.
+  for (let i = 0; i < 500 && (now[0] > handles + 2 || now[1] > timers + 5); i += 1) {
+    await sleep(20);
+    now = await held();
   }
-  // Sockets of connections that were ended stay for a moment.
-  for (let i = 0; i < 500 && flows.handles() > before + 2; i += 1) await sleep(20);
-  assert.ok(flows.handles() <= before + 2, `${before} → ${flows.handles()} open files and sockets`);
-  const audit = readFileSync(join(site.file("user"), "audit.jsonl"), "utf8")
-    .trim()
-    .split("\n");
+  assert.ok(now[0] <= handles + 2, `${handles} → ${now[0]} open files and sockets`);
+  assert.ok(now[1] <= timers + 5, `${timers} → ${now[1]} timers`);
+  const audit = readFileSync(site.file("user/audit.jsonl"), "utf8").trim().split("\n");
   const noted = audit.map((line) => JSON.parse(line)).filter(({ event }) => event === "deploy");
   assert.ok(noted.length >= deploys);
   const last = noted.at(-1);
   assert.deepEqual([last.user, last.changed[0].fields], ["admin", ["info"]]);
 });
+
+/** Resolves when the nodes that a deploy began have read, and so opened what they open. */
+async function settled(): Promise<void> {
+  probe.forget();
+  await next("meter-here", "meter");
+  if (site.serialLine !== undefined) await probe.next("serial/third");
+}

@@ -74,6 +74,11 @@ export class Probe {
     });
   }
 
+  /** Forgets what was heard and nobody took. */
+  forget(): void {
+    this.#heard.clear();
+  }
+
   stop(): void {
     this.#server.closeAllConnections();
     this.#server.close();

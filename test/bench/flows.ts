@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,15 +7,25 @@ import { openKeyFile, signerOf } from "@busbar/protocol/node";
 import { buildPalette } from "../../flows/build.ts";
 import { FlowsProcess } from "../../flows/testing/flows-process.ts";
 import { FakeAggregator } from "../support/fake-aggregator.ts";
+import { Inspected } from "../support/inspected.ts";
 
 export const name = "flows";
 export const title = "Messages a second through price and trade nodes in Node-RED, and its memory";
 
 const perSecond = 10_000;
-const seconds = 60;
+/** Minutes that are measured; `BUSBAR_MINUTES` for a longer proof. */
+const minutes = Number(process.env.BUSBAR_MINUTES ?? 2);
+/** Node-RED, drivers and compiled code settle in the first ones. */
+const warmSeconds = 20;
 const password = "only for the bench";
 
-/** Publishes prices and trades, half and half, and watches the flows' memory at a constant rate. */
+/** What is held at an instant, MB; the heap after a full collection. */
+type Held = { readonly second: number; readonly heapMb: number; readonly rssMb: number };
+
+/**
+ * Publishes prices and trades, half and half, at a constant rate, and looks at what is left after a full
+ * garbage collection, each quarter of a minute: what grows there is kept by somebody.
+ */
 export async function run({ json }: { readonly json: boolean }): Promise<void> {
   await buildPalette();
   const folder = mkdtempSync(join(tmpdir(), "busbar-bench-flows-"));
@@ -28,41 +38,65 @@ export async function run({ json }: { readonly json: boolean }): Promise<void> {
   const flows = await FlowsProcess.start(
     ["--port", "0", "-u", file("user"), "--flow", file("flow.json")],
     { BUSBAR_FLOWS_PASSWORD: password },
+    { node: ["--inspect=127.0.0.1:0"] },
   );
+  const inspected = await Inspected.open(flows.errors);
   try {
-    await flows.signIn("admin", password);
-    const rss: number[] = [];
+    const held: Held[] = [];
     const began = performance.now();
     let sent = 0;
-    for (let second = 0; second < seconds; second += 1) {
+    const say = () => {
+      aggregator.publish(topics.prices, JSON.stringify(prices(sent)));
+      aggregator.publish(topics.ownTrades("house"), JSON.stringify(trade(sent)));
+      sent += 2;
+    };
+    for (let second = 0; second < warmSeconds + minutes * 60; second += 1) {
       for (let tick = 0; tick < 20; tick += 1) {
-        for (let i = 0; i < perSecond / 40; i += 1) {
-          aggregator.publish(topics.prices, JSON.stringify(prices(sent)));
-          aggregator.publish(topics.ownTrades("house"), JSON.stringify(trade(sent)));
-          sent += 2;
-        }
+        for (let i = 0; i < perSecond / 40; i += 1) say();
         const due = began + second * 1_000 + (tick + 1) * 50;
         await sleep(Math.max(1, due - performance.now()));
       }
-      rss.push(rssMb(flows.pid));
+      if (second >= warmSeconds && (second - warmSeconds) % 15 === 0) {
+        held.push({ second, ...(await inspected.heldMb()) });
+      }
     }
     const tookMs = performance.now() - began;
     const received = await countOf(flows, sent);
-    const [early, late] = [rss.slice(10, 20), rss.slice(-10)].map(median);
+    held.push({ second: Math.round(tookMs / 1_000), ...(await inspected.heldMb()) });
     const result = {
       sent,
       received,
       perSecond: Math.round(sent / (tookMs / 1_000)),
-      rssMbEarly: early,
-      rssMbLate: late,
+      heapMbFirst: held[0]?.heapMb,
+      heapMbLast: held.at(-1)?.heapMb,
+      rssMbFirst: held[0]?.rssMb,
+      rssMbLast: held.at(-1)?.rssMb,
+      bytesKeptPerMessage: growth(held, perSecond),
     };
-    if (json) console.log(JSON.stringify(result));
-    else console.table(result);
+    if (json) console.log(JSON.stringify({ ...result, held }));
+    else {
+      console.table(held);
+      console.table(result);
+    }
   } finally {
+    inspected.close();
     await flows.stop();
     await aggregator.stop();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The heap's slope over the whole run, by least squares, bytes a message. */
+function growth(held: readonly Held[], perSecond: number): number {
+  const mean = (of: (one: Held) => number) =>
+    held.reduce((sum, one) => sum + of(one), 0) / held.length;
+  const [second, heap] = [mean((one) => one.second), mean(({ heapMb }) => heapMb)];
+  const covariance = held.reduce(
+    (sum, one) => sum + (one.second - second) * (one.heapMb - heap),
+    0,
+  );
+  const variance = held.reduce((sum, one) => sum + (one.second - second) ** 2, 0);
+  return Math.round(((covariance / variance) * 1_048_576 * 1_000) / perSecond) / 1_000;
 }
 
 function flow(broker: string, keyFile: string): object[] {
@@ -129,14 +163,4 @@ async function countOf(flows: FlowsProcess, sent: number): Promise<number> {
     await sleep(250);
   }
   return n;
-}
-
-function rssMb(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

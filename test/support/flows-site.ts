@@ -10,14 +10,17 @@ import { openKeyFile, readKeyFile, signerOf } from "@busbar/protocol/node";
 import { boxKeyOf, boxNotice } from "@busbar/protocol/notice";
 import { pino } from "pino";
 import { startPortal } from "../../aggregator/portal/server.ts";
+import { openBus } from "../../hardware/virtual-site/meters/bus.ts";
 import { makeDevice } from "../../hardware/virtual-site/meters/device.ts";
 import { listen } from "../../hardware/virtual-site/meters/listen.ts";
 import { serveModbusTcp } from "../../hardware/virtual-site/meters/modbus-tcp.ts";
 import { loadProfile } from "../../hardware/virtual-site/meters/profile.ts";
+import type { Source } from "../../hardware/virtual-site/physics/site.ts";
 import { orderedOwner, orderedUnit, orderLife } from "./demand-orders.ts";
 import { FakeAggregator } from "./fake-aggregator.ts";
 import { MemoryPool } from "./memory-pool.ts";
 import { keyFileOf, PortalSite, portalSiteStart } from "./portal-site.ts";
+import { program } from "./programs.ts";
 
 const hour = 3_600_000;
 
@@ -39,6 +42,8 @@ export class FlowsSite {
   readonly orders = orderLife();
   readonly orderer: FakeAggregator;
   readonly orderedEnvironment: Record<string, string> = {};
+  /** A serial line with meters 1, 2 and 3; undefined where this machine cannot make one. */
+  serialLine: string | undefined;
   readonly #pool = new MemoryPool();
   readonly #ends: (() => unknown)[] = [];
   #onPush: () => void = () => {};
@@ -57,6 +62,7 @@ export class FlowsSite {
     await site.#startOrderer();
     await site.#startPortal();
     await site.#startMeter();
+    await site.#startSerialLine();
     await site.#startPhone();
     return site;
   }
@@ -200,6 +206,38 @@ export class FlowsSite {
     this.#ends.push(() => bus.close());
     this.environment.BUSBAR_METER_PLACE = `tcp://127.0.0.1:${bus.at}`;
     this.environment.BUSBAR_METER_PROFILE = profile.id;
+  }
+
+  async #startSerialLine(): Promise<void> {
+    if ("skip" in program("socat", "socat")) return;
+    const points: readonly Source[] = ["company.net", "company.pv", "user.2"];
+    const devices = points.map((source, i) => {
+      return { unit: i + 1, profile: "eastron-sdm630", serialNumber: 4_701 + i, source };
+    });
+    const link = this.file("serial-line");
+    // At a speed at which a test does not wait for the line.
+    const config = {
+      kind: "rtu",
+      link,
+      baud: 115_200,
+      turnaroundMs: 1,
+      devices,
+      faults: {},
+    } as const;
+    const view: Parameters<typeof openBus>[1] = {
+      seed: 1,
+      now: () => Date.now(),
+      read: (source) => ({
+        powerWatts: 1_001 + points.indexOf(source),
+        importJoules: 3_600_000,
+        exportJoules: 0,
+      }),
+    };
+    const bus = await openBus(config, view, (failure) => {
+      throw failure;
+    });
+    this.#ends.push(() => bus.close());
+    this.serialLine = link;
   }
 
   async #startPhone(): Promise<void> {
