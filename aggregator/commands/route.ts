@@ -2,13 +2,13 @@ import { writeFileSync } from "node:fs";
 import { Failure, type Wh } from "@busbar/protocol";
 import type { Command } from "commander";
 import { loadConfig } from "../config/load.ts";
-import { parametersOf } from "../ledger/parameters.ts";
-import { contracts, slotKey, slots } from "../ledger/rules/market/tables.ts";
+import { slotKey, slots } from "../ledger/rules/market/tables.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import type { Line } from "../market/routing/network.ts";
 import { flowsSvg, flowsText } from "../market/routing/picture.ts";
 import { type Routing, routeTrades, type Transport } from "../market/routing/route.ts";
 import { instant } from "./arguments.ts";
+import { busbar, slotFlows } from "./slot-flows.ts";
 import { type Column, decimal, readTable, wrongForm } from "./table-file.ts";
 import { withLedger } from "./transaction.ts";
 
@@ -20,9 +20,6 @@ export type RouteOptions = {
   readonly svg?: string;
   readonly json: boolean;
 };
-
-/** The bus that feeders without a parent hang on. */
-const busbar = "busbar";
 
 /** Adds `busbar-aggregator route`. */
 export function addRouteCommand(program: Command): void {
@@ -95,24 +92,15 @@ function sourceOf({ lines, trades, config, slot }: RouteOptions): Source {
 /** A slot of the ledger: the lines of its grid, and the contracts of its book. */
 function ofSlot(state: StateReader, wanted: number | undefined): Source {
   const slot = wanted ?? newestTraded(state);
-  const record = slot === undefined ? undefined : slots.get(state, slotKey(slot));
-  const grid = slot === undefined ? undefined : parametersOf(state, slot).grid;
-  if (slot === undefined || record === undefined || grid === undefined) {
-    const message =
-      record === undefined
-        ? "expected --slot with a slot of the last two months that came to the market"
-        : "the slot has no grid: its parties traded as at one place";
+  const found = slot === undefined ? undefined : slotFlows(state, slot);
+  if (slot === undefined || found === undefined) {
+    const known = slot !== undefined && slots.get(state, slotKey(slot)) !== undefined;
+    const message = known
+      ? "the slot has no grid: its parties traded as at one place"
+      : "expected --slot with a slot of the last two months that came to the market";
     throw new Failure("route.slot", message, { retry: "never" });
   }
-  const lines = grid.map(({ feeder, parent = busbar, capacity, lossPermille = 0 }): Line => {
-    const room = capacity === undefined ? {} : { capacity };
-    return { id: feeder, from: feeder, to: parent, lossPermille, ...room };
-  });
-  const trades = Array.from(contracts.scan(state, `${slotKey(slot)}-`)).flatMap(
-    ([id, { from = busbar, to = busbar, energy, settled, origin }]): Transport[] =>
-      settled === 2 || origin === "residual" ? [] : [{ id, from, to, energy }],
-  );
-  return { title: `slot ${new Date(slot).toISOString()}`, lines, trades };
+  return { title: `slot ${new Date(slot).toISOString()}`, ...found };
 }
 
 function newestTraded(state: StateReader): number | undefined {
