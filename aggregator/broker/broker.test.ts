@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -295,13 +295,17 @@ test("over TLS a device logs in, and plain text is turned away", {
   execFileSync(openssl.path, ["req", "-x509", "-nodes", ...curve, ...name, ...out], {
     stdio: "ignore",
   });
-  const broker = await testBroker({ tls: { certificate, key } });
+  const broker = await testBroker({ tls: { certificate, key, ca: certificate } });
+  const own = { cert: readFileSync(certificate), key: readFileSync(key) };
   try {
     const client = await mqtt.connectAsync(
       `mqtts://127.0.0.1:${broker.port}`,
-      { ...loginOptions("d1"), rejectUnauthorized: false },
+      { ...loginOptions("d1"), ...own, rejectUnauthorized: false },
       false,
     );
+    // Who looks after units is told before a certificate ends.
+    const days = ((broker.clients()[0]?.certificateEnds ?? 0) - Date.now()) / 86_400_000;
+    assert.ok(days > 1.9 && days <= 2, `${days}`);
     await client.publishAsync(topics.readings("d1"), "batch", { qos: 1 });
     await client.endAsync();
     await assert.rejects(connect(broker.port, "d1"));

@@ -1,3 +1,4 @@
+import { TLSSocket } from "node:tls";
 import { parseTopic } from "@busbar/protocol";
 import type { Client } from "aedes";
 import type { Identity } from "../ledger/registry.ts";
@@ -61,11 +62,19 @@ export function loginGate(context: HookContext): Pick<Hooks, "preConnect" | "aut
         looksOnly: checked.looksOnly,
         address,
         since: context.now(),
+        ...certificateOf(client),
         filters: new Map(),
       });
       done(null, true);
     },
   };
+}
+
+/** When a client's own certificate ends, where it showed one. */
+function certificateOf({ conn }: Client): { readonly certificateEnds?: number } {
+  if (!(conn instanceof TLSSocket)) return {};
+  const ends = conn.getPeerX509Certificate()?.validToDate.getTime();
+  return ends === undefined ? {} : { certificateEnds: ends };
 }
 
 type Connect = LoginAttempt & { readonly will: string | undefined };

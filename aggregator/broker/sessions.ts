@@ -10,6 +10,8 @@ export type Session = {
   readonly address: string;
   /** Wall-clock ms of the login. */
   readonly since: number;
+  /** Wall-clock ms at which the certificate ends that the client came with; absent: it came with none. */
+  readonly certificateEnds?: number;
   /** Filters granted on this connection and not given up, with the QoS that was asked for. */
   readonly filters: Map<string, 0 | 1 | 2>;
 };
