@@ -4,7 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { Failure } from "@busbar/protocol";
+import { loadConfig } from "../config/load.ts";
 import { Store } from "../ledger/store.ts";
+import { Aside } from "../portal/aside.ts";
 import { readPage } from "../settlement/bill/page.ts";
 import { Community, usualDeed } from "../settlement/bill/test-community.ts";
 
@@ -77,7 +80,33 @@ test("a bill is made from a ledger that is open elsewhere, and good with the mem
 });
 
 test("what cannot be billed is told with what to do, and never with a stack", () => {
-  const { status, stderr } = bill("--owner", "nobody", "--month", "2026-05");
+  const { status, stderr } = bill("--owner", "bureau-a", "--month", "2026-05");
   assert.equal(status, 1);
-  assert.match(stderr, /^no owner nobody is on this ledger\n\(bill\.owner\)\n$/);
+  assert.match(stderr, /^bureau-a is a bureau: .*\n\(bill\.owner\)\n$/);
+});
+
+test("the portal's thread makes one bill or report at a time, and a report holds for a while", async () => {
+  let now = 0;
+  const aside = new Aside(loadConfig(join(folder, "aggregator.yaml")), () => now);
+  const [made, refused] = await Promise.allSettled([
+    aside.bill("home-2", "2026-05"),
+    aside.report(7),
+  ]);
+  assert.ok(made.status === "fulfilled", String(made));
+  const file = join(folder, "aside.json");
+  writeFileSync(file, made.value);
+  assert.equal(bill("--verify", file).status, 0);
+  assert.ok(refused.status === "rejected" && refused.reason.code === "portal.busy");
+  await assert.rejects(
+    aside.bill("bureau-a", "2026-05"),
+    (error) => error instanceof Failure && error.code.startsWith("bill."),
+  );
+  const report = await aside.report(7);
+  const { members, community: schemes } = JSON.parse(report);
+  assert.equal(members.length, 4);
+  assert.equal(schemes.length, 7);
+  now += 60_000;
+  const [again, bills] = await Promise.all([aside.report(7), aside.bill("home-1", "2026-05")]);
+  assert.equal(again, report);
+  assert.match(bills, /home-1/);
 });

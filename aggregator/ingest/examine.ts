@@ -50,7 +50,6 @@ const quoteKinds: readonly Kind[] = [
   "demand-mandate",
   "demand-order",
   "demand-answer",
-  "certificate-move",
   "notice-preferences",
 ];
 
@@ -163,7 +162,6 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "readings":
       return ["device"];
     case "payment":
-    case "certificate-move":
     case "demand-mandate":
       return ["owner"];
     default:

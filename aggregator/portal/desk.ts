@@ -7,9 +7,14 @@ import type { ViewContext } from "./views/context.ts";
 import { creditOf } from "./views/credit.ts";
 import { devicesOf } from "./views/devices.ts";
 import { blockOf, search } from "./views/explorer.ts";
+import { flowsOfSlot } from "./views/flows.ts";
+import { greenOf } from "./views/green.ts";
+import { linkOf, readersOfResult } from "./views/link.ts";
 import { Mailbox } from "./views/mailbox.ts";
 import { noticesPage } from "./views/notices.ts";
+import { ordersOf } from "./views/orders.ts";
 import { passesOf } from "./views/passes.ts";
+import { preferencesView } from "./views/preferences.ts";
 import { eventProof, ownersOfKey, readingProof, stateProof } from "./views/proofs.ts";
 import { quotesOf } from "./views/quotes.ts";
 import { statementDetail, statementPage } from "./views/statement.ts";
@@ -64,9 +69,21 @@ export class Desk {
   }
 
   notices(asked: Page & { readonly owner: string }) {
-    const { db, state } = this.#context.store;
-    const { language, timeZone } = preferencesOf(state, asked.owner);
-    return noticesPage(db, { ...asked, reader: { language, timeZone } });
+    return noticesPage(this.#context.store.db, { ...asked, reader: this.#readerOf(asked.owner) });
+  }
+
+  link(path: string, owner: string | undefined) {
+    const reader = this.#readerOf(owner ?? "");
+    return linkOf(this.#context, { path, owner, reader });
+  }
+
+  #readerOf(owner: string) {
+    const { language, timeZone } = preferencesOf(this.state, owner);
+    return { language, timeZone };
+  }
+
+  preferences(owner: string) {
+    return preferencesView(this.state, owner);
   }
 
   quotes(owner: string) {
@@ -83,6 +100,18 @@ export class Desk {
 
   credit(only?: string) {
     return creditOf(this.state, only);
+  }
+
+  orders(owner?: string) {
+    return ordersOf(this.state, owner);
+  }
+
+  green(asked: { readonly owner?: string | undefined; readonly days: number }) {
+    return greenOf(this.#context, asked);
+  }
+
+  flows(slot: number) {
+    return flowsOfSlot(this.state, slot);
   }
 
   consortium() {
@@ -107,6 +136,10 @@ export class Desk {
 
   readingProof(reading: { readonly meter: string; readonly sequence: number }) {
     return readingProof(this.#context, reading);
+  }
+
+  readersOfResult(place: { readonly height: number; readonly index: number }) {
+    return readersOfResult(this.#context.store, place);
   }
 
   eventProof(place: { readonly height: number; readonly index: number }) {

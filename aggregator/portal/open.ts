@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
 import type { Verify } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { Logger } from "pino";
@@ -12,7 +14,7 @@ import { rules } from "../ledger/rules/index.ts";
 import { tryOut } from "../ledger/try-out.ts";
 import { countDeliveries } from "../notices/delivery-table.ts";
 import { peopleOf } from "./access/people.ts";
-import { billMaker } from "./bill-text.ts";
+import { Aside } from "./aside.ts";
 import { Desk } from "./desk.ts";
 import type { LedgerSource } from "./ledger-source.ts";
 import { type Portal, startPortal } from "./server.ts";
@@ -41,7 +43,7 @@ function doorOptions({ ledger, verify }: Parts, pool: Pool): QuoteDoorOptions {
 
 /** What those who sign in are shown. */
 export function openDesk(
-  { member }: AggregatorConfig,
+  { member, carbon, broker: { tls } }: AggregatorConfig,
   { ledger, clock }: Parts,
   {
     broker,
@@ -63,8 +65,30 @@ export function openDesk(
     consensus,
     notices: () => countDeliveries(store.db),
     sums: () => source.sums(),
+    carbon: carbon?.gramsPerKwh,
+    ...(tls === undefined ? {} : { certificateEnds: endOf(tls.certificate) }),
     now: Date.now,
   });
+}
+
+/** When a certificate on the disk ends, read anew where the file has changed; undefined where none is there. */
+export function endOf(file: string): () => number | undefined {
+  let known: { readonly at: number; readonly ends: number | undefined } | undefined;
+  return () => {
+    const at = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    if (at === undefined) return undefined;
+    if (known?.at !== at) known = { at, ends: readEnd(file) };
+    return known.ends;
+  };
+}
+
+function readEnd(file: string): number | undefined {
+  try {
+    return new X509Certificate(readFileSync(file)).validToDate.getTime();
+  } catch {
+    // The broker goes on with the one before it, and says so in its log.
+    return undefined;
+  }
 }
 
 /** Serves it. Throws: `Failure` as `startPortal`. */
@@ -82,6 +106,7 @@ export function openPortal(
   const { application, store, genesis } = ledger;
   const { host, port, url, open, links } = portal;
   const doors = doorOptions(parts, pool);
+  const aside = new Aside(config);
   const onlookers = portal.people.map(({ key, ...person }) => ({
     ...person,
     key: new Uint8Array(Buffer.from(key, "base64url")),
@@ -99,7 +124,8 @@ export function openPortal(
       verify,
       desk,
       messages: messageDoor(doors),
-      bill: billMaker(config),
+      bill: aside.bill,
+      report: aside.report,
       links,
     },
     log,

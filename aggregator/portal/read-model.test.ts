@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { obis, type ReadingEntry, utcMs } from "@busbar/protocol";
+import fc from "fast-check";
 import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
+import { greenTotals } from "../ledger/certificates.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
 import { contracts, slotKey, slots } from "../ledger/rules/market/tables.ts";
 import { GridChain, line, slotStart } from "../ledger/rules/market/test-grid.ts";
@@ -11,9 +13,14 @@ import { meterStates } from "../ledger/rules/meter-state.ts";
 import { slotEnergy } from "../ledger/slots.ts";
 import { entry, MeterChain } from "../ledger/test-site.ts";
 import { feederPrices } from "../publish/prices.ts";
+import type { WhatIf } from "../settlement/what-if/what-if.ts";
+import { agreementOf } from "./app/agreement.ts";
+import { readProof } from "./app/proved.ts";
 import { newestPowers } from "./power.ts";
 import { PortalQueries } from "./queries.ts";
 import { portalReadModel } from "./read-model.ts";
+import { reportFor, reportText } from "./report.ts";
+import { flowsOfSlot } from "./views/flows.ts";
 import { tradesPage } from "./views/trades.ts";
 
 const hour = 3_600_000;
@@ -228,9 +235,150 @@ test("over a grid a slot tells each feeder's price and flow, a trade what its wa
     feederPrices(record)?.map(({ sentWh }) => sentWh),
     [0, 6_000, -6_000],
   );
+  // What the picture of the lines shows is what the market cleared.
+  assert.deepEqual(flowsOfSlot(run.state, slotStart), {
+    slot: slotStart,
+    lines: [
+      { id: "north", from: "north", to: "busbar", flowWh: 6_000, lossWh: 0, capacityWh: null },
+      { id: "south", from: "south", to: "busbar", flowWh: -6_000, lossWh: 0, capacityWh: null },
+    ],
+    cutWh: 0,
+  });
+  assert.deepEqual(flowsOfSlot(site.store.state, site.time).lines, []);
   const book = tradesPage(db, { limit: 10 }).filter(({ origin }) => origin === "book");
   assert.deepEqual(
     book.map(({ fee, gridFee }) => [fee, gridFee]),
     [0, 1, 2].map(() => [50_000, 100_000]),
   );
+});
+
+const pinned = {
+  membership: { ...site.membership(), epoch: 0, since: 1 },
+  source: "file" as const,
+  at: 0,
+};
+
+/** A proof as an owner's page is handed it. Fails where it is not this owner's to see. */
+function proofFor(owner: string, path: string): Uint8Array {
+  const { desk } = site;
+  const url = new URL(path, "http://p.example");
+  const ask = (name: string) => url.searchParams.get(name) ?? "";
+  if (url.pathname === "/proofs/event") {
+    const place = { height: Number(ask("height")), index: Number(ask("event")) };
+    assert.ok(desk.readersOfResult(place).includes(owner), path);
+    return desk.eventProof(place) ?? assert.fail(path);
+  }
+  const owners = desk.ownersOfKey(ask("key"));
+  assert.ok(owners === "everybody" || owners?.includes(owner), path);
+  return desk.stateProof(ask("key")) ?? assert.fail(path);
+}
+
+test("each notice leads to proofs that are its owner's to see, and that say what it says", () => {
+  const seen = new Map<string, number>();
+  for (const owner of ["user-1", "company"]) {
+    for (const { id, link, type } of site.desk.notices({ owner, limit: 500 })) {
+      const name = `${owner} ${type}`;
+      seen.set(name, (seen.get(name) ?? 0) + 1);
+      if ((seen.get(name) ?? 0) > 2) continue;
+      const path = decodeURIComponent(link);
+      const found = site.desk.link(path, owner);
+      const one = found?.notices.find(({ notice }) => notice.id === id);
+      assert.ok(found !== undefined && one !== undefined, `${id}: ${path}`);
+      const proven = found.proofs.flatMap((proof) => {
+        const { verdict, told } = readProof(proofFor(owner, proof), pinned, "CNY");
+        assert.ok(verdict.ok, `${proof}: ${JSON.stringify(verdict)}`);
+        return told;
+      });
+      const { same, other } = agreementOf(one, proven);
+      assert.deepEqual(other, [], `${id} ${one.notice.text}`);
+      assert.ok(same.length > 0, id);
+      // A notice of which a number was changed says what nobody certified.
+      const facts = one.facts.map((fact) =>
+        fact.name === "slot" ? { ...fact, number: (fact.number ?? 0) + hour } : fact,
+      );
+      if (!facts.some((fact) => fact.name === "slot")) continue;
+      assert.deepEqual(agreementOf({ ...one, facts }, proven).other, ["slot"], id);
+    }
+  }
+  for (const type of ["contract-signed", "contract-settled", "quote-cleared"])
+    assert.ok((seen.get(`user-1 ${type}`) ?? 0) > 0, [...seen.keys()].join(", "));
+});
+
+test("a link shows an owner nothing of another one's, and is read whatever it says", () => {
+  const [notice] = site.desk.notices({ owner: "company", limit: 1 });
+  const path = decodeURIComponent(notice?.link ?? "");
+  for (const { notice: one } of site.desk.link(path, "user-1")?.notices ?? [])
+    assert.match(one.id, /-user-1(-\w+)?$/);
+  const [foreign] = site.source
+    .trades({ limit: 500 })
+    .filter(({ seller, buyer }) => ![seller, buyer].includes("user-1"));
+  assert.equal(site.desk.link(`payment/${foreign?.contract}`, "user-1"), undefined);
+  assert.ok(site.desk.link(`payment/${foreign?.contract}`, undefined) !== undefined);
+  fc.assert(
+    fc.property(fc.array(fc.string(), { maxLength: 4 }), fc.boolean(), (parts, whole) => {
+      const asked = ["payment", "result", ...parts].slice(parts.length % 2).join("/");
+      site.desk.link(asked, whole ? undefined : "user-1");
+    }),
+  );
+});
+
+test("a proof of another chain's voters, or of changed bytes, is told as none", () => {
+  const key = `contract/${site.source.trades({ limit: 1 })[0]?.contract}`;
+  const proof = site.desk.stateProof(key) ?? assert.fail(key);
+  const stranger = {
+    ...pinned.membership.members[0],
+    id: "x",
+    key: new Uint8Array(32),
+    voting: true,
+  };
+  const others = { ...pinned, membership: { ...pinned.membership, members: [stranger] } };
+  assert.equal(readProof(proof, others, "CNY").verdict.ok, false);
+  fc.assert(
+    fc.property(fc.nat(proof.length - 1), fc.integer({ min: 1, max: 255 }), (at, by) => {
+      const bytes = Uint8Array.from(proof);
+      bytes[at] = (bytes[at] ?? 0) ^ by;
+      const { verdict, told } = readProof(bytes, pinned, "CNY");
+      assert.ok(!verdict.ok && told.length === 0, `byte ${at}`);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("certificates of a few days of one owner are what the whole state says of it, each with its proof", () => {
+  const found = site.desk.green({ owner: "company", days: 2 });
+  const { from, to, lines } = found;
+  const all = greenTotals(store.state, { from, to }).filter(({ owner }) => owner === "company");
+  assert.ok(all.length > 0 && lines.length > 0);
+  assert.deepEqual(
+    found.totals.map(({ heldWh: _, ...total }) => total),
+    all,
+  );
+  assert.deepEqual(
+    site.desk.green({ days: 2 }).uses.find(({ owner }) => owner === "user-1"),
+    site.desk.green({ owner: "user-1", days: 2 }).uses[0],
+  );
+  const sum = (name: "issuedWh" | "retiredWh") => lines.reduce((all, line) => all + line[name], 0);
+  const total = (name: "issuedWh" | "retiredWh") => all.reduce((s, line) => s + line[name], 0);
+  for (const name of ["issuedWh", "retiredWh"] as const) assert.equal(sum(name), total(name));
+  const { verdict, told } = readProof(
+    proofFor("company", `/proofs/state?key=${encodeURIComponent(lines[0]?.key ?? "")}`),
+    pinned,
+    "CNY",
+  );
+  assert.ok(verdict.ok);
+  assert.deepEqual(told[0]?.values.issued, [lines[0]?.issuedWh]);
+});
+
+test("an owner's what-if report has the community's sums and its own, and names nobody else", () => {
+  const report = JSON.parse(reportText(store.state, 7)) as WhatIf;
+  const own = reportFor(report, "user-1");
+  assert.equal(own.parties.length, 1);
+  assert.equal(own.members, 3);
+  assert.doesNotMatch(JSON.stringify(own), /company|user-2/);
+  assert.deepEqual(own.community, report.community);
+  const whole = reportFor(report, undefined);
+  for (const [s, { costMicro }] of whole.community.entries()) {
+    const parts = whole.parties.reduce((sum, one) => sum + (one.totals[s]?.costMicro ?? 0), 0);
+    assert.equal(parts, costMicro);
+  }
 });

@@ -12,7 +12,7 @@ import { addAccessRoutes } from "./access/routes.ts";
 import type { SessionLimits } from "./access/sessions.ts";
 import { SignIn } from "./access/sign-in.ts";
 import type { PortalSource } from "./api.ts";
-import type { MakeBill } from "./bill-text.ts";
+import type { MakeBill, MakeReport } from "./aside.ts";
 import type { Desk } from "./desk.ts";
 import { describeRoutes } from "./docs/openapi.ts";
 import { addDocs } from "./docs/routes.ts";
@@ -23,6 +23,7 @@ import { type Parameters as Described, readParameters } from "./query.ts";
 import { addRoutes } from "./routes.ts";
 import { addBillRoute } from "./views/bill-route.ts";
 import { addProofRoutes } from "./views/proof-routes.ts";
+import { addReportRoute } from "./views/report-route.ts";
 import { addViewRoutes } from "./views/routes.ts";
 
 /** Where `npm run build` puts the page. */
@@ -42,6 +43,7 @@ export type PortalAccess = {
   readonly desk: Desk;
   readonly messages: MessageDoor;
   readonly bill: MakeBill;
+  readonly report: MakeReport;
   /** Whether signed-in people may make one-time sign-in links. */
   readonly links?: boolean;
   readonly sessions?: Partial<SessionLimits>;
@@ -188,12 +190,13 @@ function addAll(app: FastifyInstance, options: Parameters<typeof makePortal>[0])
   if (quotes !== undefined) addQuoteRoute(app, quotes);
   addDocs(app, document);
   if (access === undefined) return addAccessRoutes(app, { guard, open });
-  const { chain, people, verify, links = false, desk, messages, bill } = access;
+  const { chain, people, verify, links = false, desk, messages, bill, report } = access;
   const signIn = new SignIn({ chain, people, verify, links, now });
   addAccessRoutes(app, { guard, signIn, open });
   addViewRoutes(app, { desk, guard });
   addProofRoutes(app, { desk, guard });
   addBillRoute(app, { bill, guard });
+  addReportRoute(app, { report, guard });
   addMessageRoute(app, { messages, guard });
   addRequestRoutes(app, { mailbox: desk.mailbox, guard });
 }

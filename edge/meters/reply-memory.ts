@@ -1,5 +1,4 @@
-import type { GuardedPort } from "../framing/modbus/guarded-port.ts";
-import type { ReadReply, ReadRequest } from "../framing/modbus/requests.ts";
+import type { GuardedPort, ReadReply, ReadRequest } from "../framing/modbus/guarded-port.ts";
 
 /** What a meter needs of a bus. */
 export type RegisterPort = Pick<

@@ -41,6 +41,7 @@ import type { NoticeCounts } from "../../aggregator/portal/api.ts";
 import { Desk } from "../../aggregator/portal/desk.ts";
 import { LedgerSource } from "../../aggregator/portal/ledger-source.ts";
 import { portalReadModel } from "../../aggregator/portal/read-model.ts";
+import { reportText } from "../../aggregator/portal/report.ts";
 import type { PortalAccess } from "../../aggregator/portal/server.ts";
 import type { Connections } from "../../aggregator/portal/views/context.ts";
 import type { BillFault, BillFile } from "../../aggregator/settlement/bill/document.ts";
@@ -160,8 +161,14 @@ export class PortalSite {
       consensus: () => this.consensus,
       notices: () => this.notices,
       sums: () => this.source.sums(),
+      carbon: { solar: 45, wind: 12, rest: 570 },
       now: () => Date.now(),
     });
+  }
+
+  /** Whom proofs of the chain's first voters are checked against. */
+  membership() {
+    return this.#application.membershipAt(1);
   }
 
   /** What a member's quote door says of a frame: its own rules as they stand, and a pool. */
@@ -188,6 +195,7 @@ export class PortalSite {
         if (!("ok" in file)) return JSON.stringify(file);
         throw new Failure(file.code, file.message, { retry: "never" });
       },
+      report: async (days) => reportText(this.store.state, days),
       ...options,
     };
   }

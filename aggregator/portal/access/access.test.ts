@@ -72,7 +72,24 @@ const trade = site.source.trades({ limit: 1, owner: "user-1" })[0];
 const foreign = site.source
   .trades({ limit: 200 })
   .find(({ seller, buyer }) => ![seller, buyer].includes("user-1"));
-assert.ok(trade !== undefined && foreign !== undefined);
+const paid = site.source.trades({ limit: 200, owner: "user-1" }).find(({ settled }) => settled);
+assert.ok(trade !== undefined && foreign !== undefined && paid !== undefined);
+
+/** A result that is about one owner alone: that it sealed a quote. */
+const own = resultAbout("quote-committed", "user-1");
+
+function resultAbout(
+  type: string,
+  owner: string,
+): { readonly height: number; readonly event: number } {
+  for (let height = site.store.height; height > 0; height--) {
+    const event = (site.store.block(height)?.events ?? []).findIndex(
+      (one) => one.type === type && "owner" in one && one.owner === owner,
+    );
+    if (event >= 0) return { height, event };
+  }
+  throw new Error(`no ${type} of ${owner}`);
+}
 
 /** A request for each route that its roles are answered. `owner` is for those who see everybody. */
 const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof ask>[1], "client">>> =
@@ -114,10 +131,18 @@ const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof as
     "GET /api/quotes": () => ({ url: "/api/quotes" }),
     "GET /api/proofs/state": () => ({ url: `/api/proofs/state?key=contract/${trade.contract}` }),
     "GET /api/proofs/reading": () => ({ url: "/api/proofs/reading?meter=user-1-net&sequence=1" }),
-    "GET /api/proofs/event": () => ({ url: "/api/proofs/event?height=2&event=0" }),
+    "GET /api/proofs/event": (role) => ({
+      url: `/api/proofs/event?${role === "owner" ? `height=${own.height}&event=${own.event}` : "height=2&event=0"}`,
+    }),
+    "GET /api/proofs/link": () => ({ url: `/api/proofs/link?path=payment/${paid.contract}` }),
+    "GET /api/preferences": () => ({ url: "/api/preferences" }),
     "GET /api/devices": () => ({ url: "/api/devices" }),
     "GET /api/alarms": () => ({ url: "/api/alarms" }),
     "GET /api/credit": () => ({ url: "/api/credit" }),
+    "GET /api/orders": () => ({ url: "/api/orders" }),
+    "GET /api/green": () => ({ url: "/api/green?days=1" }),
+    "GET /api/report": () => ({ url: "/api/report?days=1" }),
+    "GET /api/flows": () => ({ url: `/api/flows?slot=${trade.slot}` }),
     "POST /api/messages": () => ({ method: "POST", url: "/api/messages", payload: "{}" }),
     "GET /api/requests": () => ({ url: "/api/requests" }),
     "DELETE /api/requests/:request": () => ({
@@ -191,6 +216,11 @@ test("an owner's answers hold nobody else's affairs", async () => {
     "/api/statement",
     "/api/notices",
     "/api/quotes",
+    "/api/preferences",
+    "/api/orders",
+    "/api/green?days=2",
+    "/api/report?days=2",
+    `/api/proofs/link?path=payment/${paid.contract}`,
   ];
   for (const url of urls) {
     const { body, statusCode } = await ask(app, { url, client });
@@ -206,6 +236,8 @@ test("an owner's answers hold nobody else's affairs", async () => {
     "/api/devices?owner=user-2",
     "/api/alarms?owner=user-2",
     "/api/credit?owner=user-2",
+    "/api/orders?owner=user-2",
+    "/api/green?owner=user-2",
     `/api/proofs/state?key=contract/${foreign.contract}`,
     "/api/proofs/state?key=account/user-2/sales",
     `/api/proofs/state?key=settlement/${String(trade.slot).padStart(15, "0")}/user-2/001`,

@@ -52,15 +52,23 @@ export const access = {
   "GET /api/statement/:slot": household,
   "GET /api/bill": household,
   "GET /api/notices": ["owner"],
+  "GET /api/preferences": ["owner"],
   "GET /api/quotes": ["owner"],
   "GET /api/proofs/state": concerned,
   "GET /api/proofs/reading": concerned,
-  /** A result's leaf holds the events of everybody whom it concerned. */
-  "GET /api/proofs/event": wholeSite,
+  /** A result's leaf holds the events of everybody whom it concerned: an owner has those of its own alone. */
+  "GET /api/proofs/event": concerned,
+  "GET /api/proofs/link": concerned,
   "GET /api/devices": concerned,
   "GET /api/alarms": concerned,
   "GET /api/credit": concerned,
-  "POST /api/messages": ["owner", "member"],
+  "GET /api/orders": concerned,
+  "GET /api/green": concerned,
+  "GET /api/report": concerned,
+  /** What the feeders' lines carry, and nobody's trades: as much as the prices of feeders say. */
+  "GET /api/flows": board,
+  /** An operator signs as the owner that it is: who runs the site orders demand response. */
+  "POST /api/messages": ["owner", "operator", "member"],
   "GET /api/requests": ["member"],
   "DELETE /api/requests/:request": ["member"],
   "GET /api/consortium": wholeSite,

@@ -20,10 +20,17 @@ import { LinkPage, SignInPage } from "./pages/sign-in.tsx";
 import { SitePage } from "./pages/site.tsx";
 import { StatementPage } from "./pages/statement.tsx";
 import { TradesPage } from "./pages/trades.tsx";
+import { lazy } from "./parts/lazy.tsx";
 import { Empty } from "./parts/loaded.tsx";
 import { hidden, places, type Route, route } from "./route.ts";
 import { type Me, me, signOut } from "./session.ts";
 import { useWatched } from "./store.ts";
+
+const ProofPage = lazy(async () => (await import("./more.ts")).ProofPage);
+const PreferencesPage = lazy(async () => (await import("./more.ts")).PreferencesPage);
+const OrdersPage = lazy(async () => (await import("./more.ts")).OrdersPage);
+const GreenPage = lazy(async () => (await import("./more.ts")).GreenPage);
+const ReportPage = lazy(async () => (await import("./more.ts")).ReportPage);
 
 /** The whole page. */
 export function App() {
@@ -120,6 +127,16 @@ function Page({ at, who }: { readonly at: Route; readonly who: Me }) {
       return <CreditPage />;
     case "settings":
       return <SettingsPage />;
+    case "proof":
+      return <ProofPage path={rest} />;
+    case "orders":
+      return <OrdersPage />;
+    case "green":
+      return <GreenPage />;
+    case "report":
+      return <ReportPage />;
+    case "preferences":
+      return <PreferencesPage />;
     case "link":
       return <LinkPage link={rest[0] ?? ""} />;
     case "ask":

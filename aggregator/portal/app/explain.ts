@@ -42,6 +42,18 @@ const sayings: Readonly<Record<string, Say>> = {
     what: t("two units sign in with its name, from {detail}", { detail }),
     todo: t("Switch one of them off, or enrol it with an id and a key of its own."),
   }),
+  certificate: ({ value = "" }) => ({
+    what: t("its certificate ends in {value} days", { value }),
+    todo: t("Renew it at the unit; without one it is not let in any more."),
+  }),
+  "broker-certificate": ({ value = "" }) => ({
+    what: t("its broker’s certificate ends in {value} days", { value }),
+    todo: t("Renew it; the broker takes a new file without a restart."),
+  }),
+  "member-term": ({ value = "" }) => ({
+    what: t("its membership ends in {value} days", { value }),
+    todo: t("It asks for a longer term (join --renew), and the others vote on it."),
+  }),
   "clock-ahead": ({ time = "" }) => ({
     what: t("its clock is {time} ahead", { time }),
     todo: t("Set the unit’s clock: point it at a time server, then restart it."),

@@ -4,7 +4,12 @@ import { t } from "./language.ts";
 import { Watched } from "./store.ts";
 
 /** A key that this page signs with. Only in memory: closing the page forgets it. */
-export type PageKey = { readonly signer: Signer; readonly file: string };
+export type PageKey = {
+  readonly signer: Signer;
+  readonly seed: Uint8Array;
+  /** Where it is from. */
+  readonly file: string;
+};
 
 export const pageKey = new Watched<PageKey | undefined>(undefined);
 
@@ -21,9 +26,14 @@ export async function openKeyFile(file: File): Promise<PageKey> {
       ),
     );
   }
+  return keyOfSeed(seed, file.name);
+}
+
+/** The key of a seed of 32 bytes. */
+export function keyOfSeed(seed: Uint8Array, file: string): PageKey {
   const publicKey = publicKeyOf(seed);
   const sign = (message: Uint8Array) => signPure(message, seed);
-  return { signer: { kid: keyId(publicKey), publicKey, sign }, file: file.name };
+  return { signer: { kid: keyId(publicKey), publicKey, sign }, seed, file };
 }
 
 function seedIn(text: string): Uint8Array | undefined {

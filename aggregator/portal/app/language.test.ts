@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { chinese } from "./chinese.ts";
 import { t } from "./language.ts";
+import { nameOf, packTexts, unpackTexts } from "./packed-texts.ts";
 import { places } from "./route.ts";
 
 const folder = import.meta.dirname;
@@ -32,6 +33,15 @@ test("a text and its Chinese one name the same values", () => {
   for (const [english, other] of Object.entries(chinese)) {
     assert.deepEqual(names(other), names(english), english);
   }
+});
+
+test("the bundle's short form has every text, and none that was not packed", () => {
+  const texts = unpackTexts(packTexts(chinese));
+  for (const [english, other] of Object.entries(chinese))
+    assert.equal(texts.get(nameOf(english)), other, english);
+  assert.equal(texts.size, Object.keys(chinese).length);
+  assert.equal(texts.get(nameOf("a text that nobody translated")), undefined);
+  assert.throws(() => packTexts({ a: "one\ntwo" }), /one line/);
 });
 
 test("values are filled in; one that is not given stays as its name", () => {

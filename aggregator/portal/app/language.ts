@@ -1,4 +1,4 @@
-import { chinese } from "./chinese.ts";
+import { translated } from "./translated.ts";
 
 /** The page's texts: the English one is the name of each, so the code reads as the page does. */
 
@@ -10,7 +10,7 @@ export const language: Language = chosen();
 
 /** A text in the page's language, with `{names}` filled in. */
 export function t(text: string, values: Readonly<Record<string, string | number>> = {}): string {
-  const template = language === "zh" ? (chinese[text] ?? text) : text;
+  const template = language === "zh" ? (translated(text) ?? text) : text;
   return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 

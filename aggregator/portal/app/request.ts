@@ -13,6 +13,12 @@ export class Refused extends Error {
   }
 }
 
+/** A problem as pages show it. */
+export function told(problem: unknown): { readonly message: string; readonly code: string } {
+  if (problem instanceof Refused) return problem;
+  return { message: problem instanceof Error ? problem.message : String(problem), code: "page" };
+}
+
 /** Set by the session: what goes with requests that change something. */
 export const token: { csrf: string | null } = { csrf: null };
 

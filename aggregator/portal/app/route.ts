@@ -10,8 +10,18 @@ export type Route = {
 
 export const route = new Watched<Route>(parse(""));
 
+/** Where somebody was sent to sign in from, and belongs afterwards. */
+let left: string | undefined;
+
 export function startRouting(): void {
-  const changed = () => route.set(parse(location.hash));
+  let last = "";
+  const changed = () => {
+    const now = parse(location.hash);
+    // A link into the page keeps its place while its reader signs in.
+    if (now.page === "sign-in" && route.value.page !== "") left = last;
+    last = location.hash;
+    route.set(now);
+  };
   addEventListener("hashchange", changed);
   changed();
 }
@@ -24,6 +34,13 @@ export function parse(hash: string): Route {
 
 export function go(hash: string): void {
   location.hash = hash;
+}
+
+/** Goes back to where signing in was asked for, or to `home`. */
+export function goOn(home: string): void {
+  const to = left ?? home;
+  left = undefined;
+  go(to);
 }
 
 /** Broken escapes are somebody's typing: shown as they are. */
@@ -55,6 +72,10 @@ export const places: readonly Place[] = [
   { page: "statement", title: "Money", roles: ["owner"] },
   { page: "bills", title: "Bills", roles: ["owner"] },
   { page: "notices", title: "Notices", roles: ["owner"] },
+  { page: "preferences", title: "Preferences", roles: ["owner"] },
+  { page: "orders", title: "Orders", roles: ["owner", ...wholeSite] },
+  { page: "green", title: "Green", roles: ["owner", ...wholeSite] },
+  { page: "report", title: "What if", roles: ["owner", ...wholeSite] },
   { page: "alarms", title: "Alarms", roles: ["owner", ...wholeSite] },
   { page: "devices", title: "Devices", roles: ["owner", ...wholeSite] },
   { page: "admission", title: "Admission", roles: ["member"] },

@@ -2,9 +2,14 @@ import { faultsTolerated } from "../../consensus/tolerance.ts";
 import { consortiumOf } from "./consortium.ts";
 import type { ViewContext } from "./context.ts";
 import { devicesOf } from "./devices.ts";
+import { certificateDaysMin } from "./health.ts";
 import type { AlarmAnswer } from "./shapes.ts";
 
 type Trouble = Omit<AlarmAnswer, "raised" | "resolved">;
+
+const dayMs = 86_400_000;
+/** A member's term that ends within so many days is told of: the others vote on the next one. */
+const termDaysMin = 30;
 
 /** Troubles that ended and are still shown. */
 const resolvedMax = 200;
@@ -20,6 +25,7 @@ export function troublesOf(context: ViewContext): readonly Trouble[] {
     ]),
     ...consensusTroubles(context),
     ...booksTroubles(context),
+    ...endingTroubles(context),
   ].map((trouble) => ({ id: `${trouble.code}/${trouble.about}`, ...trouble }));
 }
 
@@ -48,6 +54,26 @@ function booksTroubles({ sums, notices, member }: ViewContext): readonly Omit<Tr
       ? []
       : [trouble("books", member, "bad", `${money}, ${energyWh} Wh`)]),
     ...(dead === 0 ? [] : [trouble("notices-dead", member, "warn", null, dead)]),
+  ];
+}
+
+/** Terms and certificates that end soon, in days. */
+function endingTroubles(context: ViewContext): readonly Omit<Trouble, "id">[] {
+  const { member, certificateEnds, clock, now } = context;
+  const left = (ends: number | null | undefined, at: number) =>
+    ends === null || ends === undefined ? undefined : Math.floor((ends - at) / dayMs);
+  const certificate = left(certificateEnds?.(), now());
+  const level = (days: number) => (days < 0 ? "bad" : "warn");
+  return [
+    ...(certificate === undefined || certificate >= certificateDaysMin
+      ? []
+      : [trouble("broker-certificate", member, level(certificate), null, certificate)]),
+    ...consortiumOf(context).members.flatMap(({ id, state, expires }) => {
+      const days = left(expires, clock.now());
+      return state !== "active" || days === undefined || days >= termDaysMin
+        ? []
+        : [trouble("member-term", id, "warn", null, days)];
+    }),
   ];
 }
 

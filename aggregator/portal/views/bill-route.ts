@@ -2,7 +2,7 @@ import { Failure } from "@busbar/protocol";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { AccessError } from "../access/codes.ts";
 import type { Guard } from "../access/guard.ts";
-import type { MakeBill } from "../bill-text.ts";
+import type { MakeBill } from "../aside.ts";
 import { known, parameters } from "../query.ts";
 import { errorAnswer } from "../shape.ts";
 
@@ -35,12 +35,12 @@ export function addBillRoute(
       return reply.type("application/json; charset=utf-8").send(text);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      return refused(reply, error);
+      return refuseFailure(reply, error);
     }
   });
 }
 
-/** What trying again can help is told apart from a month in which nothing is to be billed. */
-function refused(reply: FastifyReply, { code, message, retry }: Failure) {
+/** What trying again can help is told apart from a time of which there is nothing to tell. */
+export function refuseFailure(reply: FastifyReply, { code, message, retry }: Failure) {
   return reply.code(retry === "later" ? 503 : 404).send({ code, message });
 }

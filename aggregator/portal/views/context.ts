@@ -3,11 +3,15 @@ import type { Takeover } from "../../broker/takeovers.ts";
 import type { ConsensusStatus } from "../../consensus/status.ts";
 import type { Application } from "../../ledger/application.ts";
 import type { Store } from "../../ledger/store.ts";
+import type { CarbonFactors } from "../../settlement/carbon.ts";
 import type { NoticeCounts } from "../api.ts";
 
 /** Who is connected to this member's broker, and who fights over a client id. */
 export type Connections = {
-  clients(): readonly Pick<Session, "client" | "address" | "since" | "identity" | "looksOnly">[];
+  clients(): readonly Pick<
+    Session,
+    "client" | "address" | "since" | "identity" | "looksOnly" | "certificateEnds"
+  >[];
   takeovers(): readonly Takeover[];
 };
 
@@ -22,6 +26,10 @@ export type ViewContext = {
   readonly notices: () => NoticeCounts;
   /** Over all accounts; 0 on every sound ledger. */
   readonly sums: () => { readonly money: number; readonly energyWh: number };
+  /** When the certificate of this member's broker ends, wall ms; undefined without one. */
+  readonly certificateEnds?: () => number | undefined;
+  /** Factors of the carbon figure, where the member states some. */
+  readonly carbon?: CarbonFactors | undefined;
   /** Wall ms. */
   readonly now: () => number;
 };

@@ -1,4 +1,7 @@
+import { balanceOf, moneyOf } from "../../ledger/accounts.ts";
 import { creditRanking, creditReports } from "../../ledger/credit.ts";
+import { defaults, exposures, headroom } from "../../ledger/exposure.ts";
+import { parametersTable } from "../../ledger/parameters.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { members, owners } from "../../ledger/tables.ts";
 import type { CreditAnswer } from "./shapes.ts";
@@ -9,6 +12,7 @@ export function creditOf(state: StateReader, only?: string): readonly CreditAnsw
   for (const [id] of owners.scan(state)) kinds.set(id, "owner");
   for (const [id] of members.scan(state)) kinds.set(id, "member");
   const ids = only === undefined ? [...kinds.keys()] : [only];
+  const parameters = parametersTable.get(state, "current");
   return creditRanking(state, ids).map(({ id, score }) => {
     const report = creditReports.get(state, id);
     return {
@@ -18,6 +22,12 @@ export function creditOf(state: StateReader, only?: string): readonly CreditAnsw
       counts: Object.fromEntries((report?.counts ?? []).map(({ kind, times }) => [kind, times])),
       // The newest first.
       entries: [...(report?.entries ?? [])].reverse(),
+      balance: balanceOf(state, id),
+      collateral: moneyOf(state, id, "collateral"),
+      bound: exposures.get(state, id)?.money ?? 0,
+      free: (parameters && headroom(state, id, parameters)) ?? null,
+      inDefault: defaults.get(state, id) !== undefined,
+      terms: parameters?.credit ?? null,
     };
   });
 }

@@ -1,4 +1,5 @@
-import { countSlots } from "../../ledger/completeness.ts";
+import { utcMs } from "@busbar/protocol";
+import { countSlots, slotCompleteness } from "../../ledger/completeness.ts";
 import { deviceStatuses } from "../../ledger/device-status.ts";
 import { parametersOf } from "../../ledger/parameters.ts";
 import { meterStates } from "../../ledger/rules/meter-state.ts";
@@ -9,8 +10,13 @@ import type { DeviceAnswer } from "./shapes.ts";
 
 type MeterAnswer = DeviceAnswer["meters"][number];
 
-/** How far back completeness is counted. */
+/** How far back completeness is counted, and shown slot by slot. */
 const shownMs = 7 * 86_400_000;
+const recentMs = 2 * 86_400_000;
+
+const dayMs = 86_400_000;
+
+const letters = { measured: "m", estimated: "e", missing: "x" } as const;
 
 /** Units with their meters and how they are; of one owner, or all. */
 export function devicesOf(context: ViewContext, owner?: string): readonly DeviceAnswer[] {
@@ -23,13 +29,21 @@ export function devicesOf(context: ViewContext, owner?: string): readonly Device
     .map((device): DeviceAnswer => {
       const connections = sessions
         .filter(({ identity, looksOnly }) => identity.id === device.id && !looksOnly)
-        .map(({ client, address, since }) => ({ client, address, since }));
+        .map(({ client, address, since, certificateEnds = null }) => ({
+          client,
+          address,
+          since,
+          certificateEnds,
+        }));
+      const ends = connections.flatMap(({ certificateEnds }) => certificateEnds ?? []);
       const own = device.meters.map(({ id }) => meterOf(context, id));
       const status = deviceStatuses.get(state, device.id)?.state ?? "active";
       const problems = unitProblems({
         state: status,
         connected: connections.length > 0,
         elsewhere,
+        certificateDays:
+          ends.length === 0 ? null : Math.floor((Math.min(...ends) - context.now()) / dayMs),
         fight: fights.find(({ client }) => client.split(":")[0] === device.id),
       });
       return {
@@ -69,6 +83,7 @@ function meterOf({ store, clock }: ViewContext, meter: string): MeterAnswer {
     powerW: numberOf(row?.power_w),
     receiptHeight: numberOf(row?.height),
     ...facts,
+    recent: recentOf(state, meter, { now, slotMs }),
     level: worst(problems),
     problems,
   };
@@ -84,4 +99,20 @@ function slotsOf(
   if (since === undefined) return null;
   const to = now - 2 * slotMs + 1;
   return countSlots(state, meter, { from: Math.max(since, to - shownMs), to, slotMs });
+}
+
+/** The slots of the last two days, as a letter each. */
+function recentOf(
+  state: ViewContext["store"]["state"],
+  meter: string,
+  { now, slotMs }: { readonly now: number; readonly slotMs: number },
+): MeterAnswer["recent"] {
+  const to = Math.floor((now - slotMs) / slotMs) * slotMs;
+  const since = meterStates.get(state, meter)?.oldestBoundary ?? to;
+  const from = Math.max(to - recentMs, Math.ceil(since / slotMs) * slotMs);
+  let states = "";
+  for (let slot = from; slot < to; slot += slotMs) {
+    states += letters[slotCompleteness(state, meter, utcMs(slot), slotMs).state];
+  }
+  return { from, slotMinutes: slotMs / 60_000, states };
 }

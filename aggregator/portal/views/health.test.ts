@@ -50,6 +50,9 @@ test("a unit is offline where no other member can have it; two that fight are na
   });
   assert.deepEqual([fight?.code, fight?.detail], ["duplicate-client", "10.0.0.7 and 10.0.0.9"]);
   assert.equal(worst(unitProblems({ ...unit, connected: true, state: "suspended" })), "warn");
+  const ends = (certificateDays: number) =>
+    unitProblems({ ...unit, connected: true, certificateDays }).map(({ code }) => code);
+  assert.deepEqual([ends(21), ends(20)], [[], ["certificate"]]);
 });
 
 test("an alarm keeps the time at which it was raised, and is resolved once it is gone", () => {

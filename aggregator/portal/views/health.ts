@@ -22,7 +22,12 @@ export type UnitFacts = {
   /** Whether other members' brokers may hold it instead. */
   readonly elsewhere: boolean;
   readonly fight: { readonly older: string; readonly newer: string } | undefined;
+  /** Days until the certificate ends that it came with; null where it came with none. */
+  readonly certificateDays?: number | null;
 };
+
+/** A certificate that ends within so many days is told of. */
+export const certificateDaysMin = 21;
 
 /** Silence of more than this is told of: as long as a slot takes, in which nothing was measured then. */
 const silentSlots = 1;
@@ -58,6 +63,7 @@ export function unitProblems({
   connected,
   elsewhere,
   fight,
+  certificateDays = null,
 }: UnitFacts): readonly Problem[] {
   const found: Problem[] = [];
   if (fight !== undefined) {
@@ -66,6 +72,9 @@ export function unitProblems({
   }
   if (state === "suspended") found.push(problem("warn", "suspended"));
   if (!connected && !elsewhere) found.push(problem("warn", "offline"));
+  if (certificateDays !== null && certificateDays < certificateDaysMin) {
+    found.push(problem("warn", "certificate", certificateDays));
+  }
   return found;
 }
 

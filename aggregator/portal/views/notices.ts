@@ -19,10 +19,7 @@ export function noticesPage(
     readonly reader?: Reader;
   },
 ): readonly NoticeAnswer[] {
-  const below =
-    before === undefined
-      ? ""
-      : "AND (time, rowid) < ((SELECT time FROM notice_message WHERE rowid = $before), $before)";
+  const below = before === undefined ? "" : "AND seq < $before";
   const values = {
     $owner: owner,
     $limit: limit,
@@ -30,27 +27,35 @@ export function noticesPage(
   };
   const rows = db
     .prepare(
-      `SELECT rowid AS seq, json FROM notice_message WHERE owner = $owner ${below}
-       ORDER BY time DESC, rowid DESC LIMIT $limit`,
+      `SELECT seq, json FROM notice_message WHERE owner = $owner ${below}
+       ORDER BY seq DESC LIMIT $limit`,
     )
     .all(values);
-  return rows.map(({ seq, json }) => {
-    const notice = JSON.parse(String(json)) as Notice;
-    const { id, time, type, facts, proof } = notice;
-    const { title, text } = wordsOf(notice, reader);
-    const { height = 0, event: index = 0 } = proof ?? {};
-    return {
-      id,
-      seq: Number(seq),
-      time,
-      type,
-      title,
-      text,
-      slot: instantOf(facts.slot),
-      contract: nameOf(facts.contract),
-      proof: { height, event: index },
-    };
-  });
+  return rows.map(({ seq, json }) =>
+    noticeRow({ seq: Number(seq), notice: JSON.parse(String(json)) as Notice }, reader),
+  );
+}
+
+/** A notice as pages list it, in its owner's words. */
+export function noticeRow(
+  { seq, notice }: { readonly seq: number; readonly notice: Notice },
+  reader: Reader,
+): NoticeAnswer {
+  const { id, time, type, facts, proof } = notice;
+  const { title, text } = wordsOf(notice, reader);
+  const { height = 0, event: index = 0, prove = [] } = proof ?? {};
+  return {
+    id,
+    seq,
+    time,
+    type,
+    title,
+    text,
+    slot: instantOf(facts.slot),
+    contract: nameOf(facts.contract),
+    proof: { height, event: index },
+    link: prove.map(encodeURIComponent).join("/"),
+  };
 }
 
 function instantOf(fact: Fact | undefined): number | null {

@@ -5,6 +5,7 @@ import type { Guard } from "../access/guard.ts";
 import type { Desk } from "../desk.ts";
 import { known, parameters } from "../query.ts";
 import { errorAnswer } from "../shape.ts";
+import { linkShape } from "./shapes.ts";
 
 /** A proof with the steps to its voters, as `busbar-aggregator verify-proof` and the page check it. */
 export const proofType = "application/cbor";
@@ -20,7 +21,7 @@ export function addProofRoutes(
   const key = {
     type: "string",
     description:
-      "a key of the state: contract/<id>, settlement/<slot>/<owner>/<version>, account/<owner>/<side>, reading/<meter>, credit/<id>",
+      "a key of the state: contract/<id>, settlement/<slot>/<owner>/<version>, account/<owner>/<side>, reading/<meter>, credit/<id>, demand/<order>, green/<slot>/<owner>/<form>, corrected/<slot>/<meter>, device-status/<unit>, slot/<slot>",
     maxLength: 120,
   } as const;
   app.get(
@@ -70,7 +71,8 @@ export function addProofRoutes(
     {
       config,
       schema: {
-        summary: "Proof of a block's event, with all that the same transaction brought",
+        summary:
+          "Proof of a block's event, with all that the same transaction brought; an owner's where all of it is about this owner",
         querystring: parameters(
           {
             height: { ...known.from("the block's height"), minimum: 1 },
@@ -87,13 +89,40 @@ export function addProofRoutes(
         readonly event: number;
       };
       const name = `event ${event} of block ${height}`;
+      checkOwners(request, desk.readersOfResult({ height, index: event }));
       return handOut(reply, name, desk.eventProof({ height, index: event }));
     },
   );
+  app.get(
+    "/api/proofs/link",
+    {
+      schema: {
+        summary: "What a notice's proof link leads to: its notices, and where their proofs are",
+        querystring: parameters(
+          {
+            path: {
+              type: "string",
+              description:
+                "the arguments of busbar-aggregator prove joined by /, as result/42/block",
+              pattern: "^(reading|state|result|payment)(/[A-Za-z0-9~-]{1,64}){1,5}$",
+              maxLength: 200,
+            },
+          },
+          ["path"],
+        ),
+        response: { 200: linkShape, ...response },
+      },
+    },
+    (request, reply) => {
+      const { path } = request.query as { readonly path: string };
+      const found = desk.link(path, guard.ownerOf(request, undefined));
+      return found === undefined ? notThere(reply, path) : reply.send(found);
+    },
+  );
 
-  function checkOwners(request: FastifyRequest, owners: readonly string[]): void {
+  function checkOwners(request: FastifyRequest, owners: readonly string[] | "everybody"): void {
     const scope = guard.scopeOf(request);
-    if (scope?.of === "all") return;
+    if (scope?.of === "all" || owners === "everybody") return;
     if (scope !== undefined && owners.includes(scope.owner)) return;
     throw new AccessError("access.other-owner", "this is not yours, or there is none");
   }

@@ -1,9 +1,10 @@
 import { decodeStateProof, encodeProof, headerOfProof, type Proof } from "@busbar/protocol";
+import { demands } from "../../ledger/demand.ts";
 import { proveEvent, proveState } from "../../ledger/prove.ts";
 import { receiptOfReading } from "../../ledger/receipts.ts";
 import { contracts } from "../../ledger/rules/market/tables.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
-import { meters } from "../../ledger/tables.ts";
+import { devices, meters } from "../../ledger/tables.ts";
 import type { ViewContext } from "./context.ts";
 
 /** A proof's bytes, with the steps from the chain's first voters to those who signed it. */
@@ -42,26 +43,59 @@ export function eventProof(
 
 /**
  * The owners whom a key of the state belongs to: those alone, besides the whole site's people, are
- * handed its proof. Undefined for keys that nobody is handed.
+ * handed its proof; `everybody` for what is public. Undefined for keys that nobody is handed.
  */
-export function ownersOfKey(state: StateReader, key: string): readonly string[] | undefined {
-  const [table, first = "", second = ""] = key.split("/");
-  switch (table) {
-    case "account":
-      return /^account\/[^/]+\/(sales|purchase)$/.test(key) ? [first] : undefined;
-    case "settlement":
-      return /^settlement\/\d{15}\/[^/]+\/\d+$/.test(key) ? [second] : undefined;
-    case "contract": {
+export function ownersOfKey(
+  state: StateReader,
+  key: string,
+): readonly string[] | "everybody" | undefined {
+  const form = keyForms.find(({ pattern }) => pattern.test(key));
+  if (form === undefined) return undefined;
+  const [, first = "", second = ""] = key.split("/");
+  return form.owners({ state, first, second });
+}
+
+type Key = { readonly state: StateReader; readonly first: string; readonly second: string };
+
+const byMeter = (state: StateReader, meter: string) => {
+  const owner = meters.get(state, meter)?.owner;
+  return owner === undefined ? undefined : [owner];
+};
+
+/** Keys whose proofs are handed out. */
+const keyForms: readonly {
+  readonly pattern: RegExp;
+  owners(key: Key): readonly string[] | "everybody" | undefined;
+}[] = [
+  { pattern: /^slot\/\d{15}$/, owners: () => "everybody" },
+  {
+    pattern: /^account\/[^/]+\/(sales|purchase|paid|collateral)$/,
+    owners: ({ first }) => [first],
+  },
+  { pattern: /^settlement\/\d{15}\/[^/]+\/\d+$/, owners: ({ second }) => [second] },
+  { pattern: /^green\/\d{15}\/[^/]+\/[a-z]+$/, owners: ({ second }) => [second] },
+  { pattern: /^credit\/[^/]+$/, owners: ({ first }) => [first] },
+  {
+    pattern: /^contract\/[^/]+$/,
+    owners: ({ state, first }) => {
       const contract = contracts.get(state, first);
       return contract && [contract.seller, contract.buyer];
-    }
-    case "reading": {
-      const owner = meters.get(state, first)?.owner;
+    },
+  },
+  {
+    pattern: /^demand\/[0-9a-f]{32}$/,
+    owners: ({ state, first }) => {
+      const demand = demands.get(state, first);
+      return demand && [demand.by, demand.owner];
+    },
+  },
+  {
+    pattern: /^device-status\/[^/]+$/,
+    owners: ({ state, first }) => {
+      const owner = devices.get(state, first)?.owner;
       return owner === undefined ? undefined : [owner];
-    }
-    case "credit":
-      return [first];
-    default:
-      return undefined;
-  }
-}
+    },
+  },
+  { pattern: /^reading\/[^/]+$/, owners: ({ state, first }) => byMeter(state, first) },
+  { pattern: /^corrected\/\d{15}\/[^/]+$/, owners: ({ state, second }) => byMeter(state, second) },
+];

@@ -13,12 +13,14 @@ import {
   deviceShape,
   noticeShape,
   passShape,
+  preferencesShape,
   quoteShape,
   requestShape,
   searchShape,
   statementDetail,
   statementRow,
 } from "./shapes.ts";
+import { flowsShape, greenShape, ordersShape } from "./shapes-community.ts";
 
 type Asked = Readonly<Record<string, number | string | undefined>> & {
   readonly owner?: string;
@@ -100,6 +102,11 @@ export function addViewRoutes(
     answer: list(noticeShape),
     read: (asked, request) => desk.notices({ ...asked, owner: one(asked, request) }),
   });
+  add("/api/preferences", {
+    summary: "How an owner wants to be told; a signed notice-preferences message changes it",
+    answer: preferencesShape,
+    read: (asked, request) => desk.preferences(one(asked, request)),
+  });
   add("/api/quotes", {
     summary: "An owner's quotes for slots that are still traded",
     answer: list(quoteShape),
@@ -122,6 +129,29 @@ export function addViewRoutes(
     query: { owner },
     answer: list(creditShape),
     read: (asked, request) => desk.credit(guard.ownerOf(request, asked.owner)),
+  });
+  add("/api/orders", {
+    summary: "Orders of demand response, and what units may be ordered without asking",
+    query: { owner },
+    answer: ordersShape,
+    read: (asked, request) => desk.orders(guard.ownerOf(request, asked.owner)),
+  });
+  add("/api/green", {
+    summary: "Green certificates of the newest days, and the carbon figure of what was used",
+    query: {
+      owner,
+      days: { type: "integer", description: "how many", minimum: 1, maximum: 62, default: 31 },
+    },
+    answer: greenShape,
+    read: (asked, request) =>
+      desk.green({ owner: guard.ownerOf(request, asked.owner), days: Number(asked.days) }),
+  });
+  add("/api/flows", {
+    summary: "What a slot's contracts send over each line of the grid",
+    query: { slot: known.from("the slot's start") },
+    needed: ["slot"],
+    answer: flowsShape,
+    read: ({ slot }) => desk.flows(Number(slot)),
   });
   add("/api/requests", {
     summary: "Units that ask to be admitted, the oldest first",

@@ -145,8 +145,45 @@ export const noticeShape = record({
   slot: orNull(integer),
   contract: orNull(text),
   proof: place,
+  /** Its proof's page is `#/proof/<link>`; empty where no block tells it. */
+  link: text,
 });
 export type NoticeAnswer = Of<typeof noticeShape>;
+
+/** What a proof link leads to. `proofs`: paths of this API, the most telling first. */
+export const linkShape = record({
+  notices: list(
+    record({
+      notice: noticeShape,
+      /** What it says, as numbers in the unit of their kind, or names. */
+      facts: list(record({ name: text, number: orNull(integer), text: orNull(text) })),
+    }),
+  ),
+  proofs: list(text),
+});
+export type LinkAnswer = Of<typeof linkShape>;
+
+/** How an owner is told. Minutes are of its local day. */
+export const preferencesShape = record({
+  /** 0: its owner never said anything, and this is what is usual. */
+  version: integer,
+  language: words("en", "zh"),
+  timeZone: text,
+  ways: list(
+    record({
+      channel: words("mqtt", "email", "push", "webhook", "ntfy"),
+      when: words("at-once", "hourly", "daily"),
+      quiet: flag,
+    }),
+  ),
+  quiet: orNull(record({ from: integer, to: integer, urgent: flag })),
+  digestAt: integer,
+  threshold: integer,
+  muted: list(text),
+  /** The addresses, and who can open them. */
+  sealed: orNull(record({ box: text, readers: list(text) })),
+});
+export type PreferencesAnswer = Of<typeof preferencesShape>;
 
 export const quoteShape = record({
   id: text,
@@ -168,6 +205,7 @@ const problem = record({
     "silent",
     "offline",
     "duplicate-client",
+    "certificate",
     "clock-ahead",
     "clock-unsynchronised",
     "backlog",
@@ -183,7 +221,15 @@ export const deviceShape = record({
   owner: text,
   ownerName: text,
   state: words("active", "suspended"),
-  connections: list(record({ client: text, address: text, since: integer })),
+  connections: list(
+    record({
+      client: text,
+      address: text,
+      since: integer,
+      /** When the client's own certificate ends; null where it came with none. */
+      certificateEnds: orNull(integer),
+    }),
+  ),
   level: words("good", "warn", "bad"),
   problems: list(problem),
   meters: list(
@@ -201,6 +247,8 @@ export const deviceShape = record({
       /** The block that holds the newest reading: the newest receipt. */
       receiptHeight: orNull(integer),
       slots: orNull(record({ measured: integer, estimated: integer, missing: integer })),
+      /** The newest slots one by one, the oldest first: m measured, e estimated, x missing. */
+      recent: record({ from: integer, slotMinutes: integer, states: text }),
       level: words("good", "warn", "bad"),
       problems: list(problem),
     }),
@@ -228,7 +276,19 @@ export const creditShape = record({
   kind: words("owner", "member"),
   score: integer,
   counts: counts(),
-  entries: list(record({ kind: text, height: integer, time: integer, reason: text })),
+  entries: list(
+    record({ kind: text, height: integer, time: integer, reason: text, left: integer }),
+  ),
+  /** What the others owe it for trades and payments, below 0 what it owes; and what a bureau keeps for it. */
+  balance: integer,
+  collateral: integer,
+  /** What it is bound to pay and has not. */
+  bound: integer,
+  /** What it may still bind itself to; null where the community set no terms. */
+  free: orNull(integer),
+  inDefault: flag,
+  /** The community's terms: what an account with full credit may owe, and what counts as under-delivery. */
+  terms: orNull(record({ line: integer, tolerancePermille: integer })),
 });
 export type CreditAnswer = Of<typeof creditShape>;
 

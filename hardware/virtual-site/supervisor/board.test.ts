@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { linkingPortal } from "../../../test/support/portal-server.ts";
 import { monthAt } from "./bills.ts";
 import { boardLines } from "./board.ts";
-import { paymentsDue } from "./payments.ts";
+import type { Part } from "./cast.ts";
+import { demoOwner } from "./demo-owner.ts";
+import type { Home } from "./home.ts";
 
 const slotMs = Date.UTC(2026, 5, 21, 3);
 const context = {
@@ -16,7 +19,6 @@ const context = {
     { id: "b", owner: "user-1", time: slotMs + 60_000, title: "Bought 324.500 kWh" },
   ],
   bill: undefined,
-  credit: undefined,
   restarts: 0,
   units: "4 edge units, 6 meters",
 };
@@ -84,40 +86,27 @@ test("the board says how to look around as an owner: once by link, always by key
   assert.match(text, /with its key file: \/site\/owner\.key\n/);
 });
 
-const standing = {
-  ...{ id: "user-1", score: 990, balance: -12_340_000, collateral: 0, free: 500_000_000 },
-  ...{ inDefault: false, acknowledged: 3 },
-};
-
-test("the board shows how the accounts stand: score, what is owed, what may still be bound", () => {
-  const credit = [
-    standing,
-    { ...standing, id: "company", balance: 2_000_000, collateral: 10_000_000, inDefault: true },
-  ];
-  const lines = boardLines(snapshot, { ...context, credit });
-  const at = lines.findIndex((line) => line.startsWith("  Credit"));
-  assert.equal(lines[at], "  Credit    user-1     score 990, owes 12.34 CNY, may bind 500.00 more");
-  assert.equal(
-    lines[at + 1],
-    "            company    score 990, is owed 2.00 CNY, 10.00 of collateral kept, may bind 500.00 more, IN DEFAULT",
-  );
-});
-
-test("collateral is handed over once, and what is owed is paid through the bureau on a new day", () => {
-  const company = { ...standing, id: "company", balance: 900_000_000, free: 800_000_000 };
-  const bureau = { ...standing, id: "bureau", balance: -887_660_000 };
-  const all = [standing, company, bureau];
-  const due = (isNewDay: boolean, standings = all) =>
-    paymentsDue(standings, { bureau: "bureau", isNewDay });
-  const collateral = { by: "bureau", amount: 10_000_000_000, purpose: "collateral" };
-  assert.deepEqual(due(false), [
-    { ...collateral, from: "user-1" },
-    { ...collateral, from: "company" },
-  ]);
-  const kept = all.map((one) => ({ ...one, collateral: 1 }));
-  assert.deepEqual(due(false, kept), []);
-  assert.deepEqual(due(true, kept), [
-    { by: "bureau", from: "user-1", amount: 12_340_000, purpose: "balance" },
-    { by: "company", from: "bureau", amount: 800_000_000, purpose: "balance" },
-  ]);
+test("the demo's link signs one browser in as the owner, once; where no portal answers there is none", async (t) => {
+  const portal = await linkingPortal();
+  t.after(() => portal.stop());
+  const key = portal.keyFile("user-1");
+  const home = { ownerKey: () => key } as unknown as Home;
+  const part = { owner: "user-1" } as Part;
+  const demo = await demoOwner(home, part, portal.url);
+  assert.ok(demo !== undefined);
+  assert.deepEqual([demo.owner, demo.key], ["user-1", key]);
+  const [address = "", link = ""] = demo.link.split("/#/link/");
+  assert.equal(address, portal.url);
+  const follow = () =>
+    fetch(`${portal.url}/api/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ link }),
+    });
+  const first = await follow();
+  const { role, id } = (await first.json()) as { role: string; id: string };
+  assert.deepEqual([first.status, role, id], [200, "owner", "user-1"]);
+  assert.equal((await follow()).status, 401);
+  // Port 1 of loopback: nobody listens there.
+  assert.equal(await demoOwner(home, part, "http://127.0.0.1:1"), undefined);
 });

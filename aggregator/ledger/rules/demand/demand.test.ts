@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Message, micro, microPerKwh, utcMs, watt, wh } from "@busbar/protocol";
 import fc from "fast-check";
+import { ordersOf } from "../../../portal/views/orders.ts";
 import { accountSums, balanceOf } from "../../accounts.ts";
 import { creditReports } from "../../credit.ts";
 import { type Demand, demandDues, demandSlots, demands } from "../../demand.ts";
@@ -12,8 +13,7 @@ import { rules } from "../index.ts";
 import { creditRule } from "../market/credit-rule.ts";
 import { Chain, hour, minute } from "../market/test-chain.ts";
 import { waitMsMax } from "../market/waiting.ts";
-import { prove } from "./prove.ts";
-import { demandRule } from "./settle-rule.ts";
+import { demandRule, prove } from "./settle-rule.ts";
 
 const day = 24 * 60;
 const id = (n: number) => new Uint8Array(16).fill(n);
@@ -103,6 +103,13 @@ test("an order that the owner takes is proven by its meter against what is usual
   assert.equal(home.status(), "acknowledged");
   home.draws(600, 650);
   assert.equal(home.status(), "settled");
+  // The portal shows it to both sides and to nobody else.
+  const shown = ["user-a", "bureau-a", "company-a"].map((owner) =>
+    ordersOf(home.state, owner).orders.map(({ status, deliveredWh, money }) => [
+      ...[status, deliveredWh, money],
+    ]),
+  );
+  assert.deepEqual(shown, [[["settled", 750, 375_000]], [["settled", 750, 375_000]], []]);
   const [settled] = home.of("demand-settled");
   assert.deepEqual(
     [settled?.orderedWh, settled?.deliveredWh, settled?.amount, settled?.kept],

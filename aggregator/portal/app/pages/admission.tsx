@@ -8,10 +8,9 @@ import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { KeyNeeded } from "../parts/key-needed.tsx";
 import { Card, Empty, Loaded, Problem, useAnswer } from "../parts/loaded.tsx";
-import { post, postFrame, remove } from "../request.ts";
+import { post, postFrame, remove, told } from "../request.ts";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
-import { told } from "./sign-in.tsx";
 
 /** How long an admission counts: it is handed in at once. */
 const countsMs = 7 * 86_400_000;

@@ -5,10 +5,9 @@ import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { siteTime } from "../model.ts";
 import { Card, Problem, Scroll } from "../parts/loaded.tsx";
-import { read } from "../request.ts";
+import { read, told } from "../request.ts";
 import { useWatched } from "../store.ts";
 import { pin } from "../trust.ts";
-import { told } from "./sign-in.tsx";
 
 type Checked = {
   readonly file: BillFile;
@@ -80,7 +79,7 @@ export function BillsPage() {
 }
 
 async function checkedBill(file: BillFile, chain: string): Promise<Checked> {
-  const { check } = await import("../bill-check.ts");
+  const { checkedAnew: check } = await import("../more.ts");
   const found = check(file, await pin(chain));
   return { file, verdict: found.ok ? { lines: found.lines } : found };
 }

@@ -4,7 +4,8 @@ import type { BlockDetail, SearchAnswer } from "../../views/shapes.ts";
 import { count, dayAndClock, shortHash } from "../format.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
-import { Card, Empty, Loaded, Scroll, useAnswer } from "../parts/loaded.tsx";
+import { Grid } from "../parts/grid.tsx";
+import { Card, Empty, Loaded, useAnswer } from "../parts/loaded.tsx";
 import { LongTable } from "../parts/rows.tsx";
 import { useWatched } from "../store.ts";
 
@@ -149,33 +150,23 @@ function Content({ block }: { readonly block: BlockDetail }) {
         {block.transactions.length === 0 ? (
           <Empty title={t("None: the block did its own work.")} />
         ) : (
-          <Scroll label={t("Messages")} tall>
-            <table>
-              <caption class="visually-hidden">{t("Messages")}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">{t("Kind")}</th>
-                  <th scope="col">{t("Signed by")}</th>
-                  <th scope="col">{t("Result")}</th>
-                  <th scope="col" class="num">
-                    {t("Bytes")}
-                  </th>
-                  <th scope="col">{t("Hash")}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {block.transactions.map(({ index, kind, signer, result, bytes, hash }) => (
-                  <tr key={index}>
-                    <td>{kind}</td>
-                    <td>{signer}</td>
-                    <td>{result}</td>
-                    <td class="num">{count(bytes)}</td>
-                    <td class="hash">{shortHash(hash)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
+          <Grid
+            caption={t("Messages")}
+            tall
+            heads={[t("Kind"), t("Signed by"), t("Result"), `#${t("Bytes")}`, t("Hash")]}
+            rows={block.transactions.map(({ index, kind, signer, result, bytes, hash }) => ({
+              key: String(index),
+              cells: [
+                kind,
+                signer,
+                result,
+                count(bytes),
+                <span key={index} class="hash">
+                  {shortHash(hash)}
+                </span>,
+              ],
+            }))}
+          />
         )}
       </Card>
       <Card title={t("What it brought")} note={count(block.events.length)}>

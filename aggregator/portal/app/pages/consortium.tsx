@@ -6,12 +6,12 @@ import { count, dayAndClock } from "../format.ts";
 import type { PageKey } from "../key.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
+import { Grid } from "../parts/grid.tsx";
 import { KeyNeeded } from "../parts/key-needed.tsx";
-import { Card, Empty, Loaded, Problem, Scroll, useAnswer } from "../parts/loaded.tsx";
-import { postFrame } from "../request.ts";
+import { Card, Empty, Loaded, Problem, useAnswer } from "../parts/loaded.tsx";
+import { postFrame, told } from "../request.ts";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
-import { told } from "./sign-in.tsx";
 
 /** Who decides, how agreement stands, and what waits for votes. */
 export function ConsortiumPage() {
@@ -126,37 +126,25 @@ function Members({ found }: { readonly found: ConsortiumAnswer }) {
         since: count(found.since),
       })}
     >
-      <Scroll label={t("Members")}>
-        <table>
-          <caption class="visually-hidden">{t("Members")}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t("Member")}</th>
-              <th scope="col">{t("State")}</th>
-              <th scope="col">{t("Vote")}</th>
-              <th scope="col" class="num">
-                {t("Credit")}
-              </th>
-              <th scope="col">{t("Until")}</th>
-              <th scope="col">{t("Key")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {found.members.map(({ id, role, state, votes, credit, expires, key }) => (
-              <tr key={id}>
-                <td>
-                  {id} <span class="quiet">{t(role)}</span>
-                </td>
-                <td>{t(state)}</td>
-                <td>{votes ? t("votes") : t("no vote")}</td>
-                <td class="num">{count(credit)}</td>
-                <td>{expires === null ? t("no end") : dayAndClock(expires)}</td>
-                <td class="hash">{key}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
+      <Grid
+        caption={t("Members")}
+        heads={[t("Member"), t("State"), t("Vote"), `#${t("Credit")}`, t("Until"), t("Key")]}
+        rows={found.members.map(({ id, role, state, votes, credit, expires, key }) => ({
+          key: id,
+          cells: [
+            <span key={id}>
+              {id} <span class="quiet">{t(role)}</span>
+            </span>,
+            t(state),
+            votes ? t("votes") : t("no vote"),
+            count(credit),
+            expires === null ? t("no end") : dayAndClock(expires),
+            <span key={key} class="hash">
+              {key}
+            </span>,
+          ],
+        }))}
+      />
       {found.pending.map(({ action, member, from }) => (
         <p key={`${action} ${member}`}>
           {t("Decided: {action} {member}, {when}", {

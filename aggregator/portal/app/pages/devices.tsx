@@ -4,7 +4,8 @@ import { completenessText, count, dayAndClock, measuredShare, power } from "../f
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { Level } from "../parts/figures.tsx";
-import { Card, Empty, Loaded, Scroll, useAnswer } from "../parts/loaded.tsx";
+import { Grid } from "../parts/grid.tsx";
+import { Card, Empty, Loaded, useAnswer } from "../parts/loaded.tsx";
 import { useWatched } from "../store.ts";
 
 /** Units and meters with their health, explained. */
@@ -33,12 +34,15 @@ export function DevicesPage() {
 
 function Device({ device }: { readonly device: DeviceAnswer }) {
   const { connections, problems, meters } = device;
-  const connected = connections.map(({ address, since }) =>
-    t("connected here from {address} since {time}", {
+  const connected = connections.map(({ address, since, certificateEnds }) => {
+    const text = t("connected here from {address} since {time}", {
       address,
       time: new Date(since).toISOString().slice(0, 16).replace("T", " "),
-    }),
-  );
+    });
+    if (certificateEnds === null) return text;
+    const days = Math.floor((certificateEnds - Date.now()) / 86_400_000);
+    return `${text}, ${t("certificate for {days} days", { days })}`;
+  });
   return (
     <Card title={device.device} note={<Level level={device.level} />}>
       <p class="quiet">
@@ -46,61 +50,76 @@ function Device({ device }: { readonly device: DeviceAnswer }) {
         {connected.length > 0 ? connected.join("; ") : t("not connected to this member")}
       </p>
       <Problems of={problems} />
-      <Scroll label={t("Meters of {device}", { device: device.device })}>
-        <table>
-          <caption class="visually-hidden">
-            {t("Meters of {device}", { device: device.device })}
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">{t("Meter")}</th>
-              <th scope="col">{t("Health")}</th>
-              <th scope="col" class="num">
-                {t("Power")}
-              </th>
-              <th scope="col">{t("Newest reading")}</th>
-              <th scope="col" class="num">
-                {t("Came after")}
-              </th>
-              <th scope="col" class="num">
-                {t("Receipt")}
-              </th>
-              <th scope="col" class="num">
-                {t("Measured, 7 days")}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {meters.map((meter) => (
-              <tr key={meter.meter}>
-                <td>{meter.meter}</td>
-                <td>
-                  <Level level={meter.level} />
-                </td>
-                <td class="num">{power(meter.powerW)}</td>
-                <td>
-                  {meter.time === null
-                    ? "–"
-                    : `#${count(meter.sequence ?? 0)}, ${dayAndClock(meter.time)}`}
-                </td>
-                <td class="num">{meter.lagMs === null ? "–" : span(Math.max(0, meter.lagMs))}</td>
-                <td class="num">
-                  {meter.receiptHeight === null
-                    ? "–"
-                    : t("block {height}", { height: count(meter.receiptHeight) })}
-                </td>
-                <td class="num" title={completenessText(meter.slots)}>
-                  {measuredShare(meter.slots)}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
+      <Grid
+        caption={t("Meters of {device}", { device: device.device })}
+        heads={[
+          t("Meter"),
+          t("Health"),
+          `#${t("Power")}`,
+          t("Newest reading"),
+          `#${t("Came after")}`,
+          `#${t("Receipt")}`,
+          `#${t("Measured, 7 days")}`,
+        ]}
+        rows={meters.map((meter) => ({
+          key: meter.meter,
+          cells: [
+            meter.meter,
+            <Level key={meter.meter} level={meter.level} />,
+            power(meter.powerW),
+            meter.time === null
+              ? "–"
+              : `#${count(meter.sequence ?? 0)}, ${dayAndClock(meter.time)}`,
+            meter.lagMs === null ? "–" : span(Math.max(0, meter.lagMs)),
+            meter.receiptHeight === null
+              ? "–"
+              : t("block {height}", { height: count(meter.receiptHeight) }),
+            <span key={meter.meter} title={completenessText(meter.slots)}>
+              {measuredShare(meter.slots)}
+            </span>,
+          ],
+        }))}
+      />
+      <details>
+        <summary>{t("The last two days, hour by hour")}</summary>
+        {meters.map(({ meter, recent }) => (
+          <Recent key={meter} meter={meter} recent={recent} />
+        ))}
+      </details>
       {meters.map(({ meter, problems: own }) => (
         <Problems key={meter} of={own} about={meter} />
       ))}
     </Card>
+  );
+}
+
+const letters = { m: t("measured"), e: t("estimated"), x: t("missing") } as const;
+
+/** A meter's slots as a strip; who does not see it reads which are not measured. */
+function Recent({ meter, recent }: Pick<DeviceAnswer["meters"][number], "meter" | "recent">) {
+  const at = (i: number) => recent.from + i * recent.slotMinutes * 60_000;
+  const states = [...recent.states];
+  const others = states.flatMap((state, i) =>
+    state === "m" ? [] : [`${dayAndClock(at(i))}: ${letters[state as "e" | "x"]}`],
+  );
+  const label = t("{meter}: {count} hours, {others}", {
+    meter,
+    count: states.length,
+    others: others.length === 0 ? t("all measured") : others.join("; "),
+  });
+  return (
+    <p>
+      {meter}
+      <span class="strip" role="img" aria-label={label}>
+        {states.map((state, i) => (
+          <span
+            key={at(i)}
+            data-state={state}
+            title={`${dayAndClock(at(i))}: ${letters[state as "m" | "e" | "x"]}`}
+          />
+        ))}
+      </span>
+    </p>
   );
 }
 

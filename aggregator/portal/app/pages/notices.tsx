@@ -31,8 +31,14 @@ export function NoticesPage() {
           },
           {
             head: t("Proof"),
-            cell: ({ slot }) =>
-              slot === null ? "–" : <a href={`#/statement/${slot}`}>{t("check")}</a>,
+            cell: ({ link, title }) =>
+              link === "" ? (
+                "–"
+              ) : (
+                <a href={`#/proof/${link}`} aria-label={`${t("check")}: ${title}`}>
+                  {t("check")}
+                </a>
+              ),
           },
         ]}
       />

@@ -6,9 +6,11 @@ import { clearingText, kwh, price, priceUnit, slotName } from "../format.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { siteTime } from "../model.ts";
+import { Grid } from "../parts/grid.tsx";
 import { Card, Empty, Loaded, Scroll, useAnswer } from "../parts/loaded.tsx";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
+import { GridFlows } from "./grid-flows.tsx";
 
 /** How far ahead of now hours are listed. */
 const aheadMs = 36 * 3_600_000;
@@ -29,6 +31,9 @@ export function PricesPage() {
     <>
       <PriceChart slots={slots} status={status} own={isOwner ? own : undefined} />
       {slot === undefined ? null : <Passes slot={slot} status={status} now={now} />}
+      {slot === undefined || who === undefined || who.role === "guest" ? null : (
+        <GridFlows slot={slot} hour={slotName(slot, now)} />
+      )}
       <Card title={t("Hour by hour")}>
         <Scroll label={t("Hour by hour")} tall>
           <table>
@@ -155,41 +160,24 @@ function Passes({
           all.length === 0 ? (
             <Empty title={t("No gate of it has opened yet.")} />
           ) : (
-            <Scroll label={t("Its gates")}>
-              <table>
-                <caption class="visually-hidden">{t("Its gates")}</caption>
-                <thead>
-                  <tr>
-                    <th scope="col">{t("Gate")}</th>
-                    {prices.map(([key, name]) => (
-                      <th key={key} scope="col" class="num">
-                        {name}
-                      </th>
-                    ))}
-                    <th scope="col" class="num">
-                      {t("Clearing")}
-                    </th>
-                    <th scope="col" class="num">
-                      {t("Traded, kWh")}
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {all.map((pass) => (
-                    <tr key={pass.pass}>
-                      <th scope="row">{t(pass.scale)}</th>
-                      {prices.map(([key]) => (
-                        <td key={key} class="num">
-                          {wayOf(pass, key)}
-                        </td>
-                      ))}
-                      <td class="num">{price(pass.clearing)}</td>
-                      <td class="num">{kwh(pass.quantityWh)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </Scroll>
+            <Grid
+              caption={t("Its gates")}
+              heads={[
+                t("Gate"),
+                ...prices.map(([, name]) => `#${name}`),
+                `#${t("Clearing")}`,
+                `#${t("Traded, kWh")}`,
+              ]}
+              rows={all.map((pass) => ({
+                key: String(pass.pass),
+                cells: [
+                  t(pass.scale),
+                  ...prices.map(([key]) => wayOf(pass, key)),
+                  price(pass.clearing),
+                  kwh(pass.quantityWh),
+                ],
+              }))}
+            />
           )
         }
       </Loaded>

@@ -11,9 +11,9 @@ import { siteTime } from "../model.ts";
 import { KeyNeeded } from "../parts/key-needed.tsx";
 import { Card, Empty, Loaded, Problem, useAnswer } from "../parts/loaded.tsx";
 import { kept, seal } from "../quoting.ts";
+import { told } from "../request.ts";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
-import { told } from "./sign-in.tsx";
 
 const forms: readonly EnergyForm[] = ["any", "solar", "wind", "thermal", "nuclear", "storage"];
 

@@ -3,10 +3,11 @@ import { dayAndClock } from "../format.ts";
 import { choose, language, t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { Card, Problem } from "../parts/loaded.tsx";
+import { told } from "../request.ts";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
 import { pin, pinFile, pinned } from "../trust.ts";
-import { told } from "./sign-in.tsx";
+import { PasskeyCard } from "./passkey-card.tsx";
 
 /** This browser's language and trust, and who is signed in. */
 export function SettingsPage() {
@@ -40,6 +41,7 @@ export function SettingsPage() {
           </select>
         </label>
       </Card>
+      {status === undefined ? null : <PasskeyCard chain={status.chain} />}
       {status === undefined ? null : <Trust chain={status.chain} />}
     </>
   );

@@ -1,28 +1,13 @@
 import { useEffect, useState } from "preact/hooks";
-import { openKeyFile } from "../key.ts";
 import { t } from "../language.ts";
+import { KeyChoice } from "../parts/key-choice.tsx";
 import { Card, Problem } from "../parts/loaded.tsx";
-import { Refused } from "../request.ts";
-import { go } from "../route.ts";
+import { told } from "../request.ts";
+import { go, goOn } from "../route.ts";
 import { followLink, me, signIn } from "../session.ts";
 
-/** Chooses a key file, signs with it, and goes on to where its owner belongs. */
+/** Opens a key, signs with it, and goes on to where its owner belongs. */
 export function SignInPage() {
-  const [error, setError] = useState<{ message: string; code: string }>();
-  const [busy, setBusy] = useState(false);
-  const choose = async (file: File | undefined) => {
-    if (file === undefined) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      await signIn(await openKeyFile(file));
-      go(me.value?.role === "owner" ? "#/home" : "#/");
-    } catch (problem) {
-      setError(told(problem));
-    } finally {
-      setBusy(false);
-    }
-  };
   return (
     <Card title={t("Sign in")}>
       <div class="narrow">
@@ -31,16 +16,12 @@ export function SignInPage() {
             "Choose your key file. It stays in this browser: only a signature leaves it, made for this address and good once.",
           )}
         </p>
-        <label class="file">
-          <span>{busy ? t("Signing in …") : t("Key file")}</span>
-          <input
-            type="file"
-            accept=".key,.json,application/json"
-            disabled={busy}
-            onChange={(event) => void choose(event.currentTarget.files?.[0])}
-          />
-        </label>
-        {error === undefined ? null : <Problem error={error} />}
+        <KeyChoice
+          onKey={async (key) => {
+            await signIn(key);
+            goOn(me.value?.role === "owner" ? "#/home" : "#/");
+          }}
+        />
         <details>
           <summary>{t("Where is my key file?")}</summary>
           <p>
@@ -77,9 +58,4 @@ export function LinkPage({ link }: { readonly link: string }) {
       )}
     </Card>
   );
-}
-
-export function told(problem: unknown): { readonly message: string; readonly code: string } {
-  if (problem instanceof Refused) return problem;
-  return { message: problem instanceof Error ? problem.message : String(problem), code: "page" };
 }

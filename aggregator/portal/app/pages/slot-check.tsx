@@ -4,7 +4,8 @@ import type { StatementDetail } from "../../views/shapes.ts";
 import { checkReading, checkSettlement, energyByReadings, type Verdict } from "../claims.ts";
 import { clock, count, dayAndClock, kwh } from "../format.ts";
 import { t } from "../language.ts";
-import { Card, Scroll } from "../parts/loaded.tsx";
+import { Grid } from "../parts/grid.tsx";
+import { Card } from "../parts/loaded.tsx";
 import { Outcome, verdictOf } from "../parts/verify.tsx";
 import { readBytes } from "../request.ts";
 import { frameOfReceipt, pin } from "../trust.ts";
@@ -72,35 +73,21 @@ function Meter({
           why: t(meter.why),
         })}
       </p>
-      <Scroll label={t("Readings of {meter}", { meter: meter.meter })}>
-        <table>
-          <caption class="visually-hidden">
-            {t("Readings of {meter}", { meter: meter.meter })}
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">{t("Reading")}</th>
-              <th scope="col">{t("At")}</th>
-              <th scope="col" class="num">
-                {t("Drawn, kWh")}
-              </th>
-              <th scope="col" class="num">
-                {t("Given, kWh")}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {readings.map((reading) => (
-              <tr key={reading.sequence}>
-                <td>#{count(reading.sequence)}</td>
-                <td title={dayAndClock(reading.time)}>{clock(reading.time)}</td>
-                <td class="num">{kwh(reading.importWh)}</td>
-                <td class="num">{kwh(reading.exportWh)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
+      <Grid
+        caption={t("Readings of {meter}", { meter: meter.meter })}
+        heads={[t("Reading"), t("At"), `#${t("Drawn, kWh")}`, `#${t("Given, kWh")}`]}
+        rows={readings.map(({ sequence, time, importWh, exportWh }) => ({
+          key: String(sequence),
+          cells: [
+            `#${count(sequence)}`,
+            <span key={sequence} title={dayAndClock(time)}>
+              {clock(time)}
+            </span>,
+            kwh(importWh),
+            kwh(exportWh),
+          ],
+        }))}
+      />
       <p class="quiet">{bySum(meter, detail)}</p>
     </section>
   );

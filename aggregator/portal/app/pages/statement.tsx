@@ -4,7 +4,9 @@ import { dayAndClock, energy, exactMoney, kwh, money, slotName, slotSpan } from 
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { siteTime } from "../model.ts";
-import { Card, Empty, Loaded, Scroll, useAnswer } from "../parts/loaded.tsx";
+import { Grid } from "../parts/grid.tsx";
+import { Keep } from "../parts/keep.tsx";
+import { Card, Empty, Loaded, useAnswer } from "../parts/loaded.tsx";
 import { LongTable, type RowColumn } from "../parts/rows.tsx";
 import { useWatched } from "../store.ts";
 import { SlotCheck } from "./slot-check.tsx";
@@ -17,7 +19,15 @@ export function StatementPage({ slot }: { readonly slot: string | undefined }) {
   const now = siteTime({ status, statusAt }, Date.now()) ?? status.time;
   if (slot !== undefined) return <SlotPage slot={slot} status={status} now={now} />;
   return (
-    <Card title={t("Money, hour by hour")} note={t("An hour opens down to its signed readings.")}>
+    <Card
+      title={t("Money, hour by hour")}
+      note={
+        <>
+          {t("An hour opens down to its signed readings.")}{" "}
+          <Keep path="statement" cursor="slot" name="statement" />
+        </>
+      }
+    >
       <LongTable<StatementRow>
         path="statement"
         caption={t("Hours, newest first")}
@@ -143,31 +153,14 @@ function Contracts({
       {detail.contracts.length === 0 ? (
         <Empty title={t("None: all of it went to or came from the bureau.")} />
       ) : (
-        <Scroll label={t("Its contracts")}>
-          <table>
-            <caption class="visually-hidden">{t("Its contracts")}</caption>
-            <thead>
-              <tr>
-                {columns.map(({ head, numeric }) => (
-                  <th key={head} scope="col" class={numeric === true ? "num" : ""}>
-                    {head}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {detail.contracts.map((trade) => (
-                <tr key={trade.contract}>
-                  {columns.map(({ head, numeric, cell }) => (
-                    <td key={head} class={numeric === true ? "num" : ""}>
-                      {cell(trade)}
-                    </td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Grid
+          caption={t("Its contracts")}
+          heads={columns.map(({ head, numeric }) => (numeric === true ? `#${head}` : head))}
+          rows={detail.contracts.map((trade) => ({
+            key: trade.contract,
+            cells: columns.map(({ cell }) => cell(trade)),
+          }))}
+        />
       )}
     </Card>
   );

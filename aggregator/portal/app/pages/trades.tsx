@@ -4,6 +4,7 @@ import { exactMoney, kwh, price, slotName, tradeText } from "../format.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { siteTime } from "../model.ts";
+import { Keep } from "../parts/keep.tsx";
 import { Card } from "../parts/loaded.tsx";
 import { LongTable, type RowColumn } from "../parts/rows.tsx";
 import { Verify } from "../parts/verify.tsx";
@@ -21,7 +22,10 @@ export function TradesPage() {
   const columns = tradeColumns({ currency: status.currency, now, chain: status.chain });
   const verifiable = who !== undefined && !["guest", "viewer"].includes(who.role);
   return (
-    <Card title={who?.role === "owner" ? t("Your trades") : t("Trades")}>
+    <Card
+      title={who?.role === "owner" ? t("Your trades") : t("Trades")}
+      note={<Keep path="trades" cursor="seq" name="trades" />}
+    >
       <LongTable<PortalTrade>
         path="trades"
         caption={t("Contracts, newest first")}

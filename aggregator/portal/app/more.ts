@@ -1,0 +1,8 @@
+/** Pages that most visits do not need: one part, loaded when the first of them is shown. */
+
+export { check as checkedAnew } from "./bill-check.ts";
+export { GreenPage } from "./pages/green.tsx";
+export { OrdersPage } from "./pages/orders.tsx";
+export { PreferencesPage } from "./pages/preferences.tsx";
+export { ProofPage } from "./pages/proof.tsx";
+export { ReportPage } from "./pages/report.tsx";

@@ -1,0 +1,84 @@
+import { decodeMessage, decodeProof, openFrame, type Proved } from "@busbar/protocol";
+import type { Table } from "../../ledger/state/table.ts";
+import type { Verdict } from "./claims.ts";
+import { dayAndClock } from "./format.ts";
+import { t } from "./language.ts";
+import { eventTold } from "./proved-event.ts";
+import { type Line, type Told, tableTold } from "./proved-state.ts";
+import { check, type Pinned } from "./trust.ts";
+
+/** What a proof proves, for people: nothing of it comes from anywhere but the proof's own bytes. */
+export type ReadProof = { readonly verdict: Verdict; readonly told: readonly Told[] };
+
+/** Checks a proof in this page against the pinned members, and says what it proves. */
+export function readProof(bytes: Uint8Array, pinned: Pinned, currency: string): ReadProof {
+  const proved = check(bytes, pinned);
+  if (!proved.ok) return { verdict: proved, told: [] };
+  const { header, signers } = proved;
+  const told = toldOf(bytes, proved, currency);
+  if (told.length === 0) {
+    const message = "the proof is genuine, and proves nothing that this page can read";
+    return { verdict: { ok: false, code: "page.differs", message }, told };
+  }
+  return { verdict: { ok: true, height: header.height, time: header.time, signers }, told };
+}
+
+function toldOf(bytes: Uint8Array, proved: Proved, currency: string): readonly Told[] {
+  const decoded = decodeProof(bytes);
+  if (!decoded.ok) return [];
+  const { proof } = decoded;
+  switch (proof.kind) {
+    case "state": {
+      const told = stateTold(proof.state.key, proved.value, currency);
+      return told === undefined ? [] : [told];
+    }
+    case "result":
+    case "payment":
+      return (proved.events ?? []).map((event) => eventTold(event, currency));
+    case "receipt": {
+      const told = batchTold(proof.receipt.frame);
+      return told === undefined ? [] : [told];
+    }
+    case "consistency":
+      return (proved.headers ?? []).map(({ height, time }) => ({
+        title: t("Block {height}", { height }),
+        lines: [[t("Time"), dayAndClock(time)] as const],
+        values: {},
+      }));
+    default:
+      return proof satisfies never;
+  }
+}
+
+function stateTold(key: string, value: Uint8Array | undefined, currency: string): Told | undefined {
+  if (value === undefined) {
+    return { title: key, lines: [[t("State"), t("the ledger holds nothing there")]], values: {} };
+  }
+  const slash = key.indexOf("/");
+  const [name, id] = [key.slice(0, slash), key.slice(slash + 1)];
+  const told = tableTold(name);
+  return told?.({ id, currency, of: (table) => entryOf(table, { key, id, value }) });
+}
+
+function entryOf<T>(
+  table: Table<T>,
+  { key, id, value }: { readonly key: string; readonly id: string; readonly value: Uint8Array },
+): T | undefined {
+  const reader = { get: (asked: string) => (asked === key ? value : undefined), scan: () => [] };
+  return table.get(reader, id);
+}
+
+/** A signed batch of readings. */
+function batchTold(frame: Uint8Array): Told | undefined {
+  const opened = openFrame(frame);
+  if (!opened.ok) return undefined;
+  const decoded = decodeMessage("readings", opened.frame.envelope.payload);
+  if (!decoded.ok) return undefined;
+  const { meter, first, entries } = decoded.message;
+  const lines: readonly Line[] = [
+    [t("Readings"), `#${first}–#${first + entries.length - 1}`],
+    [t("From"), dayAndClock(entries[0]?.time ?? 0)],
+    [t("To"), dayAndClock(entries.at(-1)?.time ?? 0)],
+  ];
+  return { title: t("Signed readings of {meter}", { meter }), lines, values: {} };
+}

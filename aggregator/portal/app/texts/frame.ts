@@ -1,0 +1,72 @@
+/** The frame of the page, signing in, settings. */
+export const frame: Readonly<Record<string, string>> = {
+  // The frame of the page
+  "Skip to the content": "跳到内容",
+  Metrics: "指标",
+  Health: "状态",
+  "There is no such page.": "没有这个页面。",
+  "To the site": "回到站点",
+  "This page is for {roles}.": "此页面供{roles}使用。",
+  "Sign in": "登录",
+  "Sign out": "退出",
+  "a local electricity market, from the meter to the settled trade":
+    "本地电力市场:从电表到结算的每一笔交易",
+  Pages: "页面",
+  "Site time": "站点时间",
+  "{speed}× real time": "{speed}倍实时",
+  Block: "区块",
+  Connection: "连接",
+  Connecting: "连接中",
+  Live: "实时",
+  "Connection lost, trying again": "连接中断,正在重试",
+  Loading: "加载中",
+  "{name}, as a table": "{name}(表格)",
+  "Try again": "重试",
+  "The portal does not answer. Is it running, and are you on its network?":
+    "门户没有应答。它在运行吗?您在它的网络里吗?",
+  "The portal answered {status}.": "门户应答{status}。",
+  Home: "首页",
+  Site: "站点",
+  Prices: "电价",
+  Quotes: "报价",
+  Trades: "交易",
+  Money: "账目",
+  Notices: "通知",
+  Alarms: "告警",
+  Devices: "设备",
+  Admission: "准入",
+  Members: "成员",
+  Blocks: "区块",
+  Credit: "信用",
+  Settings: "设置",
+  // Signing in
+  "{file} is no key file: expected JSON with “seed” and “box”, as busbar-edge enrol wrote it.":
+    "{file}不是密钥文件:应为 busbar-edge enrol 写出的含“seed”和“box”的 JSON。",
+  "Choose your key file. It stays in this browser: only a signature leaves it, made for this address and good once.":
+    "请选择您的密钥文件。它不会离开浏览器:发出的只有一次性的、针对本地址的签名。",
+  "Signing in …": "正在登录……",
+  "Key file": "密钥文件",
+  "Where is my key file?": "我的密钥文件在哪里?",
+  "An owner’s is owner.key beside the unit’s configuration, made by busbar-edge enrol; a member’s is member.key beside aggregator.yaml. Whoever has it is you: keep it where nobody else reads.":
+    "业主的是装置配置旁的 owner.key,由 busbar-edge enrol 生成;成员的是 aggregator.yaml 旁的 member.key。谁有它谁就是您:请放在别人读不到的地方。",
+  "No key yet? Ask a member to admit your unit:": "还没有密钥?请成员接纳您的装置:",
+  "hand in a request": "提交申请",
+  "Sign in with a key file": "用密钥文件登录",
+  "This is signed in this page: choose your key file. It stays here until you close the page.":
+    "这需要在本页签名:请选择您的密钥文件。关闭页面前它只留在这里。",
+  // Settings
+  You: "您",
+  "Signed in as": "登录身份",
+  Language: "语言",
+  "Whom this browser believes": "此浏览器信任谁",
+  "Proofs are checked here against the members that this browser pinned, and against nothing that the portal says afterwards.":
+    "证明只对照此浏览器固定下来的成员核验,与门户之后说什么无关。",
+  "Members with a vote": "有表决权的成员",
+  Pinned: "固定来源",
+  "from your membership.json": "来自您的 membership.json",
+  "from this portal, at your first visit ({time})": "首次访问时来自本门户({time})",
+  "Voting since block": "自区块起表决",
+  "Pin the membership.json that came with your invitation": "固定随邀请收到的 membership.json",
+  "{file} is no membership.json of a chain.": "{file}不是某条链的 membership.json。",
+  "{file} is of chain {other}, this is {chain}.": "{file}属于链{other},这里是{chain}。",
+};

@@ -1,0 +1,68 @@
+import { greenLines, greenTotals, greenUses } from "../../ledger/certificates.ts";
+import { parametersOf } from "../../ledger/parameters.ts";
+import { slotKey } from "../../ledger/settlements.ts";
+import type { StateReader } from "../../ledger/state/state.ts";
+import { carbonGrams } from "../../settlement/carbon.ts";
+import type { ViewContext } from "./context.ts";
+import type { GreenAnswer } from "./shapes-community.ts";
+
+const dayMs = 86_400_000;
+/** Hours of one owner that are listed one by one, the newest. */
+const linesMax = 100;
+
+/** Certificates of the last days by owner and form, and what they make of what owners used; an owner's hours besides. */
+export function greenOf(
+  { store, clock, carbon }: ViewContext,
+  { owner, days }: { readonly owner?: string | undefined; readonly days: number },
+): GreenAnswer {
+  const now = clock.now();
+  const slotMs = parametersOf(store.state, now).slotMinutes * 60_000;
+  const to = Math.floor(now / slotMs) * slotMs;
+  const from = to - days * dayMs;
+  const slots: number[] = [];
+  for (let slot = from; slot < to; slot += slotMs) slots.push(slot);
+  const state = narrowed(store.state, slots, owner);
+  return {
+    from,
+    to,
+    factors: carbon ?? null,
+    totals: greenTotals(state, { from, to }).map((total) => ({
+      ...total,
+      heldWh: total.issuedWh + total.boughtWh - total.soldWh - total.retiredWh,
+    })),
+    uses: [...greenUses(state, { from, to })].map(([one, use]) => ({
+      owner: one,
+      takenWh: use.takenWh,
+      greenTakenWh: use.greenTakenWh,
+      carbonGrams: carbon === undefined ? null : carbonGrams(use, carbon),
+    })),
+    lines: owner === undefined ? [] : linesOf(state),
+  };
+}
+
+function linesOf(state: StateReader): GreenAnswer["lines"] {
+  return Array.from(greenLines.scan(state), ([key, line]) => {
+    const [slot = "", , form = ""] = key.split("/");
+    return { key: `green/${key}`, slot: Number(slot), form, ...line };
+  })
+    .reverse()
+    .slice(0, linesMax);
+}
+
+/**
+ * The state as if it held these slots of one owner alone: what a table scans costs what is looked at, and not
+ * two months of everybody.
+ */
+function narrowed(
+  state: StateReader,
+  slots: readonly number[],
+  owner: string | undefined,
+): StateReader {
+  return {
+    get: (key) => state.get(key),
+    *scan(prefix) {
+      const of = owner === undefined ? "" : `${owner}/`;
+      for (const slot of slots) yield* state.scan(`${prefix}${slotKey(slot)}/${of}`);
+    },
+  };
+}
