@@ -16,7 +16,8 @@ import { Journal } from "../journal/journal.ts";
 import { ReadingsOutbox } from "../journal/readings-outbox.ts";
 import { summarise } from "../journal/summary.ts";
 import { Counters } from "../status/counters.ts";
-import { Link, type LinkOptions } from "./link.ts";
+import { Link } from "./link.ts";
+import type { LinkOptions } from "./link-options.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-link-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

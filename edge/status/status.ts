@@ -4,7 +4,7 @@ import type { MarketOutbox } from "../agent/market-outbox.ts";
 import type { TimeOfUnit } from "../clock/unit-clock.ts";
 import type { DiskStatus } from "../journal/disk.ts";
 import type { JournalSummary } from "../journal/summary.ts";
-import type { LinkStatus } from "../link/link.ts";
+import type { LinkStatus } from "../link/link-options.ts";
 import type { UpdateStatus } from "../update/state.ts";
 import { version } from "../version.ts";
 import type { Counters } from "./counters.ts";
