@@ -10,6 +10,7 @@ import {
   ids,
   instant,
   members,
+  money,
   port,
 } from "./commands/arguments.ts";
 import { addGroups } from "./commands/groups.ts";
@@ -64,6 +65,11 @@ program
   .option("--rpc-port <port>", "port of the first member's CometBFT RPC", port, 26_657)
   .option("--operator <id...>", "onlookers (Node-RED, dashboards); each gets <id>.key", ids, [])
   .option("--admit <file...>", "requests of edge units, made by busbar-edge enrol", [])
+  .option(
+    "--credit-line <amount>",
+    "what an account may owe without collateral, in the currency: limits and defaults are looked at from the start (default: as much as it comes to)",
+    money,
+  )
   .option("--dry-run", "say what would be made, and make nothing", false)
   .option("--json", "print the result as JSON", false)
   .addHelpText(

@@ -34,6 +34,7 @@ export {
   type Objection,
   type Ruling,
 } from "./messages/cases.ts";
+export { type CertificateMove, certificatePartsMax } from "./messages/certificates.ts";
 export { batchHead, chainHead, chainHeads, chainStart } from "./messages/chain.ts";
 export type { ContractMotion, ContractVersion } from "./messages/contract.ts";
 export {

@@ -1,6 +1,7 @@
 /** Options and arguments that several commands take, in the shapes that they have to have. */
 import { isId } from "@busbar/protocol";
 import { InvalidArgumentError } from "commander";
+import { decimal } from "./table-file.ts";
 
 /** Which configuration a command goes by. */
 export const configOption = [
@@ -49,4 +50,11 @@ export function instant(text: string): number {
   const value = Date.parse(text);
   if (!Number.isNaN(value) && value >= 0) return value;
   throw new InvalidArgumentError("expected a time like 2026-06-21T02:20:00Z");
+}
+
+/** An amount of the site's currency from 0 on, as 10⁻⁶ of it. */
+export function money(text: string): number {
+  const value = decimal(6, { least: 0, most: 1_000_000_000_000_000 })(text);
+  if (value !== undefined) return value;
+  throw new InvalidArgumentError("expected an amount from 0 on, as 120.50");
 }

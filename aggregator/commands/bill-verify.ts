@@ -69,12 +69,17 @@ function shortOf({ ok, bill, lines }: CheckedBill) {
 }
 
 function goodText({ bill, lines }: CheckedBill): string {
-  const { owner, month, asOf, totals, proofs } = bill;
+  const { owner, month, asOf, totals, proofs, carbon } = bill;
   const { blocks, frames, entries } = proofs;
   const when = new Date(asOf.time).toISOString();
   return [
     `good: the bill of ${owner.id} for ${month}, as of block ${asOf.height} of ${bill.chain} (${when})`,
     `  ${lines} lines of ${bill.slots.length} slots, ${totals.slots.provisional} of them provisional`,
+    ...(carbon === null
+      ? []
+      : [
+          `  carbon ${(carbon.grams / 1000).toFixed(3)} kg CO2e by the maker's factors (${carbon.source})`,
+        ]),
     `  made anew from ${frames} signed frames in ${blocks} certified blocks and ${entries} entries of the state`,
   ].join("\n");
 }

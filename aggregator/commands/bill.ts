@@ -3,6 +3,7 @@ import { decodeStateProof, Failure, parseTimeZone } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { loadConfig } from "../config/load.ts";
+import type { AggregatorConfig } from "../config/schema.ts";
 import { Archives, bothOf } from "../ledger/archive/archive.ts";
 import { parametersTable } from "../ledger/parameters.ts";
 import { StateTree } from "../ledger/state/tree.ts";
@@ -11,6 +12,7 @@ import { rememberingVerify } from "../ledger/verified.ts";
 import { type BillSource, collectBill, firstHeightAt } from "../settlement/bill/collect.ts";
 import { billCsv } from "../settlement/bill/csv.ts";
 import type { BillFault, BillFile } from "../settlement/bill/document.ts";
+import type { CarbonEvidence } from "../settlement/bill/evidence.ts";
 import { BillError } from "../settlement/bill/grounds.ts";
 import { billPage } from "../settlement/bill/page.ts";
 import { FramePaths } from "../settlement/bill/paths.ts";
@@ -92,7 +94,7 @@ function makeBill(options: BillOptions): void {
   try {
     const file = billOf(
       { ...ledger, blocks: bothOf(ledger.store, archives) },
-      { owner, month: wanted },
+      { owner, month: wanted, carbon: carbonFactors(config) },
     );
     if ("ok" in file) throw stop(file.code, faultText(file));
     write(textOf(file, options), options.out);
@@ -107,20 +109,38 @@ type Grounds = Ledger & { readonly blocks: BillSource["blocks"] };
 /** Makes a bill from an open ledger. Throws: `Failure` `bill.owner`, `bill.month`, `bill.nothing`. */
 export function billOf(
   grounds: Grounds,
-  { owner, month: wanted }: { readonly owner: string; readonly month: string },
+  {
+    owner,
+    month: wanted,
+    carbon,
+  }: {
+    readonly owner: string;
+    readonly month: string;
+    readonly carbon?: CarbonEvidence | undefined;
+  },
 ): BillFile | BillFault {
   const { genesis } = grounds;
   const { source, close } = sourceOf(grounds, wanted);
   try {
     const pinned = { chain: genesis.chain, members: genesis.members };
     // It is checked twice: as it is made, and as it was written.
-    return collectBill(source, { owner, month: wanted, pinned, verify: rememberingVerify(verify) });
+    const against = { pinned, verify: rememberingVerify(verify) };
+    return collectBill(source, { owner, month: wanted, carbon, ...against });
   } catch (error) {
     if (error instanceof BillError) throw stop(error.fault.code, error.message);
     throw error;
   } finally {
     close();
   }
+}
+
+/** The factors of the carbon figure as a bill carries them; undefined where the configuration has none. */
+export function carbonFactors({ carbon }: AggregatorConfig): CarbonEvidence | undefined {
+  if (carbon === undefined) return undefined;
+  const { source, gramsPerKwh } = carbon;
+  const mg = (grams: number) => Math.round(grams * 1000);
+  const { solar, wind, rest } = gramsPerKwh;
+  return { source, solar: mg(solar), wind: mg(wind), rest: mg(rest) };
 }
 
 /** The newest state that still holds the month: this one, or an older one that is made again. */

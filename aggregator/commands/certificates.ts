@@ -27,7 +27,8 @@ export function addCertificatesCommand(program: Command): void {
       "after",
       `
 Issued: from the signed readings of generation meters, each Wh once. Sold and bought: with contracts of
-the same energy form. Retired: used by the holder in the same slot. Carbon needs carbon.gramsPerKwh in
+the same energy form. Retired: used by the holder in the same slot, or by hand. By hand: received less given
+(busbar-aggregator move-certificates, retire-certificates). Carbon needs carbon.gramsPerKwh in
 aggregator.yaml.
 
 Example:
@@ -63,9 +64,10 @@ export function certificatesCommand(
     return write(JSON.stringify({ certificates, owners, factors: config.carbon ?? null }));
   }
   if (certificates.length === 0) write("no certificates in this time");
-  else write(row(["owner", "form", "issued", "bought", "sold", "retired", "held, kWh"]));
-  for (const { owner: one, form, issuedWh, boughtWh, soldWh, retiredWh, heldWh } of certificates) {
-    const energies = [issuedWh, boughtWh, soldWh, retiredWh, heldWh].map(kwh);
+  else write(row(["owner", "form", "issued", "bought", "sold", "by hand", "retired", "held, kWh"]));
+  for (const { owner: one, form, ...line } of certificates) {
+    const { issuedWh, boughtWh, soldWh, movedWh, retiredWh } = line;
+    const energies = [issuedWh, boughtWh, soldWh, movedWh, retiredWh, line.heldWh].map(kwh);
     write(row([one, form, ...energies]));
   }
   write("");
@@ -76,8 +78,8 @@ export function certificatesCommand(
   }
 }
 
-const heldWh = ({ issuedWh, boughtWh, soldWh, retiredWh }: GreenTotal) =>
-  issuedWh + boughtWh - soldWh - retiredWh;
+const heldWh = ({ issuedWh, boughtWh, soldWh, retiredWh, movedWh }: GreenTotal) =>
+  issuedWh + boughtWh - soldWh - retiredWh + movedWh;
 const kwh = (wh: number) => (wh / 1000).toFixed(3);
 const row = (texts: readonly string[]) =>
   `  ${texts.map((text, i) => (i < 2 ? text.padEnd(i === 0 ? 16 : 6) : text.padStart(12))).join("")}`;

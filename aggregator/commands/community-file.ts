@@ -54,12 +54,23 @@ const memberColumns = {
   },
   bid: { ...price, absent: undefined },
   ask: { ...price, absent: undefined },
+  "game-weight": {
+    read: decimal(0, { least: 1, most: 100 }),
+    expected: "an integer from 1 to 100",
+    absent: undefined as number | undefined,
+  },
+  "band-low": { ...price, absent: undefined },
+  "band-high": { ...price, absent: undefined },
+  "feed-in": { ...price, absent: undefined },
+  retail: { ...price, absent: undefined },
+  fee: { ...price, absent: undefined },
 };
 
 /**
  * A community from files. `meters`: columns time (the slot's start), member, import, export and
  * generation (kWh; the last two may be missing), one row for each member and slot. `members`: columns
- * member, party, weight, bid and ask; a member that it does not name has the defaults.
+ * member, party, weight, bid, ask, game-weight, band-low, band-high, feed-in, retail and fee; all but the first
+ * may be missing, and a member that it does not name has the defaults.
  * Throws: `Failure` as `readTable`; `table.form` for rows that repeat, slots of different lengths and
  * members without a row.
  */
@@ -108,19 +119,43 @@ function membersFrom(path: string, known: ReadonlyMap<string, number>) {
       `row ${row}, column member: expected one that has meters, got ${JSON.stringify(member)}`,
     ];
   });
-  if (problems.length > 0) throw wrongForm(path, problems);
-  return new Map(
-    rows.map(({ member, party, weight, bid, ask }): [string, CommunityMember] => [
-      member,
-      {
-        id: member,
-        party,
-        weight,
-        ...(bid === undefined ? {} : { bid }),
-        ...(ask === undefined ? {} : { ask }),
-      },
-    ]),
-  );
+  const odd = rows.flatMap((row) => whyNotMember(row) ?? []);
+  if (problems.length + odd.length > 0) throw wrongForm(path, [...problems, ...odd]);
+  return new Map(rows.map((row): [string, CommunityMember] => [row.member, memberOf(row)]));
+}
+
+type MemberRow = ReturnType<typeof readTable<typeof memberColumns>>[number];
+
+function memberOf({ member: id, party, weight, bid, ask, ...own }: MemberRow): CommunityMember {
+  const { "game-weight": gameWeight, "feed-in": feedIn, retail, fee } = own;
+  const { "band-low": low, "band-high": high } = own;
+  return {
+    ...{ id, party, weight },
+    ...(bid === undefined ? {} : { bid }),
+    ...(ask === undefined ? {} : { ask }),
+    ...(gameWeight === undefined ? {} : { gameWeight }),
+    ...(low === undefined || high === undefined ? {} : { band: [low, high] as const }),
+    ...(feedIn === undefined ? {} : { feedIn }),
+    ...(retail === undefined ? {} : { retail }),
+    ...(fee === undefined ? {} : { fee }),
+  };
+}
+
+/** What makes no sense in a member's row; undefined where all of it does. */
+function whyNotMember({ row, fee, ...own }: MemberRow): string | undefined {
+  const { "band-low": low, "band-high": high, "feed-in": feedIn, retail } = own;
+  if (
+    (low === undefined) !== (high === undefined) ||
+    (low ?? 0) > (high ?? 0) ||
+    (low !== undefined && low === high)
+  ) {
+    return `row ${row}: expected band-low below band-high, or neither of them`;
+  }
+  if ((fee ?? 0) < 0) return `row ${row}, column fee: expected a price from 0 on`;
+  if (feedIn !== undefined && retail !== undefined && feedIn > retail) {
+    return `row ${row}: expected a feed-in price up to the retail price`;
+  }
+  return undefined;
 }
 
 /** The distance of the slots' starts: the smallest there is, of which all are multiples. */

@@ -33,7 +33,7 @@ export function addSourceOptions(command: Command): Command {
     )
     .option(
       "--members <csv>",
-      "with --file: member, party (company or user), weight (of static keys), bid and ask (currency/kWh)",
+      "with --file: member, party (company or user), weight (of static keys), bid and ask, game-weight, band-low and band-high (in the game of prices), feed-in and retail (its own tariff), fee (of the way from others); currency/kWh",
     )
     .option(
       "--config <file>",
@@ -64,16 +64,43 @@ export function sourceOf(options: SourceOptions): {
   }
   if (file !== undefined) {
     const community = within(communityFromFiles(file, members), from, to);
-    return { source: file, community, terms: termsOf(options, paperTariff) };
+    return checked({ source: file, community, terms: termsOf(options, paperTariff) });
   }
   return withLedger(loadConfig(config ?? ""), ({ store }) => {
     const parameters = parametersTable.get(store.state, "current");
     if (parameters === undefined) throw new Error("genesis wrote the parameters");
     const all = communityOfState(store.state, parameters.slotMinutes * 60_000);
     const community = within(all, from, to);
-    return { source: config ?? "", community, terms: termsOf(options, parameters) };
+    return checked({ source: config ?? "", community, terms: termsOf(options, parameters) });
   });
 }
+
+type Source = ReturnType<typeof sourceOf>;
+
+/** Insists that nobody earns by buying from the bureau and giving it back. Throws: `Failure` `report.usage`. */
+function checked(source: Source): Source {
+  const { community, terms } = source;
+  for (const { id, feedIn = terms.feedIn, retail = terms.retail, band } of community.members) {
+    const why = whyNotTariff({ ...terms, feedIn, retail });
+    if (why !== undefined) throw wrong(`member ${id}: ${why}`);
+    if (band !== undefined && terms.subsidyPermille * band[1] >= 500_000_000) {
+      const most = 500 / terms.subsidyPermille;
+      throw wrong(
+        `member ${id}: expected a band below ${most}, where the subsidy outgrows the price`,
+      );
+    }
+  }
+  return source;
+}
+
+function whyNotTariff(terms: CommunityTerms): string | undefined {
+  const { feedIn, retail, subsidyPermille } = terms;
+  if (subsidyPermille * retail < 500_000_000 && netRetail(terms) >= feedIn) return undefined;
+  const net = (netRetail(terms) / 1_000_000).toFixed(4);
+  return `expected a feed-in below what a kWh costs at retail after its subsidy, ${net}; got ${feedIn / 1_000_000}`;
+}
+
+const wrong = (message: string) => new Failure("report.usage", message, { retry: "never" });
 
 /** Where no ledger says otherwise: what a genesis has by default. */
 const paperTariff = {
@@ -86,7 +113,7 @@ function termsOf(
   options: SourceOptions,
   known: Omit<CommunityTerms, "sharePrice">,
 ): CommunityTerms {
-  const { bands, weights } = known;
+  const { bands, weights, charges } = known;
   const feedIn = options.feedIn ?? known.feedIn;
   const retail = options.retail ?? known.retail;
   const subsidyPermille = options.subsidy ?? known.subsidyPermille;
@@ -98,12 +125,10 @@ function termsOf(
     bands,
     weights,
     sharePrice: options.price ?? middle,
+    ...(charges === undefined ? {} : { charges }),
   };
-  if (subsidyPermille * retail >= 500_000_000 || netRetail(terms) < feedIn) {
-    const net = (netRetail(terms) / 1_000_000).toFixed(4);
-    const message = `expected a feed-in below what a kWh costs at retail after its subsidy, ${net}; got ${feedIn / 1_000_000}`;
-    throw new Failure("report.usage", message, { retry: "never" });
-  }
+  const why = whyNotTariff(terms);
+  if (why !== undefined) throw wrong(why);
   return terms;
 }
 

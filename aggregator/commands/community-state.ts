@@ -1,5 +1,7 @@
-import type { UtcMs, Wh } from "@busbar/protocol";
+import { microPerKwh, type UtcMs, type Wh } from "@busbar/protocol";
+import { type Parameters, parametersTable } from "../ledger/parameters.ts";
 import { mandates } from "../ledger/rules/mandate.ts";
+import { wayFeeOf } from "../ledger/rules/market/lines.ts";
 import { meteredBy, partyInSlot } from "../ledger/rules/market/parties.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
 import { boundaries, slotEnergy } from "../ledger/slots.ts";
@@ -14,11 +16,13 @@ import type {
 
 /**
  * The community of a ledger: every company and user that connects to the feeder, and its slots as far
- * back as the state has them (62 days). Limits are those of the mandates that owners gave their units.
+ * back as the state has them (62 days). Limits are those of the mandates that owners gave their units; weights, bands
+ * and what the way to the busbar costs are those of the parameters in force.
  */
 export function communityOfState(state: StateReader, slotMs: number): Community {
   const ids = new Set(Array.from(connections.scan(state), ([id]) => id.slice(0, id.indexOf("/"))));
-  const members = [...ids].sort().flatMap((id) => memberOf(state, id) ?? []);
+  const parameters = parametersTable.get(state, "current");
+  const members = [...ids].sort().flatMap((id) => memberOf(state, id, parameters) ?? []);
   const generators = new Map<string, string[]>();
   for (const [id, { role, owner }] of meters.scan(state)) {
     if (role === "generation") generators.set(owner, [...(generators.get(owner) ?? []), id]);
@@ -33,15 +37,26 @@ export function communityOfState(state: StateReader, slotMs: number): Community 
   return { slotMs, members, slots };
 }
 
-function memberOf(state: StateReader, id: string): CommunityMember | undefined {
+function memberOf(
+  state: StateReader,
+  id: string,
+  parameters: Parameters | undefined,
+): CommunityMember | undefined {
   const party = owners.get(state, id)?.party;
   if (party !== "company" && party !== "user") return undefined;
+  const { weight: gameWeight, band } = parameters?.parties?.find(({ owner }) => owner === id) ?? {};
+  const fee = parameters === undefined ? 0 : wayFeeOf(state, id, parameters);
+  const own = {
+    ...(gameWeight === undefined ? {} : { gameWeight }),
+    ...(band === undefined ? {} : { band }),
+    ...(fee === 0 ? {} : { fee: microPerKwh(fee) }),
+  };
   for (const [device, { owner }] of devices.scan(state)) {
     const mandate = owner === id ? mandates.get(state, device) : undefined;
     if (mandate === undefined) continue;
-    return { id, party, weight: 1, bid: mandate.bidPriceMax, ask: mandate.askPriceMin };
+    return { id, party, weight: 1, bid: mandate.bidPriceMax, ask: mandate.askPriceMin, ...own };
   }
-  return { id, party, weight: 1 };
+  return { id, party, weight: 1, ...own };
 }
 
 /** Starts of all slots between the oldest boundary of a connection meter and the newest reading. */

@@ -5,12 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { decodeMessage, encodeMessage, Failure, microPerKwh } from "@busbar/protocol";
+import { decodeMessage, encodeMessage, Failure, microPerKwh, wh } from "@busbar/protocol";
 import fc from "fast-check";
+import { greenLines } from "../ledger/certificates.ts";
+import { slotKey } from "../ledger/settlements.ts";
+import { Overlay } from "../ledger/state/overlay.ts";
 import { Store } from "../ledger/store.ts";
 import { certificatesCommand } from "./certificates.ts";
 import { creditCommand, ordersCommand } from "./credit.ts";
-import { answerOf, mandateOf, orderOf, paymentOf } from "./owner-word.ts";
+import { answerOf, certificatesOf, mandateOf, orderOf, paymentOf } from "./owner-word.ts";
 import { type RouteOptions, routeCommand } from "./route.ts";
 import { type ShareOptions, shareCommand } from "./share.ts";
 import { testHome } from "./test-home.ts";
@@ -130,6 +133,52 @@ test("what is wrong is said with file, row, column and what was expected", () =>
     code: "report.file",
     message: /cannot be written/,
   });
+});
+
+test("members' own weights, bands, tariffs and fees of the way count, and what makes no sense is told", () => {
+  const own = join(folder, "own.csv");
+  const evenFile = join(folder, "even.csv");
+  const paid = (text: string, meters = file) => {
+    writeFileSync(own, text);
+    const told = JSON.parse(report({ file: meters, members: own })[0] ?? "") as {
+      members: { id: string; totals: { scheme: string; costMicro: number }[] }[];
+    };
+    return (id: string, scheme: string) =>
+      told.members.find((one) => one.id === id)?.totals.find((total) => total.scheme === scheme)
+        ?.costMicro;
+  };
+  const plain = paid("member,party\nroof,company\n");
+  const dear = paid("member,party,retail,feed-in\nroof,company,,0.3\nanna,,0.65,\n");
+  // κ · 0.65² = 0.021125 off a kWh.
+  assert.equal(dear("anna", "retail"), Math.round(1.3 * 628_875));
+  assert.equal(dear("roof", "retail"), 0.2 * 675_500 - 300_000);
+  assert.equal(dear("ben", "retail"), plain("ben", "retail"));
+  const far = paid("member,party,fee\nroof,company,\nanna,,0.02\n");
+  assert.equal(far("anna", "retail"), plain("anna", "retail"), "retail needs no way from others");
+  assert.equal(
+    (far("anna", "dynamic-key") ?? 0) - (plain("anna", "dynamic-key") ?? 0),
+    Math.round(0.667 * 20_000),
+  );
+  // Where the book leaves the price open the game decides it.
+  const even = table.replace("roof,0,1,1.5", "roof,0,1.2,1.5");
+  writeFileSync(evenFile, even);
+  const [weak, strong] = ["", "9,0.6,0.69"].map((own) =>
+    paid(`member,party,game-weight,band-low,band-high\nroof,company,${own || ",,"}\n`, evenFile),
+  );
+  assert.notEqual(strong?.("roof", "bargaining"), weak?.("roof", "bargaining"));
+  assert.equal(strong?.("roof", "uniform-price"), weak?.("roof", "uniform-price"));
+  for (const [text, message] of [
+    ["member,band-low\nanna,0.5\n", /row 2: expected band-low below band-high/],
+    ["member,band-low,band-high\nanna,0.6,0.5\n", /row 2: expected band-low below band-high/],
+    ["member,game-weight\nanna,0\n", /row 2, column game-weight: expected an integer from 1/],
+    ["member,fee\nanna,-0.1\n", /row 2, column fee: expected a price from 0 on/],
+    ["member,feed-in,retail\nanna,0.5,0.4\n", /row 2: expected a feed-in price up to the retail/],
+    ["member,feed-in\nanna,0.69\n", /member anna: expected a feed-in below what a kWh costs/],
+    ["member,band-low,band-high\nanna,9,11\n", /member anna: expected a band below 10/],
+  ] as const) {
+    writeFileSync(own, text);
+    assert.throws(() => report({ file, members: own }), { name: "Failure", message });
+  }
 });
 
 test("any file is a report or one message", () => {
@@ -293,6 +342,26 @@ test("what an owner says by hand is made from the ledger as it is, and the ledge
   for (const { kind, message } of said) {
     assert.ok(decodeMessage(kind, encodeMessage(kind, message as never)).ok, kind);
   }
+  const green = new Overlay(state);
+  const line = { issuedWh: wh(700), boughtWh: wh(0), soldWh: wh(100), retiredWh: wh(200) };
+  for (const slot of [7_200_000, 3_600_000]) {
+    greenLines.set(green, `${slotKey(slot)}/user-a/solar`, line);
+  }
+  const moved = { owner: "user-a", form: "solar", kwh: 500, recipient: "company-a" } as const;
+  assert.deepEqual(certificatesOf(moved, green).message, {
+    ...{ owner: "user-a", version: 1, form: "solar", to: "company-a" },
+    parts: [
+      { slot: 3_600_000, energy: 400 },
+      { slot: 7_200_000, energy: 100 },
+    ],
+  });
+  assert.throws(() => certificatesOf({ ...moved, kwh: 801 }, green), {
+    code: "certificates.held",
+    message: /got 0\.801 kWh; it holds 0\.8 there/,
+  });
+  assert.throws(() => certificatesOf({ ...moved, to: 7_200_000 }, green), {
+    message: /it holds 0\.4 there/,
+  });
   assert.throws(() => answerOf("0a0a", "maybe", { owner: "user-a" }, state), {
     code: "answer.usage",
   });

@@ -5,6 +5,7 @@ import { creditRanking, creditReports } from "../ledger/credit.ts";
 import { demands } from "../ledger/demand.ts";
 import { defaults, exposures, headroom } from "../ledger/exposure.ts";
 import { parametersTable } from "../ledger/parameters.ts";
+import { payments } from "../ledger/rules/payment.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import { members, owners } from "../ledger/tables.ts";
 import { configOption } from "./arguments.ts";
@@ -66,6 +67,7 @@ function standingsOf(state: StateReader) {
       bound: exposures.get(state, id)?.money ?? 0,
       free: (parameters && headroom(state, id, parameters)) ?? null,
       inDefault: defaults.get(state, id) !== undefined,
+      acknowledged: payments.get(state, id)?.version ?? 0,
       counts: report?.counts ?? [],
       entries: report?.entries ?? [],
     };

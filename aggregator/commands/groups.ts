@@ -20,7 +20,7 @@ export const groups: readonly (readonly [readonly string[], () => Promise<Add>])
   [["clear"], async () => (await import("./clear.ts")).addClearCommand],
   [["credit", "orders"], async () => (await import("./credit.ts")).addCreditCommand],
   [
-    ["pay", "order", "answer", "allow-orders"],
+    ["pay", "order", "answer", "allow-orders", "move-certificates", "retire-certificates"],
     async () => (await import("./owner-word.ts")).addOwnerCommands,
   ],
   [["prices"], async () => (await import("./prices.ts")).addPricesCommand],

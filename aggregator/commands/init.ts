@@ -24,6 +24,8 @@ export type InitOptions = NewChain & {
   readonly operators: readonly string[];
   /** `request.json` files that `busbar-edge enrol` made. */
   readonly admit: readonly string[];
+  /** What an account with full credit may owe without collateral, 10⁻⁶ currency; undefined: no terms. */
+  readonly creditLine?: number | undefined;
   /** Check all of it, and write nothing. */
   readonly dryRun: boolean;
 };
@@ -49,6 +51,9 @@ export function makeStore(path: string): void {
     store.close();
   }
 }
+
+/** How much less than it sold a party of a new site may give before its credit report says so. */
+const usualTolerancePermille = 100;
 
 type OwnerInput = z.input<typeof genesisSchema>["owners"][number];
 
@@ -127,7 +132,7 @@ function genesisOf(
   plans: readonly MemberPlan[],
   admitted: Requests["written"],
 ) {
-  const { home, site, currency, timeZone, time, operators, dryRun } = options;
+  const { home, site, currency, timeZone, time, operators, dryRun, creditLine } = options;
   const keys = dryRun ? keysWithoutAFile : keysWithAFile;
   const onlookers = operators.map((id): OwnerInput => {
     const { key, boxKey } = keys(join(home, `${id}.key`));
@@ -151,7 +156,14 @@ function genesisOf(
     owners: [...admitted.owners, ...onlookers],
     devices: admitted.devices,
     // A new site's: those of chains that run change by vote.
-    parameters: { timeZone, imbalanceGrowthPermille: 100, provisionalMinutes: 2 * 24 * 60 },
+    parameters: {
+      timeZone,
+      imbalanceGrowthPermille: 100,
+      provisionalMinutes: 2 * 24 * 60,
+      ...(creditLine === undefined
+        ? {}
+        : { credit: { line: creditLine, tolerancePermille: usualTolerancePermille } }),
+    },
   };
 }
 

@@ -1,12 +1,15 @@
 import { randomBytes } from "node:crypto";
 import {
+  certificatePartsMax,
   Failure,
   type Kind,
   type Message,
   micro,
   microPerKwh,
   sealFrame,
+  type UtcMs,
   utcMs,
+  type Wh,
   watt,
   wh,
 } from "@busbar/protocol";
@@ -15,9 +18,12 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { loadConfig } from "../config/load.ts";
 import type { AggregatorConfig } from "../config/schema.ts";
 import { addressText } from "../consensus/links/address.ts";
+import { greenLines, greenMoves, heldOf } from "../ledger/certificates.ts";
 import { demandMandates, demands } from "../ledger/demand.ts";
+import { certificateMoves } from "../ledger/rules/certificate-move.ts";
 import { payments } from "../ledger/rules/payment.ts";
 import type { StateReader } from "../ledger/state/state.ts";
+import { type GreenForm, greenForms } from "../settlement/certificates.ts";
 import { configOption, id, instant } from "./arguments.ts";
 import { Portal } from "./quote-portal.ts";
 import { decimal } from "./table-file.ts";
@@ -34,7 +40,7 @@ type OwnerOptions = {
 
 type Said = { readonly [K in Kind]: { readonly kind: K; readonly message: Message<K> } }[Kind];
 
-/** Adds `pay`, `order`, `answer` and `allow-orders`. */
+/** Adds `pay`, `order`, `answer`, `allow-orders`, `move-certificates` and `retire-certificates`. */
 export function addOwnerCommands(program: Command): void {
   owned(program.command("pay"))
     .description("acknowledge money that an owner got outside of the ledger")
@@ -95,6 +101,32 @@ Example:
     .option("--limit-kw <number>", "never limit the draw below this", kilowatts, 0)
     .option("--by <id>", "who may order (default: everybody of the site)", id)
     .action((options) => say(options, (state) => mandateOf(options, state)));
+
+  const moved = (command: Command) =>
+    owned(command)
+      .addOption(
+        new Option("--form <form>", "of which energy")
+          .choices([...greenForms])
+          .makeOptionMandatory(),
+      )
+      .requiredOption("--kwh <number>", "how many, the oldest first", energy)
+      .option("--from <iso>", "of slots from this time on", instant)
+      .option("--to <iso>", "of slots before this time", instant)
+      .option("--reason <text>", "what for; it stands on the ledger")
+      .action((options) => say(options, (state) => certificatesOf(options, state)));
+  moved(program.command("move-certificates"))
+    .description("hand green certificates that an owner holds to another one")
+    .requiredOption("--recipient <id>", "who gets them", id);
+  moved(program.command("retire-certificates"))
+    .description("retire green certificates that an owner holds, for what it used")
+    .addHelpText(
+      "after",
+      `
+busbar-aggregator certificates shows who holds what. What is retired, or handed on, never is so twice.
+
+Example:
+  busbar-aggregator retire-certificates --owner anna --key anna.key --form solar --kwh 12.5`,
+    );
 }
 
 function owned(command: Command): Command {
@@ -218,6 +250,69 @@ export function mandateOf(
     ...(by === undefined ? {} : { by }),
   };
   return { kind: "demand-mandate", message };
+}
+
+/** Certificates that an owner holds, the oldest first. Throws: `Failure` `certificates.held`. */
+export function certificatesOf(
+  options: {
+    readonly owner: string;
+    readonly form: GreenForm;
+    readonly kwh: number;
+    readonly from?: number;
+    readonly to?: number;
+    readonly recipient?: string;
+    readonly reason?: string;
+  },
+  state: StateReader,
+): Said {
+  const { owner, form, kwh, from = 0, to = Number.MAX_SAFE_INTEGER, recipient, reason } = options;
+  const held = heldSlots(state, { owner, form, from, to });
+  const parts: { slot: UtcMs; energy: Wh }[] = [];
+  let left = kwh;
+  for (const { slot, heldWh } of held) {
+    if (left === 0 || parts.length === certificatePartsMax) break;
+    const energy = Math.min(left, heldWh);
+    parts.push({ slot: utcMs(slot), energy: wh(energy) });
+    left -= energy;
+  }
+  if (left > 0) {
+    const all = held.reduce((sum, { heldWh }) => sum + heldWh, 0);
+    const most =
+      all >= kwh
+        ? `the oldest ${certificatePartsMax} slots hold ${(kwh - left) / 1000}: move these first, then the rest`
+        : `it holds ${all / 1000} there`;
+    const message = `expected at most what ${owner} holds of ${form}, got ${kwh / 1000} kWh; ${most}`;
+    throw new Failure("certificates.held", message, { retry: "never" });
+  }
+  const version = (certificateMoves.get(state, owner)?.version ?? 0) + 1;
+  const about = {
+    ...(recipient === undefined ? {} : { to: recipient }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+  return { kind: "certificate-move", message: { owner, version, form, parts, ...about } };
+}
+
+/** Slots of which an owner holds certificates of a form, the oldest first. */
+function heldSlots(
+  state: StateReader,
+  {
+    owner,
+    form,
+    from,
+    to,
+  }: {
+    readonly owner: string;
+    readonly form: GreenForm;
+    readonly from: number;
+    readonly to: number;
+  },
+) {
+  const ids = new Set([...greenLines.scan(state), ...greenMoves.scan(state)].map(([id]) => id));
+  return [...ids]
+    .sort()
+    .filter((id) => id.endsWith(`/${owner}/${form}`))
+    .map((id) => ({ slot: Number(id.split("/")[0]), heldWh: heldOf(state, id) }))
+    .filter(({ slot, heldWh }) => slot >= from && slot < to && heldWh > 0);
 }
 
 function exact(places: number, range: { least: number; most: number }, expected: string) {

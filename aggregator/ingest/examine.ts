@@ -50,6 +50,7 @@ const quoteKinds: readonly Kind[] = [
   "demand-mandate",
   "demand-order",
   "demand-answer",
+  "certificate-move",
   "notice-preferences",
 ];
 
@@ -162,6 +163,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "readings":
       return ["device"];
     case "payment":
+    case "certificate-move":
     case "demand-mandate":
       return ["owner"];
     default:

@@ -30,7 +30,7 @@ export type QuoteDoorOptions = {
 const perSecondMax = 20;
 
 /** What owners hand in by themselves: quotes, what there is to plan with, what they were paid, orders of
- * demand response, and how they want to be told. */
+ * demand response, certificates that they move, and how they want to be told. */
 const handKinds: readonly Kind[] = [
   "quote-commit",
   "quote-reveal",
@@ -39,6 +39,7 @@ const handKinds: readonly Kind[] = [
   "demand-mandate",
   "demand-order",
   "demand-answer",
+  "certificate-move",
   "notice-preferences",
 ];
 

@@ -40,6 +40,65 @@ export const greenWaiting = table(
 /** `green-again/<slot>`: slots whose certificates are made anew at the end of the block. */
 export const greenAgain = table("green-again", record("green-again", { slot: field(1, instant) }));
 
+const greenMove = record("green-move", {
+  receivedWh: field(1, energy),
+  givenWh: field(2, energy),
+  /** Retired by hand: for what was used, or to make good what follows. */
+  retiredWh: field(3, energy),
+  /** Given and retired by hand of what was issued once and, by later readings or decisions, is no more. */
+  owedWh: field(4, energy),
+  /** Of what was retired by hand the part that made such a debt good, and stands for no use. */
+  madeGoodWh: field(5, energy),
+});
+
+/** `green-move/<slot>/<owner>/<form>`: what an owner did by hand with its certificates of a slot. */
+export const greenMoves = table("green-move", greenMove);
+export type GreenMove = TypeOf<typeof greenMove>;
+
+const notMoved: GreenMove = {
+  receivedWh: 0 as Wh,
+  givenWh: 0 as Wh,
+  retiredWh: 0 as Wh,
+  owedWh: 0 as Wh,
+  madeGoodWh: 0 as Wh,
+};
+
+/**
+ * `green-debt/<owner>`: certificates that an owner moved and that stand no more, by form: it makes them good by
+ * retiring as many others.
+ */
+export const greenDebts = table(
+  "green-debt",
+  record("green-debt", { solar: field(1, energy), wind: field(2, energy) }),
+);
+
+/** What an owner did by hand with its certificates of a slot. */
+export function moveOf(state: StateReader, id: string): GreenMove {
+  return greenMoves.get(state, id) ?? notMoved;
+}
+
+/** What an owner holds of a slot's certificates, Wh: below 0 it moved what stands no more. */
+export function heldOf(state: StateReader, id: string): number {
+  const { issuedWh = 0, boughtWh = 0, soldWh = 0, retiredWh = 0 } = greenLines.get(state, id) ?? {};
+  const move = moveOf(state, id);
+  const byHand = move.receivedWh - move.givenWh - move.retiredWh;
+  return issuedWh + boughtWh - soldWh - retiredWh + byHand;
+}
+
+/** What an owner has to make good of a form, Wh. */
+export function greenDebtOf(state: StateReader, owner: string, form: GreenForm): number {
+  return greenDebts.get(state, owner)?.[form] ?? 0;
+}
+
+/** Makes an owner owe more of a form, or below 0 less; what was made good already stays so. */
+export function addGreenDebt(state: State, owner: string, form: GreenForm, more: number): void {
+  if (more === 0) return;
+  const before = greenDebts.get(state, owner) ?? { solar: 0 as Wh, wind: 0 as Wh };
+  const after = { ...before, [form]: Math.max(0, before[form] + more) as Wh };
+  if (after.solar === 0 && after.wind === 0) greenDebts.delete(state, owner);
+  else greenDebts.set(state, owner, after);
+}
+
 /** Asks for a slot's certificates to be made anew, where they were made. */
 export function askToCertify(state: State, slot: UtcMs): void {
   const key = slotKey(slot);
@@ -47,8 +106,16 @@ export function askToCertify(state: State, slot: UtcMs): void {
   greenAgain.set(state, key, { slot });
 }
 
-/** An owner's certificates of one form over slots, in Wh. */
-export type GreenTotal = GreenLine & { readonly owner: string; readonly form: GreenForm };
+/**
+ * An owner's certificates of one form over slots, in Wh; what it bought, sold and retired with what it did so by
+ * hand, `movedWh` of it.
+ */
+export type GreenTotal = GreenLine & {
+  readonly owner: string;
+  readonly form: GreenForm;
+  /** Received less given by hand. */
+  readonly movedWh: number;
+};
 
 /** All certificates of the slots in [from, to) that the state has, by owner and form. */
 export function greenTotals(
@@ -56,10 +123,12 @@ export function greenTotals(
   { from, to }: { readonly from: number; readonly to: number },
 ): GreenTotal[] {
   const totals = new Map<string, GreenTotal>();
-  for (const [key, line] of greenLines.scan(state)) {
+  const keys = new Set([...greenLines.scan(state), ...greenMoves.scan(state)].map(([key]) => key));
+  for (const key of keys) {
     const [slot = "", owner = "", form] = key.split("/");
     if (Number(slot) < from || Number(slot) >= to || !isGreen(form)) continue;
     const before = totals.get(`${owner}/${form}`);
+    const line = lineOf(state, key);
     const sum = (name: keyof GreenLine) => ((before?.[name] ?? 0) + line[name]) as Wh;
     totals.set(`${owner}/${form}`, {
       owner,
@@ -68,6 +137,7 @@ export function greenTotals(
       boughtWh: sum("boughtWh"),
       soldWh: sum("soldWh"),
       retiredWh: sum("retiredWh"),
+      movedWh: (before?.movedWh ?? 0) + line.movedWh,
     });
   }
   return [...totals.values()].sort(
@@ -75,6 +145,18 @@ export function greenTotals(
       (a.owner < b.owner ? -1 : a.owner > b.owner ? 1 : 0) ||
       greenForms.indexOf(a.form) - greenForms.indexOf(b.form),
   );
+}
+
+/** A slot's certificates of an owner with what it did by hand. */
+function lineOf(state: StateReader, key: string) {
+  const none = { issuedWh: 0, boughtWh: 0, soldWh: 0, retiredWh: 0 };
+  const { issuedWh, boughtWh, soldWh, retiredWh } = greenLines.get(state, key) ?? none;
+  const move = moveOf(state, key);
+  return {
+    ...{ issuedWh, boughtWh, soldWh },
+    retiredWh: retiredWh + move.retiredWh,
+    movedWh: move.receivedWh - move.givenWh,
+  };
 }
 
 /** What an owner took over its connection, and what of its use is certified; Wh. */
@@ -85,7 +167,10 @@ export type GreenUse = {
   readonly retired: Readonly<Record<GreenForm, number>>;
 };
 
-/** What owners used in the settled slots of [from, to) that the state has. */
+/**
+ * What owners used in the settled slots of [from, to) that the state has. What an owner retired by hand stands for
+ * what it took in all of them, whenever that was.
+ */
 export function greenUses(
   state: StateReader,
   { from, to }: { readonly from: number; readonly to: number },
@@ -118,6 +203,17 @@ export function greenUses(
       takenWh: before.takenWh + takenWh,
       greenTakenWh: before.greenTakenWh + green,
       retired,
+    });
+  }
+  for (const [key, { retiredWh, madeGoodWh }] of greenMoves.scan(state)) {
+    const [slot = "", owner = "", form] = key.split("/");
+    const use = uses.get(owner);
+    if (Number(slot) < from || Number(slot) >= to || !isGreen(form) || use === undefined) continue;
+    const byHand = retiredWh - madeGoodWh;
+    uses.set(owner, {
+      ...use,
+      greenTakenWh: Math.min(use.takenWh, use.greenTakenWh + byHand),
+      retired: { ...use.retired, [form]: use.retired[form] + byHand },
     });
   }
   return uses;

@@ -12,7 +12,7 @@ import type {
   Side,
 } from "@busbar/protocol";
 import type { Outlook } from "@busbar/protocol/forecast";
-import type { Certificates } from "../settlement/certificates.ts";
+import type { Certificates, GreenForm } from "../settlement/certificates.ts";
 import type { EstimateMethod, SettlementReason } from "./settlements.ts";
 
 /** Prices of a slot; null = "not traded", never a number. 10⁻⁶ currency per kWh. */
@@ -524,4 +524,15 @@ export type LedgerEvent =
       readonly version: number;
       readonly certificates: readonly Certificates[];
       readonly sales: readonly { readonly contract: string; readonly energy: number }[];
+    }
+  /** Certificates that their holder handed to another owner, or retired (`to` is null). */
+  | {
+      readonly type: "certificates-moved";
+      readonly owner: string;
+      readonly to: string | null;
+      readonly form: GreenForm;
+      readonly energyWh: number;
+      readonly parts: readonly { readonly slot: number; readonly energy: number }[];
+      /** Of what was retired the part that made good what had been moved and stood no more. */
+      readonly madeGoodWh: number;
     };

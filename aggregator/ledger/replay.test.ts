@@ -154,9 +154,13 @@ function ofOwners(meter: MeterChain): { minutes: number; frame: Uint8Array }[] {
     ...{ member: "member-a", number: 1, until: utcMs(startTime + later * minute) },
     ...{ from: 1, done: 1, behind: [] },
   } as const;
+  // Its connection is a plant of the sun: what it gave and nobody bought it holds certificates of.
+  const sunny = { slot: utcMs(startTime + 24 * 60 * minute), energy: wh(500) };
+  const move = { owner: "user-a", version: 1, form: "solar", parts: [sunny] } as const;
   const report = { member: "member-a", acknowledged: [{ owner: "user-a", height: 2 }] };
   return [
-    { minutes: later, frame: meter.frame(entry(startTime + later * minute, 96_000)) },
+    { minutes: later, frame: meter.frame(entry(startTime + later * minute, 96_000, 192_000)) },
+    { minutes: later, frame: frameOf("user-a", "certificate-move", move) },
     { minutes: later, frame: frameOf("bureau-a", "payment", payment) },
     { minutes: later, frame: frameOf("user-a", "notice-preferences", wishes) },
     { minutes: later, frame: frameOf("member-a", "notice-lease", lease) },
@@ -196,7 +200,15 @@ function open() {
   const store = new Store(":memory:");
   const once = rememberingVerify(verify);
   const members = voters.map((id) => termsOf(id, { role: "bureau" }));
-  const genesis = testGenesis({ members });
+  const { devices } = testGenesis();
+  // The user is the only party, so its readings settle and certify its slots.
+  const sunny = devices.map((device) => ({
+    ...device,
+    meters: device.meters.flatMap((meter) =>
+      device.owner === "user-a" ? [{ ...meter, form: "solar" as const }] : [],
+    ),
+  }));
+  const genesis = testGenesis({ members, devices: sunny });
   const application = new Application({ genesis, store, verify: once });
   application.initChain();
   return { store, application };

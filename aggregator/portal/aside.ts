@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Failure } from "@busbar/protocol";
-import { billOf } from "../commands/bill.ts";
+import { billOf, carbonFactors } from "../commands/bill.ts";
 import { openLedger } from "../commands/ledger.ts";
 import type { AggregatorConfig } from "../config/schema.ts";
 import { Archives, bothOf } from "../ledger/archive/archive.ts";
@@ -29,7 +29,7 @@ export function makeText(config: AggregatorConfig, work: Work): string {
   try {
     if (work.what === "report") return reportText(ledger.store.state, work.days);
     const blocks = bothOf(ledger.store, archives);
-    const file = billOf({ ...ledger, blocks }, work);
+    const file = billOf({ ...ledger, blocks }, { ...work, carbon: carbonFactors(config) });
     if (!("ok" in file)) return JSON.stringify(file);
     throw new Failure(file.code, file.message, { retry: "never" });
   } finally {

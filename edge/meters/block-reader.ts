@@ -1,5 +1,5 @@
 import { Failure, type UtcMs } from "@busbar/protocol";
-import type { ReadReply } from "../framing/modbus/guarded-port.ts";
+import type { ReadReply } from "../framing/modbus/requests.ts";
 import { type BlockLimits, requestCost, type Span } from "../planner/plan.ts";
 import { BlockPlans, type PlanBasis, type PlannedBlock, planWithCuts } from "./block-plans.ts";
 import type { RegisterPort } from "./reply-memory.ts";

@@ -1,4 +1,5 @@
-import type { GuardedPort, ReadReply, ReadRequest } from "../framing/modbus/guarded-port.ts";
+import type { GuardedPort } from "../framing/modbus/guarded-port.ts";
+import type { ReadReply, ReadRequest } from "../framing/modbus/requests.ts";
 
 /** What a meter needs of a bus. */
 export type RegisterPort = Pick<

@@ -1,5 +1,5 @@
 import { Failure } from "@busbar/protocol";
-import type { ReadReply } from "../framing/modbus/guarded-port.ts";
+import type { ReadReply } from "../framing/modbus/requests.ts";
 import { decodeText } from "./decode-text.ts";
 
 /** A model in a device: its start (where its id stands), id and length. */

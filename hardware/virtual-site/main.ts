@@ -117,6 +117,7 @@ function show(
     flowsPassword: site.flowsPassword,
     notices: site.phones.newest(noticesShown),
     bill: site.bills.newest,
+    credit: site.payments.newest,
     flows: flows ? `http://127.0.0.1:${site.ports.flows}` : undefined,
     restarts: site.restarts(),
     units: unitsText(site),

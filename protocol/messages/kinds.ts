@@ -5,6 +5,7 @@ import type { Refusal } from "../refusal.ts";
 import { SchemaError, type TypeOf } from "../schema/codec.ts";
 import { assets } from "./assets.ts";
 import { correction, objection, ruling } from "./cases.ts";
+import { certificateMove } from "./certificates.ts";
 import { contractMotion } from "./contract.ts";
 import { demandAnswer, demandMandate, demandOrder } from "./demand.ts";
 import { deviceChange } from "./devices.ts";
@@ -40,6 +41,7 @@ export const kinds = {
   "demand-mandate": demandMandate,
   "demand-order": demandOrder,
   "demand-answer": demandAnswer,
+  "certificate-move": certificateMove,
   ballot,
   evidence,
   deviation,

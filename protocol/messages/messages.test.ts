@@ -197,6 +197,14 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     toSlot: utcMs(36_000_000),
   },
   "demand-answer": { id: bytes(16), owner: "u1", word: "refuse", reason: "unsafe" },
+  "certificate-move": {
+    owner: "u1",
+    version: 2,
+    form: "wind",
+    parts: [{ slot: utcMs(1_760_000_400_000), energy: wh(4_500) }],
+    to: "u2",
+    reason: "for the bakery",
+  },
   "notice-preferences": {
     owner: "u1",
     version: 1,

@@ -1,6 +1,7 @@
 import { Failure } from "@busbar/protocol";
 import type { BusCounters } from "../../edge/framing/bus-counters.ts";
-import { GuardedPort, type ReadReply } from "../../edge/framing/modbus/guarded-port.ts";
+import { GuardedPort } from "../../edge/framing/modbus/guarded-port.ts";
+import type { ReadReply } from "../../edge/framing/modbus/requests.ts";
 import { seededRandom, VirtualTimers } from "../../edge/framing/test-support/virtual-timers.ts";
 import { sleep } from "../../edge/framing/timers.ts";
 import type { Faults } from "../../hardware/virtual-site/meters/faults/faults.ts";

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "a62bdab7317d8dd5f71324770710c748ecb76919748f7ac19d2420762dbf7a6b"),
+  version(1, "9fa747e7a0731fcad7bd4309934760bd8227daad5645c6146bf0008fe7efe29f"),
 ];

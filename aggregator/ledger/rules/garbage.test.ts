@@ -137,6 +137,15 @@ const messages: fc.Arbitrary<readonly [Kind, object]> = fc.oneof(
     .map((message) => ["demand-answer", message] as const),
   fc
     .record({
+      owner: who,
+      version: fc.constantFrom(1, 2, most),
+      form: fc.constantFrom("solar", "wind"),
+      parts: fc.array(fc.record({ slot, energy }), { minLength: 1, maxLength: 3 }),
+      to: who,
+    })
+    .map((message) => ["certificate-move", message] as const),
+  fc
+    .record({
       nonce: fc.uint8Array({ minLength: 16, maxLength: 16 }),
       member: who,
       account: who,

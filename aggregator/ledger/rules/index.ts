@@ -7,6 +7,7 @@ import { casesRule } from "./cases/cases.ts";
 import { correctionRule } from "./cases/correction-rule.ts";
 import { objectionRule } from "./cases/objection-rule.ts";
 import { rulingRule } from "./cases/ruling-rule.ts";
+import { certificateMoveRule } from "./certificate-move.ts";
 import { demandAnswerRule } from "./demand/answer-rule.ts";
 import { demandMandateRule } from "./demand/mandate-rule.ts";
 import { demandOrderRule } from "./demand/order-rule.ts";
@@ -69,6 +70,7 @@ export const rules: Rules = {
     "demand-mandate": demandMandateRule,
     "demand-order": demandOrderRule,
     "demand-answer": demandAnswerRule,
+    "certificate-move": certificateMoveRule,
     ballot: ballotRule,
     evidence: evidenceRule,
     deviation: deviationRule,

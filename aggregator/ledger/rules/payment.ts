@@ -1,5 +1,6 @@
 import { compareBytes, encodeMessage, micro, type Payment } from "@busbar/protocol";
 import { bytes, field, int, record } from "@busbar/protocol/schema";
+import { addAccountEntry } from "../account-entries.ts";
 import {
   type AccountSide,
   balanceOf,
@@ -61,6 +62,12 @@ export const paymentRule: TxRule<"payment"> = (context, message, signer): Outcom
     return refuse("payment.too-much", `${amount} would lead an account beyond 2⁵³`);
   }
   payments.set(state, by, { version, hash });
+  const about = {
+    sort: purpose === "collateral" ? "collateral" : "payment",
+    payment: { by, version },
+  } as const;
+  addAccountEntry(context, by, { ...about, with: from, money: micro(-amount) });
+  addAccountEntry(context, from, { ...about, with: by, money: micro(amount) });
   for (const owner of [by, from]) creditChecks.set(state, owner, { at: time });
   emit({ type: "payment-acknowledged", by, from, amount, purpose });
   return { ok: true };

@@ -107,3 +107,22 @@ export function tellCertificates(event: Event<"slot-certified">): readonly Telli
     return { owner, topic: "certificate", key: "certificates", facts };
   });
 }
+
+/** Certificates that were handed on: for who gave and who got them; or retired. */
+export function tellMoved(event: Event<"certificates-moved">): readonly Telling[] {
+  const { owner, to, form, energyWh } = event;
+  const facts = { form: { word: form }, energy: { wh: energyWh } } as const;
+  if (to === null) return [{ owner, topic: "certificate", key: "certificates-retired", facts }];
+  return [
+    {
+      owner,
+      topic: "certificate",
+      key: "certificates-given",
+      facts: { ...facts, other: { name: to } },
+    },
+    {
+      ...{ owner: to, topic: "certificate", key: "certificates-received" },
+      facts: { ...facts, other: { name: owner } },
+    },
+  ];
+}

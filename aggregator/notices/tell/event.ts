@@ -4,6 +4,7 @@ import {
   tellAnswer,
   tellCertificates,
   tellDefault,
+  tellMoved,
   tellOrder,
   tellOrderSettled,
   tellPayment,
@@ -80,6 +81,8 @@ export function tellingsOf(event: LedgerEvent): readonly Telling[] {
       return tellStruck(event);
     case "slot-certified":
       return tellCertificates(event);
+    case "certificates-moved":
+      return tellMoved(event);
     // The installer's, the members', or the owner's own doing; or the site's as a whole: the portal shows it.
     case "readings-accepted":
     case "owner-admitted":

@@ -146,6 +146,18 @@ export const chinese: Catalogue = {
       title: "绿色证书:{form}",
       text: "{slot}您的{form}证书:签发{issued},买入{boughtGreen},卖出{soldGreen},使用{retired}。",
     },
+    "certificates-given": {
+      title: "已转出{form}证书{energy}",
+      text: "您把{energy}的{form}证书转给了{other}。",
+    },
+    "certificates-received": {
+      title: "收到{form}证书{energy}",
+      text: "{other}把{energy}的{form}证书转给了您。",
+    },
+    "certificates-retired": {
+      title: "已注销{form}证书{energy}",
+      text: "您注销了{energy}的{form}证书。它们只代表您自己的用电。",
+    },
     "device-suspended": {
       title: "{unit}已停用",
       text: "{by}停用了您的终端{unit}:{why}。恢复之前,它会保存所读数据。",

@@ -145,6 +145,18 @@ export const english = {
       title: "Green certificates: {form}",
       text: "For {slot} your {form} certificates are: {issued} issued, {boughtGreen} bought, {soldGreen} sold, {retired} used.",
     },
+    "certificates-given": {
+      title: "{energy} of {form} certificates handed on",
+      text: "You handed {energy} of {form} certificates to {other}.",
+    },
+    "certificates-received": {
+      title: "{energy} of {form} certificates received",
+      text: "{other} handed you {energy} of {form} certificates.",
+    },
+    "certificates-retired": {
+      title: "{energy} of {form} certificates retired",
+      text: "You retired {energy} of {form} certificates. They stand for what you used, and for nobody else's use.",
+    },
     "device-suspended": {
       title: "{unit} is suspended",
       text: "{by} suspended your unit {unit}: {why}. It keeps what it reads until it is resumed.",

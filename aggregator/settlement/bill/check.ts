@@ -1,6 +1,6 @@
 import type { PinnedMembership, Verify } from "@busbar/protocol";
 import { firstDifference } from "./compare.ts";
-import type { Bill, BillFault } from "./document.ts";
+import { type Bill, type BillFault, billFormat, linesIn } from "./document.ts";
 import { decodeEvidence } from "./evidence.ts";
 import { type Fault, found } from "./grounds.ts";
 import { makeBill } from "./make.ts";
@@ -20,6 +20,11 @@ export function checkBill(
   file: { readonly bill: unknown; readonly evidence: unknown },
   { pinned, verify }: { readonly pinned: PinnedMembership; readonly verify: Verify },
 ): CheckedBill | BillFault {
+  const older = formatOf(file.bill);
+  if (older !== undefined) {
+    const message = `the bill is of form ${older}, this program checks ${billFormat}: make it anew, or check it with the version that made it`;
+    return { ok: false, code: "bill.form", message, lines: [] };
+  }
   const stated = statedBill(file.bill);
   if (stated === undefined || typeof file.evidence !== "string") {
     return { ok: false, code: "bill.form", message: "this is no bill of busbar's", lines: [] };
@@ -42,7 +47,7 @@ export function checkBill(
     return {
       ok: true,
       bill: made.value,
-      lines: made.value.slots.reduce((sum, { lines }) => sum + lines.length, 0),
+      lines: linesIn(made.value),
     };
   }
   const { path, stated: says, made: is, lines } = difference;
@@ -50,13 +55,20 @@ export function checkBill(
   return { ok: false, code: "bill.line", message, lines };
 }
 
+/** The form of a bill of another version; undefined for one of this one, and for what is no bill. */
+function formatOf(value: unknown): string | undefined {
+  const format = typeof value === "object" && value !== null ? Reflect.get(value, "format") : value;
+  const isOther = typeof format === "string" && /^busbar-bill\/\d{1,3}$/.test(format);
+  return isOther && format !== billFormat ? format : undefined;
+}
+
 /** As much of a bill's form as names need; whatever else is wrong in it is found by comparing. */
 function statedBill(value: unknown): Bill | undefined {
   const bill = value as Partial<Bill> | null;
   if (typeof bill !== "object" || bill === null) return undefined;
-  if (bill.format !== "busbar-bill/1" || typeof bill.month !== "string") return undefined;
+  if (bill.format !== billFormat || typeof bill.month !== "string") return undefined;
   if (typeof bill.owner !== "object" || typeof bill.owner?.id !== "string") return undefined;
-  if (!Array.isArray(bill.slots)) return undefined;
+  if (!Array.isArray(bill.slots) || !isList(bill.account)) return undefined;
   const sound = bill.slots.every(
     (slot) =>
       typeof slot === "object" && slot !== null && isList(slot.lines) && isList(slot.meters),

@@ -1,7 +1,16 @@
-import { compareBytes, type Readings } from "@busbar/protocol";
+import {
+  compareBytes,
+  type DemandOrder,
+  encodeMessage,
+  type Kind,
+  type Payment,
+  type Readings,
+} from "@busbar/protocol";
+import type { AccountEntry } from "../../ledger/account-entries.ts";
 import type { BlockSource, PlacedBatch } from "../../ledger/block-table.ts";
 import { openedFrame } from "../../ledger/opened-frame.ts";
 import { energyRegisters } from "../../ledger/rules/registers.ts";
+import { sha256 } from "../../ledger/sha256.ts";
 import type { FramePath, FramePaths } from "./paths.ts";
 import type { Period } from "./period.ts";
 
@@ -99,4 +108,51 @@ export function quoteFrames(
     const path = paths.at(place);
     return path !== undefined && compareBytes(path.frame, place.frame) === 0 ? [path] : [];
   });
+}
+
+/** The frames that acknowledged payments and ordered changes, as far as an account's entries tell of them. */
+export function accountFrames(
+  { blocks, paths }: { readonly blocks: BlockSource; readonly paths: FramePaths },
+  {
+    entries,
+    hashOf,
+  }: {
+    readonly entries: readonly AccountEntry[];
+    /** SHA-256 of an order's payload, where the state still has it. */
+    hashOf(order: Uint8Array): Uint8Array | undefined;
+  },
+): FramePath[] {
+  return entries.flatMap(({ payment, demand, height, money }) => {
+    if (payment !== undefined) {
+      // A block may hold one that was refused beside the one that was taken.
+      return framesOf({ blocks, paths }, height, "payment", (message) => {
+        const { by, version, amount } = message as Payment;
+        return by === payment.by && version === payment.version && amount === Math.abs(money);
+      });
+    }
+    if (demand === undefined) return [];
+    const hash = hashOf(demand.order);
+    return framesOf({ blocks, paths }, demand.height, "demand-order", (message) => {
+      const order = message as DemandOrder;
+      if (compareBytes(order.id, demand.order) !== 0) return false;
+      return (
+        hash === undefined || compareBytes(hash, sha256(encodeMessage("demand-order", order))) === 0
+      );
+    });
+  });
+}
+
+/** The frame of a block that holds such a message. */
+function framesOf(
+  { blocks, paths }: { readonly blocks: BlockSource; readonly paths: FramePaths },
+  height: number,
+  kind: Kind,
+  isWanted: (message: unknown) => boolean,
+): FramePath[] {
+  const index = blocks.framesOf(height).findIndex((frame) => {
+    const { opened, content } = openedFrame(frame);
+    return opened.ok && content.ok && opened.frame.kind === kind && isWanted(content.message);
+  });
+  const path = index < 0 ? undefined : paths.at({ height, index });
+  return path === undefined ? [] : [path];
 }

@@ -1,15 +1,31 @@
 import { parseTimeZone, type StatePath, type StateProof, utcMs } from "@busbar/protocol";
+import {
+  type AccountEntry,
+  accountEntriesSince,
+  accountEntryHeads,
+} from "../../ledger/account-entries.ts";
 import type { BlockSource, CertifiedHeader } from "../../ledger/block-table.ts";
 import { correctedSlots, meterSlotId } from "../../ledger/corrections.ts";
-import { parametersTable } from "../../ledger/parameters.ts";
+import { type Demand, demands } from "../../ledger/demand.ts";
+import { parametersOf, parametersTable } from "../../ledger/parameters.ts";
+import { certificateMoves } from "../../ledger/rules/certificate-move.ts";
+import { spansOf } from "../../ledger/rules/demand/span.ts";
 import { contracts, slotKey } from "../../ledger/rules/market/tables.ts";
 import { lastSettlement } from "../../ledger/settlements.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { connections, devices, meters, owners } from "../../ledger/tables.ts";
+import { takers } from "../../ledger/takings.ts";
+import { greenKeysOf } from "./carbon-figure.ts";
 import { checkBill } from "./check.ts";
-import { batchFrames, quoteFrames } from "./collect-frames.ts";
-import type { BillFault, BillFile } from "./document.ts";
-import { type Evidence, encodeEvidence, HashPool, type ProvedEntry } from "./evidence.ts";
+import { accountFrames, batchFrames, quoteFrames } from "./collect-frames.ts";
+import { type BillFault, type BillFile, isParty } from "./document.ts";
+import {
+  type CarbonEvidence,
+  type Evidence,
+  encodeEvidence,
+  HashPool,
+  type ProvedEntry,
+} from "./evidence.ts";
 import { BillError, found } from "./grounds.ts";
 import {
   accountKeys,
@@ -18,13 +34,19 @@ import {
   connectionPrefix,
   correctedKey,
   creditKey,
+  demandKey,
   deviceKey,
+  entryHeadKey,
+  entryKey,
   meterKey,
+  movesKey,
   ownerKey,
   parametersFromPrefix,
   parametersKey,
   settlementKey,
   siteKey,
+  takerKey,
+  takingKey,
 } from "./keys.ts";
 import { makeBill } from "./make.ts";
 import type { FramePath, FramePaths } from "./paths.ts";
@@ -55,12 +77,12 @@ const quoteMsMax = 3 * 86_400_000;
  */
 export function collectBill(
   source: BillSource,
-  { owner, month, ...against }: Claims,
+  { owner, month, carbon, ...against }: Claims & { readonly carbon?: CarbonEvidence | undefined },
 ): BillFile | BillFault {
   const wanted = { owner, month, ...against };
   let last: BillFault | undefined;
   for (const margin of margins) {
-    const collected = new Collection(source, { owner, month, margin });
+    const collected = new Collection(source, { owner, month, margin, carbon });
     const evidence = collected.evidence();
     const encoded = encodeEvidence(evidence);
     const bill = found(() => makeBill(evidence, encoded, wanted));
@@ -86,6 +108,10 @@ class Collection {
   readonly #period: Period;
   readonly #lengthMs: number;
   readonly #margin: number;
+  readonly #carbon: CarbonEvidence | undefined;
+  readonly #party: string;
+  /** What moved the owner's account since the month began. */
+  readonly #account: readonly (readonly [number, AccountEntry])[];
   readonly #pool = new HashPool();
   readonly #blocks: CertifiedHeader[] = [];
   readonly #places = new Map<number, number>();
@@ -96,7 +122,13 @@ class Collection {
       owner,
       month,
       margin,
-    }: { readonly owner: string; readonly month: string; readonly margin: number },
+      carbon,
+    }: {
+      readonly owner: string;
+      readonly month: string;
+      readonly margin: number;
+      readonly carbon: CarbonEvidence | undefined;
+    },
   ) {
     this.#source = source;
     this.#owner = owner;
@@ -108,14 +140,13 @@ class Collection {
       throw new BillError("bill.month", `expected a month as 2026-03, got ${month}`, "all");
     }
     const party = owners.get(source.state, owner)?.party;
-    if (party !== "company" && party !== "user") {
-      const message =
-        party === undefined
-          ? `no owner ${owner} is on this ledger`
-          : `${owner} is a ${party}: companies and users have bills, what they owe it stands in theirs`;
-      throw new BillError("bill.owner", message, "all");
+    if (party === undefined) {
+      throw new BillError("bill.owner", `no owner ${owner} is on this ledger`, "all");
     }
+    this.#party = party;
+    this.#carbon = isParty(party) ? carbon : undefined;
     this.#period = period;
+    this.#account = accountEntriesSince(source.state, owner, period.from);
     this.#lengthMs = parameters.slotMinutes * 60_000;
   }
 
@@ -124,13 +155,15 @@ class Collection {
     this.#block(head);
     const { keys, quotes } = this.#keys();
     const entries = keys.map((key) => this.#entry(key));
-    const frames = [...this.#batches(), ...this.#quotes(quotes)].map((frame) => this.#frame(frame));
+    const signed = [...this.#batches(), ...this.#quotes(quotes), ...this.#accountFrames()];
+    const frames = signed.map((frame) => this.#frame(frame));
     return {
       hashes: this.#pool.hashes,
       blocks: this.#blocks.map(({ header, certificate }) => ({ header, certificate })),
       steps: steps.filter(({ header }) => header.height < head.header.height),
       entries,
       frames,
+      ...(this.#carbon === undefined ? {} : { carbon: this.#carbon }),
     };
   }
 
@@ -145,16 +178,25 @@ class Collection {
       ...[parametersFromPrefix, bureauPrefix, connectionPrefix(owner)].flatMap(scanned),
       ...own.map(meterKey),
       ...this.#devices().map(deviceKey),
+      takerKey(owner),
+      ...(this.#carbon === undefined ? [] : [movesKey(owner)]),
+      ...this.#accountKeys(),
     ];
+    const isTaker = takers.get(state, owner) !== undefined;
+    const settles = isParty(this.#party);
+    const moves = certificateMoves.get(state, owner) !== undefined;
     const quotes = new Set<string>();
     for (const slot of this.#slots()) {
       if (slot > head.header.time) break;
+      if (isTaker) keys.push(takingKey(slot, owner), ...this.#balanceKeys(slot));
+      if (this.#carbon !== undefined) keys.push(...greenKeysOf(state, slot, { owner, moves }));
+      if (!settles) continue;
       const count = lastSettlement(state, slot, owner)?.version ?? 0;
       for (let version = 1; version <= count + 1; version++) {
         keys.push(settlementKey(slot, owner, version));
       }
       if (count === 0) continue;
-      if (state.get(balanceKey(slot)) !== undefined) keys.push(balanceKey(slot));
+      keys.push(...this.#balanceKeys(slot));
       for (const meter of own) {
         const corrected = correctedSlots.get(state, meterSlotId(slot, meter));
         if (corrected !== undefined) keys.push(correctedKey(slot, meter));
@@ -166,7 +208,55 @@ class Collection {
         if (quote !== undefined) quotes.add(quote.slice(0, 32));
       }
     }
-    return { keys, quotes };
+    return { keys: [...new Set(keys)], quotes };
+  }
+
+  #balanceKeys(slot: number): string[] {
+    const key = balanceKey(slot);
+    return this.#source.state.get(key) === undefined ? [] : [key];
+  }
+
+  /** What the lines of the account rest on: its entries and the one before, the others, orders. */
+  #accountKeys(): string[] {
+    const { state } = this.#source;
+    const owner = this.#owner;
+    const head = accountEntryHeads.get(state, owner);
+    const before = (this.#account[0]?.[0] ?? head?.next ?? 1) - 1;
+    const orders = this.#orders();
+    return [
+      entryHeadKey(owner),
+      ...(head !== undefined && before >= head.first ? [entryKey(owner, before)] : []),
+      ...this.#account.map(([number]) => entryKey(owner, number)),
+      ...this.#account.map(([, entry]) => ownerKey(entry.with)),
+      ...orders.map(([order]) => demandKey(order)),
+      ...orders.flatMap(([, demand]) => this.#correctedIn(demand)),
+    ];
+  }
+
+  /** The orders that the account tells of, as far as the state still has them. */
+  #orders(): (readonly [string, Demand])[] {
+    return this.#account.flatMap(([, { demand }]) => {
+      const order = demand && Buffer.from(demand.order).toString("hex");
+      const known = order && demands.get(this.#source.state, order);
+      return order && known ? [[order, known] as const] : [];
+    });
+  }
+
+  /** What the members corrected of the slots in which an order was proven. */
+  #correctedIn(demand: Demand): string[] {
+    const { state } = this.#source;
+    return this.#provenSlots(demand).flatMap((slot) =>
+      this.#meters()
+        .filter((meter) => correctedSlots.get(state, meterSlotId(slot, meter)) !== undefined)
+        .map((meter) => correctedKey(slot, meter)),
+    );
+  }
+
+  /** The slots of an order that the owner's own meters proved. */
+  #provenSlots(demand: Demand): number[] {
+    if (demand.owner !== this.#owner) return [];
+    const parameters = parametersOf(this.#source.state, demand.slot);
+    return spansOf({ parameters }, demand).flat();
   }
 
   *#slots() {
@@ -193,7 +283,10 @@ class Collection {
 
   #batches(): FramePath[] {
     const { height } = this.#source.head.header;
-    const common = { period: this.#period, height, margin: this.#margin };
+    const { from, to } = this.#period;
+    const proven = this.#orders().flatMap(([, demand]) => this.#provenSlots(demand));
+    const period = { from: Math.min(from, ...proven), to };
+    const common = { period, height, margin: this.#margin };
     return this.#meters().flatMap((meter) => batchFrames(this.#source, { meter, ...common }));
   }
 
@@ -204,6 +297,17 @@ class Collection {
     const from = firstHeightAt(blocks, this.#period.from - quoteMsMax, to);
     const signers = [this.#owner, ...this.#devices()];
     return quoteFrames(this.#source, { ids, signers, range: { from, to } });
+  }
+
+  /** The acknowledgements and orders that the account's lines come from. */
+  #accountFrames(): FramePath[] {
+    const { from, to } = this.#period;
+    const inMonth = this.#account.filter(([, { time }]) => time >= from && time < to);
+    const known = new Map(this.#orders());
+    return accountFrames(this.#source, {
+      entries: inMonth.map(([, entry]) => entry),
+      hashOf: (order) => known.get(Buffer.from(order).toString("hex"))?.hash,
+    });
   }
 
   #block(certified: CertifiedHeader): number {

@@ -1,5 +1,5 @@
 import type { Bill } from "./document.ts";
-import { lineName, slotName } from "./names.ts";
+import { accountLineName, lineName, slotName } from "./names.ts";
 
 /** Where a bill differs from what its evidence makes: the place, both values, the lines concerned. */
 export type Difference = {
@@ -50,6 +50,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** The lines that a place in the bill is about; that of a sum is about no single one. */
 function concerned(bill: Bill, [part, at = "", inner, line = ""]: readonly string[]) {
+  const entry = part === "account" ? bill.account[Number(at)] : undefined;
+  if (entry !== undefined) return [accountLineName(bill, entry)];
   if (part !== "slots") return [`the bill's ${[part, at].filter((one) => one !== "").join(" ")}`];
   const slot = bill.slots[Number(at)];
   if (slot === undefined) return ["a slot that is not there"];

@@ -20,9 +20,13 @@ const heads = [
   "version",
   "quote",
   "quote_limit_per_kwh",
+  "counts",
 ] as const;
 
-/** A bill's lines as a table for spreadsheets (RFC 4180). It carries no proofs. */
+/**
+ * A bill's lines as a table for spreadsheets (RFC 4180). It carries no proofs. `counts`: whether a line is part of
+ * the month's total, or a payment, which changes what is owed.
+ */
 export function billCsv(bill: Bill): string {
   const zone = parseTimeZone(bill.timeZone) ?? { standardMs: 0 };
   const rows = bill.slots.flatMap((slot) =>
@@ -43,9 +47,29 @@ export function billCsv(bill: Bill): string {
       line.version ?? "",
       line.order?.id ?? "",
       line.order === null ? "" : exact(line.order.limit),
+      "total",
     ]),
   );
-  return `${[heads, ...rows].map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
+  const account = bill.account.map(({ line, kind, time, money, with: other, payment, demand }) => [
+    line,
+    localTime(time, zone),
+    new Date(time).toISOString(),
+    "",
+    kind,
+    demand?.word ?? "",
+    demand === null ? "" : demand.deliveredWh,
+    demand === null ? "" : exact(demand.price),
+    exact(money),
+    bill.currency,
+    other,
+    "",
+    "",
+    payment?.version ?? "",
+    demand?.order ?? "",
+    "",
+    kind === "demand" ? "total" : "balance",
+  ]);
+  return `${[heads, ...rows, ...account].map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
 }
 
 function cell(value: string | number): string {

@@ -1,10 +1,15 @@
+import type { TakingSort } from "../takings.ts";
+
+/** Names the form of bills; another one says something else, or rests on something else. */
+export const billFormat = "busbar-bill/2";
+
 /**
  * A bill as it is handed out: plain data, the same in JSON and behind every page. Units: energy Wh,
  * money and prices 10⁻⁶ currency (per kWh), times ms since 1970 UTC. Money is the owner's: above 0 it
  * gets, below 0 it pays.
  */
 export type Bill = {
-  readonly format: "busbar-bill/1";
+  readonly format: typeof billFormat;
   readonly chain: string;
   readonly site: string;
   readonly currency: string;
@@ -22,14 +27,27 @@ export type Bill = {
     readonly sort: string;
     readonly money: number;
   }[];
-  /** The owner's accounts since the chain began. */
-  readonly accounts: { readonly sales: number; readonly purchase: number };
+  /**
+   * The owner's accounts since the chain began; `paid`: payments that were acknowledged. What others owe it,
+   * below 0 what it owes, is `balance` = sales + purchase + paid; `collateral` lies with a bureau.
+   */
+  readonly accounts: {
+    readonly sales: number;
+    readonly purchase: number;
+    readonly paid: number;
+    readonly collateral: number;
+    readonly balance: number;
+  };
   readonly credit: {
     readonly score: number;
     readonly violations: readonly { readonly kind: string; readonly times: number }[];
   };
   readonly days: readonly BillDay[];
   readonly slots: readonly BillSlot[];
+  /** What moved the account's money in the month besides the slots, in its order. */
+  readonly account: readonly AccountLine[];
+  /** What its use of energy caused; null where the maker's configuration has no factors, or it uses none. */
+  readonly carbon: BillCarbon | null;
   /** What it rests on; `sha256` is that of the evidence as it stands beside the bill. */
   readonly proofs: {
     readonly blocks: number;
@@ -40,7 +58,21 @@ export type Bill = {
 };
 
 /**
- * received − paid − fees − taxes + subsidies = total. `due` is the total in whole hundredths of the
+ * Certified energy and the rest of what was taken, each at its factor (g CO₂ equivalent per kWh). Energies are
+ * proved; the factors are the maker's word, and `source` says whose they are.
+ */
+export type BillCarbon = {
+  readonly source: string;
+  readonly gramsPerKwh: { readonly solar: number; readonly wind: number; readonly rest: number };
+  readonly takenWh: number;
+  readonly greenTakenWh: number;
+  readonly retiredWh: { readonly solar: number; readonly wind: number };
+  readonly grams: number;
+};
+
+/**
+ * received − paid − fees − taxes + subsidies + orders + takings = total. `orders`: for demand response.
+ * `takings`: for what others did, as a bureau, a line's operator or who fees are for. `due` is the total in whole hundredths of the
  * currency, and `rounding` what that leaves: due = total + rounding.
  */
 export type BillTotals = {
@@ -51,6 +83,8 @@ export type BillTotals = {
   readonly fees: number;
   readonly taxes: number;
   readonly subsidies: number;
+  readonly orders: number;
+  readonly takings: number;
   readonly total: number;
   readonly rounding: number;
   readonly due: number;
@@ -59,6 +93,8 @@ export type BillTotals = {
   readonly slots: {
     readonly final: number;
     readonly provisional: number;
+    /** Of whoever has takings alone, as they stand: others' readings may still change them. */
+    readonly standing: number;
     /** Of the month, without a settlement yet. */
     readonly open: number;
   };
@@ -76,7 +112,7 @@ export type BillDay = {
 
 export type BillSlot = {
   readonly slot: number;
-  readonly state: "final" | "provisional" | "held";
+  readonly state: "final" | "provisional" | "held" | "standing";
   /** Why it was settled last. */
   readonly why: string;
   readonly importWh: number;
@@ -111,12 +147,14 @@ export type LineKind =
   | "sale"
   | "purchase"
   | "grid-fee"
+  | "grid-loss"
   | "subsidy"
   | "surplus"
   | "shortage"
   | "fee"
   | "tax"
-  | "levy";
+  | "levy"
+  | TakingSort;
 
 export type BillLine = {
   /** Counts through the bill from 1. */
@@ -128,7 +166,7 @@ export type BillLine = {
   readonly energyWh: number;
   /** Of a sale or purchase; null where a line has none. */
   readonly price: number | null;
-  /** With whom, or to whom it goes. */
+  /** With whom, or to whom it goes; `~all`: with all whom it concerns. */
   readonly with: string;
   /** The trade that it comes from; null for what comes from the meters. */
   readonly contract: string | null;
@@ -138,6 +176,39 @@ export type BillLine = {
   readonly version: number | null;
   /** The owner's own quote behind the trade, with the evidence's frames that sealed and opened it. */
   readonly order: BillOrder | null;
+};
+
+/** What moved an account's money besides a slot: it leads to what was signed, in a frame of the evidence. */
+export type AccountLine = {
+  /** Counts on from the slots' lines. */
+  readonly line: number;
+  readonly kind: "payment" | "collateral" | "seized" | "demand";
+  /** Its number on the owner's account. */
+  readonly entry: number;
+  readonly time: number;
+  /** As it changes the account: money that is received makes what the others owe smaller. */
+  readonly money: number;
+  readonly with: string;
+  /** Who acknowledged it, and where that stands. */
+  readonly payment: {
+    readonly by: string;
+    readonly version: number;
+    readonly frame: number;
+  } | null;
+  readonly demand: BillDemand | null;
+};
+
+/** `checked`: made anew from the owner's own signed readings; else as the members found it. */
+export type BillDemand = {
+  readonly order: string;
+  readonly slot: number;
+  readonly slots: number;
+  readonly orderedWh: number;
+  readonly deliveredWh: number;
+  readonly price: number;
+  readonly word: "kept" | "unkept" | "unproven";
+  readonly checked: boolean;
+  readonly frame: number;
 };
 
 export type BillOrder = {
@@ -160,3 +231,13 @@ export type BillFault = {
   readonly message: string;
   readonly lines: readonly string[];
 };
+
+/** Whether somebody's meters are settled; the others have what others did to them alone. */
+export function isParty(party: string): boolean {
+  return party === "company" || party === "user";
+}
+
+/** How many lines a bill has. */
+export function linesIn({ slots, account }: Pick<Bill, "slots" | "account">): number {
+  return slots.reduce((sum, { lines }) => sum + lines.length, account.length);
+}

@@ -1,5 +1,5 @@
 import { parseTimeZone, type UtcMs, utcMs, wh } from "@busbar/protocol";
-import { accounts, gridOwner, leviesOwner } from "../../ledger/accounts.ts";
+import { type AccountSide, accounts, leviesOwner } from "../../ledger/accounts.ts";
 import { creditReports, creditScore } from "../../ledger/credit.ts";
 import { parametersTable } from "../../ledger/parameters.ts";
 import { saleOf } from "../../ledger/rules/market/contract-settlement.ts";
@@ -10,13 +10,23 @@ import { siteTable } from "../../ledger/site.ts";
 import { owners } from "../../ledger/tables.ts";
 import { emptyBalance, roundingOf } from "../balance.ts";
 import { imbalanceMoney, type Statement, type StatementTerms, stateSlot } from "../statement.ts";
-import type { Bill, BillLine, BillSlot } from "./document.ts";
+import { accountLines } from "./account-lines.ts";
+import { carbonOf } from "./carbon-figure.ts";
+import {
+  type AccountLine,
+  type Bill,
+  type BillLine,
+  type BillSlot,
+  billFormat,
+  isParty,
+} from "./document.ts";
 import { BillError, type BillGrounds } from "./grounds.ts";
-import { accountKeys, creditKey, ownerKey, settlementKey, siteKey } from "./keys.ts";
+import { creditKey, ownerKey, settlementKey, siteKey } from "./keys.ts";
 import { energyInSlot, type MeterBooks, readMeters } from "./meters.ts";
 import { Orders } from "./orders.ts";
 import { daysOf, monthPeriod } from "./period.ts";
 import { contractLines, type NewLine, type OwnContract, versionLines } from "./slot-lines.ts";
+import { takingsOf } from "./taking-lines.ts";
 import { chargesOf, dayTotals, totalsOf } from "./totals.ts";
 
 /**
@@ -37,10 +47,15 @@ export function draftBill(grounds: BillGrounds): Omit<Bill, "proofs"> {
     throw new BillError("bill.month", `expected a month as 2026-03, got ${month}`, "all");
   }
   const lengthMs = parameters.slotMinutes * 60_000;
-  const slots = slotsOf(grounds, { ...period, lengthMs });
+  const books = readMeters(grounds);
+  const slots = slotsOf(grounds, books, { ...period, lengthMs });
+  const before = slots.reduce((sum, { lines }) => sum + lines.length, 0);
+  const account = accountLines(grounds, books, period).map((one, i): AccountLine => {
+    return { line: before + i + 1, ...one };
+  });
   const { id, name, party } = about;
   return {
-    format: "busbar-bill/1",
+    format: billFormat,
     chain: site.chain,
     site: site.site,
     currency: site.currency,
@@ -54,36 +69,48 @@ export function draftBill(grounds: BillGrounds): Omit<Bill, "proofs"> {
       time: asOf.time,
       appHash: Buffer.from(asOf.appHash).toString("hex"),
     },
-    totals: totalsOf(slots, Math.ceil((period.to - period.from) / lengthMs)),
+    totals: totalsOf(slots, account, Math.ceil((period.to - period.from) / lengthMs)),
     charges: chargesOf(slots),
     accounts: accountsOf(grounds),
     credit: creditOf(grounds),
     days: dayTotals(slots, daysOf(period, zone)),
     slots,
+    account,
+    carbon: isParty(party) ? carbonOf(grounds, { ...period, lengthMs }) : null,
   };
 }
 
 type Month = { readonly from: number; readonly to: number; readonly lengthMs: number };
 
-function slotsOf(grounds: BillGrounds, { from, to, lengthMs }: Month): BillSlot[] {
-  const books = readMeters(grounds);
+function slotsOf(
+  grounds: BillGrounds,
+  books: MeterBooks,
+  { from, to, lengthMs }: Month,
+): BillSlot[] {
   const orders = new Orders(grounds);
   const own = contractsBySlot(grounds);
   const versions = versionsBySlot(grounds);
+  const settles = isParty(owners.get(grounds.state, grounds.owner)?.party ?? "");
+  const takingsIn = takingsOf(grounds);
   const slots: BillSlot[] = [];
   let line = 0;
   for (let slot = Math.ceil(from / lengthMs) * lengthMs; slot < to; slot += lengthMs) {
     const all = versions.get(slot) ?? [];
-    insistOnNewest(grounds, slot, all.length);
-    if (all.length === 0) continue;
-    const made = slotOf(grounds, {
+    if (settles) insistOnNewest(grounds, slot, all.length);
+    const taken = takingsIn(slot);
+    if (all.length === 0 && taken.length === 0) continue;
+    const stated = {
       slot: utcMs(slot),
       lengthMs,
       versions: all,
       contracts: own.get(slot) ?? [],
       books,
       orders,
-    });
+    };
+    const made = withTakings(
+      all.length === 0 ? standing(grounds, slot) : slotOf(grounds, stated),
+      taken,
+    );
     const lines = made.lines.map((one): BillLine => {
       line += 1;
       return { line, ...one };
@@ -91,6 +118,29 @@ function slotsOf(grounds: BillGrounds, { from, to, lengthMs }: Month): BillSlot[
     slots.push({ ...made, lines });
   }
   return slots;
+}
+
+type NewSlot = Omit<BillSlot, "lines"> & { readonly lines: readonly NewLine[] };
+
+/** A slot in which the owner has no meters: what others did in it stands as it does now. */
+function standing(grounds: BillGrounds, slot: number): NewSlot {
+  return {
+    ...{ slot, state: "standing", why: "takings", importWh: 0, exportWh: 0, method: null },
+    ...{ meters: [], site: siteSums(grounds, slot), money: 0, lines: [] },
+  };
+}
+
+function withTakings(slot: NewSlot, taken: readonly NewLine[]): NewSlot {
+  const money = taken.reduce((sum, one) => sum + one.money, slot.money);
+  return { ...slot, money, lines: [...slot.lines, ...taken] };
+}
+
+/** The slot's sums of all parties. Throws: `BillError` `bill.balance`. */
+function siteSums({ state }: BillGrounds, slot: number): BillSlot["site"] {
+  const balance = slotBalances.get(state, slotKey(slot)) ?? emptyBalance;
+  const rounding = roundingOf(balance);
+  if (rounding === 0) return { ...balance, rounding };
+  throw new BillError("bill.balance", `the slot's sums leave ${rounding} over`, { slot });
 }
 
 /** That there is no later version, else a bill could leave out a correction, or a whole slot. */
@@ -112,8 +162,8 @@ type SlotGrounds = {
 function slotOf(
   grounds: BillGrounds,
   { slot, lengthMs, versions, contracts: own, books, orders }: SlotGrounds,
-): Omit<BillSlot, "lines"> & { readonly lines: readonly NewLine[] } {
-  const { owner, state } = grounds;
+): NewSlot {
+  const { owner } = grounds;
   const last = versions.at(-1) as Settlement;
   const { energy, meters } = energyInSlot(grounds, books, { slot, lengthMs, settlement: last });
   const counting = own.filter(({ terms }) => terms.settled !== 2);
@@ -126,17 +176,12 @@ function slotOf(
   const lines = [
     ...own.flatMap((one) => {
       const order = orders.behind(one.id, one.terms);
-      const made = contractLines(owner, one, { sales, settlement: terms, order, grid: gridOwner });
+      const made = contractLines(owner, one, { sales, settlement: terms, order });
       insistOnSubsidy(one, made);
       return made;
     }),
     ...versions.flatMap((now, i) => versionLines(i + 1, now, versions[i - 1])),
   ];
-  const balance = slotBalances.get(state, slotKey(slot)) ?? emptyBalance;
-  const rounding = roundingOf(balance);
-  if (rounding !== 0) {
-    throw new BillError("bill.balance", `the slot's sums leave ${rounding} over`, { slot });
-  }
   return {
     slot,
     state: held ? "held" : last.why === "provisional" ? "provisional" : "final",
@@ -145,7 +190,7 @@ function slotOf(
     exportWh,
     method: method ?? null,
     meters,
-    site: { ...balance, rounding },
+    site: siteSums(grounds, slot),
     money: lines.reduce((sum, one) => sum + one.money, 0),
     lines,
   };
@@ -226,11 +271,16 @@ function versionsBySlot({ owner, state }: BillGrounds): ReadonlyMap<number, Sett
   return bySlot;
 }
 
-function accountsOf({ owner, state }: BillGrounds): Bill["accounts"] {
-  const of = (side: "sales" | "purchase") => accounts.get(state, `${owner}/${side}`)?.money;
+function accountsOf({ owner, state, isAbsent }: BillGrounds): Bill["accounts"] {
+  const of = (side: AccountSide) => {
+    const known = accounts.get(state, `${owner}/${side}`)?.money;
+    const key = `account/${owner}/${side}`;
+    if (known === undefined && !isAbsent(key)) throw missing(key);
+    return known ?? 0;
+  };
   const [sales, purchase] = [of("sales"), of("purchase")];
-  if (sales === undefined || purchase === undefined) throw missing(accountKeys(owner)[0] ?? "");
-  return { sales, purchase };
+  const [paid, collateral] = [of("paid"), of("collateral")];
+  return { sales, purchase, paid, collateral, balance: sales + purchase + paid };
 }
 
 function creditOf({ owner, state, isAbsent }: BillGrounds): Bill["credit"] {

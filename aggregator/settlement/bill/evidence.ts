@@ -44,6 +44,16 @@ const provedFrame = record("proved-frame", {
   frame: field(5, bytes(1, 15_360)),
 });
 
+/** Factors of the carbon figure, mg per kWh, as whoever made the bill has them in its configuration. */
+const carbonFactors = record("carbon-factors", {
+  source: field(1, text(200)),
+  solar: field(2, int(0, 10_000_000)),
+  wind: field(3, int(0, 10_000_000)),
+  rest: field(4, int(0, 10_000_000)),
+});
+
+export type CarbonEvidence = TypeOf<typeof carbonFactors>;
+
 /**
  * All that a bill rests on, with nothing in it that is not used: certified blocks, entries of the state
  * after the first of them, and the signed frames that others of them hold. Hashes stand in one pool, for
@@ -56,6 +66,8 @@ export const evidence = record("bill-evidence", {
   steps: field(3, array(stateProof, 0, 0xffff)),
   entries: field(4, array(stateEntry, 0, listMax)),
   frames: field(5, array(provedFrame, 0, listMax)),
+  /** Absent: no figure is made. */
+  carbon: optional(6, carbonFactors),
 });
 
 export type Evidence = TypeOf<typeof evidence>;

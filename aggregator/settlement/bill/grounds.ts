@@ -1,5 +1,6 @@
-import type { QuoteCommit, QuoteReveal, UtcMs } from "@busbar/protocol";
+import type { DemandOrder, Payment, QuoteCommit, QuoteReveal, UtcMs } from "@busbar/protocol";
 import type { StateReader } from "../../ledger/state/state.ts";
+import type { CarbonEvidence } from "./evidence.ts";
 import type { TakenBatch } from "./replay.ts";
 
 /** A quote as it was sealed and opened, with the evidence's frames that did so. */
@@ -8,6 +9,13 @@ export type ProvedQuote = {
   readonly reveal: QuoteReveal;
   readonly sealed: number;
   readonly opened: number;
+};
+
+/** A message with its frame in the evidence and the height of its block. */
+export type ProvedMessage<T> = {
+  readonly message: T;
+  readonly frame: number;
+  readonly height: number;
 };
 
 /** A batch of readings with its frame in the evidence. */
@@ -27,14 +35,21 @@ export type BillGrounds = {
   readonly batches: ReadonlyMap<string, readonly ProvedBatch[]>;
   /** By the id of their commitment, hex. */
   readonly quotes: ReadonlyMap<string, ProvedQuote>;
+  /** Acknowledged payments by `<who>/<its version>`. */
+  readonly payments: ReadonlyMap<string, ProvedMessage<Payment>>;
+  /** Orders of demand response by id, hex. */
+  readonly orders: ReadonlyMap<string, ProvedMessage<DemandOrder>>;
+  readonly carbon: CarbonEvidence | undefined;
 };
 
-/** What in a bill is concerned: slots, contracts, frames or entries of its evidence, or all of it. */
+/** What in a bill is concerned: slots, contracts, the account's entries, frames or entries of its evidence, or
+ * all of it. */
 export type Concern =
   | { readonly slot: number }
   | { readonly contract: string }
   | { readonly frames: readonly number[] }
   | { readonly key: string }
+  | { readonly entry: number }
   | "all";
 
 /** What is wrong, and with what. */

@@ -1,4 +1,5 @@
 import { slotKey } from "../../ledger/settlements.ts";
+import { greenForms } from "../certificates.ts";
 
 /** The state's keys that a bill rests on, besides those that are found by scanning. */
 export const siteKey = "site/genesis";
@@ -9,13 +10,26 @@ export const bureauPrefix = "bureau/";
 export const ownerKey = (owner: string): string => `owner/${owner}`;
 export const creditKey = (owner: string): string => `credit/${owner}`;
 export const accountKeys = (owner: string): readonly string[] =>
-  ["sales", "purchase"].map((side) => `account/${owner}/${side}`);
+  ["sales", "purchase", "paid", "collateral"].map((side) => `account/${owner}/${side}`);
 export const connectionPrefix = (owner: string): string => `connection/${owner}/`;
 export const meterKey = (meter: string): string => `meter/${meter}`;
 export const deviceKey = (device: string): string => `device/${device}`;
 export const contractPrefix = (slot: number): string => `contract/${slotKey(slot)}-`;
 export const correctedKey = (slot: number, meter: string): string =>
   `corrected/${slotKey(slot)}/${meter}`;
+export const takerKey = (owner: string): string => `takes/${owner}`;
+export const takingKey = (slot: number, owner: string): string =>
+  `taking/${slotKey(slot)}/${owner}`;
+export const entryHeadKey = (owner: string): string => `account-entries/${owner}`;
+export const entryKey = (owner: string, number: number): string =>
+  `account-entry/${owner}/${String(number).padStart(9, "0")}`;
+export const demandKey = (order: string): string => `demand/${order}`;
+export const greenSlotKey = (slot: number): string => `green-slot/${slotKey(slot)}`;
+export const greenKeys = (slot: number, owner: string): readonly string[] =>
+  greenForms.map((form) => `green/${slotKey(slot)}/${owner}/${form}`);
+export const movesKey = (owner: string): string => `certificate-moves/${owner}`;
+export const greenMoveKeys = (slot: number, owner: string): readonly string[] =>
+  greenForms.map((form) => `green-move/${slotKey(slot)}/${owner}/${form}`);
 export const balanceKey = (slot: number): string => `slot-balance/${slotKey(slot)}`;
 
 /** A version of what a party's slot came to. */
@@ -25,7 +39,16 @@ export function settlementKey(slot: number, owner: string, version: number): str
 
 /** The slot that a key is about; undefined where it is about none. */
 export function slotOfKey(key: string): number | undefined {
-  const [, digits] = /^(?:contract|settlement|corrected|slot-balance)\/(\d{15})/.exec(key) ?? [];
+  const [, digits] =
+    /^(?:contract|settlement|corrected|slot-balance|taking|green|green-slot|green-move)\/(\d{15})/.exec(
+      key,
+    ) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** The number of the account's entry that a key is about. */
+export function entryOfKey(key: string): number | undefined {
+  const [, digits] = /^account-entry\/[^/]+\/(\d{9})$/.exec(key) ?? [];
   return digits === undefined ? undefined : Number(digits);
 }
 

@@ -1,7 +1,7 @@
 import { parseTimeZone } from "@busbar/protocol";
-import type { Bill, BillLine, BillSlot } from "./document.ts";
+import type { AccountLine, Bill, BillLine, BillSlot } from "./document.ts";
 import type { Concern } from "./grounds.ts";
-import { contractOfKey, slotOfKey } from "./keys.ts";
+import { contractOfKey, entryOfKey, slotOfKey } from "./keys.ts";
 import { localTime } from "./period.ts";
 
 /** Most lines that a fault names; how many more there are is said. */
@@ -17,6 +17,7 @@ export function linesAbout(bill: Bill, concern: Concern): readonly string[] {
 function without(bill: Bill, concern: Concern): string {
   if (concern === "all") return "the whole bill";
   if ("contract" in concern) return `contract ${concern.contract}`;
+  if ("entry" in concern) return `entry ${concern.entry} of the account`;
   if ("frames" in concern) return `frames ${concern.frames.join(", ")} of the evidence`;
   const slot = "slot" in concern ? concern.slot : slotOfKey(concern.key);
   if (slot !== undefined) return `slot ${slotName(bill, slot)}`;
@@ -24,12 +25,15 @@ function without(bill: Bill, concern: Concern): string {
 }
 
 function linesOf(bill: Bill, concern: Concern): string[] {
-  if (concern === "all")
-    return named(
+  if (concern === "all") {
+    const slots = named(
       bill,
       () => true,
       () => true,
     );
+    return [...slots, ...accountNamed(bill, () => true)];
+  }
+  if ("entry" in concern) return accountNamed(bill, ({ entry }) => entry === concern.entry);
   if ("slot" in concern)
     return named(
       bill,
@@ -46,6 +50,8 @@ function linesOf(bill: Bill, concern: Concern): string[] {
   if ("key" in concern) {
     const contract = contractOfKey(concern.key);
     if (contract !== undefined) return linesOf(bill, { contract });
+    const entry = entryOfKey(concern.key);
+    if (entry !== undefined) return linesOf(bill, { entry });
     const slot = slotOfKey(concern.key);
     return slot === undefined ? linesOf(bill, "all") : linesOf(bill, { slot });
   }
@@ -59,7 +65,14 @@ function linesOf(bill: Bill, concern: Concern): string[] {
     ({ meters }) => meters.some(({ frames }) => within(frames)),
     () => true,
   );
-  return byMeter.length > 0 ? byMeter : named(bill, () => true, quoted);
+  if (byMeter.length > 0) return byMeter;
+  const about = ({ payment, demand }: AccountLine) =>
+    concern.frames.some((frame) => frame === payment?.frame || frame === demand?.frame);
+  return [...named(bill, () => true, quoted), ...accountNamed(bill, about)];
+}
+
+function accountNamed(bill: Bill, wanted: (line: AccountLine) => boolean): string[] {
+  return bill.account.filter(wanted).map((line) => accountLineName(bill, line));
 }
 
 function named(
@@ -76,6 +89,14 @@ function named(
 export function lineName(bill: Bill, { slot }: BillSlot, line: BillLine): string {
   const what = line.contract === null ? (line.charge ?? "") : `contract ${line.contract}`;
   return `line ${line.line} (${slotName(bill, slot)}, ${line.kind}${what === "" ? "" : `, ${what}`})`;
+}
+
+/** The same of a line of the account. */
+export function accountLineName(
+  bill: Bill,
+  { line, kind, time, with: other }: AccountLine,
+): string {
+  return `line ${line} (${slotName(bill, time)}, ${kind}, ${other})`;
 }
 
 /** A slot's time by the bill's own clock; as a number where that is none. */

@@ -21,3 +21,12 @@ export function kwh(wh: number, digits = 3): string {
   const text = (Math.abs(wh) / 1000).toFixed(digits);
   return `${wh < 0 ? "−" : ""}${text}`;
 }
+
+/** Text as it may stand in a page. */
+export function escaped(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}

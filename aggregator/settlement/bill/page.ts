@@ -1,9 +1,19 @@
 import { parseTimeZone, type TimeZone } from "@busbar/protocol";
 import { energyChart, moneyChart } from "./charts.ts";
-import type { Bill, BillDay, BillFile, BillLine, BillSlot } from "./document.ts";
-import { kwh, money } from "./numbers.ts";
+import {
+  type Bill,
+  type BillDay,
+  type BillFile,
+  type BillLine,
+  type BillSlot,
+  isParty,
+  linesIn,
+} from "./document.ts";
+import { escaped, kwh, money } from "./numbers.ts";
+import { accountSection, carbonSection } from "./page-sections.ts";
 import { localTime } from "./period.ts";
 import { style } from "./style.ts";
+import { withAll } from "./taking-lines.ts";
 import { type Language, wordsOf } from "./words.ts";
 
 /** Where the bill and its evidence stand in the page. */
@@ -19,14 +29,15 @@ export function billPage(file: BillFile, language: Language): string {
   const words = wordsOf(language);
   const { totals, currency } = bill;
   const zone = parseTimeZone(bill.timeZone) ?? { standardMs: 0 };
-  const name = `${words.title} ${bill.month} – ${bill.owner.name}`;
-  const lines = bill.slots.reduce((sum, slot) => sum + slot.lines.length, 0);
+  const title = isParty(bill.owner.party) ? words.title : words.statement;
+  const name = `${title} ${bill.month} – ${bill.owner.name}`;
+  const lines = linesIn(bill);
   const data = JSON.stringify(file).replaceAll("<", "\\u003c");
   return `<!doctype html>
 <html lang="${words.language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(name)}</title>
 <style>${style}</style></head><body><main>
-<header><div><h1>${words.title}</h1>
+<header><div><h1>${title}</h1>
 <p class="who"><b>${escaped(bill.owner.name)}</b> (${escaped(bill.owner.id)}) · ${words.month} <b>${escaped(bill.month)}</b></p>
 <p class="who">${words.site} ${escaped(bill.site)} · ${words.made} ${localTime(bill.asOf.time, zone)}, ${words.block} ${bill.asOf.height}</p></div>
 <div class="due${totals.due > 0 ? " get" : ""}"><span>${totals.due > 0 ? words.toGet : words.toPay}</span><strong>${money(Math.abs(totals.due))} ${escaped(currency)}</strong></div></header>
@@ -41,6 +52,8 @@ ${cards(bill, words).join("\n")}
 ${summary(bill, words)}
 <h2>${words.days}</h2>
 ${dayTable(bill, words)}
+${accountSection(bill, zone, words)}
+${carbonSection(bill, words)}
 <h2 class="screen">${words.lines}</h2>
 ${lines === 0 ? `<p>${words.none}</p>` : details(bill, zone, words)}
 <section class="proof"><h2>${words.proof}</h2>
@@ -59,26 +72,37 @@ function cards({ totals, accounts, credit, currency }: Bill, words: Words): stri
   const { slots } = totals;
   const card = (name: string, value: string) => `<div><span>${name}</span><b>${value}</b></div>`;
   const provisional = slots.provisional === 0 ? "" : `, ${slots.provisional} ${words.provisional}`;
+  const standing = slots.standing === 0 ? "" : `, ${slots.standing} ${words.standing}`;
   const violations = credit.violations.reduce((sum, { times }) => sum + times, 0);
   return [
     card(words.drawn, `${kwh(totals.importWh)} kWh`),
     card(words.given, `${kwh(totals.exportWh)} kWh`),
-    card(words.slots, `${slots.final} ${words.final}${provisional}, ${slots.open} ${words.open}`),
+    card(
+      words.slots,
+      `${slots.final} ${words.final}${provisional}${standing}, ${slots.open} ${words.open}`,
+    ),
     card(
       words.credit,
       `${credit.score}${violations === 0 ? `, ${words.noViolations}` : ` (${violations})`}`,
     ),
     card(
       words.accounts,
-      `${words.sales} ${money(accounts.sales)}, ${words.purchases} ${money(accounts.purchase)} ${escaped(currency)}`,
+      [
+        `${words.sales} ${money(accounts.sales)}`,
+        `${words.purchases} ${money(accounts.purchase)}`,
+        ...(accounts.paid === 0 ? [] : [`${words.paidOutside} ${money(accounts.paid)}`]),
+        ...(accounts.collateral === 0 ? [] : [`${words.collateral} ${money(accounts.collateral)}`]),
+      ].join(", "),
     ),
+    card(words.balance, `${money(accounts.balance)} ${escaped(currency)}`),
   ];
 }
 
 function summary({ totals, charges, currency }: Bill, words: Words): string {
   const row = (name: string, value: number, kind = "") =>
     `<tr${kind}><td>${name}</td><td>${money(value, 4)} ${escaped(currency)}</td></tr>`;
-  const { received, paid, fees, taxes, subsidies, total, rounding, due, pending } = totals;
+  const { received, paid, fees, taxes, subsidies, orders, takings } = totals;
+  const { total, rounding, due, pending } = totals;
   const each = (isFee: boolean) =>
     charges
       .filter(({ sort }) => (sort === "fee") === isFee)
@@ -92,6 +116,8 @@ ${[
   row(words.taxes, 0 - taxes),
   ...each(false),
   row(words.subsidies, subsidies),
+  ...(orders === 0 ? [] : [row(words.orders, orders)]),
+  ...(takings === 0 ? [] : [row(words.takings, takings)]),
   row(words.rounding, rounding),
   ...(pending === 0 ? [] : [row(words.pending, pending)]),
   row(words.total, due, ' class="sum"'),
@@ -168,7 +194,7 @@ function row(
     `<td>${line.energyWh === 0 ? "" : kwh(line.energyWh)}</td>`,
     `<td>${line.price === null ? "" : money(line.price, 4)}</td>`,
     `<td>${money(line.money, 4)}</td>`,
-    `<td class="t">${escaped(line.with)}</td>`,
+    `<td class="t">${line.with === withAll ? words.all : escaped(line.with)}</td>`,
     `<td class="id">${escaped(line.contract ?? "")}</td>`,
     `<td class="t">${state}</td>`,
   ];
@@ -205,12 +231,4 @@ export function pageDifference(
   const [, number] = /id="l(\d+)"/.exec(ought) ?? /id="l(\d+)"/.exec(shown) ?? [];
   const line = number === undefined ? `the page's line ${place + 1}` : `line ${number}`;
   return { shows: shown.slice(0, 300), line };
-}
-
-function escaped(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

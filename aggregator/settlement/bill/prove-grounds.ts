@@ -1,7 +1,9 @@
 import {
   CouncilChain,
+  type DemandOrder,
   encodeHeader,
   keyId,
+  type Payment,
   type PinnedMembership,
   type Readings,
   type Verify,
@@ -13,7 +15,13 @@ import { OpenedFrame } from "../../ledger/opened-frame.ts";
 import { emptyState, Overlay } from "../../ledger/state/overlay.ts";
 import { devices, owners } from "../../ledger/tables.ts";
 import type { Evidence } from "./evidence.ts";
-import { BillError, type BillGrounds, type ProvedBatch, type ProvedQuote } from "./grounds.ts";
+import {
+  BillError,
+  type BillGrounds,
+  type ProvedBatch,
+  type ProvedMessage,
+  type ProvedQuote,
+} from "./grounds.ts";
 
 /** Whom a bill's evidence is checked against, and what the bill is said to be of. */
 export type Claims = {
@@ -41,6 +49,7 @@ export function proveGrounds(evidence: Evidence, claims: Claims): BillGrounds {
     asOf: { height, time, appHash },
     state,
     isAbsent: (key) => absent.has(key),
+    carbon: evidence.carbon,
     ...provedFrames(evidence, state, claims),
   };
 }
@@ -99,6 +108,8 @@ function provedFrames(evidence: Evidence, state: Overlay, { owner, verify, pinne
   const signers = signersOf(state, owner);
   const batches = new Map<string, ProvedBatch[]>();
   const quotes = new Map<string, Partial<ProvedQuote>>();
+  const payments = new Map<string, ProvedMessage<Payment>>();
+  const orders = new Map<string, ProvedMessage<DemandOrder>>();
   for (const [frame, one] of evidence.frames.entries()) {
     const { header, content } = openProved(evidence, frame, {
       signers,
@@ -127,13 +138,24 @@ function provedFrames(evidence: Evidence, state: Overlay, { owner, verify, pinne
         quotes.set(id, { ...quotes.get(id), reveal, opened: frame });
         break;
       }
+      case "payment": {
+        const payment = message as Payment;
+        const { height } = header;
+        payments.set(`${payment.by}/${payment.version}`, { message: payment, frame, height });
+        break;
+      }
+      case "demand-order": {
+        const order = message as DemandOrder;
+        orders.set(hex(order.id), { message: order, frame, height: header.height });
+        break;
+      }
       default: {
         const why = `a ${kind} is nothing that a bill rests on (${one.frame.length} bytes)`;
         throw new BillError("bill.frame", why, { frames: [frame] });
       }
     }
   }
-  return { batches, quotes: wholeQuotes(quotes) };
+  return { batches, quotes: wholeQuotes(quotes), payments, orders };
 }
 
 function wholeQuotes(parts: ReadonlyMap<string, Partial<ProvedQuote>>) {
@@ -182,12 +204,12 @@ function openProved(
   return { header, content: { kind, message: content.message } };
 }
 
-/** Keys of the owner and of its units, by their ids. */
+/** Keys of the owner and its units, and of others that paid or ordered, by their ids. */
 function signersOf(state: Overlay, owner: string): Signers {
-  const own = owners.get(state, owner);
+  const all = Array.from(owners.scan(state), ([, { key }]) => key);
   const units = Array.from(devices.scan(state), ([, device]) => device);
   const mine = units.filter((device) => device.owner === owner).map(({ key }) => key);
-  const keys = own === undefined ? mine : [own.key, ...mine];
+  const keys = [...all, ...mine];
   return new Map(keys.map((key) => [hex(keyId(key)), key]));
 }
 

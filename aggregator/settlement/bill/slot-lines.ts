@@ -1,7 +1,14 @@
+import { micro } from "@busbar/protocol";
+import { gridOwner } from "../../ledger/accounts.ts";
 import type { Contract } from "../../ledger/rules/market/tables.ts";
 import type { Settlement } from "../../ledger/settlements.ts";
 import { keptOf, type Sale } from "../position.ts";
-import { type Settlement as SettlementTerms, settleFee, settleSale } from "../settle.ts";
+import {
+  type Settlement as SettlementTerms,
+  settleFee,
+  settleLoss,
+  settleSale,
+} from "../settle.ts";
 import type { BillLine, BillOrder, LineKind } from "./document.ts";
 
 /** A line before it has its number. */
@@ -10,7 +17,13 @@ export type NewLine = Omit<BillLine, "line">;
 /** A contract with what money it moves. */
 export type OwnContract = { readonly id: string; readonly terms: Contract; readonly sale: Sale };
 
-const plain = { energyWh: 0, price: null, charge: null, version: null, order: null } as const;
+export const plainLine = {
+  energyWh: 0,
+  price: null,
+  charge: null,
+  version: null,
+  order: null,
+} as const;
 
 /** The lines of one contract: its price, its way over the grid, its subsidy. */
 export function contractLines(
@@ -20,18 +33,16 @@ export function contractLines(
     sales,
     settlement,
     order,
-    grid,
   }: {
     readonly sales: readonly Sale[];
     readonly settlement: SettlementTerms;
     readonly order: BillOrder;
-    readonly grid: string;
   },
 ): NewLine[] {
   const sells = sale.seller === owner;
   const other = sells ? sale.buyer : sale.seller;
   const state = terms.settled === 1 ? "paid" : terms.settled === 2 ? "void" : "due";
-  const common = { ...plain, contract: id, state } as const;
+  const common = { ...plainLine, contract: id, state } as const;
   const kept = sells ? sale.energy : keptOf(sale, sales, settlement.bureau);
   const movements = settleSale(sale, settlement, kept);
   const sign = state === "void" ? 0 : sells ? 1 : -1;
@@ -47,15 +58,28 @@ export function contractLines(
     },
   ];
   if (sells || state === "void") return lines;
-  const fee = settleFee(sale, grid);
-  if (fee !== undefined) {
-    lines.push({ ...common, kind: "grid-fee", with: grid, money: 0 - fee.money });
-  }
+  lines.push(...wayLines({ id, terms, sale }, settlement).map((line) => ({ ...common, ...line })));
   const subsidy = movements.find(({ reason }) => reason === "subsidy");
   if (subsidy !== undefined && subsidy.money !== 0) {
     lines.push({ ...common, kind: "subsidy", with: other, money: 0 - subsidy.money });
   }
   return lines;
+}
+
+/** What the way over the grid costs the buyer: what is lost on it, and the rest. */
+function wayLines(
+  { id: contract, terms, sale }: OwnContract,
+  settlement: SettlementTerms,
+): Pick<NewLine, "kind" | "with" | "money" | "energyWh">[] {
+  const paid = settleFee(sale, gridOwner)?.money ?? micro(0);
+  const loss = settleLoss({ ...terms, contract }, gridOwner, settlement);
+  // Where prices leave less than what is lost is worth, the lines' account bears the rest.
+  const lost = Math.min(paid, loss?.money ?? 0);
+  const all = [
+    { kind: "grid-fee", with: gridOwner, money: lost - paid, energyWh: 0 },
+    { kind: "grid-loss", with: gridOwner, money: 0 - lost, energyWh: 0 - (loss?.energy ?? 0) },
+  ] as const;
+  return all.filter(({ money }) => money !== 0);
 }
 
 /** The lines that a version of a slot's settlement posted: what changed against the one before. */
@@ -64,7 +88,7 @@ export function versionLines(
   now: Settlement,
   before: Settlement | undefined,
 ): NewLine[] {
-  const common = { ...plain, contract: null, state: "paid", version } as const;
+  const common = { ...plainLine, contract: null, state: "paid", version } as const;
   const lines: NewLine[] = [];
   const energyWh = now.imbalanceWh - (before?.imbalanceWh ?? 0);
   const money = now.money - (before?.money ?? 0);

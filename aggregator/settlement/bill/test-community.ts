@@ -64,6 +64,8 @@ export type CommunityOptions = {
   readonly parameters?: Partial<Parameters>;
   readonly store?: Store;
   readonly verify?: Verify;
+  /** Its companies' connections are plants of the sun, whose energy is certified. */
+  readonly sunny?: boolean;
 };
 
 /** What a party does in a slot: what its meter shows, and what it quotes; 0: nothing. */
@@ -95,10 +97,11 @@ export class Community {
     parameters = {},
     store,
     verify,
+    sunny = false,
   }: CommunityOptions) {
     this.owners = Array.from({ length: owners }, (_, i) => `home-${i + 1}`);
     this.slotMs = slotMinutes * minute;
-    this.genesis = this.#genesisOf(from, slotMinutes, parameters);
+    this.genesis = this.#genesisOf(from, { slotMinutes, sunny, changes: parameters });
     this.store = store ?? new Store(":memory:");
     this.application = new Application({
       genesis: this.genesis,
@@ -108,7 +111,18 @@ export class Community {
     if (!this.application.info().begun) this.application.initChain();
   }
 
-  #genesisOf(from: number, slotMinutes: number, changes: Partial<Parameters>): Genesis {
+  #genesisOf(
+    from: number,
+    {
+      slotMinutes,
+      sunny,
+      changes,
+    }: {
+      readonly slotMinutes: number;
+      readonly sunny: boolean;
+      readonly changes: Partial<Parameters>;
+    },
+  ): Genesis {
     const small = testGenesis();
     const bureau = small.owners.filter(({ party }) => party === "bureau");
     const homes = this.owners.map((id, i): Owner => {
@@ -129,7 +143,12 @@ export class Community {
         owner,
         key: this.signer(`${owner}-unit`).publicKey,
         meters: [
-          { id: `${owner}-meter`, role: "connection", feeder: i % 2 === 0 ? "north" : "south" },
+          {
+            id: `${owner}-meter`,
+            role: "connection",
+            feeder: i % 2 === 0 ? "north" : "south",
+            ...(sunny && i % 4 === 0 ? { form: "solar" as const } : {}),
+          },
         ],
       })),
       parameters: {

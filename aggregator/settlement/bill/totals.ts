@@ -1,30 +1,46 @@
 import { mulDiv } from "@busbar/protocol";
-import type { Bill, BillDay, BillLine, BillSlot, BillTotals, LineKind } from "./document.ts";
+import { takingSorts } from "../takings.ts";
+import type {
+  AccountLine,
+  Bill,
+  BillDay,
+  BillLine,
+  BillSlot,
+  BillTotals,
+  LineKind,
+} from "./document.ts";
 import type { LocalDay } from "./period.ts";
 
-/** What all slots come to; `inMonth` counts those that the month has. */
-export function totalsOf(slots: readonly BillSlot[], inMonth: number): BillTotals {
+/** What all slots and orders come to; `inMonth` counts the slots that the month has. */
+export function totalsOf(
+  slots: readonly BillSlot[],
+  account: readonly AccountLine[],
+  inMonth: number,
+): BillTotals {
   const lines = slots.flatMap((slot) => slot.lines);
   const sum = (...kinds: LineKind[]) =>
     lines.reduce((all, { kind, money }) => all + (kinds.includes(kind) ? money : 0), 0);
   const received = sum("sale", "surplus");
   const paid = 0 - sum("purchase", "shortage");
-  const fees = 0 - sum("grid-fee", "fee");
+  const fees = 0 - sum("grid-fee", "grid-loss", "fee");
   const taxes = 0 - sum("tax", "levy");
   const subsidies = sum("subsidy");
-  const total = received - paid - fees - taxes + subsidies;
+  const orders = account.reduce((all, { kind, money }) => all + (kind === "demand" ? money : 0), 0);
+  const takings = sum(...takingSorts);
+  const total = received - paid - fees - taxes + subsidies + orders + takings;
   const due = wholeHundredths(total);
   const count = (state: BillSlot["state"]) => slots.filter((slot) => slot.state === state).length;
   return {
     importWh: slots.reduce((all, slot) => all + slot.importWh, 0),
     exportWh: slots.reduce((all, slot) => all + slot.exportWh, 0),
-    ...{ received, paid, fees, taxes, subsidies, total },
+    ...{ received, paid, fees, taxes, subsidies, orders, takings, total },
     rounding: due - total,
     due,
     pending: lines.reduce((all, { state, money }) => all + (state === "due" ? money : 0), 0),
     slots: {
       final: count("final") + count("held"),
       provisional: count("provisional"),
+      standing: count("standing"),
       open: inMonth - slots.length,
     },
   };

@@ -6,6 +6,8 @@ export type Language = (typeof languages)[number];
 
 type Words = {
   readonly title: string;
+  /** Of who has no meters that are billed. */
+  readonly statement: string;
   readonly month: string;
   readonly owner: string;
   readonly site: string;
@@ -19,6 +21,8 @@ type Words = {
   readonly fees: string;
   readonly taxes: string;
   readonly subsidies: string;
+  readonly orders: string;
+  readonly takings: string;
   readonly total: string;
   readonly rounding: string;
   readonly pending: string;
@@ -27,11 +31,37 @@ type Words = {
   readonly slots: string;
   readonly final: string;
   readonly provisional: string;
+  readonly standing: string;
   readonly open: string;
   readonly estimate: string;
   readonly accounts: string;
   readonly sales: string;
   readonly purchases: string;
+  readonly paidOutside: string;
+  readonly collateral: string;
+  readonly balance: string;
+  readonly account: string;
+  readonly accountKinds: Readonly<
+    Record<"payment" | "collateral" | "seized" | "demand", readonly [gets: string, gives: string]>
+  >;
+  readonly demandWords: Readonly<Record<"kept" | "unkept" | "unproven", string>>;
+  readonly demandText: (order: {
+    readonly delivered: string;
+    readonly ordered: string;
+    readonly from: string;
+    readonly slots: number;
+  }) => string;
+  readonly checkedAnew: string;
+  readonly acknowledgedBy: (who: string, version: number) => string;
+  readonly all: string;
+  readonly carbon: string;
+  readonly carbonText: (figures: {
+    readonly taken: string;
+    readonly green: string;
+    readonly source: string;
+  }) => string;
+  readonly carbonTable: readonly [form: string, energy: string, factor: string];
+  readonly carbonRows: Readonly<Record<"solar" | "wind" | "rest", string>>;
   readonly credit: string;
   readonly noViolations: string;
   readonly charges: string;
@@ -63,6 +93,7 @@ type Words = {
 
 const english: Words = {
   title: "Electricity bill",
+  statement: "Statement of account",
   month: "Month",
   owner: "For",
   site: "Site",
@@ -76,6 +107,8 @@ const english: Words = {
   fees: "Grid and other fees",
   taxes: "Taxes and levies",
   subsidies: "Subsidies",
+  orders: "Demand response",
+  takings: "For what others did",
   total: "Total",
   rounding: "Rounded to hundredths",
   pending: "Of it not paid yet",
@@ -84,11 +117,37 @@ const english: Words = {
   slots: "Slots",
   final: "final",
   provisional: "provisional",
+  standing: "as they stand",
   open: "open",
   estimate: "estimated",
   accounts: "Accounts since the beginning",
   sales: "Sales",
   purchases: "Purchases",
+  paidOutside: "Payments",
+  collateral: "Collateral",
+  balance: "Owed to you (below 0: by you)",
+  account: "Payments, collateral and orders",
+  accountKinds: {
+    payment: ["Payment made", "Payment received"],
+    collateral: ["Collateral handed over", "Collateral handed back"],
+    seized: ["Collateral taken for what was owed", "Collateral taken for what was owed"],
+    demand: ["Demand response, paid to you", "Demand response, paid by you"],
+  },
+  demandWords: { kept: "kept", unkept: "not kept: on the credit report", unproven: "not proven" },
+  demandText: ({ delivered, ordered, from, slots }) =>
+    `${delivered} of ${ordered} kWh less, ${slots} ${slots === 1 ? "slot" : "slots"} from ${from}`,
+  checkedAnew: "made anew from your meters' readings",
+  acknowledgedBy: (who, version) => `acknowledged by ${who} (its no. ${version})`,
+  all: "all parties",
+  carbon: "Carbon",
+  carbonText: ({ taken, green, source }) =>
+    `${taken} kWh were drawn, ${green} of them with certificates. Factors: ${source}.`,
+  carbonTable: ["Energy", "kWh", "g CO₂e per kWh"],
+  carbonRows: {
+    solar: "Retired solar certificates",
+    wind: "Retired wind certificates",
+    rest: "All other",
+  },
   credit: "Credit score",
   noViolations: "no violations",
   charges: "Fees, taxes and levies",
@@ -110,27 +169,44 @@ const english: Words = {
   none: "Nothing was settled in this month yet.",
   proof: "This bill proves itself",
   proofText: (lines, slots) =>
-    `Each of its ${lines} lines leads to a trade and to the quote behind it, or to the signed readings of your meters in one of ${slots} slots; and these to blocks that the members of the consortium signed. All of that lies in this file. Anybody who has the members' public keys can make the bill anew from it, without a network:`,
+    `Each of its ${lines} lines leads to a trade and to the quote behind it, to the signed readings of your meters in one of ${slots} slots, or to a signed order or acknowledgement; and these to blocks that the members of the consortium signed. All of that lies in this file. Anybody who has the members' public keys can make the bill anew from it, without a network:`,
   check: "Whoever changes a number, a reading or a proof is found out, and the line is named.",
   language: "en",
   kinds: {
     sale: "Sold",
     purchase: "Bought",
     "grid-fee": "Way over the grid",
+    "grid-loss": "Lost on the way",
     subsidy: "Subsidy",
     surplus: "Given beyond contracts",
     shortage: "Drawn beyond contracts",
     fee: "Fee",
     tax: "Tax",
     levy: "Levy",
+    "rest-sold": "Sold: what nobody else gave",
+    "rest-bought": "Bought: what nobody else took",
+    "shortages-sold": "Sold beyond contracts",
+    "surpluses-bought": "Bought beyond contracts",
+    "losses-sold": "Sold for the lines' losses",
+    "subsidies-paid": "Subsidies paid",
+    "line-share": "For lines operated",
+    "fees-taken": "Fees received",
+    "taxes-taken": "Taxes received",
+    "levies-taken": "Levies received",
   },
   lineStates: { paid: "paid", due: "not paid yet", void: "void" },
-  slotStates: { final: "final", provisional: "provisional", held: "held" },
+  slotStates: {
+    final: "final",
+    provisional: "provisional",
+    held: "held",
+    standing: "as it stands",
+  },
   corrected: (version) => `corrected (version ${version})`,
 };
 
 const chinese: Words = {
   title: "电费账单",
+  statement: "结算对账单",
   month: "月份",
   owner: "用户",
   site: "微网",
@@ -144,6 +220,8 @@ const chinese: Words = {
   fees: "过网费及其他费用",
   taxes: "税费与附加",
   subsidies: "补贴",
+  orders: "需求响应",
+  takings: "因他方用电所得",
   total: "合计",
   rounding: "尾差（取整到分）",
   pending: "其中尚未支付",
@@ -152,11 +230,33 @@ const chinese: Words = {
   slots: "时段",
   final: "已结算",
   provisional: "暂估",
+  standing: "截至目前",
   open: "未结算",
   estimate: "估计值",
   accounts: "账户累计余额",
   sales: "售电账户",
   purchases: "购电账户",
+  paidOutside: "已付款项",
+  collateral: "保证金",
+  balance: "应收余额（负数为应付）",
+  account: "付款、保证金与需求响应",
+  accountKinds: {
+    payment: ["已付款", "已收款"],
+    collateral: ["交付保证金", "退回保证金"],
+    seized: ["保证金抵扣欠款", "保证金抵扣欠款"],
+    demand: ["需求响应收入", "需求响应支出"],
+  },
+  demandWords: { kept: "已履行", unkept: "未履行：已记入信用报告", unproven: "无法证明" },
+  demandText: ({ delivered, ordered, from, slots }) =>
+    `自 ${from} 起 ${slots} 个时段，少用 ${delivered}／应少用 ${ordered} 千瓦时`,
+  checkedAnew: "已由您的电表读数重新计算",
+  acknowledgedBy: (who, version) => `由 ${who} 确认（第 ${version} 号）`,
+  all: "所有各方",
+  carbon: "碳排放",
+  carbonText: ({ taken, green, source }) =>
+    `用电 ${taken} 千瓦时，其中 ${green} 千瓦时有绿色证书。排放因子来源：${source}。`,
+  carbonTable: ["电能", "千瓦时", "克二氧化碳当量每千瓦时"],
+  carbonRows: { solar: "已注销的光伏证书", wind: "已注销的风电证书", rest: "其余电量" },
   credit: "信用分",
   noViolations: "无违约记录",
   charges: "费用、税与附加",
@@ -178,22 +278,38 @@ const chinese: Words = {
   none: "本月尚无结算记录。",
   proof: "本账单可自行验证",
   proofText: (lines, slots) =>
-    `账单共 ${lines} 行，每一行都可追溯到一笔交易及其报价，或 ${slots} 个时段中电表的签名读数；这些又可追溯到由联盟成员签名的区块。全部证明都在本文件中。任何持有成员公钥的人都可以离线重新计算本账单：`,
+    `账单共 ${lines} 行，每一行都可追溯到一笔交易及其报价、${slots} 个时段中电表的签名读数，或一份签名的指令或确认；这些又可追溯到由联盟成员签名的区块。全部证明都在本文件中。任何持有成员公钥的人都可以离线重新计算本账单：`,
   check: "任何对数字、读数或证明的改动都会被发现，并指出是哪一行。",
   language: "zh-CN",
   kinds: {
     sale: "售电",
     purchase: "购电",
     "grid-fee": "过网费",
+    "grid-loss": "线路损耗",
     subsidy: "补贴",
     surplus: "超出合同的上网电量",
     shortage: "超出合同的用电量",
     fee: "费用",
     tax: "税",
     levy: "附加",
+    "rest-sold": "售出：市场未供给的电量",
+    "rest-bought": "购入：市场未消纳的电量",
+    "shortages-sold": "售出超合同用电",
+    "surpluses-bought": "购入超合同上网",
+    "losses-sold": "售出线路损耗电量",
+    "subsidies-paid": "支付补贴",
+    "line-share": "线路运营收入",
+    "fees-taken": "收取费用",
+    "taxes-taken": "收取税款",
+    "levies-taken": "收取附加",
   },
   lineStates: { paid: "已支付", due: "未支付", void: "已作废" },
-  slotStates: { final: "已结算", provisional: "暂估", held: "暂缓入账" },
+  slotStates: {
+    final: "已结算",
+    provisional: "暂估",
+    held: "暂缓入账",
+    standing: "截至目前",
+  },
   corrected: (version) => `更正（第 ${version} 版）`,
 };
 

@@ -1,10 +1,12 @@
-import type { MicroPerKwh, UtcMs, Wh } from "@busbar/protocol";
+import type { Charge, MicroPerKwh, UtcMs, Wh } from "@busbar/protocol";
 import type { Band } from "../../market/game/channels.ts";
 import { netOf } from "../allocation.ts";
 
 /**
  * A member of a community. `weight` is its part in static and hybrid keys; `bid` is what it pays for
- * energy at most, `ask` what it wants for it at least (absent: what the bureau asks and pays).
+ * energy at most, the way with it, `ask` what it wants for it at least (absent: what the bureau asks and pays).
+ * `gameWeight` and `band` are its own in the game of prices, `feedIn` and `retail` what the bureau pays and
+ * asks it; absent: the community's. `fee` is what the way of a kWh from another member costs it.
  */
 export type CommunityMember = {
   readonly id: string;
@@ -12,6 +14,11 @@ export type CommunityMember = {
   readonly weight: number;
   readonly bid?: MicroPerKwh;
   readonly ask?: MicroPerKwh;
+  readonly gameWeight?: number;
+  readonly band?: Band;
+  readonly feedIn?: MicroPerKwh;
+  readonly retail?: MicroPerKwh;
+  readonly fee?: MicroPerKwh;
 };
 
 /** A member's slot by its connection meters and, where that is known, what it generated behind them. */
@@ -46,6 +53,8 @@ export type CommunityTerms = {
   /** Of the game of prices (eq. 13 and 10–12). */
   readonly bands: { readonly company: Band; readonly bureau: Band };
   readonly weights: { readonly company: number; readonly bureau: number; readonly user: number };
+  /** Fees, taxes and levies that a slot costs besides, on net energy or on what it cost; absent: none. */
+  readonly charges?: readonly Charge[];
 };
 
 /** A member whose slot is known, with what it has left over or lacks in it. */

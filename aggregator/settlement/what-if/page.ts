@@ -126,8 +126,7 @@ function reckoned({ terms, members }: WhatIf): string {
   const known = members.filter(({ generationKnown }) => generationKnown).length;
   return `<ul>
 <li>The bureau pays ${price(feedIn)} and asks ${price(retail)} a kWh under every scheme but bargaining, where it has its bargaining prices
-inside of that: what members save beyond the other books is what the bureau pays for; who buys from it gets the subsidy ${(subsidyPermille / 1000).toFixed(3)} Q p² (eq. 3 and 8 of Liu &amp; Zhou). Grid fees and taxes are
-the same under each and left out.</li>
+inside of that: what members save beyond the other books is what the bureau pays for; who buys from it gets the subsidy ${(subsidyPermille / 1000).toFixed(3)} Q p² (eq. 3 and 8 of Liu &amp; Zhou). ${feesText(members.length, terms)}</li>
 <li>Shared energy costs ${price(sharePrice)} a kWh under the keys. A static key lets go to the grid what somebody was entitled to and did
 not need; dynamic and hybrid keys share all that can be shared.</li>
 <li>In the books everybody quotes what its meters showed, at its own limits where it has some, else at what the bureau would take or
@@ -138,4 +137,12 @@ no part in it.</li>
 <li>Energy made and used behind the connection counts as the member's own where its generation is metered (${known} of ${members.length}
 members); without that, self-sufficiency and self-consumption are what passes the connection.</li>
 </ul>`;
+}
+
+function feesText(count: number, { charges = [] }: WhatIf["terms"]): string {
+  const names = charges.map(({ id }) => escaped(id)).join(", ");
+  const owed =
+    names === "" ? "No fees, taxes or levies are known." : `What is paid has ${names} with it.`;
+  return `${owed} Where ${count === 1 ? "the member has" : "members have"} weights, bands, tariffs or fees of the way of their own, these count: energy from others
+costs its buyer the way to the busbar at most.`;
 }

@@ -17,8 +17,9 @@ import type { Prices } from "../../market/game/channels.ts";
 import { divide } from "../../market/game/division.ts";
 import { subsidy } from "../../market/game/equations.ts";
 import { channelPrices } from "../../market/game/gate-prices.ts";
-import { gateGame, merged } from "../../market/game/players.ts";
+import { gateGame, merged, type Player } from "../../market/game/players.ts";
 import { type KeyKind, keyKinds, payShares, shareSlot } from "../allocation.ts";
+import { chargesOn } from "../charges.ts";
 import type { CommunityTerms, PresentMember } from "./community.ts";
 
 /**
@@ -49,8 +50,36 @@ export type MemberOutcome = {
   readonly givenWh: Wh;
 };
 
-/** What a slot comes to for each member under a scheme. What they pay together the bureau gets. */
+/**
+ * What a slot comes to for each member under a scheme, its way and its charges with it. What they pay together
+ * besides these the bureau gets.
+ */
 export function underScheme(
+  scheme: Scheme,
+  members: readonly PresentMember[],
+  terms: CommunityTerms,
+): MemberOutcome[] {
+  const outcomes = withoutCharges(scheme, members, terms);
+  return outcomes.map((outcome, i) => {
+    const member = members[i];
+    return member === undefined ? outcome : charged(member, outcome, terms);
+  });
+}
+
+/** An outcome with what the way of the energy from others costs, and with fees, taxes and levies. */
+function charged(
+  { fee = microPerKwh(0), needWh, surplusWh }: PresentMember,
+  outcome: MemberOutcome,
+  { charges = [] }: CommunityTerms,
+): MemberOutcome {
+  const costMicro = micro(outcome.costMicro + cost(fee, outcome.receivedWh));
+  const base = { importWh: needWh, exportWh: surplusWh, cost: costMicro };
+  const owed = chargesOn(base, charges, ({ to = "" }) => to);
+  const sum = owed.reduce((all, { money }) => all + money, 0);
+  return { ...outcome, costMicro: micro(costMicro + sum) };
+}
+
+function withoutCharges(
   scheme: Scheme,
   members: readonly PresentMember[],
   terms: CommunityTerms,
@@ -76,8 +105,19 @@ export function underScheme(
 }
 
 /** What a kWh from the bureau costs once its subsidy is taken off: who pays more has lost by trading. */
-export function netRetail({ retail, subsidyPermille }: CommunityTerms): MicroPerKwh {
+export function netRetail({
+  retail,
+  subsidyPermille,
+}: Pick<CommunityTerms, "retail" | "subsidyPermille">): MicroPerKwh {
   return microPerKwh(retail - subsidy(wh(1000), retail, subsidyPermille));
+}
+
+/** The terms with a member's own tariff, where it has one. */
+function ownTerms(
+  { feedIn, retail }: Pick<PresentMember, "feedIn" | "retail">,
+  terms: CommunityTerms,
+): CommunityTerms {
+  return { ...terms, feedIn: feedIn ?? terms.feedIn, retail: retail ?? terms.retail };
 }
 
 const none = ({ at }: PresentMember): MemberOutcome => ({
@@ -89,10 +129,12 @@ const none = ({ at }: PresentMember): MemberOutcome => ({
 
 /** A member's outcome with what it still lacks at retail and what it still has at feed-in. */
 function withBureau(
-  { surplusWh, needWh }: PresentMember,
+  member: PresentMember,
   outcome: MemberOutcome,
-  { feedIn, retail, subsidyPermille }: CommunityTerms,
+  terms: CommunityTerms,
 ): MemberOutcome {
+  const { surplusWh, needWh } = member;
+  const { feedIn, retail, subsidyPermille } = ownTerms(member, terms);
   const bought = wh(needWh - outcome.receivedWh);
   const sold = wh(surplusWh - outcome.givenWh);
   const paid = cost(retail, bought) - subsidy(bought, retail, subsidyPermille);
@@ -141,13 +183,16 @@ function bargained(members: readonly PresentMember[], terms: CommunityTerms): Me
   const prices = bargainingPrices(members, terms);
   const clearing = clear(quotes, prices.gu);
   const outcomes = traded(members, atOnePrice(quotes, clearing), undefined);
-  const roles = new Map(members.map(({ id, party }) => [id, party]));
-  const rests = quotes.map(({ id, party, side, quantity, limit }, i) => {
-    const role = roles.get(party) ?? "user";
+  const known = new Map(members.map((member) => [member.id, member]));
+  const sales = quotes.flatMap(({ id, party, side, quantity, limit }, i) => {
+    const member = known.get(party);
     const rest = wh(quantity - (clearing.fills[i]?.accepted ?? 0));
-    return { id, party, role, side, quantity: rest, limit };
+    const role = member?.party ?? "user";
+    const tariff = ownTerms(member ?? {}, terms);
+    return residualSales([{ id, party, role, side, quantity: rest, limit }], {
+      ...{ bureau: "", prices, tariff },
+    });
   });
-  const sales = residualSales(rests, { bureau: "", prices, tariff: terms });
   const costs = new Map(
     sales.map(({ quote, seller, quantity, price }) => {
       const paid = cost(price, quantity);
@@ -165,8 +210,12 @@ function bargained(members: readonly PresentMember[], terms: CommunityTerms): Me
 function bargainingPrices(members: readonly PresentMember[], terms: CommunityTerms): Prices {
   const players = members
     .filter(({ surplusWh, needWh }) => surplusWh + needWh > 0)
-    .map(({ id, party, surplusWh, needWh }) => {
-      return { id, role: party, kwh: (surplusWh - needWh) / 1000 } as const;
+    .map(({ id, party, surplusWh, needWh, gameWeight, band }): Player => {
+      const own = {
+        ...(gameWeight === undefined ? {} : { weight: gameWeight }),
+        ...(band === undefined ? {} : { band }),
+      };
+      return { id, role: party, kwh: (surplusWh - needWh) / 1000, ...own };
     });
   if (players.length === 0) return { cg: undefined, cu: undefined, gc: undefined, gu: undefined };
   const bureau = { id: "", role: "bureau", kwh: 1 } as const;
@@ -174,15 +223,20 @@ function bargainingPrices(members: readonly PresentMember[], terms: CommunityTer
   return channelPrices(game, divide(game).shares);
 }
 
-/** Everybody's quote: what it has or lacks, at its limit; limits stay inside of the tariff. */
+/**
+ * Everybody's quote: what it has or lacks, at its limit, from which a buyer takes what the way costs it;
+ * limits stay inside of the member's tariff.
+ */
 function quotesOf(members: readonly PresentMember[], terms: CommunityTerms): Quote[] {
-  const { feedIn, retail } = terms;
-  const within = (price: number) => microPerKwh(Math.min(retail, Math.max(feedIn, price)));
-  const most = netRetail(terms);
-  return members.flatMap(({ id, bid, ask, surplusWh, needWh }): Quote[] => {
+  return members.flatMap((member): Quote[] => {
+    const { id, bid, ask, surplusWh, needWh, fee = 0 } = member;
+    const own = ownTerms(member, terms);
+    const { feedIn, retail } = own;
+    const within = (price: number) => microPerKwh(Math.min(retail, Math.max(feedIn, price)));
     const common = { id, party: id, slot: 0 as UtcMs, time: 0 as UtcMs, form: "any" } as const;
     if (needWh > 0) {
-      return [{ ...common, side: "bid", quantity: needWh, limit: within(bid ?? most) }];
+      const limit = microPerKwh(within(bid ?? netRetail(own)) - fee);
+      return [{ ...common, side: "bid", quantity: needWh, limit }];
     }
     if (surplusWh === 0) return [];
     return [{ ...common, side: "ask", quantity: surplusWh, limit: within(ask ?? feedIn) }];

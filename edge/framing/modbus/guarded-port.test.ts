@@ -4,7 +4,8 @@ import { type Device, FaultLine } from "../../../test/support/fault-line.ts";
 import { seededRandom, VirtualTimers } from "../test-support/virtual-timers.ts";
 import { sleep } from "../timers.ts";
 import { withCrc } from "./crc16.ts";
-import { GuardedPort, type ReadReply } from "./guarded-port.ts";
+import { GuardedPort } from "./guarded-port.ts";
+import type { ReadReply } from "./requests.ts";
 
 /** What register `address` of `unit` holds: no two are alike. */
 const valueAt = (unit: number, address: number) => (unit * 4099 + address * 31 + 7) & 0xffff;

@@ -1,53 +1,21 @@
 import { Failure } from "@busbar/protocol";
-import { Backoff } from "../backoff.ts";
 import { type BusCounters, noCounts } from "../bus-counters.ts";
 import type { Line, Trace } from "../line.ts";
-import { sleep, type Timers } from "../timers.ts";
+import type { Timers } from "../timers.ts";
+import { BusLine } from "./bus-line.ts";
 import { exceptionCode, type ModbusClient, ModbusClientPort, modbusClient } from "./client-port.ts";
 import { withCrc } from "./crc16.ts";
 import { type Receiver, rtuReceiver, tcpReceiver } from "./receiver.ts";
 import { RefusedLengths } from "./refused-lengths.ts";
+import {
+  cutOf,
+  type ReadReply,
+  type ReadRequest,
+  type WriteReply,
+  type WriteRequest,
+} from "./requests.ts";
 import { Turnarounds } from "./turnaround.ts";
 import { type Frame, type ReplyShape, Unanswered } from "./unanswered.ts";
-
-/** A read of registers. `maxRegisters` and `evenCount` say how far it may be lengthened. */
-export type ReadRequest = {
-  readonly unit: number;
-  readonly function: 3 | 4;
-  readonly address: number;
-  readonly count: number;
-  readonly maxRegisters: number;
-  readonly evenCount: boolean;
-  /** Addresses where it may be parted in two requests: between values, never inside one. */
-  readonly cuts?: readonly number[] | undefined;
-  /** Default: the port's. */
-  readonly replyMs?: number | undefined;
-};
-
-/** A write of one holding register: function 6, or 16 for meters that know no other. */
-export type WriteRequest = {
-  readonly unit: number;
-  readonly function: 6 | 16;
-  readonly address: number;
-  /** 0 … 65 535. */
-  readonly value: number;
-  /** Default: the port's. */
-  readonly replyMs?: number | undefined;
-};
-
-/** What the unit answered to a write. On a line with an echo that may be the echo: read it back. */
-export type WriteReply = { readonly ok: true } | Extract<ReadReply, { readonly ok: false }>;
-
-/** What the unit answered. `suspect`: the exception may belong to an earlier, unanswered read. */
-export type ReadReply =
-  | { readonly ok: true; readonly registers: readonly number[] }
-  | {
-      readonly ok: false;
-      readonly code: "meter.exception";
-      readonly message: string;
-      readonly exception: number;
-      readonly suspect: boolean;
-    };
 
 export type GuardedPortOptions = {
   readonly name: string;
@@ -65,18 +33,10 @@ export type GuardedPortOptions = {
 
 /** More waiting reads than meters on a bus: somebody asks faster than the bus can carry. */
 const queueMax = 256;
-/** USB adapters hand over bytes in steps of up to 16 ms: shorter pauses are no silence. */
-const silenceMs = 20;
-/** A network connection that leaves so many requests in a row without a byte is made anew: a router
- * on the way may have forgotten it, which nobody would tell us for many minutes. */
-const silentRequestsMax = 2;
 /** A gateway's exceptions that leave the meter's answer outstanding. */
 const gatewayUnanswered = new Set([10, 11]);
 /** Illegal data address, illegal data value. */
 const beyondRegisters = new Set([2, 3]);
-/** A line that never falls silent (broken wiring) is asked all the same after this. */
-const drainMsMax = 2000;
-
 type Exchange = {
   readonly shape: ReplyShape;
   readonly askedAt: number;
@@ -93,38 +53,26 @@ export class GuardedPort {
   readonly name: string;
   readonly counters: BusCounters = noCounts();
   readonly baud: number | undefined;
-  readonly #line: Line;
+  readonly #line: BusLine;
   readonly #timers: Timers;
-  readonly #trace: Trace | undefined;
   readonly #replyMs: number;
   readonly #turnarounds = new Turnarounds();
   readonly #unanswered: Unanswered;
   readonly #refusedLengths = new RefusedLengths();
   readonly #receiver: Receiver;
-  readonly #backoff: Backoff;
   readonly #port: ModbusClientPort;
   readonly #client: ModbusClient;
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
-  #open = false;
-  #closed = false;
-  #openAfter = Number.NEGATIVE_INFINITY;
-  #quietUntil = 0;
-  #lastByteAt = Number.NEGATIVE_INFINITY;
   #exchange: Exchange | undefined;
   /** Units that left their last request unanswered. */
   readonly #silentUnits = new Set<number>();
-  /** Requests since the last byte, none of them answered. */
-  #silentRequests = 0;
 
   constructor(options: GuardedPortOptions) {
     this.name = options.name;
     this.baud = options.baud;
-    this.#line = options.line;
     this.#timers = options.timers;
-    this.#trace = options.trace;
     this.#replyMs = options.replyMs ?? (options.framing === "tcp" ? 2000 : 500);
-    this.#backoff = new Backoff({ minMs: 500, maxMs: 60_000, random: options.random });
     this.#unanswered = new Unanswered({ named: options.framing === "tcp" });
     const receiver = options.framing === "tcp" ? tcpReceiver : rtuReceiver;
     this.#receiver = receiver({
@@ -132,11 +80,20 @@ export class GuardedPort {
       unexpected: (frame) => this.#unexpected(frame),
       foreign: (shape) => this.#unanswered.foreign(shape, this.#timers.now()),
     });
+    this.#line = new BusLine({
+      ...options,
+      trace: options.trace,
+      receiver: this.#receiver,
+      counters: this.counters,
+      dial: () => this.#dial(),
+      answered: (frame) => this.#port.emit("data", Buffer.from(frame)),
+      lost: (failure) => this.#exchange?.fail(failure),
+    });
     this.#port = new ModbusClientPort({
-      isOpen: () => this.#open,
-      open: () => this.#openLine(),
+      isOpen: () => this.#line.isOpen(),
+      open: () => this.#line.open(),
       close: () => this.#line.close(),
-      write: (frame) => this.#write(frame),
+      write: (frame) => this.#line.write(this.#receiver.frame(frame, this.#exchange?.shape)),
     });
     this.#client = modbusClient(this.#port);
   }
@@ -191,16 +148,15 @@ export class GuardedPort {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#exchange?.fail(this.#failure("meter.bus-closed", "was closed", "never"));
-    if (!this.#open) return;
-    this.#open = false;
+    const wasOpen = this.#line.end();
+    this.#exchange?.fail(this.#line.closedFailure());
+    if (!wasOpen) return;
     await new Promise<void>((resolve) => this.#client.close(() => resolve()));
   }
 
   /** Gives the read a length that no outstanding answer has, or parts it until that works. */
   async #distinctRead(request: ReadRequest): Promise<ReadReply> {
-    await this.#ready();
+    await this.#line.ready();
     const distinct = this.#unanswered.distinctCount(request, this.#timers.now());
     if (distinct?.sure === true) return this.#lengthenedRead(request, distinct.count);
     const cut = cutOf(request);
@@ -240,7 +196,7 @@ export class GuardedPort {
   }
 
   async #ask(request: ReadRequest, count: number): Promise<ReadReply> {
-    await this.#ready();
+    await this.#line.ready();
     const { unit, function: code, address } = request;
     const shape = { unit, function: code, count };
     const { promise, resolve, reject } = Promise.withResolvers<ReadReply>();
@@ -251,7 +207,7 @@ export class GuardedPort {
     };
     this.#exchange = exchange;
     this.#unanswered.asked({ ...shape, address, askedAt: exchange.askedAt });
-    const wireMs = this.#wireMs(8 + 5 + 2 * count);
+    const wireMs = this.#line.wireMs(8 + 5 + 2 * count);
     const cancel = this.#timers.after(wireMs + (request.replyMs ?? this.#replyMs), () =>
       reject(this.#timedOut(exchange, address)),
     );
@@ -275,7 +231,7 @@ export class GuardedPort {
   }
 
   async #put(request: WriteRequest): Promise<WriteReply> {
-    await this.#ready();
+    await this.#line.ready();
     const { unit, function: code, address, value } = request;
     const body = [unit, code, address >>> 8, address & 0xff];
     const tail = code === 6 ? [value >>> 8, value & 0xff] : [0, 1];
@@ -285,7 +241,7 @@ export class GuardedPort {
     const exchange: Exchange = { shape, askedAt: this.#timers.now(), fail: reject };
     this.#exchange = exchange;
     const cancel = this.#timers.after(
-      this.#wireMs(11 + 8) + (request.replyMs ?? this.#replyMs),
+      this.#line.wireMs(11 + 8) + (request.replyMs ?? this.#replyMs),
       () => reject(this.#timedOut(exchange, address)),
     );
     const done = (error: unknown, result: object | undefined) => {
@@ -352,11 +308,7 @@ export class GuardedPort {
     this.#silentUnits.add(unit);
     // By TCP too: there are gateways that give a meter's late answer to the next request.
     this.#unanswered.add(exchange.shape, exchange.askedAt);
-    this.#silentRequests += 1;
-    if (this.#silentRequests >= silentRequestsMax) this.#abandon();
-    if (this.#receiver.ambiguous) {
-      this.#quietUntil = this.#timers.now() + this.#turnarounds.quarantineMs(unit, sinceMs);
-    }
+    this.#line.unanswered(this.#turnarounds.quarantineMs(unit, sinceMs));
     const message = `unit ${unit} did not answer in ${Math.round(sinceMs)} ms for register ${address}; check wiring, unit id and baud rate`;
     return this.#failure("meter.timeout", message, "now");
   }
@@ -367,130 +319,18 @@ export class GuardedPort {
     if (askedAt === undefined) {
       return this.#unanswered.repeated(frame, now) ? "repeated" : "unexpected";
     }
-    this.#turnarounds.late(frame.unit, this.#lastByteAt - askedAt);
+    this.#turnarounds.late(frame.unit, this.#line.lastByteAt - askedAt);
     return "late";
   }
 
-  /** Gives up a network connection on which nothing comes any more; the next read makes a new one. */
-  #abandon(): void {
-    if (this.baud !== undefined || !this.#open) return;
-    this.#open = false;
-    this.#silentRequests = 0;
-    this.counters.abandoned += 1;
-    void this.#line.close();
-  }
-
-  /** The line is open, silent and past its quarantine, and all that came meanwhile is counted. */
-  async #ready(): Promise<void> {
-    if (!this.#open) await this.#reopen();
-    const start = this.#timers.now();
-    for (;;) {
-      const now = this.#timers.now();
-      const wait = Math.max(this.#quietUntil, this.#lastByteAt + this.#gapMs()) - now;
-      if (wait <= 0) break;
-      if (now - start > drainMsMax + Math.max(0, this.#quietUntil - start)) {
-        this.counters.babble += 1;
-        break;
-      }
-      await sleep(this.#timers, wait);
-      if (!this.#open) await this.#reopen();
-    }
-    this.#receiver.flush();
-  }
-
-  /** Silence before a request: 3.5 characters, and more where answers may still be under way. */
-  #gapMs(): number {
-    if (!this.#receiver.ambiguous) return 0;
-    const quarantined = this.#quietUntil >= this.#lastByteAt;
-    return quarantined ? silenceMs : Math.max(2, this.#wireMs(3.5));
-  }
-
-  /** The longest pause within a frame: USB adapters and slow lines make some, networks longer ones. */
-  #frameGapMs(): number {
-    return this.baud === undefined ? 250 : Math.max(50, this.#wireMs(4));
-  }
-
-  #wireMs(bytes: number): number {
-    return this.baud === undefined ? 0 : (bytes * 10_000) / this.baud;
-  }
-
-  async #reopen(): Promise<void> {
-    if (this.#closed) throw this.#failure("meter.bus-closed", "was closed", "never");
-    const waitMs = this.#openAfter - this.#timers.now();
-    if (waitMs > 0) {
-      const text = `not there at the moment; it is tried again in ${Math.ceil(waitMs / 1000)} s`;
-      throw this.#failure("meter.port-away", text, "later");
-    }
+  #dial(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#client.open((error?: unknown) => (error ? reject(error) : resolve()));
-    try {
-      await promise;
-    } catch (error) {
-      this.counters.openFailures += 1;
-      this.#openAfter = this.#timers.now() + this.#backoff.next();
-      throw error;
-    }
-  }
-
-  async #openLine(): Promise<void> {
-    await this.#line.open({
-      data: (bytes) => this.#received(bytes),
-      lost: (cause) => this.#lost(cause),
-    });
-    if (this.#closed) {
-      await this.#line.close();
-      throw this.#failure("meter.bus-closed", "was closed", "never");
-    }
-    this.counters.opens += 1;
-    this.#open = true;
-    this.#receiver.reset();
-    // Answers to whoever used the line before may still be on their way.
-    if (this.#receiver.ambiguous) this.#quietUntil = this.#timers.now() + silenceMs;
-  }
-
-  #write(frame: Uint8Array): void {
-    const bytes = this.#receiver.frame(frame, this.#exchange?.shape);
-    this.#trace?.({ bus: this.name, direction: "sent", bytes });
-    this.#line.write(bytes);
-  }
-
-  #received(bytes: Uint8Array): void {
-    const now = this.#timers.now();
-    const parted = now - this.#lastByteAt > this.#frameGapMs();
-    this.#lastByteAt = now;
-    this.#silentRequests = 0;
-    this.#trace?.({ bus: this.name, direction: "received", bytes });
-    const answer = this.#receiver.push(bytes, parted);
-    if (answer === "broken") {
-      this.counters.broken += 1;
-      void this.#line.close();
-      this.#lost(new Error("the peer does not speak Modbus TCP"));
-    } else if (answer !== undefined) {
-      this.#backoff.reset();
-      this.#port.emit("data", Buffer.from(answer));
-    }
-  }
-
-  #lost(cause: unknown): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.counters.lost += 1;
-    this.#openAfter = this.#timers.now() + this.#backoff.next();
-    const text = "went away during a read; it is opened again when it is back";
-    this.#exchange?.fail(this.#failure("meter.port-lost", text, "later", cause));
+    return promise;
   }
 
   #failure(code: string, text: string, retry: Failure["retry"], cause?: unknown): Failure {
     const message = `${this.name}: ${text}`;
     return new Failure(code, message, cause === undefined ? { retry } : { retry, cause });
   }
-}
-
-/** The place nearest to its middle where a read may be parted; undefined: there is none. */
-function cutOf({ address, count, cuts = [], evenCount }: ReadRequest): number | undefined {
-  const middle = address + count / 2;
-  const fits = cuts.filter(
-    (cut) => cut > address && cut < address + count && !(evenCount && (cut - address) % 2 !== 0),
-  );
-  return fits.toSorted((a, b) => Math.abs(a - middle) - Math.abs(b - middle))[0];
 }

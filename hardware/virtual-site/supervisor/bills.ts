@@ -49,11 +49,10 @@ export class Bills {
   ) {
     this.#home = home;
     this.#members = members;
-    // The bureau balances: what it gets and pays stands in everybody's.
-    this.#owners = cast
-      .filter(({ party }) => party !== "bureau")
-      .map(({ owner }) => owner)
-      .reverse();
+    // The users first; the bureau, whose statement is about all the others, last.
+    const isBureau = ({ party }: Part) => party === "bureau";
+    const others = cast.filter((part) => !isBureau(part)).reverse();
+    this.#owners = [...others, ...cast.filter(isBureau)].map(({ owner }) => owner);
     this.#now = now;
   }
 

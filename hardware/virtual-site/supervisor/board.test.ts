@@ -6,6 +6,7 @@ import { boardLines } from "./board.ts";
 import type { Part } from "./cast.ts";
 import { demoOwner } from "./demo-owner.ts";
 import type { Home } from "./home.ts";
+import { paymentsDue } from "./payments.ts";
 
 const slotMs = Date.UTC(2026, 5, 21, 3);
 const context = {
@@ -19,6 +20,7 @@ const context = {
     { id: "b", owner: "user-1", time: slotMs + 60_000, title: "Bought 324.500 kWh" },
   ],
   bill: undefined,
+  credit: undefined,
   restarts: 0,
   units: "4 edge units, 6 meters",
 };
@@ -84,6 +86,44 @@ test("the board says how to look around as an owner: once by link, always by key
   const text = boardLines(snapshot, { ...context, demo }).join("\n");
   assert.match(text, /as user-1, once: http:\/\/127\.0\.0\.1:8100\/#\/link\/abc\n/);
   assert.match(text, /with its key file: \/site\/owner\.key\n/);
+});
+
+const standing = {
+  ...{ id: "user-1", score: 990, balance: -12_340_000, collateral: 0, free: 500_000_000 },
+  ...{ inDefault: false, acknowledged: 3 },
+};
+
+test("the board shows how the accounts stand: score, what is owed, what may still be bound", () => {
+  const credit = [
+    standing,
+    { ...standing, id: "company", balance: 2_000_000, collateral: 10_000_000, inDefault: true },
+  ];
+  const lines = boardLines(snapshot, { ...context, credit });
+  const at = lines.findIndex((line) => line.startsWith("  Credit"));
+  assert.equal(lines[at], "  Credit    user-1     score 990, owes 12.34 CNY, may bind 500.00 more");
+  assert.equal(
+    lines[at + 1],
+    "            company    score 990, is owed 2.00 CNY, 10.00 of collateral kept, may bind 500.00 more, IN DEFAULT",
+  );
+});
+
+test("collateral is handed over once, and what is owed is paid through the bureau on a new day", () => {
+  const company = { ...standing, id: "company", balance: 900_000_000, free: 800_000_000 };
+  const bureau = { ...standing, id: "bureau", balance: -887_660_000 };
+  const all = [standing, company, bureau];
+  const due = (isNewDay: boolean, standings = all) =>
+    paymentsDue(standings, { bureau: "bureau", isNewDay });
+  const collateral = { by: "bureau", amount: 10_000_000_000, purpose: "collateral" };
+  assert.deepEqual(due(false), [
+    { ...collateral, from: "user-1" },
+    { ...collateral, from: "company" },
+  ]);
+  const kept = all.map((one) => ({ ...one, collateral: 1 }));
+  assert.deepEqual(due(false, kept), []);
+  assert.deepEqual(due(true, kept), [
+    { by: "bureau", from: "user-1", amount: 12_340_000, purpose: "balance" },
+    { by: "company", from: "bureau", amount: 800_000_000, purpose: "balance" },
+  ]);
 });
 
 test("the demo's link signs one browser in as the owner, once; where no portal answers there is none", async (t) => {

@@ -1,4 +1,5 @@
 import { type BillNews, billLine } from "./bills.ts";
+import { type CreditNews, creditLine } from "./credit.ts";
 import type { DemoOwner } from "./demo-owner.ts";
 import type { Told } from "./phones.ts";
 import type { PortalSlot, PortalStatus, Snapshot } from "./portal.ts";
@@ -16,6 +17,8 @@ export type BoardContext = {
   readonly notices: readonly Told[];
   /** The newest bill that was made and checked. */
   readonly bill: BillNews | undefined;
+  /** How the accounts stood at the last look. */
+  readonly credit: CreditNews | undefined;
   readonly restarts: number;
   readonly units: string;
 };
@@ -65,6 +68,7 @@ function foot({
   flows,
   flowsPassword,
   bill,
+  credit,
   restarts,
   units,
 }: BoardContext): string[] {
@@ -79,6 +83,7 @@ function foot({
         ]),
     `  Node-RED  ${flows ?? "left out"}${signIn}`,
     billLine(bill),
+    ...creditLine(credit),
     `  ${units}${restarts > 0 ? `, ${restarts} started again` : ""}   Ctrl-C ends the site`,
   ];
 }

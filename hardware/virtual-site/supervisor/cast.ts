@@ -7,6 +7,14 @@ export const operator = "operator";
 /** Shanghai's, as a POSIX TZ text. */
 export const timeZone = "CST-8";
 
+/**
+ * What an account may owe without collateral, CNY: some days of what a user draws, and as much again for
+ * what it has bought for the next day.
+ */
+export const creditLine = 30_000;
+/** What each party hands the bureau to be kept, CNY. */
+export const collateral = 10_000;
+
 /** Most members of a site: what its ports are enough for. */
 export const membersMax = 4;
 

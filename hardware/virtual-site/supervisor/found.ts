@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { operator, type Part, site, timeZone } from "./cast.ts";
+import { creditLine, operator, type Part, site, timeZone } from "./cast.ts";
 import { runToEnd } from "./child.ts";
 import type { Home } from "./home.ts";
 import { cli } from "./programs.ts";
@@ -29,6 +29,7 @@ export async function found(
       ...["--members", String(members)],
       ...["--currency", "CNY"],
       ...["--time-zone", timeZone],
+      ...["--credit-line", String(creditLine)],
       ...["--time", new Date(startMs).toISOString()],
       ...["--clock", home.clock],
       ...["--operator", operator],

@@ -12,6 +12,7 @@ import { found } from "./found.ts";
 import { forget, type Home, homeAt, membersOf, moveAggregators, writeConfigs } from "./home.ts";
 import { lockHome } from "./lock.ts";
 import type { Options } from "./options.ts";
+import { Payments } from "./payments.ts";
 import { Phones } from "./phones.ts";
 import { checkPorts } from "./ports.ts";
 import { aggregatorPrograms, edgeProgram, flowsProgram, metersProgram } from "./programs.ts";
@@ -48,6 +49,8 @@ export type Site = {
   readonly phones: Phones;
   /** The owners' bills. */
   readonly bills: Bills;
+  /** What the owners pay each other, and how their accounts stand. */
+  readonly payments: Payments;
   /** Password of Node-RED's admin; undefined where it is not known here or Node-RED is left out. */
   readonly flowsPassword: string | undefined;
   now(): number;
@@ -101,6 +104,8 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
     phones.start();
     const bills = new Bills(home, cast, { members, now });
     bills.start();
+    const payments = new Payments(home, cast, { members, now, portal: ports.portal });
+    payments.start();
     return {
       home,
       cast,
@@ -110,11 +115,12 @@ async function startLocked(home: Home, options: Options, shell: Shell): Promise<
       startMs,
       phones,
       bills,
+      payments,
       flowsPassword: password,
       now,
       restarts: () => children.restarts,
       stopEdges: async () => {
-        await bills.stop();
+        await Promise.all([bills.stop(), payments.stop()]);
         await untilConnected(statusPorts);
         await Promise.all(edges.map((edge) => edge.stop()));
       },

@@ -13,7 +13,8 @@ import { rules } from "../index.ts";
 import { creditRule } from "../market/credit-rule.ts";
 import { Chain, hour, minute } from "../market/test-chain.ts";
 import { waitMsMax } from "../market/waiting.ts";
-import { demandRule, prove } from "./settle-rule.ts";
+import { prove } from "./prove.ts";
+import { demandRule } from "./settle-rule.ts";
 
 const day = 24 * 60;
 const id = (n: number) => new Uint8Array(16).fill(n);

@@ -1,4 +1,5 @@
-import { cost, micro, utcMs, wh } from "@busbar/protocol";
+import { cost, type Micro, micro, utcMs, wh } from "@busbar/protocol";
+import { addAccountEntry, type DemandOutcome } from "../../account-entries.ts";
 import { postIfItFits } from "../../accounts.ts";
 import { reportViolation } from "../../credit.ts";
 import { type Demand, demandDues, demands, forgetDemand, putDemand } from "../../demand.ts";
@@ -6,6 +7,7 @@ import { creditChecks } from "../../exposure.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { slotMs } from "../market/timetable.ts";
 import { waitMsMax } from "../market/waiting.ts";
+import { prove } from "./prove.ts";
 import { endDemand, endOf, freeSlots, spansOf } from "./span.ts";
 import { drawnBy } from "./usual.ts";
 
@@ -65,14 +67,25 @@ function settle(context: BlockContext, order: string, demand: Demand): void {
   }
   const [during = [], later = []] = drawn.map((span) => span.map((one) => one ?? 0));
   const proof = isKnown ? prove(demand, { during, later }, slotMs(parameters)) : undefined;
-  const money = pay(context, demand, proof?.deliveredWh ?? 0);
   const { by, owner, device, energy, slots } = demand;
   const deliveredWh = proof?.deliveredWh ?? 0;
+  const money = pay(context, demand, deliveredWh);
   endDemand(context, order, { ...demand, status: "settled", deliveredWh: wh(deliveredWh), money });
   const tolerated = parameters.credit?.tolerancePermille ?? toleranceUsual;
   const least = Math.ceil((energy * slots * (1000 - tolerated)) / 1000);
   const kept =
     proof === undefined ? null : proof.withinLimit && (proof.isLimit || deliveredWh >= least);
+  note(context, demand, {
+    order: new Uint8Array(Buffer.from(order, "hex")),
+    slot: demand.slot,
+    slots,
+    orderedWh: wh(energy * slots),
+    deliveredWh: wh(deliveredWh),
+    price: demand.price,
+    word: kept === null ? "unproven" : kept ? "kept" : "unkept",
+    height: demand.height,
+    money,
+  });
   emit({
     type: "demand-settled",
     ...{
@@ -92,28 +105,6 @@ function settle(context: BlockContext, order: string, demand: Demand): void {
   reportViolation(context, { id: owner, kind: "order-unkept", reason });
 }
 
-/**
- * What the meters prove: in each slot how much less than usual was drawn, no more than was ordered; under
- * a limit only where it was held; of a shift no more than was drawn above usual in the slots it leads to.
- */
-export function prove(
-  { usual, usualLater = [], energy, limitW, action }: Demand,
-  { during, later }: { readonly during: readonly number[]; readonly later: readonly number[] },
-  lengthMs: number,
-) {
-  const limitWh =
-    limitW === undefined ? Number.POSITIVE_INFINITY : Math.ceil((limitW * lengthMs) / 3_600_000);
-  let [less, more, withinLimit] = [0, 0, true];
-  for (const [i, drawn] of during.entries()) {
-    const held = drawn <= limitWh;
-    withinLimit &&= held;
-    if (held) less += Math.min(energy, Math.max(0, (usual[i] ?? 0) - drawn));
-  }
-  for (const [i, drawn] of later.entries()) more += Math.max(0, drawn - (usualLater[i] ?? 0));
-  const deliveredWh = action === "shift" ? Math.min(less, more) : less;
-  return { deliveredWh, withinLimit, isLimit: action === "limit" };
-}
-
 /** From who ordered to who did it; nothing where an account would leave its range. */
 function pay({ state, time }: BlockContext, { by, owner, price }: Demand, deliveredWh: number) {
   const money = cost(price, wh(deliveredWh));
@@ -123,4 +114,14 @@ function pay({ state, time }: BlockContext, { by, owner, price }: Demand, delive
   ]);
   for (const id of [by, owner]) creditChecks.set(state, id, { at: time });
   return posted ? money : micro(0);
+}
+
+/** On both accounts, also where nothing was paid: what became of an order stands on the bills. */
+function note(
+  context: BlockContext,
+  { by, owner }: Demand,
+  { money, ...demand }: DemandOutcome & { readonly money: Micro },
+): void {
+  addAccountEntry(context, owner, { sort: "demand", money, with: by, demand });
+  addAccountEntry(context, by, { sort: "demand", money: micro(0 - money), with: owner, demand });
 }

@@ -7,11 +7,21 @@ import {
   type GreenSale,
   isGreen,
 } from "../../../settlement/certificates.ts";
-import { greenAgain, greenLines, greenOpen, greenSlots, greenWaiting } from "../../certificates.ts";
+import {
+  addGreenDebt,
+  greenAgain,
+  greenLines,
+  greenMoves,
+  greenOpen,
+  greenSlots,
+  greenWaiting,
+  heldOf,
+  moveOf,
+} from "../../certificates.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { slotEnergy } from "../../slots.ts";
-import type { StateReader } from "../../state/state.ts";
+import type { State, StateReader } from "../../state/state.ts";
 import { meters } from "../../tables.ts";
 import { meterStates } from "../meter-state.ts";
 import { contracts, slotKey } from "./tables.ts";
@@ -103,7 +113,9 @@ function certify(context: BlockContext, slot: UtcMs): void {
     greenWaiting.delete(state, `${owner}/${key}`);
   }
   greenOpen.delete(state, key);
-  const { certificates, sales } = certifySlot(generatorsOf(context, slot), salesOf(state, slot));
+  const certified = certifySlot(generatorsOf(context, slot), salesOf(state, slot));
+  const { sales } = certified;
+  const certificates = certified.certificates.map((one) => leftToRetire(state, key, one));
   const before = [...greenLines.scan(state, `${key}/`)];
   const version = (greenSlots.get(state, key)?.version ?? 0) + 1;
   if (version > 1 && isSame(before, certificates)) return;
@@ -112,7 +124,27 @@ function certify(context: BlockContext, slot: UtcMs): void {
     greenLines.set(state, `${key}/${owner}/${form}`, line);
   }
   greenSlots.set(state, key, { version, height });
+  countDebts(state, key);
   emit({ type: "slot-certified", slot, version, certificates, sales });
+}
+
+/** What was moved by hand is not there to be retired as well. */
+function leftToRetire(state: StateReader, key: string, line: Certificates): Certificates {
+  const { owner, form, issuedWh, boughtWh, soldWh, retiredWh } = line;
+  const { receivedWh, givenWh, retiredWh: byHand } = moveOf(state, `${key}/${owner}/${form}`);
+  const there = issuedWh + boughtWh - soldWh + receivedWh - givenWh - byHand;
+  return there >= retiredWh ? line : { ...line, retiredWh: wh(Math.max(0, there)) };
+}
+
+/** What owners moved by hand and do not have any more, they owe. */
+function countDebts(state: State, key: string): void {
+  for (const [id, move] of [...greenMoves.scan(state, `${key}/`)]) {
+    const [, owner = "", form] = id.split("/");
+    const owedWh = wh(Math.max(0, 0 - heldOf(state, id)));
+    if (owedWh === move.owedWh || !isGreen(form)) continue;
+    addGreenDebt(state, owner, form, owedWh - move.owedWh);
+    greenMoves.set(state, id, { ...move, owedWh });
+  }
 }
 
 function isSame(

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeMessage, type Message, utcMs, wh } from "@busbar/protocol";
+import fc from "fast-check";
 import { carbonGrams } from "../../../settlement/carbon.ts";
-import { greenLines, greenOpen, greenSlots, greenTotals, greenUses } from "../../certificates.ts";
+import {
+  greenDebtOf,
+  greenLines,
+  greenOpen,
+  greenSlots,
+  greenTotals,
+  greenUses,
+  heldOf,
+} from "../../certificates.ts";
 import type { Genesis } from "../../genesis.ts";
 import { sha256 } from "../../sha256.ts";
 import { entry, frameOf, MeterChain, testGenesis } from "../../test-site.ts";
@@ -157,4 +166,130 @@ test("a correction of a generation meter makes the slot's certificates anew, and
     [1, 2],
   );
   assert.equal(greenSlots.get(run.state, slotKey(slot))?.version, 2);
+});
+
+/** A move of certificates of the first slot. */
+const move = (
+  owner: string,
+  version: number,
+  energy: number,
+  changes: Partial<Message<"certificate-move">> = {},
+) => {
+  const parts = [{ slot: utcMs(slot), energy: wh(energy) }];
+  const message = { owner, version, form: "solar", parts, ...changes } as const;
+  return frameOf(owner, "certificate-move", message);
+};
+const owners = ["company-a", "user-a", "bureau-a"];
+const held = (run: Chain, owner: string) => heldOf(run.state, `${slotKey(slot)}/${owner}/solar`);
+
+/** All of a form: what was issued is held by somebody, or was retired once. */
+function insistOnOnce(run: Chain): void {
+  const totals = greenTotals(run.state, { from: 0, to: Number.MAX_SAFE_INTEGER });
+  const sum = (name: "issuedWh" | "retiredWh") =>
+    totals.reduce((all, total) => all + (total.form === "solar" ? total[name] : 0), 0);
+  const all = owners.reduce((sum, owner) => sum + held(run, owner), 0);
+  assert.equal(all + sum("retiredWh"), sum("issuedWh"));
+}
+
+test("certificates that are held are handed on and retired by hand, and never twice", () => {
+  const run = sold("any");
+  reported(run);
+  const had = held(run, "company-a");
+  assert.ok(had > 20_000);
+  assert.deepEqual(run.block(130, move("company-a", 1, 12_000, { to: "user-a" })), []);
+  assert.deepEqual([held(run, "company-a"), held(run, "user-a")], [had - 12_000, 12_000]);
+  assert.deepEqual(run.block(131, move("user-a", 1, 5_000, { reason: "the car" })), []);
+  assert.equal(held(run, "user-a"), 7_000);
+  assert.deepEqual(run.block(132, move("user-a", 1, 5_000, { reason: "the car" })), ["tx.exists"]);
+  const one = (...frames: Uint8Array[]) => run.block(133, ...frames)[0];
+  assert.equal(one(move("user-a", 2, 7_001)), "certificate.held");
+  assert.equal(one(move("user-a", 1, 4_000)), "certificate.exists-different");
+  assert.equal(one(move("user-a", 3, 4_000)), "certificate.version");
+  assert.equal(one(move("user-a", 2, 1, { to: "nobody" })), "certificate.unknown");
+  assert.equal(one(move("user-a", 2, 1, { to: "user-a" })), "certificate.self");
+  assert.equal(one(move("user-a", 2, 0)), "certificate.slots");
+  const part = { slot: utcMs(slot), energy: wh(4_000) };
+  assert.equal(one(move("user-a", 2, 1, { parts: [part, part] })), "certificate.slots");
+  assert.equal(one(move("user-a", 2, 1, { form: "wind" })), "certificate.held");
+  const others = { owner: "user-a", version: 2, form: "solar", parts: [part] } as const;
+  assert.equal(one(frameOf("company-a", "certificate-move", others)), "certificate.rights");
+  assert.equal(one(frameOf("user-a-unit", "certificate-move", others)), "certificate.rights");
+  insistOnOnce(run);
+  const [given, retired] = run.of("certificates-moved");
+  assert.deepEqual([given?.owner, given?.to, given?.energyWh], ["company-a", "user-a", 12_000]);
+  assert.deepEqual([retired?.owner, retired?.to], ["user-a", null]);
+  // What it retired stands for its use: 5 of the 60 kWh that it took.
+  const use = greenUses(run.state, { from: slot, to: slot + hour }).get("user-a");
+  assert.deepEqual([use?.greenTakenWh, use?.retired.solar], [5_000, 5_000]);
+});
+
+/** The members find that the sun meter showed other than it did. */
+function corrected(run: Chain, minutes: number, version: number, exportWh: number): void {
+  const correction: Message<"correction"> = {
+    ...{ member: "member-a", meter: "company-a-sun", slot: utcMs(slot), version },
+    ...{ importWh: wh(0), exportWh: wh(exportWh), reason: "meter-error" },
+  };
+  const closed = run.of("case-closed").length;
+  assert.deepEqual(run.block(minutes, frameOf("member-a", "correction", correction)), []);
+  if (run.of("case-closed").length > closed) return;
+  const motion = sha256(encodeMessage("correction", correction));
+  const word = { member: "member-a", slot: utcMs(slot), motion, word: "uphold" } as const;
+  assert.deepEqual(run.block(minutes, frameOf("member-a", "ruling", word)), []);
+}
+
+test("what was moved and stands no more is owed: it is made good before anything is handed on", () => {
+  const run = sold("any");
+  reported(run);
+  const had = held(run, "company-a");
+  run.block(130, move("company-a", 1, had, { to: "user-a" }));
+  corrected(run, 140, 1, 8_000);
+  insistOnOnce(run);
+  const owed = greenDebtOf(run.state, "company-a", "solar");
+  assert.equal(owed, had - 8_000);
+  assert.equal(held(run, "company-a"), 0 - owed);
+  // The user keeps what it got, and hands some of it back: that is retired for what is owed.
+  run.block(150, move("user-a", 1, owed + 2_000, { to: "company-a" }));
+  assert.equal(held(run, "company-a"), 2_000);
+  const again = move("company-a", 2, 1_000, { to: "user-a" });
+  assert.deepEqual(run.block(151, again), ["certificate.owes"]);
+  corrected(run, 160, 2, 40_000);
+  insistOnOnce(run);
+  assert.equal(greenDebtOf(run.state, "company-a", "solar"), 0);
+  assert.deepEqual(run.block(161, again), []);
+});
+
+test("whatever is moved and corrected, each Wh is held by one owner or retired once", () => {
+  const start = sold("any");
+  reported(start);
+  const step = fc.record({
+    who: fc.nat(2),
+    to: fc.option(fc.nat(2), { nil: undefined }),
+    energy: fc.nat(45_000),
+    correct: fc.option(fc.nat(50_000), { freq: 3, nil: undefined }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
+      const run = start.copy();
+      const versions = new Map<string, number>();
+      let corrections = 0;
+      for (const [i, { who, to, energy, correct }] of steps.entries()) {
+        const at = 200 + 2 * i;
+        const owner = owners[who] ?? "";
+        const recipient = to === undefined ? {} : { to: owners[to] ?? "" };
+        const version = (versions.get(owner) ?? 0) + 1;
+        const [refused] = run.block(at, move(owner, version, energy, recipient));
+        if (refused === undefined) versions.set(owner, version);
+        if (correct !== undefined) {
+          corrections += 1;
+          corrected(run, at + 1, corrections, correct);
+        }
+        insistOnOnce(run);
+        for (const one of owners) {
+          const below = Math.max(0, 0 - held(run, one));
+          assert.ok(below <= greenDebtOf(run.state, one, "solar"), "what it lacks it owes");
+        }
+      }
+    }),
+    { numRuns: 30 },
+  );
 });

@@ -4,12 +4,13 @@ import type { Fill, Quote } from "../../../market/clearing/quotes.ts";
 import { residualSales } from "../../../market/clearing/residual.ts";
 import type { Prices } from "../../../market/game/channels.ts";
 import { lostOnWay } from "../../../market/routing/losses.ts";
-import { greenLines, greenSlots } from "../../certificates.ts";
+import { greenLines, greenMoves, greenSlots } from "../../certificates.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
 import { reportViolation } from "../../credit.ts";
 import { defaults, expose, exposeContract, quotesCost } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
+import { takings } from "../../takings.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { cases, objections } from "../cases/tables.ts";
 import { type ClearedBook, clearBook, type NewSale, offeredAs } from "./book-clearing.ts";
@@ -95,6 +96,8 @@ function forget({ state }: BlockContext, slot: number): void {
     [objections, `${key}-`],
     [settlements, `${key}/`],
     [greenLines, `${key}/`],
+    [greenMoves, `${key}/`],
+    [takings, `${key}/`],
     [corrections, `${key}/`],
     [correctedSlots, `${key}/`],
     [cases, `${key}/`],

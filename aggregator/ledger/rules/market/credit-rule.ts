@@ -1,4 +1,5 @@
 import { micro, type UtcMs } from "@busbar/protocol";
+import { addAccountEntry } from "../../account-entries.ts";
 import { balanceOf, moneyOf, openAccount, post } from "../../accounts.ts";
 import { creditDecays, fade, reportViolation } from "../../credit.ts";
 import { covered, creditChecks, defaults } from "../../exposure.ts";
@@ -66,7 +67,8 @@ function check(context: BlockContext, owner: string): void {
 }
 
 /** Takes collateral for what an account owes; what it does not need stays where it is. */
-function seize({ state }: BlockContext, owner: string): number {
+function seize(context: BlockContext, owner: string): number {
+  const { state } = context;
   const money = Math.min(
     moneyOf(state, owner, "collateral"),
     Math.max(0, -balanceOf(state, owner)),
@@ -77,5 +79,6 @@ function seize({ state }: BlockContext, owner: string): number {
     { owner, side: "collateral", money: micro(-money), energyWh: 0 },
     { owner, side: "paid", money: micro(money), energyWh: 0 },
   ]);
+  addAccountEntry(context, owner, { sort: "seized", money: micro(money), with: owner });
   return money;
 }

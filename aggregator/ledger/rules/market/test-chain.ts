@@ -26,11 +26,13 @@ export const slot = startTime + hour;
 export class Chain {
   readonly state = new Overlay(emptyState);
   readonly events: LedgerEvent[] = [];
+  readonly #genesis: Partial<Genesis>;
   readonly #rules: Rules;
   #height = 0;
 
   /** `rules`: others than the ledger's own, such as without the market's block rules. */
   constructor(genesis: Partial<Genesis> = {}, rules: Rules = ledgerRules) {
+    this.#genesis = genesis;
     this.#rules = rules;
     for (const [key, value] of genesisState(testGenesis(genesis))) {
       if (value !== undefined) this.state.set(key, value);
@@ -57,6 +59,16 @@ export class Chain {
     }
     this.events.push(...taken.flatMap(({ events }) => events), ...ownEvents);
     return refused.map(({ refusal }) => refusal.code);
+  }
+
+  /** Another ledger that begins where this one stands. */
+  copy(): Chain {
+    const copy = new Chain(this.#genesis, this.#rules);
+    for (const [key] of [...copy.state.scan("")]) copy.state.delete(key);
+    for (const [key, value] of this.state.scan("")) copy.state.set(key, value);
+    copy.#height = this.#height;
+    copy.events.push(...this.events);
+    return copy;
   }
 
   of<T extends LedgerEvent["type"]>(type: T): Extract<LedgerEvent, { type: T }>[] {
