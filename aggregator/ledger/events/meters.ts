@@ -1,0 +1,75 @@
+import type { DeviceChange, NoticeLease, NoticeReport, Party } from "@busbar/protocol";
+
+/** Of meters, who owns and reads them, and how their owners are told. */
+export type MeterEvent =
+  | {
+      readonly type: "readings-accepted";
+      readonly meter: string;
+      readonly device: string;
+      readonly owner: string;
+      readonly first: number;
+      readonly last: number;
+      readonly from: number;
+      readonly to: number;
+      /** Cumulative since the meter's first reading, resets and replacements bridged. */
+      readonly importWh: number;
+      readonly exportWh: number;
+    }
+  /** A gap too long to be shared out over its slots: the energy is known, its slots are not. */
+  | {
+      readonly type: "energy-unallocated";
+      readonly meter: string;
+      readonly owner: string;
+      readonly from: number;
+      readonly to: number;
+      readonly importWh: number;
+      readonly exportWh: number;
+    }
+  /** The meter's registers began anew, or jumped by more than can flow; what flowed between the two
+   * readings is not known. */
+  | {
+      readonly type: "registers-restarted";
+      readonly meter: string;
+      readonly owner: string;
+      readonly quality: "reset" | "replaced" | "implausible";
+      readonly from: number;
+      readonly to: number;
+    }
+  /** No reading has come that reaches the end of the last slot; `since`: its last reading's time. */
+  | {
+      readonly type: "meter-silent";
+      readonly meter: string;
+      readonly device: string;
+      readonly owner: string;
+      readonly since: number;
+    }
+  /** It reports again. */
+  | {
+      readonly type: "meter-heard";
+      readonly meter: string;
+      readonly owner: string;
+      readonly since: number;
+    }
+  | { readonly type: "owner-admitted"; readonly owner: string; readonly party: Party }
+  | {
+      readonly type: "device-admitted";
+      readonly device: string;
+      readonly owner: string;
+      readonly meters: readonly string[];
+    }
+  | {
+      readonly type: "device-suspended" | "device-resumed";
+      readonly device: string;
+      readonly owner: string;
+      /** A member, or the owner itself. */
+      readonly by: string;
+      readonly reason: DeviceChange["reason"];
+    }
+  | {
+      readonly type: "notice-preferences-set";
+      readonly owner: string;
+      readonly version: number;
+    }
+  /** The member sends the site's notices by a channel, and says how far it has come. */
+  | ({ readonly type: "notice-lease-taken" } & NoticeLease)
+  | ({ readonly type: "notice-report-taken" } & NoticeReport);
