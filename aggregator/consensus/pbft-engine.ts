@@ -214,7 +214,7 @@ export class PbftEngine implements Engine {
       this.#halt();
       throw error;
     }
-    if (this.#inbox.size > 0) this.#wake();
+    if (this.#inbox.size > 0 || this.#transfer.isAdopting) this.#wake();
     this.#arm(steppedAt);
   }
 

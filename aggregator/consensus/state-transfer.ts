@@ -61,11 +61,17 @@ export class StateTransfer {
   constructor(parts: TransferParts) {
     this.#parts = parts;
     this.#gap = parts.gap ?? usualGap;
+    parts.application.giveUpSnapshot();
   }
 
   /** While a snapshot is on its way no blocks need be asked for. */
   get isActive(): boolean {
     return this.#fetching !== undefined;
+  }
+
+  /** All of it has come, and is being put in force: `tick` has to be called as often as may be. */
+  get isAdopting(): boolean {
+    return this.#parts.application.isAdoptingSnapshot;
   }
 
   /** Where another member says it stands. */
@@ -83,8 +89,9 @@ export class StateTransfer {
       this.#askedAt = now();
       return send("all", { name: "fetch-snapshots", body: {} });
     }
-    if (height >= fetching.snapshot.height) this.#fetching = undefined;
-    else if (now() - fetching.askedAt >= chunkMs) this.#failed(fetching);
+    if (height >= fetching.snapshot.height) return this.#end();
+    if (this.isAdopting) return this.#adopt(fetching);
+    if (now() - fetching.askedAt >= chunkMs) this.#failed(fetching);
   }
 
   hear(from: string, message: TransferMessage): void {
@@ -163,27 +170,38 @@ export class StateTransfer {
   }
 
   #take(from: string, { height, index, chunk }: ChunkBody): void {
-    const { application, store, count, adopted } = this.#parts;
+    const { application, store, count } = this.#parts;
     const fetching = this.#fetching;
-    if (fetching?.snapshot.height !== height || index !== fetching.next) return;
-    if (store.height >= height) {
-      this.#fetching = undefined;
-      return;
-    }
-    const answer = application.applySnapshotChunk({ index, chunk, sender: from });
+    if (fetching?.snapshot.height !== height || index !== fetching.next || this.isAdopting) return;
+    if (store.height >= height) return this.#end();
+    const answer = application.takeSnapshotChunk({ index, chunk, sender: from });
     if (answer.result === "accept") {
       fetching.failures = 0;
       fetching.next += 1;
-      if (!answer.done) return this.#ask(fetching);
-      this.#fetching = undefined;
-      return adopted();
+      if (!this.isAdopting) this.#ask(fetching);
+      return;
     }
     count(answer.refusal.code);
     if (answer.result === "retry") {
       fetching.from.delete(from);
       return this.#failed(fetching);
     }
-    this.#bad.add(nameOf(fetching.snapshot));
+    this.#end();
+  }
+
+  /** A slice of it, so that frames and blocks have their turn in between. */
+  #adopt({ snapshot }: Fetching): void {
+    const { application, count, adopted } = this.#parts;
+    const answer = application.adoptSnapshot();
+    if (this.isAdopting) return;
+    this.#fetching = undefined;
+    if (answer.result === "accept") return adopted();
+    count(answer.refusal.code);
+    this.#bad.add(nameOf(snapshot));
+  }
+
+  #end(): void {
+    this.#parts.application.giveUpSnapshot();
     this.#fetching = undefined;
   }
 

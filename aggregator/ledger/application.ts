@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import {
   type BlockHeader,
-  blockHash,
   type Certificate,
   type Council,
   compareBytes,
-  councilTable,
   encodeHeader,
   Failure,
   type Frame,
@@ -19,14 +17,22 @@ import {
 } from "@busbar/protocol";
 import { authenticate } from "./authenticate.ts";
 import type { CommittedBlock, RefusedFrame } from "./block.ts";
-import type { Batch } from "./block-table.ts";
+import {
+  batchesOf,
+  type Candidate,
+  candidateOf,
+  committedOf,
+  type FinalizedBlock,
+  fitting,
+  type Proposal,
+  stepOf,
+} from "./candidate.ts";
 import { hasContract, insistOnContracts } from "./contract/state.ts";
-import { councilAt, councilOf, councils, hasCouncil } from "./council.ts";
-import type { ProvenEntry } from "./council-step-table.ts";
+import { councilAt, councilOf, hasCouncil } from "./council.ts";
 import { type Execution, execute, type Machine } from "./execution.ts";
 import { type Genesis, genesisHash } from "./genesis.ts";
 import { genesisState } from "./genesis-state.ts";
-import { headerOf, membersOf } from "./header.ts";
+import { membersOf } from "./header.ts";
 import { identityById, identityByKeyId, isActive } from "./identities.ts";
 import { parametersTable } from "./parameters.ts";
 import { refuse } from "./refuse.ts";
@@ -44,32 +50,7 @@ import { emptyState, Overlay } from "./state/overlay.ts";
 import { StateTree } from "./state/tree.ts";
 import type { Store } from "./store.ts";
 
-/** Most transactions and bytes of one block. They bound what a member must check at once. */
-export const blockLimits = { transactions: 4096, bytes: 4 * 1024 * 1024 } as const;
-
-/** A block as one member proposes it. */
-export type Proposal = {
-  readonly height: number;
-  readonly time: UtcMs;
-  readonly proposer: string;
-  readonly view: number;
-  readonly frames: readonly Uint8Array[];
-};
-
-/** A block that ran and is not on disk yet. */
-export type FinalizedBlock = {
-  readonly header: BlockHeader;
-  readonly hash: Uint8Array;
-  readonly refused: readonly RefusedFrame[];
-  /** Who votes on the next height, sorted. */
-  readonly nextVoters: readonly string[];
-  /** The epoch of the next height: greater than this block's where voters or their keys change. */
-  readonly nextEpoch: number;
-  /** The same voters, with the keys they vote with. */
-  readonly nextCouncil: Council;
-};
-
-type Candidate = FinalizedBlock & { readonly execution: Execution; readonly tree: StateTree };
+export { blockLimits, type FinalizedBlock, type Proposal } from "./candidate.ts";
 
 /**
  * The ledger as a state machine with ABCI 2.0's verbs. It knows no engine, no clock and no network:
@@ -236,21 +217,11 @@ export class Application {
   commit(certificate: Certificate = []): CommittedBlock {
     const candidate = this.#finalized;
     assert(candidate !== undefined, "a block is finalized before it is committed");
-    const { header, hash, execution, tree } = candidate;
+    const { header, execution, tree } = candidate;
     if (certificate.length > 0) this.#checkCertificate(header, certificate);
-    const { taken, ownEvents, changes } = execution;
-    const block: CommittedBlock = {
-      header,
-      hash,
-      certificate,
-      frames: taken.map(({ frame }) => frame),
-      hashes: taken.map((tx) => tx.hash),
-      signers: taken.map(({ signer }) => signer),
-      results: taken.map(({ result }) => result),
-      eventCounts: taken.map(({ events }) => events.length),
-      events: [...taken.flatMap(({ events }) => events), ...ownEvents],
-    };
-    this.#store.commit(block, changes, batchesOf(execution), this.#stepOf(candidate));
+    const block = committedOf(candidate, certificate);
+    const step = stepOf(candidate, this.council());
+    this.#store.commit(block, execution.changes, batchesOf(execution), step);
     this.#tree = tree;
     this.#finalized = undefined;
     this.#candidates = new WeakMap();
@@ -290,11 +261,33 @@ export class Application {
 
   /** Takes a chunk of the accepted snapshot; with the last one the ledger stands at its height. */
   applySnapshotChunk(chunk: ArrivingChunk): ApplyAnswer {
-    return this.#snapshots.apply(chunk, (tree) => {
+    let answer = this.takeSnapshotChunk(chunk);
+    while (this.isAdoptingSnapshot) answer = this.adoptSnapshot();
+    return answer;
+  }
+
+  /** The same for who has other work between: after the last chunk it calls `adoptSnapshot` as long as
+   * `isAdoptingSnapshot`. */
+  takeSnapshotChunk(chunk: ArrivingChunk): ApplyAnswer {
+    return this.#snapshots.apply(chunk);
+  }
+
+  get isAdoptingSnapshot(): boolean {
+    return this.#snapshots.isAdopting;
+  }
+
+  /** Some ms of the work that puts the snapshot in force; with the last of it the ledger stands at its height. */
+  adoptSnapshot(): ApplyAnswer {
+    return this.#snapshots.goOn((tree) => {
       this.#tree = tree;
       this.#finalized = undefined;
       this.#candidates = new WeakMap();
     });
+  }
+
+  /** Ends that work where blocks have led further in the meantime. */
+  giveUpSnapshot(): void {
+    this.#snapshots.giveUp();
   }
 
   /** The voters of the next height, with the keys they vote with. */
@@ -318,16 +311,6 @@ export class Application {
     return { chain: this.#genesis.chain, members };
   }
 
-  /** Proves who votes on the next height, where that changes: by this block's own voters. */
-  #stepOf({ tree, execution, nextEpoch }: Candidate): ProvenEntry | undefined {
-    if (nextEpoch === this.council().epoch) return undefined;
-    const key = `${councilTable}/${nextEpoch}`;
-    const { siblings } = tree.prove(key);
-    const value = execution.changes.get(key);
-    assert(value !== undefined, "an epoch begins with its entry");
-    return { epoch: nextEpoch, key, siblings, value };
-  }
-
   #run(proposal: Proposal): Candidate {
     const known = this.#candidates.get(proposal);
     if (known !== undefined) return known;
@@ -342,15 +325,14 @@ export class Application {
   }
 
   #candidate(proposal: Proposal, execution: Execution): Candidate {
-    const { height, time, proposer, view } = proposal;
-    const tree = this.#tree.update(execution.changes);
-    const header = headerOf(
-      { chain: this.#genesis.chain, height, time, previous: this.info().hash, proposer, view },
-      { execution, tree, council: this.council() },
-    );
-    const hash = blockHash(header);
-    const { refused } = execution;
-    return { header, hash, refused, ...nextOf(this.council(), execution), execution, tree };
+    const previous = this.info().hash;
+    const { chain } = this.#genesis;
+    return candidateOf(proposal, execution, {
+      chain,
+      previous,
+      tree: this.#tree,
+      council: this.council(),
+    });
   }
 
   #checkCertificate(header: BlockHeader, certificate: Certificate): void {
@@ -366,34 +348,6 @@ export class Application {
       `the engine hands over a good certificate: ${checked.ok || checked.message}`,
     );
   }
-}
-
-/** As many frames from the front as a block holds. */
-function fitting(list: readonly Uint8Array[]): readonly Uint8Array[] {
-  let bytes = 0;
-  const end = list.findIndex(({ length }, i) => {
-    bytes += length;
-    return i === blockLimits.transactions || bytes > blockLimits.bytes;
-  });
-  return end < 0 ? list : list.slice(0, end);
-}
-
-function batchesOf({ taken }: Execution): Batch[] {
-  return taken.flatMap(({ events }, index) =>
-    events.flatMap((event) =>
-      event.type === "readings-accepted"
-        ? [{ meter: event.meter, first: event.first, last: event.last, index }]
-        : [],
-    ),
-  );
-}
-
-/** Who votes after a block ran. */
-function nextOf(before: Council, { changes }: Execution) {
-  const changed = { get: (key: string) => changes.get(key), scan: () => [] };
-  const nextCouncil = councils.get(changed, "current") ?? before;
-  const { epoch, voters } = nextCouncil;
-  return { nextEpoch: epoch, nextVoters: voters.map(({ id }) => id), nextCouncil };
 }
 
 function olderRules(): Failure {

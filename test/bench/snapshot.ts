@@ -48,7 +48,7 @@ function linesOf(accounts: number, made: MakeReport, taken: TakeReport): readonl
     `    made in ${text(make)}; memory ${memory.beforeMb} to ${memory.mostMb} MB`,
     `    an empty block takes ${blockMs.before.toFixed(1)} ms, between slices ${blockMs.between.toFixed(1)} (most ${blockMs.most.toFixed(1)})`,
     `    chunks taken in ${text(taken.chunks)}`,
-    `    put in force in ${Math.round(taken.adoptMs)} ms (processor ${Math.round(taken.adoptCpuMs)}); memory ${taken.memory.beforeMb} to ${taken.memory.mostMb} MB`,
+    `    put in force in ${text(taken.adopt)}; memory ${taken.memory.beforeMb} to ${taken.memory.mostMb} MB`,
   ];
 }
 

@@ -1,20 +1,8 @@
 import { compareBytes, type Refusal } from "@busbar/protocol";
 import { refuse } from "../refuse.ts";
 import { sha256 } from "../sha256.ts";
-import { SqliteState } from "../state/sqlite-state.ts";
-import { StateTree } from "../state/tree.ts";
 import type { Store } from "../store.ts";
-import {
-  chunkBytesMax,
-  decodeChunk,
-  type Manifest,
-  manifestOf,
-  type Snapshot,
-  type StateEntry,
-} from "./format.ts";
-
-/** A state that was put together and is what its block certified, not yet in force. */
-export type Received = Manifest & { readonly tree: StateTree };
+import { chunkBytesMax, type Manifest, manifestOf, type Snapshot } from "./format.ts";
 
 /**
  * A snapshot on its way in. Its chunks are on disk when they are taken, so a stopped program goes on
@@ -22,13 +10,13 @@ export type Received = Manifest & { readonly tree: StateTree };
  */
 export class SnapshotReceiving {
   readonly snapshot: Snapshot;
-  readonly #manifest: Manifest;
+  readonly manifest: Manifest;
   readonly #store: Store;
 
   private constructor(store: Store, snapshot: Snapshot, manifest: Manifest) {
     this.#store = store;
     this.snapshot = snapshot;
-    this.#manifest = manifest;
+    this.manifest = manifest;
   }
 
   /**
@@ -69,53 +57,13 @@ export class SnapshotReceiving {
 
   /** Takes one chunk. Codes: `snapshot.chunk` for one that is not the snapshot's. */
   take(index: number, chunk: Uint8Array): { readonly ok: true } | Refusal {
-    const expected = this.#manifest.chunks[index];
+    const expected = this.manifest.chunks[index];
     const fits = expected !== undefined && chunk.length <= chunkBytesMax;
     if (!fits || compareBytes(sha256(chunk), expected) !== 0) {
       return refuse("snapshot.chunk", `chunk ${index} is not the snapshot's; ask another member`);
     }
     this.#store.write(() => this.#store.snapshots.putChunk(this.snapshot.height, index, chunk));
     return { ok: true };
-  }
-
-  /**
-   * Writes all chunks as the state, in the caller's transaction, and builds its tree of the very entries
-   * that it writes: reading them all again would take most of the time.
-   * Codes: `snapshot.chunk`, `snapshot.root`; the caller then takes the transaction back.
-   */
-  assemble(): { readonly ok: true; readonly received: Received } | Refusal {
-    const { header } = this.#manifest;
-    const state = new SqliteState(this.#store.db);
-    state.clear();
-    let refusal: Refusal | undefined;
-    const tree = StateTree.of(
-      this.#writeInto(state, (why) => {
-        refusal = why;
-      }),
-    );
-    if (refusal !== undefined) return refusal;
-    if (compareBytes(tree.root, header.appHash) !== 0) {
-      return refuse("snapshot.root", "the snapshot's state is not what its block certified");
-    }
-    return { ok: true, received: { ...this.#manifest, tree } };
-  }
-
-  /** Writes chunk by chunk what it yields; ends early where one is not good. */
-  *#writeInto(state: SqliteState, bad: (why: Refusal) => void): Iterable<StateEntry> {
-    let last = "";
-    for (let index = 0; index < this.snapshot.chunks; index++) {
-      const chunk = this.#store.snapshots.chunk(this.snapshot.height, index);
-      const read = chunk === undefined ? undefined : decodeChunk(chunk);
-      if (read === undefined || !read.ok) {
-        return bad(read ?? refuse("snapshot.chunk", `chunk ${index} is missing`));
-      }
-      for (const [key] of read.entries) {
-        if (key <= last) return bad(refuse("snapshot.chunk", `the keys are not sorted at ${key}`));
-        last = key;
-      }
-      state.write(new Map(read.entries));
-      yield* read.entries;
-    }
   }
 
   /** Forgets all that came of it. */

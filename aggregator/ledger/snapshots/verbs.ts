@@ -1,8 +1,10 @@
+import assert from "node:assert/strict";
 import type { Refusal } from "@busbar/protocol";
 import { refuse } from "../refuse.ts";
+import { NextState } from "../state/sqlite-state.ts";
 import type { StateTree } from "../state/tree.ts";
 import type { Store } from "../store.ts";
-import { adoptSnapshot } from "./adopting.ts";
+import { type Adopted, SnapshotAdoption } from "./adopting.ts";
 import { manifestOf, type Snapshot, snapshotFormat } from "./format.ts";
 import { SnapshotReceiving } from "./receiving.ts";
 import { type Grounds, trustSnapshot } from "./trust.ts";
@@ -45,6 +47,7 @@ export class SnapshotVerbs {
   readonly #store: Store;
   readonly #grounds: Grounds;
   #receiving: SnapshotReceiving | undefined;
+  #adoption: { readonly of: SnapshotReceiving; readonly work: SnapshotAdoption } | undefined;
 
   constructor(store: Store, grounds: Grounds) {
     this.#store = store;
@@ -70,6 +73,7 @@ export class SnapshotVerbs {
   }
 
   offer(offered: Snapshot, appHash: Uint8Array): OfferAnswer {
+    this.giveUp();
     const begun = SnapshotReceiving.begin(this.#store, offered, appHash);
     if (begun.ok) {
       this.#receiving = begun.receiving;
@@ -87,7 +91,8 @@ export class SnapshotVerbs {
     }
   }
 
-  apply({ index, chunk, sender }: ArrivingChunk, adopted: (tree: StateTree) => void): ApplyAnswer {
+  /** Takes a chunk. After the last one the state is put in force by `goOn`, slice by slice. */
+  apply({ index, chunk, sender }: ArrivingChunk): ApplyAnswer {
     const receiving = this.#receiving;
     if (receiving === undefined) {
       const refusal = refuse("snapshot.none", "no snapshot is being fetched; offer one first");
@@ -100,13 +105,36 @@ export class SnapshotVerbs {
     }
     if (!receiving.complete) return { result: "accept", done: false };
     this.#receiving = undefined;
-    const done = adoptSnapshot(this.#store, receiving, this.#grounds);
-    if (done.ok) {
-      adopted(done.tree);
+    const work = new SnapshotAdoption(this.#store, receiving, this.#grounds);
+    this.#adoption = { of: receiving, work };
+    return { result: "accept", done: false };
+  }
+
+  /** Whether all chunks have come and the state is not in force yet. */
+  get isAdopting(): boolean {
+    return this.#adoption !== undefined;
+  }
+
+  /** A slice of what puts the state in force. */
+  goOn(inForce: (tree: StateTree) => void): ApplyAnswer {
+    const adoption = this.#adoption;
+    assert(adoption !== undefined, "all chunks of a snapshot have come");
+    const adopted: Adopted | undefined = adoption.work.step();
+    if (adopted === undefined) return { result: "accept", done: false };
+    if (!adopted.ok) this.giveUp();
+    this.#adoption = undefined;
+    if (adopted.ok) {
+      inForce(adopted.tree);
       return { result: "accept", done: true };
     }
     // Every chunk was as announced, so the announcement was false.
-    receiving.drop();
-    return { result: "reject-snapshot", refetchChunks: [], rejectSenders: [], refusal: done };
+    adoption.of.drop();
+    return { result: "reject-snapshot", refetchChunks: [], rejectSenders: [], refusal: adopted };
+  }
+
+  /** Ends putting a state in force that is needed no more, also one that a process before left half done. */
+  giveUp(): void {
+    this.#adoption = undefined;
+    this.#store.write(() => NextState.drop(this.#store.db));
   }
 }

@@ -9,6 +9,9 @@ const cachedMax = 20_000;
 /** Keys that are known to have no value; a unit without a status is asked for with each of its batches. */
 const absentMax = 20_000;
 
+const columns = `
+    key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;`;
+
 type Row = { readonly key: string; readonly value: Uint8Array };
 
 /** The committed state: the table `state` of the ledger's database. */
@@ -23,8 +26,7 @@ export class SqliteState implements StateReader {
   readonly #absent = new Set<string>();
   readonly #walks = new ScanMemory();
 
-  static readonly schema = `CREATE TABLE IF NOT EXISTS state (
-    key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;`;
+  static readonly schema = `CREATE TABLE IF NOT EXISTS state (${columns}`;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -79,12 +81,6 @@ export class SqliteState implements StateReader {
     }
   }
 
-  /** Deletes all entries; the caller's transaction surrounds it. */
-  clear(): void {
-    this.#db.exec("DELETE FROM state");
-    this.forget();
-  }
-
   /** Forgets what is held in memory, after others wrote. */
   forget(): void {
     this.#cache.clear();
@@ -107,5 +103,35 @@ export class SqliteState implements StateReader {
       if (!oldest.done) this.#cache.delete(oldest.value);
     }
     this.#cache.set(key, value);
+  }
+}
+
+/**
+ * A state beside the one that is in force, which takes its place at once. The caller's transactions
+ * surround what is written; what an ended process left of one is begun anew.
+ */
+export class NextState {
+  readonly #db: DatabaseSync;
+  readonly #put: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    NextState.drop(db);
+    db.exec(`CREATE TABLE state_next (${columns}`);
+    this.#put = db.prepare("INSERT INTO state_next (key, value) VALUES (?, ?)");
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#put.run(key, value);
+  }
+
+  /** Who holds anything of the state before in memory has to forget it. */
+  putInForce(): void {
+    this.#db.exec("DROP TABLE state; ALTER TABLE state_next RENAME TO state;");
+  }
+
+  /** Takes one away that did not come to its place. */
+  static drop(db: DatabaseSync): void {
+    db.exec("DROP TABLE IF EXISTS state_next");
   }
 }

@@ -6,8 +6,8 @@ import fc from "fast-check";
 import { openDatabase } from "../database.ts";
 import { emptyState, Overlay } from "./overlay.ts";
 import { ScanMemory } from "./scan-memory.ts";
-import { SqliteState } from "./sqlite-state.ts";
-import { StateTree } from "./tree.ts";
+import { NextState, SqliteState } from "./sqlite-state.ts";
+import { StateTree, TreeBuilder } from "./tree.ts";
 
 const sha = (...parts: Uint8Array[]) => {
   const hash = createHash("sha256");
@@ -67,6 +67,14 @@ test("the root is a function of the entries alone, whatever their history", () =
       assert.deepEqual(tree.root, rootOf(entries));
       assert.deepEqual(StateTree.of(entries).root, tree.root);
       assert.deepEqual(StateTree.of([...entries].reverse()).root, tree.root);
+      const builder = new TreeBuilder();
+      for (const [name, bytes] of entries) builder.add(name, bytes);
+      let built: StateTree | undefined;
+      for (let steps = 0; built === undefined && steps < 1_000; steps += 1) built = builder.step();
+      assert.deepEqual(built?.root, tree.root);
+      for (const name of ["odd/1", "even/2"]) {
+        assert.deepEqual(built?.prove(name), tree.prove(name));
+      }
     }),
   );
 });
@@ -256,8 +264,11 @@ test("a walk that a write came into is not remembered, and a long one is not hel
   const names = Array.from({ length: 100 }, (_, n) => `a/4${String(n).padStart(2, "0")}`);
   put(...names);
   assert.deepEqual([all().length, all().length], [103, 103]);
-  state.clear();
-  assert.deepEqual(all(), []);
+  const next = new NextState(db);
+  next.put("a/5", Uint8Array.of(1));
+  next.putInForce();
+  state.forget();
+  assert.deepEqual(all(), ["a/5"]);
   db.close();
 });
 

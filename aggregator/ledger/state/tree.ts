@@ -22,6 +22,11 @@ export class StateTree {
 
   static readonly empty = new StateTree(undefined);
 
+  /** The tree whose root is a node of this file. */
+  static above(root: Node): StateTree {
+    return new StateTree(root);
+  }
+
   /** The tree of these entries. */
   static of(entries: Iterable<readonly [string, Uint8Array]>): StateTree {
     return StateTree.empty.update(entries);
@@ -55,6 +60,40 @@ export class StateTree {
   }
 }
 
+/** Parts of a tree that are built apart: entries fall into them by the first byte of their key's hash. */
+const parts = 256;
+const partDepth = 8;
+
+/** A tree of many entries, built some at a time; the same as of all of them at once. */
+export class TreeBuilder {
+  readonly #leaves: Leaf[][] = Array.from({ length: parts }, () => []);
+  readonly #built: Node[] = [];
+
+  /** A key may be added once. */
+  add(key: string, value: Uint8Array): void {
+    const leaf = leafOf(key, value);
+    this.#leaves[leaf.key.charCodeAt(0)]?.push(leaf);
+  }
+
+  /** Builds one part more, after the last entry was added; the tree once all are built. */
+  step(): StateTree | undefined {
+    const leaves = this.#leaves[this.#built.length];
+    if (leaves !== undefined) {
+      leaves.sort((a, b) => (a.key < b.key ? -1 : 1));
+      this.#built.push(build(leaves, partDepth));
+      leaves.length = 0;
+      return undefined;
+    }
+    let nodes = this.#built;
+    while (nodes.length > 1) {
+      nodes = Array.from({ length: nodes.length / 2 }, (_, i) =>
+        join(nodes[2 * i], nodes[2 * i + 1]),
+      );
+    }
+    return StateTree.above(nodes[0]);
+  }
+}
+
 /** Hashes are kept as strings of 32 Latin-1 characters: a third of what byte arrays take. */
 type Leaf = { readonly key: string; readonly value: string; readonly hash: string };
 type Inner = { readonly left: Node; readonly right: Node; readonly hash: string };
@@ -68,7 +107,14 @@ const scratch = Buffer.alloc(65);
 
 function changeOf(key: string, value: Uint8Array | undefined): Change {
   const name = keyHash(key);
-  if (value === undefined) return { key: name, hash: undefined };
+  return value === undefined ? { key: name, hash: undefined } : leafNamed(name, value);
+}
+
+function leafOf(key: string, value: Uint8Array): Leaf {
+  return leafNamed(keyHash(key), value);
+}
+
+function leafNamed(name: string, value: Uint8Array): Leaf {
   const digest = sha256(value);
   return { key: name, value: digest, hash: leafHash(name, digest) };
 }

@@ -48,9 +48,8 @@ export type MakeReport = {
 export type TakeReport = {
   /** Chunks over the form they have on a link, each checked and on disk. */
   readonly chunks: Slices;
-  /** The last chunk: state and tree are built, and all of it is in force. */
-  readonly adoptMs: number;
-  readonly adoptCpuMs: number;
+  /** State and tree are built, and at the end all of it is in force. */
+  readonly adopt: Slices;
   readonly memory: Memory;
 };
 
@@ -128,21 +127,24 @@ function take(): TakeReport {
         const decoded = decodeLinkMessage(sent);
         if (!decoded.ok || decoded.message.name !== "chunk") throw new Error("no chunk");
         const { body } = decoded.message;
-        const answer = application.applySnapshotChunk({ ...body, sender: "a" });
+        const answer = application.takeSnapshotChunk({ ...body, sender: "a" });
         if (answer.result !== "accept") throw new Error(answer.refusal.message);
       }),
     );
     mostMb = Math.max(mostMb, residentMb());
   }
+  const adopting: Slice[] = [];
+  while (application.isAdoptingSnapshot) {
+    adopting.push(timed(() => application.adoptSnapshot()));
+    mostMb = Math.max(mostMb, residentMb());
+  }
   if (store.height !== snapshot.height) throw new Error("the snapshot is not in force");
-  const adopted = slices.pop() ?? { ms: 0, cpuMs: 0 };
   store.close();
   whole.close();
   const chunks = slicesOf(slices);
   return {
     chunks,
-    adoptMs: adopted.ms,
-    adoptCpuMs: adopted.cpuMs,
+    adopt: slicesOf(adopting),
     memory: { beforeMb, mostMb: mostOf(mostMb) },
   };
 }
