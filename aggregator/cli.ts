@@ -100,7 +100,7 @@ program
   .option(...configOption)
   .option(
     "--never-voted",
-    "let a member vote whose ledger init or join did not make: only if it never voted on this chain",
+    "let a member vote, or order alone, whose ledger init or join did not make: only if it never signed a block of this chain",
     false,
   )
   .action(async ({ config, neverVoted }) =>

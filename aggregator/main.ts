@@ -30,7 +30,7 @@ import { genesisHash } from "./ledger/genesis.ts";
 import { proveMeter, proveState } from "./ledger/prove.ts";
 import { receiptOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
-import { beginVoting, looksOnText, restoredOf } from "./ledger/restored.ts";
+import { beginVoting, insistFirst, looksOnText, restoredOf } from "./ledger/restored.ts";
 import { Keeper } from "./ledger/snapshots/keeper.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { countDeliveries } from "./notices/delivery-table.ts";
@@ -84,6 +84,7 @@ export async function startAggregator(
     }
     checkEngine(config, ledger);
     if (neverVoted) beginVoting(ledger.store);
+    if (config.engine === "recorder") insistFirst(ledger.store);
     for (const coming of contractStatus(ledger.store.state).coming) {
       if (!coming.known) log.warn({ event: "contract-unknown", ...coming });
     }

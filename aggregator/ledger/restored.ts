@@ -46,11 +46,25 @@ export function beginVoting(store: Store): void {
   if (store.height > 0) {
     throw new Failure(
       "store.has-voted",
-      `--never-voted is for a chain's first start, and this ledger holds ${store.height} blocks; start without it: the member votes again by itself where it is safe`,
+      `--never-voted is for a chain's first start, and this ledger holds ${store.height} blocks; start without it: one of several members votes again by itself where it is safe`,
       { retry: "never" },
     );
   }
   noteNeverVoted(store);
+}
+
+/**
+ * Insists, for a member that orders alone, that a ledger without blocks is its first one: begun anew
+ * where another was lost, it would sign a second chain beside the one that others hold receipts of.
+ * Throws: `Failure` `store.lost`.
+ */
+export function insistFirst(store: Store): void {
+  if (store.height > 0 || store.meta(votesKey) === "all") return;
+  throw new Failure(
+    "store.lost",
+    `${store.path} holds no block, and neither init made it nor did anybody say that its member never signed one of this chain. If it was lost, move it elsewhere and put a backup in its place (restore FILE). Only where no block was ever signed: start once with --never-voted`,
+    { retry: "never" },
+  );
 }
 
 /** What a member whose votes are forgotten says of itself. */
