@@ -15,10 +15,11 @@ import type { Event } from "./pbft/ports.ts";
 /** Bytes of transactions sent in answer to one request for blocks, and at least one block. */
 const answerBytesMax = 8 * 1024 * 1024;
 
+type RanEvent = Extract<Event, { kind: "ran" }>;
+type RanResult = NonNullable<RanEvent["result"]>;
+
 /** What came of a block that is on disk now. */
 export type Done = { readonly block: CommittedBlock; readonly refused: readonly RefusedFrame[] };
-
-type Prepared = ReturnType<Application["prepareProposal"]>;
 
 /** Runs ordered blocks in the application, and puts certified ones on disk. */
 export class BlockWork {
@@ -26,8 +27,6 @@ export class BlockWork {
   readonly #store: Store;
   readonly #pool: DurablePool;
   #refused: readonly RefusedFrame[] = [];
-  /** What was run before it was ordered. */
-  #foreseen: { readonly of: Proposal; readonly prepared: Prepared } | undefined;
 
   constructor(parts: { application: Application; store: Store; pool: DurablePool }) {
     this.#application = parts.application;
@@ -36,38 +35,33 @@ export class BlockWork {
   }
 
   /** Runs what will be ordered at the next height if the others agree. */
-  foresee(proposal: Proposal): void {
-    this.#foreseen = undefined;
-    if (proposal.height !== this.#store.height + 1) return;
+  foresee(proposal: Proposal): RanEvent {
     try {
-      this.#foreseen = { of: proposal, prepared: this.#prepare(proposal) };
+      return this.run(proposal);
     } catch {
       // Nobody has ordered it yet; if it is ordered, it fails again and ends the engine.
+      return { kind: "ran", height: proposal.height, result: undefined };
     }
   }
 
   /** Runs what was ordered; what the rules refuse is left out, the same everywhere. */
-  run(proposal: Proposal): Extract<Event, { kind: "ran" }> {
-    const { height } = proposal;
-    assert(height === this.#store.height + 1, "blocks run one after the other");
-    const foreseen = this.#foreseen?.of === proposal ? this.#foreseen.prepared : undefined;
-    this.#foreseen = undefined;
-    const prepared = foreseen ?? this.#prepare(proposal);
-    assert(prepared.left === 0, "members vote for no more than fits into a block");
-    const finalized = this.#application.finalizeBlock(prepared.proposal);
-    this.#refused = prepared.refused;
-    return { kind: "ran", height, ...resultOf(finalized) };
+  run(proposal: Proposal): RanEvent {
+    return { kind: "ran", height: proposal.height, result: this.#run(proposal) };
   }
 
-  /** Of one state and one proposal the same comes whenever it is asked. */
-  #prepare({ time, proposer, view, frames }: Proposal): Prepared {
+  #run({ height, time, proposer, view, frames }: Proposal): RanResult {
+    assert(height === this.#store.height + 1, "blocks run one after the other");
     const application = this.#application;
-    return application.prepareProposal({
+    const prepared = application.prepareProposal({
       time: utcMs(Math.max(time, application.info().time)),
       proposer,
       view,
       frames: this.#asTheyWait(frames),
     });
+    assert(prepared.left === 0, "members vote for no more than fits into a block");
+    const finalized = application.finalizeBlock(prepared.proposal);
+    this.#refused = prepared.refused;
+    return resultOf(finalized);
   }
 
   /** The same frames, as this member opened them when they came to it. */
@@ -95,9 +89,8 @@ export class BlockWork {
     const root = merkleRoot(frames, sha256);
     const failed = { kind: "applied", height, result: undefined } as const;
     if (compareBytes(root, txRoot) !== 0) return { event: failed, done: undefined };
-    const ran = this.run(proposal);
-    if (compareBytes(ran.header, header) !== 0) throw outvoted(ran.header, header);
-    const result = { header: ran.header, next: ran.next };
+    const result = this.#run(proposal);
+    if (compareBytes(result.header, header) !== 0) throw outvoted(result.header, header);
     this.#refused = [];
     const done = this.#commit(height, certificate, "fetched");
     return { event: { kind: "applied", height, result }, done };
@@ -129,6 +122,6 @@ export class BlockWork {
   }
 }
 
-function resultOf({ header, nextEpoch, nextVoters }: FinalizedBlock) {
+function resultOf({ header, nextEpoch, nextVoters }: FinalizedBlock): RanResult {
   return { header: encodeHeader(header), next: { epoch: nextEpoch, members: nextVoters } };
 }

@@ -13,6 +13,8 @@ type EffectParts = {
   readonly work: BlockWork;
   readonly silence: Pick<Silence, "holds">;
   readonly send: (to: string | "all", message: LinkMessage) => void;
+  /** What was sent goes out. */
+  readonly flush: () => void;
   readonly count: (reason: string) => void;
   /** Keeps the proof of a lie on disk. */
   readonly accuse: (evidence: Evidence) => void;
@@ -49,7 +51,7 @@ export class EffectQueue {
 
   /** Votes on disk first, all together, and the lies that were heard; then what rests on them goes out. */
   #say(effects: readonly Effect[]): void {
-    const { store, silence, send, count, accuse, deviates } = this.#parts;
+    const { store, silence, send, flush, count, accuse, deviates } = this.#parts;
     // Who looks on has said nothing that could bind it.
     const rows = effects.flatMap((effect) =>
       effect.do === "persist" && !silence.holds ? [rowOf(effect.record)] : [],
@@ -63,6 +65,7 @@ export class EffectQueue {
       if (effect.do === "send") send(effect.to, effect.message);
       if (effect.do === "count") count(effect.reason);
     }
+    flush();
   }
 
   #do(job: Job): void {
@@ -71,7 +74,7 @@ export class EffectQueue {
       case "go-on":
         return step({ kind: "frames" });
       case "foresee":
-        return work.foresee(job.proposal);
+        return step(work.foresee(job.proposal));
       case "run":
         return step(work.run(job.proposal));
       case "certify":

@@ -118,6 +118,7 @@ test("a member with a changed clearing is outvoted, says so, votes no more, and 
   cluster.live(5_000);
   assert.equal(said, before, "who has ended says nothing");
   odd.rules = rules;
+  cluster.said.computesAnew("member-d");
   member.start();
   until(cluster, () => member.height === cluster.member("member-a").height);
   const { store } = member.life;

@@ -100,6 +100,7 @@ export class PbftEngine implements Engine {
       work: new BlockWork({ application, store, pool }),
       silence: this.#silence,
       send: (to, message) => this.#send(to, message),
+      flush: () => links.flush?.(),
       count,
       accuse: (evidence) => this.#evidence.add(evidence),
       deviates: (deviating) => this.#deviates(deviating),

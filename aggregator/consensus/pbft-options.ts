@@ -14,7 +14,7 @@ export type PbftOptions = {
   /** With the same `timers`. */
   readonly pool: DurablePool;
   /** Started and stopped by who made them: started before this, stopped after. */
-  readonly links: Pick<Links, "send" | "onMessage">;
+  readonly links: Pick<Links, "send" | "flush" | "onMessage">;
   readonly clock: SiteClock;
   readonly verify: Verify;
   readonly member: { readonly id: string; readonly chain: string; readonly signer: Signer };

@@ -78,7 +78,7 @@ export const ledgerCodes = {
   "device.unknown": "no such unit is admitted",
   "device.version": "changes of a unit are counted one by one",
   "evidence.certificate": "no quorum signed the header that a member is said to deviate from",
-  "evidence.header": "the headers are none, or not of one height of this chain",
+  "evidence.header": "the headers are none, or not of one height and view of this chain",
   "evidence.enough": "the member is known to have said two things at that height",
   "evidence.places": "votes of different places exclude nothing",
   "evidence.rights": "only a member reports, under its own name",

@@ -1,13 +1,14 @@
 /** How many members can stand behind a word, and whether they are a quorum. */
 export type Count = { readonly count: number; readonly quorum: number; readonly enough: boolean };
 
-/** A word that members stand behind. Of a view: that they ask for it. */
+/** A word that members stand behind. Of a view: that they ask for it; of a block: their signature. */
 export type Word = {
-  readonly kind: "prepare" | "commit" | "view";
+  readonly kind: "prepare" | "commit" | "view" | "block";
   readonly epoch: number;
+  /** Of a block: the one that its header names. */
   readonly view: number;
   readonly height?: number;
-  /** Hex. */
+  /** Hex; of a block: its header. */
   readonly digest?: string;
 };
 

@@ -1,4 +1,5 @@
 import type { BlockVote, ViewChange, Vote } from "../../aggregator/consensus/pbft/messages.ts";
+import { decodeHeader } from "../../aggregator/ledger/codecs.ts";
 import { Violation } from "./auditor.ts";
 
 /** All that one honest member has said, in whatever lives its process had: it may not contradict itself. */
@@ -36,9 +37,16 @@ export class Consistency {
     if (kind === "commit") this.#once(`prepare ${epoch} ${view} ${height}`, digest);
   }
 
-  /** It signs a block. Throws: `Violation`. */
+  /** It signs a block: of what one view proposed at a height, one. Throws: `Violation`. */
   block({ height, header }: Pick<BlockVote, "height" | "header">): void {
-    this.#once(`block ${height}`, header);
+    this.#once(`block ${height} ${decodeHeader(header).view}`, header);
+  }
+
+  /** It has another program from now on, and may come to other blocks. */
+  computesAnew(): void {
+    for (const place of this.#words.keys()) {
+      if (place.startsWith("block ")) this.#words.delete(place);
+    }
   }
 
   /** It asks for a view. Throws: `Violation`. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { usualTiming } from "../../aggregator/consensus/pbft/limits.ts";
 import type { NewView } from "../../aggregator/consensus/pbft/messages.ts";
+import type { Cluster } from "./cluster.ts";
 import { four, submitMany, views } from "./four.ts";
 import { give, lose } from "./scenes.ts";
 
@@ -18,6 +19,7 @@ test("a member that asked for a later view says nothing in one that begins late"
     cluster,
     ({ to, message }) =>
       (message.name === "vote" && message.body.phase === "commit") ||
+      message.name === "block-vote" ||
       (message.name === "new-view" && to === "d"),
   );
   cluster.submit("pay x y 1 #0", "a");
@@ -117,4 +119,81 @@ test("a member that has left the view follows block by block, and waits for nobo
   }
   assert.deepEqual([left.replica?.view, left.replica?.asked], [0, 1]);
   assert.equal(cluster.words.views, 1);
+});
+
+test("a commit to what a view took over is no signature over the block", () => {
+  const cluster = four();
+  // d sees nothing prepared in view 0, and nobody ever hears a commit or a signature.
+  const hear = lose(cluster, ({ to, message }) => {
+    if (message.name === "vote") {
+      return message.body.phase === "commit" || (to === "d" && message.body.view === 0);
+    }
+    return message.name === "block-vote" || message.name === "block";
+  });
+  cluster.submit("pay x y 1 #0", "a");
+  const slotOf = (id: string) => cluster.member(id).replica?.slots.get(1);
+  const committed = () => slotOf("d")?.commits.get("d")?.view === 1;
+  assert.ok(cluster.until(committed, 20_000), cluster.standing);
+  cluster.live(100);
+  // Who said commit in the view that the header names has signed it; d has run the same and waits.
+  assert.ok(slotOf("b")?.blockVotes.has("b"));
+  assert.equal(slotOf("d")?.ran?.digest, slotOf("b")?.ran?.digest);
+  assert.ok(!slotOf("d")?.blockVotes.has("d"));
+  hear();
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 20_000),
+    cluster.standing,
+  );
+  assert.equal(cluster.member("d").disk.ledger.last?.header.view, 0);
+});
+
+/** a alone sees something prepared in view 0 and signs it; the others' next view knows nothing of it. */
+function passedOver(cluster: Cluster): () => void {
+  const hear = lose(
+    cluster,
+    ({ from, to, message }) =>
+      (message.name === "vote" && message.body.view === 0 && to !== "a") ||
+      (message.name === "view-change" && from === "a"),
+  );
+  cluster.submit("pay x y 1 #0", "a");
+  const heard = () => cluster.member("b").replica?.slots.get(1)?.blockVotes.has("a") === true;
+  assert.ok(cluster.until(heard, 500), "a has signed it");
+  return hear;
+}
+
+test("who signed what was passed over takes the next view's block, and nobody calls that a deviation", () => {
+  const cluster = four();
+  const hear = passedOver(cluster);
+  const first = cluster.member("a");
+  first.crash();
+  cluster.network.cut = (from, to) => from === 0 || to === 0;
+  first.start();
+  const ran = () => first.replica?.slots.get(1)?.ran !== undefined;
+  assert.ok(
+    cluster.until(() => ran() && cluster.auditor.height === 1, 20_000),
+    cluster.standing,
+  );
+  cluster.network.cut = () => false;
+  hear();
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 20_000),
+    cluster.standing,
+  );
+  assert.equal(first.disk.ledger.last?.header.view, 1);
+  assert.equal(cluster.counts.get("deviation"), undefined);
+});
+
+test("of a member's signatures over a height the newest counts", () => {
+  const cluster = four();
+  const hear = passedOver(cluster);
+  const begun = () => cluster.member("b").replica?.view === 1;
+  assert.ok(cluster.until(begun, 20_000), cluster.standing);
+  // Now a is needed, and says something else than before.
+  cluster.member("d").crash();
+  hear();
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 5_000),
+    cluster.standing,
+  );
+  assert.equal(cluster.member("b").disk.ledger.last?.header.view, 1);
 });

@@ -11,7 +11,7 @@ import type {
 } from "../../aggregator/consensus/pbft/ports.ts";
 import { step } from "../../aggregator/consensus/pbft/replica.ts";
 import { restore } from "../../aggregator/consensus/pbft/restore.ts";
-import type { Replica } from "../../aggregator/consensus/pbft/state.ts";
+import { hex, type Replica } from "../../aggregator/consensus/pbft/state.ts";
 import { decodeHeader } from "../../aggregator/ledger/codecs.ts";
 import type { ToyKeys } from "./toy-crypto.ts";
 import { ToyLog } from "./toy-disk.ts";
@@ -59,6 +59,8 @@ export class Member {
   #newestCommitted = Number.NEGATIVE_INFINITY;
   /** What waits for a process that does not run. */
   #paused: (() => void)[] | undefined;
+  /** What came to which header (hex), in all lives of its process. */
+  readonly ran = new Map<string, Proposal>();
   /** The process dies when it has done so many more effects. */
   diesAfter: number | undefined;
   /** What one write, or one run of a block, takes. */
@@ -204,7 +206,7 @@ export class Member {
         this.#world.send(this, effect.to, effect.message);
         return undefined;
       case "foresee":
-        return undefined;
+        return this.#ranOf(effect.proposal);
       case "go-on":
         return { kind: "frames" };
       case "run":
@@ -265,9 +267,15 @@ export class Member {
 
   #run(proposal: Proposal): Event {
     this.#world.run(this, proposal);
+    return this.#ranOf(proposal);
+  }
+
+  #ranOf(proposal: Proposal): Event {
     this.#ran = this.disk.ledger.run(proposal);
     const { bytes: header } = this.#ran;
-    return { kind: "ran", height: proposal.height, header, next: this.#nextOf(this.#ran) };
+    this.ran.set(hex(header), proposal);
+    const result = { header, next: this.#nextOf(this.#ran) };
+    return { kind: "ran", height: proposal.height, result };
   }
 
   #commit(ran: Ran, certificate: Block["certificate"], isFetched = false): void {

@@ -137,6 +137,45 @@ export const mutations: readonly Mutation[] = [
     "filter((vote) => vote.height > 0)",
   ),
   one(
+    "a block that a view took over is signed with the commit",
+    `${pbft}/certifying.ts`,
+    "return proposal?.view === commit.view;",
+    "return proposal !== undefined;",
+  ),
+  {
+    name: "a block is signed before its member said commit",
+    edits: [
+      {
+        file: `${pbft}/certifying.ts`,
+        from: "if (commit === undefined || hex(commit.digest) !== digest) return false;\n  return proposal?.view === commit.view;",
+        to: "if (commit !== undefined && hex(commit.digest) !== digest) return false;\n  return proposal?.view === replica.view;",
+      },
+      {
+        file: `${pbft}/ordering.ts`,
+        from: "replica.applying || !slot.commits.has(replica.self)) return;",
+        to: "replica.applying) return;",
+      },
+    ],
+  },
+  one(
+    "of a member's signatures over a height the first counts",
+    `${pbft}/certifying.ts`,
+    "const isNewer = isOwn ? known === undefined : from === vote.from;",
+    "const isNewer = isOwn && known === undefined;",
+  ),
+  one(
+    "who signed what was passed over is said to deviate",
+    `${pbft}/certifying.ts`,
+    "if (same(vote.header, certified.header) || !isOfOneView(vote.header, certified.header)) return;",
+    "if (same(vote.header, certified.header)) return;",
+  ),
+  one(
+    "another view's block ends a member",
+    `${pbft}/catch-up.ts`,
+    "if (own !== undefined && isOfOneView(own, block.header))",
+    "if (own !== undefined)",
+  ),
+  one(
     "a block's certificate is not verified",
     `${pbft}/catch-up.ts`,
     "if (!isCertified(replica, block)) {",
@@ -383,20 +422,20 @@ export const mutations: readonly Mutation[] = [
   one(
     "a block is taken while the same height runs",
     `${pbft}/catch-up.ts`,
-    "if (block === undefined || replica.applying || slot?.running === true) return;",
+    "if (block === undefined || replica.applying || slot?.running !== undefined) return;",
     "if (block === undefined || replica.applying) return;",
   ),
   one(
     "a height runs while its block is taken",
     `${pbft}/ordering.ts`,
-    "if (slot.running || slot.header !== undefined || replica.applying) return;",
-    "if (slot.running || slot.header !== undefined) return;",
+    "if (slot.running !== undefined || replica.applying) return;\n  const digest = hex(slot.prePrepare.digest);\n  if (slot.ordered",
+    "if (slot.running !== undefined) return;\n  const digest = hex(slot.prePrepare.digest);\n  if (slot.ordered",
   ),
   one(
     "a block that ran here is taken again",
     `${pbft}/catch-up.ts`,
-    "if (slot?.header === undefined) {",
-    "if (slot?.header === undefined || slot.height > 0) {",
+    "if (slot !== undefined && own !== undefined && same(own, block.header)) {",
+    "if (slot !== undefined && own !== undefined && slot.height < 0) {",
   ),
   // Members, evidence
   one(

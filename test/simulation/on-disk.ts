@@ -2,6 +2,7 @@ import type { Vote } from "../../aggregator/consensus/pbft/messages.ts";
 import type { DurableRecord } from "../../aggregator/consensus/pbft/ports.ts";
 import type { Member } from "./member.ts";
 
+type Word = Omit<Vote, "from" | "signature">;
 type ViewOf = { readonly epoch: number; readonly view: number };
 
 /** Whether a member's disk says that it asks for a view, or why it is in force. */
@@ -10,7 +11,7 @@ export function isViewOnDisk({ disk }: Member, at: ViewOf, kind: "view" | "new-v
 }
 
 /** Whether a member's disk binds it to a vote. */
-export function isVoteOnDisk({ disk }: Member, vote: Vote): boolean {
+export function isVoteOnDisk({ disk }: Member, vote: Word): boolean {
   return disk.log.findLast((record) => isOf(record, vote)) !== undefined;
 }
 
@@ -24,7 +25,7 @@ function isView(
 }
 
 /** Whether a record binds its member to this vote: a new view binds it to the view's list, too. */
-function isOf(record: DurableRecord, vote: Vote): boolean {
+function isOf(record: DurableRecord, vote: Word): boolean {
   if (record.epoch !== vote.epoch) return false;
   switch (record.kind) {
     case "accepted":
@@ -38,5 +39,5 @@ function isOf(record: DurableRecord, vote: Vote): boolean {
   }
 }
 
-const isSame = (a: Vote, b: Vote): boolean =>
+const isSame = (a: Vote, b: Word): boolean =>
   a.view === b.view && a.height === b.height && Buffer.compare(a.digest, b.digest) === 0;

@@ -310,7 +310,9 @@ test("a body that is not what a view took over is not taken for it", () => {
   const hear = lose(
     cluster,
     (sent) =>
-      isBody(sent) || (sent.message.name === "vote" && sent.message.body.phase === "commit"),
+      isBody(sent) ||
+      sent.message.name === "block-vote" ||
+      (sent.message.name === "vote" && sent.message.body.phase === "commit"),
   );
   cluster.submit("pay x y 1 #0", "a");
   cluster.live(200);

@@ -42,6 +42,11 @@ export class Said {
     }
   }
 
+  /** A member got another program. */
+  computesAnew(id: string): void {
+    this.#of(id).computesAnew();
+  }
+
   #vote(from: string, vote: Vote): void {
     if (vote.from !== from) return;
     this.votes += 1;

@@ -1,4 +1,5 @@
 import {
+  type BlockVote,
   digestOf,
   type Message,
   type Proposal,
@@ -34,6 +35,8 @@ export class Words {
   /** What honest members have prepared, and what one of them has run, by epoch and height. */
   readonly #chosen = new Map<string, Choice[]>();
   readonly #decided = new Map<string, Choice>();
+  /** Headers (hex) that enough can have signed, by height. */
+  readonly #certifiable = new Map<number, string>();
   /** How many views honest members have asked for. */
   views = 0;
 
@@ -65,7 +68,7 @@ export class Words {
       case "view-change":
         return this.#change(member, message.body);
       case "block-vote":
-        return this.#of(member.id).words.block(message.body);
+        return this.#block(member, message.body);
       default:
         return;
     }
@@ -122,6 +125,43 @@ export class Words {
       this.#takenOver(member, vote);
     }
     this.#stand(member, vote);
+  }
+
+  /**
+   * A signature over a block rests on what was decided, or on this member's own commit in the view that
+   * the header names; and of all signatures that were ever given no two certificates can be made.
+   */
+  #block(member: Member, { height, header }: BlockVote): void {
+    const { id } = member;
+    this.#of(id).words.block({ height, header });
+    if (height <= member.disk.ledger.height) return;
+    const epoch = this.#learn(member);
+    const proposal = member.ran.get(hex(header));
+    if (proposal === undefined) throw new Violation(`${id} signs what it did not run`);
+    const { view } = decodeHeader(header);
+    const digest = digestOf(proposal);
+    const isOrdered = this.#isOrdered({ epoch, height, digest: hex(digest) });
+    if (!isOrdered && !isVoteOnDisk(member, { phase: "commit", epoch, view, height, digest })) {
+      throw new Violation(`${id} signs block ${height}, which is not decided`);
+    }
+    const word = { kind: "block", epoch, view, height, digest: hex(header) } as const;
+    this.#backing.stand(id, word);
+    if (!this.#backing.count(word).enough) return;
+    const known = this.#certifiable.get(height);
+    if (known !== undefined && known !== word.digest) {
+      throw new Violation(`with ${id}'s signature there are enough over two blocks ${height}`);
+    }
+    this.#certifiable.set(height, word.digest);
+  }
+
+  /** Whether enough can have said commit in one view. */
+  #isOrdered(at: { readonly epoch: number; readonly height: number; readonly digest: string }) {
+    const { epoch, height, digest } = at;
+    return (this.#chosen.get(`${epoch} ${height}`) ?? []).some(
+      (choice) =>
+        choice.digest === digest &&
+        this.#backing.count({ kind: "commit", epoch, view: choice.view, height, digest }).enough,
+    );
   }
 
   /** A commit follows from a quorum's prepares. */

@@ -61,8 +61,17 @@ export class Connection {
     if (this.#socket.writableLength + frame.length > limits.queueBytesMax) {
       return count("links.full");
     }
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      process.nextTick(() => this.flush());
+    }
     this.#socket.write(frame);
     this.#sent += 1;
+  }
+
+  /** What was sent together travels together: a record, a system call, and one waking at the other end. */
+  flush(): void {
+    if (this.#socket.writableCorked > 0) this.#socket.uncork();
   }
 
   /** At once: what was not sent yet is not sent any more. */

@@ -14,6 +14,8 @@ export interface Links {
   /** Best effort, in order for each peer, bounded: what does not fit is dropped (the protocol says
    * it again). Never waits and never throws for what a network does. */
   send(to: string | "all", message: Uint8Array): void;
+  /** What was sent in this turn of the event loop goes out now, together; without it, at the turn's end. */
+  flush?(): void;
   /** `from`: the member whose pinned key the connection proved. One listener, set before `start`. */
   onMessage(listener: (from: string, message: Uint8Array) => void): void;
   /** Who may connect and whom to dial, self excluded; called again when the membership changes. */

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { Counters } from "../../broker/counters.ts";
 import { type Address, parseAddress } from "./address.ts";
 import type { LinkCode } from "./codes.ts";
+import type { Connection } from "./connection.ts";
 import { framed } from "./frames.ts";
 import { Incoming } from "./incoming.ts";
 import { type LinkLimits, usualLimits } from "./limits.ts";
@@ -100,6 +101,10 @@ export class TlsLinks implements Links {
     for (const known of peers) if (known !== undefined) this.#sendTo(known, frame);
   }
 
+  flush(): void {
+    for (const known of this.#known.values()) this.#connectionTo(known)?.flush();
+  }
+
   onMessage(listener: (from: string, message: Uint8Array) => void): void {
     this.#listener = listener;
   }
@@ -145,9 +150,13 @@ export class TlsLinks implements Links {
     return this.#counters.all();
   }
 
-  /** On the connection that we made, so that nothing overtakes anything while both stand. */
-  #sendTo({ peer, outgoing }: Known, frame: Uint8Array): void {
-    const connection = outgoing?.connection ?? this.#incoming.connectionOf(peer.id);
+  /** The one that we made, so that nothing overtakes anything while both stand. */
+  #connectionTo({ peer, outgoing }: Known): Connection | undefined {
+    return outgoing?.connection ?? this.#incoming.connectionOf(peer.id);
+  }
+
+  #sendTo(known: Known, frame: Uint8Array): void {
+    const connection = this.#connectionTo(known);
     if (connection === undefined) this.#counters.count("links.away");
     else connection.send(frame);
   }

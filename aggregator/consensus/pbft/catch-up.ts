@@ -1,4 +1,4 @@
-import { certifyWith, headerIn, isCertified, outvoted, stepTo } from "./certifying.ts";
+import { certifyWith, headerIn, isCertified, isOfOneView, outvoted, stepTo } from "./certifying.ts";
 import { blockBytesMax, blocksPerAnswer } from "./limits.ts";
 import type { Block, Body } from "./messages.ts";
 import type { Event } from "./ports.ts";
@@ -20,15 +20,21 @@ export function onStatus(
 
 /**
  * A member that has left the view runs nothing that is ordered in it, and hears all the same when a
- * quorum has signed the next block: it asks one of them for it, and does not wait to be told.
+ * quorum has signed the next block: it asks one of them for it, and does not wait to be told. So does
+ * one that ran another view's proposal.
  */
 export function followOthers(replica: Replica): void {
   const { height, slots, council, applying } = replica;
-  if (isInForce(replica) || applying || replica.blocks.has(height + 1)) return;
+  if (applying || replica.blocks.has(height + 1)) return;
   const slot = slots.get(height + 1);
-  if (slot === undefined || slot.header !== undefined) return;
-  const [newest] = [...slot.blockVotes.keys()].toReversed();
-  if (newest !== undefined && slot.blockVotes.size >= council.quorum) askForBlocks(replica, newest);
+  if (slot === undefined || (isInForce(replica) && slot.ran === undefined)) return;
+  const { ran, blockVotes } = slot;
+  if (blockVotes.size < council.quorum) return;
+  const others = [...blockVotes.values()].filter(
+    ({ header }) => ran === undefined || !same(header, ran.header),
+  );
+  const newest = others.at(-1)?.from;
+  if (newest !== undefined && others.length >= council.quorum) askForBlocks(replica, newest);
 }
 
 /** Asks a member for what follows this one's newest block, no more often than things are sent again. */
@@ -96,18 +102,18 @@ export function applyNext(replica: Replica): void {
   const height = replica.height + 1;
   const block = replica.blocks.get(height)?.block;
   const slot = replica.slots.get(height);
-  if (block === undefined || replica.applying || slot?.running === true) return;
+  if (block === undefined || replica.applying || slot?.running !== undefined) return;
   if (!isCertified(replica, block)) {
     replica.blocks.delete(height);
     return count(replica, "consensus.bad-block");
   }
-  if (slot?.header === undefined) {
-    replica.applying = true;
-    replica.out.push({ do: "apply", height, block });
-    return;
+  const own = slot?.ran?.header;
+  if (slot !== undefined && own !== undefined && same(own, block.header)) {
+    return certifyWith(replica, slot, block.certificate);
   }
-  if (!same(slot.header, block.header)) throw outvoted(slot.header, block.header);
-  certifyWith(replica, slot, block.certificate);
+  if (own !== undefined && isOfOneView(own, block.header)) throw outvoted(own, block.header);
+  replica.applying = true;
+  replica.out.push({ do: "apply", height, block });
 }
 
 /** The block is on disk, or its transactions were not those of its header. */

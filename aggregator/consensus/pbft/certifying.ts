@@ -12,6 +12,7 @@ import {
   count,
   hex,
   inWindow,
+  type Ran,
   type Replica,
   type Slot,
   same,
@@ -20,23 +21,49 @@ import {
   votes,
 } from "./state.ts";
 
-/** The ordered block has been executed: this member signs its header. */
+/** What was ordered, or will be if the others agree, has been executed: this member signs its header. */
 export function onRan(replica: Replica, event: Extract<Event, { kind: "ran" }>): void {
-  const slot = replica.slots.get(event.height);
-  if (slot === undefined || event.height !== replica.height + 1) return;
-  slot.running = false;
-  slot.header = event.header;
-  slot.next = event.next;
-  if (!votes(replica)) return;
+  const { height, result } = event;
+  const slot = replica.slots.get(height);
+  if (slot?.running === undefined || height !== replica.height + 1) return;
+  const digest = slot.running;
+  slot.running = undefined;
+  // It fails again when it is ordered, and then for good.
+  if (result === undefined) slot.failed = digest;
+  else slot.ran = { digest, ...result };
+  signBlock(replica, slot);
+}
+
+/** Signs the header of what ran here, as soon as that may be done. */
+export function signBlock(replica: Replica, slot: Slot): void {
   const { self, ports } = replica;
-  const signature = ports.sign("block", event.header);
-  const vote: BlockVote = { height: event.height, header: event.header, from: self, signature };
-  slot.blockVotes.set(self, vote);
+  const { height, ran, blockVotes } = slot;
+  if (ran === undefined || !votes(replica) || !maySign(replica, slot, ran)) return;
+  const { header } = ran;
+  const said = blockVotes.get(self);
+  if (said !== undefined && same(said.header, header)) return;
+  const vote: BlockVote = { height, header, from: self, signature: ports.sign("block", header) };
+  blockVotes.set(self, vote);
   send(replica, { name: "block-vote", body: vote });
 }
 
+/**
+ * Whether a signature over what ran may be given: a quorum's must never certify what is not decided.
+ * So it either was ordered, or the signature says no more than this member's commit in the very view
+ * that the header names: a quorum of those is a quorum of commits of one view. A commit in a later view,
+ * which took the proposal over, stands for another view than its header says, and a few of each
+ * would be a quorum that no view has seen.
+ */
+function maySign(replica: Replica, slot: Slot, { digest }: Ran): boolean {
+  if (slot.ordered === digest) return true;
+  const commit = slot.commits.get(replica.self);
+  const proposal = slot.proposals.get(digest);
+  if (commit === undefined || hex(commit.digest) !== digest) return false;
+  return proposal?.view === commit.view;
+}
+
 /** Another member's signature over a header. */
-export function onBlockVote(replica: Replica, vote: BlockVote): void {
+export function onBlockVote(replica: Replica, from: string, vote: BlockVote): void {
   const { council } = replica;
   if (!council.members.includes(vote.from)) return;
   const certified = replica.newest.get(vote.height);
@@ -44,13 +71,24 @@ export function onBlockVote(replica: Replica, vote: BlockVote): void {
   if (!inWindow(replica, vote.height)) return;
   const slot = slotAt(replica, vote.height);
   const known = slot.blockVotes.get(vote.from);
-  if (known !== undefined && isSound(replica, slot, known)) return;
-  if (vote.from === replica.self && !isSigned(replica, vote)) {
-    return count(replica, "consensus.forged");
+  const isOwn = vote.from === replica.self;
+  if (known === undefined && !isOwn) {
+    slot.blockVotes.set(vote.from, vote);
+    slot.unchecked.add(vote);
+    return;
   }
+  if (known !== undefined && isAgain(known, vote)) return;
+  // What it signed in an earlier view counts no more, once it says so itself.
+  const isNewer = isOwn ? known === undefined : from === vote.from;
+  if (known !== undefined && !isNewer && isSound(replica, slot, known)) return;
+  if (!isSigned(replica, vote)) return count(replica, "consensus.forged");
+  if (known !== undefined) slot.unchecked.delete(known);
+  slot.blockVotes.delete(vote.from);
   slot.blockVotes.set(vote.from, vote);
-  if (vote.from !== replica.self) slot.unchecked.add(vote);
 }
+
+const isAgain = (known: BlockVote, vote: BlockVote): boolean =>
+  same(known.header, vote.header) && same(known.signature, vote.signature);
 
 const isSigned = ({ ports }: Replica, { from, header, signature }: BlockVote): boolean =>
   ports.verify(from, "block", header, signature);
@@ -64,9 +102,12 @@ function isSound(replica: Replica, slot: Slot, vote: BlockVote): boolean {
   return false;
 }
 
-/** A word on a block that is certified: who signed another header computes otherwise, and is named. */
+/**
+ * A word on a block that is certified: who signed another header of the same view computes otherwise,
+ * and is named. What it signed of an earlier view's proposal was passed over, and is nobody's fault.
+ */
 function compareWith(replica: Replica, certified: Certified, vote: BlockVote): void {
-  if (same(vote.header, certified.header)) return;
+  if (same(vote.header, certified.header) || !isOfOneView(vote.header, certified.header)) return;
   if (!isSigned(replica, vote)) return count(replica, "consensus.forged");
   replica.out.push({ do: "deviates", deviating: { vote, certified } });
 }
@@ -77,12 +118,23 @@ function compareWith(replica: Replica, certified: Certified, vote: BlockVote): v
  */
 export function certify(replica: Replica): void {
   const slot = replica.slots.get(replica.height + 1);
-  if (slot?.header === undefined || slot.next === undefined) return;
-  const certificate = certificateOf(replica, slot, slot.header);
+  if (slot?.ran === undefined || slot.running !== undefined || replica.applying) return;
+  const own = slot.ran.header;
+  const certificate = certificateOf(replica, slot, own);
   if (certificate !== undefined) return certifyWith(replica, slot, certificate);
   for (const { header } of [...slot.blockVotes.values()]) {
-    if (certificateOf(replica, slot, header) !== undefined) throw outvoted(slot.header, header);
+    if (!isOfOneView(own, header)) continue;
+    if (certificateOf(replica, slot, header) !== undefined) throw outvoted(own, header);
   }
+}
+
+/**
+ * Whether two headers of one height come from one proposal: in a view that a header names no two can
+ * have been prepared, and only what was prepared is ever signed.
+ */
+export function isOfOneView(one: Uint8Array, other: Uint8Array): boolean {
+  const view = headerIn(one)?.view;
+  return view !== undefined && view === headerIn(other)?.view;
 }
 
 /**
@@ -104,8 +156,9 @@ export function outvoted(own: Uint8Array, theirs: Uint8Array): Failure {
 
 /** Puts the block that ran on disk under a certificate for its header. */
 export function certifyWith(replica: Replica, slot: Slot, certificate: Certificate): void {
-  const { height, header, next } = slot;
-  assert(header !== undefined && next !== undefined, "a block runs before it is certified");
+  const { height, ran } = slot;
+  assert(ran !== undefined && slot.running === undefined, "a block runs before it is certified");
+  const { header, next } = ran;
   measure(replica, slot);
   replica.out.push({ do: "certify", height, certificate });
   stepTo(replica, { header, certificate }, next);

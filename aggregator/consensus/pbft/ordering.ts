@@ -1,3 +1,4 @@
+import { signBlock } from "./certifying.ts";
 import { leaderOf } from "./council.ts";
 import { inFlightMax } from "./limits.ts";
 import { type Body, digestOf, type Proposal, type Vote } from "./messages.ts";
@@ -104,20 +105,31 @@ function isProvedByLink(from: string, vote: Vote): boolean {
   return vote.phase === "commit" && vote.from === from;
 }
 
-/** Says commit at heights that are prepared, and runs the next height once it is ordered. */
+/** Says commit at heights that are prepared, and runs the next height. */
 export function order(replica: Replica): void {
   if (!isInForce(replica)) return;
-  for (const slot of [...replica.slots.values()].toSorted((a, b) => a.height - b.height)) {
-    commitTo(replica, slot);
-  }
+  const slots = [...replica.slots.values()].toSorted((a, b) => a.height - b.height);
+  const commits = slots.flatMap((slot) => commitTo(replica, slot) ?? []);
+  for (const vote of commits) if (!isSignedWith(replica, vote)) say(replica, vote);
+  foreseeNext(replica);
+  for (const vote of commits) if (isSignedWith(replica, vote)) say(replica, vote);
   runNext(replica);
+}
+
+const say = (replica: Replica, body: Vote): void => send(replica, { name: "vote", body });
+
+/** Whether a commit goes out together with the signature over the block, once that has run. */
+function isSignedWith({ height, view, slots }: Replica, vote: Vote): boolean {
+  const slot = slots.get(vote.height);
+  return vote.height === height + 1 && slot !== undefined && proposalOf(slot)?.view === view;
 }
 
 /** Takes a proposal for the present view's. On disk first: it binds this member for ever. */
 export function accept(replica: Replica, slot: Slot, vote: Vote, proposal: Proposal): void {
   slot.prePrepare = vote;
   slot.since = replica.ports.clock.now();
-  slot.proposals.set(hex(vote.digest), proposal);
+  const name = hex(vote.digest);
+  if (!slot.proposals.has(name)) slot.proposals.set(name, proposal);
   replica.time = Math.max(replica.time, proposal.time);
   const { epoch } = replica.council;
   replica.out.push({
@@ -136,7 +148,7 @@ export function prepare(replica: Replica, slot: Slot, { height, digest }: Vote):
   send(replica, { name: "vote", body: vote });
 }
 
-function commitTo(replica: Replica, slot: Slot): void {
+function commitTo(replica: Replica, slot: Slot): Vote | undefined {
   const { prePrepare, prepares, commits } = slot;
   const { council, self } = replica;
   const proposal = proposalOf(slot);
@@ -149,19 +161,34 @@ function commitTo(replica: Replica, slot: Slot): void {
   replica.out.push({ do: "persist", record: { kind: "prepared", epoch, prepared: slot.prepared } });
   const vote = signVote(replica, "commit", slot.height, prePrepare.digest);
   commits.set(self, vote);
-  send(replica, { name: "vote", body: vote });
-  if (slot.height === replica.height + 1) replica.out.push({ do: "foresee", proposal });
+  return vote;
+}
+
+/** Runs the next height before it is ordered, once this member has said commit to it. */
+function foreseeNext(replica: Replica): void {
+  const slot = replica.slots.get(replica.height + 1);
+  const proposal = slot && proposalOf(slot);
+  if (slot?.prePrepare === undefined || proposal === undefined) return;
+  if (slot.running !== undefined || replica.applying || !slot.commits.has(replica.self)) return;
+  const digest = hex(slot.prePrepare.digest);
+  if (slot.ran?.digest === digest || slot.failed === digest) return;
+  slot.running = digest;
+  replica.out.push({ do: "foresee", proposal });
 }
 
 /** Heights run one after the other: each begins with the state that the one before was certified with. */
 function runNext(replica: Replica): void {
   const slot = replica.slots.get(replica.height + 1);
   const proposal = slot && proposalOf(slot);
-  if (slot === undefined || proposal === undefined || slot.prePrepare === undefined) return;
-  if (slot.running || slot.header !== undefined || replica.applying) return;
+  if (slot?.prePrepare === undefined || proposal === undefined) return;
+  if (slot.running !== undefined || replica.applying) return;
+  const digest = hex(slot.prePrepare.digest);
+  if (slot.ordered === digest && slot.ran?.digest === digest) return;
   const { quorum } = replica.council;
   if (agreeingWith(replica, slot, slot.commits, quorum).length < quorum) return;
-  slot.running = true;
+  slot.ordered = digest;
+  if (slot.ran?.digest === digest) return signBlock(replica, slot);
+  slot.running = digest;
   replica.out.push({ do: "run", proposal });
 }
 

@@ -38,8 +38,8 @@ export type Effect =
   | { readonly do: "send"; readonly to: string | "all"; readonly message: Message }
   /** Step again, with `frames`: what was to be said has gone out, and others' words may be looked at. */
   | { readonly do: "go-on" }
-  /** Run, while the others' words are on their way, what will be ordered at the next height if they
-   * agree; it binds nobody, and needs no answer. */
+  /** Run what will be ordered at the next height if the others agree, and answer with `ran`; what fails
+   * in it ends nothing. */
   | { readonly do: "foresee"; readonly proposal: Proposal }
   /** Run the block that was ordered at the next height, and answer with `ran`. */
   | { readonly do: "run"; readonly proposal: Proposal }
@@ -60,12 +60,12 @@ export type Voters = { readonly epoch: number; readonly members: readonly string
 /** What happens to a replica. */
 export type Event =
   | { readonly kind: "message"; readonly from: string; readonly message: Message }
-  /** The block of `run` has been executed. `next`: the voters of the next height. */
+  /** The proposal of `run` or `foresee` has been executed. */
   | {
       readonly kind: "ran";
       readonly height: number;
-      readonly header: Uint8Array;
-      readonly next: Voters;
+      /** `next`: the voters of the next height. Undefined: what was foreseen cannot be run. */
+      readonly result: { readonly header: Uint8Array; readonly next: Voters } | undefined;
     }
   /** The block of `apply` is on disk, or was not what its certificate says. */
   | {

@@ -71,7 +71,7 @@ function onMessage(replica: Replica, from: string, message: Message): void {
     case "vote":
       return onVote(replica, from, message.body);
     case "block-vote":
-      return onBlockVote(replica, message.body);
+      return onBlockVote(replica, from, message.body);
     case "view-change":
       return onViewChange(replica, message.body);
     case "new-view":

@@ -17,6 +17,15 @@ import { voteBytes } from "./messages.ts";
 import type { Pace, Standstill } from "./pace.ts";
 import type { Effect, Ports, Voters } from "./ports.ts";
 
+/** What running a proposal led to. */
+export type Ran = {
+  /** Of the proposal, hex. */
+  readonly digest: string;
+  readonly header: Uint8Array;
+  /** The voters of the next height. */
+  readonly next: Voters;
+};
+
 /** What is known of one height above the newest certified block. */
 export type Slot = {
   readonly height: number;
@@ -31,11 +40,15 @@ export type Slot = {
   prepared: Prepared | undefined;
   /** Bodies of proposals, by digest in hex: of the present view, and of what was prepared. */
   readonly proposals: Map<string, Proposal>;
-  /** The header that running the ordered proposal led to. */
-  header: Uint8Array | undefined;
-  /** The voters of the next height, once this one has run. */
-  next: Voters | undefined;
-  running: boolean;
+  /** Digest (hex) of what a quorum said commit to, in whatever view: nothing else can stand here. */
+  ordered: string | undefined;
+  /** What ran last: what was ordered, or what this member said commit to. */
+  ran: Ran | undefined;
+  /** Digest (hex) of what runs. */
+  running: string | undefined;
+  /** Digest (hex) of what failed to run before it was ordered. */
+  failed: string | undefined;
+  /** The newest of each member: what was signed of one view's proposal, another view may have passed over. */
   readonly blockVotes: Map<string, BlockVote>;
   /** Those of all these words whose signature nobody has looked at: it is when the word is needed. */
   readonly unchecked: Set<Vote | BlockVote>;
@@ -146,9 +159,10 @@ export function slotAt(replica: Replica, height: number): Slot {
     commits: new Map(),
     prepared: undefined,
     proposals: new Map(),
-    header: undefined,
-    next: undefined,
-    running: false,
+    ordered: undefined,
+    ran: undefined,
+    running: undefined,
+    failed: undefined,
     blockVotes: new Map(),
     unchecked: new Set(),
   };

@@ -19,6 +19,8 @@ export type Counts = {
 
 export const clockMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
+type Observed = Pick<Links, "send" | "flush" | "onMessage">;
+
 /** Watches what a member does at its edges: disk, links, signatures. */
 export class Observer {
   #marks: Mark[] = [];
@@ -71,8 +73,9 @@ export class Observer {
     };
   }
 
-  links(links: Pick<Links, "send" | "onMessage">): Pick<Links, "send" | "onMessage"> {
+  links(links: Observed): Observed {
     return {
+      flush: () => links.flush?.(),
       send: (to, message) => {
         const times = to === "all" ? this.#peers : 1;
         this.#counts.sent += times;

@@ -70,6 +70,7 @@ const wrong: readonly (readonly [string, Deviation, string])[] = [
   ["bytes that are no header", proof({ header: garbage }), "evidence.header"],
   ["a certified one that is none", proof({ certified: garbage }), "evidence.header"],
   ["another height", proof({}, { height: 1 }), "evidence.header"],
+  ["another view, whose proposal was passed over", proof({}, { view: 1 }), "evidence.header"],
   ["another chain", proof({}, { chain: "elsewhere" }), "evidence.header"],
   [
     "a height to come",

@@ -42,9 +42,12 @@ export const deviationRule: TxRule<"deviation"> = (context, message, signer) => 
   }
   const [theirs, ours] = [headerIn(header), headerIn(certified)];
   const height = ours?.height ?? 0;
-  const isOfChain = ours?.chain === chain && theirs?.chain === chain;
-  if (!isOfChain || theirs.height !== height || height >= now) {
-    const text = "expected two headers of one height of this chain, below the present block";
+  const isOfChain = theirs !== undefined && ours?.chain === chain && theirs.chain === chain;
+  // Of one height, views may have proposed other blocks; of one view, a quorum prepared one at most.
+  const isOfOneProposal = theirs?.height === height && theirs?.view === ours?.view;
+  if (!isOfChain || !isOfOneProposal || height >= now) {
+    const text =
+      "expected two headers of one height and view of this chain, below the present block";
     return refuse("evidence.header", text);
   }
   if (compareBytes(header, certified) === 0) {
