@@ -116,7 +116,7 @@ async function run(db: DatabaseSync, options: Partial<BrokerOptions> = {}) {
       return mqttChannel({ site, owner, boxKey, broker });
     },
     tellingOf: () => ({ reader: { language: "en", timeZone: "UTC0" }, portal: "http://p" }),
-    permit: { may: () => true, want: () => undefined },
+    permit: { may: () => true, want: () => undefined, failed: () => undefined },
     now: () => now,
     clock: { now: () => now, delay: (ms) => ms },
     random: () => 1,

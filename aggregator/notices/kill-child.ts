@@ -55,7 +55,7 @@ const sender = new Sender({
   table,
   channelOf: () => webhookChannel(hook, { post, now: Date.now, allowPrivate: true }),
   tellingOf: () => ({ reader: { language: "en", timeZone: "UTC0" }, portal: "http://p" }),
-  permit: { may: () => true, want: () => undefined },
+  permit: { may: () => true, want: () => undefined, failed: () => undefined },
   now: Date.now,
   clock: { now: Date.now, delay: (ms) => ms },
   random: () => 0,

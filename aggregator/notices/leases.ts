@@ -5,11 +5,11 @@ import { noticeLeases, noticesHeard } from "../ledger/rules/notices/tables.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import { members } from "../ledger/tables.ts";
 import { type ChannelName, unleased } from "./channel.ts";
-import type { DeliveryTable } from "./delivery-table.ts";
+import type { DeliveryTable, Lane } from "./delivery-table.ts";
 import type { Permit } from "./sender.ts";
 
 /** A lease's usual length, site ms: a member that is away is missed for as long. */
-const leaseMs = 10 * 60_000;
+const leaseMs = 2 * 60_000;
 /** And at least so much wall time, on a virtual site that runs fast. */
 const leaseWallMs = 30_000;
 /** A lease counts for its holder until this share of it is left: clocks differ. */
@@ -18,6 +18,8 @@ const guardShare = 0.1;
 const answerMs = 10_000;
 /** Members that want a lease at the same time do not ask in the same instant. */
 const jitterMs = 2_000;
+/** So long (wall ms) after its lease has ended a member under which something failed lets others come first. */
+const yieldMs = 5_000;
 
 type LeasedChannel = NoticeLease["channel"];
 const leased: readonly LeasedChannel[] = ["email", "push", "webhook", "ntfy"];
@@ -39,6 +41,8 @@ export type LeaseOptions = {
   readonly table: Pick<DeliveryTable, "progress" | "acknowledged">;
   /** Channels that this member can send by: it takes no lease of another. */
   readonly able: (channel: LeasedChannel) => boolean;
+  /** Whether it can read an owner's address: owners choose the members that they are sealed for. */
+  readonly reaches: (owner: string) => boolean;
   /** Hands in what this member says; it may be refused, and is then said otherwise later. */
   readonly submit: (wish: NoticeWish) => Promise<void>;
   readonly clock: { now(): number; delay(siteMs: number): number; readonly speed: number };
@@ -52,7 +56,9 @@ export type LeaseOptions = {
 /**
  * Which channels this member sends by. Each has one sender, by a lease on the ledger that its holder
  * renews as long as it sends something; when it does not, another one that has something to send takes
- * it, and goes on from what the last lease says. A member alone needs none.
+ * it, and goes on from what the last lease says. A holder under which something failed lets its lease end,
+ * so that another one tries: the fault may be its own mail server, or an address that is not sealed for it.
+ * A member alone needs none.
  */
 export class Leases implements Permit {
   readonly #options: LeaseOptions;
@@ -60,6 +66,8 @@ export class Leases implements Permit {
   readonly #asked = new Map<LeasedChannel, number>();
   /** Channels that were used since the ledger was last told how far they have come. */
   readonly #used = new Set<LeasedChannel>();
+  /** Channels by which something failed under this member's last lease. */
+  readonly #failing = new Set<LeasedChannel>();
   readonly #heard = new Set<string>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #alone: { readonly height: number; readonly so: boolean } | undefined;
@@ -79,16 +87,29 @@ export class Leases implements Permit {
     return true;
   }
 
-  want(channel: ChannelName): void {
+  want({ owner, channel }: Lane): void {
+    const { able, reaches, onChange } = this.#options;
     const name = leased.find((one) => one === channel);
-    if (name === undefined || this.#stopped || !this.#options.able(name)) return;
-    if (this.#isHeld(name)) return;
-    const { clock, random } = this.#options;
-    const lease = this.#lease(name);
-    const left = lease === undefined ? 0 : lease.until - clock.now();
-    if (left > 0 && lease?.member !== this.#options.member) {
-      this.#later(name, clock.delay(left) + random() * jitterMs, this.#options.onChange);
-    } else this.#ask(name);
+    if (name === undefined || this.#stopped || this.#isHeld(name)) return;
+    if (!able(name) || !reaches(owner)) return;
+    const wait = this.#waitFor(name);
+    if (wait > 0) this.#later(name, wait, onChange);
+    else this.#ask(name);
+  }
+
+  failed(channel: ChannelName): void {
+    const name = leased.find((one) => one === channel);
+    if (name !== undefined) this.#failing.add(name);
+  }
+
+  /** How long (wall ms) another one comes first. */
+  #waitFor(channel: LeasedChannel): number {
+    const { member, clock, random } = this.#options;
+    const lease = this.#lease(channel);
+    if (lease === undefined) return 0;
+    const left = clock.delay(lease.until - clock.now());
+    if (this.#failing.has(channel)) return left + yieldMs;
+    return left > 0 && lease.member !== member ? left + random() * jitterMs : 0;
   }
 
   /** An owner acknowledged a notice at this member's broker. */
@@ -148,6 +169,7 @@ export class Leases implements Permit {
       return this.#later(channel, answerMs, this.#options.onChange);
     }
     this.#asked.set(channel, now());
+    this.#failing.delete(channel);
     // It has not sent anything since: what a lease says is what stood in the outbox when it was asked for.
     this.#used.delete(channel);
     void this.#give(channel, this.#length());
@@ -158,7 +180,7 @@ export class Leases implements Permit {
     const left = (this.#lease(channel)?.until ?? 0) - this.#options.clock.now();
     const wait = this.#options.clock.delay(Math.max(0, left - this.#length() / 2));
     this.#later(`renew ${channel}`, wait, () => {
-      if (this.#used.has(channel)) this.#ask(channel);
+      if (this.#used.has(channel) && !this.#failing.has(channel)) this.#ask(channel);
     });
   }
 

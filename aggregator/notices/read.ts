@@ -77,12 +77,13 @@ export function attemptsOf(db: DatabaseSync, id: string): readonly Attempt[] {
 
 /**
  * Lets a notice be sent again by a channel, or by each that gave it up. The sender that runs looks into the
- * outbox by itself. Returns the channels.
+ * outbox by itself, and sends it whoever's turn it is: this member was asked, and no other. Returns the
+ * channels.
  */
 export function resend(db: DatabaseSync, id: string, channel?: string): readonly string[] {
   const rows = db
     .prepare(
-      `UPDATE delivery SET state = 'queued', attempts = 0, next = 0, hold = 0, digest = 0
+      `UPDATE delivery SET state = 'queued', attempts = 0, next = 0, hold = 0, digest = 0, height = 0
        WHERE notice = ? AND ${channel === undefined ? "state = 'dead'" : "channel = ?"} RETURNING channel`,
     )
     .all(...(channel === undefined ? [id] : [id, channel]));

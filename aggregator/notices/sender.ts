@@ -13,10 +13,14 @@ const lanesMax = 64;
 /** How often the outbox is looked into though nothing says so: another process may ask for something. */
 const lookMs = 5_000;
 
-/** Whether this member sends by a channel now; `want` says that something is due that it may not send. */
+/**
+ * Whether this member sends by a channel now; `want` says that something is due that it may not send,
+ * `failed` that something did not arrive which may arrive from another member.
+ */
 export type Permit = {
   may(channel: ChannelName): boolean;
-  want(channel: ChannelName): void;
+  want(lane: Lane): void;
+  failed(channel: ChannelName): void;
 };
 
 /** What the sender needs from outside. `now` is wall time, `random` is uniform in [0, 1). */
@@ -84,7 +88,7 @@ export class Sender {
   #work(lane: DueLane): void {
     const key = `${lane.channel} ${lane.owner}`;
     if (this.#busy.has(key) || this.#busy.size >= lanesMax) return;
-    if (!this.#may(lane)) return this.#options.permit.want(lane.channel);
+    if (!this.#may(lane)) return this.#options.permit.want(lane);
     const work = this.#deliverAll(lane).finally(() => {
       this.#busy.delete(key);
       this.wake();
@@ -106,7 +110,7 @@ export class Sender {
   }
 
   async #deliver(lane: Lane, due: readonly Due[]): Promise<void> {
-    const { now, onDelivered, onFailed } = this.#options;
+    const { now, permit, onDelivered, onFailed } = this.#options;
     const heard = this.#heard;
     const at = now();
     try {
@@ -123,6 +127,7 @@ export class Sender {
         return;
       }
       this.#postpone(due, at, failure);
+      if (failure.retry !== "never") permit.failed(lane.channel);
       for (const { notice } of due) onFailed?.(notice, lane.channel, failure);
     }
   }

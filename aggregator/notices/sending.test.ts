@@ -45,6 +45,8 @@ class Member {
   /** What a channel does; throws what it throws. */
   deliver: (told: Told, channel: ChannelName) => Promise<void> = async () => {};
   wanted = true;
+  /** Owners whose addresses are not sealed for it. */
+  readonly unreached = new Set<string>();
   #woken = Promise.withResolvers<void>();
 
   readonly id: string;
@@ -59,6 +61,7 @@ class Member {
     const clock = { now: () => site.time, delay: (ms: number) => ms, speed: 1 };
     this.leases = new Leases({
       ...{ member: id, state: site.state, table: this.table, able: () => true, clock },
+      reaches: (owner) => !this.unreached.has(owner),
       submit: async (wish) => void site.wishes.push(wish),
       now: () => site.time,
       random: () => 0,
@@ -297,7 +300,7 @@ test("what its owner does not want any more is dropped, and what is gone is dead
   const again = new Sender({
     ...{
       table: other.member.table,
-      permit: { may: () => true, want: () => {} },
+      permit: { may: () => true, want: () => {}, failed: () => {} },
       now: () => startTime,
     },
     ...{ clock: { now: () => startTime, delay: (ms) => ms }, random: () => 1 },
@@ -427,6 +430,35 @@ test("who takes over from a member that died without a word sends again what the
   await site.stop();
 });
 
+test("what one member cannot bring about another tries: a holder that failed lets its lease end", async () => {
+  const site = new Site(["m1", "m2", "m3"]);
+  const [first, second, third] = site.members;
+  assert.ok(first && second && third);
+  third.unreached.add("user-1");
+  for (const member of [first, third]) {
+    member.deliver = async ({ owner }) => {
+      if (owner !== "user-1") return;
+      throw new Failure("notice.sealed-to-others", "not for this one", { retry: "later" });
+    };
+  }
+  site.block();
+  assert.deepEqual(site.grant(), ["m1 email"]);
+  await first.until(() => first.sent.length === 1 && first.failed.length === 1);
+  const { until = 0 } = noticeLeases.get(site.state, "email") ?? {};
+  site.time = until;
+  for (const member of [first, third]) member.sender.wake();
+  assert.deepEqual(site.grant(), ["m3 email"], "it has something to send to another owner");
+  await third.until(() => third.sent.length === 1 && third.failed.length === 1);
+  site.time = noticeLeases.get(site.state, "email")?.until ?? 0;
+  for (const member of [first, third, second]) member.sender.wake();
+  assert.deepEqual(site.grant(), ["m2 email"], "m1 waits, and m3 has nothing that it can send");
+  await second.until(() => second.sent.some(({ owner }) => owner === "user-1"));
+  await second.leases.stop();
+  site.grant();
+  assert.deepEqual(first.states, ["delivered", "elsewhere"]);
+  await site.stop();
+});
+
 test("a member that began with a snapshot leaves what it never saw to those who did", async () => {
   const site = new Site(["m1", "m2"]);
   const [old] = site.members;
@@ -474,7 +506,7 @@ test("what owners acknowledged at one member's broker is not told again at anoth
   await site.stop();
 });
 
-test("a test goes out by the member that was asked for it, and stands in no lease", async () => {
+test("a test, and what is sent again, goes out by the member that was asked for it, and stands in no lease", async () => {
   const site = new Site(["m1", "m2"]);
   const [, second] = site.members;
   assert.ok(second);
@@ -495,6 +527,12 @@ test("a test goes out by the member that was asked for it, and stands in no leas
     second.table.progress("email").behind.map(({ height }) => height),
     [1, 1],
   );
+  assert.deepEqual(site.grant(), ["m1 email"]);
+  const sent = readNotices(second.db, { owner: "user-1", limit: 1 })[0]?.notice.id ?? "";
+  assert.deepEqual(resend(second.db, sent, "email"), ["email"]);
+  second.sender.wake();
+  await second.until(() => second.sent.length === 2);
+  assert.equal(second.sent[1]?.id, sent);
   await site.stop();
 });
 

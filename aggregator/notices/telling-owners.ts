@@ -54,6 +54,10 @@ export function openTelling(parts: TellingParts): TellingOwners {
     state,
     table,
     able: (channel) => channel !== "email" || notices.email !== undefined,
+    reaches(owner) {
+      const { addresses } = preferencesOf(state, owner);
+      return addresses === undefined || addresses.keys.some((key) => key.member === member);
+    },
     submit: (wish) => submit(wish, signer, parts),
     clock,
     now: Date.now,
