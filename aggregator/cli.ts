@@ -24,7 +24,7 @@ const program = new Command("busbar-aggregator")
 program
   .command("init")
   .description("make a working aggregator in a folder: keys, genesis, membership, configuration")
-  .requiredOption("--site <id>", "the site, which names the chain", id)
+  .option("--site <id>", "the site, which names the chain (default: the folder's name)", id)
   .option("--home <folder>", "where to make it", ".")
   .option("--members <n>", "how many members agree on the blocks", members, 1)
   .option(
@@ -76,17 +76,19 @@ program
     "after",
     `
 Examples:
+  busbar-aggregator init --home elm-street
   busbar-aggregator init --site elm-street --admit unit/request.json
   busbar-aggregator init --site elm-street --home elm --members 4
   busbar-aggregator init --site elm-street --home elm --members 4 --engine cometbft`,
   )
   .action(async (options) => {
-    const { init } = await import("./commands/init.ts");
+    const { init, siteOf } = await import("./commands/init.ts");
     const { madeLines } = await import("./commands/init-text.ts");
     const made = init({
       member: undefined,
       clock: undefined,
       ...options,
+      site: options.site ?? siteOf(options.home),
       operators: options.operator,
       cometbft: options.engine === "cometbft" ? { rpcPort: options.rpcPort } : undefined,
     });
@@ -297,10 +299,18 @@ await addGroups(program, process.argv[2], print);
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof Failure)) throw error;
   // One line for what the world or a file did; only our own mistakes show a stack.
-  console.error(`${error.message}\n(${error.code})`);
+  const told = error instanceof Failure ? error : systemFailure(error);
+  if (told === undefined) throw error;
+  console.error(`${told.message}\n(${told.code})`);
   process.exitCode = 1;
+}
+
+/** What the system said of a file, a folder or a port: it names them itself. */
+function systemFailure(error: unknown): Failure | undefined {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (!(error instanceof Error) || code === undefined || syscall === undefined) return undefined;
+  return new Failure(`system.${code.toLowerCase()}`, message, { retry: "never", cause: error });
 }
 
 function print(value: object): void {

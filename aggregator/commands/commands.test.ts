@@ -129,10 +129,15 @@ test("a request is taken as the text that the unit printed, but not one that was
     },
     sha256,
   );
-  const home = join(folder, "by-text");
-  const made = busbar("init", "--site", "elm", "--home", home, "--admit", word);
+  const home = join(folder, "By Text, 7");
+  const made = busbar("init", "--home", home, "--admit", word);
   assert.equal(made.status, 0, made.stderr);
   const genesis = JSON.parse(readFileSync(join(home, "genesis.json"), "utf8"));
+  assert.equal(
+    genesis.chain,
+    "by-text-7",
+    "a site is named after its folder, where nothing else is said",
+  );
   assert.deepEqual(genesis.devices[0], request.device);
   writeFileSync(join(folder, "request.txt"), `${word.slice(0, -9)}\n`);
   const wrong = busbar("init", "--site", "elm", "--home", `${home}-2`, "--admit", "request.txt");
@@ -150,7 +155,7 @@ test("wrong words and files end with one readable message and a code", () => {
   const other = { ...request.owner, key: Buffer.alloc(32, 3).toString("base64url") };
   writeFileSync(two, JSON.stringify({ ...request, owner: other }));
   const wrong: readonly (readonly [string[], RegExp])[] = [
-    [["init"], /required option '--site <id>'/],
+    [["init", "--home", "/"], /no site can be named after the folder ""/],
     [["init", "--site", "Elm"], /expected 1 to 32 of a-z/],
     [["init", "--site", "elm", "--home", "x", "--broker-port", "x"], /expected a port/],
     [["init", "--site", "elm", "--members", "0"], /expected 1 to 16 members/],
@@ -173,6 +178,10 @@ test("wrong words and files end with one readable message and a code", () => {
       /none\.json: cannot read the unit's request/,
     ],
     [["init", "--site", "elm", "--home", "x", "--admit", bad], /bad\.json:1: .*owner/],
+    [
+      ["init", "--site", "elm", "--home", "bad.json/x"],
+      /bad\.json[^\n]*\n\(system\.(enotdir|eexist)\)/,
+    ],
     [["init", "--site", "elm", "--home", "y", "--admit", market], /market is a topic's name/],
     [
       ["init", "--site", "elm", "--home", "z", "--operator", "member"],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { Failure } from "@busbar/protocol";
+import { basename, dirname, join, resolve } from "node:path";
+import { Failure, isId } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { generateKey, openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import type { z } from "zod";
@@ -54,6 +54,19 @@ export function makeStore(path: string): void {
 
 /** How much less than it sold a party of a new site may give before its credit report says so. */
 const usualTolerancePermille = 100;
+
+/** The site that a folder is named after. Throws: `Failure` `init.site` where its name makes no id. */
+export function siteOf(home: string): string {
+  const name = basename(resolve(home));
+  const site = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 32)
+    .replace(/^-+|-+$/g, "");
+  if (isId(site)) return site;
+  const message = `no site can be named after the folder "${name}": say --site <id>`;
+  throw new Failure("init.site", message, { retry: "never" });
+}
 
 type OwnerInput = z.input<typeof genesisSchema>["owners"][number];
 

@@ -181,8 +181,6 @@ function filesOf(options: JoinOptions, genesis: Genesis, { listen }: Place): rea
     ...(clock === undefined ? {} : { clock: { kind: "file", path: clock } }),
     broker: { port: brokerPort },
     portal: { port: portalPort },
-    // Another member tells the owners already.
-    notices: { send: false },
   };
   const text = `# busbar-aggregator config explains every key.\n${stringify(config)}`;
   return [
