@@ -5,6 +5,7 @@ import { Alarms, troublesOf } from "./views/alarms.ts";
 import { consortiumOf } from "./views/consortium.ts";
 import type { ViewContext } from "./views/context.ts";
 import { creditOf } from "./views/credit.ts";
+import { type DeliveriesAsked, deliveriesPage, sendAgain } from "./views/deliveries.ts";
 import { devicesOf } from "./views/devices.ts";
 import { blockOf, search } from "./views/explorer.ts";
 import { flowsOfSlot } from "./views/flows.ts";
@@ -84,6 +85,14 @@ export class Desk {
 
   preferences(owner: string) {
     return preferencesView(this.state, owner);
+  }
+
+  deliveries(asked: DeliveriesAsked) {
+    return deliveriesPage(this.#context.store, asked);
+  }
+
+  resend(asked: Parameters<typeof sendAgain>[1]) {
+    return sendAgain(this.#context.store.db, asked);
   }
 
   quotes(owner: string) {

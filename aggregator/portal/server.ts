@@ -22,6 +22,7 @@ import { securityHeaders } from "./headers.ts";
 import { type Parameters as Described, readParameters } from "./query.ts";
 import { addRoutes } from "./routes.ts";
 import { addBillRoute } from "./views/bill-route.ts";
+import { addDeliveryRoutes } from "./views/delivery-routes.ts";
 import { addProofRoutes } from "./views/proof-routes.ts";
 import { addReportRoute } from "./views/report-route.ts";
 import { addViewRoutes } from "./views/routes.ts";
@@ -197,6 +198,7 @@ function addAll(app: FastifyInstance, options: Parameters<typeof makePortal>[0])
   addProofRoutes(app, { desk, guard });
   addBillRoute(app, { bill, guard });
   addReportRoute(app, { report, guard });
+  addDeliveryRoutes(app, { desk, guard });
   addMessageRoute(app, { messages, guard });
   addRequestRoutes(app, { mailbox: desk.mailbox, guard });
 }

@@ -21,6 +21,7 @@ import { PortalSite, portalSiteStart, signerOfName } from "../../../test/support
 import { sha256 } from "../../ledger/sha256.ts";
 import { EventStreams, streamLimits } from "../event-stream.ts";
 import { makePortal, type PortalAccess } from "../server.ts";
+import { Mailbox } from "../views/mailbox.ts";
 import { access, type Role, type Route, roles } from "./roles.ts";
 
 /** Who may do what, on the real ledger, without a socket. */
@@ -128,6 +129,12 @@ const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof as
       url: `/api/bill?month=2026-06${role === "owner" ? "" : "&owner=user-1"}`,
     }),
     "GET /api/notices": () => ({ url: "/api/notices" }),
+    "GET /api/deliveries": () => ({ url: "/api/deliveries" }),
+    "POST /api/deliveries/resend": () => ({
+      method: "POST",
+      url: "/api/deliveries/resend",
+      payload: { notice: "none" },
+    }),
     "GET /api/quotes": () => ({ url: "/api/quotes" }),
     "GET /api/proofs/state": () => ({ url: `/api/proofs/state?key=contract/${trade.contract}` }),
     "GET /api/proofs/reading": () => ({ url: "/api/proofs/reading?meter=user-1-net&sequence=1" }),
@@ -459,6 +466,9 @@ test("a member signs a request that waits, and it leaves the list with the block
     [request.owner.id, request.device.id, request.text],
     ["anna", "edge-anna", text],
   );
+  // Whoever was told that it waits is not forgotten with the process.
+  const again = new Mailbox({ store: site.store, now: Date.now });
+  assert.deepEqual(again.list(), [request]);
   const admission = {
     nonce: new Uint8Array(16),
     member: "recorder-1",
@@ -484,6 +494,52 @@ test("a member signs a request that waits, and it leaves the list with the block
   assert.deepEqual(await waiting(), []);
   const anna = await signInAs(app, "anna");
   assert.equal((await ask(app, { url: "/api/account", client: anna })).json().owner, "anna");
+});
+
+test("what was given up is shown to its owner and to members, and goes out again", async () => {
+  const { db } = site.store;
+  const newest = db.prepare("SELECT id FROM notice_message WHERE owner = ? ORDER BY seq DESC");
+  const [own = "", other = ""] = ["user-1", "company"].map((one) => String(newest.get(one)?.id));
+  const add = db.prepare(
+    `INSERT INTO delivery (notice, channel, owner, state, attempts, next, error, height)
+     VALUES (?, ?, ?, ?, 14, 5, 'hooks.example answered 500', 1)`,
+  );
+  add.run(own, "webhook", "user-1", "dead");
+  add.run(own, "mqtt", "user-1", "delivered");
+  add.run(other, "email", "company", "dead");
+  const list = async (query: string, who: Role) =>
+    (await ask(app, { url: `/api/deliveries${query}`, client: clients.get(who) })).json();
+  const names = (rows: readonly { notice: string; channel: string }[]) =>
+    rows.map(({ notice, channel }) => [notice, channel]);
+  assert.deepEqual(names(await list("?state=dead", "member")), [
+    [other, "email"],
+    [own, "webhook"],
+  ]);
+  const mine = await list("", "owner");
+  assert.deepEqual(names(mine), [
+    [own, "mqtt"],
+    [own, "webhook"],
+  ]);
+  assert.deepEqual(names(await list(`?before=${mine[0].seq}`, "owner")), [[own, "webhook"]]);
+  assert.equal(mine[1].error, "hooks.example answered 500");
+  assert.equal((await list("?owner=company", "owner")).code, "access.other-owner");
+  assert.equal((await list("?state=lost", "member")).code, "portal.query");
+  const resend = async (payload: object, who: Role) =>
+    (
+      await ask(app, {
+        ...{ method: "POST", url: "/api/deliveries/resend", payload },
+        client: clients.get(who),
+      })
+    ).json();
+  assert.equal((await resend({ notice: other }, "owner")).code, "portal.not-found");
+  assert.equal((await resend({ notice: own, channel: "pigeon" }, "owner")).code, "portal.query");
+  assert.deepEqual(await resend({ notice: own }, "owner"), { notice: own, channels: ["webhook"] });
+  assert.deepEqual(await resend({ notice: own }, "owner"), { notice: own, channels: [] });
+  assert.deepEqual(await resend({ notice: other, channel: "email" }, "member"), {
+    ...{ notice: other, channels: ["email"] },
+  });
+  assert.deepEqual(await list("?state=dead", "member"), []);
+  assert.deepEqual(names(await list("?state=queued", "member")).length, 2);
 });
 
 test("an owner's message is judged by the ledger's rule at once, and is its own", async () => {

@@ -53,6 +53,9 @@ export const access = {
   "GET /api/bill": household,
   "GET /api/notices": ["owner"],
   "GET /api/preferences": ["owner"],
+  /** Others' addresses are sealed for members, and so is what became of them. */
+  "GET /api/deliveries": ["owner", "member"],
+  "POST /api/deliveries/resend": ["owner", "member"],
   "GET /api/quotes": ["owner"],
   "GET /api/proofs/state": concerned,
   "GET /api/proofs/reading": concerned,

@@ -17,9 +17,16 @@ type Waiting = {
   readonly received: number;
 };
 
+/** Beside the ledger's own tables and not made from blocks: no rebuild touches it. */
+const schema = `
+  CREATE TABLE IF NOT EXISTS mailbox_request (
+    request TEXT PRIMARY KEY, text TEXT NOT NULL, received INTEGER NOT NULL
+  ) STRICT`;
+
 /**
- * Where units' requests for admission wait for a member. It proves nothing and is no part of the ledger:
- * in memory, bounded; whoever sees its request gone sends it again. One that was granted leaves by itself.
+ * Where units' requests for admission wait for a member. It proves nothing and is no part of the ledger,
+ * but whoever handed one in was told that it waits: it is on disk before, so that no restart loses it.
+ * Bounded in number and time. One that was granted leaves by itself.
  */
 export class Mailbox {
   readonly #waiting = new Map<string, Waiting>();
@@ -27,6 +34,7 @@ export class Mailbox {
 
   constructor(context: Pick<ViewContext, "store" | "now">) {
     this.#context = context;
+    this.#open();
   }
 
   /** Throws: `QueryError` for what is no request, `AccessError` `portal.mailbox-full`. */
@@ -41,8 +49,12 @@ export class Mailbox {
       const message = "too many requests wait for a member; try again tomorrow";
       throw new AccessError("portal.mailbox-full", message);
     }
-    const { now } = this.#context;
-    this.#waiting.set(request, { text: word, request: parsed.request, received: now() });
+    const { store, now } = this.#context;
+    const received = now();
+    store.db
+      .prepare("INSERT OR REPLACE INTO mailbox_request (request, text, received) VALUES (?, ?, ?)")
+      .run(request, word, received);
+    this.#waiting.set(request, { text: word, request: parsed.request, received });
     return { request };
   }
 
@@ -53,7 +65,26 @@ export class Mailbox {
   }
 
   drop(request: string): boolean {
+    this.#context.store.db.prepare("DELETE FROM mailbox_request WHERE request = ?").run(request);
     return this.#waiting.delete(request);
+  }
+
+  /** Takes up what waited when the aggregator ended; what another version wrote and this one cannot read goes. */
+  #open(): void {
+    const { db } = this.#context.store;
+    db.exec(schema);
+    const rows = db
+      .prepare("SELECT request, text, received FROM mailbox_request ORDER BY received, request")
+      .all();
+    for (const { request, text, received } of rows) {
+      const parsed = parseRequestText(String(text), sha256);
+      const name = String(request);
+      if (!parsed.ok) this.drop(name);
+      else {
+        const waiting = { text: String(text), request: parsed.request, received: Number(received) };
+        this.#waiting.set(name, waiting);
+      }
+    }
   }
 
   #answer(request: string, { text, received, request: asked }: Waiting): RequestAnswer {
@@ -90,7 +121,7 @@ export class Mailbox {
       const { device } = request;
       const held = devices.get(store.state, device.id)?.key;
       const granted = held !== undefined && hex(held) === hex(device.key);
-      if (granted || received + waitMs <= now()) this.#waiting.delete(name);
+      if (granted || received + waitMs <= now()) this.drop(name);
     }
   }
 }
