@@ -134,12 +134,18 @@ export function creditRanking(state: StateReader, ids: Iterable<string>): readon
  * Lets points fade whose time has come: of each violation three quarters stay, rounded down, so a small
  * one is gone after some months and a great one after some years. What happened stays on the report.
  */
-export function fade({ state, time }: Pick<BlockContext, "state" | "time">): void {
+export function fade({ state, time, emit }: Pick<BlockContext, "state" | "time" | "emit">): void {
   for (const [key, { account }] of [...creditDecays.scan(state)]) {
     if (Number(key.slice(0, key.indexOf("/"))) > time) return;
     const report = creditReports.get(state, account);
-    if (report?.decaysAt === undefined) creditDecays.delete(state, key);
-    else put(state, account, faded(report, report.decaysAt, time));
+    if (report?.decaysAt === undefined) {
+      creditDecays.delete(state, key);
+      continue;
+    }
+    const after = faded(report, report.decaysAt, time);
+    put(state, account, after);
+    const points = report.points - after.points;
+    if (points > 0) emit({ type: "credit-faded", id: account, points, left: after.points });
   }
 }
 

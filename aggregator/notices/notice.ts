@@ -4,7 +4,8 @@ import type { NoticeKey, Word } from "./words/catalogue.ts";
 
 /**
  * Something that a notice says, in the unit that its key names: Wh, 10⁻⁶ currency, 10⁻⁶ currency/kWh,
- * site ms, thousandths, a number; a name stands as it is, a word is put into the owner's language.
+ * site ms, thousandths, a number, a month as yyyy-mm; a name stands as it is, a word is put into the owner's
+ * language.
  */
 export type Fact =
   | { readonly wh: number }
@@ -13,6 +14,7 @@ export type Fact =
   | { readonly at: number }
   | { readonly permille: number }
   | { readonly count: number }
+  | { readonly month: string }
   | { readonly name: string }
   | { readonly word: Word };
 

@@ -212,6 +212,9 @@ const story: readonly (readonly [object, readonly string[]])[] = [
     { type: "violation-struck", id: "user-1", kind: "order-unkept", height: 3, points: 10 },
     ["user-1"],
   ],
+  [{ type: "credit-faded", id: "user-1", points: 3, left: 0 }, ["user-1"]],
+  [{ type: "credit-faded", id: "user-1", points: 3, left: 9 }, ["user-1"]],
+  [{ type: "credit-faded", id: "member-a", points: 3, left: 9 }, []],
   [
     {
       ...{ type: "slot-certified", slot, version: 1, sales: [] },
@@ -221,6 +224,12 @@ const story: readonly (readonly [object, readonly string[]])[] = [
     },
     ["company", "user-1"],
   ],
+  ...[
+    { total: -34_100_000 },
+    { total: 34_100_000, provisional: 3 },
+    { total: 0, open: 2 },
+    { total: -1, open: 1, provisional: 1 },
+  ].map((changes) => [bill(changes), ["user-1"]] as const),
   [{ type: "slot-settled", slot, rounding: 0 }, []],
   [{ type: "quote-committed", id: "a", owner: "user-1", slot }, []],
 ];
@@ -260,6 +269,14 @@ function settled(changes: object = {}): object {
     deliveredWh: 1_000,
     amount: 688_500,
     subsidy: 0,
+    ...changes,
+  };
+}
+
+function bill(changes: object): object {
+  return {
+    ...{ type: "bill-ready", owner: "user-1", month: "2026-06", to: slot, total: -34_100_000 },
+    ...{ importWh: 120_500, exportWh: 0, final: 720, provisional: 0, open: 0 },
     ...changes,
   };
 }
@@ -344,6 +361,20 @@ test("the words are plain, the numbers the owner's, and dates by its own clock",
     /drew 1\.000 kWh more than the 5\.000 kWh that you had bought/,
   );
   assert.equal(textOf(settled({ gridFee: 11_500 }), "user-1").title, "0.70 CNY paid");
+  assert.deepEqual(textOf(bill({ total: -34_105_000, provisional: 3 }), "user-1"), {
+    title: "Your bill for June 2026: 34.10 CNY to pay",
+    text: "Your bill for June 2026 is ready. You drew 120.500 kWh and gave 0.000 kWh, and all of it together leaves 34.10 CNY to pay. 3 of its slots are estimates. The portal shows each line, down to the signed readings.",
+    numbers: [
+      { label: "Amount", value: "34.10 CNY" },
+      { label: "Drawn", value: "120.500 kWh" },
+      { label: "Given", value: "0.000 kWh" },
+      { label: "Slots estimated", value: "3" },
+    ],
+  });
+  assert.equal(
+    textOf(bill({ total: 34_100_000 }), "user-1", shanghai).title,
+    "2026年6月账单:应收34.10元",
+  );
   assert.match(textOf(settled({ amount: 12 }), "company").title, /^0\.000012 CNY received$/);
 });
 
@@ -392,6 +423,25 @@ test("a notice holds nothing of another owner but its name, whatever the events 
         imbalance({ owner: "user-1", imbalanceWh: buyersOwn }),
         cleared({ owner: "user-1", quantityWh: buyersOwn }),
         cleared({ owner: "company", side: "ask", quantityWh: sellersOwn }),
+        ...[
+          ["company", sellersOwn],
+          ["user-1", buyersOwn],
+        ].flatMap(([owner, n]) => [
+          bill({ owner, total: n, importWh: n }),
+          { type: "default-began", owner, owed: n, seized: n },
+          {
+            ...{ type: "charges-settled", owner, slot },
+            charges: [{ id: "grid", sort: "fee", to: "~grid", money: n }],
+          },
+          {
+            ...{ type: "settlement-corrected", owner, slot, version: 2, why: "correction" },
+            ...{ imbalanceWh: n, money: n, imbalanceDifferenceWh: n, moneyDifference: n },
+          },
+          {
+            ...{ type: "slot-corrected", meter: "m", owner, slot, version: 1, before: null },
+            ...{ reason: "meter-error", importWh: n, exportWh: n },
+          },
+        ]),
         { type: "violation", id: "user-1", kind: "quote-unopened", points: buyersOwn, reason: "x" },
         {
           ...{ type: "slot-certified", slot, version: 1, sales: [] },

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "9fa747e7a0731fcad7bd4309934760bd8227daad5645c6146bf0008fe7efe29f"),
+  version(1, "0a09b7755dc80abc4cbb685bc006e6b47169bbc0b326fa045fa7b0e05914d402"),
 ];

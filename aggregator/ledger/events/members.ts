@@ -64,6 +64,13 @@ export type MemberEvent =
       readonly height: number;
       readonly points: number;
     }
+  /** Time took points off a credit report; `left`: what of them still counts. */
+  | {
+      readonly type: "credit-faded";
+      readonly id: string;
+      readonly points: number;
+      readonly left: number;
+    }
   /** Others vote from the height `since` on, or with other keys. */
   | {
       readonly type: "epoch-began";

@@ -99,6 +99,22 @@ export type SettlementEvent =
       /** What is left over: 0, for every movement is one integer on both of its sides. */
       readonly rounding: number;
     }
+  /** An owner's bill of a local month can be made; above 0 it gets the total, below 0 it pays. */
+  | {
+      readonly type: "bill-ready";
+      readonly owner: string;
+      /** As 2026-06. */
+      readonly month: string;
+      /** When the month ended. */
+      readonly to: number;
+      readonly total: number;
+      readonly importWh: number;
+      readonly exportWh: number;
+      /** Slots that are settled for good, by an estimate, and not at all yet. */
+      readonly final: number;
+      readonly provisional: number;
+      readonly open: number;
+    }
   /** A slot's green certificates as they stand now: all owners', and what went over with contracts. */
   | {
       readonly type: "slot-certified";

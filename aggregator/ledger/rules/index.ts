@@ -3,6 +3,7 @@ import { contractVersions } from "../contract/versions.ts";
 import type { BlockRule, TxRule } from "../rule.ts";
 import { admissionExpiryRule, admissionRule } from "./admission.ts";
 import { assetsRule } from "./assets.ts";
+import { billsRule } from "./bills/bills-rule.ts";
 import { casesRule } from "./cases/cases.ts";
 import { correctionRule } from "./cases/correction-rule.ts";
 import { objectionRule } from "./cases/objection-rule.ts";
@@ -86,6 +87,7 @@ export const rules: Rules = {
     certificatesRule,
     demandRule,
     creditRule,
+    billsRule,
     silenceRule,
     councilRule,
     parametersRule,

@@ -1,12 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  createDecipheriv,
-  createECDH,
-  createHmac,
-  createPublicKey,
-  randomBytes,
-  verify,
-} from "node:crypto";
+import { createECDH, createHmac, createPublicKey, randomBytes, verify } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,6 +9,7 @@ import { Failure, type Micro, type NoticePreferences } from "@busbar/protocol";
 import { type NoticeAddresses, openNotice, sealAddresses } from "@busbar/protocol/notice";
 import fc from "fast-check";
 import { SMTPServer } from "smtp-server";
+import { openPush } from "../../../test/support/push-service.ts";
 import { aggregatorConfig } from "../../config/schema.ts";
 import { noticePreferencesTable } from "../../ledger/rules/notices/tables.ts";
 import { sha256 } from "../../ledger/sha256.ts";
@@ -148,26 +142,6 @@ test("ntfy gets title, text and link as its topics take them, in any language", 
   assert.equal(encodedWord("plain"), "plain");
   assert.ok(Buffer.byteLength(cut("价".repeat(5_000), 4_096)) <= 4_096);
 });
-
-/** The browser's half of RFC 8291, written from the RFC: what a push service hands on, opened. */
-function openPush(body: Buffer, browser: ReturnType<typeof createECDH>, auth: Uint8Array): Buffer {
-  const [salt, size, length] = [body.subarray(0, 16), body.readUInt32BE(16), body[20] ?? 0];
-  const sender = body.subarray(21, 21 + length);
-  const hmac = (key: Uint8Array, ...data: Uint8Array[]) =>
-    createHmac("sha256", key).update(Buffer.concat(data)).digest();
-  const info = [Buffer.from("WebPush: info\0"), browser.getPublicKey(), sender, Buffer.of(1)];
-  const input = hmac(hmac(auth, browser.computeSecret(sender)), ...info);
-  const pseudo = hmac(salt, input);
-  const key = hmac(pseudo, Buffer.from("Content-Encoding: aes128gcm\0\u0001")).subarray(0, 16);
-  const nonce = hmac(pseudo, Buffer.from("Content-Encoding: nonce\0\u0001")).subarray(0, 12);
-  const record = body.subarray(21 + length);
-  assert.ok(record.length <= size, "one record");
-  const open = createDecipheriv("aes-128-gcm", key, nonce);
-  open.setAuthTag(record.subarray(-16));
-  const plain = Buffer.concat([open.update(record.subarray(0, -16)), open.final()]);
-  assert.equal(plain.at(-1), 2, "the last record");
-  return plain.subarray(0, -1);
-}
 
 test("a push message is the one of RFC 8291's example", () => {
   const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64url"));

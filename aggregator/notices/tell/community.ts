@@ -92,6 +92,12 @@ export function tellStruck({ id, kind, points }: Event<"violation-struck">): rea
   ];
 }
 
+/** Points that came back with time. */
+export function tellFaded({ id, points, left }: Event<"credit-faded">): readonly Telling[] {
+  const facts = { points: { count: points }, ...(left === 0 ? {} : { left: { count: left } }) };
+  return [{ owner: id, topic: "credit", key: "credit-faded", facts }];
+}
+
 /** An owner's own green certificates of a slot; those of others stay theirs. */
 export function tellCertificates(event: Event<"slot-certified">): readonly Telling[] {
   const { slot, certificates } = event;

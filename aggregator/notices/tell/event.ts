@@ -1,9 +1,11 @@
 import type { LedgerEvent } from "../../ledger/events.ts";
 import type { Telling } from "../notice.ts";
+import { tellBill } from "./bill.ts";
 import {
   tellAnswer,
   tellCertificates,
   tellDefault,
+  tellFaded,
   tellMoved,
   tellOrder,
   tellOrderSettled,
@@ -79,10 +81,14 @@ export function tellingsOf(event: LedgerEvent): readonly Telling[] {
       return tellDefault(event);
     case "violation-struck":
       return tellStruck(event);
+    case "credit-faded":
+      return tellFaded(event);
     case "slot-certified":
       return tellCertificates(event);
     case "certificates-moved":
       return tellMoved(event);
+    case "bill-ready":
+      return tellBill(event);
     // The installer's, the members', or the owner's own doing; or the site's as a whole: the portal shows it.
     case "readings-accepted":
     case "owner-admitted":

@@ -94,6 +94,14 @@ export const chinese: Catalogue = {
       title: "费用与税{money}",
       text: "{slot}的费用、税和附加合计{money}。",
     },
+    "bill-to-pay": {
+      title: "{month}账单:应付{money}",
+      text: "您{month}的账单已出。您用电{import},送电{export},合计应付{money}。[其中{provisional}个时段为估算。][其中{open}个时段尚未结算。]门户中可查看每一项,直至签名的读数。",
+    },
+    "bill-to-get": {
+      title: "{month}账单:应收{money}",
+      text: "您{month}的账单已出。您用电{import},送电{export},合计应收{money}。[其中{provisional}个时段为估算。][其中{open}个时段尚未结算。]门户中可查看每一项,直至签名的读数。",
+    },
     "slot-corrected": {
       title: "电表电量已更正",
       text: "{why}:电表{meter}在{slot}现计用电{import}、送电{export}[,更正前为{importBefore}和{exportBefore}]。",
@@ -105,6 +113,10 @@ export const chinese: Catalogue = {
     "credit-struck": {
       title: "信用恢复{points}分",
       text: "成员从您的信用报告中删除了一条记录:{why}。由此恢复{points}分。",
+    },
+    "credit-faded": {
+      title: "信用回升{points}分",
+      text: "随时间推移,您的信用报告回升{points}分。[尚缺{left}分。]",
     },
     "default-began": {
       title: "{owed}未获担保",
@@ -211,15 +223,18 @@ export const chinese: Catalogue = {
     importBefore: "更正前用电",
     issued: "签发",
     items: "通知",
+    left: "尚缺分数",
     levies: "附加",
     limit: "您的限价",
     money: "金额",
     netted: "与本人报价相抵",
+    open: "未结算时段",
     ordered: "指令电量",
     owed: "欠款",
     penalty: "罚金",
     points: "分数",
     price: "电价",
+    provisional: "估算时段",
     quantity: "报价电量",
     retired: "使用",
     seized: "扣取的保证金",

@@ -93,6 +93,14 @@ export const english = {
       title: "Fees and taxes of {money}",
       text: "Fees, taxes and levies for {slot} came to {money}.",
     },
+    "bill-to-pay": {
+      title: "Your bill for {month}: {money} to pay",
+      text: "Your bill for {month} is ready. You drew {import} and gave {export}, and all of it together leaves {money} to pay.[ {provisional} of its slots are estimates.][ {open} of its slots are not settled yet.] The portal shows each line, down to the signed readings.",
+    },
+    "bill-to-get": {
+      title: "Your bill for {month}: {money} for you",
+      text: "Your bill for {month} is ready. You drew {import} and gave {export}, and all of it together leaves {money} for you.[ {provisional} of its slots are estimates.][ {open} of its slots are not settled yet.] The portal shows each line, down to the signed readings.",
+    },
     "slot-corrected": {
       title: "A meter's energy was corrected",
       text: "{why}: meter {meter} now counts {import} drawn and {export} given in {slot}[, instead of {importBefore} and {exportBefore}].",
@@ -104,6 +112,10 @@ export const english = {
     "credit-struck": {
       title: "Credit: {points} points are back",
       text: "The members struck an entry from your credit report: {why}. That gave {points} points back.",
+    },
+    "credit-faded": {
+      title: "Credit: {points} points came back",
+      text: "With time {points} points of your credit report came back.[ {left} are still missing.]",
     },
     "default-began": {
       title: "{owed} are not covered",
@@ -210,15 +222,18 @@ export const english = {
     importBefore: "Drawn, before",
     issued: "Issued",
     items: "Notices",
+    left: "Points missing",
     levies: "Levies",
     limit: "Your limit",
     money: "Amount",
     netted: "Against your own quotes",
+    open: "Slots not settled",
     ordered: "Ordered",
     owed: "Owed",
     penalty: "Penalty",
     points: "Points",
     price: "Price",
+    provisional: "Slots estimated",
     quantity: "Quoted",
     retired: "Used",
     seized: "Collateral taken",

@@ -23,6 +23,7 @@ export function formatFact(fact: Fact, locale: Locale): string {
   if ("permille" in fact) return `${fact.permille > 0 ? "+" : ""}${decimal(fact.permille, 1, 1)} %`;
   if ("at" in fact) return dateTime(fact.at, locale);
   if ("count" in fact) return decimal(fact.count, 0, 0);
+  if ("month" in fact) return monthText(fact.month, locale);
   if ("word" in fact) return catalogue.words[fact.word];
   return fact.name;
 }
@@ -53,7 +54,19 @@ function joined(number: string, unit: string, { language }: Locale): string {
   return language === "zh" && !/^[A-Za-z]/.test(unit) ? `${number}${unit}` : `${number} ${unit}`;
 }
 
+const longMonths = [
+  ...["January", "February", "March", "April", "May", "June", "July", "August", "September"],
+  ...["October", "November", "December"],
+];
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** `June 2026`, `2026年6月`. */
+function monthText(text: string, { language }: Locale): string {
+  const [, year, month] = /^(\d+)-(\d\d)$/.exec(text) ?? [];
+  const name = longMonths[Number(month) - 1];
+  if (name === undefined) return text;
+  return language === "zh" ? `${year}年${Number(month)}月` : `${name} ${year}`;
+}
 
 /** The owner's clock and calendar: `21 Jun 2026, 11:00`, `2026年6月21日11:00`. */
 function dateTime(at: number, { language, zone }: Locale): string {

@@ -64,5 +64,5 @@ function fill(template: string, facts: Facts, locale: Locale): string {
 }
 
 function isNumber(fact: Fact): boolean {
-  return !("name" in fact || "word" in fact);
+  return !("name" in fact || "word" in fact || "month" in fact);
 }

@@ -47,7 +47,7 @@ export function totalsOf(
 }
 
 /** Half to even: what is paid by hand has no smaller parts. */
-function wholeHundredths(money: number): number {
+export function wholeHundredths(money: number): number {
   return mulDiv(money, 1, 10_000, "half-even") * 10_000;
 }
 
