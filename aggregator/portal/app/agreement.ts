@@ -18,6 +18,7 @@ const provenFacts: Readonly<Record<string, readonly string[]>> = {
   "imbalance-settled": ["slot", "difference", "money"],
   "settlement-corrected": ["slot", "version"],
   "charges-settled": ["slot"],
+  "bill-ready": ["month", "import", "export"],
   "quote-cleared": ["slot"],
   "slot-corrected": ["slot", "meter", "import", "export"],
   "slot-certified": ["slot", "form", "issued", "boughtGreen", "soldGreen", "retired"],

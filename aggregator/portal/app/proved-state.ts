@@ -4,6 +4,7 @@ import { correctedSlots } from "../../ledger/corrections.ts";
 import { creditReports, fullCredit } from "../../ledger/credit.ts";
 import { demands } from "../../ledger/demand.ts";
 import { deviceStatuses } from "../../ledger/device-status.ts";
+import { bills } from "../../ledger/rules/bills/tables.ts";
 import { contracts, slots } from "../../ledger/rules/market/tables.ts";
 import { meterStates } from "../../ledger/rules/meter-state.ts";
 import { settlements } from "../../ledger/settlements.ts";
@@ -114,6 +115,20 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | undefined>> = {
         [t("Energy amount"), exactKwh(held.energyWh)],
       ],
       values: {},
+    };
+  },
+  bill(entry) {
+    const held = entry.of(bills);
+    if (held === undefined) return undefined;
+    const [, month = ""] = entry.id.split("/");
+    return {
+      title: t("Bill of {month}", { month }),
+      lines: [
+        [t("Drawn"), exactKwh(held.importWh)],
+        [t("Given"), exactKwh(held.exportWh)],
+        [t("Money"), exactMoney(held.total, entry.currency)],
+      ],
+      values: { month: [month], import: [held.importWh], export: [held.exportWh] },
     };
   },
   credit(entry) {

@@ -100,6 +100,7 @@ function answerOf(
 function factOf(name: string, fact: Fact): LinkAnswer["notices"][number]["facts"][number] {
   if ("name" in fact) return { name, number: null, text: fact.name };
   if ("word" in fact) return { name, number: null, text: fact.word };
+  if ("month" in fact) return { name, number: null, text: fact.month };
   const [number = 0] = Object.values(fact);
   return { name, number, text: null };
 }

@@ -39,7 +39,10 @@ function keysOf(state: StateReader, event: LedgerEvent, owner: string): readonly
       return [`slot/${slotKey(event.slot)}`, ...contractKeys(state, event.slot, owner)];
     case "violation":
     case "violation-struck":
+    case "credit-faded":
       return [`credit/${event.id}`];
+    case "bill-ready":
+      return [`bill/${event.owner}/${event.month}`];
     case "device-suspended":
     case "device-resumed":
       return [`device-status/${event.device}`];
@@ -116,9 +119,11 @@ export function readersOfEvent(event: LedgerEvent): readonly string[] {
     case "charges-settled":
     case "default-began":
     case "default-ended":
+    case "bill-ready":
       return [event.owner];
     case "violation":
     case "violation-struck":
+    case "credit-faded":
       return [event.id];
     default:
       return [];

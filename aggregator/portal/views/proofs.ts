@@ -75,6 +75,7 @@ const keyForms: readonly {
   { pattern: /^settlement\/\d{15}\/[^/]+\/\d+$/, owners: ({ second }) => [second] },
   { pattern: /^green\/\d{15}\/[^/]+\/[a-z]+$/, owners: ({ second }) => [second] },
   { pattern: /^credit\/[^/]+$/, owners: ({ first }) => [first] },
+  { pattern: /^bill\/[^/]+\/\d{4,9}-\d{2}$/, owners: ({ first }) => [first] },
   {
     pattern: /^contract\/[^/]+$/,
     owners: ({ state, first }) => {

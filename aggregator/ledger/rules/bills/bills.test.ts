@@ -45,7 +45,7 @@ test("a bill is ready when its month is settled, and says what the bill comes to
     all.push(...block(june + 6 * minute + second * 1_000));
   assert.deepEqual(
     all.map(({ owner, month }) => [owner, month]),
-    community.owners.map((owner) => [owner, "2026-05"]),
+    ["bureau-a", ...community.owners].map((owner) => [owner, "2026-05"]),
   );
   const { store, application, genesis } = community;
   for (const { owner, total, importWh, exportWh, final, provisional, open } of all) {
@@ -80,6 +80,7 @@ test("a meter that stays silent holds up the bills for three days, and they say 
   assert.deepEqual(
     told.map(({ owner, final, provisional, open }) => [owner, final, provisional, open]),
     [
+      ["bureau-a", 0, 0, 0],
       ["home-1", 4, 0, 0],
       ["home-2", 3, 1, 0],
       ["home-3", 4, 0, 0],

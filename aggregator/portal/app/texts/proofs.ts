@@ -43,6 +43,7 @@ export const proofs: Readonly<Record<string, string>> = {
   Difference: "偏差",
   "Got for the difference": "偏差所得",
   "Credit report of {id}": "{id}的信用报告",
+  "Bill of {month}": "{month}账单",
   "Order of {by} to {device}": "{by}对{device}的指令",
   "What is ordered": "指令内容",
   "{time}, {count} hours": "{time},{count}个时段",
