@@ -188,8 +188,8 @@ function textOf(file: BillFile, { html, json, csv, lang }: BillOptions): string 
 
 function write(text: string, out: string | undefined): void {
   if (out === undefined) {
-    // At once, whatever reads it: a pipe takes some of a large bill only.
-    writeFileSync(process.stdout.fd, text);
+    // It waits for whoever reads slowly, and is at peace with who stops reading; a line end is its own.
+    console.log(text.replace(/\n$/, ""));
     return;
   }
   writeFileSync(out, text);
