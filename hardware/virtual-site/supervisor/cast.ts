@@ -15,6 +15,13 @@ export const creditLine = 30_000;
 /** What each party hands the bureau to be kept, CNY. */
 export const collateral = 10_000;
 
+/** Of the carbon figure on bills. */
+export const carbon = {
+  gramsPerKwh: { solar: 41, wind: 11, rest: 536.6 },
+  source:
+    "IPCC AR5 annex III, medians over the life of roof PV and onshore wind; China's average of 2022 (MEE 2024)",
+};
+
 /** Most members of a site: what its ports are enough for. */
 export const membersMax = 4;
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
-import { membersMax, type Part, type Ports, site } from "./cast.ts";
+import { carbon, membersMax, type Part, type Ports, site } from "./cast.ts";
 
 /** Name of an owner's key file in its unit's folder. */
 const ownerKeyFile = "owner.key";
@@ -77,7 +77,8 @@ function brokersFor(unit: number, members: number, ports: Ports): readonly numbe
   return [...all.slice(first), ...all.slice(0, first)];
 }
 
-/** The aggregators' files are their operators': only where they listen follows the command line. */
+/** The aggregators' files are their operators': only where they listen follows the command line, and
+ * factors of carbon are there to be shown. */
 export function moveAggregators(home: Home, members: number, ports: Ports): void {
   const places = ports.members.slice(0, members);
   home.aggregatorConfigs(members).forEach((file, i) => {
@@ -88,6 +89,7 @@ export function moveAggregators(home: Home, members: number, ports: Ports): void
     // It is there to be shown.
     config.setIn(["portal", "open"], true);
     config.setIn(["portal", "links"], true);
+    if (!config.has("carbon")) config.set("carbon", config.createNode(carbon));
     if (members > 1) {
       const peers = places.map(({ link }, at) => ({
         id: `member-${at + 1}`,
