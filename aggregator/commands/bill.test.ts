@@ -98,7 +98,7 @@ test("the portal's thread makes one bill or report at a time, and a report holds
   assert.equal(bill("--verify", file).status, 0);
   assert.ok(refused.status === "rejected" && refused.reason.code === "portal.busy");
   await assert.rejects(
-    aside.bill("bureau-a", "2026-05"),
+    aside.bill("nobody", "2026-05"),
     (error) => error instanceof Failure && error.code.startsWith("bill."),
   );
   const report = await aside.report(7);

@@ -66,7 +66,7 @@ before(async () => {
 });
 after(async () => {
   await scene.end();
-  device.close();
+  device.close(() => undefined);
 });
 
 test("a signed order goes to the relay and back to safe, is proven by readings, paid, and on the bill", async () => {
