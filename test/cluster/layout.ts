@@ -32,8 +32,10 @@ export function idOf(index: number): string {
 }
 
 /** The test site's owners and units, as `busbar-edge enrol` would ask for them: their files. */
-export function writeRequests(home: string): string[] {
-  const { owners, devices } = testGenesis();
+export function writeRequests(
+  home: string,
+  { owners, devices }: Pick<ReturnType<typeof testGenesis>, "owners" | "devices"> = testGenesis(),
+): string[] {
   return owners.map((owner, i) => {
     const file = join(home, `${owner.id}.json`);
     const base64url = (_: string, value: unknown) =>

@@ -7,6 +7,9 @@ import type { PortalStatus } from "../../aggregator/portal/api.ts";
 import { programs, until } from "../support/virtual-site.ts";
 import { idOf, type Place } from "./layout.ts";
 
+/** Far above what a machine needs on which others work, too. */
+const startMsMax = 300_000;
+
 /** One member: its folder, and the process that runs in it or does not. */
 export class MemberProcess {
   readonly index: number;
@@ -49,12 +52,13 @@ export class MemberProcess {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
     });
-    await until(`${this.id} is up`, () => {
+    const isUp = () => {
       if (child.exitCode !== null) {
         throw new Error(`${this.id} ended: ${readFileSync(this.#log, "utf8").slice(-2_000)}`);
       }
       return out.includes('"event":"ready"') || undefined;
-    });
+    };
+    await until(`${this.id} is up`, isUp, startMsMax);
   }
 
   /** Ends the process and waits until it is gone. */
