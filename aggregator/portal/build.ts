@@ -31,6 +31,8 @@ export const translated = (text) => texts.get(nameOf(text));`,
   },
 };
 
+const browsers = ["chrome111", "firefox114", "safari16.4"];
+
 /** Writes the page to `dist/`. Throws esbuild's error where the page does not compile. */
 export async function buildPortal(target = join(import.meta.dirname, "dist")): Promise<void> {
   const { build } = await import("esbuild");
@@ -41,7 +43,6 @@ export async function buildPortal(target = join(import.meta.dirname, "dist")): P
     entryPoints: [
       { in: join(source, "main.tsx"), out: "app" },
       { in: join(source, "page.css"), out: "app" },
-      { in: join(source, "push-worker.ts"), out: "push-worker" },
     ],
     outdir: target,
     bundle: true,
@@ -54,7 +55,19 @@ export async function buildPortal(target = join(import.meta.dirname, "dist")): P
     jsxImportSource: "preact",
     inject: [join(source, "node/buffer.ts")],
     plugins: [forBrowsers],
-    target: ["chrome111", "firefox114", "safari16.4"],
+    target: browsers,
+    logLevel: "warning",
+  });
+  // A worker is started by itself and as a classic script: an import in it, and no browser registers it.
+  await build({
+    entryPoints: [{ in: join(source, "push-worker.ts"), out: "push-worker" }],
+    outdir: target,
+    bundle: true,
+    minify: true,
+    format: "iife",
+    charset: "utf8",
+    platform: "browser",
+    target: browsers,
     logLevel: "warning",
   });
   for (const file of ["index.html", "icon.svg"])
