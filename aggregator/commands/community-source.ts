@@ -64,22 +64,31 @@ export function sourceOf(options: SourceOptions): {
   }
   if (file !== undefined) {
     const community = within(communityFromFiles(file, members), from, to);
-    return checked({ source: file, community, terms: termsOf(options, paperTariff) });
+    const source = { source: file, community, terms: termsOf(options, paperTariff) };
+    checkTariffs(source);
+    return source;
   }
   return withLedger(loadConfig(config ?? ""), ({ store }) => {
     const parameters = parametersTable.get(store.state, "current");
     if (parameters === undefined) throw new Error("genesis wrote the parameters");
     const all = communityOfState(store.state, parameters.slotMinutes * 60_000);
     const community = within(all, from, to);
-    return checked({ source: config ?? "", community, terms: termsOf(options, parameters) });
+    const source = { source: config ?? "", community, terms: termsOf(options, parameters) };
+    checkTariffs(source);
+    return source;
   });
 }
 
-type Source = ReturnType<typeof sourceOf>;
-
 /** Insists that nobody earns by buying from the bureau and giving it back. Throws: `Failure` `report.usage`. */
-function checked(source: Source): Source {
-  const { community, terms } = source;
+export function checkTariffs({
+  community,
+  terms,
+}: {
+  readonly community: Community;
+  readonly terms: CommunityTerms;
+}): void {
+  const whole = whyNotTariff(terms);
+  if (whole !== undefined) throw wrong(whole);
   for (const { id, feedIn = terms.feedIn, retail = terms.retail, band } of community.members) {
     const why = whyNotTariff({ ...terms, feedIn, retail });
     if (why !== undefined) throw wrong(`member ${id}: ${why}`);
@@ -90,7 +99,6 @@ function checked(source: Source): Source {
       );
     }
   }
-  return source;
 }
 
 function whyNotTariff(terms: CommunityTerms): string | undefined {
@@ -127,8 +135,6 @@ function termsOf(
     sharePrice: options.price ?? middle,
     ...(charges === undefined ? {} : { charges }),
   };
-  const why = whyNotTariff(terms);
-  if (why !== undefined) throw wrong(why);
   return terms;
 }
 

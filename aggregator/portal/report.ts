@@ -1,4 +1,5 @@
 import { Failure, microPerKwh } from "@busbar/protocol";
+import { checkTariffs } from "../commands/community-source.ts";
 import { communityOfState } from "../commands/community-state.ts";
 import { parametersTable } from "../ledger/parameters.ts";
 import type { StateReader } from "../ledger/state/state.ts";
@@ -8,7 +9,7 @@ const dayMs = 86_400_000;
 
 /**
  * The what-if report of the newest days as JSON, at the community's own tariff and, for what is shared by a key, the
- * price midway. Throws: `Failure` `report.empty`.
+ * price midway. Throws: `Failure` `report.empty`, `report.usage`.
  */
 export function reportText(state: StateReader, days: number): string {
   const parameters = parametersTable.get(state, "current");
@@ -22,7 +23,9 @@ export function reportText(state: StateReader, days: number): string {
   }
   const { feedIn, retail } = parameters;
   const sharePrice = microPerKwh(Math.floor((feedIn + retail) / 2));
-  return JSON.stringify(whatIf(community, { ...parameters, sharePrice }));
+  const terms = { ...parameters, sharePrice };
+  checkTariffs({ community, terms });
+  return JSON.stringify(whatIf(community, terms));
 }
 
 /** What an owner is shown of it: the community's figures and its own, and of others how many they are. */

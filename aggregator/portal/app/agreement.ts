@@ -25,6 +25,7 @@ const provenFacts: Readonly<Record<string, readonly string[]>> = {
   "demand-ordered": ["slot", "energy", "price"],
   "demand-settled": ["slot", "delivered", "money"],
   "payment-acknowledged": ["money"],
+  "certificates-moved": ["form", "energy"],
   "device-suspended": ["unit"],
   "device-resumed": ["unit"],
   "meter-silent": ["meter"],

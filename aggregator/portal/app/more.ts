@@ -1,6 +1,5 @@
-/** Pages that most visits do not need: one part, loaded when the first of them is shown. */
+/** Pages that most visits do not need, but for the rules of bills: one part, loaded when the first of them is shown. */
 
-export { check as checkedAnew } from "./bill-check.ts";
 export { GreenPage } from "./pages/green.tsx";
 export { OrdersPage } from "./pages/orders.tsx";
 export { PreferencesPage } from "./pages/preferences.tsx";

@@ -28,7 +28,7 @@ export function greenOf(
     factors: carbon ?? null,
     totals: greenTotals(state, { from, to }).map((total) => ({
       ...total,
-      heldWh: total.issuedWh + total.boughtWh - total.soldWh - total.retiredWh,
+      heldWh: total.issuedWh + total.boughtWh - total.soldWh + total.movedWh - total.retiredWh,
     })),
     uses: [...greenUses(state, { from, to })].map(([one, use]) => ({
       owner: one,

@@ -100,6 +100,8 @@ export function readersOfEvent(event: LedgerEvent): readonly string[] {
       return [event.by, event.owner];
     case "payment-acknowledged":
       return [event.by, event.from];
+    case "certificates-moved":
+      return event.to === null ? [event.owner] : [event.owner, event.to];
     case "device-suspended":
     case "device-resumed":
     case "mandate-set":

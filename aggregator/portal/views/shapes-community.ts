@@ -59,7 +59,16 @@ export const greenShape = record({
   to: integer,
   /** g CO₂ equivalent per kWh. */
   factors: orNull(record({ solar: real, wind: real, rest: real })),
-  totals: list(record({ owner: text, form: text, ...certificates, heldWh: integer })),
+  totals: list(
+    record({
+      owner: text,
+      form: text,
+      ...certificates,
+      /** Received less given by hand. */
+      movedWh: integer,
+      heldWh: integer,
+    }),
+  ),
   uses: list(
     record({ owner: text, takenWh: integer, greenTakenWh: integer, carbonGrams: orNull(integer) }),
   ),

@@ -79,7 +79,7 @@ export function BillsPage() {
 }
 
 async function checkedBill(file: BillFile, chain: string): Promise<Checked> {
-  const { checkedAnew: check } = await import("../more.ts");
+  const { check } = await import("../bill-check.ts");
   const found = check(file, await pin(chain));
   return { file, verdict: found.ok ? { lines: found.lines } : found };
 }

@@ -97,13 +97,21 @@ function Totals({ found, named }: { readonly found: GreenAnswer; readonly named:
     <Card title={t("By energy form")} note="kWh">
       <Grid
         caption={t("By energy form")}
-        heads={[...(named ? [t("Owner")] : []), t("Energy"), ...heads(), `#${t("Held")}`]}
+        heads={[
+          ...(named ? [t("Owner")] : []),
+          t("Energy"),
+          ...heads(),
+          `#${t("By hand")}`,
+          `#${t("Held")}`,
+        ]}
         rows={found.totals.map((one) => ({
           key: `${one.owner} ${one.form}`,
           cells: [
             ...(named ? [one.owner] : []),
             t(one.form),
-            ...[one.issuedWh, one.boughtWh, one.soldWh, one.retiredWh, one.heldWh].map(kwh),
+            ...[one.issuedWh, one.boughtWh, one.soldWh, one.retiredWh, one.movedWh, one.heldWh].map(
+              kwh,
+            ),
           ],
         }))}
       />

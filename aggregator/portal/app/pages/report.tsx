@@ -77,7 +77,7 @@ export function ReportPage() {
               />
               <p class="quiet">
                 {t(
-                  "The bureau pays {feedIn} and asks {retail}; shared energy costs {share} a kWh under the keys. Grid fees and taxes are the same under each and left out.",
+                  "The bureau pays {feedIn} and asks {retail}; shared energy costs {share} a kWh under the keys. Fees, taxes and levies of the community are in it.",
                   {
                     feedIn: price(found.feedIn),
                     retail: price(found.retail),

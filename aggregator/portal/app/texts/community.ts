@@ -59,6 +59,7 @@ export const community: Readonly<Record<string, string>> = {
   "No certificate in this time.": "此期间没有绿证。",
   "They are issued once an hour is settled, to owners of solar and wind meters.":
     "时段结算后签发给光伏和风电电表的业主。",
+  "By hand": "手动转移",
   Held: "持有",
   "What was used": "用电情况",
   "Of it green, kWh": "其中绿电 kWh",
@@ -106,8 +107,8 @@ export const community: Readonly<Record<string, string>> = {
   "The community": "社区",
   "The community, under each scheme": "各规则下的社区",
   "{members} parties, {slots} hours, {from} to {to}": "{members}方,{slots}个时段,{from}至{to}",
-  "The bureau pays {feedIn} and asks {retail}; shared energy costs {share} a kWh under the keys. Grid fees and taxes are the same under each and left out.":
-    "能源局收购价{feedIn},售价{retail};分摊规则下共享电价为每kWh {share}。过网费和税在各规则下相同,未计入。",
+  "The bureau pays {feedIn} and asks {retail}; shared energy costs {share} a kWh under the keys. Fees, taxes and levies of the community are in it.":
+    "能源局收购价{feedIn},售价{retail};分摊规则下共享电价为每kWh {share}。已含社区的费、税与附加。",
   Scheme: "规则",
   Saved: "节省",
   "From others, kWh": "得自他人 kWh",
