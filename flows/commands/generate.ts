@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { type LoadedConfig, loadConfig } from "@busbar/edge";
 import { stringify } from "yaml";
-import { environmentOf, startingFlow } from "../generate/starting-flow.ts";
+import { environmentOf, quotesItself, startingFlow } from "../generate/starting-flow.ts";
 import { flowError } from "../nodes/link/errors.ts";
 
 /** Options of `busbar-flows generate`. */
@@ -30,6 +30,8 @@ export function generateCommand(
     throw flowError("flows.field-missing", "--config names a flow file: give --out FLOW.json, too");
   }
   writeNew(out, text);
+  const hint = quotesItself(unit);
+  if (hint !== undefined) write(hint);
   if (config === undefined) {
     write(`${out}: import it in the editor, or start with it: busbar-flows run --flow ${out}`);
     return;

@@ -4,7 +4,7 @@ import type { FlowNode } from "../check/flow.ts";
 /** What of a unit's configuration a flow is made of. */
 export type UnitConfig = Pick<
   LoadedConfig,
-  "site" | "owner" | "device" | "brokers" | "membership"
+  "site" | "owner" | "device" | "brokers" | "membership" | "agent"
 > & {
   readonly meters: readonly Pick<LoadedConfig["meters"][number], "id" | "role" | "profile">[];
 };
@@ -116,14 +116,24 @@ const debugNode = {
   statusType: "auto",
 };
 
-const about = ({ device, meters, owner }: UnitConfig): string =>
-  [
+/** What to know before a flow quotes beside a unit that quotes by itself; undefined where it does not. */
+export const quotesItself = ({ agent, device }: Pick<UnitConfig, "agent" | "device">) =>
+  agent.enabled
+    ? `${device.id} quotes by itself (agent.enabled in its edge.yaml): switch that off before a flow quotes, for one party quotes one side of a slot.`
+    : undefined;
+
+function about(config: UnitConfig): string {
+  const { device, meters, owner } = config;
+  const hint = quotesItself(config);
+  return [
     `Made from the configuration of the unit ${device.id}, whose owner is ${owner.id}.`,
     "",
     ...meters.map(({ id, role, profile }) => `- ${id}: ${profile}, ${role}`),
     "",
     "The site node signs in with the owner's key file. BUSBAR_PORTAL may name the aggregator's portal.",
+    ...(hint === undefined ? [] : ["", hint]),
   ].join("\n");
+}
 
 /** 16 hexadecimal digits from a text (FNV-1a, twice): Node-RED wants unique ids, not secret ones. */
 function idOf(...parts: readonly string[]): string {

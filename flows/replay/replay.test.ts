@@ -266,6 +266,11 @@ meters:
   assert.throws(() => generateCommand({ edge, config: settings }, () => {}), {
     code: "flows.field-missing",
   });
+  // A unit that quotes by itself, and a flow that does, too, would stand in each other's way.
+  const told: string[] = [];
+  writeFileSync(edge, `${readFileSync(edge, "utf8")}agent: { enabled: true }\n`);
+  generateCommand({ edge, out: join(folder, "beside.json") }, (line) => told.push(line));
+  assert.match(told[0] ?? "", /unit-1 quotes by itself/);
   writeFileSync(edge, "site: [");
   assert.throws(() => generateCommand({ edge }, () => {}), { code: "config.invalid" });
 });

@@ -31,7 +31,7 @@ for (const version of versions) {
       "../test/flows/editor-session.ts",
       "../test/flows/dashboard.ts",
     ].map((file) => join(root, file));
-    const { status } = spawnSync(process.execPath, ["--test", ...files], {
+    const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=1", ...files], {
       stdio: "inherit",
       env: { ...process.env, BUSBAR_FLOWS_COMMAND: command },
     });

@@ -92,6 +92,8 @@ test("the feeder's power and the price are on the dashboard, and it calls nobody
   const credentials = { username: "admin", password, origin: new URL(flows.url).origin };
   const viewport = { width: 1280, height: 720 };
   const context = await browser.newContext({ httpCredentials: credentials, viewport });
+  // A machine at its limit draws slowly, too.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const elsewhere: string[] = [];
   page.on("request", (request) => {

@@ -32,6 +32,8 @@ before(async () => {
   );
   browser = await chromium.launch({ executablePath: tool.path, args: [...chromiumArgs] });
   page = await (await browser.newContext({ viewport: { width: 1280, height: 720 } })).newPage();
+  // A machine at its limit draws slowly, too.
+  page.setDefaultTimeout(120_000);
   page.on("pageerror", (error) => complaints.push(error.message));
 });
 after(async () => {
@@ -91,7 +93,9 @@ async function wire(from: string, to: string): Promise<void> {
 async function check(): Promise<string[]> {
   await page.evaluate('RED.actions.invoke("busbar:check-flow")');
   await page.locator("#busbar-check-answer > *").first().waitFor();
-  const links = await page.locator("#busbar-check-answer .busbar-finding a").allTextContents();
+  const links = await page
+    .locator("#busbar-check-answer .busbar-finding a.busbar-code")
+    .allTextContents();
   return links.map((text) => text.split(" · ").at(-1) ?? "");
 }
 
@@ -165,4 +169,26 @@ test("nodes are dragged, scanned, wired, checked, deployed, and show what lives"
   await status("busbar-notice", "quote/");
   await picture("6-deployed-and-live");
   assert.deepEqual(complaints, []);
+});
+
+test("in a Chinese editor the check says what is wrong, and what to do, in Chinese", {
+  skip,
+}, async () => {
+  const context = await browser.newContext({ locale: "zh-CN" });
+  context.setDefaultTimeout(120_000);
+  const chinese = await context.newPage();
+  await chinese.goto(flows.url);
+  await chinese.fill("#node-dialog-login-username", "admin");
+  await chinese.fill("#node-dialog-login-password", password);
+  await chinese.keyboard.press("Enter");
+  await chinese.locator('.red-ui-palette-node[data-palette-type="busbar-quote"]').waitFor();
+  const quote = { id: "lonely", type: "busbar-quote", site: "", name: "lonely", wires: [[]] };
+  await chinese.evaluate(
+    `RED.nodes.import([{ ...${JSON.stringify(quote)}, z: RED.workspaces.active(), x: 200, y: 300 }])`,
+  );
+  await chinese.evaluate('RED.actions.invoke("busbar:check-flow")');
+  const answer = chinese.locator("#busbar-check-answer");
+  await answer.getByText("打开节点选择站点，或用旁边的铅笔新建一个。").waitFor();
+  await answer.getByText("没有任何消息能到达此节点。").waitFor();
+  if (pictures !== undefined) await chinese.screenshot({ path: join(pictures, "7-chinese.png") });
 });
