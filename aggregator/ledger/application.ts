@@ -22,6 +22,7 @@ import {
   type Candidate,
   candidateOf,
   committedOf,
+  eventTexts,
   type FinalizedBlock,
   fitting,
   type Proposal,
@@ -221,7 +222,8 @@ export class Application {
     if (certificate.length > 0) this.#checkCertificate(header, certificate);
     const block = committedOf(candidate, certificate);
     const step = stepOf(candidate, this.council());
-    this.#store.commit(block, execution.changes, batchesOf(execution), step);
+    const stored = { ...block, texts: eventTexts(execution) };
+    this.#store.commit(stored, execution.changes, batchesOf(execution), step);
     this.#tree = tree;
     this.#finalized = undefined;
     this.#candidates = new WeakMap();

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type Certificate, encodeHeader } from "@busbar/protocol";
-import type { CommittedBlock, Result } from "./block.ts";
+import type { CommittedBlock, Result, StoredBlock } from "./block.ts";
 import { decodeCertificate, decodeHeader, encodeCertificate } from "./codecs.ts";
 import type { LedgerEvent } from "./events.ts";
 
@@ -127,8 +127,8 @@ export class BlockTable implements BlockSource {
     return row && { height: Number(row.height), index: Number(row.idx) };
   }
 
-  insert(block: CommittedBlock, batches: readonly Batch[]): void {
-    const { frames, hashes, signers, results, eventCounts, events } = block;
+  insert(block: StoredBlock, batches: readonly Batch[]): void {
+    const { frames, hashes, signers, results, eventCounts, events, texts } = block;
     const { height } = block.header;
     this.insertHeader(block);
     for (const [i, frame] of frames.entries()) {
@@ -136,7 +136,7 @@ export class BlockTable implements BlockSource {
       this.#sql.addTx.run(height, i, frame, ...about, eventCounts[i] ?? null);
     }
     for (const [i, event] of events.entries()) {
-      this.#sql.addEvent.run(height, i, event.type, JSON.stringify(event));
+      this.#sql.addEvent.run(height, i, event.type, texts?.[i] ?? JSON.stringify(event));
     }
     for (const { meter, first, last, index } of batches) {
       this.#sql.addReading.run(meter, last, first, height, index);

@@ -25,6 +25,9 @@ export type CommittedBlock = {
   readonly events: readonly LedgerEvent[];
 };
 
+/** A block on its way to the disk, with its events as JSON where they are at hand. */
+export type StoredBlock = CommittedBlock & { readonly texts?: readonly string[] };
+
 /** A frame that was in the pool and is in no block: the answer to its sender. `signer` is undefined
  * when the key is nobody's. */
 export type RefusedFrame = {

@@ -94,6 +94,11 @@ export function committedOf(candidate: Candidate, certificate: Certificate): Com
   };
 }
 
+/** Its events as JSON, in their order: they were put into words when they were hashed. */
+export function eventTexts({ taken, ownTexts }: Execution): string[] {
+  return [...taken.flatMap(({ texts }) => texts), ...ownTexts];
+}
+
 /** The readings that it brought. */
 export function batchesOf({ taken }: Execution): Batch[] {
   return taken.flatMap(({ events }, index) =>

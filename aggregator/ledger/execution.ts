@@ -47,6 +47,8 @@ export type TakenTx = {
   readonly signer: string;
   readonly result: Result;
   readonly events: readonly LedgerEvent[];
+  /** The same as JSON. */
+  readonly texts: readonly string[];
 };
 
 /** What running a block makes; nothing of it is written anywhere. */
@@ -55,6 +57,7 @@ export type Execution = {
   readonly refused: readonly RefusedFrame[];
   /** What the ledger did by itself. */
   readonly ownEvents: readonly LedgerEvent[];
+  readonly ownTexts: readonly string[];
   readonly changes: Changes;
 };
 
@@ -84,7 +87,7 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
     if (refusal !== undefined) refused.push({ hash, signer, refusal });
     else if (signer !== undefined) {
       own.applyTo(state);
-      taken.push({ frame, hash, signer, result: "ok", events });
+      taken.push({ frame, hash, signer, result: "ok", events, texts: textsOf(events) });
     }
   }
   const ownEvents: LedgerEvent[] = [];
@@ -101,7 +104,7 @@ export function execute(base: StateReader, input: BlockInput, machine: Machine):
     delta.money === 0n && delta.energyWh === 0n,
     `block ${height} would make ${delta.money} of money and ${delta.energyWh} Wh out of nothing`,
   );
-  return { taken, refused, ownEvents, changes };
+  return { taken, refused, ownEvents, ownTexts: textsOf(ownEvents), changes };
 }
 
 /** Root over the transactions' frames (RFC 6962). */
@@ -116,18 +119,23 @@ export function txRootOf({ taken }: Execution): Uint8Array {
  * Root over the results (RFC 6962): a leaf CBOR `[code, SHA-256 of its events as JSON]` for each
  * transaction, and one `["block", …]` for what the ledger did by itself.
  */
-export function resultsRootOf({ taken, ownEvents }: Execution): Uint8Array {
-  const own = { code: blockResult, events: eventBytes(ownEvents) };
-  const results = taken.map(({ result, events }) => ({ code: result, events: eventBytes(events) }));
+export function resultsRootOf({ taken, ownTexts }: Execution): Uint8Array {
+  const own = { code: blockResult, events: eventBytes(ownTexts) };
+  const results = taken.map(({ result, texts }) => ({ code: result, events: eventBytes(texts) }));
   const leaves = [...results, own].map((result) => resultLeaf(result, sha256));
   return merkleRoot(leaves, sha256);
 }
 
 const utf8 = new TextEncoder();
 
-/** Events as they are hashed. */
-export function eventBytes(events: readonly LedgerEvent[]): Uint8Array {
-  return utf8.encode(JSON.stringify(events));
+/** Each event as JSON: as it is hashed, and as it is stored. */
+export function textsOf(events: readonly LedgerEvent[]): string[] {
+  return events.map((event) => JSON.stringify(event));
+}
+
+/** Events as they are hashed: a list of them as JSON. */
+export function eventBytes(texts: readonly string[]): Uint8Array {
+  return utf8.encode(`[${texts.join()}]`);
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Application } from "./application.ts";
 import type { CommittedBlock } from "./block.ts";
 import type { BlockSource, Place } from "./block-table.ts";
 import type { LedgerEvent } from "./events.ts";
-import { eventBytes } from "./execution.ts";
+import { eventBytes, textsOf } from "./execution.ts";
 import { historyOf } from "./history.ts";
 import { sha256 } from "./sha256.ts";
 import type { Store } from "./store.ts";
@@ -114,9 +114,9 @@ export function resultsOf({
   const own = results.map((code, i) => {
     const first = next;
     next += eventCounts[i] ?? 0;
-    return { code: code as string, events: eventBytes(events.slice(first, next)) };
+    return { code: code as string, events: eventBytes(textsOf(events.slice(first, next))) };
   });
-  return [...own, { code: blockResult, events: eventBytes(events.slice(next)) }];
+  return [...own, { code: blockResult, events: eventBytes(textsOf(events.slice(next))) }];
 }
 
 /**

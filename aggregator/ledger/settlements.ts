@@ -73,7 +73,7 @@ export type SettlementReason = Settlement["why"];
  * as the slot. Money and energy of a version replace those of the one before: what was posted is the
  * difference.
  */
-export const settlements = table("settlement", settlement);
+export const settlements = table("settlement", settlement, { isReadBack: false });
 
 /** `resettle/<slot>/<owner>`: parties whose slot is settled anew at the end of the block. */
 export const resettle = table(

@@ -7,7 +7,7 @@ import {
   type Certificate,
   Failure,
 } from "@busbar/protocol";
-import type { CommittedBlock } from "./block.ts";
+import type { CommittedBlock, StoredBlock } from "./block.ts";
 import {
   type Batch,
   type BlockSource,
@@ -118,7 +118,7 @@ export class Store implements BlockSource {
   /** Writes a block and all that follows from it, and forgets its frames' waiting and the votes that
    * led to it, at once. */
   commit(
-    block: CommittedBlock,
+    block: StoredBlock,
     changes: Changes,
     batches: readonly Batch[],
     step?: ProvenEntry,

@@ -31,7 +31,8 @@ export function int<T extends number = number>(min: number, max: number): Codec<
     }
     return value as T;
   };
-  return { cddl: `${min}..${max}`, decode, encode: (value) => decode(value, "") };
+  // −0 is none of the wire's numbers: what is encoded is what will be decoded.
+  return { cddl: `${min}..${max}`, decode, encode: (value) => (decode(value, "") + 0) as T };
 }
 
 /** True or false. */

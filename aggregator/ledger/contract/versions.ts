@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "0a09b7755dc80abc4cbb685bc006e6b47169bbc0b326fa045fa7b0e05914d402"),
+  version(1, "e9c49244fa5edd23cc41cd912d372c8319f9d4f97e6df41567f04e2736319fe6"),
 ];

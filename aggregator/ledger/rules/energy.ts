@@ -21,17 +21,21 @@ type Step = {
   readonly entry: ReadingEntry;
   readonly energy: EnergyRegisters;
   readonly now: MeterState;
+  /** Ends of slots that were settled and are not noted yet: of a batch all are noted together. */
+  readonly ends: number[];
 };
 
 /**
- * The meter's state after one entry, its slot boundaries written; or why its registers cannot be:
- * `readings.register-backward`, `readings.register`.
+ * The meter's state after one entry, its slot boundaries written and their instants among the `ends`, for
+ * `noteEnds`; or why its registers cannot be: `readings.register-backward`, `readings.register`.
  */
 export function advance(context: BlockContext, given: Step) {
   const { entry, energy, meter } = given;
   const now = registersBefore(given);
   const step = now === given.now ? given : { ...given, now };
   if (entry.quality === quality.gap || !complete(energy, now)) {
+    // In the order in which it came about.
+    noteEnds(context, meter, given.ends);
     meterAwayAt(context.state, slotsOf(context, meter), {
       time: entry.time,
       since: context.time - boundaryKeepMs,
@@ -66,6 +70,14 @@ export function advance(context: BlockContext, given: Step) {
   return recordEnergy(context, { ...step, next, jumped });
 }
 
+/** Notes how complete the slots are that end at these instants, and forgets them. */
+export function noteEnds(context: BlockContext, meter: MeterEntry, ends: number[]): void {
+  if (ends.length === 0) return;
+  const since = context.time - boundaryKeepMs;
+  completeSlots(context.state, slotsOf(context, meter), { written: ends, since });
+  ends.length = 0;
+}
+
 type Grown = Step & { readonly next: MeterState; readonly jumped: boolean };
 
 /** Whether an entry lies between the same two boundaries as the one before it, and nothing else is
@@ -77,7 +89,7 @@ function staysInSlot({ now, entry, jumped }: Grown, slotMs: number): boolean {
 
 /** Writes the boundaries that the new reading settles. */
 function recordEnergy(context: BlockContext, grown: Grown): MeterState {
-  const { meter, entry, now, next, jumped } = grown;
+  const { meter, entry, now, next, jumped, ends } = grown;
   const { state, emit } = context;
   const slots = slotsOf(context, meter);
   const { slotMs } = slots;
@@ -115,9 +127,10 @@ function recordEnergy(context: BlockContext, grown: Grown): MeterState {
     since: oldestKept,
   });
   if (tooLong) {
+    noteEnds(context, meter, ends);
     unallocatedSlots(state, slots, { from: since, to: to.time - 1, since: oldestKept });
   }
-  completeSlots(state, slots, { written, since: oldestKept });
+  ends.push(...written);
   noteLate(context, meter, written);
   const oldest = dropOldBoundaries(state, {
     meter: meter.id,

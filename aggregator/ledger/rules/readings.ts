@@ -15,7 +15,7 @@ import { siteTable } from "../site.ts";
 import type { StateReader } from "../state/state.ts";
 import { type MeterEntry, meters } from "../tables.ts";
 import { gapMsMax } from "./boundaries.ts";
-import { advance, restarts } from "./energy.ts";
+import { advance, noteEnds, restarts } from "./energy.ts";
 import { batchEnds, batchEndsMax, type MeterState, meterStates } from "./meter-state.ts";
 import { energyRegisters } from "./registers.ts";
 
@@ -63,6 +63,7 @@ type Acceptance = {
 
 function accept(context: BlockContext, { batch, meter, before }: Acceptance): Outcome {
   let now = before;
+  const ends: number[] = [];
   for (const [i, entry] of batch.entries.entries()) {
     const read = energyRegisters(entry);
     const refusal =
@@ -70,10 +71,11 @@ function accept(context: BlockContext, { batch, meter, before }: Acceptance): Ou
     if (refusal !== undefined || !read.ok) {
       return { ...(refusal ?? assert.fail("a refusal")), expected: before.next };
     }
-    const next = advance(context, { meter, entry, energy: read.energy, now });
+    const next = advance(context, { meter, entry, energy: read.energy, now, ends });
     if ("ok" in next) return { ...next, expected: before.next };
     now = next;
   }
+  noteEnds(context, meter, ends);
   const last = batch.first + batch.entries.length - 1;
   const head = batchHead(batch, sha256);
   const slot = String(before.batches % batchEndsMax).padStart(2, "0");

@@ -14,8 +14,9 @@ const keyPattern = /^[\x21-\x7e]+$/;
 export class Overlay implements State {
   readonly #base: StateReader;
   readonly #changes = new Map<string, Uint8Array | undefined>();
-  /** The changed keys of each table, so that a scan looks at one table's changes only. */
-  readonly #byTable = new Map<string, Set<string>>();
+  /** The changed keys of each table, so that a scan looks at one table's changes only; from the first
+   * scan on, for a transaction's own overlay mostly sees none. */
+  #byTable: Map<string, Set<string>> | undefined;
 
   constructor(base: StateReader) {
     this.#base = base;
@@ -30,13 +31,11 @@ export class Overlay implements State {
     if (!keyPattern.test(key)) {
       assert.fail(`a state key is printable ASCII without blanks, got ${key}`);
     }
-    this.#note(key);
-    this.#changes.set(key, value);
+    this.#change(key, value);
   }
 
   delete(key: string): void {
-    this.#note(key);
-    this.#changes.set(key, undefined);
+    this.#change(key, undefined);
   }
 
   *scan(prefix: string): Iterable<readonly [string, Uint8Array]> {
@@ -55,22 +54,21 @@ export class Overlay implements State {
   }
 
   /** Hands all changes to the state below. */
-  applyTo(target: State): void {
-    for (const [key, value] of this.#changes) {
-      if (value === undefined) target.delete(key);
-      else target.set(key, value);
-    }
+  applyTo(target: Overlay): void {
+    for (const [key, value] of this.#changes) target.#change(key, value);
   }
 
-  #note(key: string): void {
-    if (this.#changes.has(key)) return;
-    const table = tableOf(key);
-    const keys = this.#byTable.get(table);
-    if (keys === undefined) this.#byTable.set(table, new Set([key]));
-    else keys.add(key);
+  #change(key: string, value: Uint8Array | undefined): void {
+    if (this.#byTable !== undefined && !this.#changes.has(key)) note(this.#byTable, key);
+    this.#changes.set(key, value);
   }
 
   #changedUnder(prefix: string): string[] {
+    if (this.#changes.size === 0) return [];
+    if (this.#byTable === undefined) {
+      this.#byTable = new Map();
+      for (const key of this.#changes.keys()) note(this.#byTable, key);
+    }
     const keys = prefix.includes("/") ? this.#byTable.get(tableOf(prefix)) : this.#changes.keys();
     return [...(keys ?? [])].filter((key) => key.startsWith(prefix)).sort();
   }
@@ -86,6 +84,13 @@ export const emptyState: StateReader = {
   get: () => undefined,
   scan: () => [],
 };
+
+function note(byTable: Map<string, Set<string>>, key: string): void {
+  const table = tableOf(key);
+  const keys = byTable.get(table);
+  if (keys === undefined) byTable.set(table, new Set([key]));
+  else keys.add(key);
+}
 
 function tableOf(key: string): string {
   return key.slice(0, key.indexOf("/"));

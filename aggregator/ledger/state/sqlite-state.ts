@@ -3,7 +3,8 @@ import type { Changes } from "./overlay.ts";
 import { ScanMemory } from "./scan-memory.ts";
 import type { StateReader } from "./state.ts";
 
-/** Values held in memory. One value keeps one identity while it is held, so tables decode it once. */
+/** Values held in memory, in each of two generations. One value keeps one identity while it is held, so
+ * tables decode it once. */
 const cachedMax = 20_000;
 
 /** Keys that are known to have no value; a unit without a status is asked for with each of its batches. */
@@ -18,12 +19,15 @@ type Row = { readonly key: string; readonly value: Uint8Array };
 export class SqliteState implements StateReader {
   readonly #db: DatabaseSync;
   readonly #get: StatementSync;
+  readonly #any: StatementSync;
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
   /** Scans at rest; a statement serves one walk at a time, and walks may nest. */
   readonly #scans: StatementSync[] = [];
-  readonly #cache = new Map<string, Uint8Array>();
+  readonly #cache = new TwoGenerations(cachedMax);
   readonly #absent = new Set<string>();
+  /** Tables of which it is known whether anything is in them: many are empty on most sites. */
+  readonly #isEmpty = new Map<string, boolean>();
   readonly #walks = new ScanMemory();
 
   static readonly schema = `CREATE TABLE IF NOT EXISTS state (${columns}`;
@@ -31,6 +35,7 @@ export class SqliteState implements StateReader {
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.#get = db.prepare("SELECT value FROM state WHERE key = ?");
+    this.#any = db.prepare("SELECT 1 FROM state WHERE key >= ? AND key < ? LIMIT 1");
     this.#put = db.prepare("INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)");
     this.#delete = db.prepare("DELETE FROM state WHERE key = ?");
   }
@@ -39,14 +44,26 @@ export class SqliteState implements StateReader {
     const held = this.#cache.get(key);
     if (held !== undefined) return held;
     if (this.#absent.has(key)) return undefined;
-    const row = this.#get.get(key) as Row | undefined;
+    const row = this.#hasNone(key) ? undefined : (this.#get.get(key) as Row | undefined);
     if (row === undefined) {
       if (this.#absent.size >= absentMax) this.#absent.clear();
       this.#absent.add(key);
       return undefined;
     }
-    this.#hold(key, row.value);
+    this.#cache.set(key, row.value);
     return row.value;
+  }
+
+  /** Whether the key's whole table is empty. */
+  #hasNone(key: string): boolean {
+    const end = key.indexOf("/") + 1;
+    if (end === 0) return false;
+    const prefix = key.slice(0, end);
+    const known = this.#isEmpty.get(prefix);
+    if (known !== undefined) return known;
+    const isEmpty = this.#any.get(prefix, `${prefix}\x7f`) === undefined;
+    this.#isEmpty.set(prefix, isEmpty);
+    return isEmpty;
   }
 
   scan(prefix: string): Iterable<readonly [string, Uint8Array]> {
@@ -63,7 +80,7 @@ export class SqliteState implements StateReader {
     try {
       for (const row of statement.iterate(from, to) as Iterable<Row>) {
         const held = this.#cache.get(row.key);
-        if (held === undefined) this.#hold(row.key, row.value);
+        if (held === undefined) this.#cache.set(row.key, row.value);
         yield [row.key, held ?? row.value];
       }
     } finally {
@@ -73,11 +90,17 @@ export class SqliteState implements StateReader {
 
   /** Writes a block's changes; the caller's transaction surrounds it. */
   write(changes: Changes): void {
-    for (const [key, value] of changes) {
+    this.#walks.open();
+    // In their order: neighbours lie on one page.
+    const inOrder = [...changes].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [key, value] of inOrder) {
       this.#absent.delete(key);
-      this.#walks.written(key);
-      if (value === undefined) this.#delete.run(key);
-      else this.#put.run(key, value);
+      if (value === undefined) {
+        this.#delete.run(key);
+        continue;
+      }
+      this.#put.run(key, value);
+      this.#isEmpty.set(key.slice(0, key.indexOf("/") + 1), false);
     }
   }
 
@@ -85,24 +108,58 @@ export class SqliteState implements StateReader {
   forget(): void {
     this.#cache.clear();
     this.#absent.clear();
+    this.#isEmpty.clear();
     this.#walks.clear();
   }
 
   /** Follows a write that is on disk now. */
   written(changes: Changes): void {
+    this.#walks.close();
     for (const [key, value] of changes) {
       this.#cache.delete(key);
-      this.#walks.written(key);
-      if (value !== undefined) this.#hold(key, value);
+      this.#walks.written(key, value);
+      if (value !== undefined) this.#cache.set(key, value);
     }
   }
+}
 
-  #hold(key: string, value: Uint8Array): void {
-    if (this.#cache.size >= cachedMax) {
-      const oldest = this.#cache.keys().next();
-      if (!oldest.done) this.#cache.delete(oldest.value);
+/**
+ * A cache that forgets what was not asked for since it filled up last. Taking out one entry after the
+ * other would do as well, but that the first of a map takes the longer to find the more were taken out.
+ */
+class TwoGenerations {
+  readonly #max: number;
+  #young = new Map<string, Uint8Array>();
+  #old = new Map<string, Uint8Array>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const value = this.#young.get(key);
+    if (value !== undefined) return value;
+    const old = this.#old.get(key);
+    if (old !== undefined) this.set(key, old);
+    return old;
+  }
+
+  set(key: string, value: Uint8Array): void {
+    if (this.#young.size >= this.#max) {
+      this.#old = this.#young;
+      this.#young = new Map();
     }
-    this.#cache.set(key, value);
+    this.#young.set(key, value);
+  }
+
+  delete(key: string): void {
+    this.#young.delete(key);
+    this.#old.delete(key);
+  }
+
+  clear(): void {
+    this.#young = new Map();
+    this.#old = new Map();
   }
 }
 

@@ -16,10 +16,15 @@ export type Table<T> = {
  * A typed view of the state's entries under `<name>/`.
  *
  * Decoded values are remembered by the identity of their bytes, so a value that many transactions
- * read is decoded once. They are shared: treat them as immutable.
+ * read is decoded once, and one that was written here never. They are shared: treat them as immutable.
+ * `isReadBack`: whether what is written is mostly read soon after.
  * Throws: `SchemaError` from `set` for a value that does not fit, which is the rule's own mistake.
  */
-export function table<T>(name: string, codec: Codec<T>): Table<T> {
+export function table<T>(
+  name: string,
+  codec: Codec<T>,
+  { isReadBack = true }: { readonly isReadBack?: boolean } = {},
+): Table<T> {
   const known = new WeakMap<Uint8Array, { readonly value: T }>();
   const decode = (key: string, bytes: Uint8Array): T => {
     const hit = known.get(bytes);
@@ -36,7 +41,11 @@ export function table<T>(name: string, codec: Codec<T>): Table<T> {
       return bytes === undefined ? undefined : decode(key, bytes);
     },
     set(state, id, value) {
-      state.set(`${name}/${id}`, encodeCbor(codec.encode(value)));
+      const encoded = codec.encode(value);
+      const bytes = encodeCbor(encoded);
+      // Not the value itself, which may hold more than its bytes do: who reads it finds what all find.
+      if (isReadBack) known.set(bytes, { value: codec.decode(encoded, name) });
+      state.set(`${name}/${id}`, bytes);
     },
     delete(state, id) {
       state.delete(`${name}/${id}`);

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { StatePath } from "@busbar/protocol";
+import { type Hash, hashBytes, inFours, lay, wordsOf, zero } from "./node-hash.ts";
 
 /**
  * The authenticated form of the state: a compact sparse Merkle tree over the bits of SHA-256(key),
@@ -37,12 +38,16 @@ export class StateTree {
     const list: Change[] = [];
     for (const [key, value] of changes) list.push(changeOf(key, value));
     list.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return new StateTree(change(this.#root, list, 0));
+    const fresh = new Fresh();
+    const root = change(this.#root, { list, from: 0, to: list.length }, 0, fresh);
+    hashLeaves(list);
+    fresh.hash();
+    return new StateTree(root);
   }
 
   /** 32 bytes. */
   get root(): Uint8Array {
-    return toBytes(hashOf(this.#root));
+    return hashBytes(this.#root);
   }
 
   /** The path of a key: proves its value, or that it has none. */
@@ -52,11 +57,11 @@ export class StateTree {
     let node = this.#root;
     while (node !== undefined && "left" in node) {
       const right = bit(name, siblings.length) === 1;
-      siblings.push(toBytes(hashOf(right ? node.left : node.right)));
+      siblings.push(hashBytes(right ? node.left : node.right));
       node = right ? node.right : node.left;
     }
     if (node === undefined || node.key === name) return { siblings };
-    return { siblings, other: { key: toBytes(node.key), value: toBytes(node.value) } };
+    return { siblings, other: { key: textBytes(node.key), value: textBytes(node.value) } };
   }
 }
 
@@ -71,98 +76,122 @@ export class TreeBuilder {
 
   /** A key may be added once. */
   add(key: string, value: Uint8Array): void {
-    const leaf = leafOf(key, value);
+    const leaf = leafNamed(keyHash(key), value);
     this.#leaves[leaf.key.charCodeAt(0)]?.push(leaf);
   }
 
   /** Builds one part more, after the last entry was added; the tree once all are built. */
   step(): StateTree | undefined {
-    const leaves = this.#leaves[this.#built.length];
-    if (leaves !== undefined) {
-      leaves.sort((a, b) => (a.key < b.key ? -1 : 1));
-      this.#built.push(build(leaves, partDepth));
-      leaves.length = 0;
+    const fresh = new Fresh();
+    const list = this.#leaves[this.#built.length];
+    if (list !== undefined) {
+      list.sort((a, b) => (a.key < b.key ? -1 : 1));
+      this.#built.push(build({ list, from: 0, to: list.length }, partDepth, fresh));
+      hashLeaves(list);
+      fresh.hash();
+      list.length = 0;
       return undefined;
     }
     let nodes = this.#built;
-    while (nodes.length > 1) {
+    for (let depth = partDepth - 1; depth >= 0; depth--) {
       nodes = Array.from({ length: nodes.length / 2 }, (_, i) =>
-        join(nodes[2 * i], nodes[2 * i + 1]),
+        fresh.join(nodes[2 * i], nodes[2 * i + 1], depth),
       );
     }
+    fresh.hash();
     return StateTree.above(nodes[0]);
   }
 }
 
-/** Hashes are kept as strings of 32 Latin-1 characters: a third of what byte arrays take. */
-type Leaf = { readonly key: string; readonly value: string; readonly hash: string };
-type Inner = { readonly left: Node; readonly right: Node; readonly hash: string };
+/** Hashes of key and value are strings of 32 Latin-1 characters, which compare as bytes do. */
+type Leaf = Hash & { readonly key: string; readonly value: string };
+type Inner = Hash & { readonly left: Node; readonly right: Node };
 type Node = Leaf | Inner | undefined;
 
 /** A leaf to set, or a key to delete. */
-type Change = Leaf | { readonly key: string; readonly hash: undefined };
+type Change = Leaf | { readonly key: string; readonly value: undefined };
 
-const emptyHash = "\0".repeat(32);
-const scratch = Buffer.alloc(65);
+/** A part of the changes, which are sorted by key. */
+type Part = { readonly list: readonly Change[]; readonly from: number; readonly to: number };
 
 function changeOf(key: string, value: Uint8Array | undefined): Change {
   const name = keyHash(key);
-  return value === undefined ? { key: name, hash: undefined } : leafNamed(name, value);
+  return value === undefined ? { key: name, value } : leafNamed(name, value);
 }
 
-function leafOf(key: string, value: Uint8Array): Leaf {
-  return leafNamed(keyHash(key), value);
+/** Its own hash is yet to be made. */
+function leafNamed(key: string, value: Uint8Array): Leaf {
+  return { ...zero, key, value: hash("sha256", value, "binary") };
 }
 
-function leafNamed(name: string, value: Uint8Array): Leaf {
-  const digest = sha256(value);
-  return { key: name, value: digest, hash: leafHash(name, digest) };
+/** The inner nodes that an update makes, by their depth: they are hashed from below, four at a time. */
+class Fresh {
+  readonly #levels: Inner[][] = [];
+
+  /** A lone leaf rises to where it stands alone; that is what makes the tree compact. */
+  join(left: Node, right: Node, depth: number): Node {
+    if (left === undefined && (right === undefined || !("left" in right))) return right;
+    if (right === undefined && left !== undefined && !("left" in left)) return left;
+    const node = { ...zero, left, right };
+    const level = this.#levels[depth];
+    if (level === undefined) this.#levels[depth] = [node];
+    else level.push(node);
+    return node;
+  }
+
+  hash(): void {
+    for (let depth = this.#levels.length - 1; depth >= 0; depth--) {
+      inFours(this.#levels[depth] ?? [], ({ left, right }, lane) => {
+        lay(lane, 1, left ?? zero, right ?? zero);
+      });
+    }
+  }
 }
 
-/** `list` is sorted by key and belongs wholly under `node`. */
-function change(node: Node, list: readonly Change[], depth: number): Node {
-  if (list.length === 0) return node;
+/** The part belongs wholly under `node`. */
+function change(node: Node, { list, from, to }: Part, depth: number, fresh: Fresh): Node {
+  if (from === to) return node;
   if (node !== undefined && "left" in node) {
-    const split = splitAt(list, depth);
-    const left = change(node.left, list.slice(0, split), depth + 1);
-    const right = change(node.right, list.slice(split), depth + 1);
-    return left === node.left && right === node.right ? node : join(left, right);
+    const split = splitAt(list, from, to, depth);
+    const left = change(node.left, { list, from, to: split }, depth + 1, fresh);
+    const right = change(node.right, { list, from: split, to }, depth + 1, fresh);
+    return left === node.left && right === node.right ? node : fresh.join(left, right, depth);
   }
-  const leaves = list.filter((entry): entry is Leaf => entry.hash !== undefined);
-  if (node !== undefined && !list.some(({ key }) => key === node.key)) {
-    const at = leaves.findIndex(({ key }) => key > node.key);
-    leaves.splice(at < 0 ? leaves.length : at, 0, node);
+  const leaves: Leaf[] = [];
+  let isNamed = node === undefined;
+  for (let i = from; i < to; i++) {
+    const entry = list[i] as Change;
+    if (node !== undefined && !isNamed) {
+      if (node.key < entry.key) leaves.push(node);
+      isNamed = node.key <= entry.key;
+    }
+    if (entry.value !== undefined) leaves.push(entry);
   }
-  return build(leaves, depth);
+  if (node !== undefined && !isNamed) leaves.push(node);
+  return build({ list: leaves, from: 0, to: leaves.length }, depth, fresh);
 }
 
-function build(leaves: readonly Leaf[], depth: number): Node {
-  if (leaves.length < 2) return leaves[0];
-  const split = splitAt(leaves, depth);
-  return join(build(leaves.slice(0, split), depth + 1), build(leaves.slice(split), depth + 1));
+function build(
+  { list, from, to }: Part & { readonly list: readonly Leaf[] },
+  depth: number,
+  fresh: Fresh,
+): Node {
+  if (to - from < 2) return to === from ? undefined : list[from];
+  const split = splitAt(list, from, to, depth);
+  const left = build({ list, from, to: split }, depth + 1, fresh);
+  return fresh.join(left, build({ list, from: split, to }, depth + 1, fresh), depth);
 }
 
-/** A lone leaf rises to where it stands alone; that is what makes the tree compact. */
-function join(left: Node, right: Node): Node {
-  if (left === undefined && (right === undefined || !("left" in right))) return right;
-  if (right === undefined && left !== undefined && !("left" in left)) return left;
-  return { left, right, hash: innerHash(hashOf(left), hashOf(right)) };
-}
-
-/** How many of the sorted entries go left at this depth. */
-function splitAt(list: readonly Change[], depth: number): number {
-  let low = 0;
-  let high = list.length;
+/** Where those begin, of the sorted entries, that go right at this depth. */
+function splitAt(list: readonly Change[], from: number, to: number, depth: number): number {
+  let low = from;
+  let high = to;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (bit(list[middle]?.key ?? "", depth) === 0) low = middle + 1;
     else high = middle;
   }
   return low;
-}
-
-function hashOf(node: Node): string {
-  return node === undefined ? emptyHash : node.hash;
 }
 
 function bit(name: string, depth: number): number {
@@ -173,25 +202,11 @@ function keyHash(key: string): string {
   return hash("sha256", key, "binary");
 }
 
-function sha256(value: Uint8Array): string {
-  return hash("sha256", value, "binary");
+function hashLeaves(list: readonly Change[]): void {
+  const leaves = list.filter((entry): entry is Leaf => entry.value !== undefined);
+  inFours(leaves, ({ key, value }, lane) => lay(lane, 0, wordsOf(key), wordsOf(value)));
 }
 
-function leafHash(key: string, value: string): string {
-  return prefixed(0, key, value);
-}
-
-function innerHash(left: string, right: string): string {
-  return prefixed(1, left, right);
-}
-
-function prefixed(prefix: number, first: string, second: string): string {
-  scratch[0] = prefix;
-  scratch.write(first, 1, 32, "latin1");
-  scratch.write(second, 33, 32, "latin1");
-  return hash("sha256", scratch, "binary");
-}
-
-function toBytes(text: string): Uint8Array {
+function textBytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "latin1"));
 }

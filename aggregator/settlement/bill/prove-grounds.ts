@@ -67,11 +67,12 @@ function councilsOf({ steps }: Evidence, { pinned, verify }: Claims): CouncilCha
 
 function checkBlocks({ blocks, frames }: Evidence, councils: CouncilChain, verify: Verify): void {
   for (const [i, { header, certificate }] of blocks.entries()) {
-    const on = frames.flatMap(({ block }, frame) => (block === i ? [frame] : []));
-    // The state's block certifies everything, and one that nothing rests on is nobody's.
-    const about = i === 0 || on.length === 0 ? "all" : { frames: on };
-    const fault = (why: string) =>
-      new BillError("bill.certificate", `block ${header.height}: ${why}`, about);
+    const fault = (why: string) => {
+      const on = frames.flatMap(({ block }, frame) => (block === i ? [frame] : []));
+      // The state's block certifies everything, and one that nothing rests on is nobody's.
+      const about = i === 0 || on.length === 0 ? "all" : { frames: on };
+      return new BillError("bill.certificate", `block ${header.height}: ${why}`, about);
+    };
     if (header.chain !== councils.chain) {
       throw fault(`expected chain ${councils.chain}, got ${header.chain}`);
     }

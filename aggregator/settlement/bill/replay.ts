@@ -44,6 +44,8 @@ export function replayMeter(
         entry,
         energy: read.energy,
         now,
+        // How complete its slots are says no bill.
+        ends: [],
       });
       if ("ok" in next) return { ok: false, at, why: next.message };
       now = next;

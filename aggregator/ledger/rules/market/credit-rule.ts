@@ -34,8 +34,9 @@ export const creditRule: BlockRule = {
 /** Looks at a party's first settlement of a slot: who gave less than it sold has broken its word. */
 export function noteDelivery(context: BlockContext, slot: UtcMs, owner: string): void {
   const { credit } = context.parameters;
+  if (credit === undefined) return;
   const settled = lastSettlement(context.state, slot, owner)?.settlement;
-  if (credit === undefined || settled === undefined) return;
+  if (settled === undefined) return;
   const { importWh, exportWh, soldWh } = settled;
   if (importWh === undefined || exportWh === undefined || soldWh <= 0) return;
   const missing = soldWh - (exportWh - importWh);

@@ -296,3 +296,91 @@ test("who leaves with contracts open answers for them; the slots before count as
   assert.equal(sold.run.of("contract-settled").length, 1);
   sold.sound();
 });
+
+test("who leaves in mid-month is settled for each slot until then, and holds up nobody after it", () => {
+  const small = testGenesis();
+  const key = signerOfName("user-b").publicKey;
+  const unitOf = (owner: string) => ({
+    id: `${owner}-unit`,
+    owner,
+    key: signerOfName(`${owner}-unit`).publicKey,
+    meters: [{ id: `${owner}-meter`, role: "connection", feeder: "feeder-1" } as const],
+  });
+  const run = new Chain({
+    owners: [...small.owners, { id: "user-b", party: "user", name: "B", key, boxKey: key }],
+    devices: [...small.devices, unitOf("user-b")],
+    parameters: { ...small.parameters, charges: [...charges] },
+  });
+  const mid = 14 * day;
+  const at = (hours: number) => startTime + mid * minute + hours * hour;
+  const all = ["company-a", "user-a", "user-b"];
+  const meters = all.map((owner) => new MeterChain(owner));
+  const deed = (owner: string) => (owner === "company-a" ? [0, 9_000] : [4_000, 0]);
+  run.block(mid + 1, ...all.map((owner) => mandate(owner)));
+  let name = 0;
+  const trade = (hours: number, who: readonly string[]) => {
+    const minutes = mid + hours * 60;
+    const quotes = who.map((owner) => {
+      const side = owner === "company-a" ? "ask" : "bid";
+      const quantity = wh(owner === "company-a" ? 9_000 : 4_000);
+      return quote(owner, ++name, { side, quantity }, at(hours));
+    });
+    run.block(minutes - 49);
+    assert.deepEqual(run.block(minutes - 40, ...quotes.map(({ seal }) => seal)), []);
+    assert.deepEqual(run.block(minutes - 15, ...quotes.map(({ open }) => open)), []);
+    run.block(minutes - 9);
+  };
+  /** What the hour's end shows, some minutes behind it. */
+  const report = (hours: number, who: readonly string[], behind = 1) => {
+    const frames = meters.flatMap((own) => {
+      const owner = own.device.slice(0, -"-unit".length);
+      if (!who.includes(owner)) return [];
+      const [drawn = 0, given = 0] = deed(owner);
+      const begins = hours === 1 ? [entry(at(1), 0)] : [];
+      return [own.frame(...begins, entry(at(hours + 1), hours * drawn, hours * given))];
+    });
+    assert.deepEqual(run.block(mid + (hours + 1) * 60 + behind, ...frames), []);
+  };
+  const stageOf = (hours: number) => slots.get(run.state, slotKey(at(hours)))?.stage;
+  const stay = ["company-a", "user-b"];
+  trade(1, all);
+  trade(2, all);
+  report(1, all);
+  trade(3, stay);
+  // Its unit keeps the last readings back; its meter is taken out behind the second hour.
+  report(2, stay);
+  const message = { nonce: new Uint8Array(16).fill(9), member: "member-a", owners: [] };
+  const gone = { ...unitOf("user-a"), meters: [] };
+  const admission = frameOf("member-a", "admission", { ...message, devices: [gone] });
+  assert.deepEqual(run.block(mid + 182, admission), []);
+  assert.deepEqual(
+    [stageOf(1), stageOf(2)],
+    ["settled", "cleared"],
+    "its last readings are to come",
+  );
+  report(2, ["user-a"], 3);
+  assert.equal(stageOf(2), "settled");
+  const owed = run.money("user-a");
+  assert.ok(owed < 0);
+
+  run.block(mid + 191);
+  const late = quote("user-a", 200, {}, at(4));
+  assert.deepEqual(run.block(mid + 192, late.seal), ["quote.no-meter"]);
+  for (const hours of [4, 5]) {
+    trade(hours, stay);
+    report(hours - 1, stay);
+  }
+  report(5, stay);
+  assert.deepEqual([4, 5].map(stageOf), ["settled", "settled"], "nobody waits for who is gone");
+  // The third hour was cleared while it was there still: nothing was sold, and nothing is proved.
+  const made = Array.from(settlements.scan(run.state))
+    .filter(([id]) => id.includes("/user-a/"))
+    .map(([, { why, method, importWh, soldWh, money }]) => [why, method, importWh, soldWh, money]);
+  assert.deepEqual(made, [
+    ["delivered", undefined, 4_000, -4_000, 0],
+    ["delivered", undefined, 4_000, -4_000, 0],
+    ["delivered", "unproven", 0, 0, 0],
+  ]);
+  assert.equal(run.money("user-a"), owed, "what it owes stays as it was");
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+});
