@@ -2,27 +2,32 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import type { Outcome } from "./life.ts";
+import { MarketSimulation } from "./market-simulation.ts";
 import { RealSimulation } from "./real-simulation.ts";
 import { Simulation } from "./simulation.ts";
 
-const usage = `npm run simulate -- [--seeds N] [--seed S] [--threads T] [--real] [--trace] [--json]
+const usage = `npm run simulate -- [--seeds N] [--seed S] [--threads T] [--real | --market] [--trace] [--json]
 
   --seeds N    lives of a consortium (default 100)
   --seed S     the first of them, or with --seeds 1 the one to look at again (default 1)
   --threads T  how many are lived at once (default: as many as the machine has cores)
   --real       the real engine, application and SQLite files instead of the toy's; nobody lies
+  --market     the same with a market: quotes, readings, settlement, certificates, credit, demand response
   --trace      print every message that is sent, one life after the other
   --json       one line for each life`;
 
 /** Lines of a failed life that are printed with it. */
 const traceLines = 40;
 
+/** Whose lives: the toy's, real members', or those of real members with a market. */
+type What = "toy" | "real" | "market";
+
 /** Every `step`th seed from `first` on. */
 type Task = {
   readonly first: number;
   readonly end: number;
   readonly step: number;
-  readonly real: boolean;
+  readonly what: What;
 };
 
 if (isMainThread) process.exitCode = await main();
@@ -35,6 +40,7 @@ async function main(): Promise<number> {
       seed: { type: "string", default: "1" },
       threads: { type: "string", default: String(availableParallelism()) },
       real: { type: "boolean", default: false },
+      market: { type: "boolean", default: false },
       trace: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -50,20 +56,20 @@ async function main(): Promise<number> {
     return 2;
   }
   const end = first + seeds;
-  const { real } = values;
+  const what = values.market ? "market" : values.real ? "real" : "toy";
   const outcomes: Outcome[] = [];
   const take = (outcome: Outcome) => {
     outcomes.push(outcome);
     if (values.json) console.log(JSON.stringify(outcome));
-    else if (!outcome.ok) console.log(failure(outcome, real));
+    else if (!outcome.ok) console.log(failure(outcome, what));
   };
   if (values.trace) {
     const trace = (line: string) => console.log(line);
-    for (let seed = first; seed < end; seed += 1) take(lifeOf(real, seed, { trace }));
+    for (let seed = first; seed < end; seed += 1) take(lifeOf(what, seed, { trace }));
   } else if (threads === 1 || seeds === 1) {
-    for (const outcome of lives({ first, end, step: 1, real })) take(outcome);
+    for (const outcome of lives({ first, end, step: 1, what })) take(outcome);
   } else {
-    await inThreads({ first, end, step: Math.min(threads, seeds), real }, take);
+    await inThreads({ first, end, step: Math.min(threads, seeds), what }, take);
   }
   if (!values.json) console.log(summary(outcomes));
   return outcomes.some(({ ok }) => !ok) ? 1 : 0;
@@ -73,24 +79,33 @@ function isWhole(value: number | undefined, min: number): value is number {
   return Number.isSafeInteger(value) && (value ?? -1) >= min;
 }
 
-function* lives({ first, end, step, real }: Task): Generator<Outcome> {
-  for (let seed = first; seed < end; seed += step) yield lifeOf(real, seed);
+function* lives({ first, end, step, what }: Task): Generator<Outcome> {
+  for (let seed = first; seed < end; seed += step) yield lifeOf(what, seed);
 }
 
 function lifeOf(
-  real: boolean,
+  what: What,
   seed: number,
   options: { readonly trace?: (line: string) => void } = {},
 ): Outcome {
-  return (real ? new RealSimulation(seed, options) : new Simulation(seed, options)).run();
+  switch (what) {
+    case "toy":
+      return new Simulation(seed, options).run();
+    case "real":
+      return new RealSimulation(seed, options).run();
+    case "market":
+      return new MarketSimulation(seed, options).run();
+    default:
+      return what satisfies never;
+  }
 }
 
 /** Gives the outcomes in the order of their seeds, whichever thread is faster. */
-async function inThreads({ first, end, step, real }: Task, take: (outcome: Outcome) => void) {
+async function inThreads({ first, end, step, what }: Task, take: (outcome: Outcome) => void) {
   const done = new Map<number, Outcome>();
   let next = first;
   const threads = Array.from({ length: step }, (_, i) => {
-    const workerData: Task = { first: first + i, end, step, real };
+    const workerData: Task = { first: first + i, end, step, what };
     const worker = new Worker(new URL(import.meta.url), { workerData, argv: [] });
     worker.on("message", (outcome: Outcome) => {
       done.set(outcome.plan.seed, outcome);
@@ -106,18 +121,18 @@ async function inThreads({ first, end, step, real }: Task, take: (outcome: Outco
 }
 
 /** What went wrong, the end of the same life lived again, and how to see all of it. */
-function failure({ plan, problem }: Outcome, real: boolean): string {
+function failure({ plan, problem }: Outcome, what: What): string {
   const liars = plan.faulty.map(({ id, manner }) => `${id} ${manner}`).join(", ");
   const lines: string[] = [];
   const trace = (line: string) => {
     lines.push(line);
     if (lines.length > traceLines) lines.shift();
   };
-  const again = lifeOf(real, plan.seed, { trace });
+  const again = lifeOf(what, plan.seed, { trace });
   const same =
     again.problem === problem ? "" : `\n  lived again it went otherwise: ${again.problem}`;
   return `seed ${plan.seed}: ${problem}${same}
-  ${plan.members} members, faulty: ${liars || "none"}; again: npm run simulate --${real ? " --real" : ""} --seeds 1 --seed ${plan.seed} --trace
+  ${plan.members} members, faulty: ${liars || "none"}; again: npm run simulate --${what === "toy" ? "" : ` --${what}`} --seeds 1 --seed ${plan.seed} --trace
 ${lines.map((line) => `    ${line}`).join("\n")}`;
 }
 

@@ -3,6 +3,7 @@ import { verify } from "@busbar/protocol/node";
 import { nameOf } from "../../aggregator/consensus/frame-name.ts";
 import type { CommittedBlock } from "../../aggregator/ledger/block.ts";
 import type { Genesis } from "../../aggregator/ledger/genesis.ts";
+import { sha256 } from "../../aggregator/ledger/sha256.ts";
 import { verifyLedger } from "../../aggregator/ledger/verify.ts";
 import { Violation } from "./auditor.ts";
 import type { RealMember } from "./real-member.ts";
@@ -20,6 +21,15 @@ export class RealAuditor {
 
   get height(): number {
     return this.#hashes.length;
+  }
+
+  /** Frames that stand in blocks. */
+  get frames(): number {
+    return this.#places.size;
+  }
+
+  has(frame: Uint8Array): boolean {
+    return this.#places.has(nameOf(sha256(frame)));
   }
 
   /** Throws: `Violation`. */
@@ -47,8 +57,13 @@ export class RealAuditor {
   }
 
   /** Whether disks are equal, and each is what running the ledger again from genesis comes to: states,
-   * certificates, each reading once, money and energy that sum to nothing. Throws: `Violation`. */
-  settle(members: readonly RealMember[], frames: readonly string[]): void {
+   * certificates, each reading once, money and energy that sum to nothing; and whether nothing is lost that
+   * was acknowledged, but what may come too late (`mayLapse`, by hash). Throws: `Violation`. */
+  settle(
+    members: readonly RealMember[],
+    frames: number,
+    mayLapse: (hash: string) => boolean = () => false,
+  ): void {
     for (const { id, life, acknowledged } of members) {
       const { store } = life;
       const verified = verifyLedger({ store, genesis: this.#genesis, verify });
@@ -60,11 +75,11 @@ export class RealAuditor {
           throw new Violation(`${id} has another block ${i + 1} on its disk`);
         }
       }
-      if (verified.transactions !== frames.length) {
-        throw new Violation(`${id} has ${verified.transactions} of ${frames.length} frames`);
+      if (verified.transactions !== frames) {
+        throw new Violation(`${id} has ${verified.transactions} of ${frames} frames`);
       }
       for (const hash of acknowledged) {
-        if (store.placeOf(Buffer.from(hash, "hex")) === undefined) {
+        if (store.placeOf(Buffer.from(hash, "hex")) === undefined && !mayLapse(hash)) {
           throw new Violation(`${id} acknowledged ${hash}, which is lost`);
         }
       }

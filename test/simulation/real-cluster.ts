@@ -37,6 +37,9 @@ export function consortiumGenesis(count: number): Genesis {
   return testGenesis({ members });
 }
 
+/** A frame that stands in no block of anybody, and until when its unit sends it again. */
+type Unplaced = { readonly frame: Uint8Array; readonly until: number };
+
 /** Real members with links between them in virtual time. Nobody lies here: that is the toy's part. */
 export class RealCluster {
   readonly agenda = new Agenda();
@@ -45,8 +48,10 @@ export class RealCluster {
   readonly genesis: Genesis;
   readonly members: readonly RealMember[];
   readonly frames: Uint8Array[] = [];
-  /** Frames that stand in no block of anybody, by name, in their order. */
-  readonly #unplaced = new Map<string, Uint8Array>();
+  /** By name, in their order. */
+  readonly #unplaced = new Map<string, Unplaced>();
+  /** Site time of a ms of virtual time, ms. */
+  readonly speed: number;
   /** Of the newest block of anybody. */
   #height = 0;
   readonly #folder: string;
@@ -60,6 +65,9 @@ export class RealCluster {
   constructor(options: {
     readonly random: Random;
     readonly count?: number;
+    /** Another site than the test's own. */
+    readonly genesis?: Genesis;
+    readonly speed?: number;
     readonly timing?: Timing;
     readonly blockIntervalMs?: number;
     readonly poolLimits?: PoolLimits;
@@ -68,10 +76,11 @@ export class RealCluster {
     readonly onFailure?: RealWorld["onFailure"];
     readonly clockOffsetMs?: () => number;
   }) {
-    const { random, count = 4, timing = usualTiming, blockIntervalMs = 5 } = options;
+    const { random, count = 4, timing = usualTiming, blockIntervalMs = 5, speed = 60 } = options;
     const { poolLimits, rulesOf, snapshots, onFailure } = options;
     this.network = new Network(this.agenda, random);
-    this.genesis = consortiumGenesis(count);
+    this.genesis = options.genesis ?? consortiumGenesis(count);
+    this.speed = speed;
     this.#folder = mkdtempSync(join(tmpdir(), "busbar-consortium-"));
     const world = {
       agenda: this.agenda,
@@ -83,8 +92,8 @@ export class RealCluster {
       onFailure,
       ...(rulesOf === undefined ? {} : { rulesOf }),
       ...(snapshots === undefined ? {} : { snapshots }),
-      speed: 60,
-      site: (now: number) => utcMs(startTime + Math.floor(now * 60)),
+      speed,
+      site: (now: number) => utcMs(startTime + Math.floor(now * speed)),
       send: (from: string, to: string, message: Uint8Array) => this.#send(from, to, message),
       onCommit: (member: RealMember, block: CommittedBlock) => {
         for (const hash of block.hashes) this.#unplaced.delete(nameOf(hash));
@@ -116,13 +125,18 @@ export class RealCluster {
   read(meter: number, to: readonly RealMember[]): Uint8Array {
     const unit = this.#meters[meter % owners.length];
     if (unit === undefined) throw new Error("no such meter");
-    unit.time = Math.max(unit.time + 1, Math.floor(this.agenda.now * 60));
+    unit.time = Math.max(unit.time + 1, Math.floor(this.agenda.now * this.speed));
     unit.wh += 3;
     const frame = unit.chain.frame(entry(startTime + unit.time, unit.wh));
     this.frames.push(frame);
-    this.#unplaced.set(nameOf(sha256(frame)), frame);
-    for (const member of to) member.submit(frame);
+    this.offer(frame, to);
     return frame;
+  }
+
+  /** A frame comes to these members, and again to others until it is in a block, or `until` has passed. */
+  offer(frame: Uint8Array, to: readonly RealMember[], until = Number.POSITIVE_INFINITY): void {
+    this.#unplaced.set(nameOf(sha256(frame)), { frame, until });
+    for (const member of to) member.submit(frame);
   }
 
   /** Lives until something holds; false when it does not within so much virtual time. */
@@ -177,7 +191,10 @@ export class RealCluster {
   #sendAgain(turn: number): void {
     const { up } = this;
     const member = up[turn % up.length];
-    for (const frame of this.#unplaced.values()) member?.submit(frame);
+    for (const [name, { frame, until }] of this.#unplaced) {
+      if (until < this.agenda.now) this.#unplaced.delete(name);
+      else member?.submit(frame);
+    }
     this.agenda.at(this.agenda.now + againMs, () => this.#sendAgain(turn + 1));
   }
 
