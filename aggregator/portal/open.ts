@@ -1,5 +1,3 @@
-import { X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import type { Verify } from "@busbar/protocol";
 import type { SiteClock } from "@busbar/protocol/node";
 import type { Logger } from "pino";
@@ -15,6 +13,7 @@ import { tryOut } from "../ledger/try-out.ts";
 import { countDeliveries } from "../notices/delivery-table.ts";
 import { peopleOf } from "./access/people.ts";
 import { Aside } from "./aside.ts";
+import { endOf } from "./certificate-end.ts";
 import { Desk } from "./desk.ts";
 import type { LedgerSource } from "./ledger-source.ts";
 import { type Portal, startPortal } from "./server.ts";
@@ -69,26 +68,6 @@ export function openDesk(
     ...(tls === undefined ? {} : { certificateEnds: endOf(tls.certificate) }),
     now: Date.now,
   });
-}
-
-/** When a certificate on the disk ends, read anew where the file has changed; undefined where none is there. */
-export function endOf(file: string): () => number | undefined {
-  let known: { readonly at: number; readonly ends: number | undefined } | undefined;
-  return () => {
-    const at = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
-    if (at === undefined) return undefined;
-    if (known?.at !== at) known = { at, ends: readEnd(file) };
-    return known.ends;
-  };
-}
-
-function readEnd(file: string): number | undefined {
-  try {
-    return new X509Certificate(readFileSync(file)).validToDate.getTime();
-  } catch {
-    // The broker goes on with the one before it, and says so in its log.
-    return undefined;
-  }
 }
 
 /** Serves it. Throws: `Failure` as `startPortal`. */

@@ -5,7 +5,7 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { requestText, sealFrame, sealQuotes, utcMs } from "@busbar/protocol";
+import { microPerKwh, requestText, sealFrame, sealQuotes, utcMs, wh } from "@busbar/protocol";
 import fc from "fast-check";
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
@@ -249,6 +249,10 @@ test("an owner's answers hold nobody else's affairs", async () => {
     "/api/proofs/state?key=account/user-2/sales",
     `/api/proofs/state?key=settlement/${String(trade.slot).padStart(15, "0")}/user-2/001`,
     "/api/proofs/state?key=credit/user-2",
+    "/api/proofs/state?key=account/user-2/paid",
+    `/api/proofs/state?key=green/${String(trade.slot).padStart(15, "0")}/company/solar`,
+    "/api/proofs/state?key=device-status/edge-user-2",
+    "/api/proofs/state?key=reading/user-2-net",
     "/api/proofs/reading?meter=user-2-net&sequence=1",
     "/api/proofs/event?height=2&event=0",
   ];
@@ -553,6 +557,23 @@ test("an owner's message is judged by the ledger's rule at once, and is its own"
   const headers = { "content-type": "application/octet-stream" };
   const answer = await ask(app, { method: "POST", url: "/api/messages", client, payload, headers });
   assert.equal(answer.json().code, "ingest.wrong-signer");
+});
+
+test("an operator signs as the owner that it is: its order is judged by the ledger", async () => {
+  const client = clients.get("operator");
+  const slot = utcMs(Math.ceil(site.time / hour) * hour + hour);
+  const message = {
+    ...{ id: new Uint8Array(16), by: "operator", device: "edge-user-1", action: "shed" as const },
+    ...{ slot, slots: 1, energy: wh(400), price: microPerKwh(500_000), answerBy: slot },
+  };
+  const signing = { chain: "busbar-demo", signer: signerOfName("operator") };
+  const payload = Buffer.from(sealFrame("demand-order", message, signing));
+  const headers = { "content-type": "application/octet-stream" };
+  const hand = (as: Client | undefined) =>
+    ask(app, { method: "POST", url: "/api/messages", client: as, payload, headers });
+  // Six hours of readings are too few for a baseline; nobody else hands it in.
+  assert.equal((await hand(client)).json().code, "demand.no-baseline");
+  assert.equal((await hand(clients.get("owner"))).json().code, "ingest.wrong-signer");
 });
 
 test("whatever is asked, nothing breaks, and every no has a code and a reason", async () => {

@@ -57,23 +57,40 @@ function booksTroubles({ sums, notices, member }: ViewContext): readonly Omit<Tr
   ];
 }
 
-/** Terms and certificates that end soon, in days. */
 function endingTroubles(context: ViewContext): readonly Omit<Trouble, "id">[] {
   const { member, certificateEnds, clock, now } = context;
-  const left = (ends: number | null | undefined, at: number) =>
-    ends === null || ends === undefined ? undefined : Math.floor((ends - at) / dayMs);
-  const certificate = left(certificateEnds?.(), now());
-  const level = (days: number) => (days < 0 ? "bad" : "warn");
-  return [
-    ...(certificate === undefined || certificate >= certificateDaysMin
-      ? []
-      : [trouble("broker-certificate", member, level(certificate), null, certificate)]),
-    ...consortiumOf(context).members.flatMap(({ id, state, expires }) => {
-      const days = left(expires, clock.now());
-      return state !== "active" || days === undefined || days >= termDaysMin
+  const ends = certificateEnds?.();
+  return endings({
+    member,
+    certificateDays: ends === undefined ? undefined : daysBetween(now(), ends),
+    terms: consortiumOf(context).members.flatMap(({ id, state, expires }) =>
+      state !== "active" || expires === null
         ? []
-        : [trouble("member-term", id, "warn", null, days)];
-    }),
+        : [{ id, days: daysBetween(clock.now(), expires) }],
+    ),
+  });
+}
+
+const daysBetween = (from: number, to: number) => Math.floor((to - from) / dayMs);
+
+/** Terms and certificates that end soon, in days. */
+export function endings({
+  member,
+  certificateDays,
+  terms,
+}: {
+  readonly member: string;
+  /** Of this member's broker; undefined without one. */
+  readonly certificateDays: number | undefined;
+  readonly terms: readonly { readonly id: string; readonly days: number }[];
+}): readonly Omit<Trouble, "id">[] {
+  const isSoon = certificateDays !== undefined && certificateDays < certificateDaysMin;
+  const level = (certificateDays ?? 0) < 0 ? "bad" : "warn";
+  return [
+    ...(isSoon ? [trouble("broker-certificate", member, level, null, certificateDays)] : []),
+    ...terms
+      .filter(({ days }) => days < termDaysMin)
+      .map(({ id, days }) => trouble("member-term", id, "warn", null, days)),
   ];
 }
 

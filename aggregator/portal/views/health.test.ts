@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { clockSource } from "@busbar/protocol";
-import { Alarms } from "./alarms.ts";
+import { publicKeyFromSeed } from "@busbar/protocol/node";
+import { selfSigned } from "../../consensus/links/certificate.ts";
+import { endOf } from "../certificate-end.ts";
+import { Alarms, endings } from "./alarms.ts";
 import { meterProblems, unitProblems, worst } from "./health.ts";
 
 const [minute, hour] = [60_000, 3_600_000];
@@ -53,6 +60,35 @@ test("a unit is offline where no other member can have it; two that fight are na
   const ends = (certificateDays: number) =>
     unitProblems({ ...unit, connected: true, certificateDays }).map(({ code }) => code);
   assert.deepEqual([ends(21), ends(20)], [[], ["certificate"]]);
+});
+
+test("a certificate and a term that end soon are told of, and one that has ended is worse", () => {
+  const told = (certificateDays: number | undefined, days = 400) =>
+    endings({ member: "m1", certificateDays, terms: [{ id: "m2", days }] }).map(
+      ({ code, about, level, value }) => [code, about, level, value],
+    );
+  assert.deepEqual(told(undefined), []);
+  assert.deepEqual(told(21, 30), []);
+  assert.deepEqual(told(20), [["broker-certificate", "m1", "warn", 20]]);
+  assert.deepEqual(told(-1, 29), [
+    ["broker-certificate", "m1", "bad", -1],
+    ["member-term", "m2", "warn", 29],
+  ]);
+});
+
+test("a certificate's end is read from its file, anew where that has changed; from garbage nothing", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "busbar-certificate-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "broker.crt");
+  const ends = endOf(file);
+  assert.equal(ends(), undefined);
+  writeFileSync(file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  assert.equal(ends(), undefined);
+  const seed = new Uint8Array(32).fill(1);
+  const der = selfSigned({ seed, publicKey: publicKeyFromSeed(seed) });
+  writeFileSync(file, new X509Certificate(der).toString());
+  utimesSync(file, 1, 1);
+  assert.equal(ends(), new X509Certificate(der).validToDate.getTime());
 });
 
 test("an alarm keeps the time at which it was raised, and is resolved once it is gone", () => {
