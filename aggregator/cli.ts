@@ -84,16 +84,22 @@ Examples:
   .action(async (options) => {
     const { init, siteOf } = await import("./commands/init.ts");
     const { madeLines } = await import("./commands/init-text.ts");
+    const site = options.site ?? siteOf(options.home);
     const made = init({
       member: undefined,
       clock: undefined,
       ...options,
-      site: options.site ?? siteOf(options.home),
+      site,
       operators: options.operator,
       cometbft: options.engine === "cometbft" ? { rpcPort: options.rpcPort } : undefined,
     });
     if (options.json) return print({ ok: true, files: made.files.map(({ path }) => path) });
     for (const line of madeLines(made, options)) console.log(line);
+    if (options.site === undefined) {
+      console.log(
+        `The site is called ${site}, as its folder, for good; --site names it otherwise.`,
+      );
+    }
   });
 
 program

@@ -92,7 +92,7 @@ test("what is no sound backup is refused, and leaves nothing behind", () => {
     }
   };
   const whole = readFileSync(good);
-  assert.equal(codeOf("garbage, and more of it"), "store.open");
+  assert.equal(codeOf("garbage, and more of it"), "backup.damaged");
   assert.equal(codeOf(""), "backup.damaged");
   assert.notEqual(codeOf(whole.subarray(0, whole.length >> 1)), "ok");
   assert.equal(
@@ -106,6 +106,6 @@ test("what is no sound backup is refused, and leaves nothing behind", () => {
     "store.other-chain",
   );
   assert.throws(() => restoreBackup(join(folder, "none"), target, { ...grounds, silent: true }), {
-    code: "backup.write",
+    code: "backup.damaged",
   });
 });

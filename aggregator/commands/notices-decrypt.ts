@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { Failure } from "@busbar/protocol";
+import { Failure, type Refusal } from "@busbar/protocol";
 import { readKeyFile } from "@busbar/protocol/node";
 import { openNotice } from "@busbar/protocol/notice";
 import type { Told } from "../notices/told.ts";
@@ -21,12 +21,18 @@ export async function decryptCommand(
     const opened = openNotice(bytes, secret);
     if (opened.ok) return console.log(json ? jsonOf(opened.plain) : textOf(opened.plain));
     process.exitCode = 1;
-    console.error(`${opened.message}\n(${opened.code})`);
+    console.error(`${refusalText(opened)}\n(${opened.code})`);
   };
   if (file !== undefined) return tell(readMessage(file));
   for await (const line of createInterface({ input: process.stdin })) {
     if (line.trim() !== "") tell(bytesOf(line.trim()));
   }
+}
+
+/** What is no box at all is told apart from a box of somebody else. */
+function refusalText({ code, message }: Refusal): string {
+  if (code === "notice.not-for-us") return message;
+  return `this is no boxed notice, expected the bytes of an MQTT message, or hex or base64 of them: ${message}`;
 }
 
 function readMessage(file: string): Uint8Array {

@@ -276,7 +276,8 @@ test("the live view shows alarms first, fits the screen whatever its size, and e
   let written = "";
   let frames = 0;
   const terminal: Terminal = {
-    out: { write: (text) => (written += text), columns: 80, rows: 24 },
+    // As a serial console has it.
+    out: { write: (text) => (written += text), columns: 0, rows: 0 },
     keys: (pressed) => {
       press = pressed;
       return () => {};

@@ -134,6 +134,7 @@ function again(which: string, options: One & { readonly channel?: string }, prin
         : [known(readNotice(db, which), which).notice.id];
     const sent = ids.map((id) => ({ id, channels: resend(db, id, channel) }));
     if (json) return print({ ok: true, sent });
+    if (sent.length === 0) console.log("nothing was given up");
     for (const { id, channels: by } of sent) {
       console.log(
         by.length === 0 ? `${id}: nothing to send again` : `${id}: queued for ${by.join(", ")}`,

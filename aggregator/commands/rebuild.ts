@@ -30,7 +30,8 @@ export async function rebuildCommand(
     store.rebuild(portalReadModel);
     const after = digests(store.db);
     const names = [...new Set([...before.keys(), ...after.keys()])].sort();
-    const changed = names.filter((name) => before.get(name) !== after.get(name));
+    // A table that was not there yet held as much as an empty one.
+    const changed = names.filter((name) => (before.get(name) ?? nothing) !== after.get(name));
     const { height, base } = store;
     if (options.json)
       return print({ ok: true, height, from: base + 1, tables: names.length, changed });
@@ -40,6 +41,8 @@ export async function rebuildCommand(
     store.close();
   }
 }
+
+const nothing = createHash("sha256").digest("hex");
 
 /** What each of the portal's tables holds, whatever the order in which it was written. */
 function digests(db: DatabaseSync): ReadonlyMap<string, string> {

@@ -66,7 +66,9 @@ export async function showLive(path: string, terminal: Terminal): Promise<void> 
 }
 
 function screenOf(view: StatusView, { out }: Terminal, paces: readonly Pace[]): string {
-  const { columns = 80, rows = 24 } = out;
+  // A serial console knows no size: it says 0, or nothing.
+  const columns = out.columns || 80;
+  const rows = out.rows || 24;
   const [first, last] = [paces[0], paces.at(-1)];
   const pace = first === undefined || last === undefined ? undefined : ([first, last] as const);
   const lines = statusLines(view, { columns, rows }, pace);

@@ -42,7 +42,7 @@ export function backUp(path: string, target: string, grounds: Grounds): BackupCo
     } finally {
       db.close();
     }
-    const content = examineBackup(part, grounds);
+    const content = examineBackup(part, grounds, target);
     takeOver(part, target);
     return content;
   } catch (cause) {
@@ -62,12 +62,13 @@ export function restoreBackup(
   { silent, ...grounds }: Grounds & { readonly silent: boolean },
 ): BackupContent {
   insistFree(target);
+  if (!existsSync(backup)) throw noCopy(backup, "it is not there");
   const part = `${target}.part`;
   removeDatabase(part);
   try {
     copyFileSync(backup, part);
     // The copy is checked, which is what will be used.
-    const content = examineBackup(part, grounds);
+    const content = examineBackup(part, grounds, backup);
     const store = new Store(part);
     try {
       store.write(() => store.db.exec("DELETE FROM vote"));
@@ -84,22 +85,26 @@ export function restoreBackup(
   }
 }
 
-/** Checks a backup as far as it can be without a replay: file, chain of blocks, roots, state.
- * Throws: `Failure` `backup.damaged`, `store.*`. */
-export function examineBackup(path: string, { genesis, verify }: Grounds): BackupContent {
-  if (!existsSync(path)) throw damaged(path, "it is not there");
-  const store = new Store(path, [], { snapshot: true });
+/** Checks a backup as far as it can be without a replay: file, chain of blocks, roots, state. `name`: what
+ * people call the file. Throws: `Failure` `backup.damaged`, `store.*`. */
+export function examineBackup(
+  path: string,
+  { genesis, verify }: Grounds,
+  name = path,
+): BackupContent {
+  if (!existsSync(path)) throw noCopy(name, "it is not there");
+  const store = openCopy(path, name);
   try {
     const sound = store.db.prepare("PRAGMA integrity_check").get()?.integrity_check;
-    if (sound !== "ok") throw damaged(path, `SQLite says ${String(sound)}`);
-    if (store.genesis === undefined) throw damaged(path, "it holds no ledger");
+    if (sound !== "ok") throw noCopy(name, `SQLite says ${String(sound)}`);
+    if (store.genesis === undefined) throw noCopy(name, "it holds no ledger");
     // Compares genesis, and the state with what the last block certified.
     new Application({ genesis, store, verify });
     const { height, base } = store;
     const fault = faultsIn(store, { from: base + 1, to: height });
-    if (fault !== undefined) throw damaged(path, `block ${fault.height} ${fault.message}`);
+    if (fault !== undefined) throw noCopy(name, `block ${fault.height} ${fault.message}`);
     const steps = faultInSteps(store, genesis, verify);
-    if (steps !== undefined) throw damaged(path, `its steps from voters to voters: ${steps}`);
+    if (steps !== undefined) throw noCopy(name, `its steps from voters to voters: ${steps}`);
     return { height, base, waiting: store.pending().length };
   } finally {
     store.close();
@@ -155,7 +160,16 @@ function unwritten(target: string, cause: unknown): Failure {
   });
 }
 
-function damaged(path: string, reason: string): Failure {
+function openCopy(path: string, name: string): Store {
+  try {
+    return new Store(path, [], { snapshot: true });
+  } catch (error) {
+    if (known(error)?.code !== "store.open") throw error;
+    throw noCopy(name, "it is not a file that backup wrote, or it is cut off");
+  }
+}
+
+function noCopy(path: string, reason: string): Failure {
   return new Failure("backup.damaged", `${path}: no sound copy of a ledger: ${reason}`, {
     retry: "never",
   });
