@@ -2,7 +2,16 @@
  * Compiles the palette: Node-RED loads CommonJS `.js` with its `.html`, locales and icons beside it.
  * Files are written over, never removed first: a Node-RED that runs from `dist` keeps its icons.
  */
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expandEditor } from "./build/editor.ts";
 import { licencesOf } from "./build/licences.ts";
@@ -30,6 +39,24 @@ export async function buildPalette(): Promise<void> {
   writeFileSync(join(dist, "LICENCES.txt"), licencesOf(bundled));
   for (const name of nodeNames) writeEditor(name);
   copyProfiles();
+  const now = new Date();
+  utimesSync(join(dist, "package.json"), now, now);
+}
+
+/** What the palette is made of, beside the packages of the lock file. */
+const made = [
+  "flows/{*.ts,package.json,build/**,nodes/**,check/**,replay/**,generate/**,runtime/**,commands/**}",
+  "{edge,protocol}/**/*.{ts,json}",
+  "hardware/meters/*.yaml",
+  "package-lock.json",
+];
+
+/** Writes `dist/` where something that it is made of is younger: each of many tests wants it. */
+export async function freshPalette(): Promise<void> {
+  const built = statSync(join(dist, "package.json"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = globSync(made, { cwd: join(root, ".."), exclude: ["**/node_modules/**"] });
+  const isOld = sources.some((file) => statSync(join(root, "..", file)).mtimeMs >= built);
+  if (isOld) await buildPalette();
 }
 
 /** Installed beside the palette; everything of ours, and what our drivers are made of, goes in. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { expandEditor } from "../build/editor.ts";
 import { mergeLocales } from "../build/locales.ts";
-import { buildPalette, languages, nodeNames } from "../build.ts";
+import { freshPalette, languages, nodeNames } from "../build.ts";
 import { checkCodes } from "../check/finding.ts";
 import { flowsCodes } from "../codes.ts";
 import manifest from "../package.json" with { type: "json" };
@@ -33,7 +33,7 @@ const examples = globSync("examples/**/*.json", { cwd: root }).map((file) => ({
   nodes: JSON.parse(read(file)) as ({ id: string; type: string } & Record<string, unknown>)[],
 }));
 
-before(buildPalette);
+before(freshPalette);
 
 test("the package follows Node-RED's packaging rules", () => {
   assert.match(manifest.name, /^@[a-z-]+\/node-red-/);

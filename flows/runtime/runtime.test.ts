@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openKeyFile, signerOf } from "@busbar/protocol/node";
-import { buildPalette } from "../build.ts";
+import { freshPalette } from "../build.ts";
 import { rollbackCommand } from "../commands/rollback.ts";
 import { TestBroker } from "../testing/broker.ts";
 import { FlowsProcess } from "../testing/flows-process.ts";
@@ -51,7 +51,7 @@ let flows: FlowsProcess;
 let options: string[];
 
 before(async () => {
-  await buildPalette();
+  await freshPalette();
   const { publicKey } = signerOf(openKeyFile(keyFile));
   broker = await TestBroker.start({ site, identity: "house", key: publicKey });
   probe = await Probe.start();

@@ -10,7 +10,7 @@ import { example, live, serialFlow, untilHeard } from "../../test/support/exampl
 import { FlowsSite } from "../../test/support/flows-site.ts";
 import { Inspected } from "../../test/support/inspected.ts";
 import { program } from "../../test/support/programs.ts";
-import { buildPalette } from "../build.ts";
+import { freshPalette } from "../build.ts";
 import { verifyProofOf } from "../nodes/ledger/verify.ts";
 import { Portal } from "../nodes/link/portal.ts";
 import { parseDay } from "../replay/day.ts";
@@ -43,7 +43,7 @@ const listened = {
 const serial = ["first", "second", "third", "second again", "wrong"] as const;
 
 before(async () => {
-  await buildPalette();
+  await freshPalette();
   site = await FlowsSite.start();
   probe = await Probe.start();
   const all = Object.entries(listened).flatMap(([name, names]) =>

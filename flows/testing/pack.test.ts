@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { buildPalette } from "../build.ts";
+import { freshPalette } from "../build.ts";
 import manifest from "../package.json" with { type: "json" };
 import { FlowsProcess } from "./flows-process.ts";
 
@@ -24,7 +24,7 @@ function installed(name: string): string {
 }
 
 test("what is packed runs by itself: command, palette, drivers and examples, with what it depends on", async () => {
-  await buildPalette();
+  await freshPalette();
   const packed = execFileSync(
     "npm",
     ["pack", "--json", "--ignore-scripts", "--pack-destination", folder],

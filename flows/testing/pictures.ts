@@ -3,14 +3,14 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { chromium } from "playwright-core";
-import { buildPalette } from "../build.ts";
+import { freshPalette } from "../build.ts";
 import type { FlowNode } from "../check/flow.ts";
 import { FlowsProcess } from "./flows-process.ts";
 
 const examples = join(import.meta.dirname, "..", "examples");
 const margin = 40;
 
-await buildPalette();
+await freshPalette();
 const folder = mkdtempSync(join(tmpdir(), "busbar-pictures-"));
 const password = "only for pictures";
 const flows = await FlowsProcess.start(["--port", "0", "-u", folder], {

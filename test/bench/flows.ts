@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { topicsOf } from "@busbar/protocol";
 import { openKeyFile, signerOf } from "@busbar/protocol/node";
-import { buildPalette } from "../../flows/build.ts";
+import { freshPalette } from "../../flows/build.ts";
 import { FlowsProcess } from "../../flows/testing/flows-process.ts";
 import { FakeAggregator } from "../support/fake-aggregator.ts";
 import { Inspected } from "../support/inspected.ts";
@@ -27,7 +27,7 @@ type Held = { readonly second: number; readonly heapMb: number; readonly rssMb: 
  * garbage collection, each quarter of a minute: what grows there is kept by somebody.
  */
 export async function run({ json }: { readonly json: boolean }): Promise<void> {
-  await buildPalette();
+  await freshPalette();
   const folder = mkdtempSync(join(tmpdir(), "busbar-bench-flows-"));
   const file = (name: string) => join(folder, name);
   const aggregator = new FakeAggregator("demo", signerOf(openKeyFile(file("member.json"))));

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { buildPalette } from "../../flows/build.ts";
+import { freshPalette } from "../../flows/build.ts";
 import { FlowsProcess } from "../../flows/testing/flows-process.ts";
 import { FlowsSite } from "../support/flows-site.ts";
 import { chromiumArgs, program } from "../support/programs.ts";
@@ -23,7 +23,7 @@ const complaints: string[] = [];
 
 before(async () => {
   if ("skip" in tool) return;
-  await buildPalette();
+  await freshPalette();
   site = await FlowsSite.start();
   const environment = Object.entries(site.environment).map(([name, value]) => `${name}=${value}`);
   flows = await FlowsProcess.start(

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { pino } from "pino";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { type Portal, startPortal } from "../../aggregator/portal/server.ts";
-import { buildPalette } from "../../flows/build.ts";
+import { freshPalette } from "../../flows/build.ts";
 import { FlowsProcess } from "../../flows/testing/flows-process.ts";
 import { MemoryPool } from "../support/memory-pool.ts";
 import { keyFileOf, PortalSite } from "../support/portal-site.ts";
@@ -25,7 +25,7 @@ let browser: Browser;
 
 before(async () => {
   if ("skip" in tool) return;
-  await buildPalette();
+  await freshPalette();
   const site = new PortalSite();
   portal = await startPortal({
     host: "127.0.0.1",

@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { sealSignIn } from "@busbar/protocol";
 import { pino } from "pino";
 import { type Portal, startPortal } from "../../aggregator/portal/server.ts";
-import { buildPalette } from "../../flows/build.ts";
+import { freshPalette } from "../../flows/build.ts";
 import { FlowsProcess } from "../../flows/testing/flows-process.ts";
 import { MemoryPool } from "../support/memory-pool.ts";
 import { PortalSite, signerOfName } from "../support/portal-site.ts";
@@ -40,7 +40,7 @@ const flow = [
 ];
 
 before(async () => {
-  await buildPalette();
+  await freshPalette();
   const site = new PortalSite();
   const page = join(folder, "page");
   mkdirSync(page);
