@@ -31,8 +31,10 @@ type Against = Parameters<typeof checkBill>[1];
 
 /** Checks a bill as it was handed out, as a page or as JSON: what a page shows has to be its bill. */
 export function checkBillText(text: string, against: Against): CheckedBill | BillFault {
-  const page = /^\s*</.test(text) ? readPage(text) : undefined;
-  if (page === undefined) return checkBill(jsonBill(text), against);
+  if (!/^\s*</.test(text)) return checkBill(jsonBill(text), against);
+  const page = readPage(text);
+  if (page === undefined)
+    throw noBill("the page holds no bill, or was cut off: take the whole file");
   const checked = checkBill(page.file, against);
   if (!checked.ok) return checked;
   const difference = pageDifference(text, billPage(page.file, page.language));
@@ -48,11 +50,12 @@ function jsonBill(text: string): Pick<BillFile, "bill" | "evidence"> {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new Failure(
-    "bill.file",
-    "expected a bill that busbar-aggregator bill wrote with --html or --json; a spreadsheet's lines carry no proofs",
-    { retry: "never" },
-  );
+  const expected = "expected a bill that busbar-aggregator bill wrote with --html or --json";
+  throw noBill(`${expected}, whole; a spreadsheet's lines carry no proofs`);
+}
+
+function noBill(message: string): Failure {
+  return new Failure("bill.file", message, { retry: "never" });
 }
 
 function readText(path: string): string {

@@ -83,6 +83,17 @@ test("what cannot be billed is told with what to do, and never with a stack", ()
   const { status, stderr } = bill("--owner", "nobody", "--month", "2026-05");
   assert.equal(status, 1);
   assert.match(stderr, /^no owner nobody is on this ledger\n\(bill\.owner\)\n$/);
+  const early = bill("--owner", "home-2", "--month", "2026-03", "--json");
+  assert.equal(early.status, 1);
+  assert.match(
+    early.stderr,
+    /^the chain begins at 2026-04-30T23:00:00\.000Z: it has no slots of 2026-03/,
+  );
+  const cut = join(folder, "cut.html");
+  writeFileSync(cut, readFileSync(page, "utf8").slice(0, 20_000));
+  const checked = bill("--verify", cut);
+  assert.equal(checked.status, 1);
+  assert.match(checked.stderr, /^the page holds no bill, or was cut off/);
 });
 
 test("the portal's thread makes one bill or report at a time, and a report holds for a while", async () => {

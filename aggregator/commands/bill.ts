@@ -171,10 +171,14 @@ function sourceOf(grounds: Grounds, wanted: string): { source: BillSource; close
   };
 }
 
-function monthStart({ store }: Grounds, wanted: string): number {
+function monthStart({ store, genesis }: Grounds, wanted: string): number {
   const parameters = parametersTable.get(store.state, "current");
   const zone = parameters && parseTimeZone(parameters.timeZone);
   const period = zone && monthPeriod(wanted, zone);
+  if (period !== undefined && period.to <= genesis.time) {
+    const begins = new Date(genesis.time).toISOString();
+    throw stop("bill.month", `the chain begins at ${begins}: it has no slots of ${wanted}`);
+  }
   if (period !== undefined) return period.from;
   throw stop("bill.month", `expected a month as 2026-03, got ${wanted}`);
 }

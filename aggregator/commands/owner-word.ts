@@ -326,7 +326,11 @@ function exact(places: number, range: { least: number; most: number }, expected:
 
 const amount = exact(6, { least: 1, most: 1_000_000_000_000_000 }, "an amount above 0, as 120.50");
 const price = exact(6, { least: 0, most: 1_000_000_000 }, "currency/kWh from 0 on, as 0.40");
-const energy = exact(3, { least: 1, most: 100_000_000 }, "kWh above 0 with at most 3 decimals");
+const energy = exact(
+  3,
+  { least: 1, most: 100_000_000 },
+  "kWh above 0, at most 100000, with at most 3 decimals",
+);
 const kilowatts = exact(3, { least: 0, most: 100_000_000 }, "kW from 0 on with at most 3 decimals");
 
 function count(text: string): number {
