@@ -279,24 +279,47 @@ test("who misreports the price of one quote that trades whole all the same gains
   assert.ok(traded > 300 && gained > 2, `${traded} traded whole, ${gained} gained`);
 });
 
-test("with any quantity, none gains more than that times the way to where the price is without it", () => {
+test("no lie of a party gains more than what it trades by it times the way to where the price is without it", () => {
+  const quote = fc.record({
+    quantity: fc.integer({ min: 1, max: 9 }),
+    limit: fc.integer({ min: -4, max: 8 }),
+  });
+  const own = fc.array(fc.tuple(quote, lie), { minLength: 1, maxLength: 3 });
+  const others = fc.array(wish, { maxLength: 12, size: "max" });
+  let gained = 0;
   fc.assert(
-    fc.property(book, wish, lie, reference, (list, truth, { limit, quantity }, at) => {
-      const told = { ...truth, limit, quantity: Math.min(quantity, truth.quantity) };
-      const honest = clear(bookOf([...list, truth]), priced(at));
+    fc.property(others, own, side, reference, (list, parts, which, at) => {
+      const mine = parts.map(([truth]): Wish => ({ ...truth, side: which, party: "me" }));
+      const told = parts.map(([truth, { limit, quantity }]): Wish => {
+        const least = Math.min(quantity, truth.quantity);
+        return { side: which, party: "me", limit, quantity: least };
+      });
+      const outcome = (own: readonly Wish[]) => {
+        const { fills, price } = clear(bookOf([...own, ...list]), priced(at));
+        const margin = mine.reduce((sum, { limit: worth }, i) => {
+          const each = (price ?? 0) - worth * 1000;
+          return sum + (which === "ask" ? each : -each) * (fills[i]?.accepted ?? 0);
+        }, 0);
+        const energy = own.reduce<number>((sum, _, i) => sum + (fills[i]?.accepted ?? 0), 0);
+        return { price, margin, energy };
+      };
+      const [honest, lying] = [outcome(mine), outcome(told)];
+      const gain = lying.margin - honest.margin;
       const { lo, hi } = clear(bookOf(list), priced(at)).certificate;
       const limits = (of: Wish["side"]) =>
         list.flatMap((entry) => (entry.side === of ? [entry.limit * 1000] : []));
       const farthest =
-        truth.side === "ask"
-          ? (hi ?? Math.max(...limits("bid")))
-          : (lo ?? Math.min(...limits("ask")));
+        which === "ask" ? (hi ?? Math.max(...limits("bid"))) : (lo ?? Math.min(...limits("ask")));
       const way = honest.price === undefined ? 0 : Math.abs(farthest - honest.price);
-      const gain = gainOf(list, told, truth, at) - gainOf(list, truth, truth, at);
-      assert.ok(gain <= way * truth.quantity, `gained ${gain} by ${JSON.stringify(told)}`);
+      assert.ok(
+        gain <= (lying.energy === 0 ? 0 : way * lying.energy),
+        `gained ${gain} by ${JSON.stringify(told)}`,
+      );
+      if (gain > 0) gained += 1;
     }),
-    { numRuns: 1000 },
+    { numRuns: 2000 },
   );
+  assert.ok(gained > 50, `${gained} gained`);
 });
 
 test("of a quote that trades in part the interval is no bound: by its quantity or by its price alone", () => {
@@ -312,4 +335,19 @@ test("of a quote that trades in part the interval is no bound: by its quantity o
   assert.equal(gain, 7000 - 2000, "more than the interval's 1000 for each of its 2 Wh");
   const dearer = gainOf(others, { ...truth, limit: 8 }, truth, 9) - gainOf(others, truth, truth, 9);
   assert.equal(dearer, 7000 - 2000, "a price that lets it sell half does the same");
+});
+
+test("the way to where the price is without it is reached: no smaller bound holds", () => {
+  const others: Wish[] = [{ side: "bid", quantity: 3, limit: 8 }];
+  const truth: Wish = { side: "ask", quantity: 4, limit: 1 };
+  const { price, certificate } = clear(bookOf([...others, truth]));
+  assert.deepEqual([price, certificate.lo, certificate.hi], [1000, 1000, 1000]);
+  const gain =
+    gainOf(others, { ...truth, limit: 8 }, truth, undefined) -
+    gainOf(others, truth, truth, undefined);
+  assert.equal(
+    gain,
+    (8000 - 1000) * 3,
+    "3 Wh at the only bid's limit, and the interval has no width",
+  );
 });
