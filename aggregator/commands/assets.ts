@@ -125,7 +125,8 @@ export function addAssetsCommand(program: Command): void {
       "after",
       `
 Everybody reads a statement on the ledger. It comes on top of what meters usually show: state what the
-forecast does not know. A file with {} in it takes everything back.
+forecast does not know. A file with {} in it takes everything back. What is planned already stands: a
+statement counts from the next plan on, a load in whole slots of its time.
 
 Example file:
   storages:

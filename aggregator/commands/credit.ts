@@ -3,7 +3,7 @@ import { loadConfig } from "../config/load.ts";
 import { balanceOf, moneyOf } from "../ledger/accounts.ts";
 import { creditRanking, creditReports } from "../ledger/credit.ts";
 import { demands } from "../ledger/demand.ts";
-import { defaults, exposures, headroom } from "../ledger/exposure.ts";
+import { boundOf, defaults, headroom } from "../ledger/exposure.ts";
 import { parametersTable } from "../ledger/parameters.ts";
 import { payments } from "../ledger/rules/payment.ts";
 import type { StateReader } from "../ledger/state/state.ts";
@@ -64,7 +64,7 @@ function standingsOf(state: StateReader) {
       score,
       balance: balanceOf(state, id),
       collateral: moneyOf(state, id, "collateral"),
-      bound: exposures.get(state, id)?.money ?? 0,
+      bound: boundOf(state, id),
       free: (parameters && headroom(state, id, parameters)) ?? null,
       inDefault: defaults.get(state, id) !== undefined,
       acknowledged: payments.get(state, id)?.version ?? 0,

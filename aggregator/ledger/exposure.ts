@@ -1,5 +1,5 @@
 import { cost, type MicroPerKwh, microPerKwh, type QuoteTerms, type Wh } from "@busbar/protocol";
-import { field, instant, int, record } from "@busbar/protocol/schema";
+import { field, instant, int, optional, record } from "@busbar/protocol/schema";
 import { balanceOf, moneyOf } from "./accounts.ts";
 import { creditScore, fullCredit } from "./credit.ts";
 import type { Parameters } from "./parameters.ts";
@@ -8,13 +8,20 @@ import { table } from "./state/table.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
+/** What the sum is carried in from 2⁵² on: slots of all owners at the highest price may pass 2⁵³ together. */
+const carry = 2 ** 52;
+
 /**
- * `exposure/<owner>`: what an owner is bound to pay and has not: opened quotes at their limits until they
- * are cleared, then its contracts until they are paid, and orders of demand response.
+ * `exposure/<owner>`: what an owner is bound to pay and has not: opened quotes at what they can cost until
+ * they are cleared, then its contracts until they are paid, and orders of demand response. It is `money`, and
+ * 2⁵² as often as `carried` says.
  */
 export const exposures = table(
   "exposure",
-  record("exposure", { money: field(1, int(-most, most)) }),
+  record("exposure", {
+    money: field(1, int(0, carry - 1)),
+    carried: optional(2, int(-most, most)),
+  }),
 );
 
 /** `default/<owner>`: accounts that owe more than is covered, and since when. */
@@ -26,11 +33,22 @@ export const creditChecks = table(
   record("credit-check", { at: field(1, instant) }),
 );
 
-/** Binds an owner to more, or below 0 to less. */
+/** Binds an owner to more, or below 0 to less; exact however much it is. `money` is a safe integer. */
 export function expose(state: State, owner: string, money: number): void {
-  const now = (exposures.get(state, owner)?.money ?? 0) + money;
-  if (now === 0) exposures.delete(state, owner);
-  else if (Number.isSafeInteger(now)) exposures.set(state, owner, { money: now });
+  const { money: rest = 0, carried: before = 0 } = exposures.get(state, owner) ?? {};
+  const times = Math.floor(money / carry);
+  // Both parts lie in 0 … 2⁵² − 1, so their sum is a safe integer.
+  const sum = rest + (money - times * carry);
+  const carried = before + times + (sum < carry ? 0 : 1);
+  const now = sum < carry ? sum : sum - carry;
+  if (now === 0 && carried === 0) exposures.delete(state, owner);
+  else exposures.set(state, owner, { money: now, ...(carried === 0 ? {} : { carried }) });
+}
+
+/** What an owner is bound to pay; beyond 2⁵³ − 1 that, which no account covers. */
+export function boundOf(state: StateReader, owner: string): number {
+  const { money = 0, carried = 0 } = exposures.get(state, owner) ?? {};
+  return carried > 1 ? most : carried * carry + money;
 }
 
 /** A contract as far as it binds its sides. */
@@ -55,15 +73,18 @@ export function exposeContract(state: State, terms: Binding, way: "bind" | "free
 }
 
 /**
- * What opened quotes bind their owner to at most: nobody pays more than retail for energy, nor, below 0, more
- * than feed-in says for being rid of it.
+ * What opened quotes can cost their owner at most, and so bind it to. In the book nobody pays more than its
+ * limit, fees of the way included, and never more than retail. At a slot's last gate the bureau gives what
+ * found nobody at up to retail, whatever the limit was, unless that lies below 0 (`residualSales`). Who asks
+ * pays, below 0, no more than feed-in says for being rid of its energy.
  */
 export function quotesCost(
   quotes: readonly QuoteTerms[],
-  { feedIn, retail }: Pick<Parameters, "feedIn" | "retail">,
+  { isLast, feedIn, retail }: Pick<Parameters, "feedIn" | "retail"> & { readonly isLast: boolean },
 ): number {
   return quotes.reduce((sum, { side, limit, quantity }) => {
-    const price = side === "bid" ? Math.min(limit, retail) : 0 - Math.max(limit, feedIn);
+    const dearest = isLast && limit >= 0 ? retail : Math.min(limit, retail);
+    const price = side === "bid" ? dearest : 0 - Math.max(limit, feedIn);
     return sum + owed(microPerKwh(price), quantity);
   }, 0);
 }
@@ -80,7 +101,7 @@ export function headroom(
   { credit }: Pick<Parameters, "credit">,
 ): number | undefined {
   if (credit === undefined) return undefined;
-  return covered(state, owner, credit.line) - (exposures.get(state, owner)?.money ?? 0);
+  return covered(state, owner, credit.line) - boundOf(state, owner);
 }
 
 /** Balance, collateral and credit line together: below 0 an account is in default. */

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "e9c49244fa5edd23cc41cd912d372c8319f9d4f97e6df41567f04e2736319fe6"),
+  version(1, "c1dd25cf5bde1e5c8c7efed9fce71e2e412bcde5aef0668d44e6b318bd645f14"),
 ];

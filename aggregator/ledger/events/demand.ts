@@ -48,17 +48,22 @@ export type DemandEvent =
       readonly amount: number;
       readonly kept: boolean | null;
     }
-  /** What an owner lets the market plan with: so many things that can be moved. */
+  /**
+   * What an owner lets the market plan with: so many things that can be moved. `from`: the slot from which on
+   * it counts, where the slots before are planned already.
+   */
   | {
       readonly type: "assets-stated";
       readonly owner: string;
       readonly version: number;
+      readonly from?: number;
       readonly until: number;
       readonly movable: number;
     }
   /**
    * What can be moved was planned for the slots from `from` to `to` (the last one's end): by the colony,
-   * and beside it what the exact plan gains, 10⁻⁶ currency of joint surplus.
+   * and beside it what the exact plan gains, 10⁻⁶ currency of joint surplus (in a hundred rounds). `leftOut`:
+   * things that the plan had no room for.
    */
   | {
       readonly type: "gate-planned";
@@ -66,6 +71,7 @@ export type DemandEvent =
       readonly from: number;
       readonly to: number;
       readonly owners: readonly string[];
+      readonly leftOut?: number;
       readonly gain: number;
       readonly exactGain: number;
     };

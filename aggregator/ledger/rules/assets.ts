@@ -1,24 +1,25 @@
 import { type Assets, compareBytes, encodeCbor, kinds, type Refusal } from "@busbar/protocol";
 import type { Codec } from "@busbar/protocol/schema";
+import type { Parameters } from "../parameters.ts";
 import { refuse } from "../refuse.ts";
 import type { TxRule } from "../rule.ts";
 import type { StateReader } from "../state/state.ts";
 import { table } from "../state/table.ts";
 import { owners } from "../tables.ts";
+import { plans } from "./market/tables.ts";
+import { slotMs, wholeSlots } from "./market/timetable.ts";
 
 const codec: Codec<Assets> = kinds.assets;
 
 /** `assets/<owner>`: what the owner signed last. */
 export const ownersAssets = table("assets", codec);
 
-/** Batteries, elastic demands and flexible loads that one ledger plans with: as many as a plan takes. */
-const movableMax = 50;
-
 /**
- * Takes what an owner lets the market plan with. Codes, in order: `movable.rights`,
- * `movable.exists-different`, `movable.version`, `movable.party`, `movable.sense`, `movable.too-many`.
+ * Takes what an owner lets the market plan with, from the next plan on. Codes, in order: `movable.rights`,
+ * `movable.exists-different`, `movable.version`, `movable.party`, `movable.sense`.
  */
-export const assetsRule: TxRule<"assets"> = ({ state, time, emit }, message, signer) => {
+export const assetsRule: TxRule<"assets"> = (context, message, signer) => {
+  const { state, time, parameters, emit } = context;
   const { owner, version, until } = message;
   if (signer.kind !== "owner" || signer.id !== owner) {
     return refuse("movable.rights", `expected the signature of owner ${owner}, got ${signer.id}'s`);
@@ -32,20 +33,22 @@ export const assetsRule: TxRule<"assets"> = ({ state, time, emit }, message, sig
   if (current !== undefined && version < current.version) {
     return refuse("movable.version", `expected a version above ${current.version}, got ${version}`);
   }
-  const refusal = whyNotParty(state, message) ?? whyNoSense(message);
+  const refusal =
+    whyNotParty(state, message) ?? whyNoSense(message, { time, lengthMs: slotMs(parameters) });
   if (refusal !== undefined) return refusal;
-  const others = Array.from(ownersAssets.scan(state), ([id, known]) =>
-    id === owner || known.until <= time ? 0 : movableIn(known),
-  ).reduce((sum, count) => sum + count, 0);
-  const own = movableIn(message);
-  if (own > 0 && others + own > movableMax) {
-    const message = `${others} things are planned with already, and these are ${own}; at most ${movableMax} may be`;
-    return refuse("movable.too-many", message);
-  }
   ownersAssets.set(state, owner, message);
-  emit({ type: "assets-stated", owner, version, until, movable: own });
+  const from = notPlannedFrom(state, parameters);
+  const counts = from === undefined ? {} : { from };
+  emit({ type: "assets-stated", owner, version, ...counts, until, movable: movableIn(message) });
   return { ok: true };
 };
+
+/** The first slot without a plan; undefined while there is none with one. */
+function notPlannedFrom(state: StateReader, parameters: Parameters): number | undefined {
+  let last: number | undefined;
+  for (const [slot] of plans.scan(state)) last = Number(slot);
+  return last === undefined ? undefined : last + slotMs(parameters);
+}
 
 /** What can be moved, of one owner. */
 export function movableIn({ storages = [], elastic = [], flexible = [] }: Assets): number {
@@ -67,7 +70,10 @@ function whyNotParty(state: StateReader, message: Assets): Refusal | undefined {
 
 const hourMs = 3_600_000;
 
-function whyNoSense({ storages = [], elastic = [], flexible = [], supply }: Assets) {
+function whyNoSense(
+  { storages = [], elastic = [], flexible = [], supply, until }: Assets,
+  { time, lengthMs }: { readonly time: number; readonly lengthMs: number },
+) {
   for (const [i, { start, capacity }] of storages.entries()) {
     if (start <= capacity) continue;
     return nonsense(`storages.${i}.start`, `at most its capacity of ${capacity} Wh`, start);
@@ -77,10 +83,23 @@ function whyNoSense({ storages = [], elastic = [], flexible = [], supply }: Asse
     return nonsense(`elastic.${i}.slope`, "above 0, else no price is where it ends", slope);
   }
   for (const [i, { energy, from, to, power }] of flexible.entries()) {
-    if (to <= from) return nonsense(`flexible.${i}.to`, `after ${from}`, to);
+    if (to <= time || to > until) {
+      const when = `a time after ${time}, now, up to ${until}, the statement's end`;
+      return nonsense(`flexible.${i}.to`, when, to);
+    }
+    // A load runs in whole slots: those that begin before `from` or end after `to` are not its own.
+    const { start, end } = wholeSlots({ start: from, end: to }, lengthMs);
+    if (end <= start) {
+      return nonsense(
+        `flexible.${i}.to`,
+        `${start + lengthMs} or later, the end of a whole slot`,
+        to,
+      );
+    }
     // In integers: W · ms below 2⁵³ or above every energy there is.
-    if (power * (to - from) >= energy * hourMs) continue;
-    return nonsense(`flexible.${i}.energy`, `what ${power} W give from ${from} to ${to}`, energy);
+    if (power * (end - start) >= energy * hourMs) continue;
+    const most = `what ${power} W give in whole slots, from ${start} to ${end}`;
+    return nonsense(`flexible.${i}.energy`, most, energy);
   }
   const { length } = supply?.prices ?? [0];
   if (length === 1 || length === 24) return undefined;

@@ -61,7 +61,7 @@ export function bandOf(channel: Channel, { bands }: PriceRules): { low: number; 
 }
 
 /**
- * A solver's price in currency/kWh as a published price, kept inside its band: the one place where
+ * A solver's price in currency/kWh as a published price, kept inside its band (eq. 13): the one place where
  * floats of the price game become integers.
  */
 export function roundPrice(

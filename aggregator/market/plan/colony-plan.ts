@@ -20,6 +20,25 @@ import {
  */
 export const planColony: ColonySettings = { ...paperColony, reachFactor: 0.98 };
 
+/** Up to so many things the paper's ants search, as often as the paper's. */
+const fewThings = 8;
+
+/** Tries of one search beyond that: what a member can do in half a second. */
+const triesMax = 3_000_000;
+
+/**
+ * The settings for a horizon: the joint surplus has no hills beside the highest, so every ant finds the same
+ * in the end, and where there is much to move, few ants that try more often get nearer to it in the same time.
+ */
+export function colonyFor(horizon: Horizon): ColonySettings {
+  const things = blocksOf(horizon);
+  if (things <= fewThings) return planColony;
+  const ants = 5;
+  const tries = ants * things * horizon.slots.length;
+  const iterations = Math.max(1, Math.min(1000, Math.floor(triesMax / tries)));
+  return { ...planColony, ants, iterations, reach: 1, reachFactor: 0.995 };
+}
+
 /** The search ends where so many iterations together gained less than this part of what was found. */
 const still = { iterations: 25, part: 1e-9 } as const;
 
@@ -38,7 +57,7 @@ export type ColonyPlan = Plan & { readonly best: Float64Array };
 export function searchPlan(
   horizon: Horizon,
   seed: Uint8Array,
-  settings: ColonySettings = planColony,
+  settings: ColonySettings = colonyFor(horizon),
 ): ColonyPlan {
   const terms = termsOf(horizon);
   const random = randomFrom(seed);
@@ -62,7 +81,11 @@ export function searchPlan(
     for (const ant of ants) {
       // p_i < p_0 of eq. 15
       const near = strongest - ant.pheromone < settings.transition * strongest;
-      ant.gain += wander(terms, ant.schedule, { random, draws, reach: near ? lambda : 0.5 });
+      ant.gain += wander(terms, ant.schedule, {
+        random,
+        draws,
+        reach: near ? lambda : settings.reach,
+      });
       if (ant.gain > found.gain) found = { schedule: ant.schedule, gain: ant.gain };
     }
     if (found.gain <= before) rho = Math.max(0.8 * rho, settings.evaporationMin); // eq. 14
@@ -87,34 +110,47 @@ type Draws = { readonly random: Random; readonly draws: Float64Array; readonly r
 function wander(terms: Terms, schedule: Schedule, { random, draws, reach }: Draws): number {
   const { storages, elastic, flexible, hours } = terms.horizon;
   random.fillSymmetric(draws);
-  let [gain, next] = [0, 0];
-  const draw = () => draws[next++] ?? 0;
-  const slot = (first: number, count: number, u: number) =>
-    first + Math.floor(((u + 1) / 2) * count);
-  storages.forEach(({ capacityKwh }, i) => {
-    for (let k = 0; k < terms.slots; k += 1) {
-      const [other, step] = [slot(0, terms.slots, draw()), draw() * reach * capacityKwh];
-      gain +=
-        step > 0
-          ? store(terms, schedule, i, k, other, step)
-          : store(terms, schedule, i, other, k, -step);
+  let gain = 0;
+  let next = 0;
+  for (const [i, { capacityKwh, slots = terms.slots }] of storages.entries()) {
+    for (let k = 0; k < slots; k += 1) {
+      const other = slotAt(0, slots, draws[next]);
+      const step = (draws[next + 1] ?? 0) * reach * capacityKwh;
+      next += 2;
+      gain += inEither(store, terms, schedule, i, k, other, step);
     }
-  });
-  elastic.forEach(({ downKwh, upKwh }, i) => {
-    for (let k = 0; k < terms.slots; k += 1) {
-      const step = draw() * reach * (downKwh + upKwh);
-      gain += stretch(terms, schedule, i, k, step);
+  }
+  for (const [i, { downKwh, upKwh, slots = terms.slots }] of elastic.entries()) {
+    for (let k = 0; k < slots; k += 1) {
+      gain += stretch(terms, schedule, i, k, (draws[next] ?? 0) * reach * (downKwh + upKwh));
+      next += 1;
     }
-  });
-  flexible.forEach(({ from, to, maxKw }, i) => {
-    const count = to - from + 1;
+  }
+  for (const [i, { from, to, maxKw }] of flexible.entries()) {
     for (let k = from; k <= to; k += 1) {
-      const [other, step] = [slot(from, count, draw()), draw() * reach * maxKw * hours];
-      gain +=
-        step > 0
-          ? shift(terms, schedule, i, k, other, step)
-          : shift(terms, schedule, i, other, k, -step);
+      const other = slotAt(from, to - from + 1, draws[next]);
+      const step = (draws[next + 1] ?? 0) * reach * maxKw * hours;
+      next += 2;
+      gain += inEither(shift, terms, schedule, i, k, other, step);
     }
-  });
+  }
   return gain;
+}
+
+/** One of `count` slots from `first` on, by a draw in [−1, 1). */
+const slotAt = (first: number, count: number, draw = 0) =>
+  first + Math.floor(((draw + 1) / 2) * count);
+
+/** The step the way that its sign says, or, where nothing is gained by that, the other way. */
+function inEither(
+  move: typeof store,
+  terms: Terms,
+  schedule: Schedule,
+  i: number,
+  a: number,
+  b: number,
+  step: number,
+): number {
+  const [from, to, far] = step > 0 ? [a, b, step] : [b, a, -step];
+  return move(terms, schedule, i, from, to, far) || move(terms, schedule, i, to, from, far);
 }

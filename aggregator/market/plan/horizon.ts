@@ -1,7 +1,10 @@
 /** What the parties of a feeder can still decide over the slots of one gate, and what it is worth. */
 import type { Player } from "../game/players.ts";
 
-/** A battery behind a company's or a user's meter. It ends with what it starts with. */
+/**
+ * A battery behind a company's or a user's meter. It ends with what it starts with; where it is there for
+ * the first `slots` of them only, it does so after these.
+ */
 export type Storage = {
   readonly owner: string;
   readonly capacityKwh: number;
@@ -11,10 +14,11 @@ export type Storage = {
   /** Parts of the energy that arrive: from the feeder in the battery, and from it on the feeder. */
   readonly chargeEfficiency: number;
   readonly dischargeEfficiency: number;
+  readonly slots?: number;
 };
 
 /**
- * Demand that answers to prices, in every slot. `x` kWh more than forecast are worth
+ * Demand that answers to prices, in every slot, or in the first `slots`. `x` kWh more than forecast are worth
  * `worth`·x − `slope`·x²/2 to their owner; `downKwh` and `upKwh` say how far it goes.
  */
 export type ElasticDemand = {
@@ -23,18 +27,26 @@ export type ElasticDemand = {
   readonly slope: number;
   readonly downKwh: number;
   readonly upKwh: number;
+  readonly slots?: number;
 };
 
-/** A load that needs its energy in some of the slots `from` … `to` (both counted), in which it does not matter. */
+/**
+ * A load that needs its energy in some of the slots `from` … `to` (both counted), in which it does not matter.
+ * `parts`: what part of each of these it may run in, where that is not all of it.
+ */
 export type FlexibleLoad = {
   readonly owner: string;
   readonly kwh: number;
   readonly from: number;
   readonly to: number;
   readonly maxKw: number;
+  readonly parts?: readonly number[];
 };
 
-/** What a bureau's next kWh costs it in each slot, and by how much that grows with each kWh (its own, of a slot). */
+/**
+ * What a bureau's next kWh costs it in each slot, and by how much that grows with each kWh (its own, of a slot).
+ * Bureaus share a slot in proportion to their energy there; one with 0 has no part in it.
+ */
 export type BureauCost = {
   readonly owner: string;
   readonly perKwh: readonly number[];
@@ -76,10 +88,17 @@ export function checkHorizon(horizon: Horizon): void {
     must(slope >= 0 && Number.isFinite(slope), `slope of ${owner}`, "0 or more", slope);
   }
   const member = (role: string | undefined) => role === "company" || role === "user";
-  for (const storage of storages)
+  const there = (owner: string, count = slots.length) => {
+    const fits = Number.isInteger(count) && count >= 0 && count <= slots.length;
+    must(fits, `slots of ${owner}`, `0 to ${slots.length}`, count);
+  };
+  for (const storage of storages) {
     checkStorage(storage, () => known(storage.owner, member, "a company or user"));
-  for (const { owner, worth, slope, downKwh, upKwh } of elastic) {
+    there(storage.owner, storage.slots);
+  }
+  for (const { owner, worth, slope, downKwh, upKwh, slots: count } of elastic) {
     known(owner, member, "a company or user");
+    there(owner, count);
     must(
       Number.isFinite(worth) && slope > 0 && Number.isFinite(slope),
       `elastic demand of ${owner}`,
@@ -93,7 +112,8 @@ export function checkHorizon(horizon: Horizon): void {
       downKwh,
     );
   }
-  for (const { owner, kwh, from, to, maxKw } of flexible) {
+  for (const load of flexible) {
+    const { owner, kwh, from, to, parts = [] } = load;
     known(owner, member, "a company or user");
     const inside =
       Number.isInteger(from) &&
@@ -102,17 +122,29 @@ export function checkHorizon(horizon: Horizon): void {
       from <= to &&
       to < slots.length;
     must(inside, `flexible load of ${owner}`, `slots 0 to ${slots.length - 1}`, `${from} to ${to}`);
-    const most = mostKwh({ from, to, maxKw }, hours);
+    const shared = parts.length === 0 || parts.length === to - from + 1;
+    const whole = shared && parts.every((part) => part >= 0 && part <= 1);
+    const wanted = `${to - from + 1} parts of 0 to 1`;
+    must(whole, `flexible load of ${owner}`, wanted, parts.join(", "));
+    const most = mostKwh(load, hours);
     must(kwh >= 0 && kwh <= most, `flexible load of ${owner}`, `0 to ${most} kWh`, kwh);
   }
 }
 
 /** What a flexible load can take in its window at most. */
-export function mostKwh(
-  { from, to, maxKw }: Pick<Horizon["flexible"][number], "from" | "to" | "maxKw">,
+export function mostKwh(load: Omit<FlexibleLoad, "owner" | "kwh">, hours: number): number {
+  let most = 0;
+  for (let t = load.from; t <= load.to; t += 1) most += mostInSlot(load, t, hours);
+  return most;
+}
+
+/** What it can take in one slot of its window at most. */
+export function mostInSlot(
+  { from, maxKw, parts }: Omit<FlexibleLoad, "owner" | "kwh">,
+  slot: number,
   hours: number,
 ): number {
-  return maxKw * hours * (to - from + 1);
+  return maxKw * hours * (parts?.[slot - from] ?? 1);
 }
 
 function checkStorage(storage: Storage, checkOwner: () => void): void {

@@ -3,12 +3,13 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { microPerKwh } from "@busbar/protocol";
 import fc from "fast-check";
+import { randomFrom } from "../colony/random.ts";
 import type { PriceRules } from "../game/channels.ts";
 import { divide } from "../game/division.ts";
 import { gateGame, type Player } from "../game/players.ts";
-import { searchPlan } from "./colony-plan.ts";
+import { colonyFor, searchPlan } from "./colony-plan.ts";
 import type { Horizon } from "./horizon.ts";
-import { plan, playersAfter } from "./plan.ts";
+import { gatePlanLimits, plan, playersAfter } from "./plan.ts";
 import { optimum } from "./test-optimum.ts";
 
 const seed = createHash("sha256").update("block").digest();
@@ -49,13 +50,29 @@ const horizons = fc
     efficiency: fc.constantFrom(0.8, 0.95, 1),
     start: fc.constantFrom(0, 0.3, 1),
     worth: fc.integer({ min: 20, max: 60 }),
-    flexible: fc.nat(80),
+    flexible: fc.nat(40),
+    cuts: fc.tuple(fc.nat(9), fc.nat(9), fc.nat(9), fc.nat(1)),
+    parts: fc.array(fc.constantFrom(0.25, 0.5, 1), { minLength: 8, maxLength: 8 }),
   })
-  .map(({ slots, slope, capacityKwh, power, efficiency, start, worth, flexible }): Horizon => {
+  .map((drawn): Horizon => {
+    const { slots, slope, capacityKwh, power, efficiency, start, worth, flexible } = drawn;
+    // From there on the battery is gone, the demand is, and another bureau delivers.
+    const [gone, still, other] = drawn.cuts.map((at) => Math.min(slots.length, at));
+    const isOther = (t: number) => t >= (other ?? 0);
+    const from = Math.min(drawn.cuts[3], slots.length - 2);
+    const to = slots.length - 1;
     return {
       hours: 1,
-      slots: slots.map(([made, used]) => players(made - 100, used)),
-      costs: [{ owner: "bureau", perKwh: slots.map(([, , cost]) => 0.5 + cost / 100), slope }],
+      slots: slots.map(([made, used], t) => [
+        ...players(made - 100, used).map((one) =>
+          one.role === "bureau" && isOther(t) ? { ...one, kwh: 0 } : one,
+        ),
+        { id: "other", role: "bureau", kwh: isOther(t) ? 300 : 0 },
+      ]),
+      costs: [
+        { owner: "bureau", perKwh: slots.map(([, , cost]) => 0.5 + cost / 100), slope },
+        { owner: "other", perKwh: slots.map(([, , cost]) => 0.8 - cost / 100), slope: 0.001 },
+      ],
       storages: [
         {
           ...battery,
@@ -64,11 +81,22 @@ const horizons = fc
           chargeKw: power,
           dischargeKw: power,
           chargeEfficiency: efficiency,
+          ...(gone === undefined ? {} : { slots: gone }),
         },
         { ...battery, owner: "homes" },
       ],
-      elastic: [{ owner: "homes", worth: worth / 50, slope: 0.01, downKwh: 30, upKwh: 20 }],
-      flexible: [{ owner: "homes", kwh: flexible, from: 0, to: slots.length - 1, maxKw: 60 }],
+      elastic: [
+        {
+          ...{ owner: "homes", worth: worth / 50, slope: 0.01, downKwh: 30, upKwh: 20 },
+          ...(still === undefined ? {} : { slots: still }),
+        },
+      ],
+      flexible: [
+        {
+          ...{ owner: "homes", kwh: flexible, from, to, maxKw: 90 },
+          parts: drawn.parts.slice(0, to - from + 1),
+        },
+      ],
     };
   });
 
@@ -115,20 +143,23 @@ test("every schedule keeps to what its owners have, and batteries end as they be
               schedule.discharge[i]?.[t] ?? 9e9,
             ];
             assert.ok(charge === 0 || discharge === 0, "one direction in a slot");
-            within(charge, 0, storage.chargeKw);
-            within(discharge, 0, storage.dischargeKw);
+            const isThere = t < (storage.slots ?? 9e9);
+            within(charge, 0, isThere ? storage.chargeKw : 0);
+            within(discharge, 0, isThere ? storage.dischargeKw : 0);
             level += charge * storage.chargeEfficiency - discharge / storage.dischargeEfficiency;
             within(level, 0, storage.capacityKwh);
             assert.ok(Math.abs(level - (schedule.stored[i]?.[t] ?? 9e9)) < 1e-6);
           }
           assert.ok(Math.abs(level - storage.startKwh) < 1e-6);
         });
-        horizon.elastic.forEach(({ downKwh, upKwh }, i) => {
-          for (const x of schedule.extra[i] ?? []) within(x, -downKwh, upKwh);
+        horizon.elastic.forEach(({ downKwh, upKwh, slots = 9e9 }, i) => {
+          for (const [t, x] of (schedule.extra[i] ?? []).entries()) {
+            within(x, t < slots ? -downKwh : 0, t < slots ? upKwh : 0);
+          }
         });
-        horizon.flexible.forEach(({ kwh, maxKw }, i) => {
+        horizon.flexible.forEach(({ kwh, maxKw, from, parts = [] }, i) => {
           const load = schedule.load[i] ?? new Float64Array(1);
-          for (const x of load) within(x, 0, maxKw);
+          for (const [t, x] of load.entries()) within(x, 0, maxKw * (parts[t - from] ?? 0));
           assert.ok(Math.abs(load.reduce((sum, x) => sum + x, 0) - kwh) < 1e-6);
         });
         const draw = playersAfter({ horizon }, schedule).map((slot) =>
@@ -186,6 +217,59 @@ test("with another seed each, the colony's plan is within 0.1 % of the exact one
   );
 });
 
+/** Fifty things of all sizes beside each other over a day. */
+function full(name: string): Horizon {
+  const draws = new Float64Array(600);
+  randomFrom(createHash("sha256").update(name).digest()).fillSymmetric(draws);
+  let next = 0;
+  const part = () => ((draws[next++] ?? 0) + 1) / 2;
+  const pick = (...all: readonly number[]) => all[Math.floor(part() * all.length)] ?? 0;
+  const own = { owner: "homes" };
+  const count = (length: number) => Array.from({ length });
+  const net = count(24).map(() => 600 * (part() - 0.5));
+  return {
+    hours: 1,
+    slots: net.map((kwh) => players(kwh, 100)),
+    costs: [{ owner: "bureau", perKwh: net.map(() => 0.3 * part()), slope: 0.0005 }],
+    storages: count(25).map(() => {
+      const capacityKwh = 1 + pick(1, 30, 900) * part();
+      const [chargeKw, dischargeKw] = [capacityKwh * pick(0.1, 0.5, 2), capacityKwh * part()];
+      const chargeEfficiency = pick(1, 0.95, 0.6);
+      return {
+        ...{ ...own, capacityKwh, startKwh: capacityKwh * pick(0, 0.3, 1), chargeKw, dischargeKw },
+        ...{ chargeEfficiency, dischargeEfficiency: 0.95 },
+      };
+    }),
+    elastic: count(10).map(() => {
+      return { ...own, worth: 0.3 * part(), slope: 0.01, downKwh: 30 * part(), upKwh: 20 };
+    }),
+    flexible: count(15).map(() => {
+      const [from, maxKw] = [Math.floor(20 * part()), 1 + 40 * part()];
+      const to = Math.min(23, from + 2 + Math.floor(12 * part()));
+      return { ...own, kwh: 0.9 * part() * maxKw * (to - from + 1), from, to, maxKw };
+    }),
+  };
+}
+
+test("fifty things are planned within 0.1 % of the exact plan, by a number of tries that is bounded", () => {
+  for (const name of ["one", "two"]) {
+    const horizon = full(name);
+    const [exact, gate] = [plan(horizon).gain, plan(horizon, gatePlanLimits).gain];
+    const { gain } = searchPlan(horizon, seed);
+    assert.ok(exact > 1 && gain >= 0.999 * exact && gate >= 0.999 * exact, `${gain} of ${exact}`);
+  }
+  const [one] = full("one").storages;
+  for (const things of [1, 8, 9, 30, 50]) {
+    for (const hours of [1, 24, 25]) {
+      const storages = one === undefined ? [] : new Array<typeof one>(things).fill(one);
+      const slots = new Array<Player[]>(hours).fill(players(0, 1));
+      const { ants, iterations } = colonyFor({ ...nothing, hours: 1, slots, costs: [], storages });
+      const tries = ants * iterations * things * hours;
+      assert.ok(iterations >= 1 && tries <= 3_000_000, `${tries}`);
+    }
+  }
+});
+
 test("the same seed gives the same plan, another seed another search", () => {
   const [horizon] = fc.sample(horizons, { numRuns: 1, seed: 5 });
   assert.ok(horizon !== undefined);
@@ -230,6 +314,10 @@ test("a horizon that makes no sense is refused in words", () => {
   const load = { owner: "homes", kwh: 3, from: 0, to: 1, maxKw: 1 };
   bad({ flexible: [load] }, /flexible load of homes: expected 0 to 2 kWh, got 3/);
   bad({ flexible: [{ ...load, to: 2 }] }, /expected slots 0 to 1, got 0 to 2/);
+  bad({ flexible: [{ ...load, parts: [1] }] }, /expected 2 parts of 0 to 1, got 1$/);
+  bad({ flexible: [{ ...load, kwh: 1.6, parts: [1, 0.5] }] }, /expected 0 to 1.5 kWh, got 1.6/);
+  bad({ storages: [{ ...battery, slots: 3 }] }, /slots of sun: expected 0 to 2, got 3/);
+  bad({ elastic: [{ ...elastic, slope: 1, slots: 0.5 }] }, /slots of homes: expected 0 to 2/);
 });
 
 const few = {

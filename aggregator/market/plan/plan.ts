@@ -19,6 +19,9 @@ export type PlanLimits = { readonly gainPartMin: number; readonly roundsMax: num
 
 export const exactPlanLimits: PlanLimits = { gainPartMin: 1e-9, roundsMax: 2000 };
 
+/** For gates of a ledger: what is shown beside the colony's plan must not take longer than that. */
+export const gatePlanLimits: PlanLimits = { gainPartMin: 1e-9, roundsMax: 100 };
+
 /**
  * The schedule with the greatest joint surplus, exact and without a seed: every step there is, in
  * order, each as far as it gains, until a round gains nothing.
@@ -64,12 +67,13 @@ function everyStep(terms: Terms, schedule: Schedule): number {
   const far = Number.POSITIVE_INFINITY;
   let gain = 0;
   for (let a = 0; a < terms.slots; a += 1) {
-    elastic.forEach((_, i) => {
+    elastic.forEach(({ slots = terms.slots }, i) => {
+      if (a >= slots) return;
       gain += stretch(terms, schedule, i, a, far) + stretch(terms, schedule, i, a, -far);
     });
     for (let b = 0; b < terms.slots; b += 1) {
-      storages.forEach((_, i) => {
-        gain += store(terms, schedule, i, a, b, far);
+      storages.forEach(({ slots = terms.slots }, i) => {
+        if (a < slots && b < slots) gain += store(terms, schedule, i, a, b, far);
       });
       flexible.forEach(({ from, to }, i) => {
         if (a >= from && a <= to && b >= from && b <= to)

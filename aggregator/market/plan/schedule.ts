@@ -5,7 +5,7 @@
  * The surplus is what (1)–(8) leave when all parties are added up: payments and subsidies cancel, what
  * stays is what demand is worth to its owners less what the bureaus' energy costs.
  */
-import { checkHorizon, type Horizon, type Storage } from "./horizon.ts";
+import { checkHorizon, type Horizon, mostInSlot, mostKwh, type Storage } from "./horizon.ts";
 
 /** The horizon as numbers: what the feeder draws from the bureaus, and what a slot's next kWh costs. */
 export type Terms = {
@@ -13,9 +13,11 @@ export type Terms = {
   readonly slots: number;
   /** Drawn from the bureaus before anything is moved; below 0 = given to them. */
   readonly drawKwh: Float64Array;
-  /** Cost of slot t: cost[t]·D + slope·D²/2. */
+  /** Cost of slot t: cost[t]·D + slope[t]·D²/2. */
   readonly cost: Float64Array;
-  readonly slope: number;
+  readonly slope: Float64Array;
+  /** What flexible load i can take in slot t at most. */
+  readonly loadMost: readonly Float64Array[];
 };
 
 /** Energies by slot. `charge` and `discharge` at the feeder, `stored` after the slot; `extra` over forecast. */
@@ -35,29 +37,35 @@ export function termsOf(horizon: Horizon): Terms {
   const drawKwh = Float64Array.from(slots, (players) =>
     players.reduce((sum, { role, kwh }) => (role === "bureau" ? sum : sum - kwh), 0),
   );
-  const bureaus = (slots[0] ?? []).filter(({ role }) => role === "bureau");
-  const capacity = bureaus.reduce((sum, { kwh }) => sum + kwh, 0);
-  const cost = new Float64Array(slots.length);
-  let slope = 0;
-  for (const { owner, perKwh, slope: own } of costs) {
-    const part = (bureaus.find(({ id }) => id === owner)?.kwh ?? 0) / capacity;
-    perKwh.forEach((price, t) => {
-      cost[t] = (cost[t] ?? 0) + part * price;
-    });
-    slope += own * part * part;
-  }
-  return { horizon, slots: slots.length, drawKwh, cost, slope };
+  const [cost, slope] = [new Float64Array(slots.length), new Float64Array(slots.length)];
+  slots.forEach((players, t) => {
+    const bureaus = players.filter(({ role }) => role === "bureau");
+    const capacity = bureaus.reduce((sum, { kwh }) => sum + kwh, 0);
+    for (const { owner, perKwh, slope: own } of costs) {
+      const part = (bureaus.find(({ id }) => id === owner)?.kwh ?? 0) / capacity;
+      add(cost, t, part * (perKwh[t] ?? 0));
+      add(slope, t, own * part * part);
+    }
+  });
+  const loadMost = horizon.flexible.map((load) => {
+    const row = new Float64Array(slots.length);
+    for (let t = load.from; t <= load.to; t += 1) row[t] = mostInSlot(load, t, horizon.hours);
+    return row;
+  });
+  return { horizon, slots: slots.length, drawKwh, cost, slope, loadMost };
 }
 
-/** Nothing moved: batteries idle, flexible loads spread evenly over their slots. */
-export function idle({ horizon, slots, drawKwh }: Terms): Schedule {
+/** Nothing moved: batteries idle, flexible loads spread evenly over their time. */
+export function idle({ horizon, slots, drawKwh, loadMost }: Terms): Schedule {
   const rows = <T>(of: readonly T[], start: (one: T) => number = () => 0) =>
     of.map((one) => new Float64Array(slots).fill(start(one)));
   const load = rows(horizon.flexible);
   const draw = Float64Array.from(drawKwh);
-  horizon.flexible.forEach(({ kwh, from, to }, i) => {
-    for (let t = from; t <= to; t += 1) {
-      const part = kwh / (to - from + 1);
+  horizon.flexible.forEach((own, i) => {
+    const most = mostKwh(own, horizon.hours);
+    if (most === 0) return;
+    for (let t = own.from; t <= own.to; t += 1) {
+      const part = own.kwh * ((loadMost[i]?.[t] ?? 0) / most);
       set(load[i], t, part);
       add(draw, t, part);
     }
@@ -89,7 +97,7 @@ export function surplusOf(terms: Terms, { drawKwh, extra }: Schedule): number {
   let sum = 0;
   for (let t = 0; t < terms.slots; t += 1) {
     const draw = at(drawKwh, t);
-    sum -= at(terms.cost, t) * draw + (terms.slope * draw * draw) / 2;
+    sum -= at(terms.cost, t) * draw + (at(terms.slope, t) * draw * draw) / 2;
   }
   terms.horizon.elastic.forEach(({ worth, slope }, i) => {
     for (const x of extra[i] ?? []) sum += worth * x - (slope * x * x) / 2;
@@ -110,7 +118,7 @@ export function stretch(
   if (demand === undefined || extra === undefined) return 0;
   const here = at(extra, t);
   const slope = demand.worth - demand.slope * here - marginal(terms, schedule, t);
-  const curve = demand.slope + terms.slope;
+  const curve = demand.slope + at(terms.slope, t);
   const far =
     slope > 0
       ? Math.min(step, slope / curve, demand.upKwh - here)
@@ -130,19 +138,20 @@ export function shift(
   to: number,
   step: number,
 ): number {
-  const flexible = terms.horizon.flexible[i];
   const load = schedule.load[i];
-  if (flexible === undefined || load === undefined || from === to) return 0;
+  const most = terms.loadMost[i];
+  if (load === undefined || most === undefined || from === to) return 0;
   const slope = marginal(terms, schedule, from) - marginal(terms, schedule, to);
   if (slope <= 0) return 0;
-  const room = flexible.maxKw * terms.horizon.hours - at(load, to);
-  const far = Math.min(step, peakOf(slope, 2 * terms.slope), at(load, from), room);
+  const room = at(most, to) - at(load, to);
+  const curve = at(terms.slope, from) + at(terms.slope, to);
+  const far = Math.min(step, peakOf(slope, curve), at(load, from), room);
   if (far <= 0) return 0;
   add(load, from, -far);
   add(load, to, far);
   add(schedule.drawKwh, from, -far);
   add(schedule.drawKwh, to, far);
-  return slope * far - terms.slope * far * far;
+  return slope * far - (curve * far * far) / 2;
 }
 
 /**
@@ -159,11 +168,9 @@ export function store(
   step: number,
 ): number {
   const storage = terms.horizon.storages[i];
-  const [charge, discharge, stored] = [
-    schedule.charge[i],
-    schedule.discharge[i],
-    schedule.stored[i],
-  ];
+  const charge = schedule.charge[i];
+  const discharge = schedule.discharge[i];
+  const stored = schedule.stored[i];
   if (
     storage === undefined ||
     charge === undefined ||
@@ -172,19 +179,24 @@ export function store(
     fill === empty
   )
     return 0;
-  const { chargeEfficiency: into, dischargeEfficiency: out, chargeKw, dischargeKw } = storage;
-  const { hours } = terms.horizon;
+  // No list is made on the way: this is most of what a plan takes.
+  const into = storage.chargeEfficiency;
+  const out = storage.dischargeEfficiency;
   const lessOut = at(discharge, fill) > 0;
   const lessIn = at(charge, empty) > 0;
   // kWh at the feeder for each kWh stored
-  const [drawn, given] = [lessOut ? out : 1 / into, lessIn ? 1 / into : out];
+  const drawn = lessOut ? out : 1 / into;
+  const given = lessIn ? 1 / into : out;
   const slope = given * marginal(terms, schedule, empty) - drawn * marginal(terms, schedule, fill);
   if (slope <= 0) return 0;
-  const curve = terms.slope * (drawn * drawn + given * given);
-  const roomIn = lessOut ? at(discharge, fill) / out : (chargeKw * hours - at(charge, fill)) * into;
+  const { hours } = terms.horizon;
+  const roomIn = lessOut
+    ? at(discharge, fill) / out
+    : (storage.chargeKw * hours - at(charge, fill)) * into;
   const roomOut = lessIn
     ? at(charge, empty) * into
-    : (dischargeKw * hours - at(discharge, empty)) / out;
+    : (storage.dischargeKw * hours - at(discharge, empty)) / out;
+  const curve = at(terms.slope, fill) * drawn * drawn + at(terms.slope, empty) * given * given;
   let far = Math.min(step, peakOf(slope, curve), roomIn, roomOut);
   if (far <= 0) return 0;
   far = Math.min(far, carryRoom(storage, stored, fill, empty));
@@ -194,29 +206,25 @@ export function store(
   else add(charge, fill, far / into);
   if (lessIn) set(charge, empty, far === roomOut ? 0 : at(charge, empty) - far / into);
   else add(discharge, empty, far * out);
-  const [first, last, sign] = fill < empty ? [fill, empty, 1] : [empty, fill, -1];
-  for (let t = first; t < last; t += 1) add(stored, t, sign * far);
+  for (let t = fill; t < empty; t += 1) add(stored, t, far);
+  for (let t = empty; t < fill; t += 1) add(stored, t, -far);
   add(schedule.drawKwh, fill, far * drawn);
   add(schedule.drawKwh, empty, -far * given);
   return slope * far - (curve * far * far) / 2;
 }
 
 /** How much more (or less) the battery can hold in each slot between the two. */
-function carryRoom(
-  { capacityKwh }: Storage,
-  stored: Float64Array,
-  fill: number,
-  empty: number,
-): number {
+function carryRoom(storage: Storage, stored: Float64Array, fill: number, empty: number): number {
+  const most = storage.capacityKwh;
   let room = Number.POSITIVE_INFINITY;
-  for (let t = fill; t < empty; t += 1) room = Math.min(room, capacityKwh - at(stored, t));
+  for (let t = fill; t < empty; t += 1) room = Math.min(room, most - at(stored, t));
   for (let t = empty; t < fill; t += 1) room = Math.min(room, at(stored, t));
   return room;
 }
 
 /** What the next kWh drawn in slot t costs. */
-const marginal = ({ cost, slope }: Terms, { drawKwh }: Schedule, t: number) =>
-  at(cost, t) + slope * at(drawKwh, t);
+const marginal = (terms: Terms, schedule: Schedule, t: number) =>
+  at(terms.cost, t) + at(terms.slope, t) * at(schedule.drawKwh, t);
 
 /** Where a gain of `slope`·x − `curve`·x²/2 is greatest. */
 const peakOf = (slope: number, curve: number) =>

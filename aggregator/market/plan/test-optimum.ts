@@ -1,5 +1,5 @@
 import { type Linear, maximise } from "../convex-solver.ts";
-import type { Horizon } from "./horizon.ts";
+import { type Horizon, mostInSlot, mostKwh } from "./horizon.ts";
 import { idle, type Schedule, surplusOf, termsOf } from "./schedule.ts";
 
 /** The greatest gain by an interior-point solver that knows the constraints and nothing of steps. */
@@ -18,6 +18,8 @@ export function optimum(horizon: Horizon): number {
     below.push({ terms: [[i, 1]], bound: high }, { terms: [[i, -1]], bound: -low });
     start[i] = from;
   };
+  /** What is not there; a box needs an inside. */
+  const none = (i: number) => box(i, -1e-7, 1e-7, 0);
   storages.forEach((storage, s) => {
     const { chargeEfficiency: into, dischargeEfficiency: out } = storage;
     const level: (readonly [number, number])[] = [];
@@ -26,9 +28,15 @@ export function optimum(horizon: Horizon): number {
     const room = Math.min(storage.startKwh, storage.capacityKwh - storage.startKwh);
     // A full or empty battery has no inside at its first level: let it move a millionth of its size.
     const slack = room > 0 ? 0 : 1e-6 * storage.capacityKwh;
+    const { slots: there = count } = storage;
     for (let t = 0; t < count; t += 1) {
-      box(at(2 * s, t), 0, storage.chargeKw, little / into);
-      box(at(2 * s + 1, t), 0, storage.dischargeKw, little * out);
+      if (t < there) {
+        box(at(2 * s, t), 0, storage.chargeKw, little / into);
+        box(at(2 * s + 1, t), 0, storage.dischargeKw, little * out);
+      } else {
+        none(at(2 * s, t));
+        none(at(2 * s + 1, t));
+      }
       level.push([at(2 * s, t), into], [at(2 * s + 1, t), -1 / out]);
       if (t === count - 1) equal.push({ terms: [...level], bound: 0 });
       else {
@@ -40,16 +48,23 @@ export function optimum(horizon: Horizon): number {
       }
     }
   });
-  elastic.forEach(({ downKwh, upKwh }, i) => {
-    for (let t = 0; t < count; t += 1) box(at(extraRow + i, t), -downKwh, upKwh, 0);
-  });
-  flexible.forEach(({ kwh, maxKw }, i) => {
-    const line: (readonly [number, number])[] = [];
+  elastic.forEach(({ downKwh, upKwh, slots: there = count }, i) => {
     for (let t = 0; t < count; t += 1) {
-      box(at(loadRow + i, t), -1e-6, maxKw, kwh / count);
+      if (t < there) box(at(extraRow + i, t), -downKwh, upKwh, 0);
+      else none(at(extraRow + i, t));
+    }
+  });
+  flexible.forEach((load, i) => {
+    const line: (readonly [number, number])[] = [];
+    const all = mostKwh(load, horizon.hours);
+    for (let t = 0; t < count; t += 1) {
+      const inside = t >= load.from && t <= load.to;
+      const most = inside ? mostInSlot(load, t, horizon.hours) : 0;
+      if (most > 0) box(at(loadRow + i, t), -1e-6, most, load.kwh * (most / all));
+      else none(at(loadRow + i, t));
       line.push([at(loadRow + i, t), 1]);
     }
-    equal.push({ terms: line, bound: kwh });
+    equal.push({ terms: line, bound: load.kwh });
   });
   // How much each variable adds to its slot's draw.
   const sign = (row: number) => (row < extraRow && row % 2 === 1 ? -1 : 1);
@@ -64,7 +79,7 @@ export function optimum(horizon: Horizon): number {
   const value = (x: readonly number[]) => {
     let sum = 0;
     draw(x).forEach((d, t) => {
-      sum -= (terms.cost[t] ?? 0) * d + (terms.slope * d * d) / 2;
+      sum -= (terms.cost[t] ?? 0) * d + ((terms.slope[t] ?? 0) * d * d) / 2;
     });
     elastic.forEach(({ worth, slope }, i) => {
       for (let t = 0; t < count; t += 1) {
@@ -83,7 +98,7 @@ export function optimum(horizon: Horizon): number {
           const [row, t] = [Math.floor(i / count), i % count];
           const demand = own(row);
           const worth = demand === undefined ? 0 : demand.worth - demand.slope * one;
-          return worth - sign(row) * ((terms.cost[t] ?? 0) + terms.slope * (d[t] ?? 0));
+          return worth - sign(row) * ((terms.cost[t] ?? 0) + (terms.slope[t] ?? 0) * (d[t] ?? 0));
         });
       },
       hessian: (x) =>
@@ -92,7 +107,7 @@ export function optimum(horizon: Horizon): number {
             if (i % count !== j % count) return 0;
             const [a, b] = [Math.floor(i / count), Math.floor(j / count)];
             const curve = i === j ? (own(a)?.slope ?? 0) : 0;
-            return -terms.slope * sign(a) * sign(b) - curve;
+            return -(terms.slope[i % count] ?? 0) * sign(a) * sign(b) - curve;
           }),
         ),
       below,

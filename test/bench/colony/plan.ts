@@ -1,14 +1,18 @@
 /** A day-ahead gate in which everybody has something to move: time to plan it and to price its slots. */
+import { movableMax } from "../../../aggregator/ledger/rules/market/gate-horizon.ts";
 import { gateReference } from "../../../aggregator/market/colony/gate-reference.ts";
 import { randomFrom } from "../../../aggregator/market/colony/random.ts";
 import { paperRules } from "../../../aggregator/market/game/paper-rules.ts";
 import type { Player } from "../../../aggregator/market/game/players.ts";
 import { searchPlan } from "../../../aggregator/market/plan/colony-plan.ts";
 import type { Horizon } from "../../../aggregator/market/plan/horizon.ts";
-import { plan, playersAfter } from "../../../aggregator/market/plan/plan.ts";
+import { gatePlanLimits, plan, playersAfter } from "../../../aggregator/market/plan/plan.ts";
 
 export type PlanTime = {
   readonly parties: number;
+  /** Batteries, elastic demands and flexible loads. */
+  readonly things: number;
+  /** The colony's plan and, beside it, the exact one, as a gate makes them. */
   readonly planMs: number;
   readonly pricesMs: number;
   /** What the colony's plan lacks of the exact one's gain, as a part of it. */
@@ -18,10 +22,17 @@ export type PlanTime = {
 const seed = new Uint8Array(32).fill(5);
 const slots = 24;
 
-/** Medians of 3 runs, of this thread's processor time. */
-export function planTime(companies: number, bureaus: number, users: number): PlanTime {
-  const horizon = horizonOf(companies, bureaus, users);
-  const planned = timed(() => searchPlan(horizon, seed));
+/** Medians of 3 runs, of this thread's processor time. `only`: everybody has a battery and nothing else. */
+export function planTime(
+  [companies, bureaus, users]: readonly [number, number, number],
+  only?: "batteries",
+): PlanTime {
+  const mixed = horizonOf(companies, bureaus, users);
+  const horizon = only === undefined ? mixed : withBatteries(mixed);
+  const planned = timed(() => {
+    plan(horizon, gatePlanLimits);
+    return searchPlan(horizon, seed);
+  });
   const gates = playersAfter({ horizon }, planned.result.schedule);
   const priced = timed(() => {
     for (const players of gates) gateReference(players, paperRules, seed);
@@ -29,6 +40,7 @@ export function planTime(companies: number, bureaus: number, users: number): Pla
   const exact = plan(horizon).gain;
   return {
     parties: companies + bureaus + users,
+    things: horizon.storages.length + horizon.elastic.length + horizon.flexible.length,
     planMs: planned.milliseconds,
     pricesMs: priced.milliseconds,
     short: Math.max(0, 1 - planned.result.gain / exact),
@@ -45,6 +57,22 @@ function timed<T>(work: () => T): { readonly result: T; readonly milliseconds: n
   const [, middle] = runs;
   if (middle === undefined) throw new Error("three runs have a middle one");
   return middle;
+}
+
+/** As many batteries as a plan takes, no two alike, some of which hardly fit a day. */
+function withBatteries(horizon: Horizon): Horizon {
+  const [first] = horizon.slots;
+  const owners = (first ?? []).flatMap(({ id, role }) => (role === "bureau" ? [] : [id]));
+  const storages = Array.from({ length: movableMax }, (_, i) => ({
+    owner: owners[i % owners.length] ?? "",
+    capacityKwh: 3 + ((i * 37) % 100) * (i % 3 === 0 ? 10 : 1),
+    startKwh: i % 4,
+    chargeKw: 2 + ((i * 11) % 60),
+    dischargeKw: 1 + ((i * 17) % 60),
+    chargeEfficiency: 0.9 + 0.002 * i,
+    dischargeEfficiency: 0.95,
+  }));
+  return { ...horizon, storages, elastic: [], flexible: [] };
 }
 
 /** Sun by day, loads with an evening, a bureau that is dear in the evening; nobody is like another. */

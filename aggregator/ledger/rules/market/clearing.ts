@@ -7,7 +7,7 @@ import { lostOnWay } from "../../../market/routing/losses.ts";
 import { greenLines, greenMoves, greenSlots } from "../../certificates.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
 import { reportViolation } from "../../credit.ts";
-import { defaults, expose, exposeContract, quotesCost } from "../../exposure.ts";
+import { defaults, expose, exposeContract } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { takings } from "../../takings.ts";
@@ -18,6 +18,7 @@ import { placeOf, strayFeeder } from "./lines.ts";
 import { bureauOf, marketParties } from "./parties.ts";
 import { addToPositions, forgetPositions } from "./positions.ts";
 import { tellOutcomes } from "./quote-outcomes.ts";
+import { costMost } from "./quote-reveal.ts";
 import { expectSettlement } from "./settlement-rule.ts";
 import type { SlotPass } from "./slot-pass.ts";
 import { type CertifiedPrices, known, orNull, pricesFor } from "./slot-prices.ts";
@@ -111,7 +112,7 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
   const { state, parameters, emit } = context;
   const quotes: Quote[] = [];
   const prefix = `${slotKey(slot)}/`;
-  for (const [key, { owner, time, revealed }] of [...commitments.scan(state, prefix)]) {
+  for (const [key, { owner, time, gate, revealed }] of [...commitments.scan(state, prefix)]) {
     const id = key.slice(prefix.length + owner.length + 1);
     // A meter may have come, or moved, since the quote was sealed.
     const stray = strayFeeder(state, owner, parameters);
@@ -135,7 +136,7 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
       }
     }
     // What it is bound to from here on are contracts.
-    expose(state, owner, 0 - quotesCost(revealed ?? [], parameters));
+    expose(state, owner, 0 - costMost(state, { slot, gate }, revealed ?? []));
     commitments.delete(state, key);
     commitmentPlaces.delete(state, id);
   }

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Message, micro, utcMs, wh } from "@busbar/protocol";
+import { cost, type Gate, type Message, micro, microPerKwh, utcMs, wh } from "@busbar/protocol";
 import fc from "fast-check";
+import { clear } from "../../../market/clearing/clearing.ts";
+import { residualSales } from "../../../market/clearing/residual.ts";
+import { bookOf, side, type Wish, wish } from "../../../market/clearing/test-books.ts";
 import { accountSums, balanceOf, moneyOf } from "../../accounts.ts";
 import {
   creditReports,
@@ -12,12 +15,12 @@ import {
   reportViolation,
   violations,
 } from "../../credit.ts";
-import { defaults, exposures } from "../../exposure.ts";
+import { boundOf, defaults, expose, exposures, quotesCost } from "../../exposure.ts";
 import type { Genesis } from "../../genesis.ts";
 import type { BlockContext } from "../../rule.ts";
 import { emptyState, Overlay } from "../../state/overlay.ts";
 import { entry, frameOf, MeterChain, testGenesis } from "../../test-site.ts";
-import { Chain, hour, mandate, quote, slot } from "./test-chain.ts";
+import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
 
 const currency = (value: number) => micro(Math.round(value * 1_000_000));
 
@@ -64,8 +67,8 @@ function begin(line: number): Chain {
 }
 
 const collateral = { purpose: "collateral" } as const;
-/** 0.69 · 50 kWh. */
-const worth = 34.5;
+/** What 50 kWh can cost at a last gate, whatever is bid: 0.70 at retail. */
+const worth = 35;
 
 /** The company sells 50 kWh to the user; returns what the openings were answered with. */
 function trade(run: Chain, at = 0, start = slot): string[] {
@@ -84,7 +87,7 @@ test("nobody bids beyond its balance, collateral and credit line together", () =
   const run = begin(10);
   assert.deepEqual(trade(run), ["quote.beyond-credit"]);
   assert.deepEqual(
-    paid(run, 60, () => got("bureau-a", "user-a", 20.05)),
+    paid(run, 60, () => got("bureau-a", "user-a", 20.55)),
     [],
   );
   assert.deepEqual(
@@ -94,7 +97,7 @@ test("nobody bids beyond its balance, collateral and credit line together", () =
   assert.deepEqual(
     trade(run, 1, slot + hour),
     [],
-    "20.05 + 4.5 + 9.95: an unopened quote cost it five of a thousand",
+    "20.55 + 4.5 + 9.95: an unopened quote cost it five of a thousand",
   );
   assert.deepEqual(
     trade(run, 2, slot + 2 * hour),
@@ -102,6 +105,155 @@ test("nobody bids beyond its balance, collateral and credit line together", () =
     "it is bound to the first",
   );
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+});
+
+test("a bid is good for what the bureau may charge for it, not for its limit alone", () => {
+  const quantity = wh(50_000);
+  const opened = (line: number, limit: number) => {
+    const run = begin(line);
+    const bid = quote("user-a", 1, { quantity, limit: microPerKwh(limit) });
+    assert.deepEqual(run.block(25, bid.seal), []);
+    return { run, codes: run.block(41, bid.open) };
+  };
+  // Nobody offers, so the bureau delivers, at its price and not at 0.41.
+  assert.deepEqual(opened(0.41 * 50, 410_000).codes, ["quote.beyond-credit"]);
+  assert.deepEqual(opened(worth - 0.000001, 0).codes, ["quote.beyond-credit"]);
+  for (const limit of [0, 410_000, 700_000]) {
+    const { run, codes } = opened(worth, limit);
+    assert.deepEqual(codes, []);
+    assert.equal(boundOf(run.state, "user-a"), worth * 1e6);
+    run.block(51);
+    const [signed] = run.of("contract-signed");
+    assert.deepEqual([signed?.seller, signed?.quantityWh], ["bureau-a", 50_000]);
+    assert.ok((signed?.price ?? 0) > 410_000);
+    assert.equal(boundOf(run.state, "user-a"), (signed?.price ?? 0) * 50);
+    deliver(run, 0);
+    assert.equal(boundOf(run.state, "user-a"), 0);
+    assert.equal(run.of("default-began").length, 0, "it is good for it");
+  }
+  const { run, codes } = opened(0, -1);
+  assert.deepEqual(codes, [], "what is to be paid for taking energy is bought from nobody else");
+  run.block(51);
+  assert.equal(run.of("contract-signed").length, 0);
+});
+
+test("at a gate before the last a bid is good for its limit: what finds nobody waits", () => {
+  const { parameters } = testGenesis();
+  const first: Gate = {
+    ...{ scale: "intraday" as const, periodMinutes: 60, rounds: 1, everyMinutes: 0 },
+    ...{ openMinutesBefore: 60, gateMinutesBefore: 58, clearMinutesBefore: 56 },
+  };
+  const credit = { line: currency(20.5), tolerancePermille: 100 };
+  const run = new Chain({
+    parameters: { ...parameters, credit, gates: [first, ...parameters.gates] },
+  });
+  run.block(0, mandate("user-a"));
+  const terms = { quantity: wh(50_000), limit: microPerKwh(410_000) };
+  const early = quote("user-a", 1, terms, slot, slot - 58 * minute);
+  assert.deepEqual(run.block(1, early.seal), []);
+  assert.deepEqual(run.block(3, early.open), []);
+  assert.equal(boundOf(run.state, "user-a"), 20_500_000);
+  run.block(5);
+  assert.equal(run.of("contract-signed").length, 0);
+  assert.equal(boundOf(run.state, "user-a"), 0);
+  const late = quote("user-a", 2, terms);
+  run.block(24);
+  assert.deepEqual(run.block(25, late.seal), []);
+  assert.deepEqual(run.block(41, late.open), ["quote.beyond-credit"]);
+});
+
+test("whatever the tariff, a party's quotes cost it no more than they bound it to", () => {
+  const tariff = fc
+    .tuple(fc.integer({ min: -6, max: 8 }), fc.integer({ min: 0, max: 6 }), fc.nat(400))
+    .map(([low, width, subsidyPermille]) => ({
+      feedIn: microPerKwh(low * 1000),
+      retail: microPerKwh((low + width) * 1000),
+      subsidyPermille,
+    }));
+  const price = fc.option(
+    fc.integer({ min: -8, max: 16 }).map((at) => microPerKwh(at * 1000)),
+    {
+      nil: undefined,
+    },
+  );
+  const prices = fc.record({ cg: price, cu: price, gc: price, gu: price });
+  const seen = { paid: 0, dear: 0 };
+  fc.assert(
+    fc.property(
+      fc.record({ tariff, prices, isLast: fc.boolean(), side }),
+      fc.array(wish, { minLength: 1, maxLength: 4 }),
+      fc.array(wish, { maxLength: 8 }),
+      ({ tariff, prices, isLast, side: own }, mine, others) => {
+        const { feedIn, retail } = tariff;
+        const told = bookOf([
+          ...mine.map((terms): Wish => ({ ...terms, side: own, party: "me" })),
+          ...others,
+        ]);
+        // As the ledger does before it clears.
+        const quotes = told.map((one) => {
+          const most = one.side === "bid" ? Math.min : Math.max;
+          const limit = microPerKwh(most(one.limit, one.side === "bid" ? retail : feedIn));
+          return { ...one, limit };
+        });
+        const { fills, price: at = microPerKwh(0) } = clear(quotes, prices.gu);
+        let [paid, dearest] = [0, 0];
+        quotes.forEach(({ id, party, side: way, quantity, limit }, i) => {
+          if (party !== "me") return;
+          const { accepted = wh(0), netted = 0 } = fills[i] ?? {};
+          const rest = { id, party, role: "user", side: way, limit } as const;
+          const left = wh(quantity - accepted - netted);
+          const sales = isLast
+            ? residualSales([{ ...rest, quantity: left }], { bureau: "c", prices, tariff })
+            : [];
+          for (const sale of [{ price: at, quantity: accepted }, ...sales]) {
+            const money = cost(sale.price, sale.quantity, "ceil");
+            paid += Math.max(0, way === "bid" ? money : -cost(sale.price, sale.quantity, "floor"));
+          }
+          if (sales.some((sale) => way === "bid" && sale.price > limit)) dearest += 1;
+        });
+        const bound = quotesCost(
+          told.filter(({ party }) => party === "me"),
+          { ...tariff, isLast },
+        );
+        // A quote may become two contracts, and each is rounded up.
+        assert.ok(paid <= bound + mine.length, `bound to ${bound}, paid ${paid}`);
+        if (paid > 0) seen.paid += 1;
+        if (dearest > 0) seen.dear += 1;
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  assert.ok(seen.paid > 100 && seen.dear > 50, JSON.stringify(seen));
+});
+
+test("what binds an owner is counted exactly, however much it is", () => {
+  const amounts = fc.array(fc.maxSafeNat(), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(amounts, fc.infiniteStream(fc.nat(11)), (list, order) => {
+      const state = new Overlay(emptyState);
+      let sum = 0n;
+      const check = () => {
+        const { money = 0, carried = 0 } = exposures.get(state, "a") ?? {};
+        assert.equal(BigInt(money) + BigInt(carried) * 2n ** 52n, sum);
+        const most = BigInt(Number.MAX_SAFE_INTEGER);
+        assert.equal(BigInt(boundOf(state, "a")), sum > most ? most : sum);
+      };
+      for (const money of list) {
+        expose(state, "a", money);
+        sum += BigInt(money);
+        check();
+      }
+      const left = [...list];
+      while (left.length > 0) {
+        const [money = 0] = left.splice((order.next().value ?? 0) % left.length, 1);
+        expose(state, "a", -money);
+        sum -= BigInt(money);
+        check();
+      }
+      assert.equal(exposures.get(state, "a"), undefined);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test("without credit terms nothing of it is looked at", () => {
@@ -208,7 +360,7 @@ test("a payment is acknowledged by who got it, once, and gives up no more than i
   assert.deepEqual(run.block(31, bid.seal), []);
   assert.deepEqual(run.block(41, bid.open), []);
   assert.equal(run.block(42, got("user-a", "bureau-a", 0.2))[0], "payment.needed");
-  assert.deepEqual(run.block(42, got("user-a", "bureau-a", 0.17)), []);
+  assert.deepEqual(run.block(42, got("user-a", "bureau-a", 0.1)), []);
   run.block(51);
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
 });

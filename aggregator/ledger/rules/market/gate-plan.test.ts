@@ -12,6 +12,7 @@ import {
 import fc from "fast-check";
 import { positionsMessage } from "../../../publish/prices.ts";
 import { usualGates } from "../../gates.ts";
+import { connections, owners as ownersTable } from "../../tables.ts";
 import {
   entry,
   frameOf,
@@ -21,6 +22,7 @@ import {
   testGenesis,
 } from "../../test-site.ts";
 import { ownersAssets } from "../assets.ts";
+import { movableMax } from "./gate-horizon.ts";
 import { plannedOf } from "./gate-plan.ts";
 import { plans, slotKey } from "./tables.ts";
 import { Chain, hour, mandate, quote } from "./test-chain.ts";
@@ -39,6 +41,13 @@ const battery = {
   discharge: watt(10_000),
   chargePermille: 950,
   dischargePermille: 950,
+};
+
+const elasticDemand = {
+  worth: microPerKwh(560_000),
+  slope: microPerKwh(100_000),
+  down: wh(2_000),
+  up: wh(2_000),
 };
 
 /** A company with sun by day and a user that draws in the evening, hour by hour. */
@@ -110,28 +119,34 @@ test("a day of half hours is planned in hours, and its parts add up", () => {
   }
 });
 
-test("a statement that was replaced counts no more, and a plan leaves the state with its slot", () => {
-  const run = lived(2, [state("user-a", { storages: [battery] })]);
-  const ahead = startTime + 3 * dayHours * hour - 6 * hour;
-  assert.ok(plannedOf(run.state, ahead).has("user-a"));
+test("what was planned with stands whoever takes back what it stated, and leaves the state with its slot", () => {
+  const both = [
+    state("user-a", { storages: [battery] }),
+    state("company-a", { storages: [battery] }),
+  ];
+  const run = lived(2, both);
+  const ahead = Array.from({ length: 24 }, (_, i) => startTime + (2 * dayHours + i) * hour);
+  const planned = () => ahead.map((at) => [...plannedOf(run.state, at)]);
+  const before = planned();
+  const slots = before.filter((nets) => nets.length === 2);
+  assert.ok(slots.length > 4);
   assert.equal(plans.get(run.state, slotKey(startTime + 40 * hour)), undefined);
-  run.block(2 * dayHours * 60 + 1, state("user-a", {}, 2));
-  assert.equal(plannedOf(run.state, ahead).size, 0);
+  const now = 2 * dayHours * 60 + 1;
+  assert.deepEqual(run.block(now, state("user-a", {}, 2)), []);
+  assert.deepEqual(planned(), before, "nobody's plan stands on what is gone");
+  const [stated] = run.of("assets-stated").slice(-1);
+  const { from = 0 } = stated ?? {};
+  assert.equal(plans.get(run.state, slotKey(from)), undefined);
+  assert.ok(plans.get(run.state, slotKey(from - hour)) !== undefined);
+  live(run, now + 30, now + 10 * 60);
+  const next = run.of("gate-planned").at(-1);
+  assert.deepEqual([next?.from, next?.owners], [from, ["company-a"]], "then it counts no more");
 });
 
 test("elastic demand draws more where energy is cheap, a flexible load comes once, in its time", () => {
   const from = startTime + (2 * dayHours + 8) * hour;
   const run = lived(2, [
-    state("user-a", {
-      elastic: [
-        {
-          worth: microPerKwh(560_000),
-          slope: microPerKwh(100_000),
-          down: wh(2_000),
-          up: wh(2_000),
-        },
-      ],
-    }),
+    state("user-a", { elastic: [elasticDemand] }),
     state("company-a", {
       flexible: [
         { energy: wh(12_000), from: utcMs(from), to: utcMs(from + 10 * hour), power: watt(4_000) },
@@ -219,17 +234,124 @@ test("a statement is its owner's, makes sense, and only a higher version replace
   }
   const hours = { ...supply, prices: [microPerKwh(1), microPerKwh(2)] };
   assert.deepEqual(refused("bureau-a", { supply: hours }), ["movable.sense"]);
-  const loads = { ...battery, capacity: wh(1) };
-  for (let i = 0; i < 12; i += 1) {
-    ownersAssets.set(run.state, `x-${i}`, {
-      owner: `x-${i}`,
-      version: 1,
-      until,
-      storages: [loads, loads, loads, loads],
-    });
+  const late = { ...flexible, power: watt(4_000), from: utcMs(startTime) };
+  const refusals = [
+    // Off the hour one whole slot is left of two hours, and none of one and a half.
+    { from: startTime + hour / 2, to: startTime + 2.5 * hour, energy: 4_001 },
+    { from: startTime + hour / 2, to: startTime + 1.9 * hour, energy: 1 },
+    { from: startTime - 5 * hour, to: startTime, energy: 1 },
+    { from: startTime, to: until + 1, energy: 1 },
+  ];
+  for (const { from, to, energy } of refusals) {
+    const bad = { ...late, from: utcMs(from), to: utcMs(to), energy: wh(energy) };
+    assert.deepEqual(refused("company-a", { flexible: [bad] }), ["movable.sense"]);
   }
-  assert.deepEqual(refused("company-a", { storages: [battery] }), []);
-  assert.deepEqual(refused("company-a", { storages: [battery, battery] }, 2), ["movable.too-many"]);
+  const whole = { from: utcMs(startTime + hour / 2), to: utcMs(startTime + 2.5 * hour) };
+  assert.deepEqual(
+    refused("company-a", { flexible: [{ ...late, ...whole, energy: wh(4_000) }] }),
+    [],
+  );
+});
+
+/** What an owner is planned to give from a slot on, over so many of `length` ms. */
+function givenIn(run: Chain, owner: string, from: number, count: number, length = hour): number[] {
+  return Array.from({ length: count }, (_, i) => {
+    return plannedOf(run.state, from + i * length).get(owner) ?? 0;
+  });
+}
+
+/** A ledger that is asked to plan from its start on, with these frames in its first block. */
+function planning(slotMinutes: number, ...frames: Uint8Array[]): Chain {
+  const gates = usualGates(slotMinutes);
+  const run = new Chain({ parameters: { ...parameters, slotMinutes, gates } });
+  assert.deepEqual(run.block(1, ...frames), []);
+  live(run, 30, 9.5 * 60);
+  return run;
+}
+
+/** Blocks each half hour. */
+function live(run: Chain, fromMinutes: number, toMinutes: number): void {
+  for (let at = fromMinutes; at <= toMinutes; at += 30) run.block(at);
+}
+
+const sum = (all: readonly number[]) => all.reduce((total, one) => total + one, 0);
+
+test("a load runs in whole slots of its time, over midnight too, in each period by its part of the time", () => {
+  // Day-ahead plans the local day that begins 24 hours after the start.
+  const midnight = startTime + 24 * hour;
+  const load = (energy: number, from: number, to: number, power = 4_000) => ({
+    ...{ energy: wh(energy), power: watt(power) },
+    ...{ from: utcMs(midnight + from * hour), to: utcMs(midnight + to * hour) },
+  });
+  const day = (slotMinutes: number, ...flexible: ReturnType<typeof load>[]) =>
+    planning(slotMinutes, state("user-a", { flexible }));
+  // What just fits into the slots from 8:15 to 9:45, of which only one hour is a step as a whole.
+  const fits = givenIn(day(15, load(6_000, 8.2, 9.8)), "user-a", midnight + 8 * hour, 8, hour / 4);
+  assert.deepEqual(
+    fits.map((give) => give + 0),
+    [0, -1000, -1000, -1000, -1000, -1000, -1000, 0],
+  );
+  // From 22:00 to 6:00: a quarter of it, before midnight.
+  const night = givenIn(day(60, load(20_000, 22, 30)), "user-a", midnight, 24);
+  assert.deepEqual([sum(night), sum(night.slice(22))], [-5_000, -5_000]);
+  const run = day(60, load(20_000, 22, 30));
+  live(run, 10 * 60, 34 * 60);
+  const morning = givenIn(run, "user-a", midnight + 24 * hour, 24);
+  assert.deepEqual([sum(morning), sum(morning.slice(0, 6))], [-15_000, -15_000]);
+  // In the period's last slot, which no whole step begins with.
+  const end = givenIn(
+    day(15, load(1_000, 23.6, 24.1)),
+    "user-a",
+    midnight + 23 * hour,
+    4,
+    hour / 4,
+  );
+  assert.deepEqual(end, [0, 0, 0, -1_000]);
+});
+
+test("owners take turns where there is more than a plan takes, and none bars another", () => {
+  const three = Array.from({ length: 3 }, () => battery);
+  const own = { storages: [...three, battery], elastic: [1, 2, 3, 4].map(() => elasticDemand) };
+  const ids = Array.from({ length: 13 }, (_, i) => `z-${i}`);
+  const site = testGenesis();
+  const [user] = site.owners.filter(({ id }) => id === "user-a");
+  assert.ok(user !== undefined);
+  const run = new Chain({ parameters: { ...parameters, gates: usualGates(60) } });
+  for (const id of ids) {
+    ownersTable.set(run.state, id, user);
+    connections.set(run.state, `${id}/m`, { meter: `${id}-m` });
+    ownersAssets.set(run.state, id, { owner: id, version: 1, until, ...own });
+  }
+  assert.deepEqual(run.block(1, state("user-a", { storages: [battery] })), []);
+  live(run, 30, 9.5 * 60);
+  const [day] = run.of("gate-planned").slice(-1);
+  assert.deepEqual([...(day?.owners ?? [])], ["user-a", ...[...ids].sort()]);
+  assert.equal(day?.leftOut, 13 * 8 + 1 - movableMax);
+});
+
+test("a statement that ends within a period counts in the slots before its end", () => {
+  const midnight = startTime + 24 * hour;
+  const noon = midnight + 12 * hour;
+  const supply = (price: number) => ({
+    supply: { capacity: wh(1_000), prices: [microPerKwh(price)], slope: microPerKwh(0) },
+  });
+  const demand = { ...elasticDemand, worth: microPerKwh(430_000) };
+  const own = state("user-a", { elastic: [demand] });
+  const ends = frameOf("bureau-a", "assets", {
+    ...{ owner: "bureau-a", version: 1, until: utcMs(noon) },
+    ...supply(450_000),
+  });
+  // Until noon it costs 0.45, then what the tariff says: 0.4, where nobody needs more than in other hours.
+  const give = givenIn(planning(60, own, ends), "user-a", midnight, 24);
+  assert.deepEqual(give, [...new Array<number>(12).fill(200), ...new Array<number>(12).fill(-300)]);
+  const short = frameOf("user-a", "assets", {
+    ...{ owner: "user-a", version: 1, until: utcMs(noon + hour / 2) },
+    ...{ storages: [battery], elastic: [demand] },
+  });
+  const cheap = planning(60, short, state("bureau-a", supply(450_000)));
+  const till = givenIn(cheap, "user-a", midnight, 24);
+  assert.ok(till.slice(0, 13).every((each) => each !== 0));
+  assert.ok(till.slice(13).every((each) => each === 0));
 });
 
 test("no statement that is taken stops the market, and the same one gives every member the same plan", () => {

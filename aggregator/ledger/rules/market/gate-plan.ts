@@ -1,16 +1,16 @@
 /**
  * What batteries, elastic demands and flexible loads that owners stated do in the slots of a gate: planned by
  * the colony when the first of its slots opens, kept until the slots' last gate. So a day-ahead gate plans a
- * day, and the gates after it trade around that plan.
+ * day, and the gates after it trade around that plan. What was stated binds for all that was planned with it:
+ * a statement that replaces it counts from the next plan on, so nobody's plan stands on what others took back.
  */
 import { type UtcMs, utcMs } from "@busbar/protocol";
 import { type ColonyPlan, searchPlan } from "../../../market/plan/colony-plan.ts";
-import type { Horizon } from "../../../market/plan/horizon.ts";
-import { plan, playersAfter } from "../../../market/plan/plan.ts";
+import { gatePlanLimits, plan } from "../../../market/plan/plan.ts";
 import type { BlockContext } from "../../rule.ts";
 import type { StateReader } from "../../state/state.ts";
 import { movableIn, ownersAssets } from "../assets.ts";
-import { horizonOf, type Step } from "./gate-horizon.ts";
+import { type GateHorizon, horizonOf, type Step } from "./gate-horizon.ts";
 import type { SlotPass } from "./slot-pass.ts";
 import type { PartyNet } from "./slot-prices.ts";
 import { plans, slotKey } from "./tables.ts";
@@ -24,14 +24,10 @@ export function isAnythingMovable(state: StateReader, time: number): boolean {
   return false;
 }
 
-/** What owners are planned to give in a slot beyond their forecasts, Wh; a statement that was replaced since
- * counts no more. */
+/** What owners are planned to give in a slot beyond their forecasts, Wh. */
 export function plannedOf(state: StateReader, slot: number): ReadonlyMap<string, number> {
-  const given = new Map<string, number>();
-  for (const { owner, version, giveWh } of plans.get(state, slotKey(slot))?.nets ?? []) {
-    if (ownersAssets.get(state, owner)?.version === version) given.set(owner, giveWh);
-  }
-  return given;
+  const nets = plans.get(state, slotKey(slot))?.nets ?? [];
+  return new Map(nets.map(({ owner, giveWh }) => [owner, giveWh]));
 }
 
 /**
@@ -47,16 +43,14 @@ export function planGate(
   if (plans.get(state, slotKey(at.slot)) !== undefined) return;
   if (!isAnythingMovable(state, at.slot)) return;
   const steps = stepsOf(slotsOf(context, at), slotMs(context.parameters));
-  const horizon = horizonOf(context, steps, netsOf);
-  if (horizon === undefined) return;
+  const gate = horizonOf(context, steps, netsOf);
+  if (gate === undefined) return;
+  const { horizon, leftOut } = gate;
   const found = searchPlan(horizon, seed);
-  const given = givenWh(horizon, found);
+  const given = givenWh(gate, steps, found);
   steps.forEach(({ slots }, t) => {
     slots.forEach((slot, i) => {
-      const nets = Array.from(given, ([owner, wh]) => {
-        const version = ownersAssets.get(state, owner)?.version ?? 0;
-        return { owner, version, giveWh: partOf(wh[t] ?? 0, i, slots.length) };
-      });
+      const nets = Array.from(given, ([owner, wh]) => ({ owner, giveWh: wh[t]?.[i] ?? 0 }));
       plans.set(state, slotKey(slot), { nets });
     });
   });
@@ -67,8 +61,9 @@ export function planGate(
     from: at.slot,
     to: last + slotMs(context.parameters),
     owners: [...given.keys()],
+    ...(leftOut === 0 ? {} : { leftOut }),
     gain: micros(found.gain),
-    exactGain: micros(plan(horizon).gain),
+    exactGain: micros(plan(horizon, gatePlanLimits).gain),
   });
 }
 
@@ -99,24 +94,51 @@ function stepsOf(slots: readonly UtcMs[], length: number): Step[] {
   return first === undefined || last?.hours === first.hours ? steps : steps.slice(0, -1);
 }
 
-/** What the plan lets each owner give in each step beyond its forecast, Wh. */
-function givenWh(horizon: Horizon, { schedule }: ColonyPlan): ReadonlyMap<string, number[]> {
+/** What the plan lets each owner give in each slot of each step beyond its forecast, whole Wh. */
+function givenWh(
+  { horizon, windows }: GateHorizon,
+  steps: readonly Step[],
+  { schedule }: ColonyPlan,
+): ReadonlyMap<string, readonly (readonly number[])[]> {
   const { storages, elastic, flexible } = horizon;
-  const owners = [
-    ...new Set([...storages, ...elastic, ...flexible].map(({ owner }) => owner)),
-  ].sort();
-  const after = playersAfter({ horizon }, schedule);
-  const of = (owner: string) =>
-    horizon.slots.map((players, t) => {
-      const kwh = (all: typeof players) => all.find(({ id }) => id === owner)?.kwh ?? 0;
-      return whole((kwh(after[t] ?? []) - kwh(players)) * 1000);
+  const owners = [...storages, ...elastic, ...flexible].map(({ owner }) => owner);
+  const given = new Map(
+    [...new Set(owners)].sort().map((owner) => {
+      return [owner, steps.map(({ slots }) => new Float64Array(slots.length))] as const;
+    }),
+  );
+  const give = (owner: string, t: number, kwh: number, runsAt = (_: number) => true) => {
+    const [row, slots = []] = [given.get(owner)?.[t], steps[t]?.slots];
+    const count = slots.filter(runsAt).length;
+    slots.forEach((slot, i) => {
+      if (row !== undefined && runsAt(slot)) row[i] = (row[i] ?? 0) + (1000 * kwh) / count;
     });
-  return new Map(owners.map((owner) => [owner, of(owner)]));
+  };
+  for (const t of steps.keys()) {
+    const at = (rows: readonly Float64Array[], i: number) => rows[i]?.[t] ?? 0;
+    storages.forEach(({ owner }, i) => {
+      give(owner, t, at(schedule.discharge, i) - at(schedule.charge, i));
+    });
+    elastic.forEach(({ owner }, i) => {
+      give(owner, t, -at(schedule.extra, i));
+    });
+    flexible.forEach(({ owner }, i) => {
+      const { start = 0, end = 0 } = windows[i] ?? {};
+      give(owner, t, -at(schedule.load, i), (slot) => slot >= start && slot < end);
+    });
+  }
+  return new Map([...given].map(([owner, rows]) => [owner, rows.map(rounded)]));
 }
 
-/** Part `i` of `count` equal ones, whole Wh that add up. */
-function partOf(wh: number, i: number, count: number): number {
-  return whole((wh * (i + 1)) / count) - whole((wh * i) / count);
+/** Whole numbers whose sums from the first on are those of the row, rounded. */
+function rounded(row: Float64Array): number[] {
+  let [sum, before] = [0, 0];
+  return Array.from(row, (value) => {
+    sum += value;
+    const part = whole(sum) - before;
+    before += part;
+    return part + 0;
+  });
 }
 
 /** Prices and quantities at their limits together may be worth more than fits. */

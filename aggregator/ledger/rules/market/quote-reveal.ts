@@ -10,12 +10,13 @@ import { defaults, expose, headroom, quotesCost } from "../../exposure.ts";
 import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
+import type { StateReader } from "../../state/state.ts";
 import { mandates } from "../mandate.ts";
 import { bureauOf } from "./parties.ts";
 import { positionOf } from "./positions.ts";
 import { actsFor } from "./quote-commit.ts";
 import { type Commitment, commitmentPlaces, commitments, hex, slotKey } from "./tables.ts";
-import { timetable } from "./timetable.ts";
+import { isLastGate, timetable } from "./timetable.ts";
 
 /**
  * 100 MWh: more than any party of a microgrid moves in a slot. It keeps every price times quantity,
@@ -50,7 +51,7 @@ export const quoteRevealRule: TxRule<"quote-reveal"> = (context, message, signer
     checkTerms(context, { message, commitment, signer }) ??
     checkCredit(context, commitment, message.quotes);
   if (refusal !== undefined) return refusal;
-  expose(context.state, owner, quotesCost(message.quotes, parametersOf(context.state, slot)));
+  expose(context.state, owner, costMost(context.state, commitment, message.quotes));
 
   commitments.set(context.state, key, { ...commitment, revealed: message.quotes });
   context.emit({ type: "quote-revealed", id, owner, slot, quotes: message.quotes.length });
@@ -103,22 +104,33 @@ function checkTerms(
   return withinMandate(all, position, mandate);
 }
 
+/** What a commitment's quotes bind its owner to until the gate is cleared. */
+export function costMost(
+  state: StateReader,
+  { slot, gate }: Pick<Commitment, "slot" | "gate">,
+  quotes: readonly QuoteTerms[],
+): number {
+  const parameters = parametersOf(state, slot);
+  return quotesCost(quotes, { ...parameters, isLast: isLastGate(slot, gate, parameters) });
+}
+
 /** Whether an owner's bids are covered: by its balance, collateral and credit line together. */
 function checkCredit(
   { state }: BlockContext,
-  { owner, slot }: Commitment,
+  commitment: Commitment,
   quotes: readonly QuoteTerms[],
 ): Refusal | undefined {
+  const { owner, slot } = commitment;
   const parameters = parametersOf(state, slot);
   const free = owner === bureauOf(state) ? undefined : headroom(state, owner, parameters);
-  const bound = quotesCost(quotes, parameters);
+  const bound = costMost(state, commitment, quotes);
   if (free === undefined) return undefined;
   if (defaults.get(state, owner) !== undefined && quotes.some(({ side }) => side === "bid")) {
     const message = `${owner} is in default and buys nothing until its balance is 0 or more`;
     return refuse("quote.in-default", message);
   }
   if (bound === 0 || bound <= free) return undefined;
-  const message = `bids of ${bound} in all, ${Math.max(0, free)} are covered: pay in, leave collateral, or bid less`;
+  const message = `quotes that can cost ${bound}, what the bureau gives at retail counted, ${Math.max(0, free)} are covered: pay in, leave collateral, or quote less`;
   return refuse("quote.beyond-credit", message);
 }
 

@@ -18,18 +18,19 @@ export type Supply = {
 const hourMs = 3_600_000;
 
 /**
- * The bureaus of a slot, by their ids: those that stated a supply, else the one that balances. Undefined
- * where there is none.
+ * The bureaus of a slot, by their ids: those that stated a supply, else the one that balances; none where the
+ * site has none. Of several slots those count whose statement holds through the `last` one.
  */
 export function suppliesOf(
   state: StateReader,
   slot: number,
   { timeZone }: Pick<Parameters, "timeZone">,
+  last: number = slot,
 ): readonly Supply[] {
   const stated: Supply[] = [];
   for (const [bureau] of bureaus.scan(state)) {
     const { supply, until = 0 } = ownersAssets.get(state, bureau) ?? {};
-    if (supply === undefined || until <= slot) continue;
+    if (supply === undefined || until <= last) continue;
     const { capacity, prices, slope } = supply;
     const price = prices[prices.length === 1 ? 0 : hourOfDay(slot, timeZone)];
     stated.push({ bureau, capacity, slope, ...(price === undefined ? {} : { price }) });

@@ -140,9 +140,7 @@ export const positions = table(
 
 const plannedNet = record("planned-net", {
   owner: field(1, name),
-  /** Of the statement that it was planned with. */
-  version: field(2, int(1, most)),
-  giveWh: field(3, int(-most, most)),
+  giveWh: field(2, int(-most, most)),
 });
 
 /** `gate-plan/<slot>`: what owners are planned to give beyond their forecasts, until the slot's last gate. */

@@ -36,9 +36,23 @@ export function timetable(start: UtcMs, parameters: Parameters): Timetable {
   return { start, end: utcMs(start + slotMs(parameters)), passes };
 }
 
+/** Whether a gate is the slot's last: after it the bureau takes and gives what is left. */
+export function isLastGate(slot: UtcMs, gate: UtcMs, parameters: Parameters): boolean {
+  return timetable(slot, parameters).passes.at(-1)?.gate === gate;
+}
+
 /** Slots start at multiples of their length since 1970 UTC. */
 export function isSlotStart(time: number, parameters: Parameters): boolean {
   return time % slotMs(parameters) === 0;
+}
+
+/** From the start of the first slot that lies in a span as a whole to the end of the last one. */
+export function wholeSlots(
+  { start, end }: { readonly start: number; readonly end: number },
+  lengthMs: number,
+): { readonly start: number; readonly end: number } {
+  const first = Math.ceil(start / lengthMs) * lengthMs;
+  return { start: first, end: Math.max(first, Math.floor(end / lengthMs) * lengthMs) };
 }
 
 /** The first slot that a chain can still trade at `time`: its last gate lies ahead. */
