@@ -7,14 +7,16 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
+import { publicKeyFromSeed } from "@busbar/protocol/node";
+import { sealAddresses } from "@busbar/protocol/notice";
 import { build } from "esbuild";
 import fc from "fast-check";
 import { pino } from "pino";
 import { type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
 import { PortalSite } from "../../test/support/portal-site.ts";
 import { chromiumArgs, program } from "../../test/support/programs.ts";
-import { openPush } from "../../test/support/push-service.ts";
-import { post } from "../notices/channels/post.ts";
+import { openPush, subscriptionService } from "../../test/support/push-service.ts";
+import { type Post, type Poster, post } from "../notices/channels/post.ts";
 import { pushChannel } from "../notices/channels/web-push.ts";
 import type { Notice } from "../notices/notice.ts";
 import { type Told, toldOf } from "../notices/told.ts";
@@ -97,16 +99,18 @@ async function open(t: TestContext) {
     source: new PortalSite().source,
   });
   t.after(() => portal.stop());
+  const subscriptions = await subscriptionService("standin");
+  t.after(() => subscriptions.close());
   // A profile of its own: private windows have no notifications.
   const context = await chromium.launchPersistentContext(join(folder, "profile"), {
     ...("path" in tool ? { executablePath: tool.path } : {}),
-    args: [...chromiumArgs],
+    args: [...chromiumArgs, ...subscriptions.args],
   });
   t.after(() => context.close());
   await context.grantPermissions(["notifications"], { origin: portal.url });
   const page = await context.newPage();
   await page.goto(`${portal.url}/health`);
-  return { context, page, portal };
+  return { context, page, portal, subscriptions };
 }
 
 /** A push service on loopback that keeps what it gets, and the browser that it is to hand it to. */
@@ -129,8 +133,8 @@ async function pushService(t: TestContext) {
 type Service = Awaited<ReturnType<typeof pushService>>;
 
 /**
- * Presses the portal's button, so to say. Which push service a browser uses is built into it, and it is
- * elsewhere: the one on loopback stands in for it, behind the browser's own permission and worker.
+ * Presses the portal's button, so to say, with keys that the test has too: those of a browser never leave it, so
+ * that nobody else could open what comes.
  */
 function subscribe(page: Page, { endpoint, browser, auth }: Service) {
   const keys = { p256dh: [...browser.getPublicKey()], auth: [...auth] };
@@ -179,6 +183,44 @@ const shown = (page: Page) =>
     const [first] = all;
     return first && { title: first.title, body: first.body, tag: first.tag, data: first.data };
   });
+
+test("a browser subscribes at its own push service, with the key that members sign with", {
+  skip,
+}, async (t) => {
+  const { page, subscriptions } = await open(t);
+  const pressed = () =>
+    page.evaluate(async () => {
+      const path = "/push.js";
+      const { endpoint, p256dh, auth, vapid } = await (await import(path)).subscribe();
+      const lists = [p256dh, auth, vapid].map((bytes: Uint8Array) => [...bytes]);
+      return { endpoint: String(endpoint), lists };
+    });
+  const { endpoint, lists } = await pressed();
+  assert.match(endpoint, /^https:\/\/[a-z0-9.-]+\/fcm\/send\/standin$/);
+  const [p256dh, auth, vapid] = lists.map((bytes) => Uint8Array.from(bytes));
+  assert.ok(p256dh && auth && vapid);
+  const member = [{ id: "m1", key: publicKeyFromSeed(new Uint8Array(32).fill(1)) }];
+  const random = (count: number) => new Uint8Array(randomBytes(count));
+  sealAddresses({ push: { endpoint, p256dh, auth, vapid } }, member, random);
+  const signer = createECDH("prime256v1");
+  signer.setPrivateKey(vapid);
+  const senders = () =>
+    subscriptions.asked.flatMap(({ form }) => (form.has("X-scope") ? [form.get("sender")] : []));
+  assert.equal(senders().at(-1), signer.getPublicKey("base64url"));
+  const posted: Post[] = [];
+  const post: Poster = async (one) => {
+    posted.push(one);
+    return { status: 201, retryAfterMs: undefined };
+  };
+  const posting = { post, now: Date.now, allowPrivate: false, contact: undefined };
+  const channel = pushChannel({ endpoint, p256dh, auth, vapid }, posting);
+  await channel.deliver(toldTo("https://portal.example"));
+  assert.equal(posted[0]?.url, endpoint);
+  // Pressed again, with another key: the first subscription ends, and does not stand in its way.
+  await pressed();
+  assert.ok(subscriptions.asked.some(({ form }) => form.get("delete") === "true"));
+  assert.notEqual(senders().at(-1), signer.getPublicKey("base64url"));
+});
 
 test("a browser that subscribed is shown what a member pushes, and a click leads to its proof", {
   skip,
