@@ -40,6 +40,17 @@ test("the service stays closed, by systemd's own measure", { skip }, (t) => {
   assert.ok(!exposureIsBelow(open, exposureMax), "a service without its filter would pass too");
 });
 
+test("a unit that starts before its first USB adapter is plugged in may open it later", () => {
+  // systemd looks a name up when the service starts; drivers of adapters come with the first of them.
+  const allowed: readonly string[] =
+    readFileSync(file, "utf8").match(/(?<=^DeviceAllow=char-)\S+/gm) ?? [];
+  assert.ok(allowed.includes("188") && allowed.includes("166"), allowed.join());
+  assert.deepEqual(
+    allowed.filter((name) => /ttyUSB|ttyACM/.test(name)),
+    [],
+  );
+});
+
 test("systemd knows every key of the service", { skip }, async (t) => {
   assert.ok("path" in analyze);
   const copy = join(scratch(t), "busbar-edge.service");
