@@ -25,6 +25,8 @@ export const systemPackages = [
   "kmod",
   "libc-bin",
   "libgcc-s1",
+  // Without it systemd-resolved answers for no name of its own.
+  "libidn2-0",
   "libstdc++6",
   "mount",
   "qrencode",

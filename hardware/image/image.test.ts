@@ -10,6 +10,7 @@ import type { Release } from "../package/control.ts";
 import { layoutOf } from "../package/layout.ts";
 import { type Entry, file } from "../package/tree.ts";
 import { accountsOf, openAccounts } from "./accounts.ts";
+import { patientCommandLine, patientInitrd } from "./boot/patience.ts";
 import { cpioOf } from "./cpio.ts";
 import { applets, initrdOf } from "./initrd.ts";
 import { manifestOf } from "./manifest.ts";
@@ -331,4 +332,17 @@ kernel 6 arm64 cc
 zlib 1 arm64 aa
 `,
   );
+});
+
+test("an emulated board is given time and a console, and the card's own system", () => {
+  const line = patientCommandLine(`${commandLine("a")}\n`);
+  const start = /^console=ttyAMA0 busbar\.disk=\S+ busbar\.slot=a .*default_timeout_start_sec/;
+  assert.match(line, start);
+  const path = join(scratch, "initrd");
+  writeFileSync(path, "of the card");
+  const made = patientInitrd(path);
+  assert.equal(made.subarray(0, 11).toString(), "of the card");
+  const more = gunzipSync(made.subarray(11)).toString("latin1");
+  assert.match(more, /more\/run\/systemd\/system\/busbar-edge\.service\.d\/emulated\.conf/);
+  assert.doesNotMatch(more, /Exec|Environment|Device|Capab/);
 });

@@ -18,9 +18,13 @@ const unused = [
   ...["usr/share/doc/*/!(copyright)", "usr/lib/udev/hwdb.d", "var/*", "tmp/*", "packages.txt"],
 ];
 
+/** Groups of udev's rules, which its script makes. */
+const udevGroups = "g input -\ng kvm -\ng render -\ng sgx -\n";
+
 /** Where something is mounted, or made at each start. */
 const places = [
-  ...["boot/firmware", "data", "dev", "etc/busbar", "proc", "root", "run", "sys", "tmp", "var"],
+  ...["boot/firmware", "data", "dev", "etc/busbar", "proc", "root/.ssh", "run", "srv", "sys"],
+  ...["tmp", "var"],
 ];
 
 /**
@@ -35,7 +39,7 @@ export function settle(folder: string, users = ""): void {
     group: read("usr/share/base-passwd/group.master"),
   };
   const sysusers = globSync("usr/lib/sysusers.d/*.conf", { cwd: folder }).sort().map(read);
-  const { passwd, group } = accountsOf(base, [...sysusers, users]);
+  const { passwd, group } = accountsOf(base, [...sysusers, udevGroups, users]);
   const open = openAccounts(passwd);
   if (open.length > 0) {
     const message = `users of the image: ${open.join(", ")} could sign in`;

@@ -32,7 +32,7 @@ export function systemFiles(): Tree {
     ["etc/hostname", file("busbar\n")],
     ["etc/machine-id", file("")],
     ["etc/hosts", file("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 busbar\n")],
-    ["etc/mtab", link("/proc/self/mounts")],
+    ["etc/mtab", link("../proc/self/mounts")],
     ["etc/resolv.conf", link("/run/systemd/resolve/stub-resolv.conf")],
     ["etc/systemd/network/80-wired.network", file(network)],
     ["etc/systemd/resolved.conf.d/busbar.conf", file("[Resolve]\nMulticastDNS=yes\nLLMNR=no\n")],

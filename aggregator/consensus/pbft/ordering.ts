@@ -110,10 +110,9 @@ export function order(replica: Replica): void {
   if (!isInForce(replica)) return;
   const slots = [...replica.slots.values()].toSorted((a, b) => a.height - b.height);
   const commits = slots.flatMap((slot) => commitTo(replica, slot) ?? []);
-  const together = commits.find((vote) => isSignedWith(replica, vote));
-  for (const vote of commits) if (vote !== together) say(replica, vote);
+  for (const vote of commits) if (!isSignedWith(replica, vote)) say(replica, vote);
   foreseeNext(replica);
-  if (together !== undefined) say(replica, together);
+  for (const vote of commits) if (isSignedWith(replica, vote)) say(replica, vote);
   runNext(replica);
 }
 

@@ -1,11 +1,24 @@
 import { AssertionError } from "node:assert";
 
-/** Says what is looked at, and whether it is so, as it comes; a part that fails leaves the others to be tried. */
+/**
+ * Says what is looked at, and whether it is so, as it comes; a part that fails leaves the others to be tried,
+ * unless each needs what the one before it left.
+ */
 export class Report {
+  readonly #stopsAtFault: boolean;
   #failed = 0;
   #passed = 0;
+  #left = 0;
+
+  constructor({ stopsAtFault = false }: { readonly stopsAtFault?: boolean } = {}) {
+    this.#stopsAtFault = stopsAtFault;
+  }
 
   async part(name: string, work: () => unknown): Promise<void> {
+    if (this.#stopsAtFault && this.#failed > 0) {
+      this.#left += 1;
+      return console.log(`--    ${name}: not tried`);
+    }
     const begun = performance.now();
     try {
       const said = await work();
@@ -21,7 +34,8 @@ export class Report {
 
   /** The last line; exit code 1 where something failed. */
   end(): void {
-    console.log(`\n${this.#passed} passed, ${this.#failed} failed`);
+    const left = this.#left === 0 ? "" : `, ${this.#left} not tried`;
+    console.log(`\n${this.#passed} passed, ${this.#failed} failed${left}`);
     if (this.#failed > 0 || this.#passed === 0) process.exitCode = 1;
   }
 }
