@@ -114,6 +114,11 @@ export class FakeAggregator extends EventEmitter {
   }
 
   publish(topic: string, payload: string | Uint8Array, retain = false): void {
+    void this.published(topic, payload, retain);
+  }
+
+  /** The same; resolves when it went out to all who follow the topic, as fast as they take it. */
+  published(topic: string, payload: string | Uint8Array, retain = false): Promise<void> {
     const packet = {
       cmd: "publish",
       topic,
@@ -122,7 +127,9 @@ export class FakeAggregator extends EventEmitter {
       retain,
       dup: false,
     } as const;
-    this.#broker?.publish(packet, () => {});
+    const broker = this.#broker;
+    if (broker === undefined) return Promise.resolve();
+    return new Promise((resolve) => broker.publish(packet, () => resolve()));
   }
 
   #login(client: string, username?: string, password?: Buffer): boolean {
