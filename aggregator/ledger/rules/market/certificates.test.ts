@@ -223,10 +223,16 @@ test("certificates that are held are handed on and retired by hand, and never tw
   assert.deepEqual([use?.greenTakenWh, use?.retired.solar], [5_000, 5_000]);
 });
 
-/** The members find that the sun meter showed other than it did. */
-function corrected(run: Chain, minutes: number, version: number, exportWh: number): void {
+/** The members find that a meter, usually that of the sun, showed other than it did. */
+function corrected(
+  run: Chain,
+  minutes: number,
+  version: number,
+  exportWh: number,
+  meter = "company-a-sun",
+): void {
   const correction: Message<"correction"> = {
-    ...{ member: "member-a", meter: "company-a-sun", slot: utcMs(slot), version },
+    ...{ member: "member-a", meter, slot: utcMs(slot), version },
     ...{ importWh: wh(0), exportWh: wh(exportWh), reason: "meter-error" },
   };
   const closed = run.of("case-closed").length;
@@ -256,6 +262,16 @@ test("what was moved and stands no more is owed: it is made good before anything
   insistOnOnce(run);
   assert.equal(greenDebtOf(run.state, "company-a", "solar"), 0);
   assert.deepEqual(run.block(161, again), []);
+});
+
+test("what was moved by hand is not there to be retired by use as well", () => {
+  const run = sold("any");
+  reported(run);
+  run.block(130, move("company-a", 1, held(run, "company-a"), { to: "user-a" }));
+  // It gave less, so it used more: of wind, for its sun is another's.
+  corrected(run, 140, 1, 35_000, "company-a-meter");
+  assert.deepEqual([held(run, "company-a"), greenDebtOf(run.state, "company-a", "solar")], [0, 0]);
+  insistOnOnce(run);
 });
 
 test("whatever is moved and corrected, each Wh is held by one owner or retired once", () => {
