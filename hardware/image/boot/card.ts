@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, truncateSync } from "node:fs";
+import { join } from "node:path";
 import { type Partition, readMasterBootRecord } from "../mbr.ts";
 import { tool } from "../tools.ts";
 
@@ -40,6 +41,21 @@ export class Card {
   async list(folder: string): Promise<string[]> {
     const said = await tool("mdir", ["-b", "-i", this.#boot, `::${folder}`], { mtime: 0 });
     return said.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim()]));
+  }
+
+  /** Copies a folder of what is kept out of the last partition, mended as the next start would. */
+  async takeKept(
+    folder: string,
+    { scratch, to }: { readonly scratch: string; readonly to: string },
+  ): Promise<void> {
+    const [, , , last] = this.partitions();
+    if (last === undefined) throw new RangeError("the card has no fourth partition");
+    const copy = join(scratch, "kept.ext4");
+    const where = [`skip=${last.first / 2048}`, `count=${last.count / 2048}`];
+    await tool("dd", [`if=${this.path}`, `of=${copy}`, "bs=1M", ...where, "conv=sparse"]);
+    // It says by its exit code that it replayed the journal; what cannot be read shows at the next step.
+    await tool("e2fsck", ["-p", "-f", copy]).catch(() => {});
+    await tool("debugfs", ["-R", `rdump ${folder} ${to}`, copy]);
   }
 
   /** The first partition, as mtools name it. */

@@ -20,8 +20,9 @@ const help = `npm run image:boot -- [options] [image]
 
 Starts an image (default: the one of npm run image in dist) in an emulated board, and tells what held.
 
-  --only <parts>     refusal, first, plug; "first" is always done (default: all)
-  --seed <n>         repeats the instant of the power cut of another run
+  --only <parts>     refusal, first, plug, cuts, journal; "first" is always done (default: all)
+  --cuts <n>         power cuts at random instants (default: 4)
+  --seed <n>         repeats the instants of another run
   --minutes <n>      when it is given up (default: 90)
 
 Exit codes: 0 all held, 1 something did not or is missing, 2 wrong use.`;
@@ -32,6 +33,7 @@ function options() {
       allowPositionals: true,
       options: {
         only: { type: "string" },
+        cuts: { type: "string", default: "4" },
         seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 32)) },
         minutes: { type: "string", default: "90" },
         help: { type: "boolean", short: "h", default: false },
@@ -42,9 +44,9 @@ function options() {
     const unknown = asked.filter((name) => !all.some((part) => part === name));
     if (unknown.length > 0) throw new Error(`expected parts among ${all.join()}, got ${unknown}`);
     const only = all.filter((part) => part === "first" || asked.includes(part));
-    const [seed, minutes] = [values.seed, values.minutes].map(natural);
+    const [cuts, seed, minutes] = [values.cuts, values.seed, values.minutes].map(natural);
     const { help: isAsked } = values;
-    return { only, seed, minutes, isAsked, image: positionals[0] };
+    return { only, cuts, seed, minutes, isAsked, image: positionals[0] };
   } catch (cause) {
     const message = `${(cause as Error).message}\n${help}`;
     throw new Failure("usage.boot", message, { retry: "never", cause });
@@ -57,13 +59,13 @@ function natural(text: string): number {
 }
 
 async function main(): Promise<void> {
-  const { only, seed = 0, minutes = 0, isAsked, image: named } = options();
+  const { only, cuts = 0, seed = 0, minutes = 0, isAsked, image: named } = options();
   if (isAsked) return console.log(help);
   const image = resolve(named ?? join(root, "dist", `${imageName(root)}.img`));
   const needs = [
     needProgram("qemu-system-aarch64", "qemu-system-arm"),
     needProgram("mcopy", "mtools"),
-
+    needProgram("debugfs", "e2fsprogs"),
     needFolder(tmpdir(), 3000),
     {
       name: image,
@@ -92,7 +94,7 @@ async function main(): Promise<void> {
     process.once(signal, () => void end().finally(() => process.exit(130)));
   }
   try {
-    const amount = { random: seededRandom(seed) };
+    const amount = { cuts, random: seededRandom(seed) };
     for (const part of only) await parts[part](scene, report, amount);
   } finally {
     await end();

@@ -10,12 +10,14 @@ export type Seen = {
     readonly serial?: string;
   }[];
   readonly journal: {
-    readonly meters: readonly { readonly committed: number }[];
+    readonly meters: readonly { readonly taken: number; readonly committed: number }[];
   };
   readonly link?: { readonly lastReceiptAt?: number };
 };
 
-/** Readings whose receipts the unit has verified. */
+/** Readings that the journal has acknowledged, of all times. */
+export const taken = ({ journal }: Seen): number =>
+  journal.meters.reduce((sum, meter) => sum + meter.taken, 0);
 export const committed = ({ journal }: Seen): number =>
   journal.meters.reduce((sum, meter) => sum + meter.committed, 0);
 /** Readings since the unit's start, of a meter that answers now. */
