@@ -59,6 +59,11 @@ test("a push shows the notice in its own language, and leads nowhere but into th
   assert.equal(overOf("fr").options.data, "#/settings");
 });
 
+test("an address that is an object with a toString of its own stops no notice", () => {
+  const sent = JSON.stringify({ title: "a", body: "b", url: { toString: 1 } });
+  assert.equal(shownOf(sent, "en").options.data, "#/notices");
+});
+
 test("whatever a push brings, something is shown that leads into the portal", () => {
   const text = fc.oneof(
     fc.constant(undefined),

@@ -36,7 +36,7 @@ export function shownOf(text: string | undefined, browserLanguage: string): Show
     tag: typeof tag === "string" ? tag : "notice",
     language: own,
     requireInteraction: urgent === true,
-    data: /#\/proof\/[\w~%/-]*$/.exec(String(url))?.[0] ?? "#/notices",
+    data: (typeof url === "string" && /#\/proof\/[\w~%/-]*$/.exec(url)?.[0]) || "#/notices",
   });
 }
 
