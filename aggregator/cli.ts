@@ -288,6 +288,14 @@ program
   );
 
 program
+  .command("simulate")
+  .description("lives of a consortium under faults, by this member's rules: --help says how many")
+  .helpOption(false)
+  .allowUnknownOption()
+  .argument("[options...]", "as of npm run simulate")
+  .action(async (options) => (await import("./commands/simulate.ts")).simulateCommand(options));
+
+program
   .command("status")
   .description("what the member is at: a live view on a terminal, else printed once")
   .option(...configOption)
