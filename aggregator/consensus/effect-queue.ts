@@ -95,6 +95,15 @@ export class EffectQueue {
   }
 }
 
+const jobs: ReadonlySet<Effect["do"]> = new Set<Job["do"]>([
+  "go-on",
+  "foresee",
+  "run",
+  "certify",
+  "apply",
+  "serve",
+]);
+
 function isJob(effect: Effect): effect is Job {
-  return ["go-on", "foresee", "run", "certify", "apply", "serve"].includes(effect.do);
+  return jobs.has(effect.do);
 }

@@ -224,6 +224,7 @@ export class Application {
     const step = stepOf(candidate, this.council());
     const stored = { ...block, texts: eventTexts(execution) };
     this.#store.commit(stored, execution.changes, batchesOf(execution), step);
+    this.#last = { height: header.height, time: header.time, hash: block.hash };
     this.#tree = tree;
     this.#finalized = undefined;
     this.#candidates = new WeakMap();

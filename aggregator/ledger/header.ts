@@ -34,8 +34,19 @@ export function headerOf(
     txRoot: txRootOf(ran.execution),
     resultsRoot: resultsRootOf(ran.execution),
     appHash: ran.tree.root,
-    validatorsHash: validatorsHash(membershipOf(frame.chain, ran.council).members),
+    validatorsHash: votersHash(frame.chain, ran.council),
   };
+}
+
+const votersHashes = new WeakMap<Council, Uint8Array>();
+
+/** The name of a council's voters, computed once for many blocks. */
+function votersHash(chain: string, council: Council): Uint8Array {
+  const known = votersHashes.get(council);
+  if (known !== undefined) return known;
+  const name = validatorsHash(membershipOf(chain, council).members);
+  votersHashes.set(council, name);
+  return name;
 }
 
 /** The members in a state, sorted by id. */

@@ -322,6 +322,22 @@ test("a link shows an owner nothing of another one's, and is read whatever it sa
   );
 });
 
+test("a notice says how it fared by each of its ways, from this member", () => {
+  const { db } = store;
+  const [notice] = site.desk.notices({ owner: "user-1", limit: 1 });
+  assert.ok(notice !== undefined);
+  db.prepare(
+    `INSERT INTO delivery (notice, channel, owner, state, attempts, next, error, height, hold, digest)
+     VALUES (?, 'email', 'user-1', 'dead', 14, 0, 'mailbox full', 1, 0, 0)`,
+  ).run(notice.id);
+  const found = site.desk.link(decodeURIComponent(notice.link), "user-1");
+  const one = found?.notices.find(({ notice: { id } }) => id === notice.id);
+  assert.deepEqual(one?.deliveries, [
+    { channel: "email", state: "dead", attempts: 14, error: "mailbox full" },
+  ]);
+  db.prepare("DELETE FROM delivery WHERE notice = ? AND channel = 'email'").run(notice.id);
+});
+
 test("a proof of another chain's voters, or of changed bytes, is told as none", () => {
   const key = `contract/${site.source.trades({ limit: 1 })[0]?.contract}`;
   const proof = site.desk.stateProof(key) ?? assert.fail(key);

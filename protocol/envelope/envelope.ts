@@ -88,7 +88,16 @@ export function toBeSigned(payload: Uint8Array, kid: Uint8Array, domain: Domain)
   return encodeCbor(["Signature1", protectedHeader(kid), aad, payload]);
 }
 
+/** Of a key's id it is known up to the id; each signature that is made or checked needs one. */
 function protectedHeader(kid: Uint8Array): Uint8Array {
+  if (kid.length !== kidBytes) return encodedHeader(kid);
+  const header = new Uint8Array(headerStart.length + kidBytes);
+  header.set(headerStart);
+  header.set(kid, headerStart.length);
+  return header;
+}
+
+function encodedHeader(kid: Uint8Array): Uint8Array {
   return encodeCbor(
     new Map<number, CborValue>([
       [1, algorithmEd25519],
@@ -98,7 +107,8 @@ function protectedHeader(kid: Uint8Array): Uint8Array {
 }
 
 /** The protected header up to the key's id. */
-const headerStart = protectedHeader(new Uint8Array(20)).slice(0, -20);
+const kidBytes = 20;
+const headerStart = encodedHeader(new Uint8Array(kidBytes)).slice(0, -kidBytes);
 
 function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
   for (let i = 0; i < start.length; i++) if (bytes[i] !== start[i]) return false;

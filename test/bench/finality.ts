@@ -20,6 +20,9 @@ const framesInAll = Number(process.env.BUSBAR_FRAMES ?? 400);
 /** Batches of each unit that go before: code is compiled with them. */
 const warmUp = 20;
 
+/** Frames at light load of each member that go before: at saturation there are too few blocks for that. */
+const lightWarmUp = Number(process.env.BUSBAR_WARM ?? 100);
+
 type Figures = {
   readonly p50Ms: number;
   readonly p90Ms: number;
@@ -89,6 +92,7 @@ async function warm(members: readonly MemberProcess[], site: Site): Promise<void
   const total = units * warmUp;
   const count = total / members.length;
   await Promise.all(members.map((member) => member.ask({ do: "saturate", count, total })));
+  for (const member of members) await member.ask({ do: "light", count: lightWarmUp, everyMs: 10 });
 }
 
 function observed(members: readonly MemberProcess[]): Promise<Observed[]> {
@@ -164,7 +168,7 @@ function linesOf(
   const perMember = Object.entries(perBlock).map(([name, value]) => `${name} ${value.toFixed(2)}`);
   const left = outside === 0 ? "" : `; ${outside} of the members had left the view`;
   return [
-    `  load ${load.toFixed(1)} before, ${framesInAll} frames (BUSBAR_FRAMES)${left}`,
+    `  load ${load.toFixed(1)} before, ${framesInAll} frames (BUSBAR_FRAMES), ${lightWarmUp} of each member before (BUSBAR_WARM)${left}`,
     `  ${p50Ms.toFixed(1)} ms (median, goal ≤ 15), ${p90Ms.toFixed(1)} ms (90 %), ${p99Ms.toFixed(1)} ms (99 %, goal ≤ 60)`,
     `  a block in each member: ${perMember.join(", ")}`,
     "  where a frame is, ms after it came (medians; by what the member saw that it came to, and the leader)",

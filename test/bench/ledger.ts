@@ -43,6 +43,9 @@ type Run = {
 /** Batches of each unit that go before: code is compiled with them. */
 const warmUp = 20;
 
+/** Frames at light load of each member that go before: at saturation there are too few blocks for that. */
+const lightWarmUp = 100;
+
 /** The tree of a million accounts takes minutes to build, and a gigabyte. */
 const accountsMax = Number(process.env.BUSBAR_ACCOUNTS ?? 100_000);
 const accountCounts = [1_000, 10_000, 100_000, 1_000_000].filter((count) => count <= accountsMax);
@@ -127,6 +130,9 @@ async function consortium(site: Site, batches: number): Promise<Run> {
     )) as Report[];
     const [largest] = loaded.toSorted((a, b) => b.storeBytes - a.storeBytes);
     const latencies: number[] = [];
+    for (const member of members) {
+      await member.ask({ do: "light", count: lightWarmUp, everyMs: 10 });
+    }
     // One member after the other, so that the load is light.
     for (const member of members) {
       const count = 200 / members.length;

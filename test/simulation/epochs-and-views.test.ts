@@ -188,9 +188,10 @@ test("of a member's signatures over a height the newest counts", () => {
   const hear = passedOver(cluster);
   const begun = () => cluster.member("b").replica?.view === 1;
   assert.ok(cluster.until(begun, 20_000), cluster.standing);
-  // Now a is needed, and says something else than before.
+  // Now a is needed, and says something else than before; nobody gets the block of another.
   cluster.member("d").crash();
   hear();
+  lose(cluster, ({ message }) => message.name === "block");
   assert.ok(
     cluster.until(() => cluster.isQuiet, 5_000),
     cluster.standing,

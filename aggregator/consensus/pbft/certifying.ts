@@ -118,12 +118,12 @@ function compareWith(replica: Replica, certified: Certified, vote: BlockVote): v
  */
 export function certify(replica: Replica): void {
   const slot = replica.slots.get(replica.height + 1);
-  if (slot?.ran === undefined || slot.running !== undefined || replica.applying) return;
+  if (slot?.ran === undefined || slot.running !== undefined) return;
   const own = slot.ran.header;
   const certificate = certificateOf(replica, slot, own);
   if (certificate !== undefined) return certifyWith(replica, slot, certificate);
   for (const { header } of [...slot.blockVotes.values()]) {
-    if (!isOfOneView(own, header)) continue;
+    if (same(own, header) || !isOfOneView(own, header)) continue;
     if (certificateOf(replica, slot, header) !== undefined) throw outvoted(own, header);
   }
 }

@@ -110,9 +110,10 @@ export function order(replica: Replica): void {
   if (!isInForce(replica)) return;
   const slots = [...replica.slots.values()].toSorted((a, b) => a.height - b.height);
   const commits = slots.flatMap((slot) => commitTo(replica, slot) ?? []);
-  for (const vote of commits) if (!isSignedWith(replica, vote)) say(replica, vote);
+  const together = commits.find((vote) => isSignedWith(replica, vote));
+  for (const vote of commits) if (vote !== together) say(replica, vote);
   foreseeNext(replica);
-  for (const vote of commits) if (isSignedWith(replica, vote)) say(replica, vote);
+  if (together !== undefined) say(replica, together);
   runNext(replica);
 }
 

@@ -51,6 +51,7 @@ export function onViewChange(replica: Replica, change: ViewChange): void {
 /** Follows members that are ahead: one of more than `faulty` is honest. */
 export function join(replica: Replica): void {
   const { council, changes, asked, self } = replica;
+  if (changes.size <= council.faulty) return;
   const ahead = [...changes.values()]
     .filter(({ view, from }) => view > asked && from !== self)
     .map(({ view }) => view)

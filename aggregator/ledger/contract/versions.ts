@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "c1dd25cf5bde1e5c8c7efed9fce71e2e412bcde5aef0668d44e6b318bd645f14"),
+  version(1, "f16582c54b86e8b4b7647e39c79e04cd1ffd17bbe69683f125843f8485a0c784"),
 ];

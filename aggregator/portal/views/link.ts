@@ -2,6 +2,7 @@ import { contracts } from "../../ledger/rules/market/tables.ts";
 import { settlements, slotKey } from "../../ledger/settlements.ts";
 import type { Store } from "../../ledger/store.ts";
 import type { Fact, Notice } from "../../notices/notice.ts";
+import { readNotice } from "../../notices/read.ts";
 import type { Reader } from "../../notices/words/words.ts";
 import type { ViewContext } from "./context.ts";
 import { keysOfEvent, readersOfEvent, settlementKeys } from "./notice-proofs.ts";
@@ -92,6 +93,9 @@ function answerOf(
     notices: notices.map((one) => ({
       notice: noticeRow(one, reader),
       facts: Object.entries(one.notice.facts).map(([name, fact]) => factOf(name, fact)),
+      deliveries: (readNotice(store.db, one.notice.id)?.deliveries ?? []).map(
+        ({ channel, state, attempts, error }) => ({ channel, state, attempts, error }),
+      ),
     })),
     proofs: [...new Set([...more, ...keys.map(stateProofPath)])],
   };

@@ -157,6 +157,15 @@ export const linkShape = record({
       notice: noticeShape,
       /** What it says, as numbers in the unit of their kind, or names. */
       facts: list(record({ name: text, number: orNull(integer), text: orNull(text) })),
+      /** How it fared from this member, way by way. */
+      deliveries: list(
+        record({
+          channel: text,
+          state: words("queued", "delivered", "dead", "elsewhere", "dropped"),
+          attempts: integer,
+          error: orNull(text),
+        }),
+      ),
     }),
   ),
   proofs: list(text),

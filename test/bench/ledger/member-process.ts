@@ -148,10 +148,14 @@ async function saturate(count: number, total: number): Promise<Span> {
   return { startMs, endMs: Date.now(), cpuMs: (user + system) / 1000 };
 }
 
+let lightSent = 0;
+
 async function light(count: number, everyMs: number): Promise<Latency[]> {
   const unit = lightUnit(site, index);
   const latencies: Latency[] = [];
-  for (const frame of batchesOf(unit, count, site.from)) {
+  const frames = batchesOf(unit, lightSent + count, site.from).slice(lightSent);
+  lightSent += count;
+  for (const frame of frames) {
     // Blocks of other members' frames come in between; nothing keeps step with them.
     await new Promise((done) => setTimeout(done, everyMs * (0.5 + Math.random())));
     const start = clockMs();

@@ -6,6 +6,7 @@ import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { Card, Empty, Loaded, useAnswer, Waiting } from "../parts/loaded.tsx";
 import { Outcome } from "../parts/verify.tsx";
+import { type Channel, channelNames } from "../preferring.ts";
 import { type ReadProof, readProof } from "../proved.ts";
 import type { Told } from "../proved-state.ts";
 import { Refused, readBytes } from "../request.ts";
@@ -39,6 +40,14 @@ export function ProofPage({ path }: { readonly path: readonly string[] }) {
     </Loaded>
   );
 }
+
+const states = {
+  queued: t("waits"),
+  delivered: t("delivered"),
+  dead: t("given up"),
+  elsewhere: t("sent by another member"),
+  dropped: t("not sent any more"),
+} as const;
 
 /** What people call what a notice says. */
 const factNames: Readonly<Record<string, string>> = {
@@ -89,6 +98,18 @@ function Proofs({
         <Card key={one.notice.id} title={one.notice.title} note={dayAndClock(one.notice.time)}>
           <p>{one.notice.text}</p>
           {checked === undefined ? null : <Agreed one={one} proven={proven} />}
+          {one.deliveries.map(({ channel, state, attempts, error }) => (
+            <p key={channel} class="quiet">
+              {t("{channel}: {state}, attempts: {attempts}", {
+                channel: Object.hasOwn(channelNames, channel)
+                  ? channelNames[channel as Channel]
+                  : channel,
+                state: states[state],
+                attempts,
+              })}{" "}
+              {error}
+            </p>
+          ))}
         </Card>
       ))}
       <Card

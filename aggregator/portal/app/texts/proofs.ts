@@ -60,4 +60,9 @@ export const proofs: Readonly<Record<string, string>> = {
   "The market’s hour {time}": "市场时段{time}",
   Traded: "成交",
   "Event of the ledger: {type}": "账本事件:{type}",
+  "{channel}: {state}, attempts: {attempts}": "{channel}:{state},尝试{attempts}次",
+  waits: "等待发送",
+  "given up": "已放弃",
+  "sent by another member": "由其他成员发送",
+  "not sent any more": "不再发送",
 };
