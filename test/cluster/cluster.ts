@@ -28,6 +28,14 @@ type Verified = {
   readonly moneySum: number;
 };
 
+/** What `busbar-aggregator credit --json` says. */
+type CreditAnswer = {
+  readonly accounts: readonly {
+    readonly id: string;
+    readonly counts: readonly { readonly kind: string }[];
+  }[];
+};
+
 /** Far above what a busy machine needs: for a cluster that stands still. */
 const patienceMs = 300_000;
 
@@ -40,6 +48,7 @@ export class Cluster {
   /** Everybody who ever was one. */
   readonly #all: MemberProcess[];
   readonly #left = new Set<MemberProcess>();
+  readonly #outvoted = new Set<string>();
   readonly #home: string;
   readonly #portBase: number;
   readonly #wires: ReadonlyMap<string, LinkProxy>;
@@ -110,6 +119,16 @@ export class Cluster {
     return `view ${Math.max(...views)} of ${views.join(", ")}`;
   }
 
+  /** Whether another member says that this one came to another result; that is on the ledger then. */
+  async isNamed(member: MemberProcess): Promise<boolean> {
+    const others = this.members.filter((other) => other !== member);
+    const all = await Promise.all(others.map((other) => other.status()));
+    const deviating = all.flatMap((status) => status?.consensus.deviating ?? []);
+    const isNamed = deviating.some((one) => one.member === member.id);
+    if (isNamed) this.#outvoted.add(member.id);
+    return isNamed;
+  }
+
   /** All wires of a founder, both ways. */
   wiresOf({ index }: MemberProcess): readonly LinkProxy[] {
     return [...this.#wires].flatMap(([name, wire]) =>
@@ -123,6 +142,24 @@ export class Cluster {
     await until(
       `${batches} more receipts for each unit`,
       () => this.units.every(({ receipts }, i) => receipts >= (goals[i] ?? 0)) || undefined,
+      patienceMs,
+    );
+  }
+
+  /** Resolves when every batch has its receipt and all members stand at one height. */
+  async quiet(): Promise<void> {
+    await until(
+      "every batch has its receipt",
+      () => this.units.every(({ waiting }) => waiting === 0) || undefined,
+      patienceMs,
+    );
+    await until(
+      "all members stand at one height",
+      async () => {
+        const all = await Promise.all(this.members.map((member) => member.status()));
+        const heights = new Set(all.map((status) => status?.height));
+        return (heights.size === 1 && !heights.has(undefined)) || undefined;
+      },
       patienceMs,
     );
   }
@@ -178,20 +215,7 @@ export class Cluster {
   /** Everything that was signed has its receipt, all members stand at one height; then all end. */
   async settle(): Promise<void> {
     for (const unit of this.units) unit.endPublishing();
-    await until(
-      "every batch has its receipt",
-      () => this.units.every(({ waiting }) => waiting === 0) || undefined,
-      patienceMs,
-    );
-    await until(
-      "all members stand at one height",
-      async () => {
-        const all = await Promise.all(this.members.map((member) => member.status()));
-        const heights = new Set(all.map((status) => status?.height));
-        return (heights.size === 1 && !heights.has(undefined)) || undefined;
-      },
-      patienceMs,
-    );
+    await this.quiet();
     await Promise.all(this.units.map((unit) => unit.stop()));
     await Promise.all(this.members.map((member) => member.stop("SIGTERM")));
   }
@@ -213,6 +237,10 @@ export class Cluster {
         assert.equal(verified.readings[`${owner}-meter`], taken, `${owner} on ${id}`);
       }
     }
+    // Their chains are equal, so one ledger's credit reports are all's.
+    const [first] = this.members;
+    assert.ok(first !== undefined);
+    assert.deepEqual(await this.#deviatingOn(first.config), [...this.#outvoted].sort());
     return { height: Math.max(...chain.keys()) };
   }
 
@@ -222,6 +250,16 @@ export class Cluster {
     await Promise.all(this.#all.map((member) => member.stop()));
     await Promise.all([...this.#wires.values()].map((wire) => wire.close()));
     rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  /** Who came to another result, by the credit reports of a member's ledger. */
+  async #deviatingOn(config: string): Promise<readonly string[]> {
+    const out = await finish(programs.aggregator, ["credit", "--config", config, "--json"]);
+    const { accounts } = JSON.parse(out) as CreditAnswer;
+    return accounts
+      .filter(({ counts }) => counts.some(({ kind }) => kind === "deviation"))
+      .map(({ id }) => id)
+      .sort();
   }
 
   #memberAt(index: number): MemberProcess {

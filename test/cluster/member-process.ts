@@ -10,6 +10,9 @@ import { idOf, type Place } from "./layout.ts";
 /** Far above what a machine needs on which others work, too. */
 const startMsMax = 300_000;
 
+/** The aggregator with a machine that can begin to compute otherwise. */
+const oddProgram = join(import.meta.dirname, "odd-member.ts");
+
 /** One member: its folder, and the process that runs in it or does not. */
 export class MemberProcess {
   readonly index: number;
@@ -39,9 +42,29 @@ export class MemberProcess {
   }
 
   /** Resolves when it says that it is up. `under`: a program that runs it, and its options. */
-  async start(under: readonly string[] = []): Promise<void> {
+  start(under: readonly string[] = []): Promise<void> {
+    return this.#start(programs.aggregator, under);
+  }
+
+  /** The same on a machine that computes as the others do until `computeOtherwise`. */
+  startOdd(): Promise<void> {
+    return this.#start(oddProgram, []);
+  }
+
+  /** From now on it comes to other results. Resolves with what it said when it has ended by itself. */
+  async computeOtherwise(): Promise<string> {
+    const child = this.#process;
+    assert.ok(child !== undefined && child.exitCode === null, `${this.id} runs`);
+    const gone = once(child, "exit");
+    const before = readFileSync(this.#log, "utf8").length;
+    this.#signal("SIGUSR2");
+    await gone;
+    return readFileSync(this.#log, "utf8").slice(before);
+  }
+
+  async #start(entry: string, under: readonly string[]): Promise<void> {
     const [program = process.execPath, ...options] = [...under, process.execPath];
-    const args = [...options, programs.aggregator, "run", "--config", this.config];
+    const args = [...options, entry, "run", "--config", this.config];
     // What one has compiled starts the next one sooner.
     const env = { NODE_COMPILE_CACHE: join(dirname(this.#folder), "compiled"), ...process.env };
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });

@@ -34,6 +34,7 @@ export class PublishingUnit {
   #receipts = 0;
   #answeredAt = 0;
   #publishing = true;
+  #resting = false;
   #stopped = false;
   #working: Promise<unknown>;
   #client: MqttClient | undefined;
@@ -79,6 +80,15 @@ export class PublishingUnit {
     this.#publishing = false;
   }
 
+  /** Takes no readings until it goes on. */
+  rest(): void {
+    this.#resting = true;
+  }
+
+  goOn(): void {
+    this.#resting = false;
+  }
+
   async stop(): Promise<void> {
     this.#publishing = false;
     this.#stopped = true;
@@ -88,7 +98,8 @@ export class PublishingUnit {
 
   async #produce(): Promise<void> {
     while (this.#publishing) {
-      if (this.#outstanding.size < windowSize) this.#takeReadings();
+      const isFree = !this.#resting && this.#outstanding.size < windowSize;
+      if (isFree) this.#takeReadings();
       await sleep(everyMs);
     }
   }
