@@ -1,4 +1,4 @@
-import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { compareBytes } from "../cbor/value.ts";
 import { sha256 } from "../sha256.ts";
 
@@ -57,7 +57,11 @@ function startOf(
 }
 
 function hashed(prefix: number, first: Uint8Array, second: Uint8Array): Uint8Array {
-  return sha256(concatBytes(Uint8Array.of(prefix), first, second));
+  const bytes = new Uint8Array(65);
+  bytes[0] = prefix;
+  bytes.set(first, 1);
+  bytes.set(second, 33);
+  return sha256(bytes);
 }
 
 function bit(name: Uint8Array, depth: number): number {

@@ -1,4 +1,11 @@
-/** `npm run bench -- settlement`: a month of a community of 50 meters is settled and billed. */
+/**
+ * `npm run bench -- settlement`: a month of a community of 50 meters is settled and billed.
+ *
+ * What has a limit is the month's settlement on the ledger: every block that brings readings, from its signed
+ * frames to committed accounts, by the rules as they are: proposed, run, hashed, certified and on disk. Each
+ * brings an hour's readings of every meter and settles four slots. Trading before delivery is no part of it,
+ * nor is the check of frames as they come in, which stands beside it; nor are bills, which stand below.
+ */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -87,13 +94,19 @@ function measure(folder: string): Figure[] {
       value: bills.madeMs / 1000,
       unit: "s",
     },
+    { name: "  the longest to make", value: bills.madeMsMax / 1000, unit: "s" },
     {
       name: `${billCount} bills checked offline, all good`,
       value: bills.checkedMs / 1000,
       unit: "s",
     },
+    { name: "  the longest to check", value: bills.checkedMsMax / 1000, unit: "s" },
     { name: "lines of all bills", value: bills.lines, unit: "lines" },
-    { name: "a bill with its evidence", value: bills.bytes / billCount / 1e6, unit: "MB" },
+    {
+      name: "a bill with its evidence",
+      value: bills.bytes / Math.max(1, billCount) / 1e6,
+      unit: "MB",
+    },
     { name: "the ledger's file", value: statSync(file).size / 1e6, unit: "MB" },
   ];
 }
@@ -151,20 +164,24 @@ function makeBills(community: Community) {
   // A member makes all of them and looks at each signature once; whoever checks one looks at all of its.
   const once = rememberingVerify(verify);
   const against = { pinned: { chain: genesis.chain, members: community.members }, verify };
-  const sums = { madeMs: 0, checkedMs: 0, lines: 0, bytes: 0 };
+  const sums = { madeMs: 0, madeMsMax: 0, checkedMs: 0, checkedMsMax: 0, lines: 0, bytes: 0 };
   for (const owner of community.owners.slice(0, billCount)) {
     let made: ReturnType<typeof collectBill> | undefined;
-    sums.madeMs += timeOf(() => {
+    const madeMs = timeOf(() => {
       made = collectBill(source, { owner, month, ...against, verify: once });
     });
+    sums.madeMs += madeMs;
+    sums.madeMsMax = Math.max(sums.madeMsMax, madeMs);
     if (made === undefined || "ok" in made) throw new Error(`${owner}: ${JSON.stringify(made)}`);
     const text = JSON.stringify(made);
     sums.bytes += text.length;
-    sums.checkedMs += timeOf(() => {
+    const checkedMs = timeOf(() => {
       const checked = checkBill(JSON.parse(text) as BillFile, against);
       if (!checked.ok) throw new Error(`${owner}: ${checked.message}`);
       sums.lines += checked.lines;
     });
+    sums.checkedMs += checkedMs;
+    sums.checkedMsMax = Math.max(sums.checkedMsMax, checkedMs);
   }
   return sums;
 }
