@@ -34,10 +34,8 @@ export class MarketBindings {
     if (bids.length > 0 && this.#book.defaults.has(owner)) {
       throw new Violation(`${owner} is in default and bids`);
     }
-    const money = bids.reduce(
-      (sum, { limit, quantity }) => sum + cost(Math.min(limit, this.#retail), quantity),
-      0,
-    );
+    // A life's only gate is its slots' last one: what nobody gives comes from the bureau, whatever the limit is.
+    const money = bids.reduce((sum, { quantity }) => sum + cost(this.#retail, quantity), 0);
     this.#bind(`quote ${id}`, { owner, money, slot });
   }
 

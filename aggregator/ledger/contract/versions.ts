@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "f16582c54b86e8b4b7647e39c79e04cd1ffd17bbe69683f125843f8485a0c784"),
+  version(1, "9f65fac4a17ed6969c11bbb65456ea4617c6c183e97a04687ffae72a1abc9d60"),
 ];
