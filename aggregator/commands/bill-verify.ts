@@ -71,13 +71,17 @@ function shortOf({ ok, bill, lines }: CheckedBill) {
   return { ok, owner: owner.id, month, asOf, totals, credit, lines, proofs };
 }
 
-function goodText({ bill, lines }: CheckedBill): string {
+/** What is said of a good bill: also what of its month it does not hold. */
+export function goodText({ bill, lines }: CheckedBill): string {
   const { owner, month, asOf, totals, proofs, carbon } = bill;
   const { blocks, frames, entries } = proofs;
   const when = new Date(asOf.time).toISOString();
   return [
     `good: the bill of ${owner.id} for ${month}, as of block ${asOf.height} of ${bill.chain} (${when})`,
-    `  ${lines} lines of ${bill.slots.length} slots, ${totals.slots.provisional} of them provisional`,
+    `  ${lines} lines of ${bill.slots.length} slots, ${totals.slots.provisional} of them provisional; nothing of ${totals.slots.open} more`,
+    asOf.time < bill.to
+      ? "  the month is not over: slots are still to come"
+      : "  the month is over",
     ...(carbon === null
       ? []
       : [

@@ -16,7 +16,7 @@ import type { CarbonEvidence } from "../settlement/bill/evidence.ts";
 import { BillError } from "../settlement/bill/grounds.ts";
 import { billPage } from "../settlement/bill/page.ts";
 import { FramePaths } from "../settlement/bill/paths.ts";
-import { monthPeriod } from "../settlement/bill/period.ts";
+import { billableMs, monthPeriod } from "../settlement/bill/period.ts";
 import { type Language, languages } from "../settlement/bill/words.ts";
 import { id } from "./arguments.ts";
 import { billText } from "./bill-text.ts";
@@ -36,9 +36,6 @@ type BillOptions = {
   readonly verify?: string;
   readonly membership: string;
 };
-
-/** How long a settled slot stays in the state, less the two days that its gates lie ahead, and one more. */
-const keptMs = 59 * 86_400_000;
 
 /** Adds `bill`: makes an owner's bill of a month, and checks one. */
 export function addBillCommand(program: Command, print: (value: object) => void): void {
@@ -156,11 +153,11 @@ function sourceOf(grounds: Grounds, wanted: string): { source: BillSource; close
   });
   const common = { blocks, paths: new FramePaths(blocks), steps };
   const from = monthStart(grounds, wanted);
-  if (newest.header.time < from + keptMs) {
+  if (newest.header.time < from + billableMs) {
     const prove = (key: string) => application.query(key).path;
     return { source: { ...common, head: newest, state: store.state, prove }, close() {} };
   }
-  const height = firstHeightAt(blocks, from + keptMs, store.height) - 1;
+  const height = firstHeightAt(blocks, from + billableMs, store.height) - 1;
   const past = stateAt(height, { store, blocks, genesis, verify });
   const tree = StateTree.of(past.state.scan(""));
   const { header, hash, certificate, state } = past;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { decodeStateProof, microPerKwh, type StatePath } from "@busbar/protocol";
+import { decodeStateProof, microPerKwh, type StatePath, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import fc from "fast-check";
 import { billOf as ledgerBill } from "../../commands/bill.ts";
-import { checkBillText } from "../../commands/bill-verify.ts";
+import { checkBillText, goodText } from "../../commands/bill-verify.ts";
 import { accounts, gridOwner } from "../../ledger/accounts.ts";
 import { Store } from "../../ledger/store.ts";
 import { CouncilStory, councilGenesis } from "../../ledger/test-councils.ts";
@@ -40,14 +40,14 @@ function against(community: Community) {
   return { pinned: { chain, members: community.members }, verify: once };
 }
 
-function collected(community: Community, owner: string) {
+function collected(community: Community, owner: string, wanted = month) {
   const { store, application } = community;
   const head = store.header(store.height);
   assert.ok(head !== undefined);
   const prove = (key: string): StatePath => application.query(key).path;
   const paths = new FramePaths(store);
   const source = { head, state: store.state, prove, blocks: store, paths, steps: [] };
-  return collectBill(source, { owner, month, ...against(community) });
+  return collectBill(source, { owner, month: wanted, ...against(community) });
 }
 
 function billOf(community: Community, owner: string): BillFile {
@@ -223,6 +223,7 @@ test("a forger who knows the form leaves nothing out and invents nothing", () =>
   assert.equal(code(without((key) => key.startsWith(`contract/${slot}`))), "bill.settlement");
   assert.equal(code(without((key) => key.startsWith("credit/"))), "bill.incomplete");
   assert.equal(code(without((key) => key === "owner/home-2")), "bill.incomplete");
+  assert.equal(code(without((key) => key.startsWith("slot-balance/"))), "bill.incomplete");
   const last = evidence.entries.findLast(({ key }) => key.startsWith("settlement/"));
   assert.equal(code(without((key) => key === last?.key)), "bill.incomplete", "a later version");
   const quotes = evidence.frames.filter((_, i) => i !== bill.slots[1]?.lines[0]?.order?.opened);
@@ -313,6 +314,22 @@ test("a month that the state forgets is billed from the state that still had it,
   assert.ok(checkBill(made, against(old)).ok);
   assert.equal(made.bill.asOf.height, store.height - 1, "of the last block before it was too late");
   assert.deepEqual(made.bill.slots[0], known.bill.slots[0]);
+  const late = collected(old, "home-2");
+  assert.ok("ok" in late, "a state that has forgotten proves that there was nothing");
+  assert.equal(late.code, "bill.incomplete", late.message);
+});
+
+test("a state from before a month proves nothing of it, and a good bill says what it lacks", () => {
+  const early = collected(community, "home-2", "2026-06");
+  assert.ok("ok" in early, "a month that has not begun");
+  assert.equal(early.code, "bill.incomplete", early.message);
+  const checked = checkBill(file, against(community));
+  assert.ok(checked.ok);
+  const said = goodText(checked);
+  const { open } = file.bill.totals.slots;
+  assert.match(said, new RegExp(`nothing of ${open} more\\n  the month is not over`));
+  const over = { ...checked.bill, asOf: { ...checked.bill.asOf, time: utcMs(file.bill.to) } };
+  assert.match(goodText({ ...checked, bill: over }), /\n {2}the month is over\n/);
 });
 
 test("a page shows its bill in both languages, asks nobody, and what is changed in it is found", () => {

@@ -188,7 +188,7 @@ class Collection {
     const quotes = new Set<string>();
     for (const slot of this.#slots()) {
       if (slot > head.header.time) break;
-      if (isTaker) keys.push(takingKey(slot, owner), ...this.#balanceKeys(slot));
+      if (isTaker) keys.push(takingKey(slot, owner), balanceKey(slot));
       if (this.#carbon !== undefined) keys.push(...greenKeysOf(state, slot, { owner, moves }));
       if (!settles) continue;
       const count = lastSettlement(state, slot, owner)?.version ?? 0;
@@ -196,7 +196,7 @@ class Collection {
         keys.push(settlementKey(slot, owner, version));
       }
       if (count === 0) continue;
-      keys.push(...this.#balanceKeys(slot));
+      keys.push(balanceKey(slot));
       for (const meter of own) {
         const corrected = correctedSlots.get(state, meterSlotId(slot, meter));
         if (corrected !== undefined) keys.push(correctedKey(slot, meter));
@@ -209,11 +209,6 @@ class Collection {
       }
     }
     return { keys: [...new Set(keys)], quotes };
-  }
-
-  #balanceKeys(slot: number): string[] {
-    const key = balanceKey(slot);
-    return this.#source.state.get(key) === undefined ? [] : [key];
   }
 
   /** What the lines of the account rest on: its entries and the one before, the others, orders. */

@@ -21,10 +21,10 @@ import {
   isParty,
 } from "./document.ts";
 import { BillError, type BillGrounds } from "./grounds.ts";
-import { creditKey, ownerKey, settlementKey, siteKey } from "./keys.ts";
+import { balanceKey, creditKey, ownerKey, settlementKey, siteKey } from "./keys.ts";
 import { energyInSlot, type MeterBooks, readMeters } from "./meters.ts";
 import { Orders } from "./orders.ts";
-import { daysOf, monthPeriod } from "./period.ts";
+import { billableMs, daysOf, monthPeriod } from "./period.ts";
 import { contractLines, type NewLine, type OwnContract, versionLines } from "./slot-lines.ts";
 import { takingsOf } from "./taking-lines.ts";
 import { chargesOf, dayTotals, totalsOf } from "./totals.ts";
@@ -46,6 +46,7 @@ export function draftBill(grounds: BillGrounds): Omit<Bill, "proofs"> {
   if (zone === undefined || period === undefined) {
     throw new BillError("bill.month", `expected a month as 2026-03, got ${month}`, "all");
   }
+  insistOnTime(asOf.time, period.from);
   const lengthMs = parameters.slotMinutes * 60_000;
   const books = readMeters(grounds);
   const slots = slotsOf(grounds, books, { ...period, lengthMs });
@@ -78,6 +79,18 @@ export function draftBill(grounds: BillGrounds): Omit<Bill, "proofs"> {
     account,
     carbon: isParty(party) ? carbonOf(grounds, { ...period, lengthMs }) : null,
   };
+}
+
+/** That the state is one that can hold the month: neither from before it nor from after it was forgotten. */
+function insistOnTime(time: number, from: number): void {
+  const at = new Date(time).toISOString();
+  if (time < from) {
+    throw new BillError("bill.incomplete", `the state of ${at} is older than the month`, "all");
+  }
+  if (time < from + billableMs) return;
+  const last = new Date(from + billableMs).toISOString();
+  const message = `the state of ${at} has begun to forget the month: expected one of before ${last}`;
+  throw new BillError("bill.incomplete", message, "all");
 }
 
 type Month = { readonly from: number; readonly to: number; readonly lengthMs: number };
@@ -135,9 +148,14 @@ function withTakings(slot: NewSlot, taken: readonly NewLine[]): NewSlot {
   return { ...slot, money, lines: [...slot.lines, ...taken] };
 }
 
-/** The slot's sums of all parties. Throws: `BillError` `bill.balance`. */
-function siteSums({ state }: BillGrounds, slot: number): BillSlot["site"] {
-  const balance = slotBalances.get(state, slotKey(slot)) ?? emptyBalance;
+/** The slot's sums of all parties. Throws: `BillError` `bill.balance`, `bill.incomplete`. */
+function siteSums({ state, isAbsent }: BillGrounds, slot: number): BillSlot["site"] {
+  const known = slotBalances.get(state, slotKey(slot));
+  const key = balanceKey(slot);
+  if (known === undefined && !isAbsent(key)) {
+    throw new BillError("bill.incomplete", `${key} is not proved`, { slot });
+  }
+  const balance = known ?? emptyBalance;
   const rounding = roundingOf(balance);
   if (rounding === 0) return { ...balance, rounding };
   throw new BillError("bill.balance", `the slot's sums leave ${rounding} over`, { slot });

@@ -6,6 +6,13 @@ export type Period = { readonly from: number; readonly to: number };
 /** A local day of a month, of 23, 24 or 25 hours. */
 export type LocalDay = Period & { readonly date: string; readonly hours: number };
 
+/**
+ * How long after its beginning a month can still be billed: a settled slot stays in the state for 62 days, less
+ * two that its gates lie ahead, and one more to be sure. Afterwards that a state holds nothing of a slot says
+ * nothing of what was settled in it.
+ */
+export const billableMs = 59 * 86_400_000;
+
 const hourMs = 3_600_000;
 const form = /^(\d{4})-(0[1-9]|1[0-2])$/;
 
