@@ -34,6 +34,12 @@ export type Progress = {
 /** Attempts that the log keeps. */
 const logMax = 100_000;
 
+/** An earlier one of the same lane that failed, and is not to be tried yet: what came later waits behind it. */
+const pausedBefore = `SELECT 1 FROM delivery AS earlier WHERE earlier.state = 'queued'
+  AND earlier.owner = delivery.owner AND earlier.channel = delivery.channel
+  AND earlier.next > :now AND earlier.next < ${parked} AND earlier.rowid < delivery.rowid
+  AND (earlier.height = 0) = (delivery.height = 0)`;
+
 const dueColumns = `SELECT notice, delivery.owner AS owner, channel, attempts, digest,
     coalesce(notice_message.json, delivery_extra.json) AS json
   FROM delivery LEFT JOIN notice_message ON notice_message.id = notice
@@ -62,12 +68,12 @@ export class DeliveryTable {
   }
 
   dueLanes(now: number): DueLane[] {
-    return this.#sql.dueLanes.all(now) as unknown as DueLane[];
+    return this.#sql.dueLanes.all({ now }) as unknown as DueLane[];
   }
 
   /** A lane's first delivery that is due; with it all of its digest, where it belongs to one. */
   due({ owner, channel, own }: DueLane, now: number): readonly Due[] {
-    const first = this.#sql.due.get(owner, channel, now, own) as unknown as Due | undefined;
+    const first = this.#sql.due.get({ owner, channel, now, own }) as unknown as Due | undefined;
     if (first === undefined) return [];
     if (first.digest === 0) return [first];
     return this.#sql.digest.all(owner, channel, first.digest) as unknown as Due[];
@@ -157,10 +163,12 @@ function prepare(db: DatabaseSync) {
       "UPDATE delivery SET next = 0, hold = 0 WHERE state = 'queued' AND hold > 0 AND hold <= ?",
     ),
     dueLanes: db.prepare(
-      "SELECT DISTINCT owner, channel, height = 0 AS own FROM delivery WHERE state = 'queued' AND next <= ?",
+      `SELECT DISTINCT owner, channel, height = 0 AS own FROM delivery
+       WHERE state = 'queued' AND next <= :now AND NOT EXISTS (${pausedBefore})`,
     ),
-    due: db.prepare(`${dueColumns} WHERE ${lane} AND next <= ? AND (delivery.height = 0) = ?
-       ORDER BY next, delivery.rowid LIMIT 1`),
+    due: db.prepare(`${dueColumns} WHERE state = 'queued' AND delivery.owner = :owner
+       AND channel = :channel AND next <= :now AND (delivery.height = 0) = :own
+       AND NOT EXISTS (${pausedBefore}) ORDER BY delivery.rowid LIMIT 1`),
     digest: db.prepare(`${dueColumns} WHERE ${lane} AND digest = ? ORDER BY delivery.rowid`),
     note: db.prepare(
       `UPDATE delivery SET state = ?, attempts = attempts + 1, next = ?, error = ?

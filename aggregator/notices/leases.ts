@@ -56,8 +56,8 @@ export type LeaseOptions = {
 /**
  * Which channels this member sends by. Each has one sender, by a lease on the ledger that its holder
  * renews as long as it sends something; when it does not, another one that has something to send takes
- * it, and goes on from what the last lease says. A holder under which something failed lets its lease end,
- * so that another one tries: the fault may be its own mail server, or an address that is not sealed for it.
+ * it, and goes on from what the last lease says. A holder under which something failed gives its lease
+ * back, so that another one tries: the fault may be its own mail server, or an address that is not sealed for it.
  * A member alone needs none.
  */
 export class Leases implements Permit {
@@ -68,6 +68,8 @@ export class Leases implements Permit {
   readonly #used = new Set<LeasedChannel>();
   /** Channels by which something failed under this member's last lease. */
   readonly #failing = new Set<LeasedChannel>();
+  /** Channels whose lease it is giving back: what would be sent now is not in what it says. */
+  readonly #giving = new Set<LeasedChannel>();
   readonly #heard = new Set<string>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #alone: { readonly height: number; readonly so: boolean } | undefined;
@@ -81,7 +83,7 @@ export class Leases implements Permit {
   may(channel: ChannelName): boolean {
     if (unleased.includes(channel) || this.#isAlone()) return true;
     const name = channel as LeasedChannel;
-    if (!this.#isHeld(name)) return false;
+    if (!this.#isHeld(name) || this.#giving.has(name)) return false;
     this.#used.add(name);
     this.#renewInTime(name);
     return true;
@@ -126,7 +128,10 @@ export class Leases implements Permit {
     const taken = events.filter((event) => event.type === "notice-lease-taken");
     if (taken.length === 0) return;
     // Whoever has it now: what was asked for is answered.
-    for (const { channel } of taken) this.#asked.delete(channel);
+    for (const { channel } of taken) {
+      this.#asked.delete(channel);
+      this.#giving.delete(channel);
+    }
     this.#options.onChange();
   }
 
@@ -170,17 +175,24 @@ export class Leases implements Permit {
     }
     this.#asked.set(channel, now());
     this.#failing.delete(channel);
+    this.#giving.delete(channel);
     // It has not sent anything since: what a lease says is what stood in the outbox when it was asked for.
     this.#used.delete(channel);
     void this.#give(channel, this.#length());
   }
 
-  /** Half of the lease is over, and it is in use. */
+  /**
+   * Half of the lease is over, and it is in use. Where something failed, the lease is not renewed but given
+   * back, with what did arrive: others must not send that again.
+   */
   #renewInTime(channel: LeasedChannel): void {
     const left = (this.#lease(channel)?.until ?? 0) - this.#options.clock.now();
     const wait = this.#options.clock.delay(Math.max(0, left - this.#length() / 2));
     this.#later(`renew ${channel}`, wait, () => {
-      if (this.#used.has(channel) && !this.#failing.has(channel)) this.#ask(channel);
+      if (!this.#used.has(channel) || !this.#isHeld(channel)) return;
+      if (!this.#failing.has(channel)) return this.#ask(channel);
+      this.#giving.add(channel);
+      void this.#give(channel);
     });
   }
 

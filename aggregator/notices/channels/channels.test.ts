@@ -355,6 +355,29 @@ test("a mailbox that is none is final, a busy server or a refused sign-in is not
   assert.deepEqual(refusing.mails, []);
 });
 
+test("what a mail server will not do for this member is not final: another member's server may", async (t) => {
+  const refuse = (responseCode: number, text: string) =>
+    Object.assign(new Error(text), { responseCode });
+  type Address = { readonly address: string };
+  const refusing = await mailServer(t, {
+    onMailFrom({ address }: Address, _: unknown, done: (error?: Error) => void) {
+      if (address.startsWith("m1@")) return done(refuse(553, "not a sender of this server"));
+      done();
+    },
+    onRcptTo({ address }: Address, _: unknown, done: (error?: Error) => void) {
+      done(refuse(554, address.startsWith("far") ? "5.7.1 Relay access denied" : "5.1.1 No such"));
+    },
+  });
+  const mail = (to: string, from: string) => {
+    const server = { host: "127.0.0.1", port: refusing.port, security: "none", from } as const;
+    const mailer = openMailer(server);
+    return emailChannel({ to, reader: telling.reader }, { mailer, from }).deliver(told);
+  };
+  await assert.rejects(mail("nobody@a.example", "m1@b.c"), fails("notice.mail", "later"));
+  await assert.rejects(mail("far@a.example", "m2@b.c"), fails("notice.mail", "later"));
+  await assert.rejects(mail("nobody@a.example", "m2@b.c"), fails("notice.mail", "never"));
+});
+
 test("what is no mail server, and what is no web server, fails and holds up nobody", async (t) => {
   const garbage = createTcpServer((socket) => {
     socket.on("error", () => undefined);
@@ -408,7 +431,7 @@ test("an owner cannot have a member knock at the member's own network, by addres
     await assert.rejects(channel.deliver(told), fails("notice.private-address", "never"), host);
   }
   assert.deepEqual(seen, []);
-  for (const good of ["9.9.9.9", "172.32.0.1", "2606:4700::1"])
+  for (const good of ["9.9.9.9", "172.32.0.1", "2606:4700::1", "::ffff:9.9.9.9"])
     assert.equal(isPrivateAddress(good), false, good);
   for (const bad of [
     "172.31.0.1",
@@ -419,6 +442,13 @@ test("an owner cannot have a member knock at the member's own network, by addres
     "::",
     "no address",
     "224.0.0.1",
+    "::ffff:7f00:1",
+    "::7f00:1",
+    "2002:7f00:1::",
+    "2001:0:1::1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::1",
+    "fec0::1",
   ]) {
     assert.equal(isPrivateAddress(bad), true, bad);
   }

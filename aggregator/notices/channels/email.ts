@@ -68,10 +68,13 @@ export function emailChannel(
   };
 }
 
-/** A server's word on the message or the mailbox is final (RFC 5321 §4.2.1: 5yz); all else may get better. */
+/**
+ * A server's word on the mailbox or the message is final (RFC 5321 §4.2.1: 5yz); all else may get better,
+ * or go through the server of another member.
+ */
 function asFailure(error: unknown): Failure {
-  const { responseCode, command, message } = error as Partial<Record<string, unknown>>;
-  const final = typeof responseCode === "number" && responseCode >= 500 && isOfMessage(command);
+  const { responseCode, message, ...rest } = error as Partial<Record<string, unknown>>;
+  const final = typeof responseCode === "number" && responseCode >= 500 && isOfReceiver(rest);
   // The server's own words may hold the address; the number says enough.
   const why = typeof responseCode === "number" ? `answered ${responseCode}` : String(message);
   return new Failure("notice.mail", `the mail server ${why}`, {
@@ -80,7 +83,11 @@ function asFailure(error: unknown): Failure {
   });
 }
 
-/** A refused sign-in is the member's configuration, which may be put right. */
-function isOfMessage(command: unknown): boolean {
-  return ["MAIL FROM", "RCPT TO", "DATA"].includes(String(command));
+/**
+ * A refused sign-in or sender address is the member's configuration, and so is what a server will not do
+ * for it (530, and RFC 3463's 5.7.z: "relay access denied").
+ */
+function isOfReceiver({ command, response }: { command?: unknown; response?: unknown }): boolean {
+  if (!["RCPT TO", "DATA"].includes(String(command))) return false;
+  return !/^530|^5\d\d[ -]5\.7\./.test(String(response));
 }

@@ -39,10 +39,15 @@ for (const [net, bits] of [
   privateNets.addSubnet(net, bits, "ipv4");
 }
 for (const [net, bits] of [
-  ["::", 127],
+  ["::", 96],
   ["64:ff9b::", 96],
+  ["64:ff9b:1::", 48],
+  // Addresses of IPv4 inside: Teredo and 6to4 (RFC 4380, RFC 3056).
+  ["2001::", 32],
+  ["2002::", 16],
   ["fc00::", 7],
   ["fe80::", 10],
+  ["fec0::", 10],
   ["ff00::", 8],
 ] as const) {
   privateNets.addSubnet(net, bits, "ipv6");
