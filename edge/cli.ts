@@ -293,6 +293,26 @@ updatePart("rollback", "back to the program that ran before")
   .addOption(configOption())
   .action(async (options) => (await import("./commands/update.ts")).updateRollback(options));
 
+command("flash", "write an image onto a card, with the site's files; compares what it wrote", {
+  config: false,
+})
+  .option("--list", "show removable disks, and what is in the way of each")
+  .option("--image <file>", "the image, .img or .img.zst, with its .sha256 beside it")
+  .option("--device <disk>", "a whole removable disk: /dev/sdb, /dev/mmcblk0, /dev/disk/by-id/…")
+  .option("--to-file <file>", "instead: a new file, for another program to write")
+  .option("--config <file>", "the site's: host name, network, time, membership, the unit")
+  .option("--sha256 <digits>", "of the image file, where there is no .sha256 beside it")
+  .option("--confirm <name>", "the disk's name, instead of typing it when asked")
+  .option("--dry-run", "check all and say what would be written, and write nothing")
+  .addHelpText(
+    "after",
+    example(
+      "busbar-edge flash --list",
+      "sudo busbar-edge flash --image busbar-0.1.0-1-arm64.img.zst --config site.yaml --device /dev/sdb",
+    ),
+  )
+  .action(async (options) => (await import("./commands/flash.ts")).flashCommand(options));
+
 command("self-test", "whether this installation works on this machine; touches no meter", {
   config: false,
 }).action(async (options) => (await import("./commands/self-test.ts")).selfTestCommand(options));
