@@ -6,7 +6,6 @@ import { live, model } from "./live-site.ts";
 import { siteTime } from "./model.ts";
 import { AdmissionPage, AskPage } from "./pages/admission.tsx";
 import { AlarmsPage } from "./pages/alarms.tsx";
-import { BillsPage } from "./pages/bills.tsx";
 import { BlocksPage } from "./pages/blocks.tsx";
 import { ConsortiumPage } from "./pages/consortium.tsx";
 import { CreditPage } from "./pages/credit.tsx";
@@ -26,6 +25,7 @@ import { hidden, places, type Route, route } from "./route.ts";
 import { type Me, me, signOut } from "./session.ts";
 import { useWatched } from "./store.ts";
 
+const BillsPage = lazy(async () => (await import("./more.ts")).BillsPage);
 const ProofPage = lazy(async () => (await import("./more.ts")).ProofPage);
 const PreferencesPage = lazy(async () => (await import("./more.ts")).PreferencesPage);
 const OrdersPage = lazy(async () => (await import("./more.ts")).OrdersPage);

@@ -1,3 +1,4 @@
+import { bills } from "./texts/bills.ts";
 import { community } from "./texts/community.ts";
 import { frame } from "./texts/frame.ts";
 import { ledger } from "./texts/ledger.ts";
@@ -13,6 +14,7 @@ export const chinese: Readonly<Record<string, string>> = {
   ...site,
   ...telling,
   ...proofs,
+  ...bills,
   ...community,
   ...troubles,
   ...members,

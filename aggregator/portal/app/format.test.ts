@@ -9,6 +9,7 @@ import {
   count,
   dayAndClock,
   energy,
+  exactKwh,
   exactMoney,
   feedersText,
   kwh,
@@ -66,6 +67,7 @@ test("energy and power carry their units, and unknown is no number", () => {
   assert.equal(energy(12_345_678), "12.35 MWh");
   assert.equal(energy(null), "–");
   assert.equal(kwh(0), "0.0");
+  assert.equal(exactKwh(-1_234_001), "−1,234.001");
   assert.equal(power(-33_984), "34.0 kW");
   assert.equal(power(null), "–");
 });

@@ -70,6 +70,11 @@ export function kwh(wh: number | null): string {
   return wh === null ? dash : tenths(wh / 1000, 1);
 }
 
+/** Energy in kWh to the last Wh, without its unit. */
+export function exactKwh(wh: number): string {
+  return tenths(wh / 1000, 3);
+}
+
 /** Power without direction, in kW. */
 export function power(watts: number | null): string {
   return watts === null ? dash : `${tenths(Math.abs(watts) / 1000, 1)} kW`;

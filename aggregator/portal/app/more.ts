@@ -1,5 +1,6 @@
-/** Pages that most visits do not need, but for the rules of bills: one part, loaded when the first of them is shown. */
+/** Pages that most visits do not need, with the rules of bills: one part, loaded when the first of them is shown. */
 
+export { BillsPage } from "./pages/bills.tsx";
 export { GreenPage } from "./pages/green.tsx";
 export { OrdersPage } from "./pages/orders.tsx";
 export { PreferencesPage } from "./pages/preferences.tsx";

@@ -1,13 +1,15 @@
 import { useState } from "preact/hooks";
-import type { BillFault, BillFile } from "../../../settlement/bill/document.ts";
-import { energy, exactMoney, money } from "../format.ts";
+import { type BillFault, type BillFile, isParty } from "../../../settlement/bill/document.ts";
+import { check } from "../bill-check.ts";
+import { energy } from "../format.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { siteTime } from "../model.ts";
-import { Card, Problem, Scroll } from "../parts/loaded.tsx";
+import { Card, Problem } from "../parts/loaded.tsx";
 import { read, told } from "../request.ts";
 import { useWatched } from "../store.ts";
 import { pin } from "../trust.ts";
+import { BillSections, billSums, Sums } from "./bill-sections.tsx";
 
 type Checked = {
   readonly file: BillFile;
@@ -79,7 +81,6 @@ export function BillsPage() {
 }
 
 async function checkedBill(file: BillFile, chain: string): Promise<Checked> {
-  const { check } = await import("../bill-check.ts");
   const found = check(file, await pin(chain));
   return { file, verdict: found.ok ? { lines: found.lines } : found };
 }
@@ -97,55 +98,38 @@ function Bill({ file, verdict }: Checked) {
       </Card>
     );
   }
-  const { owner, month, currency, totals, days } = file.bill;
-  const sums = [
-    [t("Received"), totals.received],
-    [t("Paid"), -totals.paid],
-    [t("Fees"), -totals.fees],
-    [t("Taxes and levies"), -totals.taxes],
-    [t("Subsidies"), totals.subsidies],
-  ] as const;
+  const { bill } = file;
+  const { owner, month, currency, totals, days } = bill;
+  const title = isParty(owner.party) ? "" : `${t("Statement of account")}: `;
   return (
-    <Card title={`${owner.name}, ${month}`}>
-      <p role="status" data-tone="good">
-        ✓{" "}
-        {t(
-          "verified: {lines} lines follow from what the members certified, by the ledger’s own rules",
-          {
-            lines: verdict.lines,
-          },
-        )}
-      </p>
-      <Scroll label={t("Sums")}>
-        <table>
-          <caption class="visually-hidden">{t("Sums")}</caption>
-          <tbody>
-            {sums.map(([name, micro]) => (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                <td class="num">{exactMoney(micro, currency)}</td>
-              </tr>
-            ))}
-            <tr class="sum">
-              <th scope="row">{totals.due < 0 ? t("To be paid") : t("To be received")}</th>
-              <td class="num">{money(Math.abs(totals.due), currency)}</td>
-            </tr>
-          </tbody>
-        </table>
-      </Scroll>
-      <p class="quiet">
-        {t("{drawn} drawn, {given} given; {final} hours settled, {open} open", {
-          drawn: energy(totals.importWh),
-          given: energy(totals.exportWh),
-          final: totals.slots.final,
-          open: totals.slots.open + totals.slots.provisional,
-        })}
-        {" · "}
-        {t("{days} days", { days: days.length })} · <a href="#/statement">{t("hour by hour")}</a> ·{" "}
-        <a href={`/api/bill?month=${month}`} download={`bill-${owner.id}-${month}.json`}>
-          {t("keep it as a file")}
-        </a>
-      </p>
-    </Card>
+    <>
+      <Card title={`${title}${owner.name}, ${month}`}>
+        <p role="status" data-tone="good">
+          ✓{" "}
+          {t(
+            "verified: {lines} lines follow from what the members certified, by the ledger’s own rules",
+            {
+              lines: verdict.lines,
+            },
+          )}
+        </p>
+        <Sums label={t("Sums")} currency={currency} rows={billSums(bill)} />
+        <p class="quiet">
+          {t("{drawn} drawn, {given} given; {final} hours settled, {open} open", {
+            drawn: energy(totals.importWh),
+            given: energy(totals.exportWh),
+            final: totals.slots.final,
+            open: totals.slots.open + totals.slots.provisional,
+          })}
+          {" · "}
+          {t("{days} days", { days: days.length })} · <a href="#/statement">{t("hour by hour")}</a>{" "}
+          ·{" "}
+          <a href={`/api/bill?month=${month}`} download={`bill-${owner.id}-${month}.json`}>
+            {t("keep it as a file")}
+          </a>
+        </p>
+      </Card>
+      <BillSections bill={bill} />
+    </>
   );
 }
