@@ -8,7 +8,7 @@ export const parked = Number.MAX_SAFE_INTEGER;
  * up to which deliveries were made out. No rebuild of the notices touches it, so nothing is sent again.
  *
  * `next` is wall ms, `hold` site ms: it is 0, or the row waits for that hour. `digest` is the instant
- * (site ms) whose digest the row belongs to, or 0. `height` is 0 for what no block told.
+ * (site ms) whose digest the row belongs to, or 0. `held` is what `hold` was in the beginning. `height` is 0 for what no block told.
  */
 const tables = `
   CREATE TABLE IF NOT EXISTS delivery (
@@ -28,6 +28,7 @@ const tables = `
   CREATE TABLE IF NOT EXISTS delivery_reach (
     one INTEGER PRIMARY KEY CHECK (one = 1), height INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS delivery_time (height INTEGER PRIMARY KEY, time INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS delivery_log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, notice TEXT NOT NULL, channel TEXT NOT NULL,
     at INTEGER NOT NULL, took INTEGER NOT NULL, error TEXT
@@ -43,6 +44,7 @@ const added = [
   ["delivery", "height", "INTEGER NOT NULL DEFAULT 0"],
   ["delivery", "hold", "INTEGER NOT NULL DEFAULT 0"],
   ["delivery", "digest", "INTEGER NOT NULL DEFAULT 0"],
+  ["delivery", "held", "INTEGER NOT NULL DEFAULT 0"],
   ["delivery_reach", "since", "INTEGER NOT NULL DEFAULT 1"],
 ] as const;
 
@@ -50,8 +52,27 @@ const indexes = `
   CREATE INDEX IF NOT EXISTS delivery_lane ON delivery (owner, channel, next) WHERE state = 'queued';
   CREATE INDEX IF NOT EXISTS delivery_due ON delivery (next, owner, channel) WHERE state = 'queued';
   CREATE INDEX IF NOT EXISTS delivery_held ON delivery (hold) WHERE state = 'queued' AND hold > 0;
+  CREATE INDEX IF NOT EXISTS delivery_owner ON delivery (owner);
   CREATE INDEX IF NOT EXISTS delivery_dead ON delivery (owner) WHERE state = 'dead';
 `;
+
+/** Of so many blocks their time is known: nobody says how far it has come with less. */
+const timesMax = 10_000;
+
+/** Notes a block's time (site ms). */
+export function noteTime(db: DatabaseSync, height: number, time: number): void {
+  db.prepare("INSERT OR IGNORE INTO delivery_time (height, time) VALUES (?, ?)").run(height, time);
+  db.prepare("DELETE FROM delivery_time WHERE height <= ?").run(height - timesMax);
+}
+
+/**
+ * A block's time. What a member says up to a height it says of what was due by then: what a digest or the
+ * quiet hours hold for longer is neither sent nor missing. All members know the same time of a block.
+ */
+export function timeAt(db: DatabaseSync, height: number): number | undefined {
+  const row = db.prepare("SELECT time FROM delivery_time WHERE height = ?").get(height);
+  return row === undefined ? undefined : Number(row.time);
+}
 
 /**
  * Makes the tables, and brings those of older files along. `seen`: the height that the notices have come
@@ -63,6 +84,7 @@ export function makeDeliveryTables(db: DatabaseSync, seen: number): void {
     const columns = db.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();
     if (columns.some(({ name }) => name === column)) continue;
     db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+    if (column === "held") db.exec("UPDATE delivery SET held = hold");
   }
   db.exec(indexes);
   db.prepare("INSERT OR IGNORE INTO delivery_reach (one, height, since) VALUES (1, ?, ?)").run(

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { noticeHeightsMax } from "@busbar/protocol";
 import type { ChannelName } from "./channel.ts";
-import { parked } from "./delivery-schema.ts";
+import { parked, timeAt } from "./delivery-schema.ts";
 
 /**
  * Where a delivery stands. `dead` ones stay until somebody looks at them; `elsewhere`: another member
@@ -126,33 +126,44 @@ export class DeliveryTable {
 
   /** How far a channel has come: what is not queued any more, whatever became of it. */
   progress(channel: ChannelName): Progress {
-    const { since, height } = this.#db
-      .prepare("SELECT since, height FROM delivery_reach")
-      .get() as { since: number; height: number };
+    const { since, height, dueBy } = this.#reach();
     const lanes = this.#db
       .prepare(
         `SELECT owner, min(height) AS height FROM delivery
-         WHERE state = 'queued' AND channel = ? AND height > 0 GROUP BY owner ORDER BY 2, 1`,
+         WHERE state = 'queued' AND channel = ? AND height > 0 AND held <= ?
+         GROUP BY owner ORDER BY 2, 1`,
       )
-      .all(channel) as { owner: string; height: number }[];
+      .all(channel, dueBy) as { owner: string; height: number }[];
     const [beyond] = lanes.slice(noticeHeightsMax);
     const done = beyond === undefined ? height : beyond.height - 1;
     const behind = lanes.slice(0, noticeHeightsMax).filter((lane) => lane.height <= done);
     return { from: since, done, behind: behind.map(({ owner, height }) => ({ owner, height })) };
   }
 
-  /** Up to which block an owner has acknowledged what it was told by MQTT; undefined: nothing. */
+  /**
+   * Up to which block an owner has acknowledged what it was to be told by MQTT: the last one where nothing
+   * waits; undefined: nothing.
+   */
   acknowledged(owner: string): number | undefined {
+    const { height, dueBy } = this.#reach();
     const row = this.#db
       .prepare(
-        `SELECT max(height) FILTER (WHERE state <> 'queued') AS told,
-           min(height) FILTER (WHERE state = 'queued') AS waits
-         FROM delivery WHERE owner = ? AND channel = 'mqtt' AND height > 0`,
+        `SELECT EXISTS (SELECT 1 FROM delivery WHERE state <> 'queued' AND owner = :owner
+             AND channel = 'mqtt' AND height > 0) AS told,
+           (SELECT min(height) FROM delivery WHERE state = 'queued' AND owner = :owner
+             AND channel = 'mqtt' AND height > 0 AND held <= :dueBy) AS waits`,
       )
-      .get(owner);
-    const [told, waits] = [numberOf(row?.told), numberOf(row?.waits)];
-    if (told === undefined) return undefined;
-    return waits === undefined || waits > told ? told : waits > 1 ? waits - 1 : undefined;
+      .get({ owner, dueBy });
+    if (row?.told !== 1) return undefined;
+    const to = (numberOf(row.waits) ?? height + 1) - 1;
+    return to > 0 ? to : undefined;
+  }
+
+  /** What deliveries were made out for, and the site time up to which what is held counts in it. */
+  #reach(): { readonly since: number; readonly height: number; readonly dueBy: number } {
+    const row = this.#db.prepare("SELECT since, height FROM delivery_reach").get();
+    const [since, height] = [Number(row?.since), Number(row?.height)];
+    return { since, height, dueBy: timeAt(this.#db, height) ?? Number.MAX_SAFE_INTEGER };
   }
 }
 

@@ -5,7 +5,7 @@ import type { Projection } from "../ledger/projection.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import { owners } from "../ledger/tables.ts";
 import type { ChannelName } from "./channel.ts";
-import { makeDeliveryTables, parked } from "./delivery-schema.ts";
+import { makeDeliveryTables, noteTime, parked, timeAt } from "./delivery-schema.ts";
 import type { Notice } from "./notice.ts";
 import { planOf } from "./plan.ts";
 import { type Preferences, preferencesOf } from "./preferences.ts";
@@ -46,6 +46,7 @@ export function outbox(options: OutboxOptions): Projection {
     apply(db, block, events) {
       const { height } = block.header;
       const isNew = reach(db, height) && send;
+      if (isNew) noteTime(db, height, block.header.time);
       if (isNew) for (const event of events) leaveToOthers(db, event, member);
       const known = new Map<string, Preferences | undefined>();
       const of = (owner: string) => {
@@ -78,11 +79,11 @@ function makeOut(
   const { height, preferences, webhooks } = about;
   const { id, owner } = notice;
   const add = db.prepare(
-    `INSERT INTO delivery (notice, channel, owner, state, attempts, next, height, hold, digest)
-     VALUES (?, ?, ?, 'queued', 0, ?, ?, ?, ?)`,
+    `INSERT INTO delivery (notice, channel, owner, state, attempts, next, height, hold, held, digest)
+     VALUES (?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?)`,
   );
   const put = (channel: ChannelName, hold: number, digest: number) =>
-    add.run(id, channel, owner, hold > 0 ? parked : 0, height, hold, digest);
+    add.run(id, channel, owner, hold > 0 ? parked : 0, height, hold, hold, digest);
   if (preferences !== undefined) {
     for (const { channel, hold, digest } of planOf(notice, preferences)) put(channel, hold, digest);
   }
@@ -110,6 +111,7 @@ function leaveToOthers(db: DatabaseSync, event: LedgerEvent, member: string): vo
 }
 
 function leaveLeased(db: DatabaseSync, { channel, from, done, behind }: NoticeLease): void {
+  const dueBy = timeAt(db, done) ?? 0;
   const waits = new Map(behind.map(({ owner, height }) => [owner, height]));
   const lanes = db
     .prepare(
@@ -118,20 +120,20 @@ function leaveLeased(db: DatabaseSync, { channel, from, done, behind }: NoticeLe
     .all(channel, from, done);
   const leave = db.prepare(
     `UPDATE delivery SET state = 'elsewhere' WHERE state = 'queued' AND owner = ? AND channel = ?
-       AND height BETWEEN ? AND ?`,
+       AND height BETWEEN ? AND ? AND held <= ?`,
   );
   for (const { owner } of lanes) {
     const to = (waits.get(String(owner)) ?? done + 1) - 1;
-    leave.run(String(owner), channel, from, to);
+    leave.run(String(owner), channel, from, to, dueBy);
   }
 }
 
 function leaveHeard(db: DatabaseSync, { acknowledged }: NoticeReport): void {
   const leave = db.prepare(
     `UPDATE delivery SET state = 'elsewhere' WHERE state = 'queued' AND owner = ? AND channel = 'mqtt'
-       AND height BETWEEN 1 AND ?`,
+       AND height BETWEEN 1 AND ? AND held <= ?`,
   );
-  for (const { owner, height } of acknowledged) leave.run(owner, height);
+  for (const { owner, height } of acknowledged) leave.run(owner, height, timeAt(db, height) ?? 0);
 }
 
 /** As the state has it within the block's own transaction: what is held in memory is of the block before. */

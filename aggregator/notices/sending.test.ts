@@ -547,6 +547,43 @@ test("what owners acknowledged at one member's broker is not told again at anoth
   await site.stop();
 });
 
+for (const channel of ["email", "mqtt"] as const) {
+  test(`what waits for its hour is neither told nor missing, and nothing after it comes twice: ${channel}`, async () => {
+    const site = new Site(["m1", "m2"], {
+      ways: [{ channel, when: "at-once", quiet: true }],
+      quiet: { from: 9 * 60, to: 11 * 60, urgent: true },
+    });
+    const [first, second] = site.members;
+    assert.ok(first && second);
+    const elsewhere = async () => {
+      throw new Failure(nobodyListens, "at the other broker", { retry: "later" });
+    };
+    if (channel === "mqtt") second.deliver = elsewhere;
+    site.block();
+    site.block({ type: "meter-silent", meter: "m", device: "u", owner: "user-1", since: 0 });
+    site.grant();
+    await first.until(() => first.sent.length === 1);
+    await first.stop();
+    site.grant();
+    assert.deepEqual(second.states, ["queued", "queued", "elsewhere"]);
+
+    // Another one goes on; it may be where the owners are now.
+    second.deliver = async () => {};
+    site.time = Date.UTC(2026, 5, 21, 11);
+    for (const owner of owners) second.sender.heard(owner, channel);
+    second.sender.wake();
+    site.grant();
+    await second.until(() => second.sent.length === 2);
+    site.block();
+    await second.until(() => second.sent.length === 4);
+    await second.stop();
+    site.grant();
+    assert.deepEqual(new Set(first.states.slice(0, 2)), new Set(["elsewhere"]));
+    assert.deepEqual(new Set(first.states.slice(3)), new Set(["elsewhere"]));
+    await site.stop();
+  });
+}
+
 test("a test, and what is sent again, goes out by the member that was asked for it, and stands in no lease", async () => {
   const site = new Site(["m1", "m2"]);
   const [, second] = site.members;
