@@ -335,7 +335,7 @@ test("what an owner says by hand is made from the ledger as it is, and the ledge
       to: 9,
     }),
     mandateOf(
-      { owner: "user-a", unit: "user-a-unit", kwh: 1, price: 0, slots: 4, until: 9, limitKw: 0 },
+      { owner: "user-a", unit: "user-a-unit", kwh: 1, price: 1, slots: 4, until: 9, limitKw: 0 },
       state,
     ),
   ];

@@ -325,7 +325,7 @@ function exact(places: number, range: { least: number; most: number }, expected:
 }
 
 const amount = exact(6, { least: 1, most: 1_000_000_000_000_000 }, "an amount above 0, as 120.50");
-const price = exact(6, { least: 0, most: 1_000_000_000 }, "currency/kWh from 0 on, as 0.40");
+const price = exact(6, { least: 1, most: 1_000_000_000 }, "currency/kWh above 0, as 0.40");
 const energy = exact(
   3,
   { least: 1, most: 100_000_000 },

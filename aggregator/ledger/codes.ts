@@ -183,6 +183,7 @@ export const ledgerCodes = {
   "snapshot.older": "a snapshot of a height that the ledger has passed",
   "snapshot.root": "the chunks together are not the state that the snapshot's block certified",
   "snapshot.steps": "a step from voters to voters, shown with a snapshot, proves nothing",
+  "tx.beyond-range": "a quantity or an entry of the ledger would leave its range",
   "tx.exists": "all that the message says is on the ledger already",
   "tx.key-unknown": "nobody on the ledger has the key that the message names",
   "tx.kind": "a message of this kind is no transaction",

@@ -1,5 +1,5 @@
 import { type DemandState, demandTable, kinds } from "@busbar/protocol";
-import { bytes, demandState, field, instant, record } from "@busbar/protocol/schema";
+import { bytes, demandState, field, instant, price, record } from "@busbar/protocol/schema";
 import { slotKey } from "./settlements.ts";
 import type { State } from "./state/state.ts";
 import { table } from "./state/table.ts";
@@ -18,7 +18,11 @@ export const demandSlots = table(
 );
 
 /** `demand-mandate/<device>`: what its owner lets others order, as it signed it last. */
-export const demandMandates = table("demand-mandate", kinds["demand-mandate"]);
+export const demandMandates = table(
+  "demand-mandate",
+  // A ledger may hold one from when a mandate could name a price of nothing.
+  record("demand-mandate-entry", { ...kinds["demand-mandate"].fields, priceMin: field(6, price) }),
+);
 
 /** Writes an order, and when it is looked at next. */
 export function putDemand(state: State, order: string, demand: Demand): void {

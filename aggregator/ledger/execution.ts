@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import {
   blockHistoryKey,
   blockResult,
+  CborError,
   compareBytes,
   type Kind,
+  type Message,
   merkleRoot,
   resultLeaf,
+  UnitError,
   type UtcMs,
   type Verify,
 } from "@busbar/protocol";
+import { SchemaError } from "@busbar/protocol/schema";
 import { accountDelta } from "./accounts.ts";
 import { authenticate } from "./authenticate.ts";
 import type { RefusedFrame, Result } from "./block.ts";
@@ -18,6 +22,7 @@ import { appendHistory } from "./history.ts";
 import { openedFrame } from "./opened-frame.ts";
 import { parametersTable } from "./parameters.ts";
 import { refuse } from "./refuse.ts";
+import type { Identity } from "./registry.ts";
 import type { BlockContext, Outcome, TxRefusal, TxRule } from "./rule.ts";
 import type { Rules } from "./rules/index.ts";
 import { sha256 } from "./sha256.ts";
@@ -195,5 +200,27 @@ function run(
   if (rule === undefined) {
     return { outcome: refuse("tx.kind", `a ${kind} is no transaction`), signer: signer.id };
   }
-  return { outcome: rule(context, message, signer), signer: signer.id };
+  return { outcome: decided(rule, context, message, signer), signer: signer.id };
+}
+
+/**
+ * What a rule comes to. Every rule bounds what it takes; where one forgot to, and a quantity or an entry of the
+ * state would leave its range, the frame is refused: one message never stops the members. All of them come
+ * to the same, as these errors follow from frame and state alone; any other (a full stack, no memory)
+ * is a machine's own, and goes on up.
+ */
+function decided(
+  rule: TxRule<Kind>,
+  context: BlockContext,
+  message: Message<Kind>,
+  signer: Identity,
+): Outcome {
+  try {
+    return rule(context, message, signer);
+  } catch (error) {
+    const follows =
+      error instanceof SchemaError || error instanceof UnitError || error instanceof CborError;
+    if (!follows) throw error;
+    return refuse("tx.beyond-range", `the ledger cannot hold what would follow: ${error.message}`);
+  }
 }

@@ -131,7 +131,7 @@ function ofOwners(meter: MeterChain): { minutes: number; frame: Uint8Array }[] {
   } as const;
   const mandate = {
     ...{ owner: "user-a", device: "user-a-unit", version: 1, slotsMax: 4, until: first },
-    ...{ energyMax: wh(1), limitWMin: watt(0), priceMin: microPerKwh(0) },
+    ...{ energyMax: wh(1), limitWMin: watt(0), priceMin: microPerKwh(1) },
   };
   const order = {
     action: "shed",

@@ -1,8 +1,8 @@
 import { bytes, int, oneOf, type TypeOf } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
-import type { W } from "../units/brands.ts";
+import type { MicroPerKwh, W } from "../units/brands.ts";
 import { id } from "./id.ts";
-import { energy, price } from "./market.ts";
+import { energy, priceMax } from "./market.ts";
 import { instant } from "./readings.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
@@ -12,6 +12,9 @@ export const orderSlotsMax = 96;
 
 /** A power drawn from the feeder. */
 const drawn = int<W>(0, 100_000_000);
+
+/** What a kWh less is paid: something, and never the other way round. */
+const reward = int<MicroPerKwh>(1, priceMax);
 
 /**
  * What a unit is asked to do with what its owner draws from the feeder.
@@ -35,7 +38,7 @@ export const demandOrder = record("demand-order", {
   slot: field(5, instant),
   slots: field(6, int(1, orderSlotsMax)),
   energy: field(7, energy),
-  price: field(8, price),
+  price: field(8, reward),
   answerBy: field(9, instant),
   limitW: optional(10, drawn),
   toSlot: optional(11, instant),
@@ -62,7 +65,7 @@ export const demandMandate = record("demand-mandate", {
   energyMax: field(4, energy),
   /** Below which the unit's draw is never limited. */
   limitWMin: field(5, drawn),
-  priceMin: field(6, price),
+  priceMin: field(6, reward),
   /** Slots in any 24 hours that orders may be about. */
   slotsMax: field(7, int(0, orderSlotsMax)),
   until: field(8, instant),

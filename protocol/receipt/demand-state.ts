@@ -3,6 +3,7 @@ import { CborError } from "../cbor/value.ts";
 import type { Verify } from "../envelope/envelope.ts";
 import { demandOrder, orderSlotsMax } from "../messages/demand.ts";
 import { id } from "../messages/id.ts";
+import { price } from "../messages/market.ts";
 import { instant } from "../messages/readings.ts";
 import type { Refusal } from "../refusal.ts";
 import { array, bytes, int, oneOf, SchemaError, type TypeOf } from "../schema/codec.ts";
@@ -12,7 +13,7 @@ import type { Membership } from "./membership.ts";
 import { type StateProof, verifyStateProof } from "./state-proof.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
-const { slot, slots, energy, price, action, answerBy, limitW, toSlot } = demandOrder.fields;
+const { slot, slots, energy, action, answerBy, limitW, toSlot } = demandOrder.fields;
 const energies = array(int(-most, most), 1, orderSlotsMax);
 
 /** An order of demand response as the ledger holds it. */
@@ -24,7 +25,7 @@ export const demandState = record("demand-state", {
   slot: field(5, slot.type),
   slots: field(6, slots.type),
   energy: field(7, energy.type),
-  price: field(8, price.type),
+  price: field(8, price),
   answerBy: field(9, answerBy.type),
   limitW: optional(10, limitW.type),
   toSlot: optional(11, toSlot.type),

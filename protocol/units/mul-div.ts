@@ -1,3 +1,5 @@
+import { UnitError } from "./brands.ts";
+
 /** How a quotient between two integers becomes one. `half-even` is for fair prices, `floor` and
  * `ceil` say which side keeps the remainder, `trunc` rounds towards zero. */
 export type Rounding = "floor" | "ceil" | "trunc" | "half-even";
@@ -6,13 +8,13 @@ export type Rounding = "floor" | "ceil" | "trunc" | "half-even";
  * a · b / divisor, exact before its one rounding. The only way money and energy are multiplied.
  *
  * Shape: integers of magnitude below 2⁵³; divisor ≠ 0.
- * Throws: `RangeError` for anything else, or when the result itself reaches 2⁵³.
+ * Throws: `UnitError` for anything else, or when the result itself reaches 2⁵³.
  */
 export function mulDiv(a: number, b: number, divisor: number, rounding: Rounding): number {
   if (!Number.isSafeInteger(a) || !Number.isSafeInteger(b) || !Number.isSafeInteger(divisor)) {
-    throw new RangeError(`mulDiv: expected integers below 2⁵³, got ${a} · ${b} / ${divisor}`);
+    throw new UnitError(`mulDiv: expected integers below 2⁵³, got ${a} · ${b} / ${divisor}`);
   }
-  if (divisor === 0) throw new RangeError(`mulDiv: ${a} · ${b} divided by 0`);
+  if (divisor === 0) throw new UnitError(`mulDiv: ${a} · ${b} divided by 0`);
   const product = a * b;
   if (Number.isSafeInteger(product)) return roundNumber(product, divisor, rounding);
   return roundBig(BigInt(a) * BigInt(b), BigInt(divisor), rounding);
@@ -20,10 +22,10 @@ export function mulDiv(a: number, b: number, divisor: number, rounding: Rounding
 
 /**
  * n / d for integers of any size, rounded once.
- * Throws: `RangeError` for d = 0 or when the result reaches 2⁵³.
+ * Throws: `UnitError` for d = 0 or when the result reaches 2⁵³.
  */
 export function divideBig(n: bigint, d: bigint, rounding: Rounding): number {
-  if (d === 0n) throw new RangeError(`divideBig: ${n} divided by 0`);
+  if (d === 0n) throw new UnitError(`divideBig: ${n} divided by 0`);
   return roundBig(n, d, rounding);
 }
 
@@ -48,7 +50,7 @@ function roundBig(n: bigint, d: bigint, rounding: Rounding): number {
     if (roundsAway(rounding, negative, half, Number(whole % 2n))) whole += negative ? -1n : 1n;
   }
   const result = Number(whole);
-  if (!Number.isSafeInteger(result)) throw new RangeError(`result ${whole} is 2⁵³ or more`);
+  if (!Number.isSafeInteger(result)) throw new UnitError(`result ${whole} is 2⁵³ or more`);
   return result;
 }
 

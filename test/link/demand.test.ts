@@ -97,7 +97,7 @@ test("an order goes from the ledger to the unit that is to carry it out, and its
 
   const mandate = frameOf("user-a", "demand-mandate", {
     ...{ owner: "user-a", device: "user-a-unit", version: 1, slotsMax: 4 },
-    ...{ energyMax: wh(400), limitWMin: watt(0), priceMin: microPerKwh(0) },
+    ...{ energyMax: wh(400), limitWMin: watt(0), priceMin: microPerKwh(1) },
     until: utcMs(slot + 10 * hour),
   });
   const order = frameOf("bureau-a", "demand-order", {

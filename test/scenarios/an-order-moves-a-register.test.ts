@@ -76,7 +76,7 @@ test("a signed order goes to the relay and back to safe, is proven by readings, 
   await move(later);
 
   await said("allow-orders", "house", [
-    ...["--unit", "house-unit", "--kwh", "0.5", "--price", "0", "--slots", "4"],
+    ...["--unit", "house-unit", "--kwh", "0.5", "--price", "0.1", "--slots", "4"],
     ...["--until", new Date(slot + 9 * hour).toISOString()],
   ]);
   // A unit's own word is not enough: what the ledger has not proven is not carried out.

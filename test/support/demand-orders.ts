@@ -40,7 +40,7 @@ function lifeOf(end: "refused" | "overdue") {
   block(4 * day, meter.frame(...readings));
   const mandate = frameOf(orderedOwner, "demand-mandate", {
     ...{ owner: orderedOwner, device: orderedUnit, version: 1, slotsMax: 4 },
-    ...{ energyMax: wh(400), limitWMin: watt(0), priceMin: microPerKwh(0) },
+    ...{ energyMax: wh(400), limitWMin: watt(0), priceMin: microPerKwh(1) },
     until: utcMs(orderedSlot + 10 * hour),
   });
   const order = frameOf("bureau-a", "demand-order", {

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "9f65fac4a17ed6969c11bbb65456ea4617c6c183e97a04687ffae72a1abc9d60"),
+  version(1, "113d50eb81f6b343a72ad93174d0cff6c1812419009abd6286c04fa422cd76f7"),
 ];

@@ -116,7 +116,7 @@ const messages: fc.Arbitrary<readonly [Kind, object]> = fc.oneof(
       slot,
       slots: count,
       energy,
-      price: fc.constantFrom(0, 1_000_000_000),
+      price: fc.constantFrom(1, 1_000_000_000),
       answerBy: slot,
       limitW: fc.option(fc.constantFrom(0, 100_000_000), { nil: undefined }),
       toSlot: fc.option(slot, { nil: undefined }),

@@ -85,7 +85,7 @@ before(() => {
   );
   const mandate = {
     ...{ owner: "home-2", device: "home-2-unit", version: 1, slotsMax: 4 },
-    ...{ energyMax: wh(400), limitWMin: watt(0), priceMin: microPerKwh(0) },
+    ...{ energyMax: wh(400), limitWMin: watt(0), priceMin: microPerKwh(1) },
     until: utcMs(later + 24 * hour),
   };
   const order = (n: number, by: string, device: string) =>

@@ -1,15 +1,36 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Message, micro, microPerKwh, utcMs, watt, wh } from "@busbar/protocol";
+import {
+  decodeCbor,
+  encodeCbor,
+  encodeMessage,
+  type Message,
+  micro,
+  microPerKwh,
+  sealEnvelope,
+  UnitError,
+  utcMs,
+  watt,
+  wh,
+} from "@busbar/protocol";
+import { SchemaError } from "@busbar/protocol/schema";
 import fc from "fast-check";
 import { ordersOf } from "../../../portal/views/orders.ts";
 import { accountSums, balanceOf } from "../../accounts.ts";
 import { creditReports } from "../../credit.ts";
 import { type Demand, demandDues, demandSlots, demands } from "../../demand.ts";
 import { exposures } from "../../exposure.ts";
-import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import {
+  chain,
+  entry,
+  frameOf,
+  MeterChain,
+  signerOfName,
+  startTime,
+  testGenesis,
+} from "../../test-site.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
-import { rules } from "../index.ts";
+import { rules, type TxRules } from "../index.ts";
 import { creditRule } from "../market/credit-rule.ts";
 import { Chain, hour, minute } from "../market/test-chain.ts";
 import { waitMsMax } from "../market/waiting.ts";
@@ -25,14 +46,14 @@ const slot = startTime + 4 * day * minute + 2 * hour;
 class Home extends Chain {
   readonly user = new MeterChain("user-a");
 
-  constructor(line?: number) {
+  constructor(line?: number, tx: TxRules = {}) {
     const { parameters } = testGenesis();
     const credit =
       line === undefined ? {} : { credit: { line: micro(line), tolerancePermille: 100 } };
     // Without the market's own stages, which have nothing to do with orders.
     super(
       { parameters: { ...parameters, ...credit } },
-      { ...rules, block: [demandRule, creditRule] },
+      { ...rules, tx: { ...rules.tx, ...tx }, block: [demandRule, creditRule] },
     );
     const past = [entry(startTime, 0), entry(startTime + 4 * day * minute, 96_000)];
     assert.deepEqual(this.block(4 * day, this.user.frame(...past)), []);
@@ -61,8 +82,11 @@ class Home extends Chain {
 
 type Order = Message<"demand-order">;
 
-function order(changes: Partial<Order> = {}, signer = "bureau-a"): Uint8Array {
-  return frameOf(signer, "demand-order", {
+const order = (changes: Partial<Order> = {}, signer = "bureau-a"): Uint8Array =>
+  frameOf(signer, "demand-order", orderOf(changes));
+
+function orderOf(changes: Partial<Order> = {}): Order {
+  return {
     id: id(1),
     by: "bureau-a",
     device: "user-a-unit",
@@ -73,7 +97,7 @@ function order(changes: Partial<Order> = {}, signer = "bureau-a"): Uint8Array {
     price: microPerKwh(500_000),
     answerBy: utcMs(slot),
     ...changes,
-  });
+  };
 }
 
 const answer = (signer: string, word: "accept" | "refuse", changes = {}) =>
@@ -302,4 +326,38 @@ test("each wrong order and mandate is refused with its code and changes nothing"
   assert.equal(home.one(order({ slots: 1 })), "demand.exists-different");
   assert.equal(home.one(order({ id: id(2), slots: 1 })), "demand.taken");
   assert.equal(home.one(answer("company-a", "accept")), "demand.answer-rights");
+});
+
+test("nobody orders for nothing, or for less: no frame of a price below 1 is an order or a mandate", () => {
+  for (const price of [0, -1, -500_000, -1_000_000_000]) {
+    assert.throws(() => order({ price: microPerKwh(price) }), SchemaError);
+    assert.throws(() => allow({ priceMin: microPerKwh(price) }), SchemaError);
+  }
+  const home = new Home();
+  const sound = new Map(
+    decodeCbor(encodeMessage("demand-order", orderOf())) as Map<number, number>,
+  );
+  for (const price of [0, -1, -500_000, -1_000_000_000]) {
+    const domain = { chain, kind: "demand-order" } as const;
+    const payload = encodeCbor(new Map([...sound, [8, price]]));
+    const envelope = sealEnvelope(payload, domain, signerOfName("bureau-a"));
+    assert.equal(home.one(encodeCbor([domain.kind, envelope])), "message.shape");
+  }
+});
+
+test("a rule that leaves the ledger's range refuses its frame; what is a machine's own goes on up", () => {
+  for (const error of [new UnitError("too much"), new SchemaError("bound", "an integer", -1)]) {
+    const home = new Home(undefined, {
+      "demand-order": ({ state }) => {
+        exposures.set(state, "bureau-a", { money: 1 });
+        throw error;
+      },
+    });
+    assert.equal(home.one(order()), "tx.beyond-range");
+    assert.equal(exposures.get(home.state, "bureau-a"), undefined, "nothing of it stays");
+  }
+  const full = () => {
+    throw new RangeError("Maximum call stack size exceeded");
+  };
+  assert.throws(() => new Home(undefined, { "demand-order": full }).one(order()), /call stack/);
 });

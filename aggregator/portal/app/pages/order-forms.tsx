@@ -81,7 +81,7 @@ export function OrderForm({
       </label>
       <label>
         <span>{t("For a kWh, {currency}", { currency: status.currency })}</span>
-        <input type="number" name="price" min="0" max="1000" step="0.000001" required />
+        <input type="number" name="price" min="0.000001" max="1000" step="0.000001" required />
       </label>
       <button type="submit">{t("Sign and order")}</button>
       {done ? (
@@ -154,11 +154,11 @@ export function MandateForm({
         <input
           type="number"
           name="price"
-          min="0"
+          min="0.000001"
           max="1000"
           step="0.000001"
           required
-          defaultValue={String((mandate?.priceMin ?? 0) / 1_000_000)}
+          defaultValue={String(Math.max(mandate?.priceMin ?? 0, 1) / 1_000_000)}
         />
       </label>
       <label>
