@@ -1,6 +1,12 @@
 /** What other packages may use of the edge: its drivers, its configuration, and its way to the ledger. */
 
-export { type OpenGates, parseGates, type SlotPrices } from "./agent/prices.ts";
+export {
+  type OpenGates,
+  type Positions,
+  parseGates,
+  parsePositions,
+  type SlotPrices,
+} from "./agent/prices.ts";
 export { meterPlaceOf, placeText, unitsOf } from "./commands/places.ts";
 export { type LoadedConfig, loadConfig } from "./config/load.ts";
 export { loadMembership, type MembershipFile } from "./config/membership-file.ts";

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { log } from "./log.ts";
 import type { Denial, NodeGuard } from "./node-guard.ts";
 import type { HttpApp } from "./node-red.ts";
 
@@ -24,7 +25,13 @@ const editorSocket = "/comms";
  * libraries put themselves before all that a server does, and would answer whom no guard had seen.
  */
 export class Front {
-  readonly server = createServer((request, response) => void this.#answer(request, response));
+  readonly server = createServer((request, response) => {
+    const broke = (error: unknown) => {
+      failed("request", error);
+      end(response, { status: 500 });
+    };
+    void this.#answer(request, response, broke).catch(broke);
+  });
   /** The server that Node-RED is given. */
   readonly inner = createServer();
   readonly #sockets = new Set<Duplex>();
@@ -34,7 +41,12 @@ export class Front {
     this.inner.on("request", (request: IncomingMessage, response: ServerResponse) =>
       this.#behind?.node(request, response, () => end(response, { status: 404 })),
     );
-    this.server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.server.on("upgrade", (request, socket, head) => {
+      void this.#upgrade(request, socket, head).catch((error) => {
+        failed("upgrade", error);
+        socket.destroy();
+      });
+    });
   }
 
   /** From now on requests are answered. */
@@ -49,16 +61,24 @@ export class Front {
     await new Promise((done) => this.server.close(done));
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** What fails after the answer was left to others goes to `broke`, as what fails before is thrown. */
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    broke: (error: unknown) => void,
+  ): Promise<void> {
     const behind = this.#behind;
     if (behind === undefined) return end(response, { status: 503 });
+    if (!isTarget(request)) return end(response, badTarget);
     const refused = behind.adminGuard(request);
     if (refused !== undefined) return end(response, refused);
     behind.admin(request, response, () => {
-      void askGuard(behind.guard, request).then((denial) => {
-        if (denial === undefined) this.inner.emit("request", request, response);
-        else end(response, denial);
-      });
+      void askGuard(behind.guard, request)
+        .then((denial) => {
+          if (denial === undefined) this.inner.emit("request", request, response);
+          else end(response, denial);
+        })
+        .catch(broke);
     });
   }
 
@@ -77,6 +97,7 @@ export class Front {
   async #mayUpgrade(request: IncomingMessage): Promise<Denial | undefined> {
     const behind = this.#behind;
     if (behind === undefined) return { status: 503 };
+    if (!isTarget(request)) return badTarget;
     if (pathOf(request) !== editorSocket) return askGuard(behind.guard, request);
     return behind.adminGuard(request);
   }
@@ -90,6 +111,18 @@ async function askGuard(guard: NodeGuard, request: IncomingMessage): Promise<Den
     // Whom it concerns has been told by the guard itself.
     return { status: 500 };
   }
+}
+
+const badTarget: Denial = { status: 400, body: "expected a path that begins with /" };
+
+/** Socket libraries and frameworks parse a target in ways that throw for what is no path. */
+function isTarget({ url = "" }: IncomingMessage): boolean {
+  return url.startsWith("/") && URL.canParse(url, "http://here");
+}
+
+/** One broken request ends for whoever sent it, and for nobody else. */
+function failed(what: "request" | "upgrade", error: unknown): void {
+  log("error", `${what}-failed`, { msg: error instanceof Error ? error.message : String(error) });
 }
 
 function pathOf({ url = "" }: IncomingMessage): string {

@@ -36,6 +36,11 @@ export class QuoteBook {
     return this.#entries.some((entry) => entry.slot === slot && entry.gate === gate);
   }
 
+  /** Whether a slot is quoted at any of its gates. */
+  hasSlot(slot: number): boolean {
+    return this.#entries.some((entry) => entry.slot === slot);
+  }
+
   /** Keeps a quote. Throws: `Failure` `flows.quote-kept` where the disk does not take it. */
   keep(quote: KeptQuote): void {
     this.#write([...this.#entries, { ...quote, opened: false }].slice(-entriesMax));

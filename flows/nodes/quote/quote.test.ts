@@ -13,7 +13,8 @@ import { keyFileOf, PortalSite, portalSiteStart } from "../../../test/support/po
 import { flowError } from "../link/errors.ts";
 import { QuoteBook } from "./book.ts";
 import { Quoter } from "./quoter.ts";
-import { termsOf, type Wish } from "./terms.ts";
+import { openingsMax, Remembered } from "./remembered.ts";
+import { leftOf, termsOf, type Wish } from "./terms.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-flows-quote-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -168,6 +169,52 @@ test("each gate is quoted once; a slot without a gate is an error that says so",
   await one.quote({ ...wish, kwh: 1 });
   assert.equal(one.unquoted.length, open - 1);
   await assert.rejects(one.quote(wish, 1), { code: "flows.gate-missing", message: /1970-01-01/ });
+});
+
+test("by itself it offers a slot once, at one gate, and only what is not sold yet", async () => {
+  const { quoter, gates } = scene(join(folder, "fresh.json"));
+  const one = quoter();
+  const [first] = gates();
+  assert.ok(first !== undefined);
+  one.heed([first, { ...first, gate: first.gate + 1 }]);
+  assert.deepEqual(one.fresh, [first]);
+  const positions = { slots: new Map([[first.slot, { soldWh: 1_500, plannedWh: 0 }]]), wayFee: 0 };
+  one.heedPositions(positions);
+  const kept = await one.quoteRest(first, { ...wish, kwh: -3.5 });
+  assert.equal(kept?.terms.quantity, 2_000);
+  one.heed([{ ...first, gate: first.gate + 1 }]);
+  assert.deepEqual([one.fresh, one.unquoted.length], [[], 1]);
+  assert.equal(await one.quoteRest(first, { ...wish, kwh: -1.5 }), undefined);
+});
+
+test("what was sold is taken from an ask, added to a bid, and never turns the side", () => {
+  for (const [change, soldWh, kwh] of [
+    [{ kwh: -3 }, 1_000, -2],
+    [{ kwh: "-3" }, 1_000, -2],
+    [{ kwh: -3 }, 4_000, -0],
+    [{ kwh: -3 }, -1_000, -4],
+    [{ kwh: 3 }, -1_000, 2],
+    [{ kwh: 3 }, -4_000, 0],
+    [{ side: "ask", kwh: 3 }, 1_000, 2],
+    [{ side: "bid", kwh: 3 }, -1_000, 2],
+    [{ kwh: "much" }, 1_000, "much"],
+    [{ kwh: null }, 1_000, null],
+  ] as const) {
+    assert.deepEqual(leftOf({ ...wish, ...change }, soldWh).kwh, kwh);
+  }
+});
+
+test("a message that nothing follows is quoted at three openings, told once as stale, and dropped", () => {
+  const last = new Remembered<string>();
+  assert.equal(last.forOpening(), undefined);
+  for (const word of ["old", "new"]) {
+    last.take(word);
+    for (let i = 0; i < openingsMax; i += 1) {
+      const asked = last.forOpening();
+      assert.ok(typeof asked === "object" && asked.msg === word);
+    }
+    assert.deepEqual([last.forOpening(), last.forOpening()], ["stale", undefined]);
+  }
 });
 
 test("what a rule refuses, or nobody takes, is nothing to open; an opening that passes waits", async () => {

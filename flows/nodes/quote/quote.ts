@@ -1,15 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { parseGates, type SlotPrices } from "@busbar/edge";
+import { type Positions, parseGates, parsePositions } from "@busbar/edge";
 import { told } from "../link/errors.ts";
 import { optional } from "../link/form.ts";
 import { Inbox } from "../link/inbox.ts";
 import { Portal } from "../link/portal.ts";
 import type { Msg, NodeConfig, Red, RedNode } from "../link/red.ts";
-import { noSite, type Site, tieToSite } from "../link/site.ts";
+import { noSite, type Site, siteOf, tieToSite } from "../link/site.ts";
 import { numberIn, typedValue } from "../link/typed.ts";
 import { type KeptQuote, QuoteBook } from "./book.ts";
 import { Quoter } from "./quoter.ts";
+import { openingsMax, Remembered } from "./remembered.ts";
 import { priceRules, type Wish } from "./terms.ts";
 
 /** Between two tries to open a quote, ms. */
@@ -24,9 +25,10 @@ export default function register(red: Red): void {
     red.nodes.createNode(this, config);
     const inbox = new Inbox(this);
     const stopped = new AbortController();
-    let last: Msg | undefined;
+    const last = new Remembered<Msg>();
     let retry: NodeJS.Timeout | undefined;
     let quoter: Quoter | undefined;
+    let unfollow = () => {};
 
     const failed = (error?: Error) => {
       if (error !== undefined && !stopped.signal.aborted) this.error(error, { topic: "quote" });
@@ -50,14 +52,27 @@ export default function register(red: Red): void {
       clearTimeout(retry);
       if (again) retry = setTimeout(() => inbox.take(open, failed), retryMs);
     };
-    const quoteAll = async (gates: readonly SlotPrices[], msg: Msg) => {
-      const wish = await wishOf(msg);
+    const quoteAll = async () => {
+      const gates = quoter?.fresh ?? [];
+      const asked = gates.length === 0 ? undefined : last.forOpening();
+      if (asked === undefined) return;
+      if (asked === "stale") {
+        this.status({ fill: "yellow", shape: "ring", text: "busbar.status.stale" });
+        this.warn(`no message for ${openingsMax} gates: nothing is quoted until one comes`);
+        return;
+      }
+      const wish = await wishOf(asked.msg);
       for (const gate of gates) {
-        const kept = await quoter?.quoteAt(gate, wish);
-        if (kept !== undefined) this.send({ ...msg, ...tell("sealed", kept) });
+        const kept = await quoter?.quoteRest(gate, wish);
+        if (kept !== undefined) this.send({ ...asked.msg, ...tell("sealed", kept) });
       }
     };
 
+    if (config.when === "gates") {
+      unfollow = followPositions(red, { node: this, config }, (said) =>
+        quoter?.heedPositions(said),
+      );
+    }
     const site = tieToSite(red, this, config, {
       topic: ({ topics }) => topics.gates,
       latest: true,
@@ -69,23 +84,26 @@ export default function register(red: Red): void {
         }
         quoter?.heed(said.gates);
         inbox.take(open, failed);
-        const asked = last;
-        if (config.when !== "gates" || asked === undefined) return;
-        inbox.take(() => quoteAll(quoter?.unquoted ?? [], asked), failed);
+        if (config.when === "gates") inbox.take(quoteAll, failed);
       },
     });
     try {
       if (site !== undefined) quoter = quoterOf(red, { node: this, config, site, stopped });
+      if (config.when === "gates" && horizonOf(config) !== "real-time") {
+        this.warn(
+          "the last message is quoted for every slot, whatever its hour: choose real-time gates",
+        );
+      }
     } catch (error) {
       this.status({ fill: "red", shape: "ring", text: "busbar.status.failed" });
       this.error(told(error));
     }
 
     this.on("input", (msg, send, done) => {
-      last = msg;
+      last.take(msg);
       inbox.take(async () => {
         if (quoter === undefined) throw noSite();
-        if (config.when === "gates") return await quoteAll(quoter.unquoted, msg);
+        if (config.when === "gates") return await quoteAll();
         const asked = await typedValue(red, { node: this, config, property: "slot" }, msg);
         const slot = asked === undefined || asked === null ? undefined : slotOf(asked);
         const kept = await quoter.quote(await wishOf(msg), slot);
@@ -94,6 +112,7 @@ export default function register(red: Red): void {
     });
     this.on("close", (_removed, done) => {
       stopped.abort();
+      unfollow();
       clearTimeout(retry);
       void inbox.close().then(done, done);
     });
@@ -126,13 +145,34 @@ function quoterOf(red: Red, { node, config, site, stopped }: Parts): Quoter {
     signer,
     book,
     send,
-    horizon: String(config.horizon ?? "any"),
+    horizon: horizonOf(config),
     limits: {
       kwhMax: bound("kwhMax", 1_000_000_000, 0),
       askMin: bound("askMin", 1_000),
       bidMax: bound("bidMax", 1_000),
     },
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
+  });
+}
+
+const horizonOf = ({ horizon }: NodeConfig): string => String(horizon ?? "real-time");
+
+/** What the owner sold and bought already, whoever quoted it. */
+function followPositions(
+  red: Red,
+  { node, config }: Pick<Parts, "node" | "config">,
+  onPositions: (said: Positions) => void,
+): () => void {
+  const site = siteOf(red, config);
+  if (site === undefined) return () => {};
+  return site.link.follow({
+    topic: site.topics.positions(site.identity),
+    latest: true,
+    onRefused: () => node.warn(`what ${site.identity} sold already is not told here`),
+    onMessage: (payload) => {
+      const said = parsePositions(payload);
+      if (said !== undefined) onPositions(said);
+    },
   });
 }
 

@@ -1,9 +1,9 @@
-import type { SlotPrices } from "@busbar/edge";
+import type { Positions, SlotPrices } from "@busbar/edge";
 import { Failure, type Signer } from "@busbar/protocol";
 import { flowError } from "../link/errors.ts";
 import type { KeptQuote, QuoteBook } from "./book.ts";
 import { sealedQuote } from "./sealed.ts";
-import { type Limits, termsOf, type Wish } from "./terms.ts";
+import { type Limits, leftOf, termsOf, type Wish } from "./terms.ts";
 
 /** What a quoter works with. */
 export type QuoterOptions = {
@@ -44,6 +44,7 @@ export class Quoter {
   readonly #options: QuoterOptions;
   readonly #tries = new Map<string, number>();
   #gates: readonly SlotPrices[] = [];
+  #positions: Positions["slots"] = new Map();
 
   constructor(options: QuoterOptions) {
     this.#options = options;
@@ -52,6 +53,22 @@ export class Quoter {
   /** Takes in which gates take quotes now. */
   heed(gates: readonly SlotPrices[]): void {
     this.#gates = gates;
+  }
+
+  /** Takes in what the owner has sold and bought of each slot. */
+  heedPositions(positions: Positions): void {
+    this.#positions = positions.slots;
+  }
+
+  /** Gates of slots that this book quoted at none of theirs: an energy is offered once. */
+  get fresh(): readonly SlotPrices[] {
+    const { book } = this.#options;
+    const slots = new Set<number>();
+    return this.#chosen.filter(({ slot }) => {
+      const isNew = !slots.has(slot) && !book.hasSlot(slot);
+      slots.add(slot);
+      return isNew;
+    });
   }
 
   /** Gates of the chosen kind that this book has no quote for yet. */
@@ -67,6 +84,12 @@ export class Quoter {
    */
   async quote(wish: Wish, slot?: number): Promise<KeptQuote | undefined> {
     return await this.quoteAt(this.#gateFor(slot), wish);
+  }
+
+  /** Seals what of a wish is not sold or bought yet. As `quote`. */
+  async quoteRest(gate: SlotPrices, wish: Wish): Promise<KeptQuote | undefined> {
+    const soldWh = this.#positions.get(gate.slot)?.soldWh ?? 0;
+    return await this.quoteAt(gate, leftOf(wish, soldWh));
   }
 
   /** The same at a known gate. */

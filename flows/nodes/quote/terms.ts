@@ -32,6 +32,18 @@ const kwhBounds = { least: -1_000_000_000, most: 1_000_000_000 };
 const priceBounds = { least: -1_000, most: 1_000 };
 
 /**
+ * What of a wish is left when so many Wh net are sold of the slot (below 0: bought). It never turns to the
+ * other side: what was sold too much is for a person to buy back. A wish that is none is left as it is.
+ */
+export function leftOf(wish: Wish, soldWh: number): Wish {
+  const kwh = typeof wish.kwh === "string" && wish.kwh.trim() !== "" ? Number(wish.kwh) : wish.kwh;
+  if (soldWh === 0 || typeof kwh !== "number" || !Number.isFinite(kwh)) return wish;
+  const sells = wish.side === "ask" || (wish.side === "sign" && kwh < 0);
+  const left = Math.max(0, Math.abs(kwh) + (sells ? -soldWh : soldWh) / 1_000);
+  return { ...wish, kwh: wish.side === "sign" && sells ? -left : left };
+}
+
+/**
  * The quote that a wish means at a gate; undefined where it asks for nothing (less than 1 Wh).
  * Throws: `Failure` `flows.value`.
  */
