@@ -36,6 +36,7 @@ export const flowsCodes = {
   "flows.replay-timers": "timers of a replayed flow run without end",
   "flows.scan-running": "the editor scans already",
   "flows.site-missing": "the node has no site that works",
+  "flows.unacknowledged": "it was sent, and nobody knows whether it arrived",
   "flows.value": "a value is missing or outside its bounds",
   "flows.variable-unset": "an environment variable that a field asks for is not set",
   "flows.version-missing": "there is no deployed version to go back to",

@@ -21,6 +21,8 @@ export type RedNode = {
   readonly credentials?: Readonly<Record<string, string>>;
   on(event: "input", handler: (msg: Msg, send: Send, done: Done) => void): void;
   on(event: "close", handler: (removed: boolean, done: () => void) => void): void;
+  /** What outlives a restart where the runtime keeps context in files. */
+  context(): { get(key: string): unknown; set(key: string, value: unknown): void };
   send: Send;
   status(status: NodeStatus): void;
   log(text: string): void;

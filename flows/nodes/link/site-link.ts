@@ -26,7 +26,10 @@ export interface SiteConnection {
   /** Follows a topic until the returned function is called. */
   follow(follower: Follower): () => void;
   watch(watcher: (state: LinkState) => void): () => void;
-  /** Resolves when the broker has acknowledged. Throws: `Failure` `flows.not-connected`. */
+  /**
+   * Resolves when the broker has acknowledged. Throws: `Failure` `flows.not-connected`
+   * where nothing was sent, `flows.unacknowledged` where it may have arrived all the same.
+   */
   publish(topic: string, payload: Uint8Array): Promise<void>;
   /** Ends the connection for good; resolves when the other side is closed too. */
   close(): Promise<void>;
@@ -100,7 +103,8 @@ export class SiteLink implements SiteConnection {
     try {
       await client.publishAsync(topic, Buffer.from(payload), { qos: 1 });
     } catch (cause) {
-      throw notConnected(topic, cause);
+      const message = `${topic}: sent, and the connection ended before the broker said that it has it`;
+      throw flowError("flows.unacknowledged", message, { retry: "later", cause });
     }
   }
 
@@ -218,7 +222,7 @@ export class SiteLink implements SiteConnection {
   }
 }
 
-function notConnected(topic: string, cause?: unknown) {
+function notConnected(topic: string) {
   const message = `${topic}: not sent, for there is no connection to the broker`;
-  return flowError("flows.not-connected", message, { retry: "later", cause });
+  return flowError("flows.not-connected", message, { retry: "later" });
 }

@@ -12,8 +12,8 @@ import { OrderDesk } from "./orders.ts";
 
 const life = orderLife();
 const hour = 3_600_000;
-const desk = (device = orderedUnit, membership = life.membership) =>
-  new OrderDesk({ device, slotMs: hour, membership });
+const desk = (device = orderedUnit, membership = life.membership, remembered?: unknown) =>
+  new OrderDesk({ device, slotMs: hour, membership, remembered });
 
 test("a proven contract begins once: what may be drawn in its slot follows from the usual draw", () => {
   const one = desk();
@@ -62,6 +62,42 @@ test("what is forged, for another unit, of other members or over never begins", 
     if (typeof code === "string") assert.equal(heard.code, code);
     else assert.match(heard.code, code);
     assert.equal(who.count, 0);
+  }
+});
+
+test("an order that ended, or that the flow is done with, never begins again, after a restart neither", () => {
+  const [ended, done] = [desk(), desk()];
+  for (const word of [life.contracted, life.refused]) assert.ok(ended.take(word).ok);
+  assert.ok(done.take(life.acknowledged).ok);
+  done.forget(orderId);
+  const restarted = ({ remembered }: OrderDesk) =>
+    desk(orderedUnit, life.membership, JSON.parse(JSON.stringify(remembered)));
+  for (const one of [ended, done, restarted(ended), restarted(done)]) {
+    for (const word of [life.contracted, life.acknowledged]) {
+      const heard = one.take(word);
+      assert.ok(heard.ok && heard.what === "known", JSON.stringify(heard));
+      assert.equal(one.count, 0);
+    }
+  }
+  // One that is open begins anew with the flow, by its newest word alone.
+  const open = desk();
+  open.take(life.acknowledged);
+  const late = restarted(open);
+  late.take(life.contracted);
+  assert.equal(late.count, 0);
+  const again = late.take(life.acknowledged);
+  assert.ok(again.ok && again.what === "begins");
+});
+
+test("the unit's readings say when an order is over, though no block came since", () => {
+  const one = desk();
+  one.heed(orderedSlot + hour);
+  const heard = one.take(life.contracted);
+  assert.ok(!heard.ok && heard.code === "flows.order-expired");
+  one.heed(orderedSlot + hour - 1);
+  assert.ok(one.take(life.contracted).ok);
+  for (const odd of [1, "x", [[]], { a: null }, { a: { height: "1", over: 1 } }]) {
+    assert.deepEqual(desk(orderedUnit, life.membership, odd).remembered, {});
   }
 });
 

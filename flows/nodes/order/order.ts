@@ -3,6 +3,7 @@ import { type DemandAnswer, sealFrame } from "@busbar/protocol";
 import { flowError, told } from "../link/errors.ts";
 import { Inbox } from "../link/inbox.ts";
 import type { Msg, NodeConfig, Red, RedNode, Send } from "../link/red.ts";
+import { parseLive } from "../link/live.ts";
 import { noSite, siteOf, statusOf } from "../link/site.ts";
 import type { SiteConnection } from "../link/site-link.ts";
 import { numberIn, wordIn } from "../link/typed.ts";
@@ -15,6 +16,7 @@ const reasons = ["unsafe", "impossible", "unwanted", "dry-run"] as const;
 type Parts = {
   readonly desk: OrderDesk;
   readonly link: SiteConnection;
+  unfollow(): void;
   answer(order: string, word: DemandAnswer["word"], reason?: DemandAnswer["reason"]): Promise<void>;
 };
 
@@ -35,7 +37,8 @@ export default function register(red: Red): void {
 
     const onCommand = (payload: Buffer) => {
       const heard = parts?.desk.take(new Uint8Array(payload));
-      if (heard === undefined) return;
+      if (parts === undefined || heard === undefined) return;
+      keep(this, parts.desk);
       if (!heard.ok) {
         this.status({ fill: "red", shape: "dot", text: heard.code.slice(0, 19) });
         const why = flowError("flows.order-refused", `${heard.message}; ${heard.code}`);
@@ -65,17 +68,28 @@ export default function register(red: Red): void {
       this.error(told(error));
     }
     this.on("input", (msg, send, done) => {
-      inbox.take(() => answerOf(parts, msg, send), done);
+      inbox.take(async () => {
+        await answerOf(parts, msg, send);
+        if (parts !== undefined) keep(this, parts.desk);
+      }, done);
     });
     this.on("close", (_removed, done) => {
       const end = async () => {
         await inbox.close();
+        parts?.unfollow();
         await parts?.link.close();
       };
       void end().then(done, done);
     });
   }
   red.nodes.registerType("busbar-order", OrderNode);
+}
+
+/** Where a node keeps which orders it has seen. */
+const memory = "orders";
+
+function keep(node: RedNode, desk: OrderDesk): void {
+  node.context().set(memory, desk.remembered);
 }
 
 async function answerOf(parts: Parts | undefined, msg: Msg, send: Send): Promise<void> {
@@ -112,10 +126,19 @@ function openParts(red: Red, { node, config, onCommand }: Opening): Parts {
     throw flowError("flows.field-missing", `membership: there is no file at ${membership}`);
   }
   const minutes = numberIn("slotMinutes", config.slotMinutes ?? 60, { least: 5, most: 60 });
-  const desk = new OrderDesk({ device, slotMs: minutes * 60_000, membership: members });
+  const desk = new OrderDesk({ device, slotMs: minutes * 60_000, membership: members, remembered: node.context().get(memory) });
   // A unit's topics are the unit's alone: the node signs in as the unit, beside its own connection.
   const link = site.open({ identity: device, signer }, (text) => node.warn(text));
   const { topics, id: chain } = site;
+  const unfollow = site.link.follow({
+    topic: topics.live(device),
+    latest: true,
+    onRefused: () => node.warn(`${site.identity} may not follow the readings of ${device}`),
+    onMessage: (payload) => {
+      const live = parseLive(payload);
+      if (live !== undefined) desk.heed(live.time);
+    },
+  });
   const onRefused = () =>
     node.status({ fill: "red", shape: "ring", text: "busbar.status.not-allowed" });
   link.watch((state) => node.status(statusOf(state)));
@@ -129,6 +152,7 @@ function openParts(red: Red, { node, config, onCommand }: Opening): Parts {
   return {
     desk,
     link,
+    unfollow,
     async answer(order, word, reason) {
       const owner = site.identity;
       const id = new Uint8Array(Buffer.from(order, "hex"));

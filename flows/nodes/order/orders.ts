@@ -40,6 +40,11 @@ export type Heard =
 
 /** Open orders of one unit: each has a slot, and a day has 96 of the shortest. */
 const ordersMax = 96;
+/** Orders that are remembered so that none begins again: a month of the shortest slots. */
+const rememberedMax = 3_000;
+
+/** What is remembered of an order: the height of its newest block, and whether it is over or done. */
+export type Remembered = { readonly height: number; readonly over: boolean };
 
 /**
  * Orders to one unit. Nobody's word counts: an order is the ledger's entry, proven by a certified block,
@@ -50,9 +55,13 @@ export class OrderDesk {
   readonly #slotMs: number;
   readonly #councils: CouncilChain;
   readonly #open = new Map<string, Order>();
-  #time = 0;
+  readonly #remembered: Map<string, Remembered>;
+  #blockTime = 0;
+  #liveTime = 0;
 
+  /** `remembered`: what an earlier desk said last of itself. What is none of it is left out. */
   constructor(options: {
+    readonly remembered?: unknown;
     readonly device: string;
     readonly slotMs: number;
     readonly membership: PinnedMembership;
@@ -60,6 +69,7 @@ export class OrderDesk {
     const { device, slotMs, membership } = options;
     const { chain, members, epoch = 0, since = 1 } = membership;
     const voters = members.filter(({ voting }) => voting).map(({ id, key }) => ({ id, key }));
+    this.#remembered = rememberedIn(options.remembered);
     this.#device = device;
     this.#slotMs = slotMs;
     this.#councils = new CouncilChain(chain, { epoch, since, voters });
@@ -74,8 +84,19 @@ export class OrderDesk {
     return this.#open.size;
   }
 
+  /** What the next desk has to know: an order that is over must not begin again after a restart. */
+  get remembered(): Readonly<Record<string, Remembered>> {
+    return Object.fromEntries(this.#remembered);
+  }
+
+  /** Takes the site's time from what the unit said last: blocks may stay away while slots pass. */
+  heed(time: number): void {
+    this.#liveTime = time;
+  }
+
   /** The flow is done with an order. */
   forget(order: string): boolean {
+    this.#remember(order, this.#remembered.get(order)?.height ?? 0, true);
     return this.#open.delete(order);
   }
 
@@ -104,20 +125,26 @@ export class OrderDesk {
         `order ${id} is for ${demand.device}, not ${this.#device}`,
       );
     }
-    this.#time = Math.max(this.#time, proof.header.time);
+    const { height, time } = proof.header;
+    this.#blockTime = Math.max(this.#blockTime, time);
     const order = this.#orderOf(id, demand);
     const isOpen = ["offered", "contracted", "acknowledged"].includes(order.status);
+    const seen = this.#remembered.get(id);
+    // An older block's word that comes late takes nothing back, and what is over stays so.
+    if (seen !== undefined && (height < seen.height || (seen.over && isOpen))) {
+      return { ok: true, what: "known", order: this.#open.get(id) ?? order };
+    }
+    this.#remember(id, height, !isOpen);
     if (!isOpen) {
       const was = this.#open.delete(id);
       return { ok: true, what: was ? "ended" : "known", order };
     }
-    if (order.until <= this.#time) {
+    if (order.until <= Math.max(this.#blockTime, this.#liveTime)) {
       this.#open.delete(id);
       const ended = new Date(order.until).toISOString();
       return refuse("flows.order-expired", `order ${id} was over at ${ended}`);
     }
     const before = this.#open.get(id);
-    // An older block's word that comes late takes nothing back.
     if (before !== undefined && (before.status !== "offered" || order.status === "offered")) {
       return { ok: true, what: "known", order: before };
     }
@@ -127,6 +154,15 @@ export class OrderDesk {
       this.#open.delete(oldest);
     }
     return { ok: true, what: order.status === "offered" ? "offered" : "begins", order };
+  }
+
+  #remember(id: string, height: number, over: boolean): void {
+    this.#remembered.delete(id);
+    this.#remembered.set(id, { height, over });
+    for (const oldest of this.#remembered.keys()) {
+      if (this.#remembered.size <= rememberedMax) break;
+      this.#remembered.delete(oldest);
+    }
   }
 
   #orderOf(order: string, demand: DemandState): Order {
@@ -153,6 +189,16 @@ export class OrderDesk {
       energyWh: energy,
     };
   }
+}
+
+function rememberedIn(value: unknown): Map<string, Remembered> {
+  const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
+  return new Map(
+    entries.slice(-rememberedMax).filter((entry): entry is [string, Remembered] => {
+      const { height, over } = (entry[1] ?? {}) as Partial<Remembered>;
+      return Number.isSafeInteger(height) && typeof over === "boolean";
+    }),
+  );
 }
 
 function refuse(code: FlowsCode, message: string): Refusal {

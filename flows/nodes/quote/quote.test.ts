@@ -97,10 +97,12 @@ function scene(path: string) {
   site.runUntil(portalSiteStart);
   while (site.source.gates().gates.length === 0) site.step();
   let away = false;
+  let lost: Failure | undefined;
   const send = async (frame: Uint8Array) => {
     if (away) throw flowError("flows.not-connected", "away", { retry: "later" });
     const answer = await door(frame);
     if (!answer.ok) throw new Failure(answer.code, answer.message, { retry: "never" });
+    if (lost !== undefined) throw lost;
   };
   const key = JSON.parse(keyFileOf("user-1")) as { seed: string; box: string };
   const [seed, box] = [key.seed, key.box].map(
@@ -124,7 +126,7 @@ function scene(path: string) {
     return said.gates;
   };
   const block = () => site.commit(pool.frames.splice(0).map(({ bytes }) => bytes));
-  return { site, pool, quoter, gates, block, setAway: (value: boolean) => (away = value) };
+  return { site, pool, quoter, gates, block, setAway: (value: boolean) => (away = value), lose: (error?: Failure) => (lost = error) };
 }
 
 test("a quote is sealed at an open gate, outlives a restart, is opened by itself and traded", async () => {
@@ -236,6 +238,23 @@ test("what a rule refuses, or nobody takes, is nothing to open; an opening that 
   assert.deepEqual(await one.open(), { opened: [], refused: [], again: true });
   setAway(false);
   assert.equal((await one.open()).opened.length, 1);
+});
+
+test("a commitment whose acknowledgement is lost keeps its opening, and is opened", async () => {
+  const { site, quoter, gates, block, lose } = scene(join(folder, "lost.json"));
+  const one = quoter();
+  one.heed(gates());
+  const [gate] = gates();
+  assert.ok(gate !== undefined);
+  lose(flowError("flows.unacknowledged", "lost", { retry: "later" }));
+  await assert.rejects(one.quoteAt(gate, { ...wish, kwh: 1 }), { code: "flows.unacknowledged" });
+  lose();
+  block();
+  site.time = gate.gate;
+  block();
+  one.heed(gates());
+  assert.equal((await one.open()).opened.length, 1);
+  assert.ok(block().events.some(({ type }) => type === "quote-revealed"));
 });
 
 test("a book that cannot be read or written stops the quote before anything is sealed", async () => {

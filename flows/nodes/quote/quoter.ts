@@ -24,10 +24,14 @@ const passing: readonly string[] = [
   "quote.not-yet",
   "quote.unknown",
   "flows.not-connected",
+  "flows.unacknowledged",
   "flows.portal",
   "ingest.too-many",
   "pool.full",
 ];
+
+/** The commitment may have arrived: its opening is kept. */
+const maybeSent: readonly string[] = ["flows.portal", "flows.unacknowledged"];
 
 /** Tries of one opening: with the pauses between them, longer than any gate takes to clear. */
 const triesMax = 600;
@@ -104,7 +108,7 @@ export class Quoter {
       await send(commit);
     } catch (error) {
       // What was not handed in, or what a rule refused for good, is nothing to open later.
-      if (error instanceof Failure && !["flows.portal"].includes(error.code)) {
+      if (error instanceof Failure && !maybeSent.includes(error.code)) {
         book.drop(kept.slot, kept.gate);
       }
       throw error;
