@@ -26,7 +26,7 @@ export function rollbackCommand(options: RollbackOptions, write: (line: string) 
     for (const one of versions) write(line(one));
     return;
   }
-  const version = options.to === undefined ? versions.at(-2)?.version : Number(options.to);
+  const version = options.to === undefined ? history.before?.version : Number(options.to);
   if (version === undefined) {
     const message = `${userDir}: nothing was deployed before what is there now`;
     throw flowError("flows.version-missing", message);

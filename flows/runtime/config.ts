@@ -36,6 +36,7 @@ const signIn = z
     page: address.optional().describe("Where people open the portal, if elsewhere"),
     edit: grants.default(["operator", "member"]).describe("Who may change flows, by role"),
     read: grants.default(["viewer", "auditor"]).describe("Who may look at flows"),
+    act: grants.default([]).describe("Who else may act on the pages that flows make"),
   })
   .describe("Sign-in at the portal of an aggregator, in place of a password");
 

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Denial } from "./foreign-sender.ts";
 import { log } from "./log.ts";
-import type { Denial, NodeGuard } from "./node-guard.ts";
+import type { NodeGuard } from "./node-guard.ts";
 import type { HttpApp } from "./node-red.ts";
 
 /** What stands behind the front once Node-RED is there. */

@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import { rollbackCommand } from "../commands/rollback.ts";
 import { DeployHistory, diffFlows } from "./history.ts";
 import { auditOfNodeRed } from "./log.ts";
+import { keepDeploy } from "./storage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-history-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -66,6 +67,47 @@ test("each deploy is kept with who and when, and the one before comes back as a 
   assert.equal(statSync(join(userDir, "deploys", "000001.json")).mode & 0o077, 0);
 });
 
+test("a second rollback goes further back, not to what the first left", () => {
+  const userDir = join(folder, "twice");
+  const history = new DeployHistory(userDir);
+  for (const name of ["first", "second", "bad"]) history.record(flow({ name }), at("ada", 1));
+  const write = () => {};
+  for (const name of ["second", "first"]) {
+    rollbackCommand({ userDir }, write);
+    assert.deepEqual(history.flowOf(history.list().at(-1)?.version ?? 0), flow({ name }));
+  }
+  assert.throws(() => rollbackCommand({ userDir }, write), { code: "flows.version-missing" });
+});
+
+test("files that are no versions are named and passed over; deploys and rollback go on", () => {
+  const userDir = join(folder, "broken");
+  const history = new DeployHistory(userDir);
+  history.record(flow({ name: "first" }), at("ada", 1));
+  const put = (name: string, text: string) => writeFileSync(join(userDir, "deploys", name), text);
+  put("1e3.json", "{}");
+  put("-5.json", "{}");
+  const garbage = ["", "{", "null", "[]", '{"time":1,"user":"x","flow":{}}', '{"flow":[null]}'];
+  for (const [i, text] of garbage.entries()) put(`00000${i + 2}.json`, text);
+  assert.equal(history.broken.length, garbage.length);
+  assert.deepEqual(
+    history.list().map(({ version }) => version),
+    [1],
+  );
+  assert.equal(history.before?.version, 1);
+  assert.throws(() => history.flowOf(2), { code: "flows.version-missing" });
+  history.record(flow({ name: "second" }), at("bob", 2));
+  assert.deepEqual(history.list().at(-1), { version: 8, time: 2, user: "bob" });
+  rollbackCommand({ userDir }, () => {});
+  assert.deepEqual(history.flowOf(9), flow({ name: "first" }));
+});
+
+test("a deploy that cannot be noted has happened all the same", () => {
+  const full = () => {
+    throw new Error("no space left");
+  };
+  assert.doesNotThrow(() => keepDeploy({ record: full }, flow({ name: "x" }), "ada"));
+});
+
 test("a run.pid that is garbage, or of a process that ended, is nobody to tell", () => {
   const userDir = join(folder, "stale");
   const history = new DeployHistory(userDir);
@@ -75,7 +117,7 @@ test("a run.pid that is garbage, or of a process that ended, is nobody to tell",
   for (const pid of ["garbage", "-1", "0", "999999999", `${process.pid} 1`, `${process.pid}`]) {
     writeFileSync(join(userDir, "run.pid"), pid);
     const lines: string[] = [];
-    rollbackCommand({ userDir, json: true }, (line) => lines.push(line));
+    rollbackCommand({ userDir, to: "1", json: true }, (line) => lines.push(line));
     assert.equal(JSON.parse(lines[0] ?? "").running, false, pid);
   }
 });

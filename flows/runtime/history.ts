@@ -36,10 +36,30 @@ export class DeployHistory {
 
   /** All versions that are kept, the newest last. */
   list(): readonly Deployed[] {
-    return this.#versions().map((version) => {
-      const { time, user } = this.#read(version);
-      return { version, time, user };
+    return this.#versions().flatMap((version) => {
+      const kept = this.#readable(version);
+      return kept === undefined ? [] : [{ version, time: kept.time, user: kept.user }];
     });
+  }
+
+  /** Files of versions that cannot be read as such: they are left where they are. */
+  get broken(): readonly string[] {
+    const broken = this.#versions().filter((version) => this.#readable(version) === undefined);
+    return broken.map((version) => this.#path(version));
+  }
+
+  /** The version that was there before the present one and what it was rolled back to. */
+  get before(): Deployed | undefined {
+    const versions = this.list();
+    const [present, newest] = [this.#versions().at(-1), versions.at(-1)];
+    if (newest !== undefined && newest.version !== present) return newest;
+    let at = versions.length - 1;
+    for (let to = rolledBackTo(versions[at]); to !== undefined; to = rolledBackTo(versions[at])) {
+      const earlier = versions.findIndex(({ version }) => version === to);
+      if (earlier < 0 || earlier >= at) break;
+      at = earlier;
+    }
+    return versions[at - 1];
   }
 
   /** The flow of a version. Throws: `Failure` `flows.version-missing`. */
@@ -50,9 +70,9 @@ export class DeployHistory {
   /** Keeps a deployed flow and notes what it changed; one that changes nothing is no version. */
   record(flow: StoredFlow, { user, time }: { readonly user: string; readonly time: number }): void {
     const last = this.#versions().at(-1);
-    const before = last === undefined ? [] : this.flowOf(last);
-    const diff = diffFlows(before, flow);
-    if (last !== undefined && isNothing(diff)) return;
+    const before = last === undefined ? undefined : this.#readable(last)?.flow;
+    const diff = diffFlows(before ?? [], flow);
+    if (before !== undefined && isNothing(diff)) return;
     const version = (last ?? 0) + 1;
     writeWhole(this.#path(version), JSON.stringify({ time, user, flow }));
     this.note({ event: "deploy", time, user, version, ...diff });
@@ -71,17 +91,34 @@ export class DeployHistory {
   }
 
   #read(version: number): { time: number; user: string; flow: StoredFlow } {
-    const text = readIfThere(this.#path(version));
-    if (text !== undefined) return JSON.parse(text);
-    const known = this.#versions();
+    const kept = this.#readable(version);
+    if (kept !== undefined) return kept;
+    const known = this.list().map((one) => one.version);
     const range =
       known.length === 0 ? "there is none yet" : `there are ${known[0]} … ${known.at(-1)}`;
     throw flowError("flows.version-missing", `no deployed version ${version}: ${range}`);
   }
 
+  #readable(version: number): { time: number; user: string; flow: StoredFlow } | undefined {
+    try {
+      const kept = JSON.parse(readFileSync(this.#path(version), "utf8"));
+      const isNode = (node: unknown) => typeof node === "object" && node !== null && "id" in node;
+      const isWhole =
+        Number.isSafeInteger(kept.time) &&
+        typeof kept.user === "string" &&
+        Array.isArray(kept.flow) &&
+        kept.flow.every(isNode);
+      return isWhole ? kept : undefined;
+    } catch {
+      // Cut short, of another program, or not to be read: `broken` names it.
+      return undefined;
+    }
+  }
+
   #versions(): number[] {
     const files = globSync("*.json", { cwd: this.#folder });
     return files
+      .filter((file) => /^\d{6,}\.json$/.test(file))
       .map((file) => Number(file.replace(".json", "")))
       .filter(Number.isSafeInteger)
       .sort((a, b) => a - b);
@@ -90,6 +127,11 @@ export class DeployHistory {
   #path(version: number): string {
     return join(this.#folder, `${String(version).padStart(6, "0")}.json`);
   }
+}
+
+function rolledBackTo(deployed: Deployed | undefined): number | undefined {
+  const to = / \(rollback to (\d+)\)$/.exec(deployed?.user ?? "")?.[1];
+  return to === undefined ? undefined : Number(to);
 }
 
 /** Where a node stands on the sheet changes nothing that it does. */

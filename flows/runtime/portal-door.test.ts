@@ -3,7 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
-import { foreignSender, hidePortalCookie, PortalDoor } from "./portal-door.ts";
+import { foreignSender } from "./foreign-sender.ts";
+import { hidePortalCookie, PortalDoor } from "./portal-door.ts";
 
 const cookie = (sign: string) => `busbar-session=${sign.repeat(43)}`;
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { flowError } from "../nodes/link/errors.ts";
-import type { Denial } from "./node-guard.ts";
 
 /** Roles that the portal signs people in with. */
 export const portalRoles = ["viewer", "owner", "operator", "auditor", "member"] as const;
@@ -14,6 +13,8 @@ export type Visitor = {
   readonly id: string;
   readonly role: string;
   readonly may: "edit" | "read" | "nothing";
+  /** Whether it may act on the pages that flows make: press their buttons, open their sockets. */
+  readonly acts: boolean;
 };
 
 export type PortalDoorOptions = {
@@ -22,6 +23,8 @@ export type PortalDoorOptions = {
   /** Who may change flows, and who may look at them. */
   readonly edit: readonly string[];
   readonly read: readonly string[];
+  /** Who may act on flows' pages beside those who may edit. */
+  readonly act?: readonly string[];
   /** Told once when the portal stops answering. */
   report(text: string): void;
   readonly fetch?: typeof fetch;
@@ -130,15 +133,15 @@ export class PortalDoor {
     const { role, id } = answer ?? {};
     const known = portalRoles.find((one) => one === role);
     if (known === undefined || typeof id !== "string") return undefined;
-    return { id, role: known, may: this.#mayOf(known, id) };
+    return { id, role: known, ...this.#mayOf(known, id) };
   }
 
-  #mayOf(role: string, id: string): Visitor["may"] {
-    const { edit, read } = this.#options;
+  #mayOf(role: string, id: string): Pick<Visitor, "may" | "acts"> {
+    const { edit, read, act = [] } = this.#options;
     const has = (grants: readonly string[]) =>
       grants.includes(role) || grants.includes(`${role}:${id}`);
-    if (has(edit)) return "edit";
-    return has(read) ? "read" : "nothing";
+    if (has(edit)) return { may: "edit", acts: true };
+    return { may: has(read) ? "read" : "nothing", acts: has(act) };
   }
 
   #now(): number {
@@ -150,21 +153,6 @@ function unanswered(why: string, cause?: unknown) {
   const message = `the portal does not say who is signed in, and nobody is let in meanwhile: ${why}`;
   return flowError("flows.portal", message, { retry: "later", cause });
 }
-
-/** A page elsewhere, on another port of the host too, makes a browser send the cookie: it may look at
- * nothing that it gets, and send nothing that changes anything. */
-export function foreignSender(request: IncomingMessage): Denial | undefined {
-  const { method = "GET", headers } = request;
-  const isUpgrade = headers.upgrade !== undefined;
-  if (!isUpgrade && ["GET", "HEAD", "OPTIONS"].includes(method)) return undefined;
-  const site = headers["sec-fetch-site"];
-  if (site !== undefined) return site === "same-origin" || site === "none" ? undefined : foreign;
-  const { origin, host } = headers;
-  if (origin === undefined) return undefined;
-  return URL.canParse(origin) && new URL(origin).host === host ? undefined : foreign;
-}
-
-const foreign: Denial = { status: 403, body: "only this editor's own page may send this" };
 
 /** Takes the portal's cookie out of a request: no page of a flow is to get it by mistake. */
 export function hidePortalCookie({ headers, rawHeaders }: IncomingMessage): void {

@@ -14,6 +14,7 @@ import { markRunning, unmarkRunning } from "./running.ts";
 import { openCredentialSecret, openPassword } from "./secrets.ts";
 import { redSettings } from "./settings.ts";
 import { passwordSignIn, portalSignIn, type SignIn } from "./sign-in.ts";
+import { keepDeploy } from "./storage.ts";
 
 /** Holds the first password for a start without a person; no flow gets to see it. */
 const passwordVariable = "BUSBAR_FLOWS_PASSWORD";
@@ -44,9 +45,10 @@ export async function runFlows(given: FlowsConfig): Promise<Running> {
   // The port first: a start that fails on it must not have made and hidden a password.
   const url = await listen(front.server, config);
   const credentialSecret = openCredentialSecret(config.userDir);
-  const signIn = signInOf(config);
-  seedFlow(config);
   const history = new DeployHistory(config.userDir);
+  const signIn = signInOf(config, history);
+  seedFlow(config);
+  for (const file of history.broken) log("warn", "deploy-unreadable", { msg: file });
   keepFirst(history, config);
   red.init(front.inner, redSettings(config, { credentialSecret, signIn, history }));
   if (config.record !== undefined) {
@@ -62,7 +64,7 @@ export async function runFlows(given: FlowsConfig): Promise<Running> {
     async reload() {
       const stored = readStored(join(config.userDir, "flows.json"));
       await red.runtime.flows.setFlows({ deploymentType: "reload" });
-      history.record(stored, { user: "reload", time: Date.now() });
+      keepDeploy(history, stored, "reload");
     },
     async stop() {
       unmarkRunning(config.userDir);
@@ -74,12 +76,14 @@ export async function runFlows(given: FlowsConfig): Promise<Running> {
 }
 
 /** By the portal where one is named, else by this user folder's own password. */
-function signInOf(config: FlowsConfig): SignIn {
+function signInOf(config: FlowsConfig, history: DeployHistory): SignIn {
   const chosen = takePassword();
   if (config.signIn !== undefined) return portalSignIn(config.signIn, config);
   const { passwordHash, fresh } = openPassword(config.userDir, chosen);
   if (fresh !== undefined) showPassword(config.adminUser, fresh);
-  return passwordSignIn(config, passwordHash);
+  return passwordSignIn(config, passwordHash, (wrong) =>
+    history.note({ event: "pages.password-wrong", time: Date.now(), ...wrong }),
+  );
 }
 
 async function listen(server: Server, { host, port }: FlowsConfig): Promise<string> {
@@ -130,7 +134,7 @@ function readStored(file: string): StoredFlow {
 function keepFirst(history: DeployHistory, { userDir }: FlowsConfig): void {
   const flows = readIfThere(join(userDir, "flows.json"));
   if (flows === undefined || history.list().length > 0) return;
-  history.record(JSON.parse(flows) as StoredFlow, { user: "start", time: Date.now() });
+  keepDeploy(history, readStored(join(userDir, "flows.json")), "start");
 }
 
 function requirePalette(): void {

@@ -1,9 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "@busbar/protocol";
-import { writeWhole } from "../nodes/link/durable.ts";
+import { readIfThere, writeWhole } from "../nodes/link/durable.ts";
 import { bcrypt } from "./node-red.ts";
+import { runningIn } from "./running.ts";
 
 /** Shortest password that a person may choose. */
 const passwordMin = 8;
@@ -30,6 +31,7 @@ export function openCredentialSecret(userDir: string): string {
 export function openPassword(userDir: string, chosen?: string): Password {
   if (existsSync(passwordFile(userDir))) {
     const passwordHash = readFileSync(passwordFile(userDir), "utf8").trim();
+    endOldSessions(userDir, passwordHash);
     return { passwordHash, fresh: undefined };
   }
   const password = chosen ?? randomPassword();
@@ -49,7 +51,18 @@ export function setPassword(userDir: string, password: string): string {
   mkdirSync(userDir, { recursive: true, mode: 0o700 });
   const hash = bcrypt().hashSync(password, rounds);
   writeWhole(passwordFile(userDir), `${hash}\n`);
+  endOldSessions(userDir, hash);
   return hash;
+}
+
+/** Sessions begun with another password end, those too that a runtime wrote after it was replaced. */
+function endOldSessions(userDir: string, hash: string): void {
+  const mark = join(userDir, "sessions-of");
+  const digest = createHash("sha256").update(hash).digest("hex");
+  if (readIfThere(mark)?.trim() === digest) return;
+  rmSync(join(userDir, ".sessions.json"), { force: true });
+  // A runtime that runs still writes its sessions: the mark is set at the start that ends them.
+  if (runningIn(userDir) === undefined) writeWhole(mark, `${digest}\n`);
 }
 
 /** 96 random bits in 16 characters that are easy to copy. */

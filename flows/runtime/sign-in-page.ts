@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Denial } from "./node-guard.ts";
+import type { Denial } from "./foreign-sender.ts";
 import type { Visitor } from "./portal-door.ts";
 
 const texts = {

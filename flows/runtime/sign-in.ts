@@ -1,9 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FlowsConfig } from "./config.ts";
+import { type Denial, foreignSender } from "./foreign-sender.ts";
 import type { Behind } from "./front.ts";
 import { log } from "./log.ts";
-import { type NodeGuard, openGuard, passwordGuard } from "./node-guard.ts";
-import { foreignSender, hidePortalCookie, PortalDoor } from "./portal-door.ts";
+import {
+  type NodeGuard,
+  openGuard,
+  type PasswordGuardOptions,
+  passwordGuard,
+} from "./node-guard.ts";
+import { hidePortalCookie, PortalDoor } from "./portal-door.ts";
 import { signInPage } from "./sign-in-page.ts";
 
 /** How people come in: what the front asks, and what Node-RED is told. */
@@ -20,10 +26,14 @@ export type SignIn = Pick<Behind, "guard" | "adminGuard" | "onSocket"> & {
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
 /** One name and its password, of a `busbar-flows` that stands by itself. */
-export function passwordSignIn(config: FlowsConfig, passwordHash: string): SignIn {
+export function passwordSignIn(
+  config: FlowsConfig,
+  passwordHash: string,
+  onWrong: NonNullable<PasswordGuardOptions["onWrong"]>,
+): SignIn {
   const { adminUser, httpNode } = config;
   return {
-    guard: httpNode === "open" ? openGuard : passwordGuard(adminUser, passwordHash),
+    guard: httpNode === "open" ? openGuard : passwordGuard(adminUser, passwordHash, { onWrong }),
     adminGuard: () => undefined,
     onSocket: () => {},
     adminAuth: {
@@ -42,9 +52,12 @@ export function portalSignIn(
   settings: NonNullable<FlowsConfig["signIn"]>,
   { httpNode }: Pick<FlowsConfig, "httpNode">,
 ): SignIn {
-  const { portal, page = portal, edit, read } = settings;
+  const { portal, page = portal, edit, read, act } = settings;
   const report = (text: string) => log("warn", "portal", { msg: text });
-  const door = new PortalDoor({ portal, edit, read, report });
+  if (isOpenToOthers(portal)) {
+    report(`${portal}: sessions go over the network unencrypted; use https:// for another machine`);
+  }
+  const door = new PortalDoor({ portal, edit, read, act, report });
   return {
     guard: httpNode === "open" ? withoutCookie : pagesGuard(door, page),
     adminGuard: foreignSender,
@@ -92,20 +105,31 @@ async function answerSignIn(
   response.writeHead(status, { ...headers }).end(body);
 }
 
+const mayLookOnly: Denial = { status: 403, body: "your role may look here, and not act" };
+
 const withoutCookie: NodeGuard = async (request) => {
   hidePortalCookie(request);
   return undefined;
 };
 
-/** Flows' pages are for those who may look at flows. */
-function pagesGuard(door: PortalDoor, page: string): NodeGuard {
+/** Whether what is said to an address can be read on the way. */
+export function isOpenToOthers(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "http:" && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+}
+
+/** Flows' pages are for those who may look at flows; what acts, sockets too, for those who may edit or act. */
+export function pagesGuard(door: Pick<PortalDoor, "visitorOf">, page: string): NodeGuard {
   return async (request) => {
     const refused = foreignSender(request);
     if (refused !== undefined) return refused;
     const visitor = await door.visitorOf(request.headers.cookie).catch(() => "unknown" as const);
-    if (typeof visitor !== "object" || visitor.may === "nothing") {
+    if (typeof visitor !== "object" || (visitor.may === "nothing" && !visitor.acts)) {
       return signInPage(request, { page, visitor });
     }
+    const { method = "", headers } = request;
+    const looks = headers.upgrade === undefined && ["GET", "HEAD"].includes(method);
+    if (!looks && !visitor.acts) return mayLookOnly;
     return withoutCookie(request);
   };
 }

@@ -232,10 +232,12 @@ async function upgrade(path: string, headers: Readonly<Record<string, string>>):
 test("sockets of flows and of the editor ask who is there, too", async () => {
   const cookie = sessions.get("viewer") ?? "";
   const stranger = sessions.get("user-2") ?? "";
-  assert.match(await upgrade("/live", { cookie }), / 101 /);
+  const may = sessions.get("operator") ?? "";
+  assert.match(await upgrade("/live", { cookie: may }), / 101 /);
+  assert.match(await upgrade("/live", { cookie }), / 403 /);
   assert.match(await upgrade("/live", {}), / 401 /);
   assert.match(await upgrade("/live", { cookie: stranger }), / 403 /);
-  const elsewhere = { cookie, origin: "https://elsewhere.example.org" };
+  const elsewhere = { cookie: may, origin: "https://elsewhere.example.org" };
   assert.match(await upgrade("/live", elsewhere), / 403 /);
   assert.match(await upgrade("/comms", { cookie }), / 101 /);
   assert.match(await upgrade("/comms", elsewhere), / 403 /);

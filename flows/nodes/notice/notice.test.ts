@@ -57,6 +57,16 @@ test("only the owner's key opens a notice, and garbage is refused with a code", 
   fc.assert(fc.property(fc.uint8Array(), (bytes) => !readNotice(Buffer.from(bytes), secret).ok));
 });
 
+test("a webhook without a key that is one is not signed with a guess", () => {
+  const short = randomBytes(23).toString("base64");
+  for (const secret of ["", "whsec_", "my secret word", `whsec_${short}`, "!".repeat(40)]) {
+    assert.throws(() => pushRequest({ kind: "webhook", url: base, secret }, notice, 0), {
+      code: "flows.push",
+      message: /signing key of at least 24 bytes/,
+    });
+  }
+});
+
 test("an ntfy service is given topic, title and text as JSON, and its token", async () => {
   await push({ kind: "ntfy", url: `${base}/push/house`, secret: "tk" }, notice, never);
   const [sent] = got.splice(0);
@@ -72,7 +82,7 @@ test("an ntfy service is given topic, title and text as JSON, and its token", as
 
 test("a webhook is signed as Standard Webhooks, with one id over all tries", async () => {
   answers.push(503);
-  const key = Buffer.from("a key of some length");
+  const key = randomBytes(24);
   const target = {
     kind: "webhook",
     url: `${base}/hook`,

@@ -55,7 +55,7 @@ export function pushRequest(target: PushTarget, notice: PhoneNotice, now: number
   const body = JSON.stringify({ type: "busbar.notice", data: notice });
   const seconds = String(Math.floor(now / 1_000));
   // Standard Webhooks: HMAC-SHA256 of id, time and body with the key behind "whsec_".
-  const key = Buffer.from(target.secret.replace(/^whsec_/, ""), "base64");
+  const key = signingKey(target.secret);
   const signature = createHmac("sha256", key)
     .update(`${notice.id}.${seconds}.${body}`)
     .digest("base64");
@@ -66,6 +66,19 @@ export function pushRequest(target: PushTarget, notice: PhoneNotice, now: number
     "webhook-signature": `v1,${signature}`,
   };
   return { url: url.href, headers, body };
+}
+
+/** Shortest key that Standard Webhooks allows, bytes. */
+const keyBytesMin = 24;
+
+/** Throws: `Failure` `flows.push`: whoever can guess a key can send notices in this flow's name. */
+function signingKey(secret: string): Buffer {
+  const text = secret.replace(/^whsec_/, "");
+  const key = Buffer.from(text, "base64");
+  const isBase64 = /^[A-Za-z0-9+/_-]+={0,2}$/.test(text);
+  if (isBase64 && key.length >= keyBytesMin) return key;
+  const message = `a webhook needs a signing key of at least ${keyBytesMin} bytes in base64, as the receiver gives it (whsec_…)`;
+  throw flowError("flows.push", message);
 }
 
 /** Sends a notice; three tries where trying again can help. Throws: `Failure` `flows.push`. */

@@ -2,8 +2,8 @@ import { loadMembership } from "@busbar/edge";
 import { type DemandAnswer, sealFrame } from "@busbar/protocol";
 import { flowError, told } from "../link/errors.ts";
 import { Inbox } from "../link/inbox.ts";
-import type { Msg, NodeConfig, Red, RedNode, Send } from "../link/red.ts";
 import { parseLive } from "../link/live.ts";
+import type { Msg, NodeConfig, Red, RedNode, Send } from "../link/red.ts";
 import { noSite, siteOf, statusOf } from "../link/site.ts";
 import type { SiteConnection } from "../link/site-link.ts";
 import { numberIn, wordIn } from "../link/typed.ts";
@@ -126,7 +126,12 @@ function openParts(red: Red, { node, config, onCommand }: Opening): Parts {
     throw flowError("flows.field-missing", `membership: there is no file at ${membership}`);
   }
   const minutes = numberIn("slotMinutes", config.slotMinutes ?? 60, { least: 5, most: 60 });
-  const desk = new OrderDesk({ device, slotMs: minutes * 60_000, membership: members, remembered: node.context().get(memory) });
+  const desk = new OrderDesk({
+    device,
+    slotMs: minutes * 60_000,
+    membership: members,
+    remembered: node.context().get(memory),
+  });
   // A unit's topics are the unit's alone: the node signs in as the unit, beside its own connection.
   const link = site.open({ identity: device, signer }, (text) => node.warn(text));
   const { topics, id: chain } = site;

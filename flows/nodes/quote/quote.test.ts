@@ -126,7 +126,15 @@ function scene(path: string) {
     return said.gates;
   };
   const block = () => site.commit(pool.frames.splice(0).map(({ bytes }) => bytes));
-  return { site, pool, quoter, gates, block, setAway: (value: boolean) => (away = value), lose: (error?: Failure) => (lost = error) };
+  return {
+    site,
+    pool,
+    quoter,
+    gates,
+    block,
+    setAway: (value: boolean) => (away = value),
+    lose: (error?: Failure) => (lost = error),
+  };
 }
 
 test("a quote is sealed at an open gate, outlives a restart, is opened by itself and traded", async () => {
