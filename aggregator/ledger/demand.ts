@@ -1,5 +1,5 @@
 import { type DemandState, demandTable, kinds } from "@busbar/protocol";
-import { bytes, demandState, field, instant, price, record } from "@busbar/protocol/schema";
+import { bytes, demandState, field, instant, int, price, record } from "@busbar/protocol/schema";
 import { slotKey } from "./settlements.ts";
 import type { State } from "./state/state.ts";
 import { table } from "./state/table.ts";
@@ -23,6 +23,30 @@ export const demandMandates = table(
   // A ledger may hold one from when a mandate could name a price of nothing.
   record("demand-mandate-entry", { ...kinds["demand-mandate"].fields, priceMin: field(6, price) }),
 );
+
+/** Offers that one owner may have open at a time. */
+export const offersMax = 64;
+
+/** `demand-offers/<owner>`: how many of its offers nobody has answered yet; none where it is 0. */
+export const demandOffers = table(
+  "demand-offers",
+  record("demand-offers", { open: field(1, int(1, offersMax)) }),
+);
+
+/** Counts one more offer; false, and nothing is counted, where there are as many as may be. */
+export function openOffer(state: State, by: string): boolean {
+  const open = demandOffers.get(state, by)?.open ?? 0;
+  if (open >= offersMax) return false;
+  demandOffers.set(state, by, { open: open + 1 });
+  return true;
+}
+
+/** Counts an offer no longer. */
+export function closeOffer(state: State, by: string): void {
+  const open = demandOffers.get(state, by)?.open ?? 0;
+  if (open > 1) demandOffers.set(state, by, { open: open - 1 });
+  else demandOffers.delete(state, by);
+}
 
 /** Writes an order, and when it is looked at next. */
 export function putDemand(state: State, order: string, demand: Demand): void {

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "113d50eb81f6b343a72ad93174d0cff6c1812419009abd6286c04fa422cd76f7"),
+  version(1, "6181f54c1f278ec8ad7869885138ca618c0c5b6dd0ac4e34b93c1a7c0d65efd0"),
 ];

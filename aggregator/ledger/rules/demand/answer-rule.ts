@@ -1,16 +1,16 @@
 import type { DemandAnswer } from "@busbar/protocol";
 import { reportViolation } from "../../credit.ts";
-import { type Demand, demands, putDemand } from "../../demand.ts";
+import { closeOffer, type Demand, demands, putDemand } from "../../demand.ts";
 import { refuse } from "../../refuse.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
 import { hex } from "../market/tables.ts";
-import { endDemand, endOf } from "./span.ts";
+import { checkFree, endDemand, endOf, takeSlots } from "./span.ts";
 
 /**
  * Takes an owner's or its unit's word on an order. An offered one is taken by the owner itself; a contract
  * is acknowledged by the unit. Who does not carry out a contract has it on its credit report.
  *
- * Codes, in order: `demand.unknown`, `demand.answer-rights`, `demand.closed`.
+ * Codes, in order: `demand.unknown`, `demand.answer-rights`, `demand.closed`, `demand.taken`.
  */
 export const demandAnswerRule: TxRule<"demand-answer"> = (context, message, signer): Outcome => {
   const order = hex(message.id);
@@ -41,8 +41,12 @@ function accept(
         return refuse("demand.answer-rights", text);
       }
       if (time >= demand.answerBy) return closed(order, "lapsed");
+      const taken = checkFree(context, demand, { owner, order });
+      if (taken !== undefined) return taken;
       const dueAt = endOf(context, demand);
       putDemand(state, order, { ...demand, status: "contracted", dueAt });
+      takeSlots(context, order, demand);
+      closeOffer(state, demand.by);
       emit({ ...about, status: "contracted", reason: null });
       return { ok: true };
     }

@@ -18,7 +18,14 @@ import fc from "fast-check";
 import { ordersOf } from "../../../portal/views/orders.ts";
 import { accountSums, balanceOf } from "../../accounts.ts";
 import { creditReports } from "../../credit.ts";
-import { type Demand, demandDues, demandSlots, demands } from "../../demand.ts";
+import {
+  type Demand,
+  demandDues,
+  demandOffers,
+  demandSlots,
+  demands,
+  offersMax,
+} from "../../demand.ts";
 import { exposures } from "../../exposure.ts";
 import {
   chain,
@@ -360,4 +367,62 @@ test("a rule that leaves the ledger's range refuses its frame; what is a machine
     throw new RangeError("Maximum call stack size exceeded");
   };
   assert.throws(() => new Home(undefined, { "demand-order": full }).one(order()), /call stack/);
+});
+
+test("only the owner itself spends by ordering: its unit, which has limits for quotes alone, does not", () => {
+  assert.equal(new Home().one(order({}, "bureau-a-unit")), "demand.rights");
+});
+
+test("an offer locks nobody out: the owner takes the one it likes, and the other can be no contract then", () => {
+  const home = new Home();
+  assert.equal(home.one(order({ by: "company-a", price: microPerKwh(1) }, "company-a")), "ok");
+  assert.equal(home.one(order({ id: id(2) })), "ok", "the slots are free");
+  assert.deepEqual([...demandSlots.scan(home.state)], []);
+  assert.equal(home.one(answer("user-a", "accept", { id: id(2) })), "ok");
+  assert.equal(home.one(answer("user-a", "accept")), "demand.taken");
+  assert.equal(home.one(answer("user-a", "refuse")), "ok");
+  assert.equal([...demandSlots.scan(home.state)].length, 2, "another's refusal frees no contract");
+  assert.equal(home.one(order({ id: id(3) })), "demand.taken");
+});
+
+test("an owner has so many offers open at most; an answered or lapsed one makes room", () => {
+  const home = new Home();
+  const offers = Array.from({ length: offersMax }, (_, n) => order({ id: id(n + 1) }));
+  assert.deepEqual(home.block(4 * day + 10, ...offers), []);
+  const more = order({ id: id(200) });
+  assert.equal(home.one(more), "demand.too-many");
+  assert.equal(home.one(answer("user-a", "refuse")), "ok");
+  assert.equal(home.one(more), "ok");
+  assert.equal(home.one(order({ id: id(201) })), "demand.too-many");
+  assert.equal(home.one(answer("user-a", "accept", { id: id(2) })), "ok");
+  home.block((slot - startTime) / minute + 1);
+  assert.deepEqual([...demandOffers.scan(home.state)], [], "the others have lapsed");
+});
+
+test("orders between friends choose no baseline: only days that they changed are left out, few of them", () => {
+  const usualAfter = (drawn: number, orders: number) => {
+    const home = new Home();
+    home.one(allow({ slotsMax: 96, until: utcMs(slot + 999 * hour) }));
+    let [register, at] = [98_000, 4 * day + 10];
+    for (let n = 0; n < 5; n += 1) {
+      const start = slot + n * 24 * hour;
+      const one = { id: id(n + 1), slots: 1, slot: utcMs(start), answerBy: utcMs(start) };
+      if (n < orders) assert.equal(home.one(order(one), at), "ok");
+      const [from, to] = [register, register + drawn];
+      const readings = home.user.frame(entry(start, from), entry(start + hour, to));
+      at = (start + hour - startTime) / minute + 1;
+      assert.deepEqual(home.block(at, readings), []);
+      register = to + 23_000;
+    }
+    const next = utcMs(slot + 5 * 24 * hour);
+    assert.equal(home.one(order({ id: id(99), slots: 1, slot: next, answerBy: next }), at), "ok");
+    return demands.get(home.state, Buffer.from(id(99)).toString("hex"))?.usual[0];
+  };
+  assert.equal(usualAfter(900, 5), 900, "a tenth less is a day like any other");
+  assert.equal(
+    usualAfter(500, 2),
+    700,
+    "two days of five that were changed are replaced by older ones",
+  );
+  assert.equal(usualAfter(500, 5), 800, "no more than three are: two changed days count");
 });

@@ -10,9 +10,10 @@ import {
 import {
   type Demand,
   demandMandates,
-  demandSlotId,
   demandSlots,
   demands,
+  offersMax,
+  openOffer,
   putDemand,
 } from "../../demand.ts";
 import { defaults, expose, headroom } from "../../exposure.ts";
@@ -21,10 +22,9 @@ import type { BlockContext, TxRule } from "../../rule.ts";
 import { sha256 } from "../../sha256.ts";
 import { devices } from "../../tables.ts";
 import { bureauOf, marketParty } from "../market/parties.ts";
-import { actsFor } from "../market/quote-commit.ts";
 import { hex } from "../market/tables.ts";
 import { isSlotStart, slotMs } from "../market/timetable.ts";
-import { endOf, spansOf } from "./span.ts";
+import { checkFree, endOf, spansOf, takeSlots } from "./span.ts";
 import { usualOf } from "./usual.ts";
 
 const dayMs = 86_400_000;
@@ -37,15 +37,17 @@ const orderWhMax = 100_000_000;
  * Takes an order of a change in what an owner draws. Within the mandate that the owner gave its unit it is
  * a contract at once; else it is offered to the owner until `answerBy`.
  *
+ * Only the owner itself orders: a unit's mandate says nothing of what it may spend so.
+ *
  * Codes, in order: `demand.rights`, `demand.exists-different`, `demand.device-unknown`, `demand.own`,
  * `demand.shape`, `demand.slot`, `demand.answer-by`, `demand.taken`, `demand.no-baseline`, `demand.in-default`,
- * `demand.beyond-credit`.
+ * `demand.beyond-credit`, `demand.too-many`.
  */
 export const demandOrderRule: TxRule<"demand-order"> = (context, message, signer) => {
   const { state, emit, height } = context;
   const { by, device, action, slot, slots, energy, price, answerBy, limitW, toSlot } = message;
-  if (!actsFor(signer, by)) {
-    return refuse("demand.rights", `${signer.id} may not order for ${by}`);
+  if (signer.kind !== "owner" || signer.id !== by) {
+    return refuse("demand.rights", `expected the signature of owner ${by}, got ${signer.id}'s`);
   }
   const order = hex(message.id);
   const hash = sha256(encodeMessage("demand-order", message));
@@ -60,7 +62,7 @@ export const demandOrderRule: TxRule<"demand-order"> = (context, message, signer
     return refuse("demand.device-unknown", text);
   }
   if (owner === by) return refuse("demand.own", `${by} needs no order for a unit of its own`);
-  const refusal = checkTerms(context, message) ?? checkFree(context, message, owner);
+  const refusal = checkTerms(context, message) ?? checkFree(context, message, { owner });
   if (refusal !== undefined) return refusal;
   const all = spansOf(context, message).map((span) =>
     span.map((start) => usualOf(context, owner, start)),
@@ -76,6 +78,10 @@ export const demandOrderRule: TxRule<"demand-order"> = (context, message, signer
 
   const status = isMandated(context, message, owner) ? "contracted" : "offered";
   const dueAt = status === "offered" ? answerBy : endOf(context, message);
+  if (status === "offered" && !openOffer(state, by)) {
+    const text = `expected at most ${offersMax} offers of ${by} that nobody has answered`;
+    return refuse("demand.too-many", text);
+  }
   const entry: Demand = {
     ...{ by, device, owner, action, slot, slots, energy, price, answerBy, status, usual },
     ...(limitW === undefined ? {} : { limitW }),
@@ -85,9 +91,7 @@ export const demandOrderRule: TxRule<"demand-order"> = (context, message, signer
   };
   putDemand(state, order, entry);
   expose(state, by, bound);
-  for (const start of spansOf(context, message).flat()) {
-    demandSlots.set(state, demandSlotId(owner, start), { order: message.id });
-  }
+  if (status === "contracted") takeSlots(context, order, entry);
   emit({
     type: "demand-ordered",
     ...{ order, by, owner, device, action, slot, slots, energyWh: energy, price, status },
@@ -127,18 +131,6 @@ function checkTerms(
   if (answerBy > time && answerBy <= slot) return undefined;
   const text = `expected an answer by a time from now on to the first slot, got ${answerBy}`;
   return refuse("demand.answer-by", text);
-}
-
-function checkFree(
-  context: BlockContext,
-  message: DemandOrder,
-  owner: string,
-): Refusal | undefined {
-  const taken = spansOf(context, message)
-    .flat()
-    .find((start) => demandSlots.get(context.state, demandSlotId(owner, start)) !== undefined);
-  if (taken === undefined) return undefined;
-  return refuse("demand.taken", `the slot at ${taken} of ${owner} is under another order`);
 }
 
 function checkCover({ state, parameters }: BlockContext, by: string, bound: number) {

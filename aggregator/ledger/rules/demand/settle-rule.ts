@@ -46,7 +46,7 @@ function look(context: BlockContext, order: string, demand: Demand): void {
     case "acknowledged":
       return settle(context, order, demand);
     case "settled":
-      freeSlots(context, demand);
+      freeSlots(context, order, demand);
       return forgetDemand(state, order);
     case "refused":
     case "lapsed":

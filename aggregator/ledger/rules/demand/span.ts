@@ -1,8 +1,17 @@
-import { utcMs } from "@busbar/protocol";
-import { type Demand, demandSlotId, demandSlots, putDemand } from "../../demand.ts";
+import { type Refusal, utcMs } from "@busbar/protocol";
+import {
+  closeOffer,
+  type Demand,
+  demandSlotId,
+  demandSlots,
+  demands,
+  putDemand,
+} from "../../demand.ts";
 import { expose } from "../../exposure.ts";
+import { refuse } from "../../refuse.ts";
 import type { BlockContext } from "../../rule.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
+import { hex } from "../market/tables.ts";
 import { slotMs } from "../market/timetable.ts";
 
 type Span = Pick<Demand, "slot" | "slots" | "toSlot">;
@@ -34,13 +43,40 @@ export function endDemand(
 ): void {
   const { state } = context;
   expose(state, ended.by, -ended.bound);
-  if (ended.status !== "settled") freeSlots(context, ended);
+  if (demands.get(state, order)?.status === "offered") closeOffer(state, ended.by);
+  if (ended.status !== "settled") freeSlots(context, order, ended);
   putDemand(state, order, { ...ended, dueAt: utcMs(endOf(context, ended) + boundaryKeepMs) });
 }
 
-/** Takes the marks of an order's slots away. */
-export function freeSlots(context: BlockContext, demand: Demand): void {
+/** Refuses what is about a slot of the owner that is under another contract; an offer holds none. */
+export function checkFree(
+  context: BlockContext,
+  span: Span,
+  { owner, order }: { readonly owner: string; readonly order?: string },
+): Refusal | undefined {
+  const taken = spansOf(context, span)
+    .flat()
+    .find((start) => {
+      const mark = demandSlots.get(context.state, demandSlotId(owner, start));
+      return mark !== undefined && hex(mark.order) !== order;
+    });
+  if (taken === undefined) return undefined;
+  return refuse("demand.taken", `the slot at ${taken} of ${owner} is under another order`);
+}
+
+/** Marks an order's slots: no other order is a contract there. */
+export function takeSlots(context: BlockContext, order: string, demand: Demand): void {
+  const mark = { order: new Uint8Array(Buffer.from(order, "hex")) };
   for (const start of spansOf(context, demand).flat()) {
-    demandSlots.delete(context.state, demandSlotId(demand.owner, start));
+    demandSlots.set(context.state, demandSlotId(demand.owner, start), mark);
+  }
+}
+
+/** Takes an order's marks away. */
+export function freeSlots(context: BlockContext, order: string, demand: Demand): void {
+  for (const start of spansOf(context, demand).flat()) {
+    const id = demandSlotId(demand.owner, start);
+    const mark = demandSlots.get(context.state, id);
+    if (mark !== undefined && hex(mark.order) === order) demandSlots.delete(context.state, id);
   }
 }
