@@ -35,7 +35,7 @@ import { Keeper } from "./ledger/snapshots/keeper.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { countDeliveries } from "./notices/delivery-table.ts";
 import { outbox } from "./notices/outbox.ts";
-import { openTelling, type TellingOwners } from "./notices/telling-owners.ts";
+import { addressOf, openTelling, type TellingOwners } from "./notices/telling-owners.ts";
 import { LedgerSource } from "./portal/ledger-source.ts";
 import { openDesk, openPortal } from "./portal/open.ts";
 import { portalReadModel } from "./portal/read-model.ts";
@@ -338,7 +338,7 @@ function openNotices(
     broker,
     pool,
     clock,
-    portal: config.notices.portalUrl ?? portal,
+    portal: addressOf(config, portal),
     changed: () => source.noticesChanged(),
     log,
   });

@@ -2,6 +2,7 @@ import type { Verify } from "@busbar/protocol";
 import { verify as verifyOnce } from "@busbar/protocol/node";
 import type { AggregatorConfig } from "../config/schema.ts";
 import { Application } from "../ledger/application.ts";
+import { olderIn } from "../ledger/archive/older.ts";
 import { type Genesis, readGenesis } from "../ledger/genesis.ts";
 import type { Projection } from "../ledger/projection.ts";
 import { Store } from "../ledger/store.ts";
@@ -41,7 +42,8 @@ export function openStore(config: AggregatorConfig): { genesis: Genesis; store: 
 export function openLedger(config: AggregatorConfig, options: LedgerOptions = {}): Ledger {
   const { verify = verifyOnce, projections = () => [], snapshot = false } = options;
   const genesis = readGenesis(config.genesis);
-  const store = new Store(config.store, projections(genesis), { snapshot });
+  const older = olderIn(config.archive.folder);
+  const store = new Store(config.store, projections(genesis), { snapshot, older });
   try {
     const application = new Application({ genesis, store, verify });
     if (!application.info().begun) application.initChain();

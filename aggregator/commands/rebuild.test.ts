@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { PortalSite, portalSiteStart } from "../../test/support/portal-site.ts";
+import { olderIn } from "../ledger/archive/older.ts";
+import { prune } from "../ledger/archive/pruning.ts";
+import { SnapshotMaking } from "../ledger/snapshots/making.ts";
 import { Store } from "../ledger/store.ts";
 import { portalReadModel } from "../portal/read-model.ts";
 import { rebuildCommand } from "./rebuild.ts";
@@ -25,7 +28,7 @@ function home(): { readonly config: string; readonly store: string } {
 
 async function rebuild(
   config: string,
-): Promise<{ changed: string[]; height: number; tables: number }> {
+): Promise<{ changed: string[]; height: number; tables: number; from: number }> {
   const told: object[] = [];
   await rebuildCommand({ config, json: true }, (value) => told.push(value));
   return told[0] as never;
@@ -52,4 +55,41 @@ test("a file that an older version wrote is brought along at the start", async (
   const row = open.db.prepare("SELECT count(*) AS n FROM portal_party_slot").get();
   assert.ok(Number(row?.n) > 0);
   open.close();
+});
+
+test("a pruned ledger's portal is made anew from the archive, and what no file has is told of", async () => {
+  const at = join(folder, "home");
+  const [file, archive] = [join(at, "ledger.sqlite"), join(at, "archive")];
+  const store = new Store(file, [portalReadModel]);
+  const making = new SnapshotMaking(store, 1024);
+  while (making.step() === undefined);
+  const before = store.header(21)?.header.time ?? 0;
+  const work = prune(store, { folder: archive, before });
+  while (!work.next().done);
+  const trades = () => store.db.prepare("SELECT count(*) AS n FROM portal_trade").get()?.n;
+  const traded = Number(trades());
+  assert.ok(traded > 0 && store.base === 20);
+  store.close();
+
+  const config = join(at, "aggregator.yaml");
+  const made = await rebuild(config);
+  assert.deepEqual([made.from, made.changed], [1, []]);
+
+  const old = new Store(file);
+  old.db.exec("UPDATE projection SET schema = 'of before'");
+  old.close();
+  const open = new Store(file, [portalReadModel], { older: olderIn(archive) });
+  assert.equal(open.db.prepare("SELECT count(*) AS n FROM portal_trade").get()?.n, traded);
+  open.close();
+  assert.deepEqual((await rebuild(config)).changed, []);
+
+  const [name = ""] = readdirSync(archive);
+  renameSync(join(archive, name), join(at, name));
+  const less = await rebuild(config);
+  assert.equal(less.from, 21);
+  assert.ok(less.changed.length > 0);
+  renameSync(join(at, name), join(archive, name));
+  const again = await rebuild(config);
+  assert.equal(again.from, 1);
+  assert.deepEqual((await rebuild(config)).changed, []);
 });

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { Failure } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
+import { olderIn } from "../ledger/archive/older.ts";
 import { Store } from "../ledger/store.ts";
 import { portalReadModel } from "../portal/read-model.ts";
 import { liveStatus } from "./live-status.ts";
@@ -24,18 +25,23 @@ export async function rebuildCommand(
       "the aggregator runs, and writes these tables itself; stop it, run this again, start it";
     throw new Failure("rebuild.running", message, { retry: "later" });
   }
-  const store = new Store(config.store);
+  const { folder } = config.archive;
+  const store = new Store(config.store, [], { older: olderIn(folder) });
   try {
     const before = digests(store.db);
-    store.rebuild(portalReadModel);
+    const from = store.rebuild(portalReadModel) + 1;
     const after = digests(store.db);
     const names = [...new Set([...before.keys(), ...after.keys()])].sort();
     // A table that was not there yet held as much as an empty one.
     const changed = names.filter((name) => (before.get(name) ?? nothing) !== after.get(name));
-    const { height, base } = store;
-    if (options.json)
-      return print({ ok: true, height, from: base + 1, tables: names.length, changed });
-    console.log(`${names.length} tables made anew from blocks ${base + 1} to ${height}`);
+    const { height } = store;
+    if (options.json) return print({ ok: true, height, from, tables: names.length, changed });
+    console.log(`${names.length} tables made anew from blocks ${from} to ${height}`);
+    if (from > 1) {
+      console.log(
+        `blocks before ${from} are neither here nor in ${folder}: bring their files there and run this again`,
+      );
+    }
     console.log(changed.length === 0 ? "all are as they were" : `changed: ${changed.join(", ")}`);
   } finally {
     store.close();

@@ -239,7 +239,7 @@ export const aggregatorConfig = z.strictObject({
       portalUrl: url
         .optional()
         .describe(
-          "Where owners open the portal, for links to proofs (usually host and port of portal)",
+          "Where owners open the portal, for links to proofs (usually portal.url, or host and port of portal)",
         ),
       email: z
         .strictObject({

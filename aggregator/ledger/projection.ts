@@ -24,50 +24,88 @@ export type Projection = {
   apply(db: DatabaseSync, block: CommittedBlock, events: readonly LedgerEvent[]): void;
 };
 
+/**
+ * Opens the archive of what was pruned for as long as `use` runs. `from` is the height after which it and
+ * the store, of whose first height `base` is the one before, have every block.
+ */
+export type OlderBlocks = <T>(
+  base: number,
+  use: (older: { readonly from: number; readonly block: (height: number) => CommittedBlock }) => T,
+) => T;
+
+/** Where a projection's blocks are. */
+export type ProjectedBlocks = {
+  readonly base: number;
+  readonly height: number;
+  readonly block: (height: number) => CommittedBlock;
+  readonly older: OlderBlocks;
+};
+
+/** Of a ledger of which nothing was archived. */
+export const nothingOlder: OlderBlocks = (base, use) =>
+  use({
+    from: base,
+    block: (height) => {
+      throw new Failure("store.older", `block ${height} is in no archive`, { retry: "never" });
+    },
+  });
+
 /** Blocks applied in one transaction while a projection catches up. */
 const catchUpMax = 500;
 
-/** Creates the projections' tables and brings each to the store's height, from `base` on. */
+/**
+ * Creates the projections' tables and brings each to the store's height; one that is made anew from the
+ * archive's first block on. Throws what opening an archive throws.
+ */
 export function openProjections(
   db: DatabaseSync,
   projections: readonly Projection[],
   {
     base = 0,
+    older = nothingOlder,
     height,
     block,
-  }: { base?: number; height: number; block: (height: number) => CommittedBlock },
+  }: Pick<ProjectedBlocks, "height" | "block"> & Partial<ProjectedBlocks>,
 ): void {
-  for (const projection of projections) {
-    // Of blocks that are not here, nothing can be shown.
-    let done = Math.max(
-      base,
-      transaction(db, () => create(db, projection)),
-    );
-    while (done < height) {
+  const catchUp = (projection: Projection, seen: number, of: ProjectedBlocks["block"]) => {
+    for (let done = seen; done < height; done += catchUpMax) {
       const to = Math.min(height, done + catchUpMax);
       transaction(db, () => {
-        for (let next = done + 1; next <= to; next++) applyProjection(db, projection, block(next));
+        for (let next = done + 1; next <= to; next++) applyProjection(db, projection, of(next));
       });
-      done = to;
     }
+  };
+  for (const projection of projections) {
+    const seen = transaction(db, () => create(db, projection));
+    if (seen >= base) catchUp(projection, seen, block);
+    // Of blocks that are nowhere, nothing can be shown.
+    else
+      older(base, (archived) => {
+        const of = (next: number) => (next <= base ? archived : { block }).block(next);
+        catchUp(projection, Math.max(seen, archived.from), of);
+      });
   }
 }
 
-/** Makes a projection's tables anew from the blocks, at once or not at all. */
+/**
+ * Makes a projection's tables anew from the blocks, at once or not at all. Returns the height after which
+ * it had them.
+ */
 export function rebuildProjection(
   db: DatabaseSync,
   projection: Projection,
-  {
-    base,
-    height,
-    block,
-  }: { base: number; height: number; block: (height: number) => CommittedBlock },
-): void {
-  transaction(db, () => {
-    db.prepare("UPDATE projection SET schema = '' WHERE name = ?").run(projection.name);
-    create(db, projection);
-    for (let next = base + 1; next <= height; next++) applyProjection(db, projection, block(next));
-  });
+  { base, older, height, block }: ProjectedBlocks,
+): number {
+  const rebuild = ({ from, block: archived }: Pick<ProjectedBlocks, "block"> & { from: number }) =>
+    transaction(db, () => {
+      db.prepare("UPDATE projection SET schema = '' WHERE name = ?").run(projection.name);
+      create(db, projection);
+      for (let next = from + 1; next <= height; next++) {
+        applyProjection(db, projection, next <= base ? archived(next) : block(next));
+      }
+      return from;
+    });
+  return base === 0 ? rebuild({ from: 0, block }) : older(base, rebuild);
 }
 
 /** Applies one block; the caller's transaction surrounds it. */

@@ -29,6 +29,8 @@ import { historyOf } from "./history.ts";
 import { HistoryTable } from "./history-table.ts";
 import {
   applyProjection,
+  nothingOlder,
+  type OlderBlocks,
   openProjections,
   type Projection,
   rebuildProjection,
@@ -59,6 +61,7 @@ export class Store implements BlockSource {
   /** The file's name; `:memory:` for a ledger in memory. */
   readonly path: string;
   readonly #projections: readonly Projection[];
+  readonly #older: OlderBlocks;
   readonly #sql: ReturnType<typeof statements>;
   readonly #votes: VoteTable;
   readonly #blocks: BlockTable;
@@ -68,12 +71,16 @@ export class Store implements BlockSource {
   /**
    * `snapshot`: for commands that look into a ledger which another process may be writing. All they
    * read is of one height; they write nothing to a ledger that has begun.
-   * Throws: `Failure` `store.open`, `store.foreign`, `store.newer`.
+   * `older`: blocks that were pruned, for projections that are made anew.
+   * Throws: `Failure` `store.open`, `store.foreign`, `store.newer`, `archive.file`.
    */
   constructor(
     path: string,
     projections: readonly Projection[] = [],
-    { snapshot = false }: { readonly snapshot?: boolean } = {},
+    {
+      snapshot = false,
+      older = nothingOlder,
+    }: { readonly snapshot?: boolean; readonly older?: OlderBlocks } = {},
   ) {
     this.path = path;
     this.db = openDatabase(path);
@@ -87,8 +94,10 @@ export class Store implements BlockSource {
     this.state = new SqliteState(this.db);
     this.#height = this.#blocks.height;
     this.#projections = projections;
+    this.#older = older;
     openProjections(this.db, projections, {
       base: this.base,
+      older,
       height: this.#height,
       block: (height) => this.#existing(height),
     });
@@ -269,10 +278,14 @@ export class Store implements BlockSource {
     });
   }
 
-  /** Makes what is projected anew from the blocks that are here. Nobody else may have the file open. */
-  rebuild(projection: Projection): void {
-    rebuildProjection(this.db, projection, {
+  /**
+   * Makes what is projected anew from the blocks that are here and in the archive. Nobody else may have the
+   * file open. Returns the height after which there were blocks.
+   */
+  rebuild(projection: Projection): number {
+    return rebuildProjection(this.db, projection, {
       base: this.base,
+      older: this.#older,
       height: this.#height,
       block: (height) => this.#existing(height),
     });

@@ -22,7 +22,7 @@ import { statementDetail, statementPage } from "./views/statement.ts";
 
 type Page = { readonly before?: number; readonly limit: number };
 
-/** Wall ms between two looks for alarms while blocks come. */
+/** Wall ms between two looks for alarms, however many blocks come and people ask. */
 const lookMs = 5_000;
 
 /** What those who signed in are shown. It knows nothing of who asks: the routes do. */
@@ -47,6 +47,10 @@ export class Desk {
 
   /** Alarms that come and go while nobody looks are seen too. */
   committed(_block: Pick<CommittedBlock, "header">): void {
+    this.#lookInTime();
+  }
+
+  #lookInTime(): void {
     const now = this.#context.now();
     if (now - this.#looked < lookMs) return;
     this.#looked = now;
@@ -104,6 +108,7 @@ export class Desk {
   }
 
   alarms(owner?: string) {
+    this.#lookInTime();
     return this.#alarms.list(owner);
   }
 

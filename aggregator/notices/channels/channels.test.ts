@@ -17,6 +17,7 @@ import { emptyState, Overlay } from "../../ledger/state/overlay.ts";
 import { owners } from "../../ledger/tables.ts";
 import { signerOfName, startTime } from "../../ledger/test-site.ts";
 import type { Notice } from "../notice.ts";
+import { addressOf } from "../telling-owners.ts";
 import { digestOf, toldOf } from "../told.ts";
 import { channelsOf } from "./channels.ts";
 import { emailChannel, openMailer } from "./email.ts";
@@ -452,6 +453,16 @@ test("an owner cannot have a member knock at the member's own network, by addres
   ]) {
     assert.equal(isPrivateAddress(bad), true, bad);
   }
+});
+
+test("links lead where owners open the portal, behind a proxy too", () => {
+  const at = (changes: object) =>
+    addressOf(aggregatorConfig.parse({ site: "elm", member: "m1", ...changes }), "http://[::1]:1/");
+  const portal = { url: "https://portal.example" };
+  assert.equal(at({}), "http://[::1]:1/");
+  assert.equal(at({ portal }), "https://portal.example");
+  const notices = { portalUrl: "https://p.example" };
+  assert.equal(at({ portal, notices }), "https://p.example");
 });
 
 test("what is missing is told: an address, a mail server, or the key to a seal", () => {

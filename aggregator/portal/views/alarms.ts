@@ -120,9 +120,8 @@ export class Alarms {
     this.#now = now;
   }
 
-  /** Looks anew; the active ones first, the worst and newest of them before others. */
+  /** As the last look saw them; the active ones first, the worst and newest of them before others. */
   list(owner?: string): readonly AlarmAnswer[] {
-    this.look();
     const rank = ({ level }: AlarmAnswer) => (level === "bad" ? 0 : 1);
     const active = [...this.#active.values()].sort(
       (a, b) => rank(a) - rank(b) || b.raised - a.raised || (a.id < b.id ? -1 : 1),
@@ -132,7 +131,7 @@ export class Alarms {
     );
   }
 
-  /** To be called now and then, so that what comes and goes between two looks is seen. */
+  /** Goes through all devices: to be called now and then, not for each who asks, so that what comes and goes between two looks is seen. */
   look(): void {
     const now = this.#now();
     const seen = new Set<string>();

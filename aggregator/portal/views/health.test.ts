@@ -93,9 +93,11 @@ test("a certificate's end is read from its file, anew where that has changed; fr
 
 test("an alarm keeps the time at which it was raised, and is resolved once it is gone", () => {
   let [time, troubles] = [0, ["a"]];
+  let looks = 0;
   const alarms = new Alarms(
-    () =>
-      troubles.map((about) => ({
+    () => {
+      looks += 1;
+      return troubles.map((about) => ({
         id: `silent/${about}`,
         code: "silent",
         level: "bad" as const,
@@ -103,10 +105,17 @@ test("an alarm keeps the time at which it was raised, and is resolved once it is
         owner: about,
         value: time,
         detail: null,
-      })),
+      }));
+    },
     () => time,
   );
-  const told = () => alarms.list().map(({ id, raised, resolved }) => [id, raised, resolved]);
+  const told = () => {
+    alarms.look();
+    const seen = looks;
+    const list = alarms.list().map(({ id, raised, resolved }) => [id, raised, resolved]);
+    assert.equal(looks, seen, "who asks costs no look");
+    return list;
+  };
   assert.deepEqual(told(), [["silent/a", 0, null]]);
   time = 5;
   troubles = ["a", "b"];
