@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { type LoadedConfig, loadConfig } from "@busbar/edge";
 import { stringify } from "yaml";
@@ -29,6 +29,7 @@ export function generateCommand(
     if (config === undefined) return write(text.trimEnd());
     throw flowError("flows.field-missing", "--config names a flow file: give --out FLOW.json, too");
   }
+  if (config !== undefined && existsSync(config)) throw isThere(config);
   writeNew(out, text);
   const hint = quotesItself(unit);
   if (hint !== undefined) write(hint);
@@ -53,7 +54,11 @@ function writeNew(file: string, text: string): void {
   try {
     writeFileSync(file, text, { flag: "wx", mode: 0o600 });
   } catch (cause) {
-    const message = `${file}: cannot be written, or is there already; name another file`;
-    throw flowError("flows.flow-file", message, { cause });
+    throw isThere(file, cause);
   }
+}
+
+function isThere(file: string, cause?: unknown) {
+  const message = `${file}: cannot be written, or is there already; name another file`;
+  return flowError("flows.flow-file", message, { cause });
 }

@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { writeWhole } from "../nodes/link/durable.ts";
 import { flowError } from "../nodes/link/errors.ts";
-import { type Deployed, DeployHistory } from "../runtime/history.ts";
+import { type Deployed, DeployHistory, type StoredFlow } from "../runtime/history.ts";
 import { runningIn } from "../runtime/running.ts";
 
 /** Options of `busbar-flows rollback`. */
@@ -32,12 +32,27 @@ export function rollbackCommand(options: RollbackOptions, write: (line: string) 
     throw flowError("flows.version-missing", message);
   }
   const flow = history.flowOf(version);
+  const present = history.list().at(-1);
+  const keyless = sitesOf(flow, present === undefined ? [] : history.flowOf(present.version));
   writeWhole(join(userDir, "flows.json"), `${JSON.stringify(flow, undefined, 4)}\n`);
   const user = `${userInfo().username} (rollback to ${version})`;
   history.record(flow, { user, time: Date.now() });
   const running = tellRunning(userDir);
-  if (json) return write(JSON.stringify({ version, running }));
+  if (json) return write(JSON.stringify({ version, running, keyless }));
+  for (const name of keyless) {
+    write(
+      `the site ${name} is back without its key, which went when it was deleted: enter it anew`,
+    );
+  }
   write(`version ${version} is back${running ? "; busbar-flows loads it now" : ""}`);
+}
+
+/** Sites that come back with a flow: Node-RED forgot their credentials when they were deleted. */
+function sitesOf(flow: StoredFlow, present: StoredFlow): string[] {
+  const there = new Set(present.map(({ id }) => id));
+  return flow
+    .filter(({ id, type, keyFile }) => type === "busbar-site" && !keyFile && !there.has(id))
+    .map(({ id, name }) => String(name || id));
 }
 
 /** Whether a busbar-flows runs in the folder, told to load its flows anew. */

@@ -9,6 +9,8 @@ export type DayEvent =
 
 /** A day of ten meters and a second's rhythm. */
 const eventsMax = 1_000_000;
+/** The last ms of the year 9999, ms: what is later is no time of a day. */
+const atMax = 253_402_300_799_999;
 
 /**
  * A recorded day: one JSON object a line, `{"at", "topic", "payload"}` with a payload as JSON, or
@@ -54,7 +56,7 @@ function eventIn(line: string): DayEvent | undefined {
   }
   if (!isObject(value)) return undefined;
   const { at, topic, payload, base64, node, msg } = value;
-  if (typeof at !== "number" || !Number.isFinite(at) || at < 0) return undefined;
+  if (typeof at !== "number" || !(at >= 0 && at <= atMax)) return undefined;
   if (typeof node === "string" && isObject(msg)) return { at, node, msg };
   if (typeof topic !== "string") return undefined;
   if (typeof base64 === "string") return { at, topic, payload: Buffer.from(base64, "base64") };

@@ -92,10 +92,7 @@ export class HeadlessNodeRed {
     this.#links.length = 0;
     await this.#deploy(flow);
     await this.#quiet();
-    const byName = new Map([
-      ...flow.map(({ id }) => [id, id] as const),
-      ...flow.map((node) => [String(node.name || node.meter || node.id), node.id] as const),
-    ]);
+    const byName = metersByName(given);
     let unheard = 0;
     for (const event of day) {
       await this.#time.advance(event.at, () => this.#quiet());
@@ -156,12 +153,37 @@ export class HeadlessNodeRed {
 }
 
 /** Nodes whose outputs lead nowhere, or that act: there the flow's result is seen. */
-function endsOf(flow: readonly FlowNode[]): Map<string, string> {
+export function endsOf(flow: readonly FlowNode[]): Map<string, string> {
   const acting = /^busbar-(?:quote|notice|sign)$/;
   const ends = flow.filter(({ type, z, wires }) => {
     if (z === undefined || wires === undefined || type === "comment") return false;
     const leads = wires.flat().length > 0;
     return acting.test(type) || (!leads && type !== "link out" && type !== "group");
   });
-  return new Map(ends.map((node) => [node.id, String(node.name || node.id)]));
+  const names = ends.map((node) => String(node.name || node.id));
+  const isAlone = (name: string) => names.indexOf(name) === names.lastIndexOf(name);
+  return new Map(
+    ends.map(({ id }, i) => {
+      const name = names[i] ?? id;
+      return [id, isAlone(name) ? name : `${name} (${id})`];
+    }),
+  );
+}
+
+/**
+ * Meter nodes by what a recorded day calls them: their id, or a name that one of them has alone. No other
+ * node hears what a meter said, whatever its name is.
+ */
+export function metersByName(flow: readonly FlowNode[]): Map<string, string> {
+  const meters = flow.filter(({ type }) => type === "busbar-meter");
+  const named = meters.flatMap((node) =>
+    [...new Set([node.name, node.meter].filter((name) => Boolean(name)).map(String))].map(
+      (name) => [name, node.id] as const,
+    ),
+  );
+  const isAlone = (name: string) => named.filter(([other]) => other === name).length === 1;
+  return new Map([
+    ...named.filter(([name]) => isAlone(name)),
+    ...meters.map(({ id }) => [id, id] as const),
+  ]);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -12,6 +12,7 @@ import { withEnvironment } from "../commands/record.ts";
 import { loadFlowsConfig } from "../runtime/config.ts";
 import { compareReplays, summary } from "./compare.ts";
 import { dayLine, parseDay } from "./day.ts";
+import { endsOf, metersByName } from "./headless.ts";
 import { reportLines, reportPage } from "./report.ts";
 import { stillFlow } from "./stilled.ts";
 import { topicsFollowed } from "./topics.ts";
@@ -87,6 +88,29 @@ test("a value holds until the next one: means, hours on and hours apart follow f
     ...span,
   });
   assert.ok(!page.includes("<script>") && page.includes('class="new"'));
+});
+
+test("a meter's word goes to that meter alone, and ends of one name are kept apart", () => {
+  const flow: FlowNode[] = [
+    { id: "m1", type: "busbar-meter", name: "main", z: "t", wires: [["d1"]] },
+    { id: "m2", type: "busbar-meter", name: "roof", meter: "both", z: "t", wires: [["d1"]] },
+    { id: "m3", type: "busbar-meter", name: "cellar", meter: "both", z: "t", wires: [["d1"]] },
+    { id: "d1", type: "debug", name: "main", z: "t", wires: [] },
+    { id: "d2", type: "debug", name: "main", z: "t", wires: [] },
+    { id: "d3", type: "debug", name: "roof", z: "t", wires: [] },
+  ];
+  assert.deepEqual(Object.fromEntries(metersByName(flow)), {
+    ...{ main: "m1", roof: "m2", cellar: "m3" },
+    ...{ m1: "m1", m2: "m2", m3: "m3" },
+  });
+  assert.deepEqual([...endsOf(flow).values()], ["main (d1)", "main (d2)", "roof"]);
+});
+
+test("a time that no calendar has is no line of a day", () => {
+  for (const at of ["1e300", "253402300800000", "-1"]) {
+    const line = `{"at":${at},"topic":"t","payload":1}`;
+    assert.throws(() => parseDay("day", line), { code: "flows.day-file" });
+  }
 });
 
 test("nodes that touch the world are stilled; ours and pure ones run", () => {
@@ -263,6 +287,11 @@ meters:
   });
   const again = { edge, out: join(folder, "other.json"), config: settings };
   assert.throws(() => generateCommand(again, () => {}), { code: "flows.flow-file" });
+  // No flow is left behind by a command that failed.
+  const left = join(folder, "left.json");
+  const twice = { edge, out: left, config: settings };
+  assert.throws(() => generateCommand(twice, () => {}), { code: "flows.flow-file" });
+  assert.ok(!existsSync(left));
   assert.throws(() => generateCommand({ edge, config: settings }, () => {}), {
     code: "flows.field-missing",
   });

@@ -79,6 +79,17 @@ test("a second rollback goes further back, not to what the first left", () => {
   assert.throws(() => rollbackCommand({ userDir }, write), { code: "flows.version-missing" });
 });
 
+test("a rollback says which sites come back without their keys", () => {
+  const userDir = join(folder, "keyless");
+  const history = new DeployHistory(userDir);
+  const site = (id: string, keyFile = "") => ({ id, type: "busbar-site", name: id, keyFile });
+  history.record([site("a"), site("b"), site("c", "key.json")], at("ada", 1));
+  history.record([site("a")], at("ada", 2));
+  const lines: string[] = [];
+  rollbackCommand({ userDir, json: true }, (line) => lines.push(line));
+  assert.deepEqual(JSON.parse(lines[0] ?? "").keyless, ["b"]);
+});
+
 test("files that are no versions are named and passed over; deploys and rollback go on", () => {
   const userDir = join(folder, "broken");
   const history = new DeployHistory(userDir);

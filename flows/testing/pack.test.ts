@@ -46,6 +46,8 @@ test("what is packed runs by itself: command, palette, drivers and examples, wit
     "dist/cli.mjs",
     "dist/LICENCES.txt",
     "README.md",
+    "LICENSE",
+    "pictures/feeder-board.png",
     "dist/nodes/meter/icons/meter.svg",
   ]) {
     assert.ok(paths.includes(path), path);

@@ -1,14 +1,19 @@
 import type { Meter } from "@busbar/edge";
 import { Failure } from "@busbar/protocol";
-import { told } from "../link/errors.ts";
+import { flowError, told } from "../link/errors.ts";
 import { optional } from "../link/form.ts";
 import { Inbox } from "../link/inbox.ts";
-import { outputOf, shownValue } from "../link/live.ts";
+import { type Output, outputOf, shownValue } from "../link/live.ts";
 import type { Msg, NodeConfig, Red, RedNode } from "../link/red.ts";
 import { openMeterAt } from "./buses.ts";
 import { addMeterEndpoints } from "./endpoints.ts";
 import { everyMsOf, placeOfForm } from "./place.ts";
 import { measured, readingMessage } from "./reading.ts";
+
+/** Whoever asked gets an answer: a value, or why there is none. */
+function noValue(name: string, { kind, code }: Output) {
+  return flowError("flows.value", `${name} has no ${code || kind}; choose a value that it shows`);
+}
 
 /** `busbar-meter`: reads a meter by the edge's own driver, by its clock or when a message asks. */
 export default function register(red: Red): void {
@@ -36,7 +41,8 @@ export default function register(red: Red): void {
     this.on("input", (msg, send, done) => {
       inbox.take(async () => {
         const answer = await read();
-        if (answer !== undefined) send({ ...msg, ...answer });
+        if (answer === undefined) throw noValue(name, output);
+        send({ ...msg, ...answer });
       }, done);
     });
 
