@@ -156,6 +156,31 @@ export const aggregatorConfig = z.strictObject({
         .describe(
           "Where people open it, when a proxy with TLS stands before it: https makes cookies secure",
         ),
+      hosts: z
+        .array(
+          z
+            .string()
+            .regex(
+              /^[a-z0-9-]+(\.[a-z0-9-]+)*$/,
+              "expected a host name in small letters, without port",
+            ),
+        )
+        .max(16)
+        .default([])
+        .describe(
+          "Names by which people open it without url, besides addresses and names without a dot or of the local network",
+        ),
+      proxies: z
+        .array(
+          z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+            error: "expected an address or a network such as 10.0.0.0/8",
+          }),
+        )
+        .max(16)
+        .default([])
+        .describe(
+          "Proxies before it whose X-Forwarded-For is believed; without them all who come through one share its limits",
+        ),
       open: z
         .boolean()
         .default(false)

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Kind, Message, Refusal, Verify } from "@busbar/protocol";
 import { decodeMessage } from "@busbar/protocol";
+import { type Allowance, TokenBuckets } from "../broker/token-bucket.ts";
 import type { Pool } from "../consensus/pool.ts";
 import type { Identity, Registry } from "../ledger/registry.ts";
 import type { Outcome } from "../ledger/rule.ts";
@@ -25,9 +26,11 @@ export type QuoteDoorOptions = {
   readonly now: () => number;
 };
 
-/** Frames that all of HTTP together hands in within a second: each costs a signature check, and nobody
- * had to sign in. Units come by MQTT and are not counted. */
-const perSecondMax = 20;
+/** Frames of one signer, counted when its signature was found genuine: nobody spends another one's. What
+ * comes from one address is bounded by the portal. Units come by MQTT and are not counted. */
+const each: Allowance = { burst: 20, perSecond: 20 };
+/** Signers whose allowances are remembered. */
+const signersMax = 10_000;
 
 /** What owners hand in by themselves: quotes, what there is to plan with, what they were paid, orders of
  * demand response, certificates that they move, and how they want to be told. */
@@ -50,19 +53,16 @@ const handKinds: readonly Kind[] = [
  */
 export function quoteDoor(options: QuoteDoorOptions): QuoteDoor {
   const { pool, tryOut, now } = options;
-  let [second, taken] = [0, 0];
+  const allowances = new TokenBuckets(each, signersMax);
   return async (payload) => {
-    const at = Math.floor(now() / 1000);
-    if (at !== second) [second, taken] = [at, 0];
-    taken += 1;
-    if (taken > perSecondMax) {
-      const message = `more than ${perSecondMax} quotes came by hand within a second; try again`;
-      return { ok: false, code: "ingest.too-many", message };
-    }
     const examined = examine(payload, { of: "market", name: "quotes" }, options);
     if (!examined.ok) return { ok: false, code: examined.code, message: examined.message };
     const { frame, signer } = examined;
     const { kind } = frame;
+    if (!allowances.take(signer.id, now())) {
+      const message = `more than ${each.perSecond} messages of ${signer.id} came by hand within a second; try again`;
+      return { ok: false, code: "ingest.too-many", message };
+    }
     if (!handKinds.includes(kind)) {
       const message = `expected ${handKinds.join(" or ")} here, got a ${kind}`;
       return { ok: false, code: "ingest.wrong-kind", message };

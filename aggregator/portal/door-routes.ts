@@ -25,7 +25,10 @@ export function takeFrames(app: FastifyInstance): void {
  * page of somebody else's site cannot send it: the content type is none that browsers send without asking,
  * and the answer names no origin.
  */
-export function addQuoteRoute(app: FastifyInstance, quotes: QuoteDoor): void {
+export function addQuoteRoute(
+  app: FastifyInstance,
+  { quotes, guard }: { readonly quotes: QuoteDoor; readonly guard: Guard },
+): void {
   const schema = {
     summary: "Hand in a sealed or an opened quote, as the bytes of its signed frame",
     querystring: parameters({}),
@@ -35,6 +38,7 @@ export function addQuoteRoute(app: FastifyInstance, quotes: QuoteDoor): void {
   app.post("/api/quotes", options, async (request, reply) => {
     const { body } = request;
     if (!(body instanceof Uint8Array)) return noFrame(reply);
+    guard.countFrame(request);
     return answered(reply, await quotes(new Uint8Array(body)));
   });
 }

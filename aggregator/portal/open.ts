@@ -83,7 +83,7 @@ export function openPortal(
   const { portal } = config;
   const { ledger, verify, log } = parts;
   const { application, store, genesis } = ledger;
-  const { host, port, url, open, links } = portal;
+  const { host, port, url, hosts, proxies, open, links } = portal;
   const doors = doorOptions(parts, pool);
   const aside = new Aside(config);
   const onlookers = portal.people.map(({ key, ...person }) => ({
@@ -94,6 +94,8 @@ export function openPortal(
     host,
     port,
     open,
+    hosts,
+    proxies,
     ...(url === undefined ? {} : { publicUrl: url }),
     source,
     quotes: quoteDoor(doors),

@@ -64,6 +64,10 @@ export type PortalOptions = {
   readonly open?: boolean;
   /** Where people open it, when a proxy stands before it. */
   readonly publicUrl?: string;
+  /** Names by which people open it, besides addresses and names of the local network. */
+  readonly hosts?: readonly string[];
+  /** Addresses and networks of proxies whose word on whom they ask for is taken. */
+  readonly proxies?: readonly string[];
   /** Where signed quotes go; without it the portal takes none. */
   readonly quotes?: QuoteDoor;
   readonly log: Logger;
@@ -112,7 +116,7 @@ export async function makePortal(
     readonly page: string;
   },
 ): Promise<FastifyInstance> {
-  const { log, page } = options;
+  const { log, page, proxies = [] } = options;
   if (!existsSync(join(page, "index.html"))) {
     throw new Failure(
       "portal.not-built",
@@ -122,6 +126,7 @@ export async function makePortal(
   }
   const app = fastify({
     forceCloseConnections: true,
+    trustProxy: proxies.length === 0 ? false : [...proxies],
     requestTimeout: requestMsMax,
     bodyLimit: 1024,
     routerOptions: { ignoreTrailingSlash: true },
@@ -174,12 +179,13 @@ export async function makePortal(
 
 /** All routes, each behind the guard. */
 function addAll(app: FastifyInstance, options: Parameters<typeof makePortal>[0]): void {
-  const { source, quotes, streams, access, publicUrl, open = false } = options;
+  const { source, quotes, streams, access, publicUrl, hosts = [], open = false } = options;
   const now = access?.now ?? Date.now;
   const guard = new Guard({
     people: access?.people ?? nobody,
     open,
     now,
+    hosts,
     ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(access?.sessions === undefined ? {} : { sessions: access.sessions }),
     ...(access?.rates === undefined ? {} : { rates: access.rates }),
@@ -188,7 +194,7 @@ function addAll(app: FastifyInstance, options: Parameters<typeof makePortal>[0])
   guard.protect(app);
   takeFrames(app);
   addRoutes(app, { source, streams, guard });
-  if (quotes !== undefined) addQuoteRoute(app, quotes);
+  if (quotes !== undefined) addQuoteRoute(app, { quotes, guard });
   addDocs(app, document);
   if (access === undefined) return addAccessRoutes(app, { guard, open });
   const { chain, people, verify, links = false, desk, messages, bill, report } = access;

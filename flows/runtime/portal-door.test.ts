@@ -99,6 +99,14 @@ test("a portal that is away lets nobody in, is told once, and is asked again at 
   door.close();
 });
 
+test("of several portals on a host the cookies of all are handed on, and nothing else", async () => {
+  const { door, asked } = doorOf({});
+  const [first, second] = [cookie("a").replace("=", "-8080="), cookie("b").replace("=", "-8081=")];
+  await door.visitorOf(`${first}; own=1; ${second}`);
+  assert.deepEqual(asked, [`${first}; ${second}`]);
+  door.close();
+});
+
 test("made-up cookies are not all asked after, and garbage never is", async () => {
   const { door, asked } = doorOf({});
   const many = Array.from(
@@ -152,6 +160,7 @@ test("flows are not given the portal's cookie, and keep their own", () => {
     [cookie("a"), ""],
     [`own=1; ${cookie("a")}; two=2`, "own=1; two=2"],
     [`__Host-${cookie("a")};own=1`, "own=1"],
+    [`own=1; ${cookie("a").replace("=", "-8080=")}`, "own=1"],
     ["own=1", "own=1"],
   ] as const) {
     const asked = request("GET", { Cookie: given, cookie: given });

@@ -42,8 +42,12 @@ const answerMsMax = 5_000;
 /** Sockets of open editors are looked at so often, ms. */
 const lookMs = 30_000;
 
-/** The portal's cookie; over TLS it has the prefix that keeps other hosts from setting it. */
-const cookiePattern = /(?:^|;\s*)((?:__Host-)?busbar-session=[A-Za-z0-9_-]{43})(?=;|$)/;
+/** The cookies of portals on this host; over TLS one has the prefix that keeps other hosts from setting it,
+ * without, the port is in its name. */
+const cookiePattern =
+  /(?:^|;\s*)((?:__Host-)?busbar-session(?:-\d{1,5})?=[A-Za-z0-9_-]{43})(?=;|$)/g;
+/** Portals of one host that somebody is signed in at. */
+const cookiesMax = 8;
 
 /**
  * Lets in who is signed in at the portal. Browsers send the portal's cookie to every port of its host;
@@ -66,8 +70,10 @@ export class PortalDoor {
 
   /** Whoever a cookie header is of; undefined for a guest. Throws: `Failure` `flows.portal`. */
   visitorOf(header: string | undefined): Promise<Visitor | undefined> {
-    const cookie = cookiePattern.exec(header ?? "")?.[1];
-    if (cookie === undefined) return Promise.resolve(undefined);
+    const cookies = Array.from((header ?? "").matchAll(cookiePattern), ([, one]) => one);
+    // Which one is its own, the portal knows.
+    const cookie = cookies.slice(0, cookiesMax).join("; ");
+    if (cookie === "") return Promise.resolve(undefined);
     const now = this.#now();
     const known = this.#answers.get(cookie);
     if (known !== undefined && known.until > now) return known.visitor;
@@ -159,7 +165,7 @@ export function hidePortalCookie({ headers, rawHeaders }: IncomingMessage): void
   const others = (cookies: string) =>
     cookies
       .split(/;\s*/)
-      .filter((pair) => !/^\s*(?:__Host-)?busbar-session=/.test(pair))
+      .filter((pair) => !/^\s*(?:__Host-)?busbar-session(?:-\d{1,5})?=/.test(pair))
       .join("; ");
   if (headers.cookie !== undefined) headers.cookie = others(headers.cookie);
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -22,6 +23,7 @@ import { sha256 } from "../../ledger/sha256.ts";
 import { EventStreams, streamLimits } from "../event-stream.ts";
 import { makePortal, type PortalAccess } from "../server.ts";
 import { Mailbox } from "../views/mailbox.ts";
+import { isHostAllowed } from "./guard.ts";
 import { access, type Role, type Route, roles } from "./roles.ts";
 
 /** Who may do what, on the real ledger, without a socket. */
@@ -282,7 +284,8 @@ test("a stream tells an owner of its own trades and readings, and a guest of non
     const [response] = (await once(request, "response")) as [http.IncomingMessage];
     return response;
   };
-  const owner = await listen((await signInAs(own, "user-1")).cookie);
+  const { cookie } = await signInAs(own, "user-1");
+  const owner = await listen(cookie.replace("=", `-${address.port}=`));
   const nobody = await listen("");
   const stop = site.source.subscribe((event) => streams.send(event));
   const until = site.time + hour;
@@ -412,7 +415,81 @@ test("the cookie is out of scripts' reach, and behind https goes over nothing el
   const cookie = await cookieOf(behind, "https://market.example");
   assert.match(cookie, /^__Host-busbar-session=.*; Secure$/);
   const client = { cookie: cookie.split(";")[0] ?? "", csrf: "" };
-  assert.equal((await ask(behind, { url: "/api/me", client })).json().role, "owner");
+  const role = async (sent: string) =>
+    (await ask(behind, { url: "/api/me", headers: { cookie: sent } })).json().role;
+  assert.equal(await role(client.cookie), "owner");
+  // Whoever is on the line, or on a host beside this one, could set the bare name.
+  const bare = client.cookie.replace("__Host-", "");
+  assert.equal(await role(bare), "guest");
+  assert.equal(await role(`${bare.slice(0, -43)}${"x".repeat(43)}; ${client.cookie}`), "owner");
+  await behind.close();
+});
+
+test("two portals on one host do not sign each other's visitors out", async () => {
+  const both = [await open(), await open()];
+  const jar = new Map<string, string>();
+  for (const portal of both) {
+    const url = await portal.listen({ host: "127.0.0.1", port: 0 });
+    const answer = await answerOf(portal, "user-1", { at: url });
+    const reply = await fetch(`${url}/api/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ answer }),
+    });
+    const [name = "", token = ""] = (reply.headers.get("set-cookie") ?? "").split(/[=;]/);
+    jar.set(name, token);
+  }
+  const cookie = Array.from(jar, ([name, token]) => `${name}=${token}`).join("; ");
+  for (const portal of both) {
+    const { port } = portal.server.address() as AddressInfo;
+    const me = await fetch(`http://127.0.0.1:${port}/api/me`, { headers: { cookie } });
+    assert.equal((await me.json()).role, "owner");
+    await portal.close();
+  }
+});
+
+test("a name that somebody else's name server answers for is none of the portal's", async () => {
+  const codeAt = async (portal: FastifyInstance, host: string) =>
+    (await ask(portal, { url: "/api/me", headers: { host } })).json().code;
+  const named = await open({}, { hosts: ["market.example"] });
+  for (const host of [
+    "127.0.0.1:8080",
+    "[::1]:8080",
+    "localhost",
+    "elm-1:8080",
+    "elm.local",
+    "elm.local.",
+    "market.example:8080",
+    "MARKET.example",
+  ]) {
+    assert.equal(await codeAt(named, host), undefined, host);
+  }
+  for (const host of ["evil.example", "market.example.evil.example", "127.0.0.1.evil.example"]) {
+    assert.equal(await codeAt(named, host), "access.host", host);
+  }
+  fc.assert(fc.property(fc.string(), (text) => typeof isHostAllowed(text, []) === "boolean"));
+  await named.close();
+  const behind = await open({}, { publicUrl: "https://market.example/" });
+  assert.equal(await codeAt(behind, "upstream.example"), undefined);
+  await behind.close();
+});
+
+test("behind a proxy that is trusted each has its own limits, and nobody else makes up an address", async () => {
+  const rates = { ...clock.rates, requests: { burst: 2, perSecond: 0.001 } };
+  const statusOf = async (portal: FastifyInstance, remoteAddress: string, from: string) => {
+    const headers = { host: "localhost", "x-forwarded-for": from };
+    const answer = await portal.inject({ url: "/api/me", headers, remoteAddress });
+    return answer.statusCode;
+  };
+  const behind = await open({ rates }, { proxies: ["10.0.0.0/8"] });
+  for (const from of ["192.0.2.1", "192.0.2.2"]) {
+    const got = [];
+    for (let i = 0; i < 3; i++) got.push(await statusOf(behind, "10.0.0.5", from));
+    assert.deepEqual(got, [200, 200, 429], from);
+  }
+  const got = [];
+  for (let i = 0; i < 3; i++) got.push(await statusOf(behind, "203.0.113.9", `192.0.2.${i + 10}`));
+  assert.deepEqual(got, [200, 200, 429]);
   await behind.close();
 });
 
@@ -430,6 +507,36 @@ test("one address cannot ask without end, nor sign in without end", async () => 
   wall += 3_000;
   assert.equal((await ask(own, { url: "/api/me" })).statusCode, 200);
   await own.close();
+});
+
+test("neither an address nor a signer that floods the door for quotes keeps others from it", async () => {
+  const own = await open({ rates: { ...clock.rates, frames: { burst: 2, perSecond: 0.001 } } });
+  const headers = { host: "localhost:80", "content-type": "application/octet-stream" };
+  const codes = async (remoteAddress: string) => {
+    const all = [];
+    for (let i = 0; i < 3; i++) {
+      const asked = { method: "POST" as const, url: "/api/quotes", headers, remoteAddress };
+      all.push((await own.inject({ ...asked, payload: Buffer.from("x") })).json().code);
+    }
+    return all.map((code) => code === "access.too-many");
+  };
+  assert.deepEqual(await codes("192.0.2.7"), [false, false, true]);
+  assert.deepEqual(await codes("192.0.2.8"), [false, false, true]);
+  await own.close();
+  const door = site.quoteDoor(pool);
+  // Whoever names another one's key without having it spends nothing of it.
+  const codeOf = async (name: string, chain = "busbar-demo") => {
+    const about = { id: new Uint8Array(16), owner: name, slot: utcMs(0), gate: utcMs(0) };
+    const message = { ...about, hash: sealQuotes(about, [], new Uint8Array(32)) };
+    const answer = await door(
+      sealFrame("quote-commit", message, { chain, signer: signerOfName(name) }),
+    );
+    return answer.ok ? undefined : answer.code;
+  };
+  for (let i = 0; i < 30; i++) assert.equal(await codeOf("user-1", "other"), "ingest.signature");
+  for (let i = 0; i < 20; i++) assert.notEqual(await codeOf("user-1"), "ingest.too-many");
+  assert.equal(await codeOf("user-1"), "ingest.too-many");
+  assert.notEqual(await codeOf("user-2"), "ingest.too-many");
 });
 
 test("a link signs in once, and only where links are made", async () => {

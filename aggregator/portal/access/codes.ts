@@ -6,6 +6,7 @@ export const accessCodes = {
     "a request that changes something without the session's token, or from another page",
   ],
   "access.denied": [403, "the role that signed in may not do this"],
+  "access.host": [403, "a name of the portal that its configuration does not have"],
   "access.link": [401, "a sign-in link that is unknown, was used, or is too old"],
   "access.links-off": [403, "this portal makes no sign-in links"],
   "access.malformed": [400, "no signed answer to a challenge"],

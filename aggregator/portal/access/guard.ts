@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Allowance, addressKey, TokenBuckets } from "../../broker/token-bucket.ts";
 import { AccessError } from "./codes.ts";
@@ -17,6 +18,8 @@ import { PortalSessions, type Session, type SessionLimits, sessionLimits } from 
 export type Rates = {
   readonly requests: Allowance;
   readonly signIns: Allowance;
+  /** Signed frames that anybody hands in: each costs a signature check. */
+  readonly frames: Allowance;
   /** Of one person: each may come to stand on the ledger for ever. */
   readonly messages: Allowance;
 };
@@ -24,6 +27,7 @@ export type Rates = {
 export const rates: Rates = {
   requests: { burst: 600, perSecond: 100 },
   signIns: { burst: 20, perSecond: 0.5 },
+  frames: { burst: 20, perSecond: 20 },
   messages: { burst: 20, perSecond: 1 },
 };
 
@@ -36,6 +40,8 @@ export type GuardOptions = {
   readonly open: boolean;
   /** Where people open the portal, when a proxy stands before it: https makes cookies secure. */
   readonly publicUrl?: string;
+  /** Names, without a port, by which people open it besides those that `isHostAllowed` knows. */
+  readonly hosts?: readonly string[];
   readonly sessions?: Partial<SessionLimits>;
   readonly rates?: Partial<Rates>;
   readonly now: () => number;
@@ -44,7 +50,7 @@ export type GuardOptions = {
 /** What was found out about a request. */
 type Known = { readonly viewer: Viewer; readonly session: Session | undefined };
 
-const cookiePattern = /(?:^|;\s*)(?:__Host-)?busbar-session=([A-Za-z0-9_-]{43})(?:;|$)/;
+const tokenPattern = /^[A-Za-z0-9_-]{43}$/;
 
 /** Who asks, and whether it may: every request passes through here before anything else is done. */
 export class Guard {
@@ -52,6 +58,7 @@ export class Guard {
   readonly #sessions: PortalSessions;
   readonly #requests: TokenBuckets;
   readonly #signIns: TokenBuckets;
+  readonly #frames: TokenBuckets;
   readonly #messages: TokenBuckets;
   readonly #known = new WeakMap<FastifyRequest, Known>();
 
@@ -61,6 +68,7 @@ export class Guard {
     const allowed = { ...rates, ...options.rates };
     this.#requests = new TokenBuckets(allowed.requests, addressesMax);
     this.#signIns = new TokenBuckets(allowed.signIns, addressesMax);
+    this.#frames = new TokenBuckets(allowed.frames, addressesMax);
     this.#messages = new TokenBuckets(allowed.messages, addressesMax);
   }
 
@@ -112,7 +120,7 @@ export class Guard {
 
   /** What the viewer of a request sees, asked anew each time: a stream outlives a session. */
   watch(request: FastifyRequest): () => Scope | undefined {
-    const token = tokenOf(request);
+    const token = this.#tokenOf(request);
     const { people, open, now } = this.#options;
     return () => {
       const session = token && this.#sessions.peek(token, now(), people.holds);
@@ -133,17 +141,23 @@ export class Guard {
     throw tooMany("sign-ins");
   }
 
+  /** Spends one signed frame of the request's address. Throws: `AccessError` `access.too-many`. */
+  countFrame(request: FastifyRequest): void {
+    if (this.#frames.take(addressKey(request.ip), this.#options.now())) return;
+    throw tooMany("signed messages");
+  }
+
   /** Begins a session: its cookie goes with the reply. */
   begin(reply: FastifyReply, person: Parameters<PortalSessions["begin"]>[0]): Session {
     const { token, ...session } = this.#sessions.begin(person, this.#options.now());
-    reply.header("set-cookie", this.#cookie(token, session.ends));
+    reply.header("set-cookie", this.#cookie(reply.request, token, session.ends));
     return session;
   }
 
   end(request: FastifyRequest, reply: FastifyReply): void {
-    const token = tokenOf(request);
+    const token = this.#tokenOf(request);
     if (token !== undefined) this.#sessions.end(token);
-    reply.header("set-cookie", this.#cookie("", 0));
+    reply.header("set-cookie", this.#cookie(request, "", 0));
   }
 
   /** Where the request's page is, as the portal itself sees it: nothing that the page could say. */
@@ -155,13 +169,14 @@ export class Guard {
   #check(request: FastifyRequest): void {
     const { now } = this.#options;
     if (!this.#requests.take(addressKey(request.ip), now())) throw tooMany("requests");
-    const token = tokenOf(request);
+    const token = this.#tokenOf(request);
     const { holds } = this.#options.people;
     const session = token === undefined ? undefined : this.#sessions.find(token, now(), holds);
     const viewer = session?.person ?? guest;
     this.#known.set(request, { viewer, session });
     const { url } = request.routeOptions;
     if (url === undefined || !url.startsWith("/api/")) return;
+    this.#checkHost(request);
     const method = request.method === "HEAD" ? "GET" : request.method;
     const allowed = rolesOf(`${method} ${url}`) ?? [];
     const shown = this.#options.open && openRoutes.has(`${method} ${url}`);
@@ -185,17 +200,53 @@ export class Guard {
     throw new AccessError("access.csrf", message);
   }
 
-  #cookie(token: string, ends: number): string {
-    const secure = this.#options.publicUrl?.startsWith("https:") === true;
-    const name = secure ? "__Host-busbar-session" : "busbar-session";
+  /** A page whose name its owner lets point at us is of our origin to a browser (DNS rebinding): where no
+   * address of ours was said, ours is none that anybody's name server could answer for. */
+  #checkHost({ headers: { host = "" } }: FastifyRequest): void {
+    const { publicUrl, hosts = [] } = this.#options;
+    if (publicUrl !== undefined || isHostAllowed(host, hosts)) return;
+    throw new AccessError(
+      "access.host",
+      `nobody said that this portal is called ${host.slice(0, 100)}; name it in portal.hosts or portal.url`,
+    );
+  }
+
+  get #secure(): boolean {
+    return this.#options.publicUrl?.startsWith("https:") === true;
+  }
+
+  /** Over TLS none but this host can set it. Without, browsers tell no ports of a host apart: the name does. */
+  #cookieName({ socket }: FastifyRequest): string {
+    if (this.#secure) return "__Host-busbar-session";
+    return socket.localPort === undefined ? "busbar-session" : `busbar-session-${socket.localPort}`;
+  }
+
+  #tokenOf(request: FastifyRequest): string | undefined {
+    const start = `${this.#cookieName(request)}=`;
+    const pairs = (request.headers.cookie ?? "").split(/;\s*/);
+    const value = pairs.find((pair) => pair.startsWith(start))?.slice(start.length);
+    return value !== undefined && tokenPattern.test(value) ? value : undefined;
+  }
+
+  #cookie(request: FastifyRequest, token: string, ends: number): string {
+    const secure = this.#secure;
+    const name = this.#cookieName(request);
     const seconds = Math.max(0, Math.floor((ends - this.#options.now()) / 1000));
     const rest = `Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${secure ? "; Secure" : ""}`;
     return `${name}=${token}; ${rest}`;
   }
 }
 
-function tokenOf({ headers }: FastifyRequest): string | undefined {
-  return cookiePattern.exec(headers.cookie ?? "")?.[1];
+/** Endings that no public name server answers for (RFC 6761, 6762, 8375; ICANN for `internal`). */
+const privateEndings = [".localhost", ".local", ".home.arpa", ".internal", ".test"];
+
+/** Whether a `Host` is an address, a name of the local network, or one of `named`. */
+export function isHostAllowed(host: string, named: readonly string[]): boolean {
+  if (!URL.canParse(`http://${host}/`)) return false;
+  const { hostname } = new URL(`http://${host}/`);
+  const name = hostname.replace(/\.$/, "");
+  if (name.startsWith("[") || isIP(name) !== 0 || !name.includes(".")) return true;
+  return privateEndings.some((end) => name.endsWith(end)) || named.includes(name);
 }
 
 function refusalOf({ role, id }: Viewer, allowed: readonly Role[]): AccessError {
