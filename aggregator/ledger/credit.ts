@@ -37,6 +37,10 @@ export const violations: Readonly<Record<TypeOf<typeof violationKind>, number>> 
   "order-refused": 10,
   /** An order that was taken and, as the meters show, not carried out. */
   "order-unkept": 10,
+  /** A meter whose readings did not come in time; it may still bring them. */
+  "readings-late": 2,
+  /** A chain of readings with a hole that is longer than a slot: nobody can tell what flowed when. */
+  "readings-missing": 10,
 };
 
 export type Violation = keyof typeof violations;

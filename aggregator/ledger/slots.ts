@@ -88,6 +88,23 @@ export function registerEnergy(
   };
 }
 
+/**
+ * Whether a boundary of a slot lies between readings that are further apart than the slot is long: then its
+ * energy is shared out by time alone, and nobody can tell what flowed in it.
+ */
+export function isApart(
+  state: StateReader,
+  meter: string,
+  slotStart: UtcMs,
+  slotMs: number,
+): boolean {
+  if (correctedSlots.get(state, meterSlotId(slotStart, meter)) !== undefined) return false;
+  return [slotStart, slotStart + slotMs].some((time) => {
+    const boundary = boundaries.get(state, boundaryId(meter, time));
+    return boundary !== undefined && boundary.gapMs > slotMs;
+  });
+}
+
 /** `count` consecutive slots from `fromSlot` on, undefined where one is not known. */
 export function slotHistory(
   state: StateReader,

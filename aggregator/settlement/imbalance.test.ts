@@ -6,7 +6,7 @@ import { clear } from "../market/clearing/clearing.ts";
 import { pairQuotes } from "../market/clearing/pairing.ts";
 import type { Quote } from "../market/clearing/quotes.ts";
 import { residualSales } from "../market/clearing/residual.ts";
-import { netSold, type Sale } from "./position.ts";
+import { type Metered, netSold, type Sale } from "./position.ts";
 import type { SettlementTerms } from "./settle.ts";
 import { imbalanceMoney, stateSlot, tradedMoney } from "./statement.ts";
 
@@ -202,4 +202,64 @@ test("a difference costs the more a kWh the larger it is beside the position", (
   const surplus = (more: number) => (gainOf("a", sold + more, [sale], 200) - planned) / more;
   assert.ok(surplus(1_000) > surplus(5_000) && surplus(5_000) > surplus(10_000));
   assert.ok(surplus(1_000) < 400 * 0.9);
+});
+
+/** Slots of one party in a row: what it drew and gave in truth, and what it contracted (below 0: bought). */
+const deed = fc.record({
+  importWh: fc.nat(9_000),
+  exportWh: fc.oneof(fc.constant(0), fc.nat(9_000)),
+  soldWh: fc.integer({ min: -9_000, max: 9_000 }),
+});
+
+test("leaving readings out never pays, whatever flowed between those that are left", () => {
+  let left = 0;
+  const prices = fc
+    .tuple(fc.integer({ min: -300_000, max: 500_000 }), fc.nat(400_000))
+    .map(([low, range]) => ({ feedIn: microPerKwh(low), retail: microPerKwh(low + range) }));
+  const run = fc.array(fc.tuple(deed, fc.boolean()), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(run, prices, growth, (slots, tariff, more) => {
+      const rules = { bureau, terms: { ...terms(more), ...tariff }, charges: [], payee: () => "" };
+      const settled = (own: Metered, soldWh: number, apart: boolean) => {
+        const energy = wh(Math.abs(soldWh));
+        const [seller, buyer] = soldWh > 0 ? ["a", "other"] : ["other", "a"];
+        const sale = { contract: "k", seller, buyer, energy, price: microPerKwh(0) };
+        const party = { owner: "a", metered: own, net: own, sales: [sale], apart };
+        const { imbalance } = stateSlot(party, rules);
+        const wrong = imbalance?.reason === "imbalance-surplus" ? 1 : -1;
+        return { money: imbalanceMoney(imbalance), energy: wrong * (imbalance?.energy ?? 0) };
+      };
+      let [honest, silent, energy, difference] = [0, 0, 0, 0];
+      // The last reading is there; of the others those that the party lets go.
+      for (let from = 0; from < slots.length; ) {
+        let to = from + 1;
+        while (to < slots.length && slots[to - 1]?.[1] === false) to += 1;
+        const gap = slots.slice(from, to).map(([one]) => one);
+        const all = (way: "importWh" | "exportWh") => gap.reduce((sum, one) => sum + one[way], 0);
+        const at = (way: "importWh" | "exportWh", n: number) =>
+          Math.floor((all(way) * n) / gap.length);
+        for (const [n, { importWh, exportWh, soldWh }] of gap.entries()) {
+          honest += settled(
+            { importWh: wh(importWh), exportWh: wh(exportWh) },
+            soldWh,
+            false,
+          ).money;
+          const shared = {
+            importWh: wh(at("importWh", n + 1) - at("importWh", n)),
+            exportWh: wh(at("exportWh", n + 1) - at("exportWh", n)),
+          };
+          const stated = settled(shared, soldWh, gap.length > 1);
+          silent += stated.money;
+          energy += stated.energy;
+          difference += exportWh - importWh - soldWh;
+        }
+        left += gap.length - 1;
+        from = to;
+      }
+      assert.ok(silent <= honest + 2 * slots.length, `${silent} in silence, ${honest} by readings`);
+      assert.equal(energy, difference, "what the registers show beyond the contracts, once");
+    }),
+    { numRuns: 2_000 },
+  );
+  assert.ok(left > 2_000, `${left} readings were left out`);
 });

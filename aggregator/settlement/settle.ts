@@ -111,6 +111,41 @@ export function settleImbalance(
 }
 
 /**
+ * A party's slot whose readings lie further apart than it is long, so that nobody can tell what flowed in it
+ * and what in the slots beside it: all that was drawn counts as drawn without a contract, and all that was
+ * bought as given back; likewise what was given and sold. A difference is at most twice the position it is set
+ * against, so this is the dearest of the imbalance's prices.
+ *
+ * Over the slots of a gap nothing that may have happened would have cost more (but for roundings, at prices that
+ * stay the same): in each of them shortage ≤ drawn + sold and surplus ≤ given + bought, the registers say
+ * what was drawn and given in all of them together, and what both are larger by cancels at a loss. Energy is
+ * what the registers show beyond the contracts, as ever.
+ */
+export function settleApart(
+  { owner, metered }: Participant,
+  sales: readonly Sale[],
+  { bureau, terms }: Settlement,
+): Movement | undefined {
+  if (owner === bureau) return undefined;
+  const sold = netSold(owner, sales);
+  const surplus = metered.exportWh + Math.max(0, -sold);
+  const shortage = metered.importWh + Math.max(0, sold);
+  const { imbalancePermille, imbalanceGrowthPermille = 0 } = terms;
+  const prices = imbalancePrices(imbalancePermille + 2 * imbalanceGrowthPermille, terms);
+  const owed =
+    cost(prices.shortage, wh(shortage), "ceil") - cost(prices.surplus, wh(surplus), "floor");
+  const difference = surplus - shortage;
+  const energy = wh(Math.abs(difference));
+  if (difference === 0 && owed === 0) return undefined;
+  if (difference > 0) {
+    const money = micro(0 - owed);
+    return { reason: "imbalance-surplus", seller: owner, buyer: bureau, energy, money };
+  }
+  const money = micro(owed);
+  return { reason: "imbalance-shortage", seller: bureau, buyer: owner, energy, money };
+}
+
+/**
  * How much worse than feed-in and retail a difference is: in proportion to how large it is beside what
  * the party gave or sold, whichever is more (`positionWh`), so that it means the same to large and small.
  */
@@ -144,16 +179,23 @@ function imbalanceOf(
     difference,
     worse,
   }: { owner: string; bureau: string; difference: number; worse: number },
-  { feedIn, retail }: SettlementTerms,
+  terms: SettlementTerms,
 ): Movement {
   const energy = wh(Math.abs(difference));
-  const premium = (price: MicroPerKwh) => mulDiv(Math.abs(price), worse, 1000, "ceil");
+  const prices = imbalancePrices(worse, terms);
   if (difference > 0) {
-    const price = microPerKwh(feedIn - premium(feedIn));
-    const money = cost(price, energy, "floor");
+    const money = cost(prices.surplus, energy, "floor");
     return { reason: "imbalance-surplus", seller: owner, buyer: bureau, energy, money };
   }
-  const price = microPerKwh(retail + premium(retail));
-  const money = cost(price, energy, "ceil");
+  const money = cost(prices.shortage, energy, "ceil");
   return { reason: "imbalance-shortage", seller: bureau, buyer: owner, energy, money };
+}
+
+/** Feed-in and retail, worse by so many thousandths. */
+function imbalancePrices(worse: number, { feedIn, retail }: SettlementTerms) {
+  const premium = (price: MicroPerKwh) => mulDiv(Math.abs(price), worse, 1000, "ceil");
+  return {
+    surplus: microPerKwh(feedIn - premium(feedIn)),
+    shortage: microPerKwh(retail + premium(retail)),
+  };
 }

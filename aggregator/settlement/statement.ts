@@ -4,6 +4,7 @@ import { keptOf, type Metered, netSold, type Sale } from "./position.ts";
 import {
   type Movement,
   type Settlement,
+  settleApart,
   settleFee,
   settleImbalance,
   settleSale,
@@ -17,6 +18,8 @@ export type PartyInSlot = {
   readonly net: { readonly importWh: Wh; readonly exportWh: Wh };
   /** All of the slot's that count. */
   readonly sales: readonly Sale[];
+  /** Whether its readings lie further apart than the slot is long. */
+  readonly apart?: boolean | undefined;
 };
 
 /** What a party's trades of a slot come to; money ≥ 0 but at prices below 0. */
@@ -51,8 +54,8 @@ export type StatementTerms = Settlement & {
 export function stateSlot(party: PartyInSlot, terms: StatementTerms): Statement {
   const { owner, metered, net, sales } = party;
   const traded = tradedBy(owner, sales, terms);
-  const imbalance =
-    terms.bureau === "" ? undefined : settleImbalance({ owner, metered }, sales, terms);
+  const settle = party.apart === true ? settleApart : settleImbalance;
+  const imbalance = terms.bureau === "" ? undefined : settle({ owner, metered }, sales, terms);
   const cost = micro(0 - tradedMoney(traded) - imbalanceMoney(imbalance));
   const charges = chargesOn({ ...net, cost }, terms.charges, terms.payee);
   return { traded, imbalance, charges };

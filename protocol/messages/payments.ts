@@ -45,6 +45,8 @@ export const violationKind = oneOf(
   "non-payment",
   "order-refused",
   "order-unkept",
+  "readings-late",
+  "readings-missing",
 );
 
 /** A member asks the others to strike an entry from an account's credit report. */

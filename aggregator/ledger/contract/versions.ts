@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "6181f54c1f278ec8ad7869885138ca618c0c5b6dd0ac4e34b93c1a7c0d65efd0"),
+  version(1, "e36793ff4a572d45f0625b729ee08d618a4c3d7a0d85b91f657e1ecdf6e8d744"),
 ];

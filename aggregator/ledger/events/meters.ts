@@ -15,7 +15,7 @@ export type MeterEvent =
       readonly importWh: number;
       readonly exportWh: number;
     }
-  /** A gap too long to be shared out over its slots: the energy is known, its slots are not. */
+  /** What of a long gap flowed before any slot that is kept: the energy is known, its slots are not. */
   | {
       readonly type: "energy-unallocated";
       readonly meter: string;

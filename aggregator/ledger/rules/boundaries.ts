@@ -5,8 +5,8 @@ import type { State } from "../state/state.ts";
 const dayMs = 86_400_000;
 
 /**
- * Longest gap between two readings whose energy is shared out over its slots. It bounds what one
- * reading can make the ledger write; beyond it the energy is recorded as unallocated.
+ * How long readings are waited for, and the longest time that one batch covers: it bounds what a batch
+ * can make the ledger write.
  */
 export const gapMsMax = 31 * dayMs;
 
@@ -16,6 +16,19 @@ export const gapMsMax = 31 * dayMs;
  * says so on purpose, could make the ledger write half a century of them.
  */
 export const boundaryKeepMs = 62 * dayMs;
+
+/**
+ * What of the energy between two readings flowed before any slot that is still kept, by the straight line
+ * that shares out the rest.
+ */
+export function energyBefore({ from, to }: Pick<Interval, "from" | "to">, until: number) {
+  const part = (a: number, b: number) =>
+    mulDiv(b - a, until - from.time, to.time - from.time, "floor");
+  return {
+    importWh: part(from.importWh, to.importWh),
+    exportWh: part(from.exportWh, to.exportWh),
+  };
+}
 
 /** Old boundaries deleted for each one written, so that no block pays for many at once. */
 const dropMax = 4;

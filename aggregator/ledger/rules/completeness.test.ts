@@ -157,13 +157,13 @@ test("a slot in which the registers began anew is estimated as restarted", () =>
   );
 });
 
-test("slots of a gap too long to be shared out are missing as unallocated", () => {
+test("slots of a gap that is longer than a meter is waited for are estimated", () => {
   const site = new Readings();
   site.take(at(0, 0), at(1, 100));
   const back = 1 + gapMsMax / hour + 2;
   site.take(at(back + 0.5, 900), at(back + 1, 950), at(back + 2, 1000));
   assert.equal(site.slot(0), "measured read");
-  for (const n of [1, 2, back - 1, back]) assert.equal(site.slot(n), "missing unallocated");
+  for (const n of [1, 2, back - 1, back]) assert.equal(site.slot(n), "estimated unit-away");
   assert.equal(site.slot(back + 1), "measured read");
 });
 

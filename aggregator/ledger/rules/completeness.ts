@@ -42,18 +42,6 @@ export function completeSlots(
   });
 }
 
-/** Notes the slots of a gap that is too long to be shared out: [from, to]. */
-export function unallocatedSlots(
-  state: State,
-  slots: SlotsOf,
-  { from, to, since }: { readonly from: number; readonly to: number; readonly since: number },
-): void {
-  const { slotMs } = slots;
-  const first = Math.max(from, Math.ceil(since / slotMs) * slotMs);
-  const list = starts(first, to, slotMs);
-  mark(state, slots, list, (_, before) => (before === corrected ? corrected : unallocated));
-}
-
 /** Notes that the unit could not read its meter at `time`: both slots that meet there lack it. */
 export function meterAwayAt(
   state: State,

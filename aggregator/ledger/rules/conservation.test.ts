@@ -109,7 +109,7 @@ function lineAt(points: readonly Point[], t: number): Record<Way, number> | unde
   if (exact !== undefined) return exact;
   const after = points.findIndex(({ time }) => time > t);
   const [a, b] = [points[after - 1], points[after]];
-  if (a === undefined || b === undefined || b.time - a.time > gapMsMax) return undefined;
+  if (a === undefined || b === undefined) return undefined;
   const at = (way: Way) => {
     const part = (BigInt(b[way] - a[way]) * BigInt(t - a.time)) / BigInt(b.time - a.time);
     return a[way] + Number(part);
@@ -135,11 +135,15 @@ function ledgerOf(life: readonly Shown[]) {
   const identity = identityById(state, chain.device);
   assert.ok(parameters && identity);
   const events: LedgerEvent[] = [];
-  const time = utcMs((life.at(-1)?.time ?? 0) + 1);
-  const facts = { height: 1, time, seed: new Uint8Array(32), parameters, ...machineFacts };
+  const facts = { height: 1, seed: new Uint8Array(32), parameters, ...machineFacts };
   const emit = (event: LedgerEvent) => void events.push(event);
   for (const shown of life) {
-    const outcome = readingsRule({ ...facts, state, emit }, chain.batch(entryOf(shown)), identity);
+    const time = utcMs(shown.time + 1);
+    const outcome = readingsRule(
+      { ...facts, time, state, emit },
+      chain.batch(entryOf(shown)),
+      identity,
+    );
     assert.deepEqual(outcome, { ok: true });
   }
   return { state, meter: chain.meter, events };

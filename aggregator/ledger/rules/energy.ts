@@ -3,8 +3,14 @@ import { refuse } from "../refuse.ts";
 import type { BlockContext } from "../rule.ts";
 import { boundaries, boundaryId } from "../slots.ts";
 import type { MeterEntry } from "../tables.ts";
-import { boundaryKeepMs, dropOldBoundaries, gapMsMax, recordBoundaries } from "./boundaries.ts";
-import { completeSlots, meterAwayAt, type SlotsOf, unallocatedSlots } from "./completeness.ts";
+import {
+  boundaryKeepMs,
+  dropOldBoundaries,
+  energyBefore,
+  gapMsMax,
+  recordBoundaries,
+} from "./boundaries.ts";
+import { completeSlots, meterAwayAt, type SlotsOf } from "./completeness.ts";
 import { noteLate } from "./late.ts";
 import type { MeterState } from "./meter-state.ts";
 import type { EnergyRegisters } from "./registers.ts";
@@ -104,18 +110,19 @@ function recordEnergy(context: BlockContext, grown: Grown): MeterState {
   if (restarted) {
     emit({ type: "registers-restarted", ...who, quality: whyRestarted(entry) });
   }
-  const tooLong = since !== undefined && to.time - since > gapMsMax;
-  if (tooLong) {
-    const importWh = next.importWh - now.importWh;
-    emit({ type: "energy-unallocated", ...who, importWh, exportWh: next.exportWh - now.exportWh });
-  }
-  // Without an earlier reading within the bound there is nothing to draw a line from: only a
-  // reading on the boundary itself says anything.
+  // Without an earlier reading there is nothing to draw a line from: only a reading on the boundary
+  // itself says anything.
   const from =
-    since === undefined || tooLong
+    since === undefined
       ? { ...to, time: to.time - 1 }
       : { time: since, importWh: now.importWh, exportWh: now.exportWh };
-  const fromIsMeasured = since === undefined || tooLong || now.substituted === undefined;
+  const firstKept = Math.ceil(oldestKept / slotMs) * slotMs;
+  if (since !== undefined && to.time - since > gapMsMax && since < firstKept) {
+    const before = Math.min(firstKept, to.time);
+    const energy = energyBefore({ from, to }, before);
+    emit({ type: "energy-unallocated", ...who, to: before, ...energy });
+  }
+  const fromIsMeasured = since === undefined || now.substituted === undefined;
   const written = recordBoundaries(state, {
     meter: meter.id,
     from,
@@ -126,10 +133,6 @@ function recordEnergy(context: BlockContext, grown: Grown): MeterState {
     measured: { from: fromIsMeasured, to: isMeasured(entry) },
     since: oldestKept,
   });
-  if (tooLong) {
-    noteEnds(context, meter, ends);
-    unallocatedSlots(state, slots, { from: since, to: to.time - 1, since: oldestKept });
-  }
   ends.push(...written);
   noteLate(context, meter, written);
   const oldest = dropOldBoundaries(state, {

@@ -276,23 +276,31 @@ test("a register that did not answer is no zero, and a gap entry says nothing of
   assert.deepEqual(slot(s, 1), { importWh: 20, exportWh: 10, method: "interpolated" });
 });
 
-test("a gap beyond 31 days is unallocated energy, and a batch covers no more than that", () => {
+test("a gap is shared out over the slots that are kept, what flowed before is unallocated, and a batch covers 31 days", () => {
   const s = site();
   s.take(s.chain.batch(entry(startTime, 0)));
-  const later = startTime + gapMsMax + 24 * hour;
-  assert.equal(code(s.take(s.chain.batch(entry(later, 900, 100)))), "ok");
-  assert.equal(slot(s, 0), undefined);
+  // Ten slots' energy lies before the first that is kept.
+  const later = startTime + boundaryKeepMs + 10 * hour;
+  const slots = boundaryKeepMs / hour + 10;
+  s.setTime(later);
+  assert.equal(code(s.take(s.chain.batch(entry(later, 9 * slots, slots)))), "ok");
+  for (const n of [0, 9]) assert.equal(slot(s, n), undefined);
+  for (const n of [10, slots - 1]) {
+    assert.deepEqual(slot(s, n), { importWh: 9, exportWh: 1, method: "interpolated" });
+  }
   const lost = s.events.find(({ type }) => type === "energy-unallocated");
   assert.deepEqual(lost, {
     type: "energy-unallocated",
     meter: s.chain.meter,
     owner: "user-a",
     from: startTime,
-    to: later,
-    importWh: 900,
-    exportWh: 100,
+    to: startTime + 10 * hour,
+    importWh: 90,
+    exportWh: 10,
   });
-  const wide = s.chain.batch(entry(later + 1, 900, 100), entry(later + 2 + gapMsMax, 900, 100));
+  const [end, far] = [later + 1, later + 2 + gapMsMax].map((time) => entry(time, 9 * slots, slots));
+  assert.ok(end && far);
+  const wide = s.chain.batch(end, far);
   assert.equal(code(s.take(wide)), "readings.span");
 });
 

@@ -7,6 +7,7 @@ import {
   type Readings,
   utcMs,
 } from "@busbar/protocol";
+import { reportViolation } from "../credit.ts";
 import { retiredKeepMs } from "../identities.ts";
 import { refuse } from "../refuse.ts";
 import type { BlockContext, Outcome, TxRefusal, TxRule } from "../rule.ts";
@@ -63,6 +64,7 @@ type Acceptance = {
 
 function accept(context: BlockContext, { batch, meter, before }: Acceptance): Outcome {
   let now = before;
+  let hole: readonly [from: number, to: number] | undefined;
   const ends: number[] = [];
   for (const [i, entry] of batch.entries.entries()) {
     const read = energyRegisters(entry);
@@ -73,8 +75,10 @@ function accept(context: BlockContext, { batch, meter, before }: Acceptance): Ou
     }
     const next = advance(context, { meter, entry, energy: read.energy, now, ends });
     if ("ok" in next) return { ...next, expected: before.next };
+    hole ??= holeBetween(context, now.energyTime, next.energyTime);
     now = next;
   }
+  if (hole !== undefined) noteHole(context, meter, hole);
   noteEnds(context, meter, ends);
   const last = batch.first + batch.entries.length - 1;
   const head = batchHead(batch, sha256);
@@ -99,6 +103,26 @@ function accept(context: BlockContext, { batch, meter, before }: Acceptance): Ou
     exportWh: now.exportWh,
   });
   return { ok: true };
+}
+
+function holeBetween(
+  { parameters }: BlockContext,
+  from: number | undefined,
+  to: number | undefined,
+): readonly [number, number] | undefined {
+  if (from === undefined || to === undefined) return undefined;
+  return to - from > parameters.slotMinutes * 60_000 ? [from, to] : undefined;
+}
+
+/** Once for a batch, however many there are: its owner's slots are settled as if the worst had happened. */
+function noteHole(
+  context: BlockContext,
+  { id: meter, owner, role }: MeterEntry,
+  [from, to]: readonly [number, number],
+): void {
+  if (role !== "connection" || context.parameters.credit === undefined) return;
+  const reason = `${meter}: no energy was read between ${from} and ${to}`;
+  reportViolation(context, { id: owner, kind: "readings-missing", reason });
 }
 
 /** Where the batch stands against the chain's end. */

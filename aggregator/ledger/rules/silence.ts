@@ -1,5 +1,6 @@
 import { utcMs } from "@busbar/protocol";
 import { field, instant, record } from "@busbar/protocol/schema";
+import { reportViolation } from "../credit.ts";
 import { suspendedSince } from "../device-status.ts";
 import type { BlockContext, BlockRule } from "../rule.ts";
 import { table } from "../state/table.ts";
@@ -55,6 +56,9 @@ function lookAt(context: BlockContext, boundary: number): void {
     } else if (known === undefined) {
       silentMeters.set(state, meter, { since: last });
       emit({ type: "meter-silent", meter, device: entry.device, owner: entry.owner, since: last });
+      if (entry.role !== "connection" || context.parameters.credit === undefined) continue;
+      const reason = `${meter}: nothing came after the reading of ${last}`;
+      reportViolation(context, { id: entry.owner, kind: "readings-late", reason });
     }
   }
 }

@@ -287,6 +287,8 @@ export const chinese: Catalogue = {
     "credit-non-payment": "欠款超出担保",
     "credit-order-refused": "拒绝了授权范围内的指令",
     "credit-order-unkept": "接受的指令没有执行",
+    "credit-readings-late": "读数没有按时到达",
+    "credit-readings-missing": "读数之间缺了超过一个时段",
     "order-limit": "限制功率",
     "order-shift": "转移用电",
     "order-shed": "削减负荷",

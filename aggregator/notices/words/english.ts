@@ -286,6 +286,8 @@ export const english = {
     "credit-non-payment": "More is owed than is covered",
     "credit-order-refused": "An order within the mandate was refused",
     "credit-order-unkept": "An order that was taken was not carried out",
+    "credit-readings-late": "Readings did not come in time",
+    "credit-readings-missing": "Readings lie further apart than a slot is long",
     "order-limit": "limit its power",
     "order-shift": "shift its use",
     "order-shed": "shed load",

@@ -56,8 +56,9 @@ function billOf(community: Community, owner: string): BillFile {
   return file;
 }
 
-/** Three slots at noon; the meter of home-3 is silent in the last, and brings its readings two hours later. */
+/** Three slots at noon; the meter of home-3 is silent in the last two, and brings one reading two hours later. */
 const statesOf = ({ bill }: BillFile) => bill.slots.map(({ state }) => state);
+const sum = (list: readonly number[]) => list.reduce((all, one) => all + one, 0);
 let community: Community;
 let file: BillFile;
 
@@ -71,12 +72,16 @@ before(() => {
     const deed = usualDeed(owner, slot === last ? slot : slot + noonMs);
     return owner === "home-2" ? { ...deed, importWh: 2 * deed.importWh } : deed;
   };
-  community.live(first, 3, deeds, (slot) => (slot === last ? ["home-3"] : []));
+  const silent = [last - slotMs, last];
+  community.live(first, 3, deeds, (slot) => (silent.includes(slot) ? ["home-3"] : []));
   const estimated = last + slotMs + 121 * minute;
   community.block(estimated, []);
   assert.equal(statesOf(billOf(community, "home-3")).at(-1), "provisional");
   community.block(estimated + minute, [
-    community.reading("home-3", last + slotMs, deeds("home-3", last)),
+    community.reading("home-3", last + slotMs, {
+      importWh: sum(silent.map((slot) => deeds("home-3", slot).importWh)),
+      exportWh: sum(silent.map((slot) => deeds("home-3", slot).exportWh)),
+    }),
   ]);
   file = billOf(community, "home-2");
 });
@@ -129,6 +134,22 @@ test("an estimate that readings replaced stands in the bill with the difference"
   assert.deepEqual([slot?.state, slot?.why, slot?.method], ["final", "delivered", null]);
   const versions = slot?.lines.flatMap(({ version }) => version ?? []) ?? [];
   assert.ok(versions.includes(1) && versions.includes(2), JSON.stringify(versions));
+});
+
+test("slots between readings that lie too far apart cost at least what any use would have cost", () => {
+  const { bill } = billOf(community, "home-3");
+  const [exact, ...apart] = bill.slots.map(({ importWh, exportWh, lines }) => {
+    const of = (sorts: readonly string[]) => lines.filter(({ kind }) => sorts.includes(kind));
+    const bought = sum(of(["purchase"]).map(({ energyWh }) => -energyWh));
+    const paid = -sum(of(["shortage", "surplus"]).map(({ money }) => money));
+    return { importWh, surplusWh: exportWh + bought, bought, paid };
+  });
+  assert.ok((exact?.bought ?? 0) > 0 && (exact?.paid ?? 0) < 40_000, JSON.stringify(exact));
+  for (const { importWh, surplusWh, bought, paid } of apart) {
+    // 1 + 100 ‰ and twice 200 ‰ of growth on retail, and as much less than feed-in.
+    assert.ok(bought > 0);
+    assert.ok(paid >= importWh * 0.7 * 1_500 - surplusWh * 0.4 * 500 - 3, `${paid}`);
+  }
 });
 
 /** Checks a bill that somebody changed: it has to be found, with the lines that it concerns. */

@@ -187,9 +187,9 @@ function slotOf(
   const counting = own.filter(({ terms }) => terms.settled !== 2);
   const sales = counting.map(({ sale }) => sale);
   const terms = termsOf(grounds, slot, last);
-  const { importWh, exportWh, net, method } = energy;
+  const { importWh, exportWh, net, method, apart } = energy;
   const metered = { importWh: wh(importWh), exportWh: wh(exportWh) };
-  const statement = stateSlot({ owner, metered, net, sales }, terms);
+  const statement = stateSlot({ owner, metered, net, sales, apart }, terms);
   const held = compare(slot, statement, last);
   const lines = [
     ...own.flatMap((one) => {

@@ -1,9 +1,9 @@
 import type { UtcMs } from "@busbar/protocol";
 import { correctedSlots, meterSlotId } from "../../ledger/corrections.ts";
-import { netOf, type PartyEnergy } from "../../ledger/rules/market/estimate.ts";
+import { netOf, type PartyEnergy, shownEnergy } from "../../ledger/rules/market/estimate.ts";
 import { partyInSlot } from "../../ledger/rules/market/parties.ts";
 import type { Settlement } from "../../ledger/settlements.ts";
-import { registerEnergy } from "../../ledger/slots.ts";
+import { isApart, registerEnergy } from "../../ledger/slots.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { meters } from "../../ledger/tables.ts";
 import type { BillMeter } from "./document.ts";
@@ -63,7 +63,13 @@ export function energyInSlot(
     const message = `the signed readings show ${shown.importWh} Wh drawn and ${shown.exportWh} Wh given, settled were ${importWh} and ${exportWh}`;
     throw new BillError("bill.energy", message, { slot });
   }
-  return { energy: { ...shown, net: netOf(each) }, meters: each };
+  const apart = each.some(({ meter, how }) => {
+    const own = books.get(meter);
+    return (
+      how !== "corrected" && own !== undefined && isApart(own.boundaries, meter, slot, lengthMs)
+    );
+  });
+  return { energy: shownEnergy(each, apart), meters: each };
 }
 
 function meterInSlot(

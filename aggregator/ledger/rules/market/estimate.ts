@@ -1,6 +1,6 @@
 import { type UtcMs, type Wh, wh } from "@busbar/protocol";
 import { netSold, type Sale } from "../../../settlement/position.ts";
-import type { EstimateMethod } from "../../settlements.ts";
+import { type EstimateMethod, lastSettlement } from "../../settlements.ts";
 import type { StateReader } from "../../state/state.ts";
 import { meteredBy } from "./parties.ts";
 
@@ -11,6 +11,8 @@ export type PartyEnergy = {
   /** Each meter net over the slot, added up. */
   readonly net: { readonly importWh: Wh; readonly exportWh: Wh };
   readonly method?: EstimateMethod;
+  /** Whether readings lie further apart than the slot is long. */
+  readonly apart?: boolean;
 };
 
 const dayMs = 86_400_000;
@@ -41,13 +43,20 @@ export function provisionalEnergy(state: StateReader, silent: Silent): PartyEner
 
 /**
  * What a party counts as having drawn and given that no reading will ever show (`unproven`): nothing
- * given, and no less drawn than it bought, or usually draws. So nobody gains by silence, which costs as
+ * given, and no less drawn than it bought, or usually draws; where no day before is known any more, than
+ * it counted as having drawn the day before. So nobody gains by silence, which costs as
  * much as the worst that it could hide; who knows better lays a correction before the members.
  */
 export function unprovenEnergy(state: StateReader, silent: Silent): PartyEnergy {
   const bought = Math.max(0, -netSold(silent.owner, silent.sales));
-  const usual = meanOfDays(state, silent)?.importWh ?? 0;
+  const usual = meanOfDays(state, silent)?.importWh ?? drawnBefore(state, silent);
   return energyOf({ importWh: Math.max(bought, usual), exportWh: 0 }, "unproven");
+}
+
+/** What a party counted as having drawn in the same slot of the day before, unproven. */
+function drawnBefore(state: StateReader, { slot, owner }: Silent): number {
+  const before = lastSettlement(state, slot - dayMs, owner)?.settlement;
+  return before?.method === "unproven" ? (before.importWh ?? 0) : 0;
 }
 
 function energyOf(
@@ -67,6 +76,17 @@ export function netOf(
     given += Math.max(0, exportWh - importWh);
   }
   return { importWh: wh(drawn), exportWh: wh(given) };
+}
+
+/** What meters showed in a slot. Where readings lie further apart than it is long, nothing nets inside of it. */
+export function shownEnergy(
+  meters: readonly { readonly importWh: number; readonly exportWh: number }[],
+  apart: boolean,
+): PartyEnergy {
+  const importWh = meters.reduce((sum, energy) => sum + energy.importWh, 0);
+  const exportWh = meters.reduce((sum, energy) => sum + energy.exportWh, 0);
+  if (!apart) return { importWh, exportWh, net: netOf(meters) };
+  return { importWh, exportWh, net: { importWh: wh(importWh), exportWh: wh(exportWh) }, apart };
 }
 
 function meanOfDays(state: StateReader, { slot, lengthMs, meters }: Silent) {

@@ -152,9 +152,9 @@ function make(
   { owner, energy, sales }: PartySlot,
   { why, terms }: { readonly why: SettlementReason; readonly terms: StatementTerms },
 ): Made {
-  const { importWh, exportWh, net, method } = energy;
+  const { importWh, exportWh, net, method, apart } = energy;
   const metered = { importWh: wh(importWh), exportWh: wh(exportWh) };
-  const statement = stateSlot({ owner, metered, net, sales }, terms);
+  const statement = stateSlot({ owner, metered, net, sales, apart }, terms);
   const { traded, imbalance, charges } = statement;
   const { soldWh, ...sums } = traded;
   const sign = imbalance?.reason === "imbalance-surplus" ? 1 : -1;

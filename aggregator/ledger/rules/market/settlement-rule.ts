@@ -6,14 +6,14 @@ import { askToCertify } from "../../certificates.ts";
 import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { isSettled, lastSettlement, resettle } from "../../settlements.ts";
-import { slotEnergy } from "../../slots.ts";
+import { isApart, slotEnergy } from "../../slots.ts";
 import type { StateReader } from "../../state/state.ts";
 import { owners } from "../../tables.ts";
 import { meterStates } from "../meter-state.ts";
 import { expectCertificates } from "./certificates-rule.ts";
 import { salesByParty, settleContracts, subsidiseAnew } from "./contract-settlement.ts";
 import { noteDelivery } from "./credit-rule.ts";
-import { netOf, type PartyEnergy, provisionalEnergy, unprovenEnergy } from "./estimate.ts";
+import { type PartyEnergy, provisionalEnergy, shownEnergy, unprovenEnergy } from "./estimate.ts";
 import { energyOfEach, marketParties, partyInSlot } from "./parties.ts";
 import { type PartySlot, resettleParty, settleParties } from "./party-settlement.ts";
 import { balanceOf } from "./slot-balance.ts";
@@ -107,9 +107,8 @@ function energyOf(
   if (meters.length === 0) return "lost";
   const each = energyOfEach(state, meters, { start: slot, lengthMs });
   if (each !== undefined) {
-    const importWh = each.reduce((sum, energy) => sum + energy.importWh, 0);
-    const exportWh = each.reduce((sum, energy) => sum + energy.exportWh, 0);
-    return { importWh, exportWh, net: netOf(each) };
+    const apart = meters.some((meter) => isApart(state, meter, slot, lengthMs));
+    return shownEnergy(each, apart);
   }
   const passed = (meter: string) => {
     if (slotEnergy(state, meter, slot, lengthMs) !== undefined) return true;

@@ -70,4 +70,6 @@ export const ledger: Readonly<Record<string, string>> = {
   "non-payment": "欠款",
   "order-refused": "拒绝指令",
   "order-unkept": "未履行指令",
+  "readings-late": "读数迟到",
+  "readings-missing": "读数缺失",
 };
