@@ -5,6 +5,7 @@ import { verify } from "@busbar/protocol/node";
 import { parametersTable } from "../ledger/parameters.ts";
 import type { Outcome } from "../ledger/rule.ts";
 import { admissionRule } from "../ledger/rules/admission.ts";
+import { needsQuorum } from "../ledger/rules/bureau-vote.ts";
 import { Overlay } from "../ledger/state/overlay.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import { devices, owners } from "../ledger/tables.ts";
@@ -40,8 +41,12 @@ export function changeOf(state: StateReader, asked: Entries): Change {
   };
 }
 
-/** What the ledger's rule says of an admission now; nothing is written. */
-export function tryOut({ store, application, genesis }: Ledger, admission: Admission): Outcome {
+/** What the ledger's rule says of an admission now, and which bureaus would wait for other members'; nothing is
+ * written. */
+export function tryOut(
+  { store, application, genesis }: Ledger,
+  admission: Admission,
+): { readonly outcome: Outcome; readonly waiting: readonly string[] } {
   const { height, time, hash } = application.info();
   const parameters = parametersTable.get(store.state, "current");
   const member = application.registry.byId(admission.member);
@@ -50,7 +55,9 @@ export function tryOut({ store, application, genesis }: Ledger, admission: Admis
   const { chain } = genesis;
   const block = { height: height + 1, time, seed: hash, chain, verify };
   const context = { ...block, state, parameters, emit: () => {} };
-  return admissionRule(context, admission, member);
+  const outcome = admissionRule(context, admission, member);
+  const waiting = admission.owners.filter((owner) => needsQuorum(state, owner));
+  return { outcome, waiting: waiting.map(({ id }) => id) };
 }
 
 /** Names of the fields that differ; undefined where there was nothing before. */

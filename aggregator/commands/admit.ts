@@ -42,10 +42,15 @@ const patienceMs = 10_000;
 /** How long an admission counts behind the last block: it is handed in at once. */
 const countsMs = 7 * 86_400_000;
 
-type Result =
+type Taken = (
   | { readonly ok: true; readonly result: "admitted"; readonly height: number }
   | { readonly ok: true; readonly result: "exists" | "dry-run" }
-  | Refused;
+) & {
+  /** Bureaus that count once a quorum of members has admitted them with the same request. */
+  readonly waiting?: readonly string[];
+};
+
+type Result = Taken | Refused;
 
 type Refused = {
   readonly ok: false;
@@ -74,6 +79,11 @@ export async function admit(options: AdmitOptions, print: (value: object) => voi
   if (options.json) return print({ ...result, ...who });
   if (!result.ok) return console.error(`${result.message}\n(${result.code})`);
   console.log(`${textOf(result)}: ${Object.values(who).flat().join(", ")}`);
+  const { waiting = [] } = result;
+  if (waiting.length === 0) return;
+  console.log(
+    `a vote for ${waiting.join(", ")}: a quorum of members admits a bureau, its units with it`,
+  );
 }
 
 type Work = {
@@ -84,14 +94,15 @@ type Work = {
 
 async function handIn(admission: Admission, work: Work): Promise<Result> {
   const { config, signer, options } = work;
-  const { change, refusal, membership, time } = look(admission, work);
+  const { change, refusal, waiting, membership, time } = look(admission, work);
   if (change.exists) return { ok: true, result: "exists" };
   if (change.replaced.length > 0 && !options.replace) return wouldReplace(change);
   const until = utcMs(time + countsMs);
   const frame = seal({ ...admission, until }, { chain: membership.chain, signer });
-  if (options.dryRun) return refusal ?? { ok: true, result: "dry-run" };
+  if (options.dryRun) return refusal ?? { ok: true, result: "dry-run", waiting };
   const answerMs = patienceMs + 2 * (config.blockIntervalMs ?? 0);
-  return resultOf(await submit(frame, { config, signer, answerMs }), membership);
+  const result = resultOf(await submit(frame, { config, signer, answerMs }), membership);
+  return result.ok ? { ...result, waiting } : result;
 }
 
 /** What the ledger on disk says, also while the aggregator runs. */
@@ -99,8 +110,9 @@ function look(admission: Admission, { config, signer }: Work) {
   const ledger = openLedger(config, { snapshot: true });
   try {
     checkMember(config, ledger, signer);
-    const outcome = tryOut(ledger, admission);
+    const { outcome, waiting } = tryOut(ledger, admission);
     return {
+      waiting,
       change: changeOf(ledger.store.state, admission),
       refusal: outcome.ok ? undefined : refusedBy(outcome),
       membership: ledger.application.membership(),
@@ -148,7 +160,7 @@ function wouldReplace({ replaced }: Change): Refused {
   return { ok: false, code: "admit.would-replace", message, retry: "never" };
 }
 
-function textOf(result: Result & { readonly ok: true }): string {
+function textOf(result: Taken): string {
   switch (result.result) {
     case "admitted":
       return `admitted in block ${result.height}`;

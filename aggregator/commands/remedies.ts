@@ -1,6 +1,7 @@
 /** What a member can do about a refused transaction of its own, by code. */
 const remedies: Readonly<Record<string, string>> = {
   "admission.rights": "set member and key in aggregator.yaml to those of one member",
+  "admission.bureau": "let members with a vote admit the bureau, each with the same request",
   "admission.exists-different": "run the same command again",
   "admission.expired": "run the same command again",
   "admission.until": "set this machine's clock, or that of the site",

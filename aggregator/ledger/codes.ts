@@ -4,6 +4,7 @@
  * their own files, in the order of the checks.
  */
 export const ledgerCodes = {
+  "admission.bureau": "members with a vote admit a bureau, a quorum of them",
   "admission.exists-different": "this nonce admitted somebody else",
   "admission.expired": "the admission counted until an earlier time",
   "admission.id-reserved": "the id is a level of the MQTT topics",

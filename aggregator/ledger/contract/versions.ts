@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "e36793ff4a572d45f0625b729ee08d618a4c3d7a0d85b91f657e1ecdf6e8d744"),
+  version(1, "530faa957eb9983bb898a7692cb97f11c59c04794c1a3b00fa49ce6c48a48cfc"),
 ];

@@ -15,6 +15,7 @@ import type { BlockContext, BlockRule, Outcome, TxRule } from "../rule.ts";
 import { sha256 } from "../sha256.ts";
 import type { StateReader } from "../state/state.ts";
 import { admissionExpiries, admissions, devices, meters, owners } from "../tables.ts";
+import { needsQuorum, voteForBureau } from "./bureau-vote.ts";
 import { instantKey } from "./members/tables.ts";
 
 /** How long an admission may count: what the ledger has to remember its nonce for. */
@@ -22,11 +23,12 @@ const untilMsMax = 31 * 86_400_000;
 
 /**
  * Takes owners and devices that a member admits. An id that is known is replaced (a new key, a new
- * box, other meters) as long as it stays what it was and whose it was.
+ * box, other meters) as long as it stays what it was and whose it was. A bureau, or its other keys, are taken
+ * once a quorum has admitted it so; until then an admission is a vote for it, and its units wait with it.
  *
  * Codes, in order: `admission.rights`, `admission.exists-different`, `admission.expired`,
  * `admission.until`, then for each owner and device
- * `admission.id-taken`, `admission.id-reserved`, `admission.party-changed`, `admission.owner-unknown`,
+ * `admission.id-taken`, `admission.id-reserved`, `admission.party-changed`, `admission.bureau`, `admission.owner-unknown`,
  * `admission.owner-changed`, `admission.key-taken`, `admission.meter-taken`, `admission.meter-owner`.
  */
 export const admissionRule: TxRule<"admission"> = (context, message, signer) => {
@@ -41,12 +43,23 @@ export const admissionRule: TxRule<"admission"> = (context, message, signer) => 
   if (known !== undefined) return known;
   const late = checkUntil(context, message);
   if (late !== undefined) return late;
+  const waiting = new Set<string>();
   for (const owner of message.owners) {
     const refusal = checkOwner(state, owner);
     if (refusal !== undefined) return refusal;
+    if (needsQuorum(state, owner)) {
+      const vote = voteForBureau(context, owner, message.member);
+      if (!vote.ok) return vote;
+      if (!vote.decided) {
+        waiting.add(owner.id);
+        continue;
+      }
+    }
     admitOwner(context, owner);
   }
   for (const device of message.devices) {
+    // Whoever admits the bureau last admits its units with it.
+    if (waiting.has(device.owner)) continue;
     const refusal = checkDevice(state, device);
     if (refusal !== undefined) return refusal;
     admitDevice(context, device);

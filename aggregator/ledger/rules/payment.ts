@@ -9,12 +9,14 @@ import {
   openAccount,
   postIfItFits,
 } from "../accounts.ts";
+import { keepCollateral, releaseCollateral } from "../collateral.ts";
 import { creditChecks, headroom } from "../exposure.ts";
 import { refuse } from "../refuse.ts";
 import type { BlockContext, Outcome, TxRefusal, TxRule } from "../rule.ts";
 import { sha256 } from "../sha256.ts";
 import { table } from "../state/table.ts";
 import { bureaus, owners } from "../tables.ts";
+import { isBalancing } from "./market/balancing.ts";
 
 /** `payment/<owner>`: what it acknowledged last. */
 export const payments = table(
@@ -27,7 +29,7 @@ export const payments = table(
 
 /**
  * Takes an owner's word that it got money outside of the ledger: it can only give up what others owe it.
- * Who is no bureau acknowledges at most what is owed to it, so that nobody comes to owe by it.
+ * Who is not the bureau that balances acknowledges at most what is owed to it, so that nobody comes to owe by it.
  * Collateral lies with a bureau, which acknowledges that it came; its owner that it is back.
  *
  * Codes, in order: `payment.rights`, `payment.unknown`, `payment.self`, `payment.exists-different`,
@@ -62,6 +64,7 @@ export const paymentRule: TxRule<"payment"> = (context, message, signer): Outcom
     return refuse("payment.too-much", `${amount} would lead an account beyond 2⁵³`);
   }
   payments.set(state, by, { version, hash });
+  if (purpose === "collateral") noteCollateral(context, message);
   const about = {
     sort: purpose === "collateral" ? "collateral" : "payment",
     payment: { by, version },
@@ -81,7 +84,8 @@ function checkCover(context: BlockContext, message: Payment): TxRefusal | undefi
     const message = `expected collateral between a bureau and another owner, got ${from} and ${by}`;
     return refuse("payment.bureau", message);
   }
-  if (toBureau) return undefined;
+  if (isBalancing(state, by)) return undefined;
+  if (toBureau && purpose === "collateral") return checkKeeper(context, message);
   const has = purpose === "collateral" ? moneyOf(state, by, "collateral") : balanceOf(state, by);
   if (amount > has) {
     const what = purpose === "collateral" ? "is kept for it" : "is owed to it";
@@ -91,6 +95,24 @@ function checkCover(context: BlockContext, message: Payment): TxRefusal | undefi
   if (free === undefined || amount <= free) return undefined;
   const text = `${by} is bound to payments: ${Math.max(0, free)} may go, got ${amount}`;
   return refuse("payment.needed", text);
+}
+
+/** A bureau that does not balance keeps as much as it could answer for itself. */
+function checkKeeper({ state, parameters }: BlockContext, { by, amount }: Payment) {
+  const free = headroom(state, by, parameters) ?? balanceOf(state, by);
+  if (amount <= free) return undefined;
+  const text = `${by} answers for ${Math.max(0, free)} of collateral, got ${amount}`;
+  return refuse("payment.beyond-balance", text);
+}
+
+/** Notes with whom collateral lies. */
+function noteCollateral({ state, time }: BlockContext, { by, from, amount }: Payment): void {
+  if (bureaus.get(state, by) !== undefined) {
+    keepCollateral(state, { bureau: by, owner: from, money: amount });
+    return;
+  }
+  const less = releaseCollateral(state, { owner: by, money: amount, first: from });
+  for (const bureau of less) creditChecks.set(state, bureau, { at: time });
 }
 
 function entriesOf({ state }: BlockContext, { by, from, amount, purpose }: Payment): Entry[] {

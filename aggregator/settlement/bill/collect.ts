@@ -30,6 +30,7 @@ import { BillError, found } from "./grounds.ts";
 import {
   accountKeys,
   balanceKey,
+  bureauFromPrefix,
   bureauPrefix,
   connectionPrefix,
   correctedKey,
@@ -175,7 +176,9 @@ class Collection {
     const own = this.#meters();
     const keys = [
       ...[siteKey, parametersKey, ownerKey(owner), creditKey(owner), ...accountKeys(owner)],
-      ...[parametersFromPrefix, bureauPrefix, connectionPrefix(owner)].flatMap(scanned),
+      ...[parametersFromPrefix, bureauPrefix, bureauFromPrefix, connectionPrefix(owner)].flatMap(
+        scanned,
+      ),
       ...own.map(meterKey),
       ...this.#devices().map(deviceKey),
       takerKey(owner),

@@ -6,6 +6,7 @@ export const siteKey = "site/genesis";
 export const parametersKey = "parameters/current";
 export const parametersFromPrefix = "parameters-from/";
 export const bureauPrefix = "bureau/";
+export const bureauFromPrefix = "bureau-from/";
 
 export const ownerKey = (owner: string): string => `owner/${owner}`;
 export const creditKey = (owner: string): string => `credit/${owner}`;

@@ -13,9 +13,10 @@ import { settlements } from "../../settlements.ts";
 import { takings } from "../../takings.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { cases, objections } from "../cases/tables.ts";
+import { balancingOf } from "./balancing.ts";
 import { type ClearedBook, clearBook, type NewSale, offeredAs } from "./book-clearing.ts";
 import { placeOf, strayFeeder } from "./lines.ts";
-import { bureauOf, marketParties } from "./parties.ts";
+import { marketParties } from "./parties.ts";
 import { addToPositions, forgetPositions } from "./positions.ts";
 import { tellOutcomes } from "./quote-outcomes.ts";
 import { costMost } from "./quote-reveal.ts";
@@ -50,7 +51,7 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
   const certified = quotes.length > 0 ? quotedPrices(context, slot, quotes) : undefined;
   const prices = certified?.prices ?? pricesOf(record);
   const book = clearBook(context, { slot, quotes, reference: prices.gu });
-  const cleared = { quotes, fills: book.fills, prices };
+  const cleared = { slot, quotes, fills: book.fills, prices };
   const sales = [...book.sales, ...(isLast ? bureauSales(context, cleared) : [])];
   signContracts(context, at, { sales, signed: record.contracts });
   const traded = sales.reduce((sum, { quantity }) => sum + quantity, 0);
@@ -75,7 +76,7 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
     exact: certified === undefined ? null : orNull(certified.exact),
     ...(grid === undefined ? {} : { grid }),
   });
-  const hasBureau = bureauOf(state) !== undefined;
+  const hasBureau = balancingOf(state, slot) !== undefined;
   tellOutcomes(context, at, { quotes, book, expected: record.prices.gu, hasBureau });
   if (!isLast) return;
   forgetPositions(state, slot);
@@ -172,6 +173,7 @@ function quotedPrices(
 }
 
 type Cleared = {
+  readonly slot: number;
   readonly quotes: readonly Quote[];
   readonly fills: readonly Fill[];
   readonly prices: Prices;
@@ -223,8 +225,8 @@ function signContracts(
   });
 }
 
-function bureauSales(context: BlockContext, { quotes, fills, prices }: Cleared): NewSale[] {
-  const bureau = bureauOf(context.state);
+function bureauSales(context: BlockContext, { slot, quotes, fills, prices }: Cleared): NewSale[] {
+  const bureau = balancingOf(context.state, slot);
   if (bureau === undefined) return [];
   const roles = new Map(marketParties(context.state).map(({ owner, party }) => [owner, party]));
   const rests = quotes.map(({ id, party, side, quantity, limit }, i) => {

@@ -8,7 +8,7 @@ import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import { isSettled } from "../../settlements.ts";
 import type { State, StateReader } from "../../state/state.ts";
-import { bureauOf } from "./parties.ts";
+import { balancingOf } from "./balancing.ts";
 import { book, differenceOf, entriesOf, noWh } from "./posting.ts";
 import { countInBalance } from "./slot-balance.ts";
 import { type Contract, contracts, slotKey, waiting } from "./tables.ts";
@@ -63,7 +63,7 @@ function contractsDue(
     return is;
   };
   // Parties of the book settle with each other, also on a site without a bureau.
-  const settlement = { bureau: bureauOf(state) ?? "", terms: parametersOf(state, slot) };
+  const settlement = { bureau: balancingOf(state, slot) ?? "", terms: parametersOf(state, slot) };
   const due: Due[] = [];
   for (const [contract, terms] of [...contracts.scan(state, `${key}-`)]) {
     if (terms.settled !== 0 || terms.held === 1) continue;
@@ -144,7 +144,7 @@ export function subsidiseAnew(
   }: { readonly slot: UtcMs; readonly owner: string; readonly sales: readonly Sale[] },
 ): void {
   const { state } = context;
-  const bureau = bureauOf(state) ?? "";
+  const bureau = balancingOf(state, slot) ?? "";
   const settlement = { bureau, terms: parametersOf(state, slot) };
   for (const sale of sales) {
     if (sale.seller !== bureau || sale.buyer !== owner) continue;

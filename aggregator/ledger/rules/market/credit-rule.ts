@@ -1,11 +1,12 @@
 import { micro, type UtcMs } from "@busbar/protocol";
 import { addAccountEntry } from "../../account-entries.ts";
 import { balanceOf, moneyOf, openAccount, post } from "../../accounts.ts";
+import { keptBy, releaseCollateral } from "../../collateral.ts";
 import { creditDecays, fade, reportViolation } from "../../credit.ts";
 import { covered, creditChecks, defaults } from "../../exposure.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { lastSettlement } from "../../settlements.ts";
-import { bureauOf } from "./parties.ts";
+import { isBalancing } from "./balancing.ts";
 
 /** Below that a difference is a register's step and no promise broken. */
 const deliveryWhMin = 100;
@@ -16,7 +17,8 @@ const deliveryWhMin = 100;
  * Default: an account whose balance, collateral and credit line together are below 0. Its collateral is
  * taken for what it owes, its credit report counts a non-payment, and it buys nothing more in the
  * market until its balance is 0 or more: its bids are refused. It may sell. Who sold to it was paid;
- * what is not covered stays as its debt, and energy that it draws all the same is imbalance.
+ * what is not covered stays as its debt, and energy that it draws all the same is imbalance. Collateral that a
+ * bureau keeps for others covers what it owes for having got it, until it is taken or handed back.
  */
 export const creditRule: BlockRule = {
   name: "credit",
@@ -49,13 +51,13 @@ export function noteDelivery(context: BlockContext, slot: UtcMs, owner: string):
 function check(context: BlockContext, owner: string): void {
   const { state, parameters, time, emit } = context;
   const { credit } = parameters;
-  // The bureau is who others settle with; a site may also have done without terms since.
-  if (credit === undefined || owner.startsWith("~") || owner === bureauOf(state)) return;
+  // The bureau that balances is who others settle with; a site may also have done without terms since.
+  if (credit === undefined || owner.startsWith("~") || isBalancing(state, owner)) return;
   const isOut = defaults.get(state, owner) !== undefined;
-  if (!isOut && covered(state, owner, credit.line) >= 0) return;
+  if (!isOut && covered(state, owner, credit.line) + keptBy(state, owner) >= 0) return;
   const seized = seize(context, owner);
   if (isOut) {
-    if (balanceOf(state, owner) < 0) return;
+    if (balanceOf(state, owner) + keptBy(state, owner) < 0) return;
     defaults.delete(state, owner);
     emit({ type: "default-ended", owner });
     return;
@@ -80,6 +82,10 @@ function seize(context: BlockContext, owner: string): number {
     { owner, side: "collateral", money: micro(-money), energyWh: 0 },
     { owner, side: "paid", money: micro(money), energyWh: 0 },
   ]);
+  // Whoever kept it owes it to everybody now: the next block looks at that account.
+  for (const bureau of releaseCollateral(state, { owner, money })) {
+    creditChecks.set(state, bureau, { at: context.time });
+  }
   addAccountEntry(context, owner, { sort: "seized", money: micro(money), with: owner });
   return money;
 }

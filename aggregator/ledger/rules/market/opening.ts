@@ -1,5 +1,6 @@
 import { utcMs, wh } from "@busbar/protocol";
 import type { BlockContext } from "../../rule.ts";
+import { noteBalancing } from "./balancing.ts";
 import { planGate, plannedOf } from "./gate-plan.ts";
 import type { SiteOutlook } from "./outlook.ts";
 import { type MarketParty, marketParties, meteredBy } from "./parties.ts";
@@ -29,6 +30,7 @@ export function openSlot(
   });
   const { prices } = pricesFor(nets, { ...context, slot });
   const key = slotKey(slot);
+  if (slots.get(state, key) === undefined) noteBalancing(state, slot);
   const before = slots.get(state, key) ?? { tradedWh: wh(0), contracts: 0 };
   slots.set(state, key, { ...before, stage: "open", prices: known(prices), pass: number });
   const { scale, gate, clearing } = pass;

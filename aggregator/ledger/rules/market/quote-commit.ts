@@ -2,8 +2,9 @@ import { compareBytes, type QuoteCommit, type Refusal } from "@busbar/protocol";
 import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
+import { balancingOf } from "./balancing.ts";
 import { strayFeeder } from "./lines.ts";
-import { bureauOf, marketParty } from "./parties.ts";
+import { marketParty } from "./parties.ts";
 import { commitmentPlaces, commitments, hex, slotKey, slots } from "./tables.ts";
 import { isSlotStart, timetable } from "./timetable.ts";
 
@@ -24,7 +25,10 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
 
   const { slot, owner, gate } = message;
   // Delivery is seen at the meter alone: without one, promises would be paid and never kept.
-  if (marketParty(context.state, owner) === undefined && bureauOf(context.state) !== owner) {
+  if (
+    marketParty(context.state, owner) === undefined &&
+    balancingOf(context.state, slot) !== owner
+  ) {
     return refuse("quote.no-meter", `${owner} has no connection meter of a company or user`);
   }
   const open = slots.get(context.state, slotKey(slot));

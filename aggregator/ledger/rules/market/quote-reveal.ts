@@ -12,7 +12,7 @@ import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
 import type { StateReader } from "../../state/state.ts";
 import { mandates } from "../mandate.ts";
-import { bureauOf } from "./parties.ts";
+import { isBalancing } from "./balancing.ts";
 import { positionOf } from "./positions.ts";
 import { actsFor } from "./quote-commit.ts";
 import { type Commitment, commitmentPlaces, commitments, hex, slotKey } from "./tables.ts";
@@ -122,7 +122,7 @@ function checkCredit(
 ): Refusal | undefined {
   const { owner, slot } = commitment;
   const parameters = parametersOf(state, slot);
-  const free = owner === bureauOf(state) ? undefined : headroom(state, owner, parameters);
+  const free = isBalancing(state, owner) ? undefined : headroom(state, owner, parameters);
   const bound = costMost(state, commitment, quotes);
   if (free === undefined) return undefined;
   if (defaults.get(state, owner) !== undefined && quotes.some(({ side }) => side === "bid")) {

@@ -3,7 +3,7 @@ import type { StatementTerms } from "../../../settlement/statement.ts";
 import { accountId, accounts, leviesOwner, openAccounts } from "../../accounts.ts";
 import { parametersOf } from "../../parameters.ts";
 import type { State, StateReader } from "../../state/state.ts";
-import { bureauOf } from "./parties.ts";
+import { balancingOf } from "./balancing.ts";
 
 /**
  * By what a slot is stated: its parameters, the bureau that balances, and the accounts that charges go
@@ -16,7 +16,7 @@ export function statementTerms(state: StateReader, slot: number): StatementTerms
       ? to
       : leviesOwner;
   const { charges = [] } = parameters;
-  return { bureau: bureauOf(state) ?? "", terms: parameters, charges, payee };
+  return { bureau: balancingOf(state, slot) ?? "", terms: parameters, charges, payee };
 }
 
 /** Opens the site's account for taxes and levies where one of these goes there. */

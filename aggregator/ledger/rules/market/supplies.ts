@@ -3,7 +3,7 @@ import type { Parameters } from "../../parameters.ts";
 import type { StateReader } from "../../state/state.ts";
 import { bureaus } from "../../tables.ts";
 import { ownersAssets } from "../assets.ts";
-import { bureauOf } from "./parties.ts";
+import { balancingOf } from "./balancing.ts";
 
 /** A bureau in a slot: its part of what bureaus deliver, and what the next kWh costs it, where it says so. */
 export type Supply = {
@@ -36,7 +36,7 @@ export function suppliesOf(
     stated.push({ bureau, capacity, slope, ...(price === undefined ? {} : { price }) });
   }
   if (stated.length > 0) return stated;
-  const balancing = bureauOf(state);
+  const balancing = balancingOf(state, slot);
   return balancing === undefined ? [] : [{ bureau: balancing, capacity: 1000 }];
 }
 

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { micro, type Owner, utcMs } from "@busbar/protocol";
+import { keptBy } from "../collateral.ts";
+import { defaults, headroom } from "../exposure.ts";
+import { lastSettlement } from "../settlements.ts";
+import { devices, owners } from "../tables.ts";
+import { entry, frameOf, MeterChain, signerOfName, testGenesis } from "../test-site.ts";
+import { balancingOf } from "./market/balancing.ts";
+import { Chain, hour, slot } from "./market/test-chain.ts";
+
+const keyOf = (name: string) => signerOfName(name).publicKey;
+const voters = ["member-a", "member-b", "member-c", "member-d"];
+const members = [...voters, "member-e"].map((id) => {
+  return { id, key: keyOf(id), voting: voters.includes(id), role: "company" } as const;
+});
+
+function bureau(id: string, keys = id): Owner {
+  return { id, party: "bureau", name: id, key: keyOf(keys), boxKey: keyOf(`${keys} box`) };
+}
+
+let nonces = 0;
+
+/** A member's admission of a bureau and a unit of it. */
+function admits(member: string, owner: Owner) {
+  const unit = {
+    id: `${owner.id}-unit`,
+    owner: owner.id,
+    key: keyOf(`${owner.id}-unit`),
+    meters: [],
+  };
+  nonces += 1;
+  const nonce = new Uint8Array(16).fill(nonces);
+  return frameOf(member, "admission", { nonce, member, owners: [owner], devices: [unit] });
+}
+
+const { parameters } = testGenesis();
+const line = 10_000_000;
+const credit = { ...parameters, credit: { line: micro(line), tolerancePermille: 100 } };
+
+function pays(by: string, from: string, amount: number, more: object = {}) {
+  const about = { by, from, version: 1, amount: micro(amount), purpose: "balance" as const };
+  return frameOf(by, "payment", { ...about, ...more });
+}
+
+test("a bureau is admitted by a quorum with the same keys, its units with it, and by no member alone", () => {
+  const run = new Chain({ members });
+  const [real, other] = [bureau("bureau-z"), bureau("bureau-z", "thief")];
+  const isThere = () => owners.get(run.state, "bureau-z") !== undefined;
+  assert.deepEqual(run.block(1, admits("member-e", real)), ["admission.bureau"]);
+  assert.deepEqual(run.block(2, admits("member-a", real), admits("member-a", real)), []);
+  assert.deepEqual(run.block(3, admits("member-b", other), admits("member-c", real)), []);
+  assert.ok(!isThere(), "two of four with these keys, one with others");
+  assert.equal(devices.get(run.state, "bureau-z-unit"), undefined);
+  // After two weeks the votes of before count no more.
+  const late = 3 + 14 * 24 * 60;
+  assert.deepEqual(run.block(late, admits("member-d", real)), []);
+  assert.ok(!isThere());
+  assert.deepEqual(run.block(late + 1, admits("member-a", real), admits("member-c", real)), []);
+  assert.deepEqual(owners.get(run.state, "bureau-z")?.key, real.key);
+  assert.equal(devices.get(run.state, "bureau-z-unit")?.owner, "bureau-z");
+  assert.deepEqual([...run.state.scan("bureau-vote/")], []);
+});
+
+test("no member alone puts its own key in place of a bureau's; a name it may change", () => {
+  const run = new Chain({ members });
+  const own = bureau("bureau-a", "thief");
+  assert.deepEqual(run.block(1, admits("member-a", own)), []);
+  assert.deepEqual(owners.get(run.state, "bureau-a")?.key, keyOf("bureau-a"));
+  assert.deepEqual(run.block(2, pays("bureau-a", "user-a", 1)), [], "its own key counts");
+  assert.deepEqual(run.block(3, admits("member-a", { ...bureau("bureau-a"), name: "New" })), []);
+  assert.equal(owners.get(run.state, "bureau-a")?.name, "New");
+  assert.deepEqual(run.block(4, admits("member-b", own), admits("member-c", own)), []);
+  assert.deepEqual(owners.get(run.state, "bureau-a")?.key, own.key, "a quorum may");
+});
+
+test("a slot keeps the bureau that balanced when it opened, whoever is admitted since", () => {
+  const run = new Chain();
+  const user = new MeterChain("user-a");
+  run.block(11);
+  assert.deepEqual(run.block(12, admits("member-a", bureau("a-bureau"))), []);
+  run.block(75);
+  assert.deepEqual(
+    [slot, slot + hour].map((start) => balancingOf(run.state, start)),
+    ["bureau-a", "a-bureau"],
+  );
+  const readings = [slot, slot + hour, slot + 2 * hour].map((at, i) => entry(at, 5_000 * i));
+  assert.deepEqual(run.block(190, user.frame(...readings)), []);
+  const settledWith = (start: number) =>
+    lastSettlement(run.state, utcMs(start), "user-a")?.settlement.bureau;
+  assert.deepEqual([settledWith(slot), settledWith(slot + hour)], ["bureau-a", "a-bureau"]);
+  assert.deepEqual(
+    run.block(191, pays("bureau-a", "user-a", 1e9)),
+    [],
+    "who balanced is bound by no terms",
+  );
+});
+
+test("a bureau that does not balance makes no credit, for nobody", () => {
+  const run = new Chain({ parameters: credit });
+  assert.deepEqual(run.block(1, admits("member-a", bureau("zzz"))), []);
+  const before = headroom(run.state, "user-a", credit);
+  assert.deepEqual(run.block(2, pays("zzz", "user-a", 1e15)), ["payment.beyond-balance"]);
+  const collateral = { purpose: "collateral" };
+  assert.deepEqual(run.block(3, pays("zzz", "user-a", line + 1, collateral)), [
+    "payment.beyond-balance",
+  ]);
+  assert.equal(headroom(run.state, "user-a", credit), before);
+  assert.deepEqual(run.block(4, pays("bureau-a", "user-a", 1e9)), [], "the one that balances may");
+});
+
+test("collateral that a bureau keeps puts it into no default, until it was taken for what its owner owes", () => {
+  const run = new Chain({ parameters: credit });
+  run.block(1, admits("member-a", bureau("zzz")));
+  const collateral = { purpose: "collateral" };
+  const isOut = () => defaults.get(run.state, "zzz") !== undefined;
+  assert.deepEqual(run.block(2, pays("zzz", "user-a", line, collateral)), []);
+  assert.equal(keptBy(run.state, "zzz"), line);
+  assert.ok(!isOut());
+  // What it keeps is not its own: it answers for no more.
+  const second = { ...collateral, version: 2 };
+  assert.deepEqual(run.block(3, pays("zzz", "user-a", 1, second)), ["payment.beyond-balance"]);
+  assert.deepEqual(run.block(4, pays("user-a", "zzz", line - 1, collateral)), [], "handed back");
+  assert.equal(keptBy(run.state, "zzz"), 1);
+  assert.deepEqual(run.block(5, pays("zzz", "user-a", 5_000, second)), []);
+  assert.equal(keptBy(run.state, "zzz"), 5_001);
+  // The user draws what it never pays for.
+  run.block(11);
+  const user = new MeterChain("user-a");
+  run.block(190, user.frame(entry(slot, 0), entry(slot + hour, 40_000_000)));
+  assert.ok(defaults.get(run.state, "user-a") !== undefined);
+  assert.equal(keptBy(run.state, "zzz"), 0);
+  run.block(191);
+  assert.ok(!isOut(), "its own line covers the rest");
+});
