@@ -30,6 +30,8 @@ async function open() {
     port: 0,
     source: site.source,
     quotes: door,
+    // An address's allowance goes by the site's clock, which the tests turn.
+    access: site.access(pool, { now: () => site.time }),
     log,
     page: folder,
   });
