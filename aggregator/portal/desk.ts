@@ -22,7 +22,7 @@ import { statementDetail, statementPage } from "./views/statement.ts";
 
 type Page = { readonly before?: number; readonly limit: number };
 
-/** Wall ms between two looks for alarms, however many blocks come and people ask. */
+/** Wall ms between two looks for alarms while blocks come and nobody asks, or people ask and no block comes. */
 const lookMs = 5_000;
 
 /** What those who signed in are shown. It knows nothing of who asks: the routes do. */
@@ -31,6 +31,7 @@ export class Desk {
   readonly #alarms: Alarms;
   readonly mailbox: Mailbox;
   #looked = 0;
+  #lookedAt = -1;
 
   constructor(context: ViewContext) {
     this.#context = context;
@@ -52,8 +53,12 @@ export class Desk {
 
   #lookInTime(): void {
     const now = this.#context.now();
-    if (now - this.#looked < lookMs) return;
-    this.#looked = now;
+    if (now - this.#looked >= lookMs) this.#look();
+  }
+
+  #look(): void {
+    this.#looked = this.#context.now();
+    this.#lookedAt = this.#context.store.height;
     this.#alarms.look();
   }
 
@@ -108,7 +113,9 @@ export class Desk {
   }
 
   alarms(owner?: string) {
-    this.#lookInTime();
+    // All who ask after one block share a look.
+    if (this.#lookedAt !== this.#context.store.height) this.#look();
+    else this.#lookInTime();
     return this.#alarms.list(owner);
   }
 
