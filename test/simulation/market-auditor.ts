@@ -68,6 +68,7 @@ export class MarketAuditor {
       for (const event of own) this.#take(event, frame);
     }
     for (const event of events.slice(next)) this.#take(event);
+    this.#book.endBlock();
     this.#compare(state);
   }
 

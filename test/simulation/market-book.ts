@@ -49,6 +49,18 @@ export class MarketBook {
     return balance + collateral + Math.floor(creditLine / 1000) * score;
   }
 
+  /** A block is over: what those in default have handed over since is taken for what they owe. */
+  endBlock(): void {
+    for (const owner of this.defaults) this.#seize(owner);
+  }
+
+  #seize(owner: string): void {
+    const purse = this.purse(owner);
+    const taken = Math.min(purse.collateral, Math.max(0, -purse.balance));
+    purse.collateral -= taken;
+    purse.balance += taken;
+  }
+
   /** Throws: `Violation` where an event contradicts what was told before. */
   take(event: LedgerEvent): void {
     switch (event.type) {
@@ -90,6 +102,7 @@ export class MarketBook {
         this.purse(event.owner).balance += event.seized;
         return;
       case "default-ended":
+        this.#seize(event.owner);
         this.defaults.delete(event.owner);
         return;
       case "violation":
