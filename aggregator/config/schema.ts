@@ -89,9 +89,7 @@ export const aggregatorConfig = z.strictObject({
     .min(1)
     .max(60_000)
     .optional()
-    .describe(
-      "Least wall time between two blocks that are not full, in ms (usually 100 with one recorder, 5 with pbft)",
-    ),
+    .describe("Least wall time between two blocks that are not full, in ms (usually 5)"),
   signatureThreads: z
     .int()
     .min(0)

@@ -40,7 +40,7 @@ export class Recorder implements Engine {
     this.#pool = options.pool;
     this.#clock = options.clock;
     this.#member = options.member;
-    this.#intervalMs = options.blockIntervalMs ?? 100;
+    this.#intervalMs = options.blockIntervalMs ?? 5;
     this.#timers = options.timers ?? systemTimers;
     this.#pool.onArrived(() => this.#armForBlock());
   }

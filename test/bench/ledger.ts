@@ -21,17 +21,23 @@ import {
 export const name = "ledger";
 export const title = "Ledger: one recorder and four members beside the Ed25519 verify limit";
 
-/** One consortium at saturation, then at light load. */
-type Run = {
-  readonly members: number;
+/** Batches through a consortium at saturation. */
+type Round = {
   readonly framesPerSecond: number;
-  readonly readingsPerSecond: number;
-  /** Of the verify limit, measured right before and after. */
+  /** Checks a second on one thread, measured right before and after. */
   readonly verifyLimit: number;
+  /** Of a member's part of the limit. */
   readonly share: number;
   /** Of the processor's time that members took for a batch, the part that one check takes. */
   readonly cpuShare: number;
   readonly cpuMsPerFrame: number;
+};
+
+/** One consortium at saturation, the round with the median share, then at light load. */
+type Run = Round & {
+  readonly members: number;
+  /** Of all rounds, the smallest first. */
+  readonly shares: readonly number[];
   readonly framesPerBlock: number;
   readonly bytesPerReading: number;
   readonly peakMb: number;
@@ -42,6 +48,9 @@ type Run = {
 
 /** Batches of each unit that go before: code is compiled with them. */
 const warmUp = 20;
+
+/** The machine is not ours alone: each round stands beside the limit right before and after it. */
+const rounds = 5;
 
 /** Frames at light load of each member that go before: at saturation there are too few blocks for that. */
 const lightWarmUp = 100;
@@ -63,7 +72,7 @@ export async function run({ json = false }: { readonly json?: boolean } = {}): P
   const runs: Run[] = [];
   for (const members of [1, 4]) {
     const site = { members, units: 200, from: Date.now() - 3_600_000 };
-    const one = await consortium(site, members === 1 ? 100 : 40);
+    const one = await consortium(site, members === 1 ? 120 : 70);
     runs.push(one);
     for (const line of linesOf(one)) say(line);
   }
@@ -84,9 +93,9 @@ function linesOf(one: Run): string[] {
   const limit = members === 1 ? "the limit" : `1/${members} of the limit`;
   return [
     `  ${members === 1 ? "one recorder" : `${members} members, each a process, TLS between them`}`,
-    `    committed      ${Math.round(one.framesPerSecond)} signed batches/s, ${Math.round(one.readingsPerSecond)} readings/s, ${Math.round(one.framesPerBlock)} batches a block`,
+    `    committed      ${Math.round(one.framesPerSecond)} signed batches/s, ${Math.round(one.framesPerSecond * entriesPerBatch)} readings/s, ${Math.round(one.framesPerBlock)} batches a block`,
     `    verify limit   ${Math.round(one.verifyLimit)} Ed25519 checks/s on one thread`,
-    `    share          ${Math.round(100 * one.share)} % of ${limit} (goal ≥ ${goal} %)`,
+    `    share          ${Math.round(100 * one.share)} % of ${limit} (goal ≥ ${goal} %), median of ${one.shares.map((share) => Math.round(100 * share)).join(", ")}`,
     `    processor      ${(1000 * one.cpuMsPerFrame).toFixed(0)} µs a batch in each member, of which one check takes ${Math.round(100 * one.cpuShare)} %`,
     `    light load     ${one.p50Ms.toFixed(1)} ms (median, goal ≤ ${goals.p50Ms}), ${one.p99Ms.toFixed(1)} ms (99 %, goal ≤ ${goals.p99Ms}) from arrival to the block on disk`,
     `    on disk        ${Math.round(one.bytesPerReading)} bytes a reading`,
@@ -105,7 +114,7 @@ async function consortium(site: Site, batches: number): Promise<Run> {
   const members = await startMembers(tasks);
   try {
     const stored = site.units * batches;
-    const total = stored - site.units * warmUp;
+    const ofRound = (stored - site.units * warmUp) / rounds;
     await Promise.all(
       members.map((member, index) =>
         member.ask({ do: "sign", units: unitsOf(site, index), batches }),
@@ -118,13 +127,16 @@ async function consortium(site: Site, batches: number): Promise<Run> {
         ),
       ) as Promise<Span[]>;
     await saturate(site.units * warmUp);
-    const before = verifyRates();
-    const spans = await saturate(total);
-    const after = verifyRates();
-    const verifyLimit = (before.perSecond + after.perSecond) / 2;
-    const perCpuSecond = (before.perCpuSecond + after.perCpuSecond) / 2;
-    const seconds = secondsOf(spans);
-    const cpuMsPerFrame = spans.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / total / site.members;
+    const measured: Round[] = [];
+    let before = verifyRates();
+    for (let i = 0; i < rounds; i++) {
+      const spans = await saturate(ofRound);
+      const after = verifyRates();
+      measured.push(roundOf(spans, ofRound, { before, after }));
+      before = after;
+    }
+    const middle = measured.toSorted((a, b) => a.share - b.share)[Math.floor(rounds / 2)];
+    if (middle === undefined) throw new Error("expected a round");
     const loaded = (await Promise.all(
       members.map((member) => member.ask({ do: "report" })),
     )) as Report[];
@@ -140,16 +152,11 @@ async function consortium(site: Site, batches: number): Promise<Run> {
       latencies.push(...taken.map(({ start, end }) => end - start));
     }
     await Promise.all(members.map((member) => member.ask({ do: "stop" })));
-    const framesPerSecond = total / seconds;
     const sorted = latencies.toSorted((a, b) => a - b);
     return {
       members: site.members,
-      framesPerSecond,
-      readingsPerSecond: framesPerSecond * entriesPerBatch,
-      verifyLimit,
-      share: framesPerSecond / (verifyLimit / site.members),
-      cpuShare: 1000 / perCpuSecond / cpuMsPerFrame,
-      cpuMsPerFrame,
+      ...middle,
+      shares: measured.map(({ share }) => share).toSorted((a, b) => a - b),
       framesPerBlock: stored / (loaded[0]?.height ?? 1),
       bytesPerReading: (largest?.storeBytes ?? 0) / (stored * entriesPerBatch),
       peakMb: Math.max(...loaded.map(({ peakMb }) => peakMb)),
@@ -183,6 +190,24 @@ function unitsOf({ units, members }: Site, index: number): number[] {
   return Array.from({ length: units }, (_, unit) => unit).filter(
     (unit) => unit % members === index,
   );
+}
+
+function roundOf(
+  spans: readonly Span[],
+  frames: number,
+  { before, after }: Readonly<Record<"before" | "after", ReturnType<typeof verifyRates>>>,
+): Round {
+  const verifyLimit = (before.perSecond + after.perSecond) / 2;
+  const perCpuSecond = (before.perCpuSecond + after.perCpuSecond) / 2;
+  const framesPerSecond = frames / secondsOf(spans);
+  const cpuMsPerFrame = spans.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / frames / spans.length;
+  return {
+    framesPerSecond,
+    verifyLimit,
+    share: framesPerSecond / (verifyLimit / spans.length),
+    cpuShare: 1000 / perCpuSecond / cpuMsPerFrame,
+    cpuMsPerFrame,
+  };
 }
 
 /** From the first that began to the last that had everything. */
