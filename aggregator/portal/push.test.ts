@@ -182,11 +182,20 @@ async function deliver(cdp: CDPSession, origin: string, data: string): Promise<v
   await cdp.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data });
 }
 
+/**
+ * The notification, once it is shown. No page is told of that, and `waitForFunction` takes the promise of an
+ * asynchronous answer for a yes: so the page itself asks until there is one.
+ */
 const shown = (page: Page) =>
-  page.waitForFunction(async () => {
-    const all = (await (await navigator.serviceWorker.ready).getNotifications()) as Notification[];
-    const [first] = all;
-    return first && { title: first.title, body: first.body, tag: first.tag, data: first.data };
+  page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    for (;;) {
+      const [first] = (await registration.getNotifications()) as Notification[];
+      if (first !== undefined) {
+        return { title: first.title, body: first.body, tag: first.tag, data: first.data };
+      }
+      await new Promise(requestAnimationFrame);
+    }
   });
 
 test("a browser subscribes at its own push service, with the key that members sign with", {
@@ -249,8 +258,8 @@ test("a browser that subscribed is shown what a member pushes, and a click leads
   const [, signer = ""] = / k=(\S+)$/.exec(String(request.headers.authorization)) ?? [];
   assert.deepEqual([...Buffer.from(signer, "base64url")], key);
   const plain = openPush(request.body, service.browser, service.auth).toString();
-  await deliver(await context.newCDPSession(page), portal.url, plain);
-  const notification = await (await shown(page)).jsonValue();
+  const cdp = await context.newCDPSession(page);
+  const [notification] = await Promise.all([shown(page), deliver(cdp, portal.url, plain)]);
   const { title, text: body, id: tag } = told;
   assert.deepEqual(notification, { title, body, tag, data: proofHash });
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
