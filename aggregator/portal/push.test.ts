@@ -12,7 +12,7 @@ import { sealAddresses } from "@busbar/protocol/notice";
 import { build } from "esbuild";
 import fc from "fast-check";
 import { pino } from "pino";
-import { type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
+import { type CDPSession, chromium, type Page, type Worker } from "playwright-core";
 import { PortalSite } from "../../test/support/portal-site.ts";
 import { chromiumArgs, program } from "../../test/support/programs.ts";
 import { openPush, subscriptionService } from "../../test/support/push-service.ts";
@@ -182,21 +182,35 @@ async function deliver(cdp: CDPSession, origin: string, data: string): Promise<v
   await cdp.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data });
 }
 
+/** What a service worker's world has for this. */
+type PushWorld = {
+  readonly registration: {
+    showNotification(title: string, options: object): Promise<void>;
+    getNotifications(): Promise<readonly Notification[]>;
+  };
+  shown?: Promise<object | undefined>;
+};
+
 /**
- * The notification, once it is shown. No page is told of that, and `waitForFunction` takes the promise of an
- * asynchronous answer for a yes: so the page itself asks until there is one.
+ * Lets the worker say what it shows next, once that is shown: no page is told. Nobody may ask for it before, for
+ * whoever asks Chromium which notifications there are, while one is being shown, has it forgotten.
  */
-const shown = (page: Page) =>
-  page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.ready;
-    for (;;) {
-      const [first] = (await registration.getNotifications()) as Notification[];
-      if (first !== undefined) {
-        return { title: first.title, body: first.body, tag: first.tag, data: first.data };
-      }
-      await new Promise(requestAnimationFrame);
-    }
+function watchShown(worker: Worker): Promise<void> {
+  return worker.evaluate(() => {
+    const world = self as unknown as PushWorld;
+    const { registration } = world;
+    const show = registration.showNotification.bind(registration);
+    world.shown = new Promise((resolve, reject) => {
+      registration.showNotification = async (title, options) => {
+        await show(title, options).catch(reject);
+        const [first] = await registration.getNotifications();
+        resolve(
+          first && { title: first.title, body: first.body, tag: first.tag, data: first.data },
+        );
+      };
+    });
   });
+}
 
 test("a browser subscribes at its own push service, with the key that members sign with", {
   skip,
@@ -258,23 +272,23 @@ test("a browser that subscribed is shown what a member pushes, and a click leads
   const [, signer = ""] = / k=(\S+)$/.exec(String(request.headers.authorization)) ?? [];
   assert.deepEqual([...Buffer.from(signer, "base64url")], key);
   const plain = openPush(request.body, service.browser, service.auth).toString();
-  const cdp = await context.newCDPSession(page);
-  const [notification] = await Promise.all([shown(page), deliver(cdp, portal.url, plain)]);
+  const [begun] = context.serviceWorkers();
+  const worker = begun ?? (await context.waitForEvent("serviceworker"));
+  await watchShown(worker);
+  await deliver(await context.newCDPSession(page), portal.url, plain);
+  const notification = await worker.evaluate(() => (self as unknown as PushWorld).shown);
   const { title, text: body, id: tag } = told;
   assert.deepEqual(notification, { title, body, tag, data: proofHash });
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
-  await click(context);
+  await click(worker);
   await page.waitForURL(`${portal.url}/${proofHash}`);
 });
 
 /** Clicks the notification: no test can do it outside of the page, so the worker is told of it. */
-async function click(context: BrowserContext): Promise<void> {
-  const [worker] = context.serviceWorkers();
-  assert.ok(worker !== undefined);
+async function click(worker: Worker): Promise<void> {
   await worker.evaluate(async () => {
-    type Registration = { getNotifications(): Promise<readonly Notification[]> };
-    const scope = self as unknown as { registration: Registration };
-    const [notification] = await scope.registration.getNotifications();
+    const { registration } = self as unknown as PushWorld;
+    const [notification] = await registration.getNotifications();
     const event = new Event("notificationclick");
     let work: Promise<unknown> = Promise.resolve();
     const waitUntil = (given: Promise<unknown>) => {
