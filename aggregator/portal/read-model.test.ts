@@ -235,11 +235,11 @@ test("over a grid a slot tells each feeder's price and flow, a trade what its wa
     feederPrices(record)?.map(({ sentWh }) => sentWh),
     [0, 6_000, -6_000],
   );
-  // What the picture of the lines shows is what the market cleared.
+  // The picture of the lines shows what the market cleared, and what the bureau took of the rest.
   assert.deepEqual(flowsOfSlot(run.state, slotStart), {
     slot: slotStart,
     lines: [
-      { id: "north", from: "north", to: "busbar", flowWh: 6_000, lossWh: 0, capacityWh: null },
+      { id: "north", from: "north", to: "busbar", flowWh: 9_000, lossWh: 0, capacityWh: null },
       { id: "south", from: "south", to: "busbar", flowWh: -6_000, lossWh: 0, capacityWh: null },
     ],
     cutWh: 0,

@@ -223,3 +223,29 @@ test("flows are told as text and drawn: each bus, each line with its flow, full 
   assert.doesNotMatch(svg, /NaN|undefined|<noon>|https?:(?!\/\/www\.w3\.org)/);
   assert.match(flowsSvg({ trades: [], lines: [] }, { title: "none" }), /^<svg/);
 });
+
+test("the rest is cut nowhere, takes nobody's room, and its way and loss are shown", () => {
+  const lines = [line("ab", "a", "b", 10, 100), line("bc", "b", "c", 20)];
+  const rest = { ...send("bureau", "a", "c", 150), isRest: true };
+  const book = send("trade", "a", "b", 90);
+  const alone = routeTrades(lines, [book]);
+  const { trades: routed, lines: flows } = routeTrades(lines, [rest, book]);
+  assert.deepEqual(
+    routed.map(({ id, energy, cutWh }) => [id, energy, cutWh]),
+    [
+      ["bureau", 150, 0],
+      ["trade", 90, 0],
+    ],
+  );
+  assert.deepEqual(routed[1]?.legs, alone.trades[0]?.legs);
+  assert.deepEqual(
+    flows.map(({ id, flowWh, lossWh }) => [id, flowWh, lossWh]),
+    [
+      ["ab", 240, 2],
+      ["bc", 150, 3],
+    ],
+  );
+  // Where there is no way, it is told like any other.
+  const lost = { ...send("lost", "a", "z", 5), isRest: true };
+  assert.deepEqual(routeTrades(lines, [lost]).trades[0]?.reason, "no way leads from a to z");
+});

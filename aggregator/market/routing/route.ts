@@ -1,12 +1,16 @@
 import { allocate, mulDiv, type Wh, wh } from "@busbar/protocol";
 import { checkNetwork, type Line, leastLossWay, type Network, type Step } from "./network.ts";
 
-/** Energy that is to go from one bus to another in a slot. */
+/**
+ * Energy that is to go from one bus to another in a slot. `isRest`: it flows whether it fits or not, as what a bureau
+ * takes and gives does; then it is cut nowhere, and takes nobody's room.
+ */
 export type Transport = {
   readonly id: string;
   readonly from: string;
   readonly to: string;
   readonly energy: Wh;
+  readonly isRest?: boolean;
 };
 
 /** A way that part of a trade takes, as lines in the order of travel. */
@@ -45,7 +49,8 @@ const roundsMax = 256;
  * Routes a slot's trades over a feeder graph: each on the way of least loss that has room, and on the next
  * one for what the first cannot carry. Where trades meet at a line that cannot carry them all, they are
  * cut there in proportion to what each wants, by largest remainder. What flows against each other on a
- * line cancels. Independent of the order of trades and lines; results stand in the order of theirs.
+ * line cancels. The rest follows on its way of least loss, whatever that carries by then. Independent of the order of
+ * trades and lines; results stand in the order of theirs.
  *
  * Throws: `RangeError` as `checkNetwork`, and for trades whose ids repeat.
  */
@@ -55,21 +60,29 @@ export function routeTrades(lines: Network, trades: readonly Transport[]): Routi
   const net = new Map<string, number>(lines.map(({ id }) => [id, 0]));
   const left = new Map<string, number>(trades.map(({ id, energy }) => [id, energy]));
   const legs = new Map<string, Map<string, { steps: readonly Step[]; energy: number }>>();
+  const traded = trades.filter(({ isRest }) => isRest !== true);
+  const send = (id: string, steps: readonly Step[], energy: number) => {
+    left.set(id, (left.get(id) ?? 0) - energy);
+    for (const { line, along } of steps) {
+      net.set(line.id, (net.get(line.id) ?? 0) + (along ? energy : -energy));
+    }
+    addLeg(legs, id, steps, energy);
+  };
   for (let round = 0; round < roundsMax; round += 1) {
-    const ways = waysOf(lines, trades, { net, left });
+    const ways = waysOf(lines, traded, { net, left });
     const wanted = fit(ways, net);
     let moved = 0;
     for (const { id, steps } of ways) {
       const energy = wanted.get(id) ?? 0;
       if (energy === 0) continue;
       moved += energy;
-      left.set(id, (left.get(id) ?? 0) - energy);
-      for (const { line, along } of steps) {
-        net.set(line.id, (net.get(line.id) ?? 0) + (along ? energy : -energy));
-      }
-      addLeg(legs, id, steps, energy);
+      send(id, steps, energy);
     }
     if (moved === 0) break;
+  }
+  for (const { id, from, to, energy, isRest } of trades) {
+    const steps = isRest === true ? leastLossWay(lines, { from, to }) : undefined;
+    if (steps !== undefined && energy > 0) send(id, steps, energy);
   }
   return resultOf(lines, trades, { net, left, legs });
 }

@@ -26,9 +26,9 @@ export function flowsOfSlot(state: StateReader, slot: number): FlowsAnswer {
 /** Trades between the same feeders as one: what it costs is in the grid, however many contracts there are. */
 function together(trades: readonly Transport[]): Transport[] {
   const ways = new Map<string, Transport>();
-  for (const { from, to, energy } of trades) {
-    const id = `${from} ${to}`;
-    ways.set(id, { id, from, to, energy: wh((ways.get(id)?.energy ?? 0) + energy) });
+  for (const { from, to, energy, isRest = false } of trades) {
+    const id = `${from} ${to}${isRest ? " rest" : ""}`;
+    ways.set(id, { id, from, to, energy: wh((ways.get(id)?.energy ?? 0) + energy), isRest });
   }
   return [...ways.values()];
 }
