@@ -132,6 +132,24 @@ test("an equal quote that gets more than its share is refused", () => {
   assert.equal(codeOf(withFills({ a2: { accepted: 25 }, a3: { accepted: 25 } })), "clearing.ties");
 });
 
+test("a lower rank that is served before a higher one at the same limit is refused", () => {
+  const ranks = (a: number, b: number, wanted: number) => [
+    { ...quote("a", "ask", 10, 500_000), rank: a },
+    { ...quote("b", "ask", 10, 500_000), rank: b },
+    quote("c", "bid", wanted, 600_000),
+  ];
+  for (const wanted of [10, 5, 15]) {
+    const first = ranks(900, 1000, wanted);
+    const right = clear(first);
+    assert.equal(codeOf(right, first), "ok");
+    assert.deepEqual(
+      right.fills.map(({ accepted }) => accepted),
+      [Math.max(0, wanted - 10), Math.min(10, wanted), wanted],
+    );
+    assert.equal(codeOf(right, ranks(1000, 900, wanted)), "clearing.ties");
+  }
+});
+
 test("a party on both sides is refused, and so is netting somebody against another", () => {
   const merged = quotes.map((entry) =>
     entry.id === "a1" || entry.id === "b1" ? { ...entry, party: "both" } : entry,

@@ -3,7 +3,14 @@
  * it on the revealed quotes and a block's result.
  */
 import { mulDiv, type Refusal } from "@busbar/protocol";
-import { type Clearing, earlierFirst, type Fill, type Quote, type Rationed } from "./quotes.ts";
+import {
+  type Clearing,
+  earlierFirst,
+  type Fill,
+  type Quote,
+  type Rationed,
+  rankOf,
+} from "./quotes.ts";
 
 export type Verdict = { readonly ok: true } | Refusal;
 /** A quote, what became of it, and accepted + netted. */
@@ -157,19 +164,33 @@ function checkWelfare(pairs: readonly Pair[], { certificate }: Clearing): Refusa
   );
 }
 
-/** Equal limits are served alike: whole, not at all, or in the one rationed group by largest remainder. */
+/**
+ * Equal limits are served alike, the higher ranks before the others: whole, not at all, or in the one rationed group by
+ * largest remainder.
+ */
 export function checkTies(
   pairs: readonly Pair[],
   rationed: Rationed | undefined,
 ): Refusal | undefined {
-  const inGroup = ({ quote }: Pair) =>
+  const isBeside = ({ quote }: Pair) =>
     quote.side === rationed?.side && quote.limit === rationed.limit;
+  const rationedRank = rankOf(rationed ?? {});
+  const inGroup = (pair: Pair) => isBeside(pair) && rankOf(pair.quote) === rationedRank;
   const others = pairs.filter((pair) => !inGroup(pair));
   const partly = others.find(({ quote, cleared }) => cleared > 0 && cleared < quote.quantity);
   if (partly !== undefined) {
     return refuse(
       "clearing.ties",
       `quote ${partly.quote.id} is served in part outside the rationed group`,
+    );
+  }
+  const passed = others.find(
+    (pair) => isBeside(pair) && pair.cleared > 0 !== rankOf(pair.quote) > rationedRank,
+  );
+  if (passed !== undefined) {
+    return refuse(
+      "clearing.ties",
+      `quote ${passed.quote.id} is served against its rank beside the rationed group`,
     );
   }
   for (const side of ["ask", "bid"] as const) {
@@ -184,19 +205,20 @@ export function checkTies(
   return rationed === undefined ? undefined : checkShares(pairs.filter(inGroup), rationed);
 }
 
-/** A limit of this side at which some quotes are served and some are not. */
+/** A limit of this side at which some quotes are served and others of the same or a higher rank are not. */
 function servedUnequally(pairs: readonly Pair[], side: Quote["side"]): number | undefined {
   // After `checkInterval`, the worst limit served is at worst as good as the best one left out.
-  const better = side === "ask" ? Math.min : Math.max;
-  const worse = side === "ask" ? Math.max : Math.min;
-  let [worstServed, bestLeft]: [number | undefined, number | undefined] = [undefined, undefined];
+  const isBetter = (a: Quote, b: Quote) =>
+    a.limit === b.limit ? rankOf(a) > rankOf(b) : a.limit < b.limit === (side === "ask");
+  let [worstServed, bestLeft]: [Quote | undefined, Quote | undefined] = [undefined, undefined];
   for (const { quote, cleared } of pairs) {
-    const { limit } = quote;
     if (quote.side !== side) continue;
-    if (cleared > 0) worstServed = worse(worstServed ?? limit, limit);
-    else bestLeft = better(bestLeft ?? limit, limit);
+    if (cleared > 0) {
+      if (worstServed === undefined || isBetter(worstServed, quote)) worstServed = quote;
+    } else if (bestLeft === undefined || isBetter(quote, bestLeft)) bestLeft = quote;
   }
-  return worstServed === bestLeft ? worstServed : undefined;
+  if (worstServed === undefined || bestLeft === undefined) return undefined;
+  return isBetter(worstServed, bestLeft) ? undefined : bestLeft.limit;
 }
 
 /** Each share is its exact part rounded down, or up for the largest remainders. */

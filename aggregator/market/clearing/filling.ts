@@ -1,7 +1,13 @@
 /** What both kinds of clearing do with one side's book once they know how much of it is served. */
 import { allocate, microPerKwh, wh } from "@busbar/protocol";
-import { type Book, earliestFirst } from "./book.ts";
-import type { ClearingCertificate, Fill, Quote, Rationed } from "./quotes.ts";
+import { type Book, type Entry, earliestFirst } from "./book.ts";
+import {
+  type ClearingCertificate,
+  type Fill,
+  type Quote,
+  type Rationed,
+  rankOf,
+} from "./quotes.ts";
 
 /** Hands `total` to the quotes from the best limit on; the last group of equals shares the rest. */
 export function fill(book: Book, total: number): Rationed | undefined {
@@ -19,21 +25,49 @@ export function fill(book: Book, total: number): Rationed | undefined {
   return undefined;
 }
 
-/** Largest remainder in proportion to quantity; equal remainders to the earlier, then the smaller id. */
+/** Of equal limits those with the higher rank first; the rank that cannot be served whole shares what is left. */
 function ration(book: Book, from: number, to: number, total: number): Rationed | undefined {
-  const group = earliestFirst(book, from, to);
+  let left = total;
+  for (const group of byRank(earliestFirst(book, from, to))) {
+    const offered = group.reduce((sum, { quote }) => sum + quote.quantity, 0);
+    if (offered > left) return left === 0 ? undefined : share(book, group, { offered, left });
+    for (const { i, quote } of group) book.taken[i] = quote.quantity;
+    left -= offered;
+  }
+  return undefined;
+}
+
+/** Entries by rank, the highest first; those of one rank stay in their order. */
+function byRank(entries: readonly Entry[]): (readonly Entry[])[] {
+  const groups = new Map<number, Entry[]>();
+  for (const entry of entries) {
+    const rank = rankOf(entry.quote);
+    const group = groups.get(rank);
+    if (group === undefined) groups.set(rank, [entry]);
+    else group.push(entry);
+  }
+  return [...groups].sort(([a], [b]) => b - a).map(([, group]) => group);
+}
+
+/** Largest remainder in proportion to quantity; equal remainders to the earlier, then the smaller id. */
+function share(
+  book: Book,
+  group: readonly Entry[],
+  { offered, left }: { readonly offered: number; readonly left: number },
+): Rationed | undefined {
   const [first] = group;
   if (first === undefined) return undefined;
-  // `allocate` breaks ties by id, so the ids are ranks in that order.
+  // `allocate` breaks ties by id, so the ids are places in that order.
   const digits = String(group.length).length;
-  const rank = (i: number) => String(i).padStart(digits, "0");
-  const shares = group.map(({ quote }, i) => ({ id: rank(i), weight: quote.quantity }));
-  allocate(total, shares).forEach((part, i) => {
+  const place = (i: number) => String(i).padStart(digits, "0");
+  const shares = group.map(({ quote }, i) => ({ id: place(i), weight: quote.quantity }));
+  allocate(left, shares).forEach((part, i) => {
     book.taken[group[i]?.i ?? -1] = part;
   });
-  const offered = group.reduce((sum, { quote }) => sum + quote.quantity, 0);
   const { side, limit } = first.quote;
-  return { side, limit, offered: wh(offered), cleared: wh(total) };
+  const rank = rankOf(first.quote);
+  const ranked = rank === 0 ? {} : { rank };
+  return { side, limit, ...ranked, offered: wh(offered), cleared: wh(left) };
 }
 
 /**

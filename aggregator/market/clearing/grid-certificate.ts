@@ -13,7 +13,7 @@ import {
 } from "./certificate.ts";
 import { type Grid, type Layout, layOut } from "./grid.ts";
 import { type Bounds, lowered, supportingPrices } from "./grid-prices.ts";
-import type { GridClearing, Quote, Rationed } from "./quotes.ts";
+import { type GridClearing, type Quote, type Rationed, rankOf } from "./quotes.ts";
 
 /**
  * Whether the clearing is the welfare optimum of these quotes over this grid, with all energy that it
@@ -177,11 +177,13 @@ function rationedOf(own: readonly Pair[]): Rationed | undefined {
   const first = own.find(partly) ?? splitGroup(own);
   if (first === undefined) return undefined;
   const { side, limit } = first.quote;
-  const group = own.filter(({ quote }) => quote.limit === limit);
+  const rank = rankOf(first.quote);
+  const group = own.filter(({ quote }) => quote.limit === limit && rankOf(quote) === rank);
   const sum = (of: (pair: Pair) => number) => group.reduce((all, pair) => all + of(pair), 0);
   return {
     side,
-    limit: limit,
+    limit,
+    ...(rank === 0 ? {} : { rank }),
     offered: sum(({ quote }) => quote.quantity) as Rationed["offered"],
     cleared: sum(({ cleared }) => cleared) as Rationed["cleared"],
   };
@@ -189,6 +191,7 @@ function rationedOf(own: readonly Pair[]): Rationed | undefined {
 
 /** Equals of which some are served whole and some not at all: a share may be rounded to that. */
 function splitGroup(own: readonly Pair[]): Pair | undefined {
-  const served = new Set(own.flatMap(({ quote, cleared }) => (cleared > 0 ? [quote.limit] : [])));
-  return own.find(({ quote, cleared }) => cleared === 0 && served.has(quote.limit));
+  const level = ({ limit, rank = 0 }: Quote) => `${limit}/${rank}`;
+  const served = new Set(own.flatMap(({ quote, cleared }) => (cleared > 0 ? [level(quote)] : [])));
+  return own.find(({ quote, cleared }) => cleared === 0 && served.has(level(quote)));
 }

@@ -70,6 +70,11 @@ test("every clearing over a grid passes its own certificate", () => {
       const quotes = bookOf(list);
       const clearing = clearOnGrid(quotes, segments, priced(at));
       assert.deepEqual(verifyGridClearing(quotes, segments, clearing), { ok: true });
+      // Also where better names go first.
+      const ranked = bookOf(list.map((one, i) => ({ ...one, rank: (i * 7) % 3 })));
+      const byRank = clearOnGrid(ranked, segments, priced(at));
+      assert.deepEqual(verifyGridClearing(ranked, segments, byRank), { ok: true });
+      assert.deepEqual([byRank.welfare, byRank.fees], [clearing.welfare, clearing.fees]);
     }),
     { numRuns: 500 },
   );

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cost, microPerKwh } from "@busbar/protocol";
 import fc from "fast-check";
+import { verifyClearing } from "./certificate.ts";
 import { clear } from "./clearing.ts";
 import { pairQuotes } from "./pairing.ts";
 import type { Quote } from "./quotes.ts";
@@ -209,6 +210,33 @@ test("equal limits are served in proportion, to less than one Wh", () => {
           for (const { quantity, accepted } of group) {
             assert.ok(Math.abs(accepted - (quantity * taken) / offered) < 1);
           }
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("of equal limits the higher rank is served before the others, and no price or sum depends on ranks", () => {
+  const ranked = fc.tuple(wish, fc.nat(2)).map(([one, rank]): Wish => ({ ...one, rank }));
+  fc.assert(
+    fc.property(fc.array(ranked, { maxLength: 16, size: "max" }), reference, (list, at) => {
+      const quotes = bookOf(list);
+      const clearing = clear(quotes, priced(at));
+      assert.deepEqual(verifyClearing(quotes, clearing), { ok: true });
+      const plain = clear(bookOf(list.map(({ rank: _, ...one }) => one)), priced(at));
+      const { rationed: __, ...sums } = clearing.certificate;
+      const { rationed: ___, ...plainSums } = plain.certificate;
+      assert.deepEqual([sums, clearing.price], [plainSums, plain.price]);
+      const all = quotes.map((quote, i) => {
+        const { accepted = 0, netted = 0 } = clearing.fills[i] ?? {};
+        return { ...quote, cleared: accepted + netted };
+      });
+      for (const one of all) {
+        for (const other of all) {
+          const { side: same, limit, rank = 0 } = other;
+          if (one.side !== same || one.limit !== limit || (one.rank ?? 0) <= rank) continue;
+          assert.ok(other.cleared === 0 || one.cleared === one.quantity);
         }
       }
     }),

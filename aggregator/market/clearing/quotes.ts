@@ -2,7 +2,8 @@ import type { EnergyForm, MicroPerKwh, Side, UtcMs, Wh } from "@busbar/protocol"
 
 /**
  * An opened quote as the market sees it. `time` is when it was committed, in ms; `party` is who pays
- * or is paid; `feeder` is where its meter hangs, when that is known.
+ * or is paid; `feeder` is where its meter hangs, when that is known. Of quotes at one limit those with the
+ * higher `rank` are served first (0 where absent); equal ones share.
  *
  * Shape: `id` is unique within a slot; `quantity` > 0.
  */
@@ -16,6 +17,7 @@ export type Quote = {
   readonly limit: MicroPerKwh;
   readonly time: UtcMs;
   readonly feeder?: string;
+  readonly rank?: number;
 };
 
 /**
@@ -38,10 +40,12 @@ export type ClearingCertificate = {
   readonly rationed: Rationed | undefined;
 };
 
-/** Quotes of one side at one limit that share what is left in proportion to their quantities. */
+/** Quotes of one side, limit and rank that share what is left in proportion to their quantities. */
 export type Rationed = {
   readonly side: Side;
   readonly limit: MicroPerKwh;
+  /** Left out where it is 0. */
+  readonly rank?: number;
   readonly offered: Wh;
   readonly cleared: Wh;
 };
@@ -60,6 +64,10 @@ export type Clearing = {
 /** Total order of quotes of one side and limit: earlier first, then by id (UTF-16 code units). */
 export function earlierFirst(a: Quote, b: Quote): number {
   return a.time - b.time || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+}
+
+export function rankOf({ rank = 0 }: Pick<Quote, "rank">): number {
+  return rank;
 }
 
 /**

@@ -11,11 +11,12 @@ export type Wish = Pick<Quote, "side"> & {
   readonly party?: string;
   readonly time?: number;
   readonly feeder?: string | undefined;
+  readonly rank?: number | undefined;
 };
 
 /** Quotes with the ids q0, q1 … in the order given, by default each of a party of its own. */
 export function bookOf(wishes: readonly Wish[]): Quote[] {
-  return wishes.map(({ side, quantity, limit, party, time = 0, feeder }, i) => ({
+  return wishes.map(({ side, quantity, limit, party, time = 0, feeder, rank }, i) => ({
     id: `q${i}`,
     party: party ?? `p${i}`,
     side,
@@ -25,6 +26,7 @@ export function bookOf(wishes: readonly Wish[]): Quote[] {
     limit: microPerKwh(limit * 1000),
     time: utcMs(time),
     ...(feeder === undefined ? {} : { feeder }),
+    ...(rank === undefined ? {} : { rank }),
   }));
 }
 
