@@ -3,8 +3,9 @@ import type { Logger } from "pino";
 import type { Broker } from "../broker/broker.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
-import { bureauOf, marketParties } from "../ledger/rules/market/parties.ts";
+import { marketParties } from "../ledger/rules/market/parties.ts";
 import type { StateReader } from "../ledger/state/state.ts";
+import { bureaus } from "../ledger/tables.ts";
 import { gatesMessage, newestSlot, positionsMessage, pricesOfSlot } from "./prices.ts";
 
 /** Least wall time between two messages that only say how high the chain is. */
@@ -104,11 +105,10 @@ export class Publisher {
   }
 }
 
-/** Everybody who may quote: each has a message to wait for, be it that nothing is sold. */
+/** Everybody who may be a side of contracts: each has a message to wait for, be it that nothing is sold. */
 function marketOwners(state: StateReader): string[] {
-  const bureau = bureauOf(state);
   const parties = marketParties(state).map(({ owner }) => owner);
-  return bureau === undefined ? parties : [...parties, bureau];
+  return [...parties, ...Array.from(bureaus.scan(state), ([id]) => id)];
 }
 
 /** Owners whose positions or plans a block changed, or who are new. */
