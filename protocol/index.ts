@@ -97,7 +97,7 @@ export type {
   PartyTerms,
   Scale,
 } from "./messages/parameters.ts";
-export type { AppealMotion, CreditTerms, Payment } from "./messages/payments.ts";
+export type { AccountMotion, AppealMotion, CreditTerms, Payment } from "./messages/payments.ts";
 export {
   batchEntriesMax,
   clockSource,

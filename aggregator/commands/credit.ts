@@ -3,7 +3,7 @@ import { loadConfig } from "../config/load.ts";
 import { balanceOf, moneyOf } from "../ledger/accounts.ts";
 import { creditRanking, creditReports } from "../ledger/credit.ts";
 import { demands } from "../ledger/demand.ts";
-import { boundOf, defaults, headroom } from "../ledger/exposure.ts";
+import { boundOf, defaults, headroom, suspendedAccounts } from "../ledger/exposure.ts";
 import { parametersTable } from "../ledger/parameters.ts";
 import { payments } from "../ledger/rules/payment.ts";
 import type { StateReader } from "../ledger/state/state.ts";
@@ -41,9 +41,11 @@ export function creditCommand(
   const shown = all.filter(({ id }) => account === undefined || id === account);
   if (json) return write(JSON.stringify({ accounts: shown }));
   write(row(["account", "score", "balance", "collateral", "bound to", "may buy for", ""]));
-  for (const { id, score, balance, collateral, bound, free, inDefault, entries } of shown) {
+  for (const one of shown) {
+    const { id, score, balance, collateral, bound, free, inDefault, suspended, entries } = one;
     const rest = free === null ? "no limit" : money(free);
-    const word = inDefault ? "IN DEFAULT" : "";
+    const words = [...(inDefault ? ["IN DEFAULT"] : []), ...(suspended ? ["SUSPENDED"] : [])];
+    const word = words.join(", ");
     write(row([id, String(score), money(balance), money(collateral), money(bound), rest, word]));
     if (account === undefined) continue;
     for (const { kind, height, time, reason, left } of entries) {
@@ -67,6 +69,7 @@ function standingsOf(state: StateReader) {
       bound: boundOf(state, id),
       free: (parameters && headroom(state, id, parameters)) ?? null,
       inDefault: defaults.get(state, id) !== undefined,
+      suspended: suspendedAccounts.get(state, id) !== undefined,
       acknowledged: payments.get(state, id)?.version ?? 0,
       counts: report?.counts ?? [],
       entries: report?.entries ?? [],

@@ -4,7 +4,14 @@ import { configOption, height, id, instant, port } from "./arguments.ts";
 import { join, joinedLines } from "./join.ts";
 import { listMembers } from "./members.ts";
 import { tell } from "./transaction.ts";
-import { propose, proposeAppeal, proposeContract, proposeParameters, vote } from "./vote.ts";
+import {
+  propose,
+  proposeAccount,
+  proposeAppeal,
+  proposeContract,
+  proposeParameters,
+  vote,
+} from "./vote.ts";
 
 /** The commands by which members come, go, and decide together. */
 export function addMemberCommands(program: Command, print: (value: object) => void): void {
@@ -64,12 +71,15 @@ export function addMemberCommands(program: Command, print: (value: object) => vo
   program
     .command("propose")
     .description(
-      "ask the members to suspend, remove or reinstate one of them, for other parameters, for another contract, or to strike an entry from a credit report",
+      "ask the members to suspend, remove or reinstate one of them, or an owner's account in the market, for other parameters, for another contract, or to strike an entry from a credit report",
     )
-    .argument("<action>", "suspend, remove, reinstate, parameters, contract, or appeal")
+    .argument(
+      "<action>",
+      "suspend, remove, reinstate, suspend-account, reinstate-account, parameters, contract, or appeal",
+    )
     .argument(
       "<which>",
-      "the member, a JSON file with the parameters that are to change, the contract's version, or whose report",
+      "the member, the owner, a JSON file with the parameters that are to change, the contract's version, or whose report",
     )
     .option(
       "--from <iso>",
@@ -94,6 +104,10 @@ export function addMemberCommands(program: Command, print: (value: object) => vo
           throw new Failure("propose.usage", message, { retry: "never" });
         }
         return proposeAppeal(id(which), options).then((told) => tell(told, options));
+      }
+      if (action === "suspend-account" || action === "reinstate-account") {
+        const what = action === "suspend-account" ? "suspend" : "reinstate";
+        return proposeAccount(what, id(which), options).then((told) => tell(told, options));
       }
       if (action !== "parameters" && action !== "contract") {
         return propose(action, id(which), options).then((told) => tell(told, options));

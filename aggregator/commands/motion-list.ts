@@ -57,6 +57,7 @@ export function findMotion(state: StateReader, which: string): OpenMotion {
     ({ id, about }) =>
       about === `member-${which}` ||
       about === `credit-${which}` ||
+      about === `account-${which}` ||
       about === which ||
       (which.length >= 8 && id.startsWith(which)),
   );
@@ -84,6 +85,10 @@ function describe({ kind, message }: Motion): { what: string; request: string | 
     const { from, contract } = decoded.message;
     const about = contractAbout({ ...contract, from });
     return { what: `contract ${contractText(about)}${why}`, request: undefined };
+  }
+  if ("account" in decoded.message && "action" in decoded.message) {
+    const { account, action } = decoded.message;
+    return { what: `${action} the account of ${account}${why}`, request: undefined };
   }
   if ("account" in decoded.message) {
     const { account, height, kind: entry } = decoded.message;

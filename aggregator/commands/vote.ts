@@ -109,6 +109,21 @@ export async function proposeAppeal(
   return { handed, words, about: { account, height: options.height } };
 }
 
+/** `busbar-aggregator propose suspend-account | reinstate-account OWNER`. */
+export async function proposeAccount(
+  action: "suspend" | "reinstate",
+  account: string,
+  options: Common & { readonly reason?: string },
+): Promise<Told> {
+  const handed = await handIn(options, (_, { member }) => {
+    const nonce = new Uint8Array(randomBytes(16));
+    const reason = options.reason === undefined ? {} : { reason: options.reason };
+    return { kind: "account-motion", message: { nonce, member, account, action, ...reason } };
+  });
+  const words = `proposed to ${action} the account of ${account}, and voted for it`;
+  return { handed, words, about: { action, account } };
+}
+
 /** Keys of a genesis' `parameters`, as many as are to change. */
 function readChanges(file: string): Partial<Parameters> {
   try {

@@ -31,6 +31,7 @@ const memberKinds: readonly Kind[] = [
   "parameters-motion",
   "contract-motion",
   "appeal-motion",
+  "account-motion",
   "ballot",
   "evidence",
   "deviation",
@@ -147,6 +148,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "parameters-motion":
     case "contract-motion":
     case "appeal-motion":
+    case "account-motion":
     case "ballot":
     case "evidence":
     case "deviation":

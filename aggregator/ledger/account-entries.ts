@@ -30,6 +30,8 @@ const demandOutcome = record("demand-outcome", {
   word: field(7, oneOf("kept", "unkept", "unproven")),
   /** Of the block that took the order. */
   height: field(8, int(1, most)),
+  /** What the order came to before, where this entry is the difference to it; absent: it is the first. */
+  corrects: optional(9, int<Micro>(0, most)),
 });
 
 /** Who acknowledged a payment, and which one of its acknowledgements it is. */
@@ -38,20 +40,29 @@ const acknowledged = record("acknowledged", {
   version: field(2, int(1, most)),
 });
 
+/** What a meter drew in a silence, beyond the estimates of slots that had been forgotten when it was heard again. */
+const unreadEnergy = record("unread-energy", {
+  meter: field(1, id),
+  from: field(2, instant),
+  to: field(3, instant),
+  energyWh: field(4, energy),
+});
+
 const accountEntry = record("account-entry", {
   time: field(1, instant),
   height: field(2, int(1, most)),
   /**
    * `payment`: acknowledged on the ledger. `collateral`: handed to a bureau, or back. `seized`: collateral
-   * that was taken for what the account owed. `demand`: an order that was proven.
+   * that was taken for what the account owed. `demand`: an order that was proven. `unread`: energy of a long silence.
    */
-  sort: field(3, oneOf("payment", "collateral", "seized", "demand")),
+  sort: field(3, oneOf("payment", "collateral", "seized", "demand", "unread")),
   /** As it changes the account: a payment that is received makes what the others owe smaller. */
   money: field(4, int<Micro>(-most, most)),
   /** The other side; the owner itself where its own collateral was taken. */
   with: field(5, id),
   payment: optional(6, acknowledged),
   demand: optional(7, demandOutcome),
+  unread: optional(8, unreadEnergy),
 });
 
 /** `account-entry/<owner>/<number, 9 digits>`: what moved an account's money besides the slots. */
@@ -95,6 +106,17 @@ export function addAccountEntry(
   accountEntryHeads.set(state, owner, { first, next, ...(gone === undefined ? {} : { gone }) });
 }
 
+/** Whether a block has put at least so many entries on an owner's account already. */
+export function hasEntriesOf(
+  { state, height }: Pick<BlockContext, "state" | "height">,
+  owner: string,
+  count: number,
+): boolean {
+  const next = accountEntryHeads.get(state, owner)?.next ?? 1;
+  const entry = accountEntries.get(state, accountEntryId(owner, Math.max(1, next - count)));
+  return next > count && entry?.height === height;
+}
+
 /** Key of an entry in its table. */
 export function accountEntryId(owner: string, number: number): string {
   return `${owner}/${String(number).padStart(9, "0")}`;
@@ -111,9 +133,9 @@ export function accountEntriesSince(
   for (let number = (head?.next ?? 1) - 1; number >= (head?.first ?? 1); number -= 1) {
     const entry = accountEntries.get(state, accountEntryId(owner, number));
     if (entry === undefined || entry.time < from) break;
-    found.unshift([number, entry]);
+    found.push([number, entry]);
   }
-  return found;
+  return found.reverse();
 }
 
 /** An order's outcome as both of its accounts keep it. */
@@ -126,4 +148,5 @@ export type DemandOutcome = {
   readonly price: MicroPerKwh;
   readonly word: "kept" | "unkept" | "unproven";
   readonly height: number;
+  readonly corrects?: Micro;
 };

@@ -1,5 +1,14 @@
 import type { UtcMs, Wh } from "@busbar/protocol";
-import { array, field, id, instant, int, record, type TypeOf } from "@busbar/protocol/schema";
+import {
+  array,
+  field,
+  id,
+  instant,
+  int,
+  optional,
+  record,
+  type TypeOf,
+} from "@busbar/protocol/schema";
 import { type GreenForm, greenForms, isGreen } from "../settlement/certificates.ts";
 import { settlements, slotKey } from "./settlements.ts";
 import type { State, StateReader } from "./state/state.ts";
@@ -22,13 +31,22 @@ export type GreenLine = TypeOf<typeof greenLine>;
 /** `green-slot/<slot>`: slots whose certificates are made, and how often. */
 export const greenSlots = table(
   "green-slot",
-  record("green-slot", { version: field(1, int(1, most)), height: field(2, int(1, most)) }),
+  record("green-slot", {
+    version: field(1, int(1, most)),
+    height: field(2, int(1, most)),
+    /** The list of its meters (`green-meters.ts`). */
+    meters: optional(3, int(1, most)),
+  }),
 );
 
 /** `green-open/<slot>`: settled slots, and whose generation meters they still wait for. */
 export const greenOpen = table(
   "green-open",
-  record("green-open", { slot: field(1, instant), owners: field(2, array(id, 1, 100_000)) }),
+  record("green-open", {
+    slot: field(1, instant),
+    owners: field(2, array(id, 1, 100_000)),
+    meters: optional(3, int(1, most)),
+  }),
 );
 
 /** `green-waiting/<owner>/<slot>`: the same by owner, oldest first. */
@@ -49,6 +67,8 @@ const greenMove = record("green-move", {
   owedWh: field(4, energy),
   /** Of what was retired by hand the part that made such a debt good, and stands for no use. */
   madeGoodWh: field(5, energy),
+  /** Of that the part that was kept back when it was issued: none of it could be sold. */
+  withheldWh: optional(6, energy),
 });
 
 /** `green-move/<slot>/<owner>/<form>`: what an owner did by hand with its certificates of a slot. */

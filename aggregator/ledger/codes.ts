@@ -4,6 +4,9 @@
  * their own files, in the order of the checks.
  */
 export const ledgerCodes = {
+  "account.bureau": "the bureau that balances cannot be suspended",
+  "account.state": "the account is suspended already, or is not",
+  "account.unknown": "no such owner is on the ledger",
   "admission.bureau": "members with a vote admit a bureau, a quorum of them",
   "admission.exists-different": "this nonce admitted somebody else",
   "admission.expired": "the admission counted until an earlier time",
@@ -70,6 +73,7 @@ export const ledgerCodes = {
   "demand.rights": "only the owner orders for itself",
   "demand.shape": "an order lacks what its action needs, or has what it does not",
   "demand.slot": "an order is about slots of the next seven days",
+  "demand.suspended": "the members suspended the account that orders",
   "demand.taken": "a slot is under one order at most",
   "demand.too-many": "more open offers than one owner may have",
   "demand.unknown": "no such order is on the ledger",
@@ -125,7 +129,9 @@ export const ledgerCodes = {
   "payment.needed": "what was bought and is not paid keeps its cover",
   "payment.rights": "only who got money acknowledges it",
   "payment.self": "a payment has two sides",
+  "payment.too-many": "more payments than one account takes in a block",
   "payment.too-much": "an account would leave the range of its numbers",
+  "payment.too-small": "less than a hundredth of the currency, which no bill asks for",
   "payment.unknown": "who paid is an owner",
   "payment.version": "payments are counted one by one",
   "parameters.feeder": "a grid has a line to each feeder that parties have meters at",
@@ -152,6 +158,7 @@ export const ledgerCodes = {
   "quote.not-owner": "only the owner and its devices quote for it",
   "quote.not-yet": "a quote is opened after the gate has closed",
   "quote.slot-unknown": "no such slot is open",
+  "quote.suspended": "the members suspended the account that quotes",
   "quote.too-late": "the slot was cleared before the quote was opened",
   "quote.too-many": "more quotes than one owner may have in a slot",
   "quote.too-much": "more energy than one owner may quote in a slot",

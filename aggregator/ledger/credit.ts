@@ -153,14 +153,28 @@ export function fade({ state, time, emit }: Pick<BlockContext, "state" | "time" 
   }
 }
 
-/** A violation taken back: what is left of its points, its entry and its count. */
+/**
+ * A violation taken back: what is left of its points, its entry and its count. `about`: how its reason begins, where
+ * one block may have reported several of a kind.
+ */
 export function strike(
   { state, emit }: Pick<BlockContext, "state" | "emit">,
-  about: { readonly account: string; readonly height: number; readonly kind: Violation },
+  {
+    account,
+    height,
+    kind,
+    about = "",
+  }: {
+    readonly account: string;
+    readonly height: number;
+    readonly kind: Violation;
+    readonly about?: string;
+  },
 ): boolean {
-  const { account, height, kind } = about;
   const report = creditReports.get(state, account);
-  const at = report?.entries.findIndex((entry) => entry.height === height && entry.kind === kind);
+  const at = report?.entries.findIndex(
+    (entry) => entry.height === height && entry.kind === kind && entry.reason.startsWith(about),
+  );
   const entry = report?.entries[at ?? -1];
   if (report === undefined || entry === undefined) return false;
   put(state, account, {

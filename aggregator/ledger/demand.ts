@@ -1,4 +1,4 @@
-import { type DemandState, demandTable, kinds } from "@busbar/protocol";
+import { type DemandState, demandTable, kinds, type UtcMs } from "@busbar/protocol";
 import { bytes, demandState, field, instant, int, price, record } from "@busbar/protocol/schema";
 import { slotKey } from "./settlements.ts";
 import type { State } from "./state/state.ts";
@@ -16,6 +16,20 @@ export const demandSlots = table(
   "demand-slot",
   record("demand-slot", { order: field(1, bytes(16)) }),
 );
+
+/** `demand-again/<order>`: settled orders whose energy is known better, proven anew at the end of the block. */
+export const demandAgain = table(
+  "demand-again",
+  record("demand-again", { slot: field(1, instant) }),
+);
+
+/** Asks for the order that an owner's slot is under to be proven anew, where it was settled. */
+export function askToProve(state: State, { owner, slot }: { owner: string; slot: UtcMs }): void {
+  const mark = demandSlots.get(state, demandSlotId(owner, slot));
+  if (mark === undefined) return;
+  const order = Buffer.from(mark.order).toString("hex");
+  if (demands.get(state, order)?.status === "settled") demandAgain.set(state, order, { slot });
+}
 
 /** `demand-mandate/<device>`: what its owner lets others order, as it signed it last. */
 export const demandMandates = table(

@@ -27,6 +27,12 @@ export const exposures = table(
 /** `default/<owner>`: accounts that owe more than is covered, and since when. */
 export const defaults = table("default", record("default", { since: field(1, instant) }));
 
+/** `account-suspended/<owner>`: accounts that trade nothing, by the members' decision, and since when. */
+export const suspendedAccounts = table(
+  "account-suspended",
+  record("account-suspended", { since: field(1, instant) }),
+);
+
 /** `credit-check/<owner>`: accounts that this block posted to, looked at when it ends. */
 export const creditChecks = table(
   "credit-check",

@@ -123,6 +123,10 @@ const creditTerms = z.strictObject({
     .min(0)
     .max(1000)
     .describe("How much less than it sold a party may give before its credit report says so, ‰"),
+  tiesByScore: z
+    .literal(1)
+    .exactOptional()
+    .describe("1: of quotes at one limit the better score is served first; left out: all share"),
 });
 
 const parameters = z

@@ -1,4 +1,5 @@
 import { type Device, keyId, type Owner, type UtcMs } from "@busbar/protocol";
+import { parametersTable } from "./parameters.ts";
 import type { Identity } from "./registry.ts";
 import type { State, StateReader } from "./state/state.ts";
 import {
@@ -58,7 +59,8 @@ export function putOwner(state: State, owner: Owner): void {
 /**
  * Writes a device with its meters; a key that it had before is nobody's from now on. A meter that it
  * reads no more counts until now and stays known, so that its last readings still come in; the same
- * meter at another device of its owner goes on as if nothing had been. `time`: now; undefined at
+ * meter at another device of its owner goes on as if nothing had been, where it was out for a part of one slot at most;
+ * else it counts from now on, and for the time before as it did. `time`: now; undefined at
  * genesis, where meters count from the first slot on.
  */
 export function putDevice(state: State, device: Device, time: UtcMs | undefined): void {
@@ -93,8 +95,16 @@ function connect(
     return;
   }
   const known = connections.get(state, place);
-  const from = known === undefined ? time : known.from;
+  const wasOut = known?.until !== undefined && !isSameSlot(state, known.until, time);
+  if (wasOut) connections.set(state, `${place}/${known.until}`, known);
+  const from = known === undefined || wasOut ? time : known.from;
   connections.set(state, place, { meter: id, ...(from === undefined ? {} : { from }) });
+}
+
+/** Whether a meter was out for a part of one slot alone: that is not settled yet, so it goes on as if nothing had been. */
+function isSameSlot(state: StateReader, until: number, time: UtcMs | undefined): boolean {
+  const lengthMs = (parametersTable.get(state, "current")?.slotMinutes ?? 1) * 60_000;
+  return time !== undefined && Math.floor(until / lengthMs) === Math.floor(time / lengthMs);
 }
 
 /** Slots of before are settled with it; after two months it is of no use any more. */

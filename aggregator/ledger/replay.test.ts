@@ -143,6 +143,10 @@ function ofOwners(meter: MeterChain): { minutes: number; frame: Uint8Array }[] {
     kind: "equivocation",
     ...{ member: "member-a", account: "member-b", height: evidenceHeight },
   } as const;
+  const suspend = {
+    action: "suspend",
+    ...{ nonce: new Uint8Array(16).fill(6), member: "member-a", account: "company-a" },
+  } as const;
   const answer = { id, owner: "user-a", word: "accept" } as const;
   const wishes = {
     language: "zh",
@@ -169,6 +173,7 @@ function ofOwners(meter: MeterChain): { minutes: number; frame: Uint8Array }[] {
     { minutes: later, frame: frameOf("bureau-a", "demand-order", order) },
     { minutes: later, frame: frameOf("user-a", "demand-answer", answer) },
     { minutes: later, frame: frameOf("member-a", "appeal-motion", appeal) },
+    { minutes: later, frame: frameOf("member-a", "account-motion", suspend) },
   ];
 }
 

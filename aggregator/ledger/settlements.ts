@@ -69,7 +69,7 @@ export type Settlement = TypeOf<typeof settlement>;
 export type SettlementReason = Settlement["why"];
 
 /**
- * `settlement/<slot>/<owner>/<version, 3 digits>`: what a party's slot came to, each version as long
+ * `settlement/<slot>/<owner>/<version, 3 digits; from 1 000 on x and 15>`: what a party's slot came to, each version as long
  * as the slot. Money and energy of a version replace those of the one before: what was posted is the
  * difference.
  */
@@ -109,7 +109,9 @@ export function settlementId({
   readonly owner: string;
   readonly version: number;
 }): string {
-  return `${slotKey(slot)}/${owner}/${String(version).padStart(3, "0")}`;
+  // Behind a letter from 1 000 on: that comes after every digit, so keys stay in the order of their versions.
+  const number = version < 1000 ? String(version).padStart(3, "0") : `x${slotKey(version)}`;
+  return `${slotKey(slot)}/${owner}/${number}`;
 }
 
 /** Whether a party's slot was settled, provisionally or for good. */

@@ -58,7 +58,10 @@ const connection = record("connection", {
   until: optional(3, instant),
 });
 
-/** `connection/<owner>/<meter>`: the meters that connect an owner to the feeder, or lately did. */
+/**
+ * `connection/<owner>/<meter>`: the meters that connect an owner to the feeder, or lately did; one that was out for a
+ * while has its time before that at `connection/<owner>/<meter>/<until>`.
+ */
 export const connections = table("connection", connection);
 export type Connection = TypeOf<typeof connection>;
 /** `bureau/<owner>`: the owners that are bureaus. */

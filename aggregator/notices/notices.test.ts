@@ -202,11 +202,23 @@ const story: readonly (readonly [object, readonly string[]])[] = [
       ] as const,
   ),
   [
+    order({
+      ...{ type: "demand-settled", orderedWh: 2_000, deliveredWh: 500, amount: 9, kept: false },
+      difference: -4,
+    }),
+    ["user-1", "company"],
+  ],
+  [
     { type: "payment-acknowledged", by: "company", from: "user-1", amount: 9, purpose: "balance" },
     ["user-1", "company"],
   ],
   [{ type: "default-began", owner: "user-1", owed: 9, seized: 0 }, ["user-1"]],
   [{ type: "default-began", owner: "user-1", owed: 9, seized: 5 }, ["user-1"]],
+  ...(["suspend", "reinstate"] as const).map(
+    (action) =>
+      [{ type: "account-changed", owner: "user-1", action, reason: null }, ["user-1"]] as const,
+  ),
+  [{ type: "collateral-seized", owner: "user-1", money: 5 }, ["user-1"]],
   [{ type: "default-ended", owner: "user-1" }, ["user-1"]],
   [
     { type: "violation-struck", id: "user-1", kind: "order-unkept", height: 3, points: 10 },

@@ -14,6 +14,8 @@ export type Generator = {
   readonly made: Readonly<Partial<Record<GreenForm, Wh>>>;
   /** Given to the feeder less taken from it, Wh; undefined where that is not known. */
   readonly netWh: number | undefined;
+  /** Of what it made the part that makes good what it owes: that is not sold, nor retired for its use. */
+  readonly withheld?: Readonly<Partial<Record<GreenForm, Wh>>>;
 };
 
 /** A contract of the slot, of energy that was offered as of a green form. */
@@ -49,7 +51,7 @@ export type Certified = {
  * owner. With each contract of its form it goes to the buyer, no more than left the seller's
  * connection; where that is less than what was signed, in proportion to the contracts. Buyers retire
  * what they used of what they bought; sellers retire what they made and used themselves. The rest is
- * held.
+ * held. What an owner owes of a form is kept back first.
  *
  * A function of the slot's readings and contracts: made again of corrected ones it replaces what was,
  * so nothing is issued, sold or retired twice. Independent of the order of its arguments; the result is
@@ -62,8 +64,12 @@ export function certifySlot(
 ): Certified {
   const nets = netsOf(generators);
   const book = new Book();
-  for (const { owner, made } of generators) {
-    for (const form of greenForms) book.of(owner, form).issuedWh += made[form] ?? 0;
+  for (const { owner, made, withheld } of generators) {
+    for (const form of greenForms) {
+      const line = book.of(owner, form);
+      line.issuedWh += made[form] ?? 0;
+      line.withheldWh += Math.min(withheld?.[form] ?? 0, made[form] ?? 0);
+    }
   }
   const sold = [...nets.keys()].sort().flatMap((owner) => sellOf(owner, { sales, nets, book }));
   for (const { sale, energy } of sold) {
@@ -89,7 +95,13 @@ function useOf(madeWh: number, netWh: number) {
   return { own: Math.max(0, madeWh - Math.max(0, netWh)), taken: Math.max(0, -netWh) };
 }
 
-type Line = { issuedWh: number; boughtWh: number; soldWh: number; retiredWh: number };
+type Line = {
+  issuedWh: number;
+  boughtWh: number;
+  soldWh: number;
+  retiredWh: number;
+  withheldWh: number;
+};
 
 class Book {
   readonly #lines = new Map<string, { owner: string; form: GreenForm } & Line>();
@@ -103,6 +115,7 @@ class Book {
       boughtWh: 0,
       soldWh: 0,
       retiredWh: 0,
+      withheldWh: 0,
     };
     this.#lines.set(key, line);
     return line;
@@ -144,7 +157,8 @@ function sellOf(
   if (contracts.size < own.length) throw new RangeError(`${owner} has a contract twice`);
   const most = greenForms.map((form) => {
     const signed = own.reduce((sum, sale) => sum + (sale.form === form ? sale.energy : 0), 0);
-    return { id: form, weight: Math.min(signed, book.of(owner, form).issuedWh) };
+    const { issuedWh, withheldWh } = book.of(owner, form);
+    return { id: form, weight: Math.min(signed, issuedWh - withheldWh) };
   });
   const all = most.reduce((sum, { weight }) => sum + weight, 0);
   const left = allocate(Math.min(all, Math.max(0, nets.get(owner) ?? all)), most);
@@ -169,7 +183,7 @@ function retire(
     const total = weights.reduce((sum, { weight }) => sum + weight, 0);
     return allocate(Math.min(most, total), weights);
   };
-  const ofOwn = share(own, ({ issuedWh, soldWh }) => issuedWh - soldWh);
+  const ofOwn = share(own, ({ issuedWh, soldWh, withheldWh }) => issuedWh - soldWh - withheldWh);
   const ofBought = share(taken, ({ boughtWh }) => boughtWh);
   for (const [i, { line }] of lines.entries()) {
     line.retiredWh += (ofOwn[i] ?? 0) + (ofBought[i] ?? 0);

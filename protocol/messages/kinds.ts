@@ -15,7 +15,7 @@ import { ballot, memberMotion, memberRequest } from "./members.ts";
 import { noticeLease, noticePreferences, noticeReport } from "./notices.ts";
 import { parametersMotion } from "./parameters.ts";
 import { keepPayload } from "./payload.ts";
-import { appealMotion, payment } from "./payments.ts";
+import { accountMotion, appealMotion, payment } from "./payments.ts";
 import { readings } from "./readings.ts";
 import { admission, login } from "./registry.ts";
 
@@ -37,6 +37,7 @@ export const kinds = {
   "parameters-motion": parametersMotion,
   "contract-motion": contractMotion,
   "appeal-motion": appealMotion,
+  "account-motion": accountMotion,
   payment,
   "demand-mandate": demandMandate,
   "demand-order": demandOrder,

@@ -165,6 +165,13 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     kind: "under-delivery",
     reason: "the meter was exchanged that day",
   },
+  "account-motion": {
+    nonce: bytes(16),
+    member: "m1",
+    account: "u1",
+    action: "suspend",
+    reason: "it sells what it never gives",
+  },
   payment: {
     by: "c1",
     from: "u1",

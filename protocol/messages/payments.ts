@@ -27,11 +27,13 @@ export const payment = record("payment", {
  * What an account may owe, and when a party counts as under-delivering.
  *
  * `line`: what an account with full credit may owe without collateral; with less credit it is smaller in
- * proportion. `tolerancePermille`: how much less than it sold a party may give, in thousandths of it.
+ * proportion. `tolerancePermille`: how much less than it sold a party may give, in thousandths of it. `tiesByScore`: of
+ * quotes at one limit those of the better score are served first; else all of them share.
  */
 export const creditTerms = record("credit-terms", {
   line: field(1, int<Micro>(0, moneyMax)),
   tolerancePermille: field(2, int(0, 1000)),
+  tiesByScore: optional(3, int<1>(1, 1)),
 });
 
 /** What stands on credit reports; a kind is never renamed. */
@@ -61,6 +63,16 @@ export const appealMotion = record("appeal-motion", {
   reason: optional(6, text(200)),
 });
 
+/** A member asks the others to suspend an owner's account in the market, or to let it trade again. */
+export const accountMotion = record("account-motion", {
+  nonce: field(1, bytes(16)),
+  member: field(2, id),
+  account: field(3, id),
+  action: field(4, oneOf("suspend", "reinstate")),
+  reason: optional(5, text(200)),
+});
+
+export type AccountMotion = TypeOf<typeof accountMotion>;
 export type Payment = TypeOf<typeof payment>;
 export type CreditTerms = TypeOf<typeof creditTerms>;
 export type AppealMotion = TypeOf<typeof appealMotion>;

@@ -47,6 +47,8 @@ export const demandState = record("demand-state", {
   /** Once settled: proven by the meters, and paid. */
   deliveredWh: optional(19, int<Wh>(0, most)),
   money: optional(20, int<Micro>(0, most)),
+  /** `unproven`: its meters do not say it, so nobody is blamed. */
+  word: optional(21, oneOf("kept", "unkept", "unproven")),
 });
 
 export type DemandState = TypeOf<typeof demandState>;

@@ -35,7 +35,7 @@ export class MarketAuditor {
   readonly #meters = new MarketMeters();
   readonly #bindings: MarketBindings;
   readonly #certified = new Map<number, Certified>();
-  readonly #settledOrders: Settled[] = [];
+  readonly #settledOrders = new Map<string, Settled>();
   readonly #orders = new Map<string, ReturnType<typeof orderIn>>();
   #signed = 0;
   #height = 0;
@@ -49,7 +49,7 @@ export class MarketAuditor {
     return {
       contracts: this.#signed,
       certified: this.#certified.size,
-      orders: this.#settledOrders.length,
+      orders: this.#settledOrders.size,
       defaults: this.#book.defaults.size,
     };
   }
@@ -88,7 +88,7 @@ export class MarketAuditor {
         this.#certified.set(event.slot, event);
         return;
       case "demand-settled":
-        this.#settledOrders.push(event);
+        this.#settledOrders.set(event.order, event);
         return;
       default:
       // The books know what it means, or it means nothing to them.
@@ -135,7 +135,7 @@ export class MarketAuditor {
     const [first = 0, last = 0] = [slots[0], slots.at(-1)];
     const made = this.#meters.between(sunMeter, first, last + hourMs).exportWh;
     if (sum !== made) throw new Violation(`${sum} Wh are certified, the sun meter shows ${made}`);
-    for (const settled of this.#settledOrders) this.#insistOnOrder(state, settled);
+    for (const [, settled] of this.#settledOrders) this.#insistOnOrder(state, settled);
   }
 
   #insistOnEnergy(state: StateReader, slot: number): void {

@@ -49,16 +49,18 @@ export class MarketBook {
     return balance + collateral + Math.floor(creditLine / 1000) * score;
   }
 
-  /** A block is over: what those in default have handed over since is taken for what they owe. */
+  /** A block is over: nobody in default has collateral left that would cover what it owes. */
   endBlock(): void {
-    for (const owner of this.defaults) this.#seize(owner);
+    for (const owner of this.defaults) {
+      const { balance, collateral } = this.purse(owner);
+      if (collateral <= 0 || balance >= 0) continue;
+      throw new Violation(`${owner} owes ${-balance}, and ${collateral} of collateral are left`);
+    }
   }
 
-  #seize(owner: string): void {
-    const purse = this.purse(owner);
-    const taken = Math.min(purse.collateral, Math.max(0, -purse.balance));
-    purse.collateral -= taken;
-    purse.balance += taken;
+  #seize(owner: string, money: number): void {
+    this.purse(owner).collateral -= money;
+    this.purse(owner).balance += money;
   }
 
   /** Throws: `Violation` where an event contradicts what was told before. */
@@ -89,7 +91,7 @@ export class MarketBook {
         return this.#charge(owner, slot, chargeDifference);
       }
       case "demand-settled":
-        return this.#move(event.by, event.owner, event.amount);
+        return this.#move(event.by, event.owner, event.difference ?? event.amount);
       case "payment-acknowledged": {
         const { by, from, amount, purpose } = event;
         this.purse(by).balance -= amount;
@@ -98,11 +100,10 @@ export class MarketBook {
       }
       case "default-began":
         this.defaults.add(event.owner);
-        this.purse(event.owner).collateral -= event.seized;
-        this.purse(event.owner).balance += event.seized;
-        return;
+        return this.#seize(event.owner, event.seized);
+      case "collateral-seized":
+        return this.#seize(event.owner, event.money);
       case "default-ended":
-        this.#seize(event.owner);
         this.defaults.delete(event.owner);
         return;
       case "violation":

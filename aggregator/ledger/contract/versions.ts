@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "530faa957eb9983bb898a7692cb97f11c59c04794c1a3b00fa49ce6c48a48cfc"),
+  version(1, "69d1e87acb94032b8134767285b67430a2dada85e274420653be4e569c411273"),
 ];

@@ -34,7 +34,10 @@ export type DemandEvent =
       /** Why it is refused; null otherwise. */
       readonly reason: string | null;
     }
-  /** What the meters prove of an order, and what was paid for it; `kept` is null where they prove nothing. */
+  /**
+   * What the meters prove of an order, and what it comes to; `kept` is null where they prove nothing. Told again where
+   * that is known better: then `difference` is what was posted, below 0 back from the owner.
+   */
   | {
       readonly type: "demand-settled";
       readonly order: string;
@@ -47,6 +50,7 @@ export type DemandEvent =
       readonly deliveredWh: number;
       readonly amount: number;
       readonly kept: boolean | null;
+      readonly difference?: number;
     }
   /**
    * What an owner lets the market plan with: so many things that can be moved. `from`: the slot from which on

@@ -48,6 +48,13 @@ export type MemberEvent =
       readonly action: string;
       readonly reason: string;
     }
+  /** The members suspended an owner's account in the market, or let it trade again. */
+  | {
+      readonly type: "account-changed";
+      readonly owner: string;
+      readonly action: "suspend" | "reinstate";
+      readonly reason: string | null;
+    }
   /** An entry on the credit report of an owner or a member. */
   | {
       readonly type: "violation";

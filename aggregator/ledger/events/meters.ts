@@ -15,7 +15,10 @@ export type MeterEvent =
       readonly importWh: number;
       readonly exportWh: number;
     }
-  /** What of a long gap flowed before any slot that is kept: the energy is known, its slots are not. */
+  /**
+   * What of a long gap flowed before any slot that is kept: the energy is known, its slots are not. `billedWh`: what
+   * was drawn beyond the estimates of slots that are forgotten, and is billed for `money` in all.
+   */
   | {
       readonly type: "energy-unallocated";
       readonly meter: string;
@@ -24,6 +27,8 @@ export type MeterEvent =
       readonly to: number;
       readonly importWh: number;
       readonly exportWh: number;
+      readonly billedWh?: number;
+      readonly money?: number;
     }
   /** The meter's registers began anew, or jumped by more than can flow; what flowed between the two
    * readings is not known. */

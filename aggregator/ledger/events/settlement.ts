@@ -19,6 +19,8 @@ export type SettlementEvent =
       readonly owed: number;
       readonly seized: number;
     }
+  /** Collateral of an account that is in default already, taken for what it owes. */
+  | { readonly type: "collateral-seized"; readonly owner: string; readonly money: number }
   | { readonly type: "default-ended"; readonly owner: string }
   | {
       readonly type: "contract-settled";

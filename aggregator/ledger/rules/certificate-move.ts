@@ -108,7 +108,8 @@ function checkMove(
 
 function addTo(state: State, id: string, more: Partial<GreenMove>): void {
   const before = moveOf(state, id);
-  const sum = (what: keyof GreenMove): Wh => wh(before[what] + (more[what] ?? 0));
+  const sum = (what: Exclude<keyof GreenMove, "withheldWh">): Wh =>
+    wh(before[what] + (more[what] ?? 0));
   greenMoves.set(state, id, {
     ...before,
     receivedWh: sum("receivedWh"),

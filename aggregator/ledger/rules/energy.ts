@@ -14,6 +14,7 @@ import { completeSlots, meterAwayAt, type SlotsOf } from "./completeness.ts";
 import { noteLate } from "./late.ts";
 import type { MeterState } from "./meter-state.ts";
 import type { EnergyRegisters } from "./registers.ts";
+import { billUnread } from "./unread-billing.ts";
 
 /** 100 MW is far above any meter of a microgrid; 10 kWh covers the coarsest register's step. */
 const plausibleW = 100_000_000;
@@ -120,7 +121,8 @@ function recordEnergy(context: BlockContext, grown: Grown): MeterState {
   if (since !== undefined && to.time - since > gapMsMax && since < firstKept) {
     const before = Math.min(firstKept, to.time);
     const energy = energyBefore({ from, to }, before);
-    emit({ type: "energy-unallocated", ...who, to: before, ...energy });
+    const billed = billUnread(context, meter, { from, to });
+    emit({ type: "energy-unallocated", ...who, to: before, ...energy, ...billed });
   }
   const fromIsMeasured = since === undefined || now.substituted === undefined;
   const written = recordBoundaries(state, {

@@ -229,6 +229,11 @@ const bases: { readonly [K in Exclude<Kind, "login" | "member-request">]: readon
       ...{ nonce, member: "member-a", account: "user-a", height: 7, kind: "non-payment" },
     }),
   ],
+  "account-motion": [
+    base("member-a", "account-motion", {
+      ...{ nonce, member: "member-a", account: "company-a", action: "suspend" },
+    }),
+  ],
   payment: [
     base("bureau-a", "payment", {
       ...{

@@ -155,6 +155,14 @@ const messages: fc.Arbitrary<readonly [Kind, object]> = fc.oneof(
     .map((message) => ["appeal-motion", message] as const),
   fc
     .record({
+      nonce: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      member: who,
+      account: who,
+      action: fc.constantFrom("suspend", "reinstate"),
+    })
+    .map((message) => ["account-motion", message] as const),
+  fc
+    .record({
       owner: who,
       version: fc.constantFrom(1, 2, 3, most),
       until: slot,

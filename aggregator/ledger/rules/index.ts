@@ -21,6 +21,7 @@ import { quoteCommitRule } from "./market/quote-commit.ts";
 import { quoteRevealRule } from "./market/quote-reveal.ts";
 import { settlementRule } from "./market/settlement-rule.ts";
 import { stagesRule } from "./market/stages.ts";
+import { accountMotionRule } from "./members/account-motion.ts";
 import { appealMotionRule } from "./members/appeal-motion.ts";
 import { ballotRule } from "./members/ballot.ts";
 import { contractMotionRule } from "./members/contract-motion.ts";
@@ -67,6 +68,7 @@ export const rules: Rules = {
     "parameters-motion": parametersMotionRule,
     "contract-motion": contractMotionRule,
     "appeal-motion": appealMotionRule,
+    "account-motion": accountMotionRule,
     payment: paymentRule,
     "demand-mandate": demandMandateRule,
     "demand-order": demandOrderRule,

@@ -1,6 +1,7 @@
 import type { UtcMs } from "@busbar/protocol";
 import { askToCertify } from "../certificates.ts";
 import { correctedSlots, meterSlotId } from "../corrections.ts";
+import { askToProve } from "../demand.ts";
 import type { BlockContext } from "../rule.ts";
 import { askToResettle, lastSettlement, type SettlementReason } from "../settlements.ts";
 import { registerEnergy } from "../slots.ts";
@@ -42,13 +43,18 @@ export function noteLate(context: BlockContext, meter: MeterEntry, ends: readonl
   }
 }
 
-/** Asks for a new settlement of a meter's owner, where the meter counts and there was one. */
+/**
+ * Asks for a new settlement of a meter's owner, and of the order that its slot was under, where the meter counts and
+ * there was one.
+ */
 export function resettleOwner(
   { state }: BlockContext,
   { owner, role }: MeterEntry,
   slot: UtcMs,
   why: SettlementReason,
 ): void {
-  if (role !== "connection" || lastSettlement(state, slot, owner) === undefined) return;
+  if (role !== "connection") return;
+  askToProve(state, { owner, slot });
+  if (lastSettlement(state, slot, owner) === undefined) return;
   askToResettle(state, { slot, owner, why });
 }

@@ -1,6 +1,6 @@
 import { compareBytes, encodeMessage, micro, type Payment } from "@busbar/protocol";
 import { bytes, field, int, record } from "@busbar/protocol/schema";
-import { addAccountEntry } from "../account-entries.ts";
+import { addAccountEntry, hasEntriesOf } from "../account-entries.ts";
 import {
   type AccountSide,
   balanceOf,
@@ -18,6 +18,12 @@ import { table } from "../state/table.ts";
 import { bureaus, owners } from "../tables.ts";
 import { isBalancing } from "./market/balancing.ts";
 
+/** A hundredth of the currency, 10⁻⁶. */
+export const amountMin = 10_000;
+
+/** Payments that one block takes on one account. */
+export const paymentsMax = 64;
+
 /** `payment/<owner>`: what it acknowledged last. */
 export const payments = table(
   "payment",
@@ -32,8 +38,12 @@ export const payments = table(
  * Who is not the bureau that balances acknowledges at most what is owed to it, so that nobody comes to owe by it.
  * Collateral lies with a bureau, which acknowledges that it came; its owner that it is back.
  *
+ * Nobody makes another's account endless: a payment is a hundredth of the currency at least, which is what bills are
+ * rounded to, and a block puts no more than `paymentsMax` on an account.
+ *
  * Codes, in order: `payment.rights`, `payment.unknown`, `payment.self`, `payment.exists-different`,
- * `payment.version`, `payment.bureau`, `payment.beyond-balance`, `payment.needed`, `payment.too-much`.
+ * `payment.version`, `payment.too-small`, `payment.too-many`, `payment.bureau`, `payment.beyond-balance`,
+ * `payment.needed`, `payment.too-much`.
  */
 export const paymentRule: TxRule<"payment"> = (context, message, signer): Outcome => {
   const { state, time, emit } = context;
@@ -56,7 +66,7 @@ export const paymentRule: TxRule<"payment"> = (context, message, signer): Outcom
   if (version !== next) {
     return refuse("payment.version", `expected payment ${next} of ${by}, got ${version}`);
   }
-  const refusal = checkCover(context, message);
+  const refusal = checkSize(context, message) ?? checkCover(context, message);
   if (refusal !== undefined) return refusal;
   const entries = entriesOf(context, message);
   for (const { owner, side } of entries) openAccount(state, owner, side);
@@ -75,6 +85,17 @@ export const paymentRule: TxRule<"payment"> = (context, message, signer): Outcom
   emit({ type: "payment-acknowledged", by, from, amount, purpose });
   return { ok: true };
 };
+
+function checkSize(context: BlockContext, { by, from, amount }: Payment): TxRefusal | undefined {
+  if (amount < amountMin) {
+    const text = `expected ${amountMin} (10⁻⁶ currency) at least, got ${amount}`;
+    return refuse("payment.too-small", text);
+  }
+  const full = [by, from].find((owner) => hasEntriesOf(context, owner, paymentsMax));
+  if (full === undefined) return undefined;
+  const text = `${full} has ${paymentsMax} payments in this block; send it again for the next one`;
+  return refuse("payment.too-many", text);
+}
 
 function checkCover(context: BlockContext, message: Payment): TxRefusal | undefined {
   const { state, parameters } = context;

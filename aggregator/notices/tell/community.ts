@@ -40,7 +40,7 @@ export function tellAnswer(event: Event<"demand-answered">): readonly Telling[] 
 
 /** What the meters prove of an order, for the one who carried it out and the one who asked for it. */
 export function tellOrderSettled(event: Event<"demand-settled">): readonly Telling[] {
-  const { by, owner, device, slot, orderedWh, deliveredWh, amount, kept } = event;
+  const { by, owner, device, slot, orderedWh, deliveredWh, amount, kept, difference } = event;
   const word = kept === null ? "unproven" : kept ? "kept" : "unkept";
   const facts = {
     unit: { name: device },
@@ -50,6 +50,13 @@ export function tellOrderSettled(event: Event<"demand-settled">): readonly Telli
     money: { micro: amount },
     status: { word: `order-${word}` },
   } as const;
+  if (difference !== undefined) {
+    const anew = (who: string, posted: number): Telling => ({
+      ...{ owner: who, topic: "order", key: "order-corrected", money: Math.abs(difference) },
+      facts: { ...facts, posted: { micro: posted } },
+    });
+    return by === owner ? [anew(owner, 0)] : [anew(owner, difference), anew(by, 0 - difference)];
+  }
   const about = { topic: "order", facts, money: Math.abs(amount) } as const;
   const asked = { ...about, owner: by, key: "order-paid" } as const;
   const did = { ...about, owner, key: "order-earned" } as const;
@@ -72,15 +79,26 @@ export function tellPayment(event: Event<"payment-acknowledged">): readonly Tell
   ];
 }
 
-/** An account that owes more than is covered, and one that does no more. */
+/** An account that owes more than is covered, what is taken for it later, and one that does no more. */
 export function tellDefault(
-  event: Event<"default-began"> | Event<"default-ended">,
+  event: Event<"default-began"> | Event<"collateral-seized"> | Event<"default-ended">,
 ): readonly Telling[] {
   const { owner, type } = event;
   if (type === "default-ended") return [{ owner, topic: "credit", key: type, facts: {} }];
+  if (type === "collateral-seized") {
+    const { money } = event;
+    return [{ owner, topic: "credit", key: type, facts: { seized: { micro: money } }, money }];
+  }
   const { owed, seized } = event;
   const facts = { owed: { micro: owed }, ...(seized === 0 ? {} : { seized: { micro: seized } }) };
   return [{ owner, topic: "credit", key: type, facts, money: Math.abs(owed), urgent: true }];
+}
+
+/** An account that the members suspended, or let trade again. */
+export function tellAccount(event: Event<"account-changed">): readonly Telling[] {
+  const { owner, action } = event;
+  const key = action === "suspend" ? "account-suspended" : "account-reinstated";
+  return [{ owner, topic: "credit", key, facts: {}, urgent: action === "suspend" }];
 }
 
 /** An entry that the members took off a credit report. */

@@ -2,6 +2,7 @@ import type { LedgerEvent } from "../../ledger/events.ts";
 import type { Telling } from "../notice.ts";
 import { tellBill } from "./bill.ts";
 import {
+  tellAccount,
   tellAnswer,
   tellCertificates,
   tellDefault,
@@ -77,8 +78,11 @@ export function tellingsOf(event: LedgerEvent): readonly Telling[] {
     case "payment-acknowledged":
       return tellPayment(event);
     case "default-began":
+    case "collateral-seized":
     case "default-ended":
       return tellDefault(event);
+    case "account-changed":
+      return tellAccount(event);
     case "violation-struck":
       return tellStruck(event);
     case "credit-faded":

@@ -28,15 +28,18 @@ export function tellHeard({ owner, meter, since }: Event<"meter-heard">): readon
 
 /** Energy that flowed in a gap too long to say when. */
 export function tellUnallocated(event: Event<"energy-unallocated">): readonly Telling[] {
-  const { owner, meter, from, to, importWh, exportWh } = event;
+  const { owner, meter, from, to, importWh, exportWh, billedWh, money } = event;
   const facts = {
     meter: { name: meter },
     from: { at: from },
     to: { at: to },
     import: { wh: importWh },
     export: { wh: exportWh },
+    ...(billedWh === undefined ? {} : { energy: { wh: billedWh } }),
+    ...(money === undefined ? {} : { money: { micro: money } }),
   };
-  return [{ owner, topic: "meter", key: "energy-unallocated", facts }];
+  const worth = money === undefined ? {} : { money };
+  return [{ owner, topic: "meter", key: "energy-unallocated", facts, ...worth }];
 }
 
 /** Registers that began anew: what flowed between two readings is not known. */

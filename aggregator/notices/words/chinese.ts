@@ -122,6 +122,18 @@ export const chinese: Catalogue = {
       title: "{owed}未获担保",
       text: "您欠{owed},超出您的保证金和信用额度。[已为此扣取保证金{seized}。]请付清欠款,否则您的报价将被拒绝。",
     },
+    "collateral-seized": {
+      title: "扣取保证金{seized}",
+      text: "您的账户处于违约状态:已从保证金中扣取{seized}抵偿欠款。",
+    },
+    "account-suspended": {
+      title: "您的账户已被暂停",
+      text: "成员决定暂停您的市场账户:不能再报价或下达指令。此前签订的合同有效,其余用电和送电按偏差结算。",
+    },
+    "account-reinstated": {
+      title: "您的账户恢复交易",
+      text: "成员决定恢复您的账户交易。",
+    },
     "default-ended": {
       title: "欠款已获担保",
       text: "您的保证金和信用额度重新覆盖了您的欠款。",
@@ -153,6 +165,10 @@ export const chinese: Catalogue = {
     "order-paid": {
       title: "为指令支付{money}",
       text: "您自{slot}起向终端{unit}下达指令{ordered},电表证实{delivered}:指令{status}。您支付{money}。",
+    },
+    "order-corrected": {
+      title: "指令金额更正为{money}",
+      text: "终端{unit}自{slot}起被指令{ordered},按现有读数电表证实{delivered}:指令{status}。金额现为{money},差额{posted}已入您的账户。",
     },
     certificates: {
       title: "绿色证书:{form}",
@@ -188,7 +204,7 @@ export const chinese: Catalogue = {
     },
     "energy-unallocated": {
       title: "时间不明的电量",
-      text: "电表{meter}中断过久,无法确定{from}至{to}之间用电{import}、送电{export}的具体时间。已留有记录,不向任何人计费。",
+      text: "电表{meter}中断过久,无法确定{from}至{to}之间用电{import}、送电{export}的具体时间。原估算有效[,超出估算的用电{energy}按{money}计费]。",
     },
     "registers-restarted": {
       title: "{meter}重新计数",
@@ -233,6 +249,7 @@ export const chinese: Catalogue = {
     owed: "欠款",
     penalty: "罚金",
     points: "分数",
+    posted: "本次入账",
     price: "电价",
     provisional: "估算时段",
     quantity: "报价电量",

@@ -121,6 +121,18 @@ export const english = {
       title: "{owed} are not covered",
       text: "You owe {owed}, more than your collateral and your credit line cover.[ {seized} of collateral were taken for it.] Pay what you owe, or your quotes are refused.",
     },
+    "collateral-seized": {
+      title: "{seized} of collateral taken",
+      text: "Your account is in default: {seized} of your collateral were taken for what you owe.",
+    },
+    "account-suspended": {
+      title: "Your account is suspended",
+      text: "The members suspended your account in the market: it seals no quotes and orders nothing. What you signed before stands, and what you draw or give all the same is settled as a difference.",
+    },
+    "account-reinstated": {
+      title: "Your account trades again",
+      text: "The members let your account trade again.",
+    },
     "default-ended": {
       title: "What you owe is covered again",
       text: "Your collateral and your credit line cover what you owe again.",
@@ -152,6 +164,10 @@ export const english = {
     "order-paid": {
       title: "{money} paid for an order",
       text: "Of {ordered} that you ordered of unit {unit} from {slot} on, the meters prove {delivered}: it {status}. You paid {money}.",
+    },
+    "order-corrected": {
+      title: "An order comes to {money} now",
+      text: "Of {ordered} that unit {unit} was ordered from {slot} on, the meters as they are known now prove {delivered}: it {status}. It comes to {money}, and {posted} was posted to your account as the difference.",
     },
     certificates: {
       title: "Green certificates: {form}",
@@ -187,7 +203,7 @@ export const english = {
     },
     "energy-unallocated": {
       title: "Energy without a time",
-      text: "Meter {meter} was away for so long that nobody can say when between {from} and {to} it counted {import} drawn and {export} given. It is on record and billed to nobody.",
+      text: "Meter {meter} was away for so long that nobody can say when between {from} and {to} it counted {import} drawn and {export} given. What was estimated stands[, and {energy} that were drawn beyond that are billed for {money}].",
     },
     "registers-restarted": {
       title: "{meter} began to count anew",
@@ -232,6 +248,7 @@ export const english = {
     owed: "Owed",
     penalty: "Penalty",
     points: "Points",
+    posted: "Posted now",
     price: "Price",
     provisional: "Slots estimated",
     quantity: "Quoted",

@@ -61,7 +61,7 @@ test("payments, collateral, seizures and orders are told apart, and by whose sid
   };
   const account = (changes: Partial<AccountLine>): AccountLine => ({
     ...{ line: 9, kind: "payment", entry: 1, time: noon, money: 5, with: "bureau" },
-    ...{ payment: null, demand: null, ...changes },
+    ...{ payment: null, demand: null, unread: null, ...changes },
   });
   const cases = [
     ["payment", 5, "Payment made"],
@@ -72,6 +72,8 @@ test("payments, collateral, seizures and orders are told apart, and by whose sid
     ["seized", -5, "Collateral taken for what was owed"],
     ["demand", 5, "Demand response, paid to this account"],
     ["demand", -5, "Demand response, paid by this account"],
+    ["unread", 5, "For energy drawn in a silence"],
+    ["unread", -5, "Energy drawn in a silence, beyond the estimates"],
   ] as const;
   for (const [kind, money, what] of cases)
     assert.equal(accountWhat(account({ kind, money })), what, `${kind} ${money}`);

@@ -96,6 +96,10 @@ export function accountWhat({ kind, money }: AccountLine): string {
       return money < 0 ? t("Collateral handed back") : t("Collateral handed over");
     case "seized":
       return t("Collateral taken for what was owed");
+    case "unread":
+      return money < 0
+        ? t("Energy drawn in a silence, beyond the estimates")
+        : t("For energy drawn in a silence");
     case "demand":
       return money < 0
         ? t("Demand response, paid by this account")
@@ -110,10 +114,19 @@ const demandWords = {
 } as const;
 
 /** What was signed, and what an order came to. */
-export function accountWhy({ payment, demand }: AccountLine): string {
+export function accountWhy({ payment, demand, unread }: AccountLine): string {
   if (payment !== null) {
     const { by, version } = payment;
     return t("acknowledged by {by}, its no. {version}", { by, version });
+  }
+  if (unread !== null) {
+    const { meter, energyWh, from, to } = unread;
+    return t("{energy} kWh of meter {meter}, from {from} to {to}", {
+      energy: exactKwh(energyWh),
+      meter,
+      from: dayAndClock(from),
+      to: dayAndClock(to),
+    });
   }
   if (demand === null) return "";
   const { deliveredWh, orderedWh, slot, slots, word, checked } = demand;

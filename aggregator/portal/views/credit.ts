@@ -1,3 +1,4 @@
+import type { CreditTerms } from "@busbar/protocol";
 import { balanceOf, moneyOf } from "../../ledger/accounts.ts";
 import { creditRanking, creditReports } from "../../ledger/credit.ts";
 import { defaults, exposures, headroom } from "../../ledger/exposure.ts";
@@ -5,6 +6,12 @@ import { parametersTable } from "../../ledger/parameters.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { members, owners } from "../../ledger/tables.ts";
 import type { CreditAnswer } from "./shapes.ts";
+
+function termsOf(credit: CreditTerms | undefined): CreditAnswer["terms"] {
+  if (credit === undefined) return null;
+  const { line, tolerancePermille, tiesByScore } = credit;
+  return { line, tolerancePermille, tiesByScore: tiesByScore === 1 };
+}
 
 /** Owners and members by reputation, the best first; of one alone where one is named. */
 export function creditOf(state: StateReader, only?: string): readonly CreditAnswer[] {
@@ -27,7 +34,7 @@ export function creditOf(state: StateReader, only?: string): readonly CreditAnsw
       bound: exposures.get(state, id)?.money ?? 0,
       free: (parameters && headroom(state, id, parameters)) ?? null,
       inDefault: defaults.get(state, id) !== undefined,
-      terms: parameters?.credit ?? null,
+      terms: termsOf(parameters?.credit),
     };
   });
 }

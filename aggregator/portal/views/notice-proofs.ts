@@ -60,6 +60,7 @@ function keysOf(state: StateReader, event: LedgerEvent, owner: string): readonly
     case "payment-acknowledged":
       return [`account/${owner}/${event.purpose === "collateral" ? "collateral" : "paid"}`];
     case "default-began":
+    case "collateral-seized":
     case "default-ended":
       return (["sales", "purchase", "paid", "collateral"] as const).map(
         (side) => `account/${owner}/${side}`,
@@ -120,8 +121,10 @@ export function readersOfEvent(event: LedgerEvent): readonly string[] {
     case "settlement-corrected":
     case "charges-settled":
     case "default-began":
+    case "collateral-seized":
     case "default-ended":
     case "bill-ready":
+    case "account-changed":
       return [event.owner];
     case "violation":
     case "violation-struck":

@@ -296,8 +296,11 @@ export const creditShape = record({
   /** What it may still bind itself to; null where the community set no terms. */
   free: orNull(integer),
   inDefault: flag,
-  /** The community's terms: what an account with full credit may owe, and what counts as under-delivery. */
-  terms: orNull(record({ line: integer, tolerancePermille: integer })),
+  /**
+   * The community's terms: what an account with full credit may owe, what counts as under-delivery, and whether a
+   * better score is served first at equal limits.
+   */
+  terms: orNull(record({ line: integer, tolerancePermille: integer, tiesByScore: flag })),
 });
 export type CreditAnswer = Of<typeof creditShape>;
 

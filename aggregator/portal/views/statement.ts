@@ -96,7 +96,8 @@ function metersOf(
   }: { readonly owner: string; readonly slot: number; readonly slotMs: number },
 ): StatementDetail["meters"] {
   const { state } = store;
-  return Array.from(connections.scan(state, `${owner}/`), ([, { meter }]) => {
+  const own = Array.from(connections.scan(state, `${owner}/`), ([, { meter }]) => meter);
+  return [...new Set(own)].map((meter) => {
     const energy = slotEnergy(state, meter, utcMs(slot), slotMs);
     const { state: completeness, why } = slotCompleteness(state, meter, utcMs(slot), slotMs);
     return {

@@ -33,12 +33,14 @@ export function accountLines(
   { from, to }: Period,
 ): NewAccountLine[] {
   const entries = entriesOf(grounds, from);
+  const nexts = nextOutcomes(entries);
   return entries.flatMap(([number, entry]) => {
     if (entry.time >= to) return [];
     const { sort, time, money, with: other } = entry;
     const payment = paymentOf(grounds, number, entry);
-    const demand = demandOf(grounds, books, { number, entry });
-    return [{ kind: sort, entry: number, time, money, with: other, payment, demand }];
+    const demand = demandOf(grounds, books, { number, entry, next: nexts.get(number) });
+    const { unread = null } = entry;
+    return [{ kind: sort, entry: number, time, money, with: other, payment, demand, unread }];
   });
 }
 
@@ -60,6 +62,22 @@ function entriesOf({ owner, state, isAbsent }: BillGrounds, from: number) {
     : state.get(entryKey(owner, before)) !== undefined;
   if (isAll) return found;
   throw incomplete(entryKey(owner, before));
+}
+
+/** What the next entry about the same order says of it, by the numbers of those that have one. */
+function nextOutcomes(
+  entries: readonly (readonly [number, AccountEntry])[],
+): ReadonlyMap<number, DemandOutcome> {
+  const nexts = new Map<number, DemandOutcome>();
+  const newest = new Map<string, number>();
+  for (const [number, { demand }] of entries) {
+    if (demand === undefined) continue;
+    const order = Buffer.from(demand.order).toString("hex");
+    const before = newest.get(order);
+    if (before !== undefined) nexts.set(before, demand);
+    newest.set(order, number);
+  }
+  return nexts;
 }
 
 /** The signed acknowledgement of a payment. */
@@ -86,13 +104,21 @@ function paymentOf(
   throw wrong(`payment ${version} of ${by} says something else than the account`);
 }
 
-type About = { readonly number: number; readonly entry: AccountEntry };
+type About = {
+  readonly number: number;
+  readonly entry: AccountEntry;
+  /** What the account says of the same order later: then this one is what was known before. */
+  readonly next: DemandOutcome | undefined;
+};
 
-/** An order with what was proven of it: made anew where the owner's own meters proved it. */
+/**
+ * An order with what was proven of it: made anew where the owner's own meters proved it, and nothing corrects it. What
+ * its entries come to together is what the order came to.
+ */
 function demandOf(
   grounds: BillGrounds,
   books: MeterBooks,
-  { number, entry: { demand: outcome, money } }: About,
+  { number, entry: { demand: outcome, money }, next }: About,
 ): BillDemand | null {
   if (outcome === undefined) return null;
   const wrong = (why: string) => new BillError("bill.demand", why, { entry: number });
@@ -113,18 +139,22 @@ function demandOf(
     const hash = sha256(encodeMessage("demand-order", message));
     if (compareBytes(hash, demand.hash) !== 0)
       throw wrong(`order ${order} is not what was ordered`);
-    if ((demand.money ?? 0) !== Math.abs(money)) {
-      throw wrong(`order ${order} came to ${demand.money}, the account says ${money}`);
-    }
+    const sum = (outcome.corrects ?? 0) + (demand.owner === grounds.owner ? money : 0 - money);
+    const came = next === undefined ? (demand.money ?? 0) : (next.corrects ?? 0);
+    if (sum !== came) throw wrong(`order ${order} came to ${came}, the account says ${sum}`);
   }
-  const checked = demand !== undefined && isProvenAnew(grounds, books, { demand, outcome });
+  const isLast = demand !== undefined && next === undefined;
+  const checked = isLast && isProvenAnew(grounds, books, { demand, outcome });
   if (checked === "differs") {
     throw wrong(`the signed readings prove something else of order ${order}`);
   }
   return { order, slot, slots, orderedWh, deliveredWh, price, word, checked, frame };
 }
 
-/** Whether the owner's own signed readings prove what was paid for; false where they cannot say it. */
+/**
+ * Whether the owner's own signed readings, and the members' corrections of them, prove what was paid for; false where
+ * they cannot say it.
+ */
 function isProvenAnew(
   { owner, state }: BillGrounds,
   books: MeterBooks,
@@ -136,19 +166,12 @@ function isProvenAnew(
   const spans = spansOf({ parameters }, demand);
   const metersIn = (slot: number) =>
     partyInSlot(state, owner, { start: slot, end: slot + lengthMs })?.meters ?? [];
-  // Whether the members corrected it before or after the order was paid nobody can tell here.
-  const isCorrected = spans
-    .flat()
-    .some((slot) =>
-      metersIn(slot).some(
-        (meter) => correctedSlots.get(state, meterSlotId(slot, meter)) !== undefined,
-      ),
-    );
-  if (isCorrected) return false;
   const drawnIn = (slot: number) =>
     metersIn(slot).reduce((sum, meter) => {
+      const corrected = correctedSlots.get(state, meterSlotId(slot, meter));
       const book = books.get(meter);
-      const energy = book && registerEnergy(book.boundaries, meter, utcMs(slot), lengthMs);
+      const energy =
+        corrected ?? (book && registerEnergy(book.boundaries, meter, utcMs(slot), lengthMs));
       if (energy !== undefined) return sum + energy.importWh - energy.exportWh;
       const why = `no signed readings of ${meter} reach over the slot`;
       throw new BillError("bill.energy", why, { slot });

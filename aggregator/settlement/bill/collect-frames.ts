@@ -122,6 +122,7 @@ export function accountFrames(
     hashOf(order: Uint8Array): Uint8Array | undefined;
   },
 ): FramePath[] {
+  const seen = new Set<string>();
   return entries.flatMap(({ payment, demand, height, money }) => {
     if (payment !== undefined) {
       // A block may hold one that was refused beside the one that was taken.
@@ -130,7 +131,10 @@ export function accountFrames(
         return by === payment.by && version === payment.version && amount === Math.abs(money);
       });
     }
-    if (demand === undefined) return [];
+    const name = demand && Buffer.from(demand.order).toString("hex");
+    // A correction is about the same order as what it corrects.
+    if (demand === undefined || name === undefined || seen.has(name)) return [];
+    seen.add(name);
     const hash = hashOf(demand.order);
     return framesOf({ blocks, paths }, demand.height, "demand-order", (message) => {
       const order = message as DemandOrder;

@@ -48,6 +48,7 @@ import {
   siteKey,
   takerKey,
   takingKey,
+  voidsKey,
 } from "./keys.ts";
 import { makeBill } from "./make.ts";
 import type { FramePath, FramePaths } from "./paths.ts";
@@ -182,6 +183,7 @@ class Collection {
       ...own.map(meterKey),
       ...this.#devices().map(deviceKey),
       takerKey(owner),
+      ...(isParty(this.#party) ? [voidsKey(owner)] : []),
       ...(this.#carbon === undefined ? [] : [movesKey(owner)]),
       ...this.#accountKeys(),
     ];
@@ -271,7 +273,7 @@ class Collection {
   #meters(): string[] {
     const { state } = this.#source;
     const own = Array.from(connections.scan(state, `${this.#owner}/`), ([, { meter }]) => meter);
-    return own.filter((meter) => meters.get(state, meter) !== undefined);
+    return [...new Set(own)].filter((meter) => meters.get(state, meter) !== undefined);
   }
 
   #devices(): string[] {

@@ -50,25 +50,28 @@ export function billCsv(bill: Bill): string {
       "total",
     ]),
   );
-  const account = bill.account.map(({ line, kind, time, money, with: other, payment, demand }) => [
-    line,
-    localTime(time, zone),
-    new Date(time).toISOString(),
-    "",
-    kind,
-    demand?.word ?? "",
-    demand === null ? "" : demand.deliveredWh,
-    demand === null ? "" : exact(demand.price),
-    exact(money),
-    bill.currency,
-    other,
-    "",
-    "",
-    payment?.version ?? "",
-    demand?.order ?? "",
-    "",
-    kind === "demand" ? "total" : "balance",
-  ]);
+  const account = bill.account.map((one) => {
+    const { line, kind, time, money, with: other, payment, demand, unread } = one;
+    return [
+      line,
+      localTime(time, zone),
+      new Date(time).toISOString(),
+      "",
+      kind,
+      demand?.word ?? "",
+      demand?.deliveredWh ?? unread?.energyWh ?? "",
+      demand === null ? "" : exact(demand.price),
+      exact(money),
+      bill.currency,
+      other,
+      "",
+      "",
+      payment?.version ?? "",
+      demand?.order ?? "",
+      "",
+      kind === "demand" || kind === "unread" ? "total" : "balance",
+    ];
+  });
   return `${[heads, ...rows, ...account].map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
 }
 

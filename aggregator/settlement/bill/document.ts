@@ -182,7 +182,7 @@ export type BillLine = {
 export type AccountLine = {
   /** Counts on from the slots' lines. */
   readonly line: number;
-  readonly kind: "payment" | "collateral" | "seized" | "demand";
+  readonly kind: "payment" | "collateral" | "seized" | "demand" | "unread";
   /** Its number on the owner's account. */
   readonly entry: number;
   readonly time: number;
@@ -196,6 +196,13 @@ export type AccountLine = {
     readonly frame: number;
   } | null;
   readonly demand: BillDemand | null;
+  /** Energy that a meter drew in a silence, beyond the estimates of slots that are forgotten: as the members found it. */
+  readonly unread: {
+    readonly meter: string;
+    readonly from: number;
+    readonly to: number;
+    readonly energyWh: number;
+  } | null;
 };
 
 /** `checked`: made anew from the owner's own signed readings; else as the members found it. */

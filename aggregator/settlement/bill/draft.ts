@@ -5,9 +5,10 @@ import { parametersTable } from "../../ledger/parameters.ts";
 import { saleOf } from "../../ledger/rules/market/contract-settlement.ts";
 import { statementTerms } from "../../ledger/rules/market/statement-terms.ts";
 import { contracts, slotBalances, slotKey } from "../../ledger/rules/market/tables.ts";
-import { type Settlement, settlements } from "../../ledger/settlements.ts";
+import { type Settlement, settlementId, settlements } from "../../ledger/settlements.ts";
 import { siteTable } from "../../ledger/site.ts";
 import { owners } from "../../ledger/tables.ts";
+import { voids } from "../../ledger/voids.ts";
 import { emptyBalance, roundingOf } from "../balance.ts";
 import { imbalanceMoney, type Statement, type StatementTerms, stateSlot } from "../statement.ts";
 import { accountLines } from "./account-lines.ts";
@@ -21,7 +22,15 @@ import {
   isParty,
 } from "./document.ts";
 import { BillError, type BillGrounds } from "./grounds.ts";
-import { balanceKey, creditKey, ownerKey, settlementKey, siteKey } from "./keys.ts";
+import {
+  balanceKey,
+  contractKey,
+  creditKey,
+  ownerKey,
+  settlementKey,
+  siteKey,
+  voidsKey,
+} from "./keys.ts";
 import { energyInSlot, type MeterBooks, readMeters } from "./meters.ts";
 import { Orders } from "./orders.ts";
 import { billableMs, daysOf, monthPeriod } from "./period.ts";
@@ -104,6 +113,7 @@ function slotsOf(
   const own = contractsBySlot(grounds);
   const versions = versionsBySlot(grounds);
   const settles = isParty(owners.get(grounds.state, grounds.owner)?.party ?? "");
+  if (settles) insistOnVoids(grounds, { from, to });
   const takingsIn = takingsOf(grounds);
   const slots: BillSlot[] = [];
   let line = 0;
@@ -166,6 +176,20 @@ function insistOnNewest({ owner, isAbsent, asOf }: BillGrounds, slot: number, co
   const next = settlementKey(slot, owner, count + 1);
   if (slot > asOf.time || isAbsent(next)) return;
   throw new BillError("bill.incomplete", `whether ${next} exists is not proved`, { slot });
+}
+
+/** That the month's void contracts are all here: they count in no sum that would show that one is left out. */
+function insistOnVoids(
+  { owner, state, isAbsent }: BillGrounds,
+  { from, to }: Pick<Month, "from" | "to">,
+): void {
+  const known = voids.get(state, owner);
+  if (known === undefined && !isAbsent(voidsKey(owner))) throw missing(voidsKey(owner));
+  const lacking = known?.contracts.find(
+    ({ contract, slot }) =>
+      slot >= from && slot < to && contracts.get(state, contract) === undefined,
+  );
+  if (lacking !== undefined) throw missing(contractKey(lacking.contract));
 }
 
 type SlotGrounds = {
@@ -275,10 +299,10 @@ function contractsBySlot({ owner, state }: BillGrounds): ReadonlyMap<number, Own
 function versionsBySlot({ owner, state }: BillGrounds): ReadonlyMap<number, Settlement[]> {
   const bySlot = new Map<number, Settlement[]>();
   for (const [id, settlement] of settlements.scan(state)) {
-    const [slot, who, version] = id.split("/");
+    const [slot, who] = id.split("/");
     if (who !== owner) continue;
     const list = bySlot.get(Number(slot)) ?? [];
-    if (Number(version) !== list.length + 1) {
+    if (id !== settlementId({ slot: Number(slot), owner, version: list.length + 1 })) {
       throw new BillError("bill.incomplete", `version ${list.length + 1} is not proved`, {
         slot: Number(slot),
       });

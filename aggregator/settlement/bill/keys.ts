@@ -1,4 +1,4 @@
-import { slotKey } from "../../ledger/settlements.ts";
+import { settlementId, slotKey } from "../../ledger/settlements.ts";
 import { greenForms } from "../certificates.ts";
 
 /** The state's keys that a bill rests on, besides those that are found by scanning. */
@@ -16,8 +16,10 @@ export const connectionPrefix = (owner: string): string => `connection/${owner}/
 export const meterKey = (meter: string): string => `meter/${meter}`;
 export const deviceKey = (device: string): string => `device/${device}`;
 export const contractPrefix = (slot: number): string => `contract/${slotKey(slot)}-`;
+export const contractKey = (contract: string): string => `contract/${contract}`;
 export const correctedKey = (slot: number, meter: string): string =>
   `corrected/${slotKey(slot)}/${meter}`;
+export const voidsKey = (owner: string): string => `voids/${owner}`;
 export const takerKey = (owner: string): string => `takes/${owner}`;
 export const takingKey = (slot: number, owner: string): string =>
   `taking/${slotKey(slot)}/${owner}`;
@@ -35,7 +37,7 @@ export const balanceKey = (slot: number): string => `slot-balance/${slotKey(slot
 
 /** A version of what a party's slot came to. */
 export function settlementKey(slot: number, owner: string, version: number): string {
-  return `settlement/${slotKey(slot)}/${owner}/${String(version).padStart(3, "0")}`;
+  return `settlement/${settlementId({ slot, owner, version })}`;
 }
 
 /** The slot that a key is about; undefined where it is about none. */

@@ -18,7 +18,7 @@ ${rows.join("\n")}
 }
 
 function accountRow(line: AccountLine, zone: TimeZone, words: Words): string {
-  const { kind, time, money: sum, with: other, payment, demand } = line;
+  const { kind, time, money: sum, with: other, payment, demand, unread } = line;
   const [gets, gives] = words.accountKinds[kind];
   const what = sum < 0 ? gives : gets;
   const cells = [
@@ -30,12 +30,23 @@ function accountRow(line: AccountLine, zone: TimeZone, words: Words): string {
     `<td class="t">${
       payment !== null
         ? words.acknowledgedBy(escaped(payment.by), payment.version)
-        : demand === null
-          ? ""
-          : demandText(demand, zone, words)
+        : demand !== null
+          ? demandText(demand, zone, words)
+          : unread !== null
+            ? unreadText(unread, zone, words)
+            : ""
     }</td>`,
   ];
   return `<tr id="l${line.line}">${cells.join("")}</tr>`;
+}
+
+function unreadText(
+  { meter, from, to, energyWh }: NonNullable<AccountLine["unread"]>,
+  zone: TimeZone,
+  words: Words,
+): string {
+  const [begin, end] = [from, to].map((time) => localTime(time, zone));
+  return words.unreadText({ meter: escaped(meter), energy: kwh(energyWh), from: begin, to: end });
 }
 
 function demandText(

@@ -1,9 +1,20 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { type Micro, microPerKwh, type StatePath, utcMs, watt, wh } from "@busbar/protocol";
+import {
+  encodeMessage,
+  type Message,
+  type Micro,
+  microPerKwh,
+  type StatePath,
+  utcMs,
+  watt,
+  wh,
+} from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { checkBillText } from "../../commands/bill-verify.ts";
 import { accounts } from "../../ledger/accounts.ts";
+import { contracts, slotKey } from "../../ledger/rules/market/tables.ts";
+import { sha256 } from "../../ledger/sha256.ts";
 import { rememberingVerify } from "../../ledger/verified.ts";
 import { checkBill } from "./check.ts";
 import { collectBill } from "./collect.ts";
@@ -326,4 +337,87 @@ test("a bill of an earlier form is told apart from one that was changed", () => 
   const older = { ...bill, format: "busbar-bill/1" };
   const checked = checkBill({ bill: older, evidence }, against());
   assert.ok(!checked.ok && checked.code === "bill.form" && /make it anew/.test(checked.message));
+});
+
+test("a correction posts an order's difference on a line of its own, and no void contract is left out", () => {
+  const slot = ordered + 6 * hour;
+  const { owners } = community;
+  const sells = (owner: string) => owner === "home-1";
+  const deed = (owner: string) => ({
+    ...{ importWh: sells(owner) ? 0 : 500, exportWh: sells(owner) ? 500 : 0 },
+    // The account of home-3 is in default.
+    quoteWh: owner === "home-3" ? 0 : sells(owner) ? 800 : -400,
+    limit: sells(owner) ? 420_000 : 690_000,
+  });
+  // What they owe of before is paid, so that they may buy.
+  const paid = ["home-1", "home-2", "home-4"].map((from, i) => {
+    const about = { by: "bureau-a", from, version: 4 + i, purpose: "balance" } as const;
+    return community.seal("bureau-a", "payment", { ...about, amount: 90_000_000 as Micro });
+  });
+  community.block(slot - 50 * minute, paid);
+  community.trade(slot, deed);
+  const signed = [...contracts.scan(community.store.state, `${slotKey(slot)}-`)];
+  const [contract = ""] =
+    signed.find(([, { seller, buyer }]) => sells(seller) && buyer === "home-2") ?? [];
+  const decide = (
+    at: number,
+    about: number,
+    ...[kind, message]: ["objection", Message<"objection">] | ["correction", Message<"correction">]
+  ) => {
+    const by = kind === "objection" ? message.by : message.member;
+    const payload =
+      kind === "objection" ? encodeMessage(kind, message) : encodeMessage(kind, message);
+    const said =
+      kind === "objection" ? community.seal(by, kind, message) : community.seal(by, kind, message);
+    const motion = sha256(payload);
+    const ruling = { member: "member-a", slot: utcMs(about), motion, word: "uphold" } as const;
+    community.block(at, [said]);
+    community.block(at + minute, [community.seal("member-a", "ruling", ruling)]);
+  };
+  const objection = { by: "bureau-a", contract, against: "seller", reason: "price-abuse" } as const;
+  decide(slot + minute, slot, "objection", objection);
+  decide(slot + 3 * minute, ordered, "correction", {
+    ...{ member: "member-a", meter: "home-2-meter", slot: utcMs(ordered), version: 1 },
+    ...{ importWh: wh(210), exportWh: wh(0), reason: "meter-error" },
+  });
+  const flows = (owner: string) => [
+    { time: slot, importWh: 2_500, exportWh: 0 },
+    { time: slot + hour, ...deed(owner) },
+  ];
+  community.block(
+    slot + hour + minute,
+    owners.map((owner) => community.batch(owner, flows(owner))),
+  );
+  for (const owner of ["home-1", "home-2", "bureau-a"]) {
+    const file = collected(owner);
+    const checked = checkBill(file, against());
+    assert.ok(checked.ok, `${owner}: ${JSON.stringify(checked)}`);
+    const { accounts: own, totals } = file.bill;
+    assert.equal(own.sales + own.purchase, totals.total, owner);
+  }
+  const file = collected("home-2");
+  const demand = file.bill.account.filter(({ kind }) => kind === "demand");
+  assert.deepEqual(
+    demand.map(({ money, demand: of }) => [money, of?.deliveredWh, of?.word, of?.checked]),
+    [
+      [125_000, 250, "unkept", false],
+      [20_000, 290, "kept", true],
+    ],
+  );
+  const lines = file.bill.slots.flatMap((one) => one.lines);
+  assert.ok(lines.some((line) => line.contract === contract && line.state === "void"));
+  const evidence = evidenceOf(file);
+  const corrected = `corrected/${slotKey(ordered)}/home-2-meter`;
+  const last = String(demand[1]?.entry).padStart(9, "0");
+  for (const [key, code] of [
+    [`contract/${contract}`, "bill.incomplete"],
+    ["voids/home-2", "bill.incomplete"],
+    [corrected, "bill.energy"],
+    [`account-entry/home-2/${last}`, "bill.incomplete"],
+  ] as const) {
+    const entries = evidence.entries.filter((one) => one.key !== key);
+    assert.equal(entries.length, evidence.entries.length - 1, key);
+    const fault = insistOnFault(forged(file.bill, { ...evidence, entries }), key);
+    assert.equal(fault.code, code, key);
+  }
 });

@@ -20,13 +20,16 @@ export function totalsOf(
   const lines = slots.flatMap((slot) => slot.lines);
   const sum = (...kinds: LineKind[]) =>
     lines.reduce((all, { kind, money }) => all + (kinds.includes(kind) ? money : 0), 0);
+  const unread = account.filter(({ kind }) => kind === "unread");
+  const more = (sign: 1 | -1) =>
+    unread.reduce((all, { money }) => all + (money * sign > 0 ? money : 0), 0);
   const received = sum("sale", "surplus");
-  const paid = 0 - sum("purchase", "shortage");
+  const paid = 0 - sum("purchase", "shortage") - more(-1);
   const fees = 0 - sum("grid-fee", "grid-loss", "fee");
   const taxes = 0 - sum("tax", "levy");
   const subsidies = sum("subsidy");
   const orders = account.reduce((all, { kind, money }) => all + (kind === "demand" ? money : 0), 0);
-  const takings = sum(...takingSorts);
+  const takings = sum(...takingSorts) + more(1);
   const total = received - paid - fees - taxes + subsidies + orders + takings;
   const due = wholeHundredths(total);
   const count = (state: BillSlot["state"]) => slots.filter((slot) => slot.state === state).length;

@@ -1,4 +1,4 @@
-import type { BillSlot, LineKind } from "./document.ts";
+import type { AccountLine, BillSlot, LineKind } from "./document.ts";
 
 /** The languages that bills are written in. */
 export const languages = ["en", "zh"] as const;
@@ -42,8 +42,14 @@ type Words = {
   readonly balance: string;
   readonly account: string;
   readonly accountKinds: Readonly<
-    Record<"payment" | "collateral" | "seized" | "demand", readonly [gets: string, gives: string]>
+    Record<AccountLine["kind"], readonly [gets: string, gives: string]>
   >;
+  readonly unreadText: (energy: {
+    readonly meter: string;
+    readonly energy: string;
+    readonly from: string | undefined;
+    readonly to: string | undefined;
+  }) => string;
   readonly demandWords: Readonly<Record<"kept" | "unkept" | "unproven", string>>;
   readonly demandText: (order: {
     readonly delivered: string;
@@ -132,7 +138,10 @@ const english: Words = {
     collateral: ["Collateral handed over", "Collateral handed back"],
     seized: ["Collateral taken for what was owed", "Collateral taken for what was owed"],
     demand: ["Demand response, paid to you", "Demand response, paid by you"],
+    unread: ["For energy drawn in a silence", "Energy drawn in a silence, beyond the estimates"],
   },
+  unreadText: ({ meter, energy, from, to }) =>
+    `${energy} kWh of meter ${meter}, from ${from} to ${to}: its slots are forgotten`,
   demandWords: { kept: "kept", unkept: "not kept: on the credit report", unproven: "not proven" },
   demandText: ({ delivered, ordered, from, slots }) =>
     `${delivered} of ${ordered} kWh less, ${slots} ${slots === 1 ? "slot" : "slots"} from ${from}`,
@@ -245,7 +254,10 @@ const chinese: Words = {
     collateral: ["交付保证金", "退回保证金"],
     seized: ["保证金抵扣欠款", "保证金抵扣欠款"],
     demand: ["需求响应收入", "需求响应支出"],
+    unread: ["中断期间用电收入", "中断期间超出估算的用电"],
   },
+  unreadText: ({ meter, energy, from, to }) =>
+    `电表 ${meter} 自 ${from} 至 ${to} 用电 ${energy} 千瓦时：相应时段已不再保存`,
   demandWords: { kept: "已履行", unkept: "未履行：已记入信用报告", unproven: "无法证明" },
   demandText: ({ delivered, ordered, from, slots }) =>
     `自 ${from} 起 ${slots} 个时段，少用 ${delivered}／应少用 ${ordered} 千瓦时`,

@@ -2,6 +2,7 @@ import type { Correction } from "@busbar/protocol";
 import { askToCertify } from "../../certificates.ts";
 import { slotCode } from "../../completeness.ts";
 import { correctedSlots, meterSlotId } from "../../corrections.ts";
+import { askToProve } from "../../demand.ts";
 import type { BlockContext } from "../../rule.ts";
 import { askToResettle } from "../../settlements.ts";
 import { registerEnergy, slotEnergy } from "../../slots.ts";
@@ -45,4 +46,5 @@ export function carryOutCorrection(
   // Also where it was not settled yet: it may be now.
   if (entry.role !== "connection") return;
   askToResettle(state, { slot, owner: entry.owner, why: "correction" });
+  askToProve(state, { slot, owner: entry.owner });
 }

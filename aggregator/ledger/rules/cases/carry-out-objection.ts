@@ -4,6 +4,7 @@ import { reportViolation } from "../../credit.ts";
 import { exposeContract } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 import { askToResettle } from "../../settlements.ts";
+import { noteVoid } from "../../voids.ts";
 import { settleContracts } from "../market/contract-settlement.ts";
 import { cutToLines } from "../market/cutting.ts";
 import { addToPositions, isTrading } from "../market/positions.ts";
@@ -33,6 +34,7 @@ export function carryOutObjection(
   if (outcome === "upheld") {
     contracts.set(state, contract, { ...released, settled: 2 });
     exposeContract(state, terms, "free");
+    noteVoid(state, { contract, slot, parties: [seller, buyer] });
     if (isTrading(state, slot)) {
       addToPositions(state, slot, { seller, buyer, energy: -terms.energy });
     }

@@ -16,12 +16,13 @@ import {
   openOffer,
   putDemand,
 } from "../../demand.ts";
-import { defaults, expose, headroom } from "../../exposure.ts";
+import { defaults, expose, headroom, suspendedAccounts } from "../../exposure.ts";
 import { refuse } from "../../refuse.ts";
 import type { BlockContext, TxRule } from "../../rule.ts";
 import { sha256 } from "../../sha256.ts";
 import { devices } from "../../tables.ts";
-import { bureauOf, marketParty } from "../market/parties.ts";
+import { balancingOf } from "../market/balancing.ts";
+import { marketParty } from "../market/parties.ts";
 import { hex } from "../market/tables.ts";
 import { isSlotStart, slotMs } from "../market/timetable.ts";
 import { checkFree, endOf, spansOf, takeSlots } from "./span.ts";
@@ -39,7 +40,7 @@ const orderWhMax = 100_000_000;
  *
  * Only the owner itself orders: a unit's mandate says nothing of what it may spend so.
  *
- * Codes, in order: `demand.rights`, `demand.exists-different`, `demand.device-unknown`, `demand.own`,
+ * Codes, in order: `demand.rights`, `demand.exists-different`, `demand.suspended`, `demand.device-unknown`, `demand.own`,
  * `demand.shape`, `demand.slot`, `demand.answer-by`, `demand.taken`, `demand.no-baseline`, `demand.in-default`,
  * `demand.beyond-credit`, `demand.too-many`.
  */
@@ -55,6 +56,9 @@ export const demandOrderRule: TxRule<"demand-order"> = (context, message, signer
   if (known !== undefined) {
     if (compareBytes(known.hash, hash) === 0) return { ok: true, code: "exists" };
     return refuse("demand.exists-different", `id ${order} was used for another order`);
+  }
+  if (suspendedAccounts.get(state, by) !== undefined) {
+    return refuse("demand.suspended", `the members suspended ${by}: it orders nothing`);
   }
   const owner = devices.get(state, device)?.owner;
   if (owner === undefined || marketParty(state, owner) === undefined) {
@@ -73,7 +77,7 @@ export const demandOrderRule: TxRule<"demand-order"> = (context, message, signer
     return refuse("demand.no-baseline", text);
   }
   const bound = micro(cost(price, wh(energy * slots), "ceil"));
-  const uncovered = checkCover(context, by, bound);
+  const uncovered = checkCover(context, message, bound);
   if (uncovered !== undefined) return uncovered;
 
   const status = isMandated(context, message, owner) ? "contracted" : "offered";
@@ -133,8 +137,13 @@ function checkTerms(
   return refuse("demand.answer-by", text);
 }
 
-function checkCover({ state, parameters }: BlockContext, by: string, bound: number) {
-  if (by === bureauOf(state)) return undefined;
+/** Whoever balances the order's slot, when others settle with it, is bound by no terms. */
+function checkCover(
+  { state, parameters }: BlockContext,
+  { by, slot }: Pick<DemandOrder, "by" | "slot">,
+  bound: number,
+) {
+  if (by === balancingOf(state, slot)) return undefined;
   const free = headroom(state, by, parameters);
   if (free === undefined) return undefined;
   if (defaults.get(state, by) !== undefined) {

@@ -1,6 +1,7 @@
 import { utcMs } from "@busbar/protocol";
 import { demandSlotId, demandSlots, demands } from "../../demand.ts";
 import type { BlockContext } from "../../rule.ts";
+import { isApart } from "../../slots.ts";
 import { meteredBy, partyInSlot } from "../market/parties.ts";
 import { hex } from "../market/tables.ts";
 import { slotMs } from "../market/timetable.ts";
@@ -22,6 +23,17 @@ export function drawnBy(
   const party = partyInSlot(state, owner, { start: slot, end: slot + lengthMs });
   const metered = party && meteredBy(state, party.meters, { start: utcMs(slot), lengthMs });
   return metered === undefined ? undefined : metered.importWh - metered.exportWh;
+}
+
+/** Whether the readings around a slot lie further apart than it is long, of one of an owner's meters. */
+export function isApartIn(
+  { state, parameters }: Pick<BlockContext, "state" | "parameters">,
+  owner: string,
+  slot: number,
+): boolean {
+  const lengthMs = slotMs(parameters);
+  const party = partyInSlot(state, owner, { start: slot, end: slot + lengthMs });
+  return (party?.meters ?? []).some((meter) => isApart(state, meter, utcMs(slot), lengthMs));
 }
 
 /**

@@ -7,23 +7,15 @@ import {
   type GreenSale,
   isGreen,
 } from "../../../settlement/certificates.ts";
-import {
-  addGreenDebt,
-  greenAgain,
-  greenLines,
-  greenMoves,
-  greenOpen,
-  greenSlots,
-  greenWaiting,
-  heldOf,
-  moveOf,
-} from "../../certificates.ts";
+import { greenAgain, greenLines, greenOpen, greenSlots, greenWaiting } from "../../certificates.ts";
+import { type GreenMeter, greenMetersOf, noteGreenMeters } from "../../green-meters.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
 import { slotEnergy } from "../../slots.ts";
-import type { State, StateReader } from "../../state/state.ts";
+import type { StateReader } from "../../state/state.ts";
 import { meters } from "../../tables.ts";
 import { meterStates } from "../meter-state.ts";
+import { countDebts, leftToRetire, withheldIn, withholdDebts } from "./green-debts.ts";
 import { contracts, slotKey } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
 import { waitMsMax } from "./waiting.ts";
@@ -56,13 +48,14 @@ export const certificatesRule: BlockRule = {
 /** Certifies a slot that is settled, or puts it on the list of those that wait for generation meters. */
 export function expectCertificates(context: BlockContext, slot: UtcMs): void {
   const { state } = context;
-  const all = greenMeters(context, slot);
+  const all = registeredMeters(context, slot);
   if (all.length === 0) return;
+  const list = noteGreenMeters(state, all, context.time);
   const away = all.filter((meter) => isPending(context, meter.id, slot));
   const owners = [...new Set(away.map(({ owner }) => owner))].sort();
-  if (owners.length === 0) return certify(context, slot);
   const key = slotKey(slot);
-  greenOpen.set(state, key, { slot, owners });
+  if (owners.length === 0) return certify(context, slot, list);
+  greenOpen.set(state, key, { slot, owners, meters: list });
   for (const owner of owners) greenWaiting.set(state, `${owner}/${key}`, { slot });
 }
 
@@ -70,23 +63,32 @@ export function expectCertificates(context: BlockContext, slot: UtcMs): void {
 function arrive(context: BlockContext, owner: string): void {
   const { state } = context;
   for (const [key, { slot }] of [...greenWaiting.scan(state, `${owner}/`)]) {
-    const own = greenMeters(context, slot).filter((meter) => meter.owner === owner);
+    const open = greenOpen.get(state, slotKey(slot));
+    const own = metersOfSlot(context, slot, open?.meters).filter((meter) => meter.owner === owner);
     if (own.some(({ id }) => isPending(context, id, slot))) return;
     greenWaiting.delete(state, key);
-    const open = greenOpen.get(state, slotKey(slot));
     const owners = open?.owners.filter((other) => other !== owner) ?? [];
-    if (owners.length > 0) greenOpen.set(state, slotKey(slot), { slot, owners });
-    else certify(context, slot);
+    if (open !== undefined && owners.length > 0) {
+      greenOpen.set(state, slotKey(slot), { ...open, owners });
+    } else certify(context, slot);
   }
 }
 
-type GreenMeter = { readonly id: string; readonly owner: string; readonly form: GreenForm };
+/** The meters that a slot closed with; of one that closed without noting them those of now. */
+function metersOfSlot(
+  context: BlockContext,
+  slot: number,
+  list: number | undefined,
+): readonly GreenMeter[] {
+  const noted = list === undefined ? undefined : greenMetersOf(context.state, list);
+  return noted ?? registeredMeters(context, slot);
+}
 
 /**
  * Meters whose energy is certified: generation meters of a green form that counted all through the slot,
  * and connection meters of one, where a plant is all that is behind them.
  */
-function greenMeters({ state, parameters }: BlockContext, slot: number): GreenMeter[] {
+function registeredMeters({ state, parameters }: BlockContext, slot: number): GreenMeter[] {
   const end = slot + slotMs(parameters);
   const found = Array.from(meters.scan(state)).flatMap(([id, { role, form, owner, until }]) => {
     if (!isGreen(form) || (until !== undefined && until < end)) return [];
@@ -95,7 +97,10 @@ function greenMeters({ state, parameters }: BlockContext, slot: number): GreenMe
   const withPlant = new Set(
     found.flatMap(({ role, owner }) => (role === "generation" ? [owner] : [])),
   );
-  return found.filter(({ role, owner }) => role === "generation" || !withPlant.has(owner));
+  return found.flatMap(({ id, owner, form, role }): GreenMeter[] => {
+    if (role === "generation") return [{ id, owner, form, isWhole: 0 }];
+    return withPlant.has(owner) ? [] : [{ id, owner, form, isWhole: 1 }];
+  });
 }
 
 /** Whether a meter may still show what the slot held. */
@@ -106,45 +111,38 @@ function isPending({ state, parameters }: BlockContext, meter: string, slot: Utc
   return last === undefined || last < slot + lengthMs;
 }
 
-function certify(context: BlockContext, slot: UtcMs): void {
+function certify(
+  context: BlockContext,
+  slot: UtcMs,
+  list = greenSlots.get(context.state, slotKey(slot))?.meters,
+): void {
   const { state, height, emit } = context;
   const key = slotKey(slot);
-  for (const owner of greenOpen.get(state, key)?.owners ?? []) {
-    greenWaiting.delete(state, `${owner}/${key}`);
-  }
+  const open = greenOpen.get(state, key);
+  for (const owner of open?.owners ?? []) greenWaiting.delete(state, `${owner}/${key}`);
   greenOpen.delete(state, key);
-  const certified = certifySlot(generatorsOf(context, slot), salesOf(state, slot));
+  const noted = list ?? open?.meters;
+  const version = (greenSlots.get(state, key)?.version ?? 0) + 1;
+  const made = generatorsOf(context, slot, metersOfSlot(context, slot, noted));
+  if (version === 1) withholdDebts(context, slot, made);
+  const withheld = withheldIn(state, key);
+  const generators = made.map((one) => ({ ...one, withheld: withheld.get(one.owner) ?? {} }));
+  const certified = certifySlot(generators, salesOf(state, slot));
   const { sales } = certified;
   const certificates = certified.certificates.map((one) => leftToRetire(state, key, one));
   const before = [...greenLines.scan(state, `${key}/`)];
-  const version = (greenSlots.get(state, key)?.version ?? 0) + 1;
   if (version > 1 && isSame(before, certificates)) return;
   for (const [id] of before) greenLines.delete(state, id);
   for (const { owner, form, ...line } of certificates) {
     greenLines.set(state, `${key}/${owner}/${form}`, line);
   }
-  greenSlots.set(state, key, { version, height });
+  greenSlots.set(state, key, {
+    version,
+    height,
+    ...(noted === undefined ? {} : { meters: noted }),
+  });
   countDebts(state, key);
   emit({ type: "slot-certified", slot, version, certificates, sales });
-}
-
-/** What was moved by hand is not there to be retired as well. */
-function leftToRetire(state: StateReader, key: string, line: Certificates): Certificates {
-  const { owner, form, issuedWh, boughtWh, soldWh, retiredWh } = line;
-  const { receivedWh, givenWh, retiredWh: byHand } = moveOf(state, `${key}/${owner}/${form}`);
-  const there = issuedWh + boughtWh - soldWh + receivedWh - givenWh - byHand;
-  return there >= retiredWh ? line : { ...line, retiredWh: wh(Math.max(0, there)) };
-}
-
-/** What owners moved by hand and do not have any more, they owe. */
-function countDebts(state: State, key: string): void {
-  for (const [id, move] of [...greenMoves.scan(state, `${key}/`)]) {
-    const [, owner = "", form] = id.split("/");
-    const owedWh = wh(Math.max(0, 0 - heldOf(state, id)));
-    if (owedWh === move.owedWh || !isGreen(form)) continue;
-    addGreenDebt(state, owner, form, owedWh - move.owedWh);
-    greenMoves.set(state, id, { ...move, owedWh });
-  }
 }
 
 function isSame(
@@ -161,8 +159,11 @@ function isSame(
 }
 
 /** Everybody that was settled in the slot, or made something in it. */
-function generatorsOf(context: BlockContext, slot: UtcMs): Generator[] {
-  const { state, parameters } = context;
+function generatorsOf(
+  { state, parameters }: BlockContext,
+  slot: UtcMs,
+  meters: readonly GreenMeter[],
+): Generator[] {
   const nets = new Map<string, number | undefined>();
   // Versions stand in their order, so the last one stays.
   for (const [id, { importWh, exportWh }] of settlements.scan(state, `${slotKey(slot)}/`)) {
@@ -171,12 +172,11 @@ function generatorsOf(context: BlockContext, slot: UtcMs): Generator[] {
     nets.set(owner, known ? exportWh - importWh : undefined);
   }
   const made = new Map<string, Partial<Record<GreenForm, number>>>();
-  for (const { id, owner, form } of greenMeters(context, slot)) {
+  for (const { id, owner, form, isWhole } of meters) {
     const energy = slotEnergy(state, id, slot, slotMs(parameters));
     if (energy === undefined) continue;
     const own = made.get(owner) ?? {};
-    const isWhole = meters.get(state, id)?.role === "connection";
-    const shown = isWhole ? Math.max(0, energy.exportWh - energy.importWh) : energy.exportWh;
+    const shown = isWhole === 1 ? Math.max(0, energy.exportWh - energy.importWh) : energy.exportWh;
     made.set(owner, { ...own, [form]: (own[form] ?? 0) + shown });
     if (!nets.has(owner)) nets.set(owner, undefined);
   }

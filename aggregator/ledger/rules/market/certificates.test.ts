@@ -13,6 +13,7 @@ import {
   heldOf,
 } from "../../certificates.ts";
 import type { Genesis } from "../../genesis.ts";
+import { greenMeterLists } from "../../green-meters.ts";
 import { sha256 } from "../../sha256.ts";
 import { entry, frameOf, MeterChain, testGenesis } from "../../test-site.ts";
 import { slotKey } from "./tables.ts";
@@ -308,4 +309,108 @@ test("whatever is moved and corrected, each Wh is held by one owner or retired o
     }),
     { numRuns: 30 },
   );
+});
+
+/** The installer makes the company's sun meter one of the wind, and takes its wind meter out. */
+const rebuilt = (run: Chain, minutes: number) => {
+  const unit = sunny().devices.find(({ owner }) => owner === "company-a") ?? assert.fail();
+  const meters = unit.meters.flatMap((meter) => {
+    if (meter.id === "company-a-wind") return [];
+    return [meter.id === "company-a-sun" ? { ...meter, form: "wind" as const } : meter];
+  });
+  const message = { nonce: new Uint8Array(16).fill(9), member: "member-a", owners: [] };
+  const devices = [{ ...unit, meters }];
+  assert.deepEqual(
+    run.block(minutes, frameOf("member-a", "admission", { ...message, devices })),
+    [],
+  );
+};
+
+test("a slot is certified anew by the meters that it closed with, whatever they are now", () => {
+  const run = sold();
+  reported(run);
+  const before = [lineOf(run, "company-a"), lineOf(run, "company-a", "wind")];
+  rebuilt(run, 130);
+  corrected(run, 140, 1, 30_000);
+  assert.equal(lineOf(run, "company-a")?.issuedWh, 30_000, "sun is sun that was sun");
+  assert.equal(lineOf(run, "company-a", "wind")?.issuedWh, before[1]?.issuedWh);
+  corrected(run, 150, 2, 40_000);
+  assert.deepEqual([lineOf(run, "company-a"), lineOf(run, "company-a", "wind")], before);
+
+  // Also where it still waited for a meter when the registry changed.
+  const late = sold();
+  late.block(
+    121,
+    over("company-a", 0, 45_000),
+    over("company-a", 0, 20_000, "wind"),
+    over("user-a", 60_000, 0),
+    over("bureau-a", 0, 15_000),
+  );
+  assert.equal(lineOf(late, "company-a"), undefined);
+  rebuilt(late, 130);
+  assert.deepEqual(late.block(140, over("company-a", 0, 40_000, "sun")), []);
+  assert.deepEqual([lineOf(late, "company-a"), lineOf(late, "company-a", "wind")], before);
+  assert.equal([...greenMeterLists.scan(late.state)].length, 1);
+});
+
+test("who owes certificates sells none of what is issued to it until its debt is made good", () => {
+  const run = sold("any");
+  reported(run);
+  const had = held(run, "company-a");
+  run.block(130, move("company-a", 1, had, { to: "user-a" }));
+  corrected(run, 140, 1, 10_000);
+  const owed = greenDebtOf(run.state, "company-a", "solar");
+  assert.equal(owed, had - 10_000);
+  // It sells 50 kWh of sun in a later slot, and makes 60 of it there.
+  const later = slot + 4 * hour;
+  const ask = quote("company-a", 5, { side: "ask", quantity: wh(50_000), form: "solar" }, later);
+  const bid = quote("user-a", 6, { quantity: wh(50_000) }, later);
+  run.block(255);
+  assert.deepEqual(run.block(265, ask.seal, bid.seal), []);
+  assert.deepEqual(run.block(281, ask.open, bid.open), []);
+  run.block(291);
+  const more = (owner: string, from: number, made: number, meter = "meter") => {
+    const chain = new MeterChain(owner, meter);
+    const start = [entry(slot, 0, 0), entry(slot + hour, owner === "user-a" ? 60_000 : 0, from)];
+    chain.frame(...start);
+    const drew = owner === "user-a" ? 60_000 : 0;
+    return chain.frame(entry(later, drew, from), entry(later + hour, drew, from + made));
+  };
+  const frames = [
+    more("company-a", 45_000, 60_000),
+    more("company-a", 40_000, 60_000, "sun"),
+    more("company-a", 20_000, 0, "wind"),
+    more("user-a", 0, 0),
+    more("bureau-a", 15_000, 0),
+  ];
+  assert.deepEqual(run.block(361, ...frames), []);
+  const of = (owner: string) => greenLines.get(run.state, `${slotKey(later)}/${owner}/solar`);
+  assert.equal(of("company-a")?.issuedWh, 60_000);
+  assert.equal(of("user-a")?.boughtWh, 60_000 - owed, "the rest of it, not all of the contract");
+  assert.equal(greenDebtOf(run.state, "company-a", "solar"), 0);
+  const [, withheld] = run.of("certificates-moved");
+  assert.deepEqual([withheld?.to, withheld?.energyWh, withheld?.madeGoodWh], [null, owed, owed]);
+  const totals = greenTotals(run.state, { from: later, to: later + hour });
+  const sum = (name: "issuedWh" | "retiredWh") =>
+    totals.reduce((all, total) => all + (total.form === "solar" ? total[name] : 0), 0);
+  const holds = owners.reduce(
+    (all, owner) => all + heldOf(run.state, `${slotKey(later)}/${owner}/solar`),
+    0,
+  );
+  assert.equal(holds + sum("retiredWh"), sum("issuedWh"));
+  // Certified anew with less, what was kept back stays so, and what is missing of it is owed again.
+  const fix = {
+    meter: "company-a-sun",
+    slot: utcMs(later),
+    version: 1,
+    exportWh: wh(owed - 1_000),
+  };
+  const message = { member: "member-a", importWh: wh(0), reason: "meter-error", ...fix } as const;
+  run.block(370, frameOf("member-a", "correction", message));
+  const motion = sha256(encodeMessage("correction", message));
+  const word = { member: "member-a", slot: utcMs(later), motion, word: "uphold" } as const;
+  run.block(371, frameOf("member-a", "ruling", word));
+  assert.equal(of("company-a")?.issuedWh, owed - 1_000);
+  assert.equal(of("user-a")?.boughtWh ?? 0, 0);
+  assert.equal(greenDebtOf(run.state, "company-a", "solar"), 1_000);
 });

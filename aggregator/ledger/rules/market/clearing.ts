@@ -1,22 +1,32 @@
 import assert from "node:assert/strict";
-import { type MicroPerKwh, microPerKwh, type QuoteTerms, type UtcMs, wh } from "@busbar/protocol";
+import {
+  type MicroPerKwh,
+  microPerKwh,
+  type QuoteTerms,
+  type UtcMs,
+  utcMs,
+  wh,
+} from "@busbar/protocol";
 import type { Fill, Quote } from "../../../market/clearing/quotes.ts";
 import { residualSales } from "../../../market/clearing/residual.ts";
 import type { Prices } from "../../../market/game/channels.ts";
 import { lostOnWay } from "../../../market/routing/losses.ts";
 import { greenLines, greenMoves, greenSlots } from "../../certificates.ts";
 import { correctedSlots, corrections } from "../../corrections.ts";
-import { reportViolation } from "../../credit.ts";
+import { creditScore, reportViolation } from "../../credit.ts";
 import { defaults, expose, exposeContract } from "../../exposure.ts";
+import { judged } from "../../judged.ts";
 import type { BlockContext } from "../../rule.ts";
 import { settlements } from "../../settlements.ts";
+import { slotEnergy } from "../../slots.ts";
 import { takings } from "../../takings.ts";
+import { keepUnread } from "../../unread.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
 import { cases, objections } from "../cases/tables.ts";
 import { balancingOf } from "./balancing.ts";
 import { type ClearedBook, clearBook, type NewSale, offeredAs } from "./book-clearing.ts";
 import { placeOf, strayFeeder } from "./lines.ts";
-import { marketParties } from "./parties.ts";
+import { marketParties, partyInSlot } from "./parties.ts";
 import { addToPositions, forgetPositions } from "./positions.ts";
 import { tellOutcomes } from "./quote-outcomes.ts";
 import { costMost } from "./quote-reveal.ts";
@@ -34,6 +44,7 @@ import {
   slotKey,
   slots,
 } from "./tables.ts";
+import { slotMs } from "./timetable.ts";
 
 /**
  * Clears a slot at one of its gates: reference prices, the book, who trades with whom, and contracts
@@ -86,9 +97,17 @@ export function clearSlot(context: BlockContext, at: SlotPass): void {
 }
 
 /** Takes a slot of long ago, with all that came of it, out of the state; blocks and events keep it all. */
-function forget({ state }: BlockContext, slot: number): void {
+function forget({ state, parameters }: BlockContext, slot: number): void {
   const key = slot < 0 ? undefined : slotKey(slot);
   if (key === undefined || slots.get(state, key)?.stage !== "settled") return;
+  keepUnread(state, slot, (owner) => {
+    const lengthMs = slotMs(parameters);
+    const party = partyInSlot(state, owner, { start: slot, end: slot + lengthMs });
+    const known = (party?.meters ?? []).map((meter) =>
+      slotEnergy(state, meter, utcMs(slot), lengthMs),
+    );
+    return known.reduce((sum, energy) => sum + (energy?.importWh ?? 0), 0);
+  });
   slots.delete(state, key);
   siteNets.delete(state, key);
   slotBalances.delete(state, key);
@@ -103,6 +122,7 @@ function forget({ state }: BlockContext, slot: number): void {
     [corrections, `${key}/`],
     [correctedSlots, `${key}/`],
     [cases, `${key}/`],
+    [judged, `${key}/`],
   ] as const) {
     for (const [id] of [...table.scan(state, prefix)]) table.delete(state, id);
   }
@@ -113,6 +133,7 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
   const { state, parameters, emit } = context;
   const quotes: Quote[] = [];
   const prefix = `${slotKey(slot)}/`;
+  const ranks = parameters.credit?.tiesByScore === 1;
   for (const [key, { owner, time, gate, revealed }] of [...commitments.scan(state, prefix)]) {
     const id = key.slice(prefix.length + owner.length + 1);
     // A meter may have come, or moved, since the quote was sealed.
@@ -120,7 +141,10 @@ function openedQuotes(context: BlockContext, slot: UtcMs): Quote[] {
     const feeder = revealed === undefined ? undefined : placeOf(state, owner, parameters);
     for (const [i, terms] of (stray === undefined ? (revealed ?? []) : []).entries()) {
       const limit = withinTariff(terms, parameters);
-      const place = feeder === undefined ? {} : { feeder };
+      const place = {
+        ...(feeder === undefined ? {} : { feeder }),
+        ...(ranks ? { rank: creditScore(state, owner) } : {}),
+      };
       quotes.push({ ...terms, limit, id: `${id}-${i}`, party: owner, slot, time, ...place });
     }
     if (revealed !== undefined && stray !== undefined) {

@@ -1,15 +1,11 @@
-import { micro, type UtcMs } from "@busbar/protocol";
+import { micro } from "@busbar/protocol";
 import { addAccountEntry } from "../../account-entries.ts";
 import { balanceOf, moneyOf, openAccount, post } from "../../accounts.ts";
 import { keptBy, releaseCollateral } from "../../collateral.ts";
 import { creditDecays, fade, reportViolation } from "../../credit.ts";
 import { covered, creditChecks, defaults } from "../../exposure.ts";
 import type { BlockContext, BlockRule } from "../../rule.ts";
-import { lastSettlement } from "../../settlements.ts";
 import { isBalancing } from "./balancing.ts";
-
-/** Below that a difference is a register's step and no promise broken. */
-const deliveryWhMin = 100;
 
 /**
  * Lets the points of credit reports fade, and looks after each block at the accounts that it posted to.
@@ -33,21 +29,6 @@ export const creditRule: BlockRule = {
   },
 };
 
-/** Looks at a party's first settlement of a slot: who gave less than it sold has broken its word. */
-export function noteDelivery(context: BlockContext, slot: UtcMs, owner: string): void {
-  const { credit } = context.parameters;
-  if (credit === undefined) return;
-  const settled = lastSettlement(context.state, slot, owner)?.settlement;
-  if (settled === undefined) return;
-  const { importWh, exportWh, soldWh } = settled;
-  if (importWh === undefined || exportWh === undefined || soldWh <= 0) return;
-  const missing = soldWh - (exportWh - importWh);
-  const tolerated = Math.floor((soldWh * credit.tolerancePermille) / 1000);
-  if (missing <= Math.max(tolerated, deliveryWhMin)) return;
-  const reason = `slot ${slot}: ${soldWh} Wh sold, ${exportWh - importWh} Wh given`;
-  reportViolation(context, { id: owner, kind: "under-delivery", reason });
-}
-
 function check(context: BlockContext, owner: string): void {
   const { state, parameters, time, emit } = context;
   const { credit } = parameters;
@@ -57,6 +38,7 @@ function check(context: BlockContext, owner: string): void {
   if (!isOut && covered(state, owner, credit.line) + keptBy(state, owner) >= 0) return;
   const seized = seize(context, owner);
   if (isOut) {
+    if (seized > 0) emit({ type: "collateral-seized", owner, money: seized });
     if (balanceOf(state, owner) + keptBy(state, owner) < 0) return;
     defaults.delete(state, owner);
     emit({ type: "default-ended", owner });

@@ -351,6 +351,7 @@ test("a payment is acknowledged by who got it, once, and gives up no more than i
   assert.equal(one(first()), "tx.exists");
   assert.equal(one(got("bureau-a", "user-a", 6)), "payment.exists-different");
   assert.equal(one(got("user-a", "company-a", 5.000001)), "payment.beyond-balance");
+  assert.equal(one(got("user-a", "company-a", 0.009999)), "payment.too-small");
   assert.equal(one(got("user-a", "company-a", 5, collateral)), "payment.bureau");
   assert.equal(one(got("user-a", "bureau-a", 1, collateral)), "payment.beyond-balance");
   assert.equal(balanceOf(run.state, "user-a"), 5_000_000);

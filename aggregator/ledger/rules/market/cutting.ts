@@ -8,6 +8,7 @@ import { lostOnWay } from "../../../market/routing/losses.ts";
 import { exposeContract } from "../../exposure.ts";
 import { parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
+import { noteVoid } from "../../voids.ts";
 import { linesOf } from "./lines.ts";
 import { addToPositions, isTrading } from "./positions.ts";
 import { type Contract, contracts, slotKey } from "./tables.ts";
@@ -98,6 +99,7 @@ function cut(
   // Nothing left is nothing to pay: void, and nobody's fault.
   const settled = left === 0 ? 2 : terms.settled;
   contracts.set(state, id, { ...kept, ...lost, energy: left, settled });
+  if (settled === 2) noteVoid(state, { contract: id, slot, parties: [seller, buyer] });
   if (isTrading(state, slot)) addToPositions(state, slot, { seller, buyer, energy: -byWh });
   emit({ type: "contract-cut", contract: id, slot, seller, buyer, byWh, quantityWh: left, feeder });
 }

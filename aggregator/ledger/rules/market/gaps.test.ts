@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { micro } from "@busbar/protocol";
+import { accountEntriesSince } from "../../account-entries.ts";
 import { accountSums } from "../../accounts.ts";
 import { creditReports } from "../../credit.ts";
 import { lastSettlement } from "../../settlements.ts";
-import { entry, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import { unread } from "../../unread.ts";
 import { Chain, hour, slot } from "./test-chain.ts";
 
 const { parameters } = testGenesis();
@@ -23,34 +25,75 @@ function drawn(run: Chain, from: number, to: number): number {
   return all;
 }
 
-test("energy that was drawn in a silence of more than a month is billed when the meter is heard again", () => {
-  const run = new Chain(credit);
-  const user = new MeterChain("user-a");
-  run.block(20);
+/** A meter that shows a thousand Wh an hour for three days, and from then on nothing: for 33 days, and for 79. */
+let [month, long] = [new Chain(credit), new Chain(credit)];
+const user = new MeterChain("user-a");
+const silent = startTime + 3 * dayMs;
+
+before(() => {
+  long.block(20);
   for (let n = 0; n <= 3; n++) {
-    run.block(n * day + 61, user.frame(entry(startTime + n * dayMs, n * 24_000)));
+    long.block(n * day + 61, user.frame(entry(startTime + n * dayMs, n * 24_000)));
   }
-  for (let n = 4; n <= 36; n++) run.block(n * day + 1);
-  const silence = [startTime + 3 * dayMs, startTime + 36 * dayMs] as const;
+  for (let n = 4; n <= 36; n++) long.block(n * day + 1);
+  month = long.copy();
+  for (let n = 37; n <= 82; n++) long.block(n * day + 1);
+});
+
+/** The meter's next reading, by a unit that was away. */
+const heard = (time: number, importWh: number) =>
+  frameOf("user-a-unit", "readings", {
+    ...{ meter: user.meter, first: user.next, prev: user.head },
+    entries: [entry(time, importWh)],
+  });
+
+test("energy that was drawn in a silence of more than a month is billed when the meter is heard again", () => {
+  const run = month;
+  const silence = [silent, startTime + 36 * dayMs] as const;
   assert.ok(drawn(run, ...silence) < 100_000, "the first days' estimates, by the usual");
-  const back = user.frame(entry(silence[1], 72_000 + 3_300_000));
-  assert.deepEqual(run.block(36 * day + 2, back), []);
+  assert.deepEqual(run.block(36 * day + 2, heard(silence[1], 72_000 + 3_300_000)), []);
   assert.equal(drawn(run, ...silence), 3_300_000);
   assert.deepEqual(run.of("energy-unallocated"), []);
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
 });
 
 test("a silence that goes on counts with what it usually draws, also when no usual day is known any more", () => {
-  const run = new Chain(credit);
-  const user = new MeterChain("user-a");
-  run.block(20);
-  for (let n = 0; n <= 3; n++) {
-    run.block(n * day + 61, user.frame(entry(startTime + n * dayMs, n * 24_000)));
-  }
-  for (let n = 4; n <= 82; n++) run.block(n * day + 1);
   const late = startTime + 48 * dayMs;
-  const { method, importWh } = lastSettlement(run.state, late, "user-a")?.settlement ?? {};
+  const { method, importWh } = lastSettlement(long.state, late, "user-a")?.settlement ?? {};
   assert.deepEqual([method, importWh], ["unproven", 1_000]);
+});
+
+test("what a silence hid beyond the estimates of slots that are forgotten is billed at the dearest price", () => {
+  const back = startTime + 82 * dayMs;
+  const after = (shown: number) => {
+    const run = long.copy();
+    assert.deepEqual(run.block(82 * day + 2, heard(back, 72_000 + shown)), []);
+    const kept = drawn(run, silent, back);
+    return { run, kept, entries: accountEntriesSince(run.state, "user-a", 0) };
+  };
+  const estimated = unread.get(long.state, "user-a")?.energyWh ?? 0;
+  const forgotten = Math.round((estimated / 1_000) * hour);
+  assert.equal(estimated % 1_000, 0, "each of its slots counted as usual");
+  assert.ok(estimated > 15 * 24_000);
+  // It drew a hundred times as much as was estimated.
+  const hours = (back - silent) / hour;
+  const { run, kept, entries } = after(hours * 100_000);
+  const [[, entry] = []] = entries;
+  const energyWh = (forgotten / hour) * 99_000;
+  assert.deepEqual([entry?.sort, entry?.unread?.energyWh], ["unread", energyWh]);
+  const { retail, imbalancePermille } = parameters;
+  const dearest = (retail * (1000 + imbalancePermille)) / 1000;
+  assert.equal(entry?.money, 0 - (dearest * energyWh) / 1000);
+  assert.equal(kept + energyWh + estimated, hours * 100_000, "each Wh once");
+  const [told] = run.of("energy-unallocated");
+  assert.deepEqual([told?.billedWh, told?.money], [energyWh, 0 - (entry?.money ?? 0)]);
+  const [[, taken] = []] = accountEntriesSince(run.state, "bureau-a", 0);
+  assert.deepEqual([taken?.sort, taken?.money], ["unread", 0 - (entry?.money ?? 0)]);
+  assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
+  // What was estimated too high stands.
+  const less = after(hours * 900);
+  assert.deepEqual(less.entries, []);
+  assert.deepEqual(less.run.of("energy-unallocated")[0]?.billedWh, undefined);
 });
 
 test("readings that come late, or leave a hole longer than a slot, stand on their owner's credit report", () => {

@@ -1,4 +1,5 @@
 import { compareBytes, type QuoteCommit, type Refusal } from "@busbar/protocol";
+import { suspendedAccounts } from "../../exposure.ts";
 import { parametersOf } from "../../parameters.ts";
 import type { Identity } from "../../registry.ts";
 import type { BlockContext, Outcome, TxRule } from "../../rule.ts";
@@ -13,8 +14,8 @@ const perOwnerMax = 8;
 
 /**
  * Takes a sealed quote until the gate closes. Codes, in order: `quote.not-owner`,
- * `quote.exists-different`, `quote.no-meter`, `quote.slot-unknown`, `quote.gate-closed`,
- * `quote.no-feeder`, `quote.too-many`.
+ * `quote.exists-different`, `quote.no-meter`, `quote.suspended`, `quote.slot-unknown`,
+ * `quote.gate-closed`, `quote.no-feeder`, `quote.too-many`.
  */
 export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer): Outcome => {
   if (!actsFor(signer, message.owner)) {
@@ -30,6 +31,9 @@ export const quoteCommitRule: TxRule<"quote-commit"> = (context, message, signer
     balancingOf(context.state, slot) !== owner
   ) {
     return refuse("quote.no-meter", `${owner} has no connection meter of a company or user`);
+  }
+  if (suspendedAccounts.get(context.state, owner) !== undefined) {
+    return refuse("quote.suspended", `the members suspended ${owner}: it trades nothing`);
   }
   const open = slots.get(context.state, slotKey(slot));
   if (!isSlotStart(slot, context.parameters) || open === undefined) {

@@ -12,7 +12,7 @@ import { owners } from "../../tables.ts";
 import { meterStates } from "../meter-state.ts";
 import { expectCertificates } from "./certificates-rule.ts";
 import { salesByParty, settleContracts, subsidiseAnew } from "./contract-settlement.ts";
-import { noteDelivery } from "./credit-rule.ts";
+import { judgeDelivery } from "./delivery.ts";
 import { type PartyEnergy, provisionalEnergy, shownEnergy, unprovenEnergy } from "./estimate.ts";
 import { energyOfEach, marketParties, partyInSlot } from "./parties.ts";
 import { type PartySlot, resettleParty, settleParties } from "./party-settlement.ts";
@@ -135,11 +135,13 @@ function settleSlot(context: BlockContext, slot: UtcMs, settled: readonly Settle
     const own = sales.get(owner) ?? [];
     const energy = known === "lost" ? unproven(context, { slot, owner, sales: own }) : known;
     const party = { slot, owner, energy, sales: own };
-    if (isSettled(state, slot, owner)) resettleParty(context, party, "delivered");
-    else fresh.push(party);
+    if (isSettled(state, slot, owner)) {
+      resettleParty(context, party, "delivered");
+      judgeDelivery(context, { ...party, isFirst: false });
+    } else fresh.push(party);
   }
   settleParties(context, fresh, "delivered");
-  for (const { owner } of settled) noteDelivery(context, slot, owner);
+  for (const party of fresh) judgeDelivery(context, { ...party, isFirst: true });
   const left = record.left - settled.length;
   if (left > 0) unsettled.set(state, key, { slot, left });
   else close(context, slot);
@@ -174,6 +176,7 @@ function settleAnew(context: BlockContext): void {
     }
     const energy = typeof known === "string" ? unproven(context, party) : known;
     resettleParty(context, { ...party, energy }, why);
+    judgeDelivery(context, { ...party, energy, isFirst: false });
     askToCertify(state, slot);
   }
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { decodeMessage, type Refusal } from "@busbar/protocol";
 import { councilOf } from "../../council.ts";
 import type { BlockContext } from "../../rule.ts";
+import { enactAccountMotion } from "./account-effect.ts";
 import { enactAppealMotion } from "./appeal-effect.ts";
 import { enactContractMotion } from "./contract-effect.ts";
 import { enactMemberMotion } from "./member-motion-effect.ts";
@@ -42,6 +43,11 @@ function enact(context: BlockContext, { kind, message }: Motion): Refusal | unde
       const decoded = decodeMessage(kind, message);
       assert(decoded.ok, "a motion was a message once");
       return enactAppealMotion(context, decoded.message);
+    }
+    case "account-motion": {
+      const decoded = decodeMessage(kind, message);
+      assert(decoded.ok, "a motion was a message once");
+      return enactAccountMotion(context, decoded.message);
     }
     default:
       return kind satisfies never;

@@ -18,7 +18,16 @@ const height = int(1, Number.MAX_SAFE_INTEGER);
 
 /** What was laid before the members, and how they voted. */
 const motionRecord = record("motion", {
-  kind: field(1, oneOf("member-motion", "parameters-motion", "contract-motion", "appeal-motion")),
+  kind: field(
+    1,
+    oneOf(
+      "member-motion",
+      "parameters-motion",
+      "contract-motion",
+      "appeal-motion",
+      "account-motion",
+    ),
+  ),
   /** The message's payload. */
   message: field(2, bytes(1, 8192)),
   by: field(3, id),

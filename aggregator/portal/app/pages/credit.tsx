@@ -49,6 +49,14 @@ function Terms({ all, currency }: Props) {
             <dt>{t("A delivery that is smaller by more than this is a violation")}</dt>
             <dd>{(terms.tolerancePermille / 10).toFixed(1)} %</dd>
           </div>
+          <div>
+            <dt>{t("Of quotes at one limit")}</dt>
+            <dd>
+              {terms.tiesByScore
+                ? t("the better score is served first")
+                : t("all share what there is")}
+            </dd>
+          </div>
         </dl>
       )}
     </Card>

@@ -44,6 +44,10 @@ export const bills: Readonly<Record<string, string>> = {
   "Collateral taken for what was owed": "以抵押抵扣欠款",
   "Demand response, paid by this account": "需求响应支出",
   "Demand response, paid to this account": "需求响应收入",
+  "Energy drawn in a silence, beyond the estimates": "中断期间超出估算的用电",
+  "For energy drawn in a silence": "中断期间用电收入",
+  "{energy} kWh of meter {meter}, from {from} to {to}":
+    "电表 {meter} 自 {from} 至 {to} 用电 {energy} 千瓦时",
   kept: "已履行",
   "not kept: on the credit report": "未履行:已记入信用报告",
   "not proven": "无法证明",

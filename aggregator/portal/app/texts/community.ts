@@ -70,6 +70,9 @@ export const community: Readonly<Record<string, string>> = {
   "None: what accounts owe is not limited, and no delivery counts as too small.":
     "无:欠款不设上限,交付不足也不计违规。",
   "What full credit may owe without collateral": "满信用账户无抵押可欠额度",
+  "Of quotes at one limit": "同一限价的报价",
+  "the better score is served first": "信用分高者优先成交",
+  "all share what there is": "按比例分配",
   "A delivery that is smaller by more than this is a violation": "交付少于此比例即为违规",
   "Your cover": "您的担保",
   Balance: "余额",
