@@ -15,7 +15,8 @@ export function topicsFollowed(
       case "busbar-price":
         return [topics.prices];
       case "busbar-quote":
-        return [topics.gates];
+        // One that quotes by itself offers what its owner has not sold yet.
+        return node.when === "gates" ? [topics.gates, topics.positions(identity)] : [topics.gates];
       case "busbar-trade": {
         const owner = textOf(node, "owner");
         const isOwn = node.scope !== "site" && (owner === "" || owner === identity);

@@ -181,20 +181,31 @@ test("each gate is quoted once; a slot without a gate is an error that says so",
   await assert.rejects(one.quote(wish, 1), { code: "flows.gate-missing", message: /1970-01-01/ });
 });
 
-test("by itself it offers a slot once, at one gate, and only what is not sold yet", async () => {
+test("by itself it offers what is not sold yet, at one gate of a slot after the other", async () => {
   const { quoter, gates } = scene(join(folder, "fresh.json"));
   const one = quoter();
   const [first] = gates();
   assert.ok(first !== undefined);
-  one.heed([first, { ...first, gate: first.gate + 1 }]);
+  const next = { ...first, gate: first.gate + 1 };
+  const sold = (soldWh: number) => ({
+    slots: new Map([[first.slot, { soldWh, plannedWh: 0 }]]),
+    wayFee: 0,
+  });
+  one.heed([first, next]);
   assert.deepEqual(one.fresh, [first]);
-  const positions = { slots: new Map([[first.slot, { soldWh: 1_500, plannedWh: 0 }]]), wayFee: 0 };
-  one.heedPositions(positions);
+  one.heedPositions(sold(1_500));
   const kept = await one.quoteRest(first, { ...wish, kwh: -3.5 });
   assert.equal(kept?.terms.quantity, 2_000);
-  one.heed([{ ...first, gate: first.gate + 1 }]);
-  assert.deepEqual([one.fresh, one.unquoted.length], [[], 1]);
-  assert.equal(await one.quoteRest(first, { ...wish, kwh: -1.5 }), undefined);
+  // Half of it was sold there; the rest is offered at the next gate, and only once.
+  one.heed([next]);
+  one.heedPositions(undefined);
+  assert.deepEqual(one.fresh, [], "nobody says what was sold");
+  one.heedPositions(sold(2_500));
+  assert.deepEqual(one.fresh, [next]);
+  const rest = await one.quoteRest(next, { ...wish, kwh: -3.5 }).catch((error: Failure) => error);
+  assert.ok(rest instanceof Failure, "the ledger knows no such gate");
+  one.heedPositions(sold(3_500));
+  assert.equal(await one.quoteRest(next, { ...wish, kwh: -3.5 }), undefined);
 });
 
 test("what was sold is taken from an ask, added to a bid, and never turns the side", () => {
@@ -216,14 +227,18 @@ test("what was sold is taken from an ask, added to a bid, and never turns the si
 
 test("a message that nothing follows is quoted at three openings, told once as stale, and dropped", () => {
   const last = new Remembered<string>();
-  assert.equal(last.forOpening(), undefined);
-  for (const word of ["old", "new"]) {
+  const opened = (gate: number) => [{ slot: 1, gate }];
+  assert.equal(last.forOpening(opened(0)), undefined);
+  for (const [round, word] of ["old", "new"].entries()) {
     last.take(word);
-    for (let i = 0; i < openingsMax; i += 1) {
-      const asked = last.forOpening();
-      assert.ok(typeof asked === "object" && asked.msg === word);
+    for (let i = 1; i <= openingsMax; i += 1) {
+      for (const _again of [1, 2, 3]) {
+        const asked = last.forOpening(opened(10 * round + i));
+        assert.ok(typeof asked === "object" && asked.msg === word);
+      }
     }
-    assert.deepEqual([last.forOpening(), last.forOpening()], ["stale", undefined]);
+    const later = opened(10 * round + 9);
+    assert.deepEqual([last.forOpening(later), last.forOpening(later)], ["stale", undefined]);
   }
 });
 

@@ -54,7 +54,7 @@ export default function register(red: Red): void {
     };
     const quoteAll = async () => {
       const gates = quoter?.fresh ?? [];
-      const asked = gates.length === 0 ? undefined : last.forOpening();
+      const asked = gates.length === 0 ? undefined : last.forOpening(gates);
       if (asked === undefined) return;
       if (asked === "stale") {
         this.status({ fill: "yellow", shape: "ring", text: "busbar.status.stale" });
@@ -69,9 +69,10 @@ export default function register(red: Red): void {
     };
 
     if (config.when === "gates") {
-      unfollow = followPositions(red, { node: this, config }, (said) =>
-        quoter?.heedPositions(said),
-      );
+      unfollow = followPositions(red, { node: this, config }, (said) => {
+        quoter?.heedPositions(said);
+        if (said !== undefined) inbox.take(quoteAll, failed);
+      });
     }
     const site = tieToSite(red, this, config, {
       topic: ({ topics }) => topics.gates,
@@ -157,15 +158,15 @@ function quoterOf(red: Red, { node, config, site, stopped }: Parts): Quoter {
 
 const horizonOf = ({ horizon }: NodeConfig): string => String(horizon ?? "real-time");
 
-/** What the owner sold and bought already, whoever quoted it. */
+/** What the owner sold and bought already, whoever quoted it; undefined when the connection ends. */
 function followPositions(
   red: Red,
   { node, config }: Pick<Parts, "node" | "config">,
-  onPositions: (said: Positions) => void,
+  onPositions: (said: Positions | undefined) => void,
 ): () => void {
   const site = siteOf(red, config);
   if (site === undefined) return () => {};
-  return site.link.follow({
+  const unfollow = site.link.follow({
     topic: site.topics.positions(site.identity),
     latest: true,
     onRefused: () => node.warn(`what ${site.identity} sold already is not told here`),
@@ -174,6 +175,14 @@ function followPositions(
       if (said !== undefined) onPositions(said);
     },
   });
+  // What was sold meanwhile is told when it is there again, and maybe after the gates.
+  const unwatch = site.link.watch((state) => {
+    if (state !== "connected") onPositions(undefined);
+  });
+  return () => {
+    unwatch();
+    unfollow();
+  };
 }
 
 /** A slot's start from ms, or from a text with a time zone. */

@@ -48,7 +48,8 @@ export class Quoter {
   readonly #options: QuoterOptions;
   readonly #tries = new Map<string, number>();
   #gates: readonly SlotPrices[] = [];
-  #positions: Positions["slots"] = new Map();
+  /** Undefined while nobody says how the owner stands. */
+  #positions: Positions["slots"] | undefined;
 
   constructor(options: QuoterOptions) {
     this.#options = options;
@@ -59,17 +60,21 @@ export class Quoter {
     this.#gates = gates;
   }
 
-  /** Takes in what the owner has sold and bought of each slot. */
-  heedPositions(positions: Positions): void {
-    this.#positions = positions.slots;
+  /** Takes in what the owner has sold and bought of each slot; undefined when that is not told any more. */
+  heedPositions(positions: Positions | undefined): void {
+    this.#positions = positions?.slots;
   }
 
-  /** Gates of slots that this book quoted at none of theirs: an energy is offered once. */
+  /**
+   * One gate of each slot, where it has one that this book has no quote for. A slot that was quoted at a
+   * gate before has been cleared when the next one opens, and what is left of it is offered again; only
+   * where it is told what was sold there.
+   */
   get fresh(): readonly SlotPrices[] {
     const { book } = this.#options;
     const slots = new Set<number>();
-    return this.#chosen.filter(({ slot }) => {
-      const isNew = !slots.has(slot) && !book.hasSlot(slot);
+    return this.unquoted.filter(({ slot }) => {
+      const isNew = !slots.has(slot) && (this.#positions !== undefined || !book.hasSlot(slot));
       slots.add(slot);
       return isNew;
     });
@@ -92,7 +97,7 @@ export class Quoter {
 
   /** Seals what of a wish is not sold or bought yet. As `quote`. */
   async quoteRest(gate: SlotPrices, wish: Wish): Promise<KeptQuote | undefined> {
-    const soldWh = this.#positions.get(gate.slot)?.soldWh ?? 0;
+    const soldWh = this.#positions?.get(gate.slot)?.soldWh ?? 0;
     return await this.quoteAt(gate, leftOf(wish, soldWh));
   }
 
