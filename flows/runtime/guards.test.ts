@@ -4,10 +4,10 @@ import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { passwordGuard } from "./node-guard.ts";
+import { openGuard, passwordGuard } from "./node-guard.ts";
 import { bcrypt } from "./node-red.ts";
 import { openPassword, setPassword } from "./secrets.ts";
-import { isOpenToOthers, pagesGuard } from "./sign-in.ts";
+import { isOpenToOthers, pagesGuard, portalSignIn } from "./sign-in.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-guards-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -67,6 +67,33 @@ test("a page elsewhere sends nothing with the password that a browser keeps", as
   assert.equal((await guard(request(foreign, "POST")))?.status, 403);
   assert.equal((await guard(request({ ...foreign, upgrade: "websocket" })))?.status, 403);
   assert.equal(await guard(request({ ...foreign, origin: "http://here:1880" }, "POST")), undefined);
+});
+
+test("pages that are open to all are not so to a page elsewhere", async () => {
+  const here = { host: "here:1880", origin: "http://here:1880" };
+  const foreign = { ...here, origin: "https://elsewhere.example.org" };
+  for (const [headers, method, status] of [
+    [{ host: "here:1880" }, "POST", undefined],
+    [here, "POST", undefined],
+    [foreign, "GET", undefined],
+    [foreign, "POST", 403],
+    [{ ...foreign, upgrade: "websocket" }, "GET", 403],
+    [{ ...here, "sec-fetch-site": "cross-site" }, "DELETE", 403],
+    [{ host: "here:1880", origin: "null" }, "POST", 403],
+  ] as const) {
+    assert.equal((await openGuard(request(headers, method)))?.status, status, method);
+  }
+  // With the portal's sign-in it is the same, and the portal's cookie stays away from flows.
+  const signIn = portalSignIn(
+    { portal: "http://127.0.0.1:9", edit: [], read: [], act: [] },
+    { httpNode: "open" },
+  );
+  const cookie = `own=1; busbar-session=${"x".repeat(43)}`;
+  const own = request({ ...here, cookie }, "POST");
+  assert.equal(await signIn.guard(own), undefined);
+  assert.equal(own.headers.cookie, "own=1");
+  assert.equal((await signIn.guard(request({ ...foreign, cookie }, "POST")))?.status, 403);
+  signIn.close();
 });
 
 test("who may only look sends nothing and opens no socket on flows' pages", async () => {

@@ -6,8 +6,8 @@ import { bcrypt } from "./node-red.ts";
 /** Stands before the pages, endpoints and sockets that flows make; undefined lets in. */
 export type NodeGuard = (request: IncomingMessage) => Promise<Denial | undefined>;
 
-/** Lets everybody in who reaches the port. */
-export const openGuard: NodeGuard = async () => undefined;
+/** Lets everybody in who reaches the port; a browser may be on its way for a page elsewhere, and is not. */
+export const openGuard: NodeGuard = async (request) => foreignSender(request);
 
 /** Passwords that are compared at a time: each takes a tenth of a second, and anybody may ask. */
 const comparingMax = 4;

@@ -109,7 +109,7 @@ const mayLookOnly: Denial = { status: 403, body: "your role may look here, and n
 
 const withoutCookie: NodeGuard = async (request) => {
   hidePortalCookie(request);
-  return undefined;
+  return openGuard(request);
 };
 
 /** Whether what is said to an address can be read on the way. */
@@ -130,6 +130,7 @@ export function pagesGuard(door: Pick<PortalDoor, "visitorOf">, page: string): N
     const { method = "", headers } = request;
     const looks = headers.upgrade === undefined && ["GET", "HEAD"].includes(method);
     if (!looks && !visitor.acts) return mayLookOnly;
-    return withoutCookie(request);
+    hidePortalCookie(request);
+    return undefined;
   };
 }
