@@ -54,9 +54,14 @@ program
     "look for what is quietly wrong in a flow: units, signs, wires, keys; exit 1 for errors",
   )
   .argument("<flow.json>", "a flow as Node-RED exports it")
+  .option(
+    "-c, --config <flows.yaml>",
+    "the configuration that the flow is to run with, for its environment",
+  )
   .option("--json", "print the findings as JSON")
-  .action((file: string, options: { json?: boolean }) => {
-    if (!checkCommand(file, options, print)) process.exitCode = 1;
+  .action((file: string, { config, json = false }: { config?: string; json?: boolean }) => {
+    const environment = { ...process.env, ...loadFlowsConfig(config, {}).environment };
+    if (!checkCommand(file, { json, environment }, print)) process.exitCode = 1;
   });
 
 program

@@ -1,179 +1,200 @@
-import { isObject } from "../nodes/link/json.ts";
-import type { Flow, FlowNode } from "./flow.ts";
-import { textOf } from "./flow.ts";
-import { type Linear, linearIn, pathOf } from "./linear.ts";
+import { dependsOn, sourcesBehind, storedAt } from "./behind.ts";
+import { declaredBy } from "./declared.ts";
+import type { Edge, Flow, FlowNode } from "./flow.ts";
+import { outputsOf } from "./flow.ts";
+import { type Carried, type Found, gathered } from "./gathered.ts";
+import { madeBy } from "./made.ts";
+import { isOurs, saidBy } from "./said.ts";
+import { type Amount, keyOf, keysIn, type Part, select, type Value } from "./script/value.ts";
 
-/** What a message's payload is, as far as the nodes before it tell. */
-export type Carried = {
-  readonly what: "power" | "import" | "export" | "price" | "reading" | "other";
-  /** W, Wh, per kWh; kW where a node divided W by 1000, kWh where it multiplied by hours, too. */
-  readonly unit: "W" | "kW" | "Wh" | "kWh" | "per kWh" | "";
-  /** A node turned the sign: what was drawn is below 0. */
-  readonly turned: boolean;
-  /** The node that it comes from. */
-  readonly from: FlowNode;
+/** What is asked of a message, and what is made of it behind there. */
+type Taken = Pick<Found, "factor" | "timed" | "sized" | "sum" | "stored"> & {
+  readonly keys: readonly string[];
+  /** The subflows and links that are gone into, innermost first. */
+  readonly within: readonly string[];
 };
 
-/** What a source says by itself. */
-type Said = Pick<Carried, "what" | "unit">;
+/** Ways through a flow that are looked at for one value. */
+const waysMax = 2_000;
+const withinMax = 16;
 
-/** Nodes that hand the payload on as it came. */
-const passing: ReadonlySet<string> = new Set([
-  "rbe",
-  "switch",
-  "delay",
-  "junction",
-  "link in",
-  "link out",
-  "catch",
-  "busbar-sign",
-]);
-
-const whole: Linear = { path: "", factor: 1 };
-
-/**
- * What reaches a node's input, by every way there is. `part`: which of it the node takes, such as
- * `payload.power`.
- */
+/** What reaches a node's input, by every way there is. `part`: which of it the node takes, such as `payload.power`. */
 export function carriedTo(flow: Flow, id: string, part = "payload"): readonly Carried[] {
-  const found: Carried[] = [];
-  const seen = new Set<string>();
-  const visit = (at: string, taken: Linear): void => {
+  const walk = new Walk(flow);
+  return walk.all(id, {
+    keys: keysIn(part),
+    factor: 1,
+    timed: false,
+    sized: false,
+    sum: undefined,
+    stored: false,
+    within: [],
+  });
+}
+
+/** What stands in a context that a node reads. */
+export function carriedIn(flow: Flow, node: FlowNode, part: Part): readonly Carried[] {
+  const walk = new Walk(flow);
+  const taken = { keys: [], factor: 1, timed: false, sized: false, within: [] };
+  walk.fromContext(node, part, { ...taken, sum: undefined, stored: true });
+  return walk.all();
+}
+
+/** Goes from where a value is taken to where it comes from. */
+class Walk {
+  readonly #found: Found[] = [];
+  readonly #flow: Flow;
+  readonly #seen = new Set<string>();
+  readonly #ahead: { readonly id: string; readonly taken: Taken }[] = [];
+  #sums = 0;
+
+  constructor(flow: Flow) {
+    this.#flow = flow;
+  }
+
+  /** All that is found, by every way from where it begins. */
+  all(id?: string, taken?: Taken): readonly Carried[] {
+    if (id !== undefined && taken !== undefined) this.#into(id, taken);
+    for (let next = this.#ahead.pop(); next !== undefined; next = this.#ahead.pop()) {
+      for (const edge of this.#flow.edges(next.id)) this.#outOf(edge, next.taken);
+    }
+    return gathered(this.#found);
+  }
+
+  /** What comes into a node, to be looked at later: flows may be long. */
+  #into(id: string, taken: Taken): void {
+    const { keys, factor, within, sum, timed, sized } = taken;
     // A way round that makes another part or multiple of it is one more way, but not without end.
-    const key = `${at} ${taken.path} ${taken.factor}`;
-    if (seen.has(key) || seen.size > waysMax) return;
-    seen.add(key);
-    for (const before of flow.previous(at)) {
-      const node = flow.byId.get(before);
-      if (node === undefined) continue;
-      const said = saidBy(node, taken.path);
-      if (said !== undefined) found.push(scaled(said, taken.factor, node));
-      else if (passing.has(node.type)) visit(before, taken);
-      else {
-        const made = madeBy(node);
-        if (made !== undefined) follow(before, made, taken);
+    const key = [id, ...keys, factor, timed, sized, sum, "", ...within].join("\u0001");
+    if (this.#seen.has(key) || this.#seen.size > waysMax) return;
+    this.#seen.add(key);
+    this.#ahead.push({ id, taken });
+  }
+
+  #outOf({ from, port, called }: Edge, taken: Taken): void {
+    const node = this.#flow.byId.get(from);
+    if (node === undefined) return;
+    if (node.type === "subflow") return this.#leave(node, taken);
+    if (called) {
+      // Out of what was called, to where it was called from.
+      const [innermost, ...within] = taken.within;
+      const isOther = innermost !== undefined && innermost !== from;
+      if (!isOther) this.#into(from, { ...taken, within });
+      return;
+    }
+    const said = saidBy(node, taken.keys);
+    if (said !== undefined) {
+      const { factor, timed, sized, sum, stored } = taken;
+      const through = said.what === "unknown" ? node : undefined;
+      const marks = { factor, timed, sized, sum, stored, through };
+      this.#found.push({ ...said, ...marks, declared: false, difference: false, from: node });
+    } else if (isOurs(node)) this.#into(from, taken);
+    else if (node.type === "link call") this.#call(node, taken);
+    else if (node.type.startsWith("subflow:")) this.#enter({ node, port }, taken);
+    else if (node.type === "catch" || node.type === "complete") this.#scope(node, taken);
+    else
+      for (const message of madeBy(this.#flow, node).sent(port)) this.#follow(node, message, taken);
+  }
+
+  /** From a subflow's inside to where its instances stand. */
+  #leave({ id }: FlowNode, taken: Taken): void {
+    const [innermost, ...within] = taken.within;
+    for (const instance of this.#flow.nodes.filter(({ type }) => type === `subflow:${id}`)) {
+      if (innermost === undefined || innermost === instance.id) {
+        this.#into(instance.id, { ...taken, within });
       }
     }
-  };
-  const follow = (before: string, made: Linear, taken: Linear) => {
-    // A part of what is one number is nothing.
-    if (made.path !== "" && taken.path !== "") return;
-    const path = made.path || taken.path;
-    visit(before, { path, factor: made.factor * taken.factor });
-  };
-  const asked = /^payload(.*)$/.exec(part)?.[1];
-  if (asked !== undefined) visit(id, { path: pathOf(asked), factor: 1 });
-  return found;
-}
-
-/** Ways through a flow that are looked at for one node. */
-const waysMax = 2_000;
-
-/** What a source says, or a part of it; undefined for a node that is none. */
-function saidBy(node: FlowNode, path: string): Said | undefined {
-  if (node.type === "busbar-price") {
-    return node.price === "all" ? undefined : { what: "price", unit: "per kWh" };
   }
-  if (node.type !== "busbar-unit" && node.type !== "busbar-meter") return undefined;
-  switch (textOf(node, "outputType") || "reading") {
-    case "power":
-      return power;
-    case "import":
-      return imported;
-    case "export":
-      return exported;
-    case "reading":
-      return partOfReading(path);
-    case "quantity":
-      return ofQuantity(textOf(node, "output"));
-    default:
-      return ofCode(textOf(node, "output"));
+
+  #enter({ node, port }: { readonly node: FlowNode; readonly port: number }, taken: Taken): void {
+    const definition = this.#flow.byId.get(node.type.replace("subflow:", ""));
+    if (definition === undefined) return this.#unreadable(node, taken);
+    const within = [node.id, ...taken.within];
+    if (within.length > withinMax) return;
+    for (const { id, port: at } of outputsOf(definition)[port] ?? []) {
+      this.#outOf({ from: id, port: at }, { ...taken, within });
+    }
   }
-}
 
-const power: Said = { what: "power", unit: "W" };
-const imported: Said = { what: "import", unit: "Wh" };
-const exported: Said = { what: "export", unit: "Wh" };
-const other: Said = { what: "other", unit: "" };
+  #call(node: FlowNode, taken: Taken): void {
+    if (node.linkType === "dynamic") return this.#unreadable(node, taken);
+    const within = [node.id, ...taken.within];
+    if (within.length > withinMax) return;
+    for (const { id } of this.#flow.returnsTo(node.id)) this.#into(id, { ...taken, within });
+  }
 
-function partOfReading(path: string): Said {
-  if (path === "") return { what: "reading", unit: "" };
-  if (path === "power") return power;
-  if (path === "importWh") return imported;
-  if (path === "exportWh") return exported;
-  const [, kind, name = ""] = /^(values|quantities)\.(.+)$/.exec(path) ?? [];
-  if (kind === undefined) return other;
-  return kind === "values" ? ofCode(name) : ofQuantity(name);
-}
+  /** What a node that failed, or has done its work, had got. */
+  #scope({ scope }: FlowNode, taken: Taken): void {
+    for (const id of Array.isArray(scope) ? scope.map(String) : []) this.#into(id, taken);
+  }
 
-/** Registers by their OBIS code (IEC 62056-6-1): C = 1 import, 2 export, 16 net; D = 8 energy, 7 now. */
-function ofCode(code: string): Said {
-  const [, c, d] = /^\d+-\d+:(\d+)\.(\d+)\./.exec(code) ?? [];
-  if (c === "1" && d === "8") return imported;
-  if (c === "2" && d === "8") return exported;
-  return d === "7" && (c === "1" || c === "2" || c === "16") ? power : other;
-}
+  #follow(node: FlowNode, message: Value, taken: Taken): void {
+    this.#value(node, select(message, taken.keys), taken);
+  }
 
-/** Registers by the name that profiles give them. */
-function ofQuantity(name: string): Said {
-  if (name === "power.total") return power;
-  if (name.startsWith("energy.import")) return imported;
-  return name.startsWith("energy.export") ? exported : other;
-}
+  #value(node: FlowNode, value: Value, taken: Taken): void {
+    if (value.kind === "one-of") for (const one of value.values) this.#value(node, one, taken);
+    else if (value.kind === "amount") this.#amount(node, value, taken);
+    else if (value.kind === "unknown") this.#unreadable(node, taken);
+    else if (value.kind === "object" && value.rest !== undefined) {
+      this.#part(node, value.rest, { ...taken, keys: [] });
+    }
+  }
 
-function scaled({ what, unit }: Said, factor: number, from: FlowNode): Carried {
-  const times = Math.abs(factor);
-  const thousandth = Math.abs(times - 0.001) < 1e-12;
-  const of = (base: "W" | "Wh"): Carried["unit"] => {
-    if (times === 1) return base;
-    if (thousandth) return base === "W" ? "kW" : "kWh";
-    // Hours are in it, as in W × 0.25 ÷ 1000.
-    return "kWh";
-  };
-  const now = unit === "W" || unit === "Wh" ? of(unit) : unit;
-  return { what, unit: now, turned: factor < 0, from };
-}
+  #amount(node: FlowNode, { terms, timed, sized }: Amount, taken: Taken): void {
+    const runs = terms.some(({ part }) =>
+      [...storedAt(this.#flow, node, part)].some(({ at, value }) => dependsOn(value, at)),
+    );
+    if (runs) return this.#unreadable(node, taken);
+    const isSum = terms.length > 1 && taken.sum === undefined;
+    if (isSum) this.#sums += 1;
+    for (const { part, factor } of terms) {
+      this.#part(node, part, {
+        ...taken,
+        factor: taken.factor * factor,
+        timed: taken.timed || timed,
+        sized: taken.sized || sized,
+        sum: isSum ? this.#sums : taken.sum,
+      });
+    }
+  }
 
-/**
- * What a node makes of the payload that it gets, where that can be told: a part of it, times a number.
- * Any other may do anything.
- */
-function madeBy(node: FlowNode): Linear | undefined {
-  if (node.type === "function") return ofFunction(textOf(node, "func"));
-  if (node.type === "range") return ofRange(node);
-  if (node.type !== "change" || !Array.isArray(node.rules)) return undefined;
-  const rules = node.rules.filter(isObject);
-  const touching = rules.filter(({ p, to }) => [p, to].some((one) => /^payload/.test(String(one))));
-  const [rule] = touching;
-  if (rule === undefined) return whole;
-  const sets = touching.length === 1 && rule.t === "set" && rule.p === "payload";
-  if (!sets || (rule.tot !== "msg" && rule.tot !== "jsonata")) return undefined;
-  return linearIn(String(rule.to));
-}
+  #part(node: FlowNode, part: Part, taken: Taken): void {
+    if (part.root === "msg") this.#into(node.id, { ...taken, keys: part.keys });
+    else this.fromContext(node, part, { ...taken, keys: [], stored: true });
+  }
 
-function ofFunction(func: string): Linear | undefined {
-  const code = func
-    .replaceAll(/\/\*.*?\*\/|\/\/.*$/gms, "")
-    .replaceAll(/\s+/g, " ")
-    .trim();
-  if (/^return msg ?;?$/.test(code)) return whole;
-  const [, returned] =
-    /^return \{ ?(?:\.\.\.msg, ?)?payload: ?([^;{},]+?) ?\} ?;?$/.exec(code) ?? [];
-  if (returned !== undefined) return linearIn(returned);
-  const [, sign, set] = /^msg\.payload ?([*/]?)= ?([^;=]+?) ?; ?return msg ?;?$/.exec(code) ?? [];
-  if (set === undefined) return undefined;
-  return linearIn(sign === "" ? set : `msg.payload ${sign} (${set})`);
-}
+  /** What was left in a context, by whichever node. */
+  fromContext(node: FlowNode, part: Part, taken: Taken): void {
+    const key = ["context", node.id, keyOf(part), taken.factor, taken.sum].join("\u0001");
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    for (const { writer, at, value } of storedAt(this.#flow, node, part)) {
+      if (dependsOn(value, at)) this.#unreadable(writer, taken);
+      else this.#value(writer, select(value, part.keys.slice(at.keys.length)), taken);
+    }
+  }
 
-/** A range node without a shift. */
-function ofRange(node: FlowNode): Linear | undefined {
-  const [least, most, to, until] = ["minin", "maxin", "minout", "maxout"].map((name) =>
-    Number(textOf(node, name)),
-  );
-  const factor = ((until ?? 0) - (to ?? 0)) / ((most ?? 0) - (least ?? 0));
-  const shifts = Math.abs((to ?? 0) - (least ?? 0) * factor) > 1e-9;
-  const isPayload = (textOf(node, "property") || "payload") === "payload";
-  return isPayload && Number.isFinite(factor) && factor !== 0 && !shifts
-    ? { path: "", factor }
-    : undefined;
+  /** Nobody can tell, unless the node says it in words; it matters where something of the site is in it. */
+  #unreadable(node: FlowNode, { factor, timed, sized, sum, stored }: Taken): void {
+    const marks = { factor, timed, sized, sum, stored, difference: false };
+    const declared = declaredBy(node);
+    if (declared !== undefined) {
+      const what = declared === "kWh" || declared === "Wh" ? "energy" : "power";
+      this.#found.push({
+        ...marks,
+        what,
+        unit: declared,
+        declared: true,
+        from: node,
+        through: undefined,
+      });
+      return;
+    }
+    // Of all that is in it, what is no price is the more likely to be quoted.
+    const sources = sourcesBehind(this.#flow, node);
+    const from = sources.find(({ type }) => type !== "busbar-price") ?? sources[0];
+    if (from === undefined) return;
+    this.#found.push({ ...marks, what: "unknown", unit: "", declared: false, from, through: node });
+  }
 }

@@ -3,396 +3,123 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { startingFlow, type UnitConfig } from "../generate/starting-flow.ts";
+import type { Red } from "../nodes/link/red.ts";
+import { addCheckEndpoint } from "../nodes/site/check-endpoint.ts";
+import { hardCases } from "./cases/hard.ts";
+import {
+  code,
+  debug,
+  meter,
+  type Part,
+  quote,
+  sign,
+  site,
+  tab,
+  tick,
+  unit,
+} from "./cases/parts.ts";
+import { readingCases } from "./cases/readings.ts";
+import { secretCases } from "./cases/secrets.ts";
+import { unitCases } from "./cases/units.ts";
+import { wayCases } from "./cases/ways.ts";
+import { wiringCases } from "./cases/wiring.ts";
 import { checkFlow } from "./check.ts";
-import { type CheckCode, checkCodes } from "./finding.ts";
-import { linearIn } from "./linear.ts";
+import { checkCodes, type Finding } from "./finding.ts";
+import { readBody, readJsonata } from "./script/read.ts";
+import { partOf, select } from "./script/value.ts";
 
-const tab = { id: "tab", type: "tab", label: "Sheet" };
-const site = {
-  id: "site",
-  type: "busbar-site",
-  broker: "mqtt://127.0.0.1:1883",
-  site: "demo",
-  identity: "house",
-  connection: "flows",
-  portal: "http://127.0.0.1:8080",
-};
-const debug = { id: "debug", type: "debug", z: "tab", wires: [] };
-const tick = { id: "tick", type: "inject", z: "tab", wires: [["debug"]] };
-const node = (id: string, type: string, to: string, rest: object = {}) => ({
-  id,
-  type,
-  z: "tab",
-  name: id,
-  site: "site",
-  wires: [[to]],
-  ...rest,
-});
-const unit = (outputType: string, to = "quote", rest = {}) =>
-  node("unit", "busbar-unit", to, { device: "unit-1", meter: "m-1", outputType, ...rest });
-const meter = (id: string, rest = {}) =>
-  node(id, "busbar-meter", "debug", {
-    place: "/dev/ttyUSB0",
-    profile: "eastron-sdm630",
-    unit: "1",
-    every: "5",
-    meter: id,
-    ...rest,
-  });
-const quote = (rest = {}) =>
-  node("quote", "busbar-quote", "debug", {
-    side: "sign",
-    sideType: "str",
-    kwh: "payload",
-    kwhType: "msg",
-    ...rest,
-  });
-const sign = (id = "sign", rest = {}) =>
-  node(id, "busbar-sign", "debug", { device: "unit-1", keyFile: "unit-1.json", ...rest });
-const code = (func: string, to = "quote", rest = {}) =>
-  node("fn", "function", to, { func, ...rest });
+const cases = [...unitCases, ...wayCases, ...readingCases, ...wiringCases, ...secretCases];
 
-function found(...nodes: readonly object[]): CheckCode[] {
-  return checkFlow([tab, site, debug, tick, ...nodes]).map((finding) => finding.code);
-}
+const found = (nodes: readonly Part[], environment = {}) =>
+  checkFlow([tab, site, debug, tick, ...nodes], environment);
 
-/** Each class of wrong wiring, with the code that tells it. */
-const wrong: readonly (readonly [CheckCode, string, readonly object[]])[] = [
-  ["unit.wrong", "W into a quote's kWh", [unit("power"), quote()]],
-  [
-    "unit.wrong",
-    "W through a switch into a quote",
-    [unit("power", "sw"), node("sw", "switch", "quote"), quote()],
-  ],
-  ["unit.wrong", "a whole reading into a quote", [unit("reading"), quote()]],
-  [
-    "unit.wrong",
-    "an OBIS code of power into a quote",
-    [unit("obis", "quote", { output: "1-0:16.7.0" }), quote()],
-  ],
-  [
-    "unit.kilowatts",
-    "W / 1000 into a quote",
-    [unit("power", "fn"), code("msg.payload = msg.payload / 1000;\nreturn msg;"), quote()],
-  ],
-  ["unit.register", "a register's total into a quote", [unit("export"), quote({ side: "ask" })]],
-  [
-    "unit.price",
-    "a price into a quote's energy",
-    [node("price", "busbar-price", "quote", { price: "clearing" }), quote()],
-  ],
-  ["unit.not-a-reading", "one number into a sign node", [unit("power", "sign"), sign()]],
-  ["direction.one-way", "a register decides between buying and selling", [unit("export"), quote()]],
-  [
-    "unit.wrong",
-    "a quote takes a reading's power for kWh",
-    [unit("reading"), quote({ kwh: "payload.power" })],
-  ],
-  [
-    "unit.wrong",
-    "a change node picks the power of a reading",
-    [
-      unit("reading", "ch"),
-      node("ch", "change", "quote", {
-        rules: [{ t: "set", p: "payload", pt: "msg", to: "payload.power", tot: "msg" }],
-      }),
-      quote(),
-    ],
-  ],
-  [
-    "unit.kilowatts",
-    "a change node divides by 1000 (JSONata)",
-    [
-      unit("power", "ch"),
-      node("ch", "change", "quote", {
-        rules: [{ t: "set", p: "payload", pt: "msg", to: "payload / 1000", tot: "jsonata" }],
-      }),
-      quote(),
-    ],
-  ],
-  [
-    "unit.kilowatts",
-    "a range node divides by 1000",
-    [
-      unit("power", "r"),
-      node("r", "range", "quote", { minin: "0", maxin: "1000", minout: "0", maxout: "1" }),
-      quote(),
-    ],
-  ],
-  [
-    "unit.register",
-    "a register picked by its code",
-    [unit("reading"), quote({ kwh: 'payload.values["1-0:2.8.0"]', side: "ask" })],
-  ],
-  [
-    "direction.turned",
-    "a function turns the sign",
-    [unit("power", "fn"), code("msg.payload = -msg.payload / 1000 * 0.25;\nreturn msg;"), quote()],
-  ],
-  [
-    "direction.turned",
-    "two functions, of which one turns the sign",
-    [
-      unit("power", "fn"),
-      code("msg.payload *= -1; return msg;", "fn2"),
-      { ...code("return { ...msg, payload: msg.payload * 0.25 / 1000 };"), id: "fn2" },
-      quote(),
-    ],
-  ],
-  [
-    "direction.wrong-side",
-    "what is drawn is sold as power times hours",
-    [
-      unit("power", "fn"),
-      code("msg.payload = msg.payload * 0.25 / 1000; return msg;"),
-      quote({ side: "ask" }),
-    ],
-  ],
-  [
-    "direction.wrong-side",
-    "a surplus is asked for",
-    [
-      unit("power", "fn"),
-      code("msg.payload = -msg.payload * 0.25 / 1000; return msg;"),
-      quote({ side: "bid" }),
-    ],
-  ],
-  ["direction.wrong-side", "drawn energy is sold", [unit("import"), quote({ side: "ask" })]],
-  [
-    "direction.swapped",
-    "a function swaps import and export",
-    [
-      unit("reading", "fn"),
-      code(
-        "msg.payload = { importWh: msg.payload.exportWh, exportWh: msg.payload.importWh };\nreturn msg;",
-        "sign",
-      ),
-      sign(),
-    ],
-  ],
-  [
-    "direction.swapped",
-    "a change node swaps codes",
-    [
-      unit("reading", "ch"),
-      node("ch", "change", "sign", {
-        rules: [{ t: "set", p: "payload.importWh", to: "payload.values.1-0:2.8.0", tot: "msg" }],
-      }),
-      sign(),
-    ],
-  ],
-  ["duplicate.meter", "one meter under two names", [meter("a"), meter("b")]],
-  [
-    "duplicate.meter",
-    "two meters under one name",
-    [meter("a"), { ...meter("a"), id: "b", unit: "2" }],
-  ],
-  [
-    "duplicate.meter",
-    "a meter signed twice",
-    [
-      meter("a", { wires: [["sign", "other"]] }),
-      sign(),
-      sign("other", { device: "unit-2", keyFile: "unit-2.json" }),
-    ],
-  ],
-  [
-    "duplicate.bus-settings",
-    "one line at two speeds",
-    [meter("a", { baud: "9600" }), meter("b", { unit: "2", baud: "2400" })],
-  ],
-  [
-    "duplicate.device",
-    "two nodes sign as one device",
-    [
-      meter("a", { wires: [["sign"]] }),
-      sign(),
-      meter("b", { unit: "2", wires: [["other"]] }),
-      sign("other"),
-    ],
-  ],
-  [
-    "duplicate.device",
-    "one key under two devices",
-    [
-      meter("a", { wires: [["sign"]] }),
-      sign(),
-      meter("b", { unit: "2", wires: [["other"]] }),
-      sign("other", { device: "unit-2" }),
-    ],
-  ],
-  ["duplicate.client", "two sites with one client id", [{ ...site, id: "site-2" }]],
-  [
-    "duplicate.client",
-    "two MQTT brokers with one client id",
-    ["x", "y"].map((id) => ({ id, type: "mqtt-broker", broker: "10.0.0.1", clientid: "me" })),
-  ],
-  [
-    "path.unsigned",
-    "a reading by Node-RED's MQTT node",
-    [
-      meter("a", { wires: [["out"]] }),
-      { id: "b", type: "mqtt-broker", broker: "127.0.0.1", port: "1883" },
-      node("out", "mqtt out", "debug", { broker: "b", topic: "readings", wires: [] }),
-    ],
-  ],
-  [
-    "path.unsigned",
-    "Busbar's topics by Node-RED's MQTT node",
-    [
-      meter("a", { wires: [["out"]] }),
-      node("out", "mqtt out", "debug", {
-        broker: "",
-        topic: "busbar/v1/demo/unit-1/readings",
-        wires: [],
-      }),
-    ],
-  ],
-  [
-    "path.plain-text",
-    "plain text to another machine",
-    [{ ...site, id: "far", broker: "mqtt://10.0.0.9:1883", connection: "far" }],
-  ],
-  ["graph.unreachable", "a quote that is told nothing", [quote()]],
-  ["graph.unreachable", "a function that nothing reaches", [code("return msg;", "debug")]],
-  ["graph.unreachable", "a meter that nobody asks", [meter("a", { every: "0" })]],
-  ["graph.dangling", "a meter whose readings go nowhere", [meter("a", { wires: [[]] })]],
-  ["graph.missing", "a wire to nowhere", [unit("power", "gone")]],
-  [
-    "graph.missing",
-    "a wire to a node that is switched off",
-    [unit("power", "fn"), code("return msg;", "debug", { d: true })],
-  ],
-  [
-    "secret.plain",
-    "a key in a function",
-    [
-      unit("power", "fn"),
-      code('const key = {"seed":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"};', "debug"),
-    ],
-  ],
-  [
-    "secret.plain",
-    "a password in an address",
-    [{ ...site, broker: "mqtts://house:hunter2@127.0.0.1" }],
-  ],
-  [
-    "secret.plain",
-    "a token in a sheet's variables",
-    [{ ...tab, id: "tab-2", env: [{ name: "PUSH_TOKEN", value: "abc", type: "str" }] }],
-  ],
-  ["site.missing", "a node without a site", [unit("power", "debug", { site: "" })]],
-  ["site.missing", "a node whose site was taken away", [unit("power", "debug", { site: "gone" })]],
-  ["site.incomplete", "a site without an identity", [{ ...site, id: "half", identity: "" }]],
-  [
-    "site.incomplete",
-    "a ledger node without a portal",
-    [
-      { ...site, id: "dumb", connection: "dumb", portal: "" },
-      node("i", "inject", "l"),
-      node("l", "busbar-ledger", "debug", { site: "dumb" }),
-    ],
-  ],
-];
-
-for (const [expected, what, nodes] of wrong) {
-  test(`${expected}: ${what}`, () => assert.ok(found(...nodes).includes(expected)));
-}
-
-test("every code is found by one of these, and every finding says what to do", () => {
-  assert.deepEqual(
-    [...new Set(wrong.map(([expected]) => expected))].sort(),
-    Object.keys(checkCodes).sort(),
-  );
-  for (const [expected, , nodes] of wrong) {
-    const all = checkFlow([tab, site, debug, tick, ...nodes]);
-    const one = all.find((finding) => finding.code === expected);
-    assert.ok(one !== undefined && one.remedy.length > 20 && one.message.length > 20);
+for (const { code: expected, what, wrong, right } of cases) {
+  test(`${expected}: ${what}`, () => {
+    const findings = found(wrong);
+    const one = findings.find((finding) => finding.code === expected);
+    assert.ok(one !== undefined, JSON.stringify(findings));
+    assert.ok(one.remedy.length > 10 && one.message.length > 20);
     assert.ok(one.nodes.every(({ id, name }) => id !== "" && name !== ""));
-    assert.ok(!JSON.stringify(all).includes("hunter2"), "a secret is never repeated");
-    const firstWarning = all.findIndex(({ severity }) => severity === "warning");
-    assert.ok(
-      firstWarning < 0 || all.slice(firstWarning).every(({ severity }) => severity === "warning"),
-    );
-  }
-});
-
-test("what is right is not complained of", () => {
-  for (const nodes of [
-    [unit("power", "fn"), code("msg.payload = (msg.payload / 1000) * 0.25;\nreturn msg;"), quote()],
-    [unit("power", "fn"), code("const kwh = plan(msg);\nreturn { payload: kwh };"), quote()],
-    [
-      unit("power", "fn"),
-      code("msg.payload = -(msg.payload * 0.25) / 1000;\nreturn msg;"),
-      quote({ side: "ask" }),
-    ],
-    [unit("power", "fn"), code("msg.payload = msg.payload + 1; return msg;"), quote()],
-    [meter("a", { outputType: "power", wires: [["sign"]] }), sign()],
-    [meter("a", { wires: [["sign"]] }), meter("b", { unit: "2", wires: [["sign"]] }), sign()],
-    [
-      unit("reading", "fn"),
-      code("msg.payload = { importWh: msg.payload.importWh };\nreturn msg;", "sign"),
-      sign(),
-    ],
-    [{ ...site, id: "second", connection: "kitchen" }],
-    [node("n", "busbar-notice", "debug", { site: "", wires: [[]] })],
-    [
-      { ...tab, id: "off", disabled: true },
-      { ...unit("power"), z: "off" },
-    ],
-    [{ ...tab, id: "v", env: [{ name: "TOKEN", value: ["$", "{TOKEN}"].join(""), type: "env" }] }],
-  ]) {
-    assert.deepEqual(
-      found(...nodes).filter((code) => code !== "path.plain-text"),
-      [],
-    );
-  }
-});
-
-test("a factor is found where there is one, and nothing makes the reader of expressions fail", () => {
-  for (const [text, path, factor] of [
-    ["msg.payload", "", 1],
-    ["- msg.payload / 1000", "", -0.001],
-    ["(msg.payload.power + msg.payload.power) * -2", "power", -4],
-    ['payload.values["1-0:1.8.0"] / 1e3', "values.1-0:1.8.0", 0.001],
-    ["0.25 * (payload / (2 * 500))", "", 0.000_25],
-  ] as const) {
-    const found = linearIn(text);
-    assert.equal(found?.path, path, text);
-    assert.ok(Math.abs((found?.factor ?? 0) - factor) < 1e-15, text);
-  }
-  for (const text of [
-    "",
-    "5",
-    "msg.payload + 1",
-    "msg.payload * msg.payload",
-    "1 / msg.payload",
-    "msg.payload / 0",
-    "msg.payload.a + msg.payload.b",
-    "(msg.payload",
-    "msg.payload)",
-    "plan(msg.payload)",
-    "msg.payload - msg.payload",
-    "(".repeat(10_000),
-  ]) {
-    assert.equal(linearIn(text), undefined, text);
-  }
-  const words = fc.constantFrom("msg.payload", "payload.x", "(", ")", "-", "*", "/", "+", "2", "?");
-  fc.assert(fc.property(fc.array(words), (list) => void linearIn(list.join(" "))));
-  // Functions that feed each other come to an end.
-  const ring = (id: string, to: string) => ({
-    ...code("msg.payload /= 2; return msg;", to),
-    id,
+    assert.ok(!/hunter2|AAECAwQF/.test(JSON.stringify(findings)), "a secret is never repeated");
+    const firstWarning = findings.findIndex(({ severity }) => severity === "warning");
+    const behind = firstWarning < 0 ? [] : findings.slice(firstWarning);
+    assert.ok(behind.every(({ severity }) => severity === "warning"));
+    assert.deepEqual(found(right), [], "the right flow beside it is without a finding");
   });
-  found(
-    unit("power", "a"),
-    ring("a", "b"),
-    { ...ring("b", "a"), wires: [["a", "quote"]] },
+}
+
+for (const [what, nodes] of Object.entries(hardCases)) {
+  test(`hard to see, ${what}`, () => {
+    const [expected] = what.split(": ");
+    assert.ok(found(nodes).some((one) => one.code === expected));
+  });
+}
+
+test("every code has a wrong flow", () => {
+  const told = [...new Set(cases.map((one) => one.code))].sort();
+  assert.deepEqual(told, Object.keys(checkCodes).sort());
+});
+
+test("a value that the environment holds is looked at where it is known", () => {
+  const variable = ["$", "{", "HOST", "}"].join("");
+  const flow = [
+    meter("a", { place: `tcp://10.0.0.7` }),
+    { ...meter("b"), place: variable },
+    { ...site, id: "two", broker: variable, identity: "other" },
+  ];
+  assert.deepEqual(found(flow), []);
+  assert.deepEqual(
+    found(flow, { HOST: "tcp://10.0.0.7:502" }).map((one) => one.code),
+    ["duplicate.meter"],
+  );
+  const hours = [
+    unit("power", "fn"),
+    code('msg.payload = msg.payload / 1000 * env.get("HOURS"); return msg;'),
     quote(),
+  ];
+  assert.deepEqual(found(hours, { HOURS: "0.5" }), []);
+  assert.deepEqual(
+    ["24", "many", undefined].map((HOURS) => found(hours, { HOURS }).map((one) => one.code)),
+    [["unit.factor"], ["unit.unknown"], ["unit.unknown"]],
   );
 });
 
-test("every example is without a finding", () => {
+test("in the editor a webhook's key counts where it was entered or deployed, and is never told", async () => {
+  const strong = `whsec_${Buffer.alloc(24, 1).toString("base64")}`;
+  const stored: Readonly<Record<string, string>> = { good: strong, weak: "whsec_c2hvcnQ=" };
+  const handlers: Parameters<Red["httpAdmin"]["post"]>[1][] = [];
+  addCheckEndpoint({
+    auth: { needsPermission: () => () => {} },
+    httpAdmin: { post: (_path: string, ...given: typeof handlers) => handlers.push(...given) },
+    nodes: { getCredentials: (id: string) => (id in stored ? { secret: stored[id] } : undefined) },
+  } as unknown as Red);
+  const webhook = (id: string, more = {}) => ({
+    ...{ id, type: "busbar-notice", z: "tab", name: id, site: "", push: "webhook", wires: [[]] },
+    ...{ url: "https://hooks.example.org/a", ...more },
+  });
+  const nodes = [
+    tab,
+    { ...tick, wires: [["good", "weak", "none", "entered", "poor"]] },
+    webhook("good"),
+    webhook("weak"),
+    webhook("none"),
+    webhook("entered", { credentials: { has_secret: true, weak_secret: false } }),
+    webhook("poor", { credentials: { has_secret: true, weak_secret: true } }),
+  ];
+  const answer = await new Promise((end) => {
+    const response = { on: () => {}, writeHead: () => {}, end };
+    handlers.at(-1)?.({ body: { nodes } } as never, response as never, () => {});
+  });
+  const { findings } = JSON.parse(String(answer)) as { findings: readonly Finding[] };
+  assert.deepEqual(
+    findings.map((one) => [one.code, one.nodes[0]?.id]),
+    ["weak", "none", "poor"].map((id) => ["push.key", id]),
+  );
+  assert.ok(!String(answer).includes("whsec_c2"));
+});
+
+test("every example, and every flow that is generated, is without a finding", () => {
   const folder = join(import.meta.dirname, "..", "examples");
   const files = globSync("**/*.json", { cwd: folder });
   assert.ok(files.length >= 9);
@@ -400,6 +127,150 @@ test("every example is without a finding", () => {
     const flow: unknown = JSON.parse(readFileSync(join(folder, file), "utf8"));
     assert.deepEqual(checkFlow(flow), [], file);
   }
+  for (const meters of [[], ["roof"], ["house", "roof"]]) {
+    const flow = startingFlow({
+      site: "demo",
+      owner: { id: "house", key: "/etc/busbar/house.json" },
+      device: { id: "unit-1" },
+      brokers: [{ url: "mqtt://127.0.0.1:1883", id: "agg-1" }],
+      meters: meters.map((id) => ({ id, role: "connection", profile: "eastron-sdm630" })),
+      agent: { enabled: true },
+    } as unknown as UnitConfig);
+    assert.deepEqual(checkFlow(flow), [], meters.join());
+  }
+});
+
+const environment = () => undefined;
+
+/** What a function's body, or an expression, makes of the payload. */
+function factorOf(func: string): readonly (readonly [path: string, factor: number])[] {
+  const done = readBody(func, environment);
+  assert.ok(done !== undefined, func);
+  return done.sent.flatMap((sent) => {
+    const value = select(sent, ["payload"]);
+    if (value.kind === "fixed") return [];
+    return value.kind === "amount"
+      ? value.terms.map(({ part, factor }) => [part.keys.join("/"), factor] as const)
+      : [[value.kind, 0] as const];
+  });
+}
+
+test("what a function makes of a payload is read where it can be, and never guessed", () => {
+  for (const [func, ...expected] of [
+    ["return msg;", ["payload", 1]],
+    ["return { payload: -msg.payload / 1000 };", ["payload", -0.001]],
+    ["return { payload: (msg.payload.a + msg.payload.a) * -2 };", ["payload/a", -4]],
+    [
+      'const v = msg.payload["values"]; return { payload: v["1-0:1.8.0"] };',
+      ["payload/values/1-0:1.8.0", 1],
+    ],
+    ["let x = 1; x *= msg.payload; return { ...msg, payload: +x.toFixed(2) };", ["payload", 1]],
+    ["const { a = 3, ...b } = msg.payload; return { payload: a };", ["payload/a", 1]],
+    ["return Object.assign({}, msg, { payload: msg.x });", ["x", 1]],
+    ["return Object.assign(msg, { topic: 1 });", ["payload", 1]],
+    [
+      "const m = RED.util.cloneMessage(msg); m.payload = m.payload / 2; return m;",
+      ["payload", 0.5],
+    ],
+    ["const p = msg.payload; p.x = p.y; return { payload: msg.payload.x };", ["payload/y", 1]],
+    [`return { payload: \`${"$"}{msg.payload}\` };`, ["payload", 1]],
+    ["return { payload: msg.payload - msg.payload };"],
+    ["return { payload: 5 };"],
+    ["return null;"],
+    ["return { payload: msg.payload * msg.payload };", ["unknown", 0]],
+    ["return { payload: 1 / msg.payload };", ["unknown", 0]],
+    ["return { payload: msg.payload / 0 };", ["unknown", 0]],
+    ["return { payload: plan(msg.payload) };", ["unknown", 0]],
+    [`return { payload: \`${"$"}{msg.payload} W\` };`, ["unknown", 0]],
+    ["let s = 0; for (const x of msg.payload) s += x; return { payload: s };", ["unknown", 0]],
+    ["let s = msg.payload; [1].forEach(() => { s = 7; }); return { payload: s };", ["unknown", 0]],
+    ["const f = (n) => f(n); return { payload: f(msg.payload) };", ["unknown", 0]],
+    ["msg[msg.topic] = 1; return msg;", ["unknown", 0]],
+  ] as const) {
+    assert.deepEqual(factorOf(func), expected, func);
+  }
+  const message = partOf("msg", []);
+  for (const text of ["", "payload)", "$sum(payload)", "payload & 'x'", "a ? b :"]) {
+    assert.equal(readJsonata(text, environment, message).kind, "unknown", text);
+  }
+  assert.deepEqual(
+    readJsonata('payload.values."1-0:1.8.0"', environment, message),
+    partOf("msg", ["payload", "values", "1-0:1.8.0"]),
+  );
+});
+
+test("no body makes the reader fail or run on", () => {
+  for (const func of [
+    "return {",
+    "(".repeat(50_000),
+    `return { payload: ${"-".repeat(0)}${"(".repeat(3_000)}msg.payload${")".repeat(3_000)} };`,
+    `return { payload: msg.payload${" + 1".repeat(20_000)} };`,
+    "if (msg.a) {".repeat(500) + "}".repeat(500),
+    "x => ".repeat(2_000),
+    "const f = () => { f(); f(); f(); f(); f(); f(); f(); f(); }; f(); return msg;",
+    `${"if (msg.a) msg.payload += 1; else msg.payload -= 2;\n".repeat(1_000)}return msg;`,
+    "a".repeat(200_000),
+  ]) {
+    readBody(func, environment);
+    readJsonata(func, environment, partOf("msg", []));
+    found([unit("power", "fn"), code(func), quote()]);
+  }
+  const words = fc.constantFrom(
+    ...[
+      "msg",
+      ".payload",
+      "[0]",
+      "(",
+      ")",
+      "{",
+      "}",
+      "-",
+      "*",
+      "=",
+      "const x",
+      "x",
+      ";",
+      "2",
+      "=>",
+    ],
+    ...[
+      "return",
+      "if",
+      "else",
+      "node.send",
+      "flow.set('a',",
+      "flow.get('a')",
+      "...",
+      ",",
+      "?",
+      ":",
+    ],
+  );
+  fc.assert(
+    fc.property(fc.array(words), (list) => {
+      const text = list.join(" ");
+      found([unit("power", "fn"), code(text), quote({ kwh: text }), meter("a", { place: text })]);
+    }),
+  );
+  // Functions that feed each other come to an end.
+  const ring = (id: string, to: string) => ({ ...code("msg.payload /= 2; return msg;", to), id });
+  found([
+    unit("power", "a"),
+    ring("a", "b"),
+    { ...ring("b", "a"), wires: [["a", "quote"]] },
+    quote(),
+  ]);
+  const round = {
+    id: "s",
+    type: "subflow",
+    in: [{ wires: [{ id: "i" }] }],
+    out: [{ wires: [{ id: "i", port: 0 }] }],
+  };
+  found([
+    round,
+    { id: "i", type: "subflow:s", z: "s", wires: [["i", "quote"]] },
+    quote({ z: "s" }),
+  ]);
 });
 
 test("what is no flow is refused, and no flow makes the check throw anything else", () => {
@@ -408,23 +279,43 @@ test("what is no flow is refused, and no flow makes the check throw anything els
     assert.throws(() => checkFlow(value), refused);
   }
   const types = [
-    "busbar-quote",
-    "busbar-site",
-    "busbar-meter",
-    "function",
-    "mqtt out",
-    "change",
-    "tab",
+    ...[
+      "busbar-quote",
+      "busbar-site",
+      "busbar-meter",
+      "busbar-unit",
+      "busbar-sign",
+      "busbar-order",
+    ],
+    ...[
+      "busbar-notice",
+      "function",
+      "mqtt out",
+      "mqtt-broker",
+      "change",
+      "tab",
+      "link call",
+      "link in",
+    ],
+    ...["link out", "subflow", "subflow:a", "subflow:b", "template", "trigger", "inject", "catch"],
   ];
   const any = fc.record({
     id: fc.constantFrom("a", "b", "c"),
     type: fc.constantFrom(...types),
     wires: fc.array(fc.array(fc.constantFrom("a", "b", "c", "d"))),
-    func: fc.jsonValue(),
+    links: fc.oneof(fc.jsonValue(), fc.constant(["a", "b"])),
+    mode: fc.constantFrom("return", "link"),
+    in: fc.oneof(fc.jsonValue(), fc.constant([{ wires: [{ id: "a" }] }])),
+    out: fc.oneof(fc.jsonValue(), fc.constant([{ wires: [{ id: "b", port: 0 }] }])),
+    func: fc.oneof(fc.jsonValue(), fc.constant("return msg;")),
     rules: fc.jsonValue(),
+    props: fc.jsonValue(),
     env: fc.jsonValue(),
-    kwhType: fc.constantFrom("msg", 1, null),
-    z: fc.constantFrom("t", undefined),
+    credentials: fc.jsonValue(),
+    scope: fc.oneof(fc.jsonValue(), fc.constant(["a"])),
+    kwh: fc.jsonValue(),
+    kwhType: fc.constantFrom("msg", "flow", 1, null),
+    z: fc.constantFrom("t", "a", undefined),
   });
   fc.assert(fc.property(fc.array(any), (flow) => void checkFlow(flow)));
   fc.assert(
@@ -436,4 +327,14 @@ test("what is no flow is refused, and no flow makes the check throw anything els
       }
     }),
   );
+});
+
+test("a large flow is looked at in no time that a person would notice", () => {
+  const nodes = Array.from({ length: 300 }, (_, i) => ({
+    ...code("msg.payload = msg.payload / 4000; return msg;", "quote"),
+    id: `fn-${i}`,
+  }));
+  const units = nodes.map(({ id }, i) => ({ ...unit("power", String(id)), id: `unit-${i}` }));
+  const signs = [sign(), meter("a", { wires: [["sign"]] })];
+  assert.deepEqual(found([...nodes, ...units, quote(), ...signs]), []);
 });

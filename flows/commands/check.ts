@@ -15,13 +15,19 @@ export function readFlow(file: string): readonly Readonly<Record<string, unknown
   throw flowError("flows.flow-file", `${file}: expected a list of nodes`);
 }
 
+type CheckOptions = {
+  readonly json: boolean;
+  /** What the flow's process has in its environment, as far as it is known. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+};
+
 /** `busbar-flows check`: what is quietly wrong with a flow. Whether it may be deployed. */
 export function checkCommand(
   file: string,
-  { json = false }: { readonly json?: boolean },
+  { json, environment }: CheckOptions,
   write: (line: string) => void,
 ): boolean {
-  const findings = checkFlow(readFlow(file));
+  const findings = checkFlow(readFlow(file), environment);
   if (json) write(JSON.stringify({ findings }));
   else for (const line of linesOf(findings)) write(line);
   return findings.every(({ severity }) => severity !== "error");

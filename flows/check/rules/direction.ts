@@ -1,8 +1,8 @@
 import { isObject } from "../../nodes/link/json.ts";
-import { carriedTo } from "../carried.ts";
 import type { Finding } from "../finding.ts";
 import { finding, nameOf } from "../finding.ts";
-import { type Flow, type FlowNode, textOf } from "../flow.ts";
+import { byKind, type Flow, type FlowNode, textOf } from "../flow.ts";
+import { takenBy } from "../taken.ts";
 
 /** Import and export, selling and buying, the wrong way round. */
 export function checkDirection(flow: Flow): Finding[] {
@@ -10,31 +10,48 @@ export function checkDirection(flow: Flow): Finding[] {
 }
 
 function* sides(flow: Flow): Iterable<Finding> {
-  for (const quote of flow.nodes.filter(({ type }) => type === "busbar-quote")) {
+  for (const quote of byKind(flow, "busbar-quote")) {
     const side = textOf(quote, "sideType") === "msg" ? "" : textOf(quote, "side");
-    const part = textOf(quote, "kwhType") === "msg" ? textOf(quote, "kwh") : "";
-    for (const { what, turned, from } of carriedTo(flow, quote.id, part)) {
-      const nodes = [quote, from];
-      const [to, source] = [nameOf(quote), nameOf(from)];
-      if (what === "power") {
-        yield* turnedAround({ quote, from, side, turned });
+    const all = takenBy(flow, quote, "kwh");
+    for (const carried of all) {
+      const { what, factor, sized, difference, from } = carried;
+      if (what === "power" || what === "phase") {
+        if (carried.declared) continue;
+        if (sized && side === "sign")
+          yield oneWay(quote, from, `a node before it takes the sign of ${nameOf(from)} away`);
+        else yield* turnedAround({ quote, from, side, turned: factor < 0 });
         continue;
       }
       if (what !== "import" && what !== "export") continue;
+      // What was drawn less what was fed in is net, as power is.
+      const net = all.find(
+        (one) => difference && one.difference && one.sum === carried.sum && one.what !== what,
+      );
+      if (net !== undefined) {
+        const drawn = what === "import" ? carried : net;
+        if (what === "import" || drawn === undefined)
+          yield* turnedAround({ quote, from, side, turned: drawn.factor < 0 });
+        continue;
+      }
       if (side === "sign") {
-        yield finding("direction.one-way", "error", nodes, {
-          message: `${to} sells what is below 0, and the register of ${source} never is: it would only ever buy`,
-          remedy: "use a net value (positive = drawn), or choose the side in the quote node",
-        });
+        if (what === "export" && difference && factor < 0) continue;
+        yield oneWay(quote, from, `the register of ${nameOf(from)} never is`);
       } else if ((side === "ask") === (what === "import") && side !== "") {
         const done = what === "import" ? "was drawn from the grid" : "was fed into it";
-        yield finding("direction.wrong-side", "error", nodes, {
-          message: `${to} is to ${side === "ask" ? "sell" : "buy"} energy that ${done}, as ${source} counts it`,
+        yield finding("direction.wrong-side", "error", [quote, from], {
+          message: `${nameOf(quote)} is to ${side === "ask" ? "sell" : "buy"} energy that ${done}, as ${nameOf(from)} counts it`,
           remedy: `wire the ${what === "import" ? "export" : "import"} register into it, or turn the quote's side`,
         });
       }
     }
   }
+}
+
+function oneWay(quote: FlowNode, from: FlowNode, why: string): Finding {
+  return finding("direction.one-way", "error", [quote, from], {
+    message: `${nameOf(quote)} sells what is below 0, and ${why}: it would only ever buy`,
+    remedy: "use a net value (positive = drawn), or choose the side in the quote node",
+  });
 }
 
 /** Power is above 0 when it is drawn: a surplus is below, and is sold. */
@@ -90,7 +107,9 @@ function* swapped(flow: Flow): Iterable<Finding> {
 function* assignments(node: FlowNode): Iterable<readonly [left: string, right: string]> {
   if (node.type === "function") {
     const code = textOf(node, "func").replaceAll(/\/\/.*$/gm, "");
-    const pairs = code.matchAll(/["']?([\w.:*-]+)["']?\]?\s*(?::|=(?![=>]))\s*([^,;}\n]+)/g);
+    const pairs = code.matchAll(
+      /(?<![\w.:*-])([\w.:*-]{1,100})["']?\]?\s*(?::|=(?![=>]))\s*([^,;}\n]+)/g,
+    );
     for (const [, left = "", right = ""] of pairs) yield [left, right.trim()];
   }
   if (node.type === "change" && Array.isArray(node.rules)) {

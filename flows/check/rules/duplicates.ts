@@ -1,115 +1,150 @@
+import { isVariable, settled } from "../environment.ts";
 import type { Finding } from "../finding.ts";
 import { finding, nameOf } from "../finding.ts";
-import { type Flow, type FlowNode, textOf } from "../flow.ts";
+import { byKind, type Flow, type FlowNode } from "../flow.ts";
+import { lineOf, meterAt } from "../places.ts";
+import { isSource } from "../said.ts";
 
-/** The same meter, device or connection twice. */
+/** The same meter or device twice. */
 export function checkDuplicates(flow: Flow): Finding[] {
   return [
     ...meters(flow),
     ...buses(flow),
     ...devices(flow),
-    ...clients(flow),
+    ...besideUnit(flow),
     ...signedTwice(flow),
+    ...signedAsOne(flow),
   ];
 }
 
+const names = (nodes: readonly FlowNode[]) => nodes.map(nameOf).join(" and ");
+
 function* meters(flow: Flow): Iterable<Finding> {
-  const place = (node: FlowNode) =>
-    ["place", "unit", "address"].map((name) => textOf(node, name)).join(" · ");
-  for (const same of twice(flow, "busbar-meter", place)) {
-    const names = new Set(same.map((node) => textOf(node, "meter")));
-    if (names.size < 2) continue;
+  const all = byKind(flow, "busbar-meter");
+  const place = (node: FlowNode) => meterAt(flow, node);
+  const named = (node: FlowNode) => settled(flow, node, "meter");
+  for (const same of twice(all, place)) {
+    const given = new Set(same.map(named));
+    if (given.size < 2) continue;
     yield finding("duplicate.meter", "error", same, {
-      message: `${same.map(nameOf).join(" and ")} read one meter (${place(same[0])}) under the names ${[...names].join(", ")}: its energy would be billed twice`,
+      message: `${names(same)} read one meter (${place(same[0])}) under the names ${[...given].join(", ")}: its energy would be billed twice`,
       remedy: "read it in one node and wire that to all that need it",
     });
   }
-  for (const same of twice(flow, "busbar-meter", (node) => textOf(node, "meter"))) {
+  for (const same of twice(all, named)) {
     if (new Set(same.map(place)).size < 2) continue;
     yield finding("duplicate.meter", "error", same, {
-      message: `${same.map(nameOf).join(" and ")} call different meters ${textOf(same[0], "meter")}: their readings would form one chain`,
+      message: `${names(same)} call different meters ${named(same[0])}: their readings would form one chain`,
       remedy: "give each meter a name of its own",
     });
   }
 }
 
 function* buses(flow: Flow): Iterable<Finding> {
-  for (const same of twice(flow, "busbar-meter", (node) => textOf(node, "place"))) {
-    const settings = new Set(
-      same.map((node) => `${textOf(node, "baud")} ${textOf(node, "parity")}`),
-    );
-    if (settings.size < 2) continue;
+  const line = (node: FlowNode) => (settled(flow, node, "place") === "" ? "" : lineOf(flow, node));
+  for (const same of twice(byKind(flow, "busbar-meter"), line)) {
+    const speed = (node: FlowNode) =>
+      `${settled(flow, node, "baud")} ${settled(flow, node, "parity").replace(/^default$/, "")}`;
+    if (new Set(same.map(speed)).size < 2) continue;
     yield finding("duplicate.bus-settings", "error", same, {
-      message: `${same.map(nameOf).join(" and ")} ask the line ${textOf(same[0], "place")} at different speeds: only the first would be read`,
+      message: `${names(same)} ask the line ${line(same[0])} at different speeds: only the first would be read`,
       remedy: "set all meters of a line to one speed, in the meters and in the nodes",
     });
   }
 }
 
+/** Sign nodes have a journal and order nodes a desk for a device: one each. */
 function* devices(flow: Flow): Iterable<Finding> {
-  const device = (node: FlowNode) => textOf(node, "device");
-  for (const same of twice(flow, "busbar-sign", device)) {
+  const device = (node: FlowNode) => settled(flow, node, "device");
+  const key = (node: FlowNode) => settled(flow, node, "keyFile");
+  const signers = byKind(flow, "busbar-sign");
+  for (const same of twice(signers, device)) {
     yield finding("duplicate.device", "error", same, {
-      message: `${same.map(nameOf).join(" and ")} sign as ${device(same[0])}: one journal and one sequence of numbers serve one node`,
+      message: `${names(same)} sign as ${device(same[0])}: one journal and one sequence of numbers serve one node`,
       remedy: "wire all readings of the device into one sign node, or admit a second device",
     });
   }
-  const key = (node: FlowNode) => textOf(node, "keyFile");
-  for (const same of twice(flow, "busbar-sign", key)) {
+  for (const same of twice(byKind(flow, "busbar-order"), device)) {
+    yield finding("duplicate.device", "error", same, {
+      message: `${names(same)} take the orders of ${device(same[0])}: each would answer, and either ends the other's connection`,
+      remedy: "keep one order node for a device and wire it to all that heed it",
+    });
+  }
+  for (const same of twice([...signers, ...byKind(flow, "busbar-order")], key)) {
     if (new Set(same.map(device)).size < 2) continue;
     yield finding("duplicate.device", "error", same, {
-      message: `${same.map(nameOf).join(" and ")} sign with one key file under different devices`,
+      message: `${names(same)} sign with one key file under different devices`,
       remedy: "give each device the key that it was admitted with",
     });
   }
 }
 
-function* clients(flow: Flow): Iterable<Finding> {
-  const site = (node: FlowNode) =>
-    [
-      textOf(node, "site"),
-      `${textOf(node, "identity")}:${textOf(node, "connection") || "flows"}`,
-    ].join(" ");
-  for (const same of twice(flow, "busbar-site", site)) {
-    yield finding("duplicate.client", "error", same, {
-      message: `${same.map(nameOf).join(" and ")} connect as ${site(same[0])}: the broker ends the one when the other comes`,
-      remedy: "use one site node for all, or give each a connection name of its own",
-    });
-  }
-  const client = (node: FlowNode) =>
-    textOf(node, "clientid") && `${textOf(node, "broker")} ${textOf(node, "clientid")}`;
-  for (const same of twice(flow, "mqtt-broker", client)) {
-    yield finding("duplicate.client", "error", same, {
-      message: `${same.map(nameOf).join(" and ")} have one client id at one broker: ${textOf(same[0], "clientid")}`,
-      remedy: "leave the client id empty, or give each its own",
+/** An edge unit signs by itself: a sign node under its name forks its chain of readings. */
+function* besideUnit(flow: Flow): Iterable<Finding> {
+  for (const sign of byKind(flow, "busbar-sign")) {
+    const device = settled(flow, sign, "device");
+    const units = byKind(flow, "busbar-unit").filter(
+      (one) => settled(flow, one, "device") === device,
+    );
+    if (device === "" || units.length === 0) continue;
+    yield finding("duplicate.device", "error", [sign, ...units], {
+      message: `${nameOf(sign)} signs as ${isVariable(device) ? "the device of" : `${device}, which is the unit of`} ${names(units)}: two that sign as one device fork its chain of readings`,
+      remedy:
+        "where an edge unit runs, take the sign node away or admit a device of its own for it; where the sign node alone is the device, take the values from the meter node that it is wired to",
     });
   }
 }
 
 /** Two ways that a meter's readings reach the ledger. */
 function* signedTwice(flow: Flow): Iterable<Finding> {
-  const signers = flow.nodes.filter(({ type }) => type === "busbar-sign");
-  for (const meter of flow.nodes.filter(({ type }) => type === "busbar-meter")) {
-    const by = signers.filter((sign) => reaches(flow, meter.id, sign.id));
-    if (by.length < 2) continue;
-    yield finding("duplicate.meter", "error", [meter, ...by], {
-      message: `${nameOf(meter)} is signed by ${by.map(nameOf).join(" and ")}: its energy would be counted twice`,
-      remedy: "wire it into one sign node",
+  const signers = byKind(flow, "busbar-sign");
+  const meters = byKind(flow, "busbar-meter");
+  // Two nodes may read one meter, and both be signed.
+  const one = Map.groupBy(meters, (meter) => meterAt(flow, meter) || meter.id);
+  for (const nodes of one.values()) {
+    const by = signers.filter((sign) => nodes.some(({ id }) => reaches(flow, id, sign.id)));
+    const ways = nodes.filter(({ id }) => signers.some((sign) => reaches(flow, id, sign.id)));
+    if (by.length >= 2) {
+      yield finding("duplicate.meter", "error", [...ways, ...by], {
+        message: `${names(ways)} is signed by ${names(by)}: its energy would be counted twice`,
+        remedy: "wire it into one sign node",
+      });
+    }
+  }
+}
+
+/** A sign node that names the meter itself signs all that it gets as that meter's. */
+function* signedAsOne(flow: Flow): Iterable<Finding> {
+  for (const sign of byKind(flow, "busbar-sign")) {
+    const named = settled(flow, sign, "meter");
+    if (sign.meterType !== "str" || named === "") continue;
+    const by = byKind(flow, "busbar-meter").filter(({ id }) => reaches(flow, id, sign.id));
+    if (new Set(by.map((one) => meterAt(flow, one))).size < 2) continue;
+    yield finding("duplicate.meter", "error", [sign, ...by], {
+      message: `${nameOf(sign)} signs what ${names(by)} read as one meter, ${named}: its register would jump between them`,
+      remedy:
+        'let the sign node take the meter\'s name from the message ("meter"), or give each meter a sign node and a device of its own',
     });
   }
 }
 
+/** Whether what a node sends comes to another, before a source puts its own in its place. */
 function reaches(flow: Flow, from: string, to: string): boolean {
   const seen = new Set([from]);
-  for (const id of seen) for (const next of flow.next(id)) seen.add(next);
-  return seen.has(to);
+  for (const id of seen) {
+    const node = flow.byId.get(id);
+    if (id !== from && node !== undefined && isSource(node)) continue;
+    for (const next of flow.next(id)) seen.add(next);
+  }
+  return to !== from && seen.has(to);
 }
 
-type AtLeastTwo = readonly [FlowNode, ...FlowNode[]];
+export type AtLeastTwo = readonly [FlowNode, ...FlowNode[]];
 
-function twice(flow: Flow, type: string, key: (node: FlowNode) => string): AtLeastTwo[] {
-  const ofType = flow.nodes.filter((node) => node.type === type && key(node) !== "");
-  return Array.from(Map.groupBy(ofType, key).values()).flatMap(([first, ...others]) =>
+/** Nodes that have one key; an empty key is none. */
+export function twice(nodes: readonly FlowNode[], key: (node: FlowNode) => string): AtLeastTwo[] {
+  const keyed = nodes.filter((node) => key(node) !== "");
+  return Array.from(Map.groupBy(keyed, key).values()).flatMap(([first, ...others]) =>
     first === undefined || others.length === 0 ? [] : [[first, ...others] as const],
   );
 }

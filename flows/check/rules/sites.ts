@@ -18,8 +18,11 @@ export function checkSites(flow: Flow): Finding[] {
 }
 
 function* missing(flow: Flow): Iterable<Finding> {
-  for (const node of flow.nodes.filter(({ type }) => needing.has(type))) {
+  for (const node of flow.nodes) {
     const site = textOf(node, "site");
+    // Without a site a notice node hands on what it gets; it has to know where to.
+    const tells = node.type === "busbar-notice" && (site !== "" || textOf(node, "url") === "");
+    if (!needing.has(node.type) && !tells) continue;
     if (flow.byId.get(site)?.type === "busbar-site") continue;
     const why = site === "" ? "names no site" : "names a site that is not in this flow";
     yield finding("site.missing", "error", [node], {

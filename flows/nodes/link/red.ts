@@ -53,6 +53,8 @@ export type Red = {
       options?: { readonly credentials: Record<string, { readonly type: "text" | "password" }> },
     ): void;
     getNode(id: string): unknown;
+    /** What a deployed node's password fields hold. */
+    getCredentials(id: string): Readonly<Record<string, string>> | null | undefined;
   };
   /** The runtime's settings; `busbarReplay` where a recorded day takes the place of the site. */
   readonly settings: { readonly userDir?: string; readonly busbarReplay?: unknown };

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { flowError } from "../link/errors.ts";
+import { isSigningKey, keyBytesMin, keyText } from "./signing-key.ts";
 
 /** What a phone is told. */
 export type PhoneNotice = {
@@ -68,15 +69,9 @@ export function pushRequest(target: PushTarget, notice: PhoneNotice, now: number
   return { url: url.href, headers, body };
 }
 
-/** Shortest key that Standard Webhooks allows, bytes. */
-const keyBytesMin = 24;
-
 /** Throws: `Failure` `flows.push`: whoever can guess a key can send notices in this flow's name. */
 function signingKey(secret: string): Buffer {
-  const text = secret.replace(/^whsec_/, "");
-  const key = Buffer.from(text, "base64");
-  const isBase64 = /^[A-Za-z0-9+/_-]+={0,2}$/.test(text);
-  if (isBase64 && key.length >= keyBytesMin) return key;
+  if (isSigningKey(secret)) return Buffer.from(keyText(secret), "base64");
   const message = `a webhook needs a signing key of at least ${keyBytesMin} bytes in base64, as the receiver gives it (whsec_…)`;
   throw flowError("flows.push", message);
 }
