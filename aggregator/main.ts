@@ -44,6 +44,7 @@ import { DemandProofs } from "./publish/demand-proofs.ts";
 import { MemberProofs } from "./publish/member-proofs.ts";
 import { MembershipFile } from "./publish/membership-file.ts";
 import { Publisher } from "./publish/publisher.ts";
+import { ReleaseProofs } from "./publish/release-proofs.ts";
 
 /** A running aggregator. */
 export type Aggregator = {
@@ -128,6 +129,12 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     publish,
     log,
   });
+  const releases = new ReleaseProofs({
+    site: config.site,
+    prove: (key) => proveState(application, store, key),
+    publish,
+    log,
+  });
   const answers = createAnswers({
     site: config.site,
     registry: application.registry,
@@ -195,6 +202,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     void answers.committed(block);
     publisher.committed(block);
     orders.committed(block);
+    releases.committed(block);
     source.committed(block);
     desk.committed(block);
     telling?.committed(block);
@@ -205,6 +213,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   engine.onRefused((refused) => void answers.refused(refused));
   const { height, time } = application.info();
   publisher.start(height, time);
+  releases.start(time);
   membership.start();
   try {
     await running.start();

@@ -107,12 +107,19 @@ export {
   stepMax,
 } from "./messages/readings.ts";
 export type { Admission, Device, Login, Meter, Owner, Party } from "./messages/registry.ts";
+export type { Release, ReleaseBundle, ReleaseMotion } from "./messages/releases.ts";
 export {
   type AdmissionRequest,
   parseRequestText,
   requestPrefix,
   requestText,
 } from "./messages/request-text.ts";
+export {
+  type Commissioning,
+  type DeviceReport,
+  type ReleaseResult,
+  sheetDomain,
+} from "./messages/unit-reports.ts";
 export { bytesOfWord, wordOf } from "./messages/word.ts";
 export { nearest } from "./nearest.ts";
 export { type Answer, decodeAnswer, encodeAnswer, type Refused } from "./receipt/answer.ts";
@@ -173,12 +180,22 @@ export {
 } from "./receipt/proof.ts";
 export { decodeReceipt, encodeReceipt, type Receipt, verifyReceipt } from "./receipt/receipt.ts";
 export {
+  isReleaseTurn,
+  type ReleaseState,
+  releaseKey,
+  releasePlace,
+  releaseReach,
+  releaseTable,
+  verifyReleaseProof,
+} from "./receipt/release-state.ts";
+export {
   blockResult,
   type CertifiedEvent,
   type ResultProof,
   resultLeaf,
   verifyResultProof,
 } from "./receipt/result-proof.ts";
+export { type SheetState, sheetIn, sheetTable } from "./receipt/sheet-state.ts";
 export {
   decodeStateProof,
   encodeStateProof,
@@ -187,6 +204,18 @@ export {
 } from "./receipt/state-proof.ts";
 export type { Refusal } from "./refusal.ts";
 export { openSignIn, type SignIn, sealSignIn, signInDomain } from "./sign-in/sign-in.ts";
+export {
+  openSupport,
+  type SupportAnswer,
+  type SupportApproval,
+  type SupportCommand,
+  type SupportEnd,
+  type SupportKind,
+  type SupportRequest,
+  sealSupport,
+  supportBytesMax,
+  supportKindOf,
+} from "./support/support.ts";
 export {
   localDayStart,
   parseTimeZone,

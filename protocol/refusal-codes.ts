@@ -50,6 +50,7 @@ export const protocolCodes = {
   "signature.scalar": "a signature whose S is not below the group's order",
   "step.height": "a council is named by the last block before its own first one",
   "step.order": "a step that does not lead from the newest known council to the next",
+  "support.form": "the bytes are no message of a support session",
 } as const;
 
 export type ProtocolCode = keyof typeof protocolCodes;

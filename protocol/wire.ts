@@ -22,6 +22,8 @@ import {
 import { creditTerms } from "./messages/payments.ts";
 import { readingEntry } from "./messages/readings.ts";
 import { device, meter, owner } from "./messages/registry.ts";
+import { release, releaseBundle, releaseStage } from "./messages/releases.ts";
+import { countersign } from "./messages/unit-reports.ts";
 import { noticeAddresses, ntfyAddress, pushAddress, webhookAddress } from "./notice/addresses.ts";
 import { boxed } from "./notice/boxed.ts";
 import { refused } from "./receipt/answer.ts";
@@ -32,10 +34,13 @@ import { council, voter } from "./receipt/council.ts";
 import { demandState } from "./receipt/demand-state.ts";
 import { meterState } from "./receipt/meter-state.ts";
 import { receipt } from "./receipt/receipt.ts";
+import { releaseState } from "./receipt/release-state.ts";
 import { resultProof } from "./receipt/result-proof.ts";
+import { sheetState } from "./receipt/sheet-state.ts";
 import { stateProof } from "./receipt/state-proof.ts";
 import { cddlOf } from "./schema/cddl.ts";
 import type { RecordCodec } from "./schema/record.ts";
+import { supportAnswer, supportApproval, supportEnd, supportRequest } from "./support/support.ts";
 
 const head = `; Busbar's wire, in CDDL (RFC 8610). Written by \`node protocol/write-cddl.ts\` from the descriptions
 ; that check and encode every message; a test holds the two together.
@@ -57,6 +62,9 @@ message = ${Object.values(kinds)
 
 ; What comes back on a device's receipts topic.
 answer = [ "receipt", receipt ] / [ "refused", refused ] / [ "tip", state-proof ] / [ "council", state-proof ]
+
+; What travels in a support session, on a unit's support topics; signed for "busbar/1/<chain>/support-<kind>".
+support = [ "request" / "end" / "answer" / "approval", bstr .cbor envelope ]
 
 ; What \`busbar-aggregator prove\` writes; a payment names an event of a result by its place.
 proof = [ "receipt", receipt ] / [ "state", state-proof ] / [ "result", result-proof ]
@@ -84,6 +92,10 @@ export function wireCddl(): string {
     creditTerms,
     parameters,
     contractVersion,
+    releaseBundle,
+    releaseStage,
+    release,
+    countersign,
     noticeWay,
     quietHours,
     addressKey,
@@ -98,6 +110,8 @@ export function wireCddl(): string {
     stateProof,
     meterState,
     demandState,
+    releaseState,
+    sheetState,
     voter,
     council,
     blockHistory,
@@ -106,6 +120,15 @@ export function wireCddl(): string {
     resultProof,
   ];
   const addresses = [pushAddress, webhookAddress, ntfyAddress, noticeAddresses];
-  const records = [...Object.values(kinds), ...inner, refused, ...proofs, boxed, ...addresses];
+  const support = [supportApproval, supportRequest, supportEnd, supportAnswer];
+  const records = [
+    ...Object.values(kinds),
+    ...inner,
+    refused,
+    ...proofs,
+    boxed,
+    ...addresses,
+    ...support,
+  ];
   return `${head}\n${cddlOf(records as unknown as RecordCodec<unknown>[])}\n`;
 }

@@ -108,6 +108,12 @@ const table: readonly (readonly [topic: string, publish: string, subscribe: stri
   ["$share/g/busbar/v1/site/#", "", ""],
   ["$share/g/#", "", ""],
   ["__proto__", "", ""],
+  // A support session: the owner asks and sees all of it, its unit answers.
+  ["busbar/v1/site/d1/support-ask", "om", "dom"],
+  ["busbar/v1/site/d1/support-answer", "dm", "om"],
+  ["busbar/v1/site/d2/support-ask", "m", "m"],
+  ["busbar/v1/site/d2/support-answer", "m", "m"],
+  ["busbar/v1/site/market/releases", "m", "dopm"],
   // What people's tools look at.
   ["busbar/v1/site/d1/live/d1-m", "dm", "opm"],
   ["busbar/v1/site/d2/live/d2-m", "m", "pm"],
@@ -166,7 +172,7 @@ function* pathsOf(levels: readonly string[], depth: number): Generator<string> {
   }
 }
 
-test("a program that only looks on hears no notices and no trades of its owner", () => {
+test("a program that only looks on hears no notices, trades and support sessions of its owner", () => {
   const hears = table.filter(([topic]) => mayLookOn(who.owner, topic, grounds));
   const owner = table.filter(([topic]) => maySubscribe(who.owner, topic, grounds));
   assert.deepEqual(
@@ -175,6 +181,8 @@ test("a program that only looks on hears no notices and no trades of its owner",
       "busbar/v1/site/owners/o1/notices",
       "busbar/v1/site/owners/o1/trades",
       "busbar/v1/site/owners/o1/positions",
+      "busbar/v1/site/d1/support-ask",
+      "busbar/v1/site/d1/support-answer",
     ],
   );
 });

@@ -9,7 +9,11 @@ export type Grounds = {
 };
 
 /** Whether an identity may publish on a topic. A name with a wildcard is no topic. */
-export function mayPublish(identity: Identity, topic: string, { site }: Grounds): boolean {
+export function mayPublish(
+  identity: Identity,
+  topic: string,
+  { site, ownerOf }: Pick<Grounds, "site" | "ownerOf">,
+): boolean {
   const meaning = parseTopic(site, topic);
   if (meaning === undefined) return false;
   const isQuotes = meaning.of === "market" && meaning.name === "quotes";
@@ -17,7 +21,7 @@ export function mayPublish(identity: Identity, topic: string, { site }: Grounds)
     case "member":
       return memberSpeaksOn(meaning, identity.id);
     case "owner":
-      return isQuotes;
+      return isQuotes || isSupport(meaning, identity.id, "support-ask", ownerOf);
     case "device":
       return isQuotes || (isOwn(meaning, identity.id) && deviceSpeaksOn(meaning));
     default:
@@ -44,7 +48,9 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
     case "host":
       return topic.name === "state";
     case "market":
-      return ["prices", "gates"].includes(topic.name) || (topic.name === "trades" && looksOn);
+      return (
+        ["prices", "gates", "releases"].includes(topic.name) || (topic.name === "trades" && looksOn)
+      );
     case "owner":
       // A unit quotes for its owner and needs to know how it stands.
       if (identity.kind === "device") {
@@ -53,6 +59,8 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
       return identity.kind === "owner" && topic.id === identity.id;
     case "device":
       if (identity.kind === "device") return isOwn(topic, identity.id) && deviceHearsOn(topic);
+      if (isSupport(topic, identity.id, "support-ask", grounds.ownerOf)) return true;
+      if (isSupport(topic, identity.id, "support-answer", grounds.ownerOf)) return true;
       if (topic.name !== "live" && topic.name !== "state") return false;
       return looksOn || grounds.ownerOf(topic.id) === identity.id;
     case "discovery":
@@ -65,7 +73,8 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
 /** What a program that only looks on, with a password of its own, may hear of what its owner may. */
 export function mayLookOn(identity: Identity, filter: string, grounds: Grounds): boolean {
   const topic = parseTopic(grounds.site, filter);
-  return topic?.of !== "owner" && maySubscribe(identity, filter, grounds);
+  const isSession = topic?.of === "device" && topic.name.startsWith("support-");
+  return topic?.of !== "owner" && !isSession && maySubscribe(identity, filter, grounds);
 }
 
 /** Home Assistant says on this topic that it is there, and by its last will that it is not. Nobody
@@ -97,7 +106,7 @@ export function mayRetain(topic: Topic, { hasMeter }: Pick<Grounds, "hasMeter">)
   if (topic.of === "discovery") return topic.meter === undefined || hasMeter(topic.id, topic.meter);
   if (topic.of === "host") return topic.name === "state";
   if (topic.of === "owner") return topic.name === "positions";
-  return topic.of === "market" && ["prices", "gates"].includes(topic.name);
+  return topic.of === "market" && ["prices", "gates", "releases"].includes(topic.name);
 }
 
 /** Topics whose messages go to the ledger and to nobody else. */
@@ -116,17 +125,30 @@ function memberSpeaksOn(topic: Topic, member: string): boolean {
   return topic.name === "transactions" && topic.id === member;
 }
 
+/** A support session's topic of a unit that is this owner's: it may ask, and sees all that is asked and answered. */
+function isSupport(
+  topic: Topic,
+  owner: string,
+  name: "support-ask" | "support-answer",
+  ownerOf: Grounds["ownerOf"],
+): boolean {
+  return topic.of === "device" && topic.name === name && ownerOf(topic.id) === owner;
+}
+
 function isOwn(topic: Topic, device: string): boolean {
   return (topic.of === "device" || topic.of === "discovery") && topic.id === device;
 }
 
 function deviceSpeaksOn(topic: Topic): boolean {
-  return topic.of === "discovery" || ["state", "readings", "live", "acks"].includes(topic.name);
+  return (
+    topic.of === "discovery" ||
+    ["state", "readings", "live", "acks", "support-answer"].includes(topic.name)
+  );
 }
 
 /** Its own state, so that it learns when another unit speaks in its name. */
 function deviceHearsOn(topic: Topic): boolean {
-  return ["receipts", "commands", "state"].includes(topic.name);
+  return ["receipts", "commands", "state", "support-ask"].includes(topic.name);
 }
 
 /** A well-formed filter (MQTT 3.1.1 §4.7.1) that starts with the site's own levels. */

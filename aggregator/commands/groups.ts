@@ -16,6 +16,7 @@ export const groups: readonly (readonly [readonly string[], () => Promise<Add>])
     ["unit", "correct", "object", "decide", "cases"],
     async () => (await import("./case-commands.ts")).addCaseCommands,
   ],
+  [["release", "units"], async () => (await import("./release-commands.ts")).addReleaseCommands],
   [["certificates"], async () => (await import("./certificates.ts")).addCertificatesCommand],
   [["clear"], async () => (await import("./clear.ts")).addClearCommand],
   [["credit", "orders"], async () => (await import("./credit.ts")).addCreditCommand],

@@ -1,4 +1,4 @@
-import { decodeMessage, Failure, quorum } from "@busbar/protocol";
+import { decodeMessage, Failure, type Message, quorum } from "@busbar/protocol";
 import { councilOf } from "../ledger/council.ts";
 import { allOpen } from "../ledger/rules/members/motions.ts";
 import { type Motion, motions } from "../ledger/rules/members/tables.ts";
@@ -48,7 +48,7 @@ export function openMotionsOf(state: StateReader): readonly OpenMotion[] {
 }
 
 /**
- * The open motion that somebody means: by the member it is about, `parameters`, `contract`, or by the first eight or more
+ * The open motion that somebody means: by the member it is about, `parameters`, `contract`, `release`, or by the first eight or more
  * digits of its id. Throws: `Failure` `vote.none`, `vote.unclear`.
  */
 export function findMotion(state: StateReader, which: string): OpenMotion {
@@ -76,6 +76,14 @@ function describe({ kind, message }: Motion): { what: string; request: string | 
   if (!decoded.ok) return { what: "unknown", request: undefined };
   const { reason } = decoded.message;
   const why = reason === undefined ? "" : ` (${reason})`;
+  if (kind === "release-motion") {
+    const { release } = decoded.message as Message<"release-motion">;
+    const what =
+      release === undefined
+        ? "the end of the release"
+        : `release ${release.number}, ${release.version}, in ${release.stages.length} stages`;
+    return { what: what + why, request: undefined };
+  }
   if ("parameters" in decoded.message) {
     const { from, parameters } = decoded.message;
     const what = `parameters from ${new Date(from).toISOString()}: ${JSON.stringify(parameters)}`;
@@ -94,7 +102,7 @@ function describe({ kind, message }: Motion): { what: string; request: string | 
     const { account, height, kind: entry } = decoded.message;
     return { what: `strike ${entry} of block ${height} from ${account}${why}`, request: undefined };
   }
-  const { action, subject, request } = decoded.message;
+  const { action, subject, request } = decoded.message as Message<"member-motion">;
   const bytes = request && Buffer.from(request).toString("hex");
   return { what: `${action} ${subject}${why}`, request: bytes };
 }

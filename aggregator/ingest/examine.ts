@@ -32,13 +32,14 @@ const memberKinds: readonly Kind[] = [
   "contract-motion",
   "appeal-motion",
   "account-motion",
+  "release-motion",
   "ballot",
   "evidence",
   "deviation",
   "notice-lease",
   "notice-report",
 ];
-/** Where owners speak; an owner also suspends its units here and says how it wants to be told, and one
+/** Where owners speak, and units of themselves; an owner also suspends its units here and says how it wants to be told, and one
  * that is a bureau objects. */
 const quoteKinds: readonly Kind[] = [
   "mandate",
@@ -52,6 +53,8 @@ const quoteKinds: readonly Kind[] = [
   "demand-order",
   "demand-answer",
   "certificate-move",
+  "commissioning",
+  "device-report",
   "notice-preferences",
 ];
 
@@ -149,6 +152,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "contract-motion":
     case "appeal-motion":
     case "account-motion":
+    case "release-motion":
     case "ballot":
     case "evidence":
     case "deviation":
@@ -163,6 +167,8 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "assets":
       return ["owner"];
     case "readings":
+    case "commissioning":
+    case "device-report":
       return ["device"];
     case "payment":
     case "certificate-move":

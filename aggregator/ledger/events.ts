@@ -4,6 +4,7 @@ import type { MarketEvent } from "./events/market.ts";
 import type { MemberEvent } from "./events/members.ts";
 import type { MeterEvent } from "./events/meters.ts";
 import type { SettlementEvent } from "./events/settlement.ts";
+import type { UnitEvent } from "./events/units.ts";
 
 export type { SlotPrices } from "./events/market.ts";
 
@@ -21,4 +22,5 @@ export type LedgerEvent =
   | DemandEvent
   | MarketEvent
   | SettlementEvent
-  | CaseEvent;
+  | CaseEvent
+  | UnitEvent;

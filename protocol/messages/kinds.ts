@@ -18,6 +18,8 @@ import { keepPayload } from "./payload.ts";
 import { accountMotion, appealMotion, payment } from "./payments.ts";
 import { readings } from "./readings.ts";
 import { admission, login } from "./registry.ts";
+import { releaseMotion } from "./releases.ts";
+import { commissioning, deviceReport } from "./unit-reports.ts";
 
 /** Every kind of signed message. The name is part of what is signed, so no kind passes as another. */
 export const kinds = {
@@ -46,6 +48,9 @@ export const kinds = {
   ballot,
   evidence,
   deviation,
+  "release-motion": releaseMotion,
+  commissioning,
+  "device-report": deviceReport,
   "notice-preferences": noticePreferences,
   "notice-lease": noticeLease,
   "notice-report": noticeReport,

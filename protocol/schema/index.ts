@@ -17,11 +17,15 @@ export { parameters, scale } from "../messages/parameters.ts";
 export { violationKind } from "../messages/payments.ts";
 export { instant } from "../messages/readings.ts";
 export { device, meter, owner } from "../messages/registry.ts";
+export { release } from "../messages/releases.ts";
+export { releaseResult } from "../messages/unit-reports.ts";
 export { blockHeader, certificate } from "../receipt/block.ts";
 export { blockHistory } from "../receipt/block-history.ts";
 export { council } from "../receipt/council.ts";
 export { demandState } from "../receipt/demand-state.ts";
 export { meterState } from "../receipt/meter-state.ts";
+export { releaseState } from "../receipt/release-state.ts";
+export { sheetState } from "../receipt/sheet-state.ts";
 export { stateProof } from "../receipt/state-proof.ts";
 export {
   array,

@@ -15,11 +15,16 @@ export function topicsOf(site: string) {
     meterLive: (device: string, meter: string) => `${base}/${device}/live/${meter}`,
     commands: (device: string) => `${base}/${device}/commands`,
     acks: (device: string) => `${base}/${device}/acks`,
+    /** Questions of a support session to a unit, and its answers. */
+    supportAsk: (device: string) => `${base}/${device}/support-ask`,
+    supportAnswer: (device: string) => `${base}/${device}/support-answer`,
     prices: `${base}/market/prices`,
     /** Every gate that takes quotes now. */
     gates: `${base}/market/gates`,
     quotes: `${base}/market/quotes`,
     trades: `${base}/market/trades`,
+    /** The program that units may install, proven. */
+    releases: `${base}/market/releases`,
     notices: (owner: string) => `${base}/owners/${owner}/notices`,
     /** What an owner has sold so far in slots that are still traded. */
     positions: (owner: string) => `${base}/owners/${owner}/positions`,
@@ -46,8 +51,17 @@ export function discoveryTopic(
 /** Ids that a device may not have, because they are levels of their own. */
 export const reservedIds: ReadonlySet<string> = new Set(["market", "owners", "host", "enrol"]);
 
-const deviceTopics = ["state", "readings", "receipts", "live", "commands", "acks"] as const;
-const marketTopics = ["prices", "gates", "quotes", "trades"] as const;
+const deviceTopics = [
+  "state",
+  "readings",
+  "receipts",
+  "live",
+  "commands",
+  "acks",
+  "support-ask",
+  "support-answer",
+] as const;
+const marketTopics = ["prices", "gates", "quotes", "trades", "releases"] as const;
 const ownerTopics = ["notices", "trades", "positions"] as const;
 const hostTopics = ["state", "transactions", "receipts"] as const;
 

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "69d1e87acb94032b8134767285b67430a2dada85e274420653be4e569c411273"),
+  version(1, "2bfce770c7e63419f1d96c35e9f581b89dc3cfd4463143ccb4d07090c6eb11e9"),
 ];

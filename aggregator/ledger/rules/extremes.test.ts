@@ -224,6 +224,31 @@ const bases: { readonly [K in Exclude<Kind, "login" | "member-request">]: readon
       contract: { version: 2, hash: filled(32) },
     }),
   ],
+  "release-motion": [
+    base("member-a", "release-motion", {
+      ...{ nonce, member: "member-a", reason: "faster" },
+      release: {
+        ...{ number: 1, version: "0.2.0-1", canaries: ["user-a-unit"] },
+        ...{ failuresMax: 1, trialMinutes: 30, source: "https://example.org/busbar" },
+        bundles: [{ arch: "arm64", bytes: 90_000_000, sha256: filled(32) }],
+        stages: [
+          { permille: 10, waitMinutes: 60, keptMin: 1 },
+          { permille: 1000, waitMinutes: 0, keptMin: 0 },
+        ],
+      },
+    }),
+  ],
+  commissioning: [
+    base("user-a-unit", "commissioning", {
+      ...{ device: "user-a-unit", number: 1, sheet: filled(32), at: startTime, open: 3 },
+    }),
+  ],
+  "device-report": [
+    base("user-a-unit", "device-report", {
+      ...{ device: "user-a-unit", at: startTime, program: "0.2.0-1" },
+      ...{ release: 1, result: "kept", reason: "as before" },
+    }),
+  ],
   "appeal-motion": [
     base("member-a", "appeal-motion", {
       ...{ nonce, member: "member-a", account: "user-a", height: 7, kind: "non-payment" },

@@ -31,12 +31,15 @@ import { evidenceRule } from "./members/evidence.ts";
 import { memberMotionRule } from "./members/member-motion.ts";
 import { parametersMotionRule } from "./members/parameters-motion.ts";
 import { parametersRule } from "./members/parameters-rule.ts";
+import { releaseMotionRule } from "./members/release-motion.ts";
 import { leaseRule } from "./notices/lease-rule.ts";
 import { preferencesRule } from "./notices/preferences-rule.ts";
 import { reportRule } from "./notices/report-rule.ts";
 import { paymentRule } from "./payment.ts";
 import { readingsRule } from "./readings.ts";
 import { silenceRule } from "./silence.ts";
+import { commissioningRule } from "./units/commissioning-rule.ts";
+import { deviceReportRule } from "./units/report-rule.ts";
 
 /** The rule of each kind that may stand in a block. */
 export type TxRules = { readonly [K in Kind]?: TxRule<K> };
@@ -77,6 +80,9 @@ export const rules: Rules = {
     ballot: ballotRule,
     evidence: evidenceRule,
     deviation: deviationRule,
+    "release-motion": releaseMotionRule,
+    commissioning: commissioningRule,
+    "device-report": deviceReportRule,
     "notice-preferences": preferencesRule,
     "notice-lease": leaseRule,
     "notice-report": reportRule,

@@ -106,6 +106,10 @@ export function tellingsOf(event: LedgerEvent): readonly Telling[] {
     case "member-changed":
     case "member-change-void":
     case "epoch-began":
+    case "unit-commissioned":
+    case "unit-reported":
+    case "release-decided":
+    case "release-stopped":
     case "mandate-set":
     case "demand-mandate-set":
     case "assets-stated":

@@ -4,6 +4,7 @@ import { deviceStatuses } from "../../ledger/device-status.ts";
 import { parametersOf } from "../../ledger/parameters.ts";
 import { meterStates } from "../../ledger/rules/meter-state.ts";
 import { devices, meters, owners } from "../../ledger/tables.ts";
+import { deviceReports, sheets } from "../../ledger/unit-reports.ts";
 import type { ViewContext } from "./context.ts";
 import { meterProblems, unitProblems, worst } from "./health.ts";
 import type { DeviceAnswer } from "./shapes.ts";
@@ -52,11 +53,32 @@ export function devicesOf(context: ViewContext, owner?: string): readonly Device
         ownerName: owners.get(state, device.owner)?.name ?? device.owner,
         state: status,
         connections,
+        program: programOf(state, device.id),
+        sheet: sheetOf(state, device.id),
         level: worst([...problems, ...own.flatMap((meter) => meter.problems)]),
         problems,
         meters: own,
       };
     });
+}
+
+type State = ViewContext["store"]["state"];
+
+/** Which program a unit said last that it runs, and what became of the last release there. */
+function programOf(state: State, device: string): DeviceAnswer["program"] {
+  const report = deviceReports.get(state, device);
+  if (report === undefined) return null;
+  const { program, release = null, result = null, reason = null, at } = report;
+  return { version: program, release, result, reason, at };
+}
+
+/** What the ledger keeps of a unit's commissioning sheet. */
+function sheetOf(state: State, device: string): DeviceAnswer["sheet"] {
+  const sheet = sheets.get(state, device);
+  if (sheet === undefined) return null;
+  const { at, open, height, installer } = sheet;
+  const hash = Buffer.from(sheet.sheet).toString("hex");
+  return { hash, at, open, height, countersigned: installer !== undefined };
 }
 
 function meterOf({ store, clock }: ViewContext, meter: string): MeterAnswer {

@@ -239,6 +239,20 @@ export const deviceShape = record({
       certificateEnds: orNull(integer),
     }),
   ),
+  /** Which program it said last that it runs; null where it never did. */
+  program: orNull(
+    record({
+      version: text,
+      release: orNull(integer),
+      result: orNull(words("kept", "rolled-back", "refused")),
+      reason: orNull(text),
+      at: integer,
+    }),
+  ),
+  /** What the ledger keeps of its commissioning sheet: the hash, and whether an installer signed. */
+  sheet: orNull(
+    record({ hash: text, at: integer, open: integer, height: integer, countersigned: flag }),
+  ),
   level: words("good", "warn", "bad"),
   problems: list(problem),
   meters: list(

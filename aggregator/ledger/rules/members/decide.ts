@@ -8,6 +8,7 @@ import { enactContractMotion } from "./contract-effect.ts";
 import { enactMemberMotion } from "./member-motion-effect.ts";
 import { closeMotion, tally } from "./motions.ts";
 import { enactParametersMotion } from "./parameters-effect.ts";
+import { enactReleaseMotion } from "./release-effect.ts";
 import { type Motion, motions } from "./tables.ts";
 
 /** Closes a motion that has the votes for it or against it; what was accepted takes its course. */
@@ -48,6 +49,11 @@ function enact(context: BlockContext, { kind, message }: Motion): Refusal | unde
       const decoded = decodeMessage(kind, message);
       assert(decoded.ok, "a motion was a message once");
       return enactAccountMotion(context, decoded.message);
+    }
+    case "release-motion": {
+      const decoded = decodeMessage(kind, message);
+      assert(decoded.ok, "a motion was a message once");
+      return enactReleaseMotion(context, decoded.message);
     }
     default:
       return kind satisfies never;

@@ -26,6 +26,7 @@ const motionRecord = record("motion", {
       "contract-motion",
       "appeal-motion",
       "account-motion",
+      "release-motion",
     ),
   ),
   /** The message's payload. */

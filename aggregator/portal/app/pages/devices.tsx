@@ -49,6 +49,7 @@ function Device({ device }: { readonly device: DeviceAnswer }) {
         {device.ownerName} ·{" "}
         {connected.length > 0 ? connected.join("; ") : t("not connected to this member")}
       </p>
+      <Program program={device.program} sheet={device.sheet} />
       <Problems of={problems} />
       <Grid
         caption={t("Meters of {device}", { device: device.device })}
@@ -91,6 +92,34 @@ function Device({ device }: { readonly device: DeviceAnswer }) {
       ))}
     </Card>
   );
+}
+
+const results = {
+  kept: t("kept"),
+  "rolled-back": t("undone"),
+  refused: t("not taken in"),
+} as const;
+
+/** Which program a unit says it runs, what became of the last release there, and its sheet. */
+function Program({ program, sheet }: Pick<DeviceAnswer, "program" | "sheet">) {
+  const lines: string[] = [];
+  if (program !== null) {
+    const { version, release, result, reason, at } = program;
+    lines.push(t("runs {version}, said {time}", { version, time: dayAndClock(at) }));
+    if (release !== null && result !== null) {
+      const about = { number: count(release), result: results[result] };
+      lines.push(
+        `${t("release {number}: {result}", about)}${reason === null ? "" : ` (${reason})`}`,
+      );
+    }
+  }
+  if (sheet !== null) {
+    const { hash, open, height, countersigned } = sheet;
+    const about = { hash: hash.slice(0, 16), height: count(height), open: count(open) };
+    const text = t("commissioning sheet {hash}, block {height}, {open} points open", about);
+    lines.push(countersigned ? `${text}, ${t("countersigned")}` : text);
+  }
+  return lines.length === 0 ? null : <p class="quiet">{lines.join(" · ")}</p>;
 }
 
 const letters = { m: t("measured"), e: t("estimated"), x: t("missing") } as const;
