@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from "commander";
+import { addFieldCommands } from "./commands/field-commands.ts";
 import { exitCode, fail, withoutReader } from "./commands/output.ts";
 import { captureProtocols } from "./framing/capture-protocols.ts";
 import { version } from "./version.ts";
@@ -106,6 +107,26 @@ command("scan", "look for meters", { config: false })
     (await import("./commands/scan.ts")).scanCommand(places, options),
   );
 
+command(
+  "sweep",
+  "look into serial lines: what disturbs them, two meters at one address, how fast answers come",
+)
+  .argument(
+    "[places...]",
+    "/dev/ttyUSB0 or rtu-over-tcp://host:port; all serial ports where none is named",
+  )
+  .option("--units <ids>", "Modbus unit ids to ask, like 1,3,5 or 1-247 (default: 1-10)")
+  .addOption(baudOption())
+  .addOption(parityOption())
+  .option("--reads <number>", "how often each meter that is found is asked the same", "30")
+  .option("--quick", "units 1-3, the likeliest speeds, little patience")
+  .option("--thorough", "all speeds there are, and a longer look at the silent line")
+  .option("--modbus-only", "without the other protocols where no Modbus meter answers")
+  .addHelpText("after", example("busbar-edge sweep", "busbar-edge sweep /dev/ttyUSB0 --reads 200"))
+  .action(async (places: string[], options) =>
+    (await import("./commands/sweep.ts")).sweepCommand(places, options),
+  );
+
 command("setup", "make or change edge.yaml, by questions or by options")
   .argument("[places...]", "where to look for meters; all serial ports where none is named")
   .option("--add-meter", "ask for further meters only")
@@ -209,89 +230,7 @@ command("doctor", "look at everything the unit needs; each fault with its remedy
   async (options) => (await import("./commands/doctor.ts")).doctorCommand(options),
 );
 
-const commission = program
-  .command("commission")
-  .description("put the unit into service: compare displays, pull things out, sign a sheet of it")
-  .exitOverride();
-const commissionPart = (name: string, description: string) =>
-  commission.command(name).description(description).exitOverride().option("--json", "print JSON");
-commissionPart("display", "compare what displays show with what the unit reads")
-  .argument("<shown...>", "METER=KWH as its display shows it; METER:export=KWH for what was fed in")
-  .addOption(configOption())
-  .addHelpText("after", example("busbar-edge commission display anna-grid=12345.6"))
-  .action(async (shown: string[], options) =>
-    (await import("./commands/commission.ts")).commissionDisplay(shown, options),
-  );
-commissionPart("try", "pull something out and put it back, while the unit is watched")
-  .argument("<what>", "adapter, network or power")
-  .argument("[meter]", "whose adapter")
-  .addOption(configOption())
-  .option("--minutes <number>", "how long to wait for it", "10")
-  .addHelpText(
-    "after",
-    example("busbar-edge commission try adapter anna-grid", "busbar-edge commission try power"),
-  )
-  .action(async (what: string, meter: string | undefined, options) =>
-    (await import("./commands/commission.ts")).commissionTry(what, meter, options),
-  );
-commissionPart("sheet", "write the signed sheet: JSON to keep, a page to print")
-  .addOption(configOption())
-  .requiredOption("--installer <name>", "who did it")
-  .option(
-    "--installer-key <file>",
-    "the installer's secret key, to countersign; made where there is none",
-  )
-  .option("-o, --output <folder>", "where it goes; where the keys are by default")
-  .action(async (options) => (await import("./commands/commission.ts")).commissionSheet(options));
-commissionPart("verify", "whether a sheet is as the unit and the installer signed it")
-  .argument("<file>", "commissioning-….json")
-  .option("--page <file>", "write its page for printing anew")
-  .action(async (file: string, options) =>
-    (await import("./commands/commission.ts")).commissionVerify(file, options),
-  );
-
-const update = program
-  .command("update")
-  .description(
-    "another program for this unit: tried first, kept when all works as before, else undone",
-  )
-  .exitOverride();
-const updatePart = (name: string, description: string) =>
-  update.command(name).description(description).exitOverride().option("--json", "print JSON");
-updatePart("key", "make a key to sign bundles with, and print what units are to know of it")
-  .argument("<file>", "where the secret key is, or is made")
-  .action(async (file: string, options) =>
-    (await import("./commands/update.ts")).updateKey(file, options),
-  );
-updatePart("make", "make a bundle of a package's tarball")
-  .argument("<tarball>", "what npm run package made: busbar-edge_….tar.gz")
-  .option("-o, --output <file>", "the bundle; named after version and processor where left out")
-  .option("--key <file>", "sign it with this key at once")
-  .action(async (tarball: string, options) =>
-    (await import("./commands/update.ts")).updateMake(tarball, options),
-  );
-updatePart("sign", "sign a bundle")
-  .argument("<bundle>", "what update make made")
-  .requiredOption("--key <file>", "made by update key")
-  .action(async (bundle: string, options) =>
-    (await import("./commands/update.ts")).updateSign(bundle, options),
-  );
-updatePart("install", "put a signed bundle on trial in the unit that runs")
-  .argument("<bundle>", "signed by a key that stands in update-keys beside edge.yaml")
-  .addOption(configOption())
-  .option("--minutes <number>", "how long it has to prove itself", "30")
-  .option("--allow-older", "an older version than the one that runs, too")
-  .option("--stopped", "the unit does not run: compare nothing with what it could do before")
-  .addHelpText("after", example("busbar-edge update install busbar-edge_0.2.0-1_arm64.bundle"))
-  .action(async (bundle: string, options) =>
-    (await import("./commands/update.ts")).updateInstall(bundle, options),
-  );
-updatePart("status", "which program runs, what is on trial, what became of the last one")
-  .addOption(configOption())
-  .action(async (options) => (await import("./commands/update.ts")).updateStatus(options));
-updatePart("rollback", "back to the program that ran before")
-  .addOption(configOption())
-  .action(async (options) => (await import("./commands/update.ts")).updateRollback(options));
+addFieldCommands(program, { configOption, example });
 
 command("flash", "write an image onto a card, with the site's files; compares what it wrote", {
   config: false,

@@ -29,15 +29,23 @@ export type RunningUnit = {
   stop(why: "end" | "reload"): Promise<void>;
 };
 
+/** What a unit is told of the process that it runs in. */
+export type Surroundings = {
+  /** Which program this is, and what is on trial. */
+  readonly update?: () => UpdateStatus | undefined;
+  /** The newest lines of the log. */
+  readonly logLines?: () => readonly string[];
+};
+
 /**
  * Starts all of an edge unit. Recording begins even where the unit cannot reach anybody. A start that
- * fails leaves nothing behind. `update` tells its status which program this is.
+ * fails leaves nothing behind.
  * Throws: `Failure` for what no retry can mend: configuration, key, journal, taken port.
  */
 export async function startUnit(
   settings: Settings,
   log: Logger,
-  update?: () => UpdateStatus | undefined,
+  { update = () => undefined, logLines = () => [] }: Surroundings = {},
 ): Promise<RunningUnit> {
   const { config } = settings;
   const mandate = mandateOf(config);
@@ -62,13 +70,16 @@ export async function startUnit(
   );
   const opened = await openSources(settings, { clock, bus, learned });
   const sources = opened.map((source) => times.watch(source));
-  const unitParts = { settings, log, mandate, signer, clock, bus, sources, times, counters };
+  const unitParts = {
+    ...{ settings, log, mandate, signer, clock, bus, sources, times, counters },
+    ...{ update, logLines },
+  };
   const started = new Unit(unitParts);
   unit = started;
   parts.defer(() => started.stop());
   await clock.begin(started.floor());
   const statusNow = () => {
-    const told = update?.();
+    const told = update();
     return { ...started.status(), ...(told === undefined ? {} : { update: told }) };
   };
   const status = await serveStatus(config.status, statusNow);

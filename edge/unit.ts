@@ -1,14 +1,11 @@
-import { randomBytes } from "node:crypto";
 import type { ProvenDemand, Signer } from "@busbar/protocol";
-import { historySlots } from "@busbar/protocol/forecast";
 import type { Logger } from "pino";
-import { Agent } from "./agent/agent.ts";
-import { Daring } from "./agent/daring.ts";
-import { keptHistory } from "./agent/kept-history.ts";
+import type { Agent } from "./agent/agent.ts";
 import type { MandateFile } from "./agent/mandate.ts";
 import { MarketOutbox } from "./agent/market-outbox.ts";
-import { netHistory } from "./agent/net-history.ts";
+import { openAgent } from "./agent/open.ts";
 import { Wakes } from "./agent/wakes.ts";
+import { Care } from "./care.ts";
 import type { ClockChange, TimeOfUnit } from "./clock/unit-clock.ts";
 import { brokersOf } from "./config/brokers.ts";
 import type { LoadedConfig } from "./config/load.ts";
@@ -29,13 +26,13 @@ import { pauseAfter } from "./schedule/due.ts";
 import { Recorder } from "./schedule/recorder.ts";
 import type { Source } from "./schedule/source.ts";
 import { floorNote } from "./schedule/undated.ts";
+import { announcing } from "./status/announcing.ts";
 import type { Counters } from "./status/counters.ts";
-import { announcementsOf } from "./status/home-assistant.ts";
 import { kept } from "./status/kept.ts";
 import { MeterBoard } from "./status/meter-board.ts";
 import type { ReadTimes } from "./status/read-times.ts";
 import { type Status, statusOf } from "./status/status.ts";
-import { version } from "./version.ts";
+import type { UpdateStatus } from "./update/state.ts";
 
 /** Site ms, as the retention is, but at least a wall second. */
 const pruneMs = 10 * 60_000;
@@ -65,6 +62,10 @@ export type UnitOptions = {
   readonly sources: readonly Source[];
   readonly times: ReadTimes;
   readonly counters: Counters;
+  /** Which program this is, and what is on trial. */
+  readonly update: () => UpdateStatus | undefined;
+  /** The newest lines of the log. */
+  readonly logLines: () => readonly string[];
 };
 
 /** The parts of a unit and what they tell each other. */
@@ -82,6 +83,7 @@ export class Unit {
   readonly #agent: Agent | undefined;
   readonly #wakes: Wakes;
   readonly #response: Response | undefined;
+  readonly #care: Care;
   #link: Link | undefined;
   #announcedShape = 0;
   #ends: (() => void)[] = [];
@@ -110,6 +112,7 @@ export class Unit {
     this.#agent = this.#makeAgent();
     this.#wakes = new Wakes(clock, this.#market, () => this.#link?.wake());
     this.#response = this.#makeResponse();
+    this.#care = this.#makeCare();
   }
 
   /** Meters whose polls do not end, each allowed its own back-off. */
@@ -152,6 +155,7 @@ export class Unit {
     this.#recorder.start();
     this.#wakes.plan();
     this.#response?.start();
+    this.#care.start();
   }
 
   async stop(): Promise<void> {
@@ -159,6 +163,7 @@ export class Unit {
     this.#recorder.stop();
     // Before the buses close: what is held is let go.
     await this.#response?.stop();
+    await this.#care.stop();
     this.#noteTime();
     this.#link?.wake();
     await this.#drained();
@@ -170,7 +175,7 @@ export class Unit {
   status(): Status {
     const { clock, settings } = this.#options;
     const { config } = settings;
-    return statusOf({
+    const all = statusOf({
       site: config.site,
       device: config.device.id,
       owner: config.owner.id,
@@ -187,6 +192,27 @@ export class Unit {
       bus: () => this.#options.bus.counters(),
       counters: this.#counters,
     });
+    return { ...all, ...this.#care.status(all.bus) };
+  }
+
+  #makeCare(): Care {
+    const { settings, signer, clock, update, logLines, counters, log } = this.#options;
+    return new Care({
+      ...{ config: settings.config, signer, clock, market: this.#market, update, logLines },
+      notes: this.#notes,
+      link: () => this.#link,
+      status: () => this.status(),
+      ...{ counters, log },
+    });
+  }
+
+  /** Small things that outlive a start, in the journal. */
+  get #notes() {
+    return {
+      read: (name: string) => this.#journal.note(name),
+      write: (name: string, value: string) =>
+        this.#keeper.disk.write(() => this.#journal.setNote(name, value)),
+    };
   }
 
   #makeRecorder(): Recorder {
@@ -208,41 +234,14 @@ export class Unit {
   }
 
   #makeAgent(): Agent | undefined {
-    const { mandate, signer, clock, log } = this.#options;
+    const { mandate, signer, clock, log, counters } = this.#options;
     const { config } = this.#options.settings;
     if (mandate === undefined) return undefined;
-    const slotMs = slotMsOf(config);
-    return new Agent({
-      chain: config.site,
-      owner: config.owner.id,
-      party: config.owner.party,
-      form: config.agent.form,
-      strategy: config.agent.strategy,
-      daring: this.#daring(),
-      mandate: mandate.mandate,
-      slotMs,
-      history: keptHistory(
-        netHistory(this.#journal, { meters: connectionMeters(config), slotMs }),
-        { slotMs, now: () => clock.now(), slots: historySlots(slotMs) },
-      ),
-      outbox: this.#market,
-      signer,
-      now: () => clock.now(),
-      random: (bytes) => new Uint8Array(randomBytes(bytes)),
-      counters: this.#counters,
-      log,
+    return openAgent({
+      ...{ config, mandate, slotMs: slotMsOf(config), journal: this.#journal },
+      ...{ outbox: this.#market, signer, clock, counters, log },
       onQuoted: () => this.#wakes.plan(),
     });
-  }
-
-  #daring(): Daring {
-    const { strategy } = this.#options.settings.config.agent;
-    const noted = "daring";
-    const store = {
-      read: () => this.#journal.note(noted),
-      write: (text: string) => this.#journal.setNote(noted, text),
-    };
-    return new Daring(store, strategy.kind === "learned-ramp" ? strategy.learnPermille : 0);
   }
 
   #startLink(membership: MembershipFile): void {
@@ -255,11 +254,7 @@ export class Unit {
       now: () => clock.now(),
       quietMs: Math.max(quietMsMin, quietBatches * config.batch.minutes * minuteMs),
     });
-    const stepNotes = {
-      read: (name: string) => this.#journal.note(name),
-      write: (name: string, value: string) =>
-        this.#keeper.disk.write(() => this.#journal.setNote(name, value)),
-    };
+    const stepNotes = this.#notes;
     // Whoever names brokers in the configuration means those and no others.
     const pinned = brokersOf(config, membership);
     const memberBrokers =
@@ -277,9 +272,10 @@ export class Unit {
       nextSession: () => this.#keeper.nextSession(),
       atOnce: (work) => this.#keeper.disk.write(() => transaction(this.#journal.database, work)),
       birth: () => ({ time: clock.now(), ...this.#board.birth() }),
-      announcements: this.#announcements(),
+      announcements: announcing({ config, clock, board: this.#board, journal: this.#journal }),
       mandate: mandate?.frame,
       ...this.#hearing(),
+      ...this.#care.hearing,
       onTip: (tip) => (clock.known || adoption.isOwn(tip) ? adoption.take(tip) : "waits"),
       ...(agent === undefined
         ? {}
@@ -327,32 +323,6 @@ export class Unit {
     return response === undefined
       ? {}
       : { onOrder: (proven: ProvenDemand) => response.take(proven) };
-  }
-
-  #announcements() {
-    const { clock } = this.#options;
-    const { config } = this.#options.settings;
-    const { enabled, prefix } = config.homeAssistant;
-    const everyMs = clock.delay(config.sampling.everySeconds * 1000);
-    const { site, device } = config;
-    const noted = "announced";
-    return {
-      wanted: () =>
-        enabled
-          ? announcementsOf({
-              site,
-              device: device.id,
-              version,
-              prefix,
-              expireSeconds: Math.max(15, Math.ceil((3 * everyMs) / 1000)),
-              meters: this.#board.meters(),
-            })
-          : [],
-      announced: {
-        read: () => JSON.parse(this.#journal.note(noted) ?? "[]") as string[],
-        write: (topics: readonly string[]) => this.#journal.setNote(noted, JSON.stringify(topics)),
-      },
-    };
   }
 
   #stored(event: {
@@ -404,9 +374,3 @@ export class Unit {
 }
 
 const slotMsOf = ({ sampling }: LoadedConfig) => sampling.alignToSlotMinutes * minuteMs;
-
-/** The billed meters; where none is marked, all of them. */
-function connectionMeters({ meters }: LoadedConfig): string[] {
-  const billed = meters.filter(({ role }) => role === "connection" || role === "exchange");
-  return (billed.length > 0 ? billed : meters).map(({ id }) => id);
-}

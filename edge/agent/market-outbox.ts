@@ -5,9 +5,15 @@ import { sha256 } from "../journal/hash.ts";
 import type { FrameState, Outbox, Outgoing } from "../journal/outbox.ts";
 import { changed, prepared } from "../journal/prepared.ts";
 
-/** A signed market message and the span of site time in which the ledger takes it. */
+/** A signed message and the span of site time in which the ledger takes it. What is no quote and no order's
+ * answer has a gate below 0. */
 export type MarketFrame = {
-  readonly kind: "quote-commit" | "quote-reveal" | "demand-answer";
+  readonly kind:
+    | "quote-commit"
+    | "quote-reveal"
+    | "demand-answer"
+    | "device-report"
+    | "commissioning";
   readonly slot: number;
   /** When the gate that it is for closes: a slot has several. */
   readonly gate: number;
@@ -68,7 +74,9 @@ export class MarketOutbox implements Outbox {
   /** What became of the quotes of the newest slots. */
   recent(limit: number): { slot: number; kind: string; state: FrameState; code: string | null }[] {
     const rows = this.#database
-      .prepare("SELECT slot, kind, state, code FROM market ORDER BY slot DESC, kind LIMIT ?")
+      .prepare(
+        "SELECT slot, kind, state, code FROM market WHERE gate >= 0 ORDER BY slot DESC, kind LIMIT ?",
+      )
       .all(limit);
     return rows.map((row) => ({
       slot: Number(row.slot),

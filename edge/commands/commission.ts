@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { Failure } from "@busbar/protocol";
+import { decodeProof, Failure, sheetIn, utcMs, verifyProofFrom } from "@busbar/protocol";
 import { openKeyFile, readKeyFile, signerOf, verify } from "@busbar/protocol/node";
 import { compareDisplay, parseShown } from "../commissioning/display.ts";
+import { dropName } from "../commissioning/drop.ts";
 import { sheetPage } from "../commissioning/page.ts";
 import {
   type CommissioningRecord,
@@ -14,9 +15,17 @@ import {
   withDisplay,
   withTrial,
 } from "../commissioning/record.ts";
-import { checkSheet, sheetOf, signSheet } from "../commissioning/sheet.ts";
+import {
+  checkSheet,
+  type Sheet,
+  sheetHash,
+  sheetMessage,
+  sheetOf,
+  signSheet,
+} from "../commissioning/sheet.ts";
 import { adapterTrial, networkTrial, powerOutcome, runTrial } from "../commissioning/trial.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { loadMembership } from "../config/membership-file.ts";
 import { serialPorts } from "../meters/serial-ports.ts";
 import { askUnit } from "../status/ask.ts";
 import type { Status } from "../status/status.ts";
@@ -124,32 +133,86 @@ export async function commissionSheet(
   const files = [`${name}.json`, `${name}.html`];
   replace(`${name}.json`, signed);
   replace(`${name}.html`, sheetPage(checkSheet(signed, verify)));
+  // The unit that runs takes it from here to the ledger.
+  const at = utcMs(Math.round(status.time));
+  const word = sheetMessage(sheet, { at, unit, ...(by === undefined ? {} : { installer: by }) });
+  replace(join(config.home, dropName), word);
   const { open } = sheet;
-  print(json, { ok: open.length === 0, files, open }, () =>
+  const hash = Buffer.from(sheetHash(sheet)).toString("hex");
+  print(json, { ok: open.length === 0, files, hash, open }, () =>
     [
       ...files,
+      `hash ${hash}: the unit brings it to the ledger`,
       ...(open.length === 0 ? ["nothing is open"] : ["open:", ...open.map((one) => `  ${one}`)]),
     ].join("\n"),
   );
   if (open.length > 0) process.exitCode = exitCode.failed;
 }
 
-/** Checks a kept sheet, and writes its page anew. */
+/** Checks a kept sheet, by a proof of the ledger too where there is one, and writes its page anew. */
 export function commissionVerify(
   file: string,
-  { json = false, page }: { readonly json?: boolean; readonly page?: string },
+  {
+    json = false,
+    page,
+    proof,
+    membership,
+  }: {
+    readonly json?: boolean;
+    readonly page?: string;
+    readonly proof?: string;
+    readonly membership?: string;
+  },
 ): void {
   const checked = checkSheet(readFileSync(file, "utf8"), verify);
+  const ledger =
+    proof === undefined ? undefined : provenSheet(checked.sheet, { proof, membership });
   if (page !== undefined) replace(resolve(page), sheetPage(checked));
   const { sheet, installerKey } = checked;
-  print(json, { ok: true, ...checked }, () =>
+  const hash = Buffer.from(sheetHash(sheet)).toString("hex");
+  const stands =
+    ledger === undefined
+      ? `busbar-aggregator prove state commissioning/${sheet.device} --cbor FILE; --proof FILE compares it`
+      : `as block ${ledger.height} has it${ledger.installer === undefined ? "" : ", countersigned"}`;
+  print(json, { ok: true, ...checked, hash, ledger }, () =>
     [
       `${sheet.device} at ${sheet.site}, ${sheet.at}: as the unit signed it`,
       `unit's key       ${sheet.unitKey}`,
       `installer's key  ${installerKey ?? `none; ${sheet.installer} is a name only`}`,
+      `hash             ${hash}`,
+      `on the ledger    ${stands}`,
       sheet.open.length === 0 ? "nothing was open" : `open: ${sheet.open.join("; ")}`,
     ].join("\n"),
   );
+}
+
+/** That the ledger holds the hash of this sheet. Throws: `Failure` `commission.proof`. */
+function provenSheet(
+  sheet: Sheet,
+  {
+    proof: file,
+    membership: by = "membership.json",
+  }: { readonly proof: string; readonly membership: string | undefined },
+): { readonly height: number; readonly installer?: string } {
+  const refuse = (why: string): Failure =>
+    new Failure("commission.proof", `${file} proves nothing of this sheet: ${why}`, {
+      retry: "never",
+    });
+  const decoded = decodeProof(new Uint8Array(readFileSync(file)));
+  if (!decoded.ok) throw refuse(decoded.message);
+  const { proof } = decoded;
+  if (proof.kind !== "state") throw refuse(`it is a proof of a ${proof.kind}`);
+  const membership = loadMembership(resolve(by), sheet.site);
+  if (membership === undefined) throw refuse(`${by}, the members' keys, is not there`);
+  const checked = verifyProofFrom(decoded, membership, verify);
+  if (!checked.ok) throw refuse(checked.message);
+  const found = sheetIn(proof.state, sheet.device);
+  if (!found.ok) throw refuse(found.message);
+  const { sheet: hash, height, installer } = found.state;
+  if (Buffer.compare(hash, sheetHash(sheet)) !== 0) throw refuse("the ledger holds another sheet");
+  const key =
+    installer === undefined ? {} : { installer: Buffer.from(installer).toString("base64url") };
+  return { height, ...key };
 }
 
 function power(
@@ -251,7 +314,7 @@ function save(config: LoadedConfig, record: CommissioningRecord): void {
 }
 
 /** Whole or not at all, also when the power goes: which is what is tried here. */
-function replace(path: string, text: string): void {
+function replace(path: string, text: string | Uint8Array): void {
   const aside = `${path}.${process.pid}.new`;
   writeFileSync(aside, text, { flush: true });
   renameSync(aside, path);

@@ -6,9 +6,9 @@ type Output = { readonly write: (text: string) => unknown; readonly isTTY?: bool
 
 /**
  * The unit's log: an object a line, with the level's name and the time in UTC; on a terminal the same
- * in words. A `Failure` says what it has to without a stack.
+ * in words; `also` gets each line too. A `Failure` says what it has to without a stack.
  */
-export function openLog(level: string, output: Output = process.stderr): Logger {
+export function openLog(level: string, output: Output = process.stderr, also?: Output): Logger {
   const options = {
     level,
     base: null,
@@ -16,9 +16,14 @@ export function openLog(level: string, output: Output = process.stderr): Logger 
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: errorOf },
   };
-  if (output.isTTY !== true) return pino(options, pino.destination({ dest: 2, sync: true }));
   const width = columnsOf(process.stderr);
-  return pino(options, { write: (line) => void output.write(`${logText(line, width)}\n`) });
+  const plain = output.isTTY === true ? undefined : pino.destination({ dest: 2, sync: true });
+  const write = (line: string) => {
+    also?.write(line);
+    if (plain === undefined) output.write(`${logText(line, width)}\n`);
+    else plain.write(line);
+  };
+  return pino(options, { write });
 }
 
 function errorOf(error: Error): object {

@@ -73,6 +73,7 @@ test("a unit that runs holds no other command, no parser of files, and no driver
   assert.ok(loaded.includes("edge/meters/modbus-meter.ts"));
   const commands = loaded.filter((name) => name.startsWith("edge/commands/"));
   assert.deepEqual(commands.sort(), [
+    "edge/commands/field-commands.ts",
     "edge/commands/lean.ts",
     "edge/commands/log.ts",
     "edge/commands/output.ts",

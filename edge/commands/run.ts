@@ -3,10 +3,10 @@ import { cutFromSmallSlabs } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { settingsAside } from "../config/aside.ts";
 import type { Settings } from "../config/settings.ts";
-import { type RunningUnit, startUnit } from "../main.ts";
+import { type RunningUnit, type Surroundings, startUnit } from "../main.ts";
+import { LogRing } from "../support/log-ring.ts";
 import { systemDisk } from "../update/disk.ts";
 import { installationOf, runningSlot, startOver } from "../update/enter.ts";
-import type { UpdateStatus } from "../update/state.ts";
 import { updateFolder } from "../update/store.ts";
 import { UpdateWatch, type WatchOptions } from "../update/watch.ts";
 import { startWithCache } from "./lean.ts";
@@ -21,11 +21,12 @@ export async function runCommand(file: string): Promise<void> {
   await startWithCache();
   cutFromSmallSlabs();
   let settings = await settingsAside(file);
-  const log = openLog(settings.config.log);
+  const ring = new LogRing();
+  const log = openLog(settings.config.log, process.stderr, ring);
   const { next, starting, over } = signalQueue();
   let watch: UpdateWatch | undefined;
-  const update = () => watch?.status();
-  let unit = await starting(startUnit(settings, log, update));
+  const around = { update: () => watch?.status(), logLines: () => ring.lines };
+  let unit = await starting(startUnit(settings, log, around));
   watch = watchUpdates(settings.config.home, { log, seen: () => unit.status(), over });
   for (;;) {
     const ready = {
@@ -45,7 +46,7 @@ export async function runCommand(file: string): Promise<void> {
       watch.stop();
     }
     const wanted = typeof then === "string" ? settings : then;
-    [unit, settings] = await starting(startOneOf([wanted, settings], log, update));
+    [unit, settings] = await starting(startOneOf([wanted, settings], log, around));
     log.level = settings.config.log;
   }
   // The log is synchronous and every store is closed: nothing is left that a timer could still do.
@@ -56,14 +57,14 @@ export async function runCommand(file: string): Promise<void> {
 async function startOneOf(
   [wanted, before]: readonly [Settings, Settings],
   log: Logger,
-  update: () => UpdateStatus | undefined,
+  around: Surroundings,
 ): Promise<[RunningUnit, Settings]> {
   try {
-    return [await startUnit(wanted, log, update), wanted];
+    return [await startUnit(wanted, log, around), wanted];
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     log.error({ err: error }, "the new configuration is not used");
-    return [await startUnit(before, log, update), before];
+    return [await startUnit(before, log, around), before];
   }
 }
 

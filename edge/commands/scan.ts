@@ -131,7 +131,8 @@ function progressShown(status: StatusLine): (progress: ScanProgress) => void {
   };
 }
 
-function connectionsOf(places: readonly string[], speed: SpeedOptions): Connection[] {
+/** The lines and networks named, or all serial ports. Throws: `Failure` `usage.place`, `scan.no-port`. */
+export function connectionsOf(places: readonly string[], speed: SpeedOptions): Connection[] {
   if (places.length > 0) return places.map((place) => withSpeed(placeOf(place), speed));
   const ports = serialPorts();
   if (ports.length === 0) {

@@ -3,9 +3,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Failure } from "@busbar/protocol";
+import {
+  decodeMessage,
+  Failure,
+  keyId,
+  openFrame,
+  sheetDomain,
+  toBeSigned,
+} from "@busbar/protocol";
 import { openKeyFile, verify } from "@busbar/protocol/node";
 import fc from "fast-check";
+import type { MarketFrame } from "../agent/market-outbox.ts";
 import {
   commissionDisplay,
   commissionSheet,
@@ -16,6 +24,7 @@ import {
 import type { Status } from "../status/status.ts";
 import { meterOf, statusOfTest } from "../status/test-support/status.ts";
 import { compareDisplay, parseShown } from "./display.ts";
+import { dropName, takeDropped } from "./drop.ts";
 import { sheetPage } from "./page.ts";
 import { emptyRecord, parseRecord, withTrial } from "./record.ts";
 import { checkSheet } from "./sheet.ts";
@@ -205,7 +214,15 @@ meters:
 `,
   );
   openKeyFile(at("device.key"));
-  const status = statusOfTest({ device: "unit-1", meters: [meterOf()] });
+  const finding = {
+    code: "sweep.duplicate-address",
+    state: "fault",
+    message: "two meters share unit id 1",
+    remedy: "switch one of them off",
+  } as const;
+  const bus = { bus: "/dev/ttyUSB0", units: [], findings: [finding] };
+  const sweep = { form: "busbar-sweep-1", at: "2026-06-21T11:00:00Z", buses: [] } as const;
+  const status = statusOfTest({ device: "unit-1", meters: [meterOf()], sweep });
   const gone = { ...status, meters: [meterOf({ error: "gone", readings: 61 })] };
   const back = { ...status, meters: [meterOf({ readings: 62 })] };
   const json = { config, json: true, minutes: "5" };
@@ -217,6 +234,17 @@ meters:
     );
     assert.equal(first.exitCode, 1);
     assert.ok(first.open.includes("the power was not tried"));
+    const swept = (kept: Status["sweep"] | undefined) =>
+      said(() => {
+        const { sweep: _, ...rest } = status;
+        const seen = kept === undefined ? rest : { ...rest, sweep: kept };
+        return commissionSheet({ ...json, installer: "Ivo" }, around([seen]));
+      });
+    assert.ok(
+      (await swept(undefined)).open.includes("the lines were not swept: busbar-edge sweep"),
+    );
+    const shared = "/dev/ttyUSB0: two meters share unit id 1 [sweep.duplicate-address]";
+    assert.ok((await swept({ ...sweep, buses: [bus] })).open.includes(shared));
     const display = await said(() =>
       commissionDisplay(["anna-grid=12345.7"], json, around([status])),
     );
@@ -272,6 +300,32 @@ meters:
   const html = sheetPage({ sheet, installerKey });
   assert.match(html, /Ivo &#60;b&#62;/);
   assert.ok(!/<script|https?:/.test(html), "the page stands alone");
+
+  assert.ok(html.includes(made.hash));
+
+  // The unit that runs takes the hash, signed by both, to the ledger; what is none of it stays where it is.
+  const frames: MarketFrame[] = [];
+  const take = (device = "unit-1") =>
+    takeDropped(home, { device, add: (frame) => frames.push(frame) });
+  assert.deepEqual([take("unit-2"), take(), take()], [false, true, false]);
+  const opened = openFrame(frames[0]?.frame ?? new Uint8Array(0));
+  assert.ok(opened.ok);
+  const decoded = decodeMessage("commissioning", opened.frame.envelope.payload);
+  assert.ok(decoded.ok && decoded.message.installer !== undefined);
+  const { sheet: hash, installer: word, at: when } = decoded.message;
+  assert.equal(Buffer.from(hash).toString("hex"), made.hash);
+  assert.equal(when, status.time);
+  const toSign = toBeSigned(hash, keyId(word.key), sheetDomain("demo"));
+  assert.ok(verify(word.signature, toSign, word.key));
+  for (const garbage of [Buffer.alloc(0), Buffer.alloc(5000), Buffer.from("no frame")]) {
+    writeFileSync(at(dropName), garbage);
+    assert.equal(take(), false);
+  }
+  for (const garbage of [Buffer.alloc(0), Buffer.from([0x82, 1, 2])]) {
+    writeFileSync(at("proof"), garbage);
+    const proven = { json: true, proof: at("proof") };
+    assert.throws(() => commissionVerify(file, proven), failsWith("commission.proof"));
+  }
 
   const signed = JSON.parse(text);
   const { installer } = signed;

@@ -1,4 +1,4 @@
-import type { Checked } from "./sheet.ts";
+import { type Checked, sheetHash } from "./sheet.ts";
 
 const escaped = (text: string): string =>
   text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
@@ -24,6 +24,7 @@ export function sheetPage({ sheet, installerKey }: Checked): string {
     ["made at", at],
     ["installer", installer],
     ["signed by the unit", unitKey],
+    ["hash on the ledger", Buffer.from(sheetHash(sheet)).toString("hex")],
     ["signed by the installer", installerKey ?? "by hand, below"],
   ];
   return `<!doctype html>
@@ -73,11 +74,20 @@ ${table(
     when,
   ]),
 )}
+<h2>Lines</h2>
+${sweepPart(sheet)}
 <h2>Open</h2>
 ${openPart(open)}
 <div class="sign"><div>place, date</div><div>installer</div><div>owner</div></div>
 </body></html>
 `;
+}
+
+function sweepPart({ sweep }: Checked["sheet"]): string {
+  if (sweep === undefined) return "<p>not swept</p>";
+  const found = sweep.findings.map((one) => `<li>${escaped(one)}</li>`).join("");
+  const list = found === "" ? "<p>Nothing is wrong with them.</p>" : `<ul>${found}</ul>`;
+  return `<p>swept at ${escaped(sweep.at)}</p>${list}`;
 }
 
 function openPart(open: readonly string[]): string {

@@ -1,14 +1,20 @@
+import { createHash } from "node:crypto";
 import {
   Failure,
   openEnvelope,
   type Signer,
   sealEnvelope,
+  sealFrame,
+  sheetDomain,
+  toBeSigned,
+  type UtcMs,
   type Verify,
   verifyEnvelope,
 } from "@busbar/protocol";
 import type { LoadedConfig } from "../config/load.ts";
 import type { SerialPortInfo } from "../meters/serial-ports.ts";
 import type { Status } from "../status/status.ts";
+import type { KeptSweep } from "../sweep/kept.ts";
 import type { CommissioningRecord, DisplayResult, TrialResult } from "./record.ts";
 
 /** One meter of the sheet: which device hangs where, under which name. */
@@ -40,6 +46,8 @@ export type Sheet = {
   readonly meters: readonly SheetMeter[];
   readonly displays: readonly DisplayResult[];
   readonly trials: readonly TrialResult[];
+  /** The last sweep of its lines: when, and what it found. */
+  readonly sweep?: { readonly at: string; readonly findings: readonly string[] };
   /** What was not done, or did not pass. */
   readonly open: readonly string[];
 };
@@ -88,14 +96,22 @@ export function sheetOf(options: {
     ...{ site: config.site, device: config.device.id, owner: config.owner.id },
     unitKey: Buffer.from(unitKey).toString("base64url"),
     ...{ version: status.version, at, installer, meters, displays, trials },
-    open: openPoints(meters, record, status),
+    ...(status.sweep === undefined ? {} : { sweep: sweepOf(status.sweep) }),
+    open: openPoints(meters, record, { status, serial: hasSerial(config) }),
   };
 }
+
+const sweepOf = ({ at, buses }: KeptSweep): NonNullable<Sheet["sweep"]> => ({
+  at,
+  findings: buses.flatMap(({ bus, findings }) =>
+    findings.map(({ state, message, code }) => `${bus}: ${state}, ${message} [${code}]`),
+  ),
+});
 
 function openPoints(
   meters: readonly SheetMeter[],
   { displays, trials }: CommissioningRecord,
-  status: Status,
+  { status, serial }: { readonly status: Status; readonly serial: boolean },
 ): string[] {
   const isTried = (kind: string, meter?: string) =>
     trials.some((one) => one.kind === kind && (meter === undefined || one.meter === meter));
@@ -121,10 +137,24 @@ function openPoints(
       .map(
         ({ kind, meter, text }) => `${kind}${meter === undefined ? "" : ` of ${meter}`}: ${text}`,
       ),
+    ...sweepPoints(status.sweep, serial),
     ...(status.clock.known ? [] : ["the unit does not know the time"]),
     ...(status.link?.lastReceiptAt === undefined ? ["no receipt has come from the ledger"] : []),
   ];
 }
+
+/** Two meters at one address, or a line that rests the wrong way round, may read well today. */
+function sweepPoints(sweep: KeptSweep | undefined, serial: boolean): string[] {
+  if (sweep === undefined) return serial ? ["the lines were not swept: busbar-edge sweep"] : [];
+  return sweep.buses.flatMap(({ bus, findings }) =>
+    findings
+      .filter(({ state }) => state === "fault")
+      .map(({ message, code }) => `${bus}: ${message} [${code}]`),
+  );
+}
+
+const hasSerial = ({ meters }: LoadedConfig): boolean =>
+  meters.some(({ connection: { kind } }) => kind === "rtu" || kind === "rtu-over-tcp");
 
 function placeOf(unit: number, connection: LoadedConfig["meters"][number]["connection"]): string {
   switch (connection.kind) {
@@ -146,6 +176,36 @@ const domain = (sheet: Sheet, who: "unit" | "installer") => ({
 });
 const bytesOf = (sheet: Sheet): Uint8Array => new TextEncoder().encode(JSON.stringify(sheet));
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+
+/** SHA-256 over the bytes that unit and installer signed: by it the ledger knows the sheet. */
+export const sheetHash = (sheet: Sheet): Uint8Array =>
+  new Uint8Array(createHash("sha256").update(bytesOf(sheet)).digest());
+
+/**
+ * What the unit brings to the ledger of a sheet, signed by it: the hash, how much is open, and the
+ * installer's word on the hash. `at`: site ms.
+ */
+export function sheetMessage(
+  sheet: Sheet,
+  {
+    at,
+    unit,
+    installer,
+  }: { readonly at: UtcMs; readonly unit: Signer; readonly installer?: Signer },
+): Uint8Array {
+  const { site: chain, device } = sheet;
+  const hash = sheetHash(sheet);
+  const signedBy = (signer: Signer) => ({
+    key: signer.publicKey,
+    signature: signer.sign(toBeSigned(hash, signer.kid, sheetDomain(chain))),
+  });
+  const message = {
+    // By its time: a unit with a new card goes on behind the sheets of the old one.
+    ...{ device, number: at, sheet: hash, at, open: Math.min(sheet.open.length, 1000) },
+    ...(installer === undefined ? {} : { installer: signedBy(installer) }),
+  };
+  return sealFrame("commissioning", message, { chain, signer: unit });
+}
 
 /** The sheet, signed by the unit and, where an installer has a key, countersigned. */
 export function signSheet(sheet: Sheet, unit: Signer, installer?: Signer): SignedSheet {

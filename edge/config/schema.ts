@@ -330,6 +330,31 @@ export const configSchema = z
       .describe("readings are signed and sent when this many or this old, and at a slot's end"),
     agent: agent.prefault({}),
     demand: demand.prefault({}),
+    support: z
+      .strictObject({
+        enabled: z
+          .boolean()
+          .default(true)
+          .describe("answer questions from afar that the owner approved; false: to none at all"),
+      })
+      .prefault({})
+      .describe("doctor, logs, read and sweep, over the unit's own connection; never a shell"),
+    updates: z
+      .strictObject({
+        follow: z
+          .boolean()
+          .default(false)
+          .describe(
+            "install what the members release, signed by a key of update-keys, in its turn",
+          ),
+        source: z
+          .string()
+          .regex(/^https?:\/\/\S{1,200}$/, "expected a folder like https://example.org/busbar")
+          .optional()
+          .describe("where bundles are fetched from, instead of where the release says"),
+      })
+      .prefault({})
+      .describe("programs that the ledger states, tried and kept only when all works as before"),
     log: z.enum(["debug", "info", "warn", "error"]).default("info"),
   })
   .superRefine((value, context) => {

@@ -23,7 +23,7 @@ export type ConnectionOptions = {
   readonly will: () => Publication | undefined;
   readonly subscriptions: readonly string[];
   /** Subscribed to before the others where the broker grants it; it may refuse. */
-  readonly wish?: string;
+  readonly wishes?: readonly string[];
   readonly onUp: () => void;
   readonly onDown: (problem: LinkProblem) => void;
   /** An attempt did not lead to a connection. */
@@ -54,7 +54,8 @@ const endless = Object.assign(new Error("a packet without end"), { code: "EMSGSI
  * with a clean session, so that nothing ever waits in a queue of its: the journal is the only outbox.
  */
 export class Connection {
-  readonly #options: Required<Omit<ConnectionOptions, "wish">> & Pick<ConnectionOptions, "wish">;
+  readonly #options: Required<Omit<ConnectionOptions, "wishes">> &
+    Pick<ConnectionOptions, "wishes">;
   #client: MqttClient | undefined;
   #dialling: AbortController | undefined;
   #localAddress: string | undefined;
@@ -228,7 +229,7 @@ export class Connection {
   }
 
   #subscribe(client: MqttClient, refused: (message: string) => void): void {
-    const { wish, subscriptions } = this.#options;
+    const { wishes = [], subscriptions } = this.#options;
     const others = () => {
       client.subscribe([...subscriptions], { qos: 1 }, (error) => {
         if (client !== this.#client || !client.connected) return;
@@ -236,8 +237,13 @@ export class Connection {
         else refused(`the broker refuses a subscription (${error.message})`);
       });
     };
-    if (wish === undefined) others();
-    else client.subscribe(wish, { qos: 1 }, others);
+    // One by one: a broker that refuses one of them refuses all that are asked with it.
+    const wishFor = (left: readonly string[]): void => {
+      const [wish, ...more] = left;
+      if (wish === undefined) others();
+      else client.subscribe(wish, { qos: 1 }, () => wishFor(more));
+    };
+    wishFor(wishes);
   }
 
   #isUp(): void {

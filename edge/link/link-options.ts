@@ -1,4 +1,4 @@
-import type { MeterTip, PinnedMembership, ProvenDemand, Signer } from "@busbar/protocol";
+import type { MeterTip, PinnedMembership, Signer } from "@busbar/protocol";
 import type { Logger } from "pino";
 import type { BrokerConfig } from "../config/schema.ts";
 import type { Outbox } from "../journal/outbox.ts";
@@ -7,6 +7,7 @@ import type { Counters } from "../status/counters.ts";
 import type { AnnouncerOptions } from "./announcer.ts";
 import type { BackOffBounds } from "./back-off.ts";
 import type { StepNotes } from "./councils.ts";
+import type { Hearers } from "./hearing.ts";
 import type { MemberBrokers } from "./member-brokers.ts";
 import type { LinkProblem } from "./problem.ts";
 import type { ReceiptTimesView } from "./receipt-times.ts";
@@ -41,8 +42,8 @@ export type LinkOptions = {
     readonly onPositions: (payload: Uint8Array) => void;
     readonly onDown: () => void;
   };
-  /** Told of orders of demand response to this unit, as a certified block holds them. */
-  readonly onOrder?: (proven: ProvenDemand) => void;
+  /** Told of questions of a support session; nothing of them is checked yet. */
+  readonly onSupport?: (payload: Uint8Array) => void;
   readonly onCommitted?: () => void;
   /** Runs what changes the outboxes as one commit: receipts come in bursts. */
   readonly atOnce?: <T>(work: () => T) => T;
@@ -64,7 +65,7 @@ export type LinkOptions = {
   readonly silentMsMax?: number;
   /** A disk that could not be written is tried again after so long. */
   readonly diskMs?: number;
-};
+} & Hearers;
 
 /** What the status page and `doctor` show of the link. */
 export type LinkStatus = {

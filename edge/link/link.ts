@@ -1,11 +1,4 @@
-import {
-  decodeStateProof,
-  type MemberEntry,
-  parseTopic,
-  topicsOf,
-  verifyDemandProof,
-} from "@busbar/protocol";
-import { verify } from "@busbar/protocol/node";
+import { type MemberEntry, parseTopic, topicsOf } from "@busbar/protocol";
 import type { BrokerConfig } from "../config/schema.ts";
 import { isDiskFault } from "../journal/database.ts";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
@@ -14,6 +7,7 @@ import type { BackOffBounds } from "./back-off.ts";
 import { Connection, usualBackOff } from "./connection.ts";
 import { Councils } from "./councils.ts";
 import { DeviceState } from "./device-state.ts";
+import { Hearing } from "./hearing.ts";
 import { HostWatch } from "./host-watch.ts";
 import type { LinkOptions, LinkStatus } from "./link-options.ts";
 import { NearerBroker } from "./nearer-broker.ts";
@@ -38,6 +32,7 @@ export class Link {
   readonly #sender: Sender;
   readonly #answers: Answers;
   readonly #councils: Councils;
+  readonly #hearing: Hearing;
   readonly #watch: HostWatch;
   readonly #topics;
   readonly #state: DeviceState;
@@ -57,6 +52,7 @@ export class Link {
     this.#options = options;
     this.#topics = topicsOf(options.chain);
     this.#councils = new Councils(options.membership, options.stepNotes);
+    this.#hearing = new Hearing({ ...options, councils: this.#councils });
     this.#watch = this.#makeWatch();
     this.#state = new DeviceState({
       ...options,
@@ -126,6 +122,12 @@ export class Link {
   /** What Home Assistant is to know has changed. */
   announce(): void {
     if (this.#connection.up) this.#guarded(() => this.#announcer?.say());
+  }
+
+  /** A part of an answer to who supports the unit; false where no connection stands. */
+  publishSupport(payload: Uint8Array): boolean {
+    const topic = this.#topics.supportAnswer(this.#options.device);
+    return this.#connection.publish({ topic, payload, qos: 1, retain: false });
   }
 
   async stop(): Promise<void> {
@@ -229,11 +231,16 @@ export class Link {
         ...(this.#options.onOrder === undefined ? [] : [this.#topics.commands(device)]),
         ...(market === undefined ? [] : [this.#topics.positions(market.owner), this.#topics.gates]),
       ],
-      wish: this.#topics.state(device),
+      // A broker of an older member knows not all of them.
+      wishes: [
+        this.#topics.state(device),
+        ...(this.#options.onRelease === undefined ? [] : [this.#topics.releases]),
+        ...(this.#options.onSupport === undefined ? [] : [this.#topics.supportAsk(device)]),
+      ],
       onUp: () => this.#up(),
       onDown: (why) => this.#down(why),
       onFailed: (broker, why) => this.#failed(broker, why),
-      onMessage: (topic, payload) => this.#message(topic, payload),
+      onMessage: (topic, payload) => this.#guarded(() => this.#take(topic, payload)),
       backOff: () =>
         this.#state.problem === undefined
           ? (backOff ?? usualBackOff)
@@ -341,16 +348,19 @@ export class Link {
     });
   }
 
-  #message(name: string, payload: Uint8Array): void {
-    this.#guarded(() => this.#take(name, payload));
-  }
-
   #take(name: string, payload: Uint8Array): void {
     const topic = parseTopic(this.#options.chain, name);
     if (topic?.of === "device" && topic.name === "receipts") return this.#answer(payload);
     if (topic?.of === "device" && topic.name === "state") return this.#ownState(payload);
-    if (topic?.of === "device" && topic.name === "commands") return this.#command(payload);
-    if (topic?.of === "market") return this.#options.market?.onGates(payload);
+    if (topic?.of === "device" && topic.name === "commands") return this.#hearing.order(payload);
+    if (topic?.of === "device" && topic.name === "support-ask") {
+      return this.#options.onSupport?.(payload);
+    }
+    if (topic?.of === "market") {
+      return topic.name === "releases"
+        ? this.#hearing.release(payload)
+        : this.#options.market?.onGates(payload);
+    }
     if (topic?.of === "owner") return this.#options.market?.onPositions(payload);
     if (topic?.of === "host") this.#hostState(topic.id, payload);
   }
@@ -365,21 +375,6 @@ export class Link {
   #answer(payload: Uint8Array): void {
     this.#answers.take(payload);
     this.wake();
-  }
-
-  #command(payload: Uint8Array): void {
-    const { counters, log, onOrder } = this.#options;
-    const decoded = decodeStateProof(payload);
-    const proven = decoded.ok
-      ? verifyDemandProof(
-          decoded.proof,
-          this.#councils.membershipAt(decoded.proof.header.height),
-          verify,
-        )
-      : decoded;
-    if (proven.ok) return onOrder?.(proven);
-    counters.count(proven.code);
-    log.warn({ code: proven.code, message: proven.message }, "order not proven");
   }
 
   #ownState(payload: Uint8Array): void {

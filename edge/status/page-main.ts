@@ -1,3 +1,6 @@
+import { linesHtml } from "./page-lines.ts";
+import { supportHtml } from "./page-support.ts";
+import { textOf } from "./page-text.ts";
 import type { Words } from "./page-words.ts";
 import { type Problem, problemsOf } from "./problems.ts";
 import { meaningOf, remedyOf } from "./reasons.ts";
@@ -11,6 +14,8 @@ export function mainHtml(status: Status, words: Words, wall: number): string {
     wayHtml(stationsOf(status, wall), status, words),
     problemsHtml(problemsOf(status), words),
     `<section aria-label="${words.meters}" class="cards">${status.meters.map((meter) => meterHtml(meter, words, wall)).join("")}</section>`,
+    linesHtml(status, words),
+    supportHtml(status, words),
     countsHtml(status, words),
     unitHtml(status, words, wall),
   ].join("\n");
@@ -156,9 +161,4 @@ export function ageText(seconds: number, { ages }: Pick<Words, "ages">): string 
 function sizeText(bytes: number): string {
   const mega = bytes / 1024 / 1024;
   return mega < 2048 ? `${Math.floor(mega)} MB` : `${Math.floor(mega / 1024)} GB`;
-}
-
-/** Text for an element or a quoted attribute. */
-export function textOf(text: string): string {
-  return text.toWellFormed().replace(/[&<>"'`]/g, (char) => `&#${char.charCodeAt(0)};`);
 }

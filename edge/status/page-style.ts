@@ -25,6 +25,7 @@ article:not(.ok) .power{color:var(--soft);font-weight:400}
 .spark{display:block;width:100%;height:3.2rem}.spark .area{fill:var(--area)}
 .spark .line{fill:none;stroke:var(--power);stroke-width:1.6;vector-effect:non-scaling-stroke;stroke-linejoin:round}
 .spark .zero{stroke:var(--soft);stroke-width:1;vector-effect:non-scaling-stroke;opacity:.5}
+.times{display:block;width:100%;max-width:26rem;font-size:10px;fill:var(--soft)}.times .bar{fill:var(--power)}h3{margin:.8rem 0 0;font-size:1rem}h4{margin:.6rem 0 0}
 dl{margin:.5rem 0;display:flex;flex-wrap:wrap;gap:.3rem 1.5rem}dt{color:var(--soft);font-size:.85rem}dt small{display:inline}
 dd{margin:0;font-weight:600;font-variant-numeric:tabular-nums}
 .error{color:var(--fault)}

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mainHtml, textOf } from "./page-main.ts";
+import { mainHtml } from "./page-main.ts";
 import { pageScript } from "./page-script.ts";
 import { pageStyle } from "./page-style.ts";
+import { textOf } from "./page-text.ts";
 import { type Language, wordsOf } from "./page-words.ts";
 import type { Status } from "./status.ts";
 

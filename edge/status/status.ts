@@ -5,9 +5,12 @@ import type { TimeOfUnit } from "../clock/unit-clock.ts";
 import type { DiskStatus } from "../journal/disk.ts";
 import type { JournalSummary } from "../journal/summary.ts";
 import type { LinkStatus } from "../link/link-options.ts";
+import type { SupportStatus } from "../support/session-log.ts";
+import type { KeptSweep } from "../sweep/kept.ts";
 import type { UpdateStatus } from "../update/state.ts";
 import { version } from "../version.ts";
 import type { Counters } from "./counters.ts";
+import type { LineStatus } from "./lines.ts";
 import type { MeterBoard } from "./meter-board.ts";
 import type { ReadTimes } from "./read-times.ts";
 
@@ -36,6 +39,13 @@ export type Status = {
   readonly quotes: ReturnType<MarketOutbox["recent"]>;
   readonly bus: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly counts: Readonly<Record<string, number>>;
+  /** What its lines' counts tell, and the last `busbar-edge sweep`. */
+  readonly lines?: readonly LineStatus[];
+  readonly sweep?: KeptSweep;
+  /** Sessions of support that the owner approved, and what was asked last. */
+  readonly support?: SupportStatus;
+  /** Where releases are followed: why nothing is installed now. */
+  readonly release?: string;
   /** Which program runs; undefined where the unit was not started by `busbar-edge run`. */
   readonly update?: UpdateStatus;
 };

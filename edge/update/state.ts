@@ -52,6 +52,8 @@ export type UpdateStatus = {
   /** Undefined: the installation itself runs. */
   readonly slot: Slot | undefined;
   readonly trial?: { readonly version: string; readonly waitsFor: readonly string[] };
+  /** On trial from the next start on, while this program still runs. */
+  readonly pending?: string;
   readonly last?: Outcome;
 };
 

@@ -61,9 +61,11 @@ export class UpdateWatch {
     const { trial, last } = state;
     return {
       slot,
-      ...(trial === undefined || trial.slot !== slot
+      ...(trial === undefined
         ? {}
-        : { trial: { version: trial.version, waitsFor: this.#waitsFor } }),
+        : trial.slot === slot
+          ? { trial: { version: trial.version, waitsFor: this.#waitsFor } }
+          : { pending: trial.version }),
       ...(last === undefined ? {} : { last }),
     };
   }
