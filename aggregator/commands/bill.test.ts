@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { Failure } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
 import { Store } from "../ledger/store.ts";
-import { Aside } from "../portal/aside.ts";
+import { Aside, makeInThread } from "../portal/aside.ts";
 import { readPage } from "../settlement/bill/page.ts";
 import { Community, usualDeed } from "../settlement/bill/test-community.ts";
 
@@ -96,28 +96,43 @@ test("what cannot be billed is told with what to do, and never with a stack", ()
   assert.match(checked.stderr, /^the page holds no bill, or was cut off/);
 });
 
-test("the portal's thread makes one bill or report at a time, and a report holds for a while", async () => {
-  let now = 0;
-  const aside = new Aside(loadConfig(join(folder, "aggregator.yaml")), () => now);
-  const [made, refused] = await Promise.allSettled([
-    aside.bill("home-2", "2026-05"),
-    aside.report(7),
+test("the portal's thread makes bills and reports in turn, one of each person, and nothing twice", async () => {
+  let [now, height] = [0, 7];
+  const config = loadConfig(join(folder, "aggregator.yaml"));
+  const works: object[] = [];
+  const aside = new Aside({
+    ...{ now: () => now, height: () => height },
+    make(work) {
+      works.push(work);
+      return makeInThread(config, work);
+    },
+  });
+  const asked = { owner: "home-2", month: "2026-05" };
+  const [made, refused, waited, same] = await Promise.allSettled([
+    aside.bill({ by: "owner home-2", ...asked }),
+    aside.report({ by: "owner home-2", days: 7 }),
+    aside.report({ by: "member m1", days: 7 }),
+    aside.bill({ by: "auditor a", ...asked }),
   ]);
   assert.ok(made.status === "fulfilled", String(made));
   const file = join(folder, "aside.json");
   writeFileSync(file, made.value);
   assert.equal(bill("--verify", file).status, 0);
   assert.ok(refused.status === "rejected" && refused.reason.code === "portal.busy");
+  assert.ok(same.status === "fulfilled" && same.value === made.value);
+  assert.ok(waited.status === "fulfilled");
   await assert.rejects(
-    aside.bill("nobody", "2026-05"),
+    aside.bill({ by: "member m1", owner: "nobody", month: "2026-05" }),
     (error) => error instanceof Failure && error.code.startsWith("bill."),
   );
-  const report = await aside.report(7);
-  const { members, community: schemes } = JSON.parse(report);
+  const { members, community: schemes } = JSON.parse(waited.value);
   assert.equal(members.length, 4);
   assert.equal(schemes.length, 7);
   now += 60_000;
-  const [again, bills] = await Promise.all([aside.report(7), aside.bill("home-1", "2026-05")]);
-  assert.equal(again, report);
-  assert.match(bills, /home-1/);
+  assert.equal(await aside.report({ by: "owner home-1", days: 7 }), waited.value);
+  assert.equal(await aside.bill({ by: "owner home-2", ...asked }), made.value);
+  assert.equal(works.length, 3, "what is the same for this block is not made again");
+  height += 1;
+  assert.match(await aside.bill({ by: "owner home-2", ...asked }), /home-2/);
+  assert.equal(works.length, 4);
 });

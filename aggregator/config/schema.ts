@@ -179,6 +179,14 @@ export const aggregatorConfig = z.strictObject({
         .describe(
           "Proxies before it whose X-Forwarded-For is believed; without them all who come through one share its limits",
         ),
+      streams: z
+        .int()
+        .min(8)
+        .max(10_000)
+        .default(256)
+        .describe(
+          "Open pages that are told of each block; 6 of one session, or of one address that did not sign in",
+        ),
       open: z
         .boolean()
         .default(false)

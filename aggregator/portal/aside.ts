@@ -7,20 +7,27 @@ import { openLedger } from "../commands/ledger.ts";
 import type { AggregatorConfig } from "../config/schema.ts";
 import { Archives, bothOf } from "../ledger/archive/archive.ts";
 import { reportText } from "./report.ts";
+import { TurnsFor } from "./turns.ts";
 
 /** What is made beside the ledger's thread: an owner's bill of a month (`yyyy-mm`), or the what-if report. */
 export type Work =
   | { readonly what: "bill"; readonly owner: string; readonly month: string }
   | { readonly what: "report"; readonly days: number };
 
-/** Makes a bill as JSON text. Throws: `Failure` `portal.busy`, `bill.*`. */
-export type MakeBill = (owner: string, month: string) => Promise<string>;
+/** Makes a bill as JSON text; `by` asks for it. Throws: `Failure` `portal.busy`, `bill.*`. */
+export type MakeBill = (asked: {
+  readonly by: string;
+  readonly owner: string;
+  readonly month: string;
+}) => Promise<string>;
 /** Makes the what-if report as JSON text, of everybody. Throws: `Failure` `portal.busy`, `report.*`. */
-export type MakeReport = (days: number) => Promise<string>;
+export type MakeReport = (asked: { readonly by: string; readonly days: number }) => Promise<string>;
 
 /** A report is shown to whoever asks for as long, wall ms; and so many of them are kept. */
 const reportMs = 10 * 60_000;
 const reportsMax = 4;
+/** Bills that are kept until the next block, characters of them in all. */
+const billCharsMax = 16 * 1024 * 1024;
 
 /** The thread's whole task, from a look at the ledger's file of its own. Throws: `Failure` `bill.*`, `report.*`. */
 export function makeText(config: AggregatorConfig, work: Work): string {
@@ -38,28 +45,49 @@ export function makeText(config: AggregatorConfig, work: Work): string {
   }
 }
 
-/** What reads much of the ledger, in a thread of its own; one of it at a time. */
-export class Aside {
-  readonly #config: AggregatorConfig;
-  readonly #now: () => number;
-  readonly #reports = new Map<number, { readonly at: number; readonly text: string }>();
-  #busy = false;
+export type AsideOptions = {
+  /** Of the ledger's newest block. */
+  readonly height: () => number;
+  /** Wall ms. */
+  readonly now: () => number;
+  readonly make: (work: Work) => Promise<string>;
+};
 
-  /** `now` is wall ms. */
-  constructor(config: AggregatorConfig, now: () => number = Date.now) {
-    this.#config = config;
-    this.#now = now;
+/** What reads much of the ledger, one of it at a time; people take turns. */
+export class Aside {
+  readonly #options: AsideOptions;
+  readonly #turns = new TurnsFor<string>();
+  readonly #reports = new Map<number, { readonly at: number; readonly text: string }>();
+  /** Of the block at `#height`, by owner and month. */
+  readonly #bills = new Map<string, string>();
+  #height = -1;
+
+  constructor(options: AsideOptions) {
+    this.#options = options;
   }
 
-  readonly bill: MakeBill = (owner, month) => this.#make({ what: "bill", owner, month });
+  /** Of one block, the same for whoever may ask. */
+  readonly bill: MakeBill = async ({ by, owner, month }) => {
+    const key = `bill ${owner} ${month}`;
+    const height = this.#atHeight();
+    const known = this.#bills.get(key);
+    if (known !== undefined) return known;
+    const make = () => this.#options.make({ what: "bill", owner, month });
+    const text = await this.#turns.take(by, `${key} ${height}`, make);
+    // The thread looks at the ledger by itself, and may have seen a later block; never an earlier one.
+    if (height === this.#atHeight()) this.#keepBill(key, text);
+    return text;
+  };
 
   /** The same for everybody, so one that was made a moment ago is as good. */
-  readonly report: MakeReport = async (days) => {
-    const now = this.#now();
+  readonly report: MakeReport = async ({ by, days }) => {
+    const { now, make } = this.#options;
     const known = this.#reports.get(days);
-    if (known !== undefined && now - known.at < reportMs) return known.text;
-    const text = await this.#make({ what: "report", days });
-    this.#reports.set(days, { at: now, text });
+    if (known !== undefined && now() - known.at < reportMs) return known.text;
+    const at = now();
+    const work = () => make({ what: "report", days });
+    const text = await this.#turns.take(by, `report ${days}`, work);
+    this.#reports.set(days, { at, text });
     for (const other of this.#reports.keys()) {
       if (this.#reports.size <= reportsMax) break;
       this.#reports.delete(other);
@@ -67,16 +95,21 @@ export class Aside {
     return text;
   };
 
-  async #make(work: Work): Promise<string> {
-    if (this.#busy) {
-      const message = "another bill or report is being made; try again in a moment";
-      throw new Failure("portal.busy", message, { retry: "later" });
-    }
-    this.#busy = true;
-    try {
-      return await made(this.#config, work);
-    } finally {
-      this.#busy = false;
+  /** The newest block's height; what was kept of another one is forgotten. */
+  #atHeight(): number {
+    const height = this.#options.height();
+    if (height !== this.#height) this.#bills.clear();
+    this.#height = height;
+    return height;
+  }
+
+  #keepBill(key: string, text: string): void {
+    this.#bills.set(key, text);
+    let chars = [...this.#bills.values()].reduce((sum, { length }) => sum + length, 0);
+    for (const [other, { length }] of this.#bills) {
+      if (chars <= billCharsMax) break;
+      this.#bills.delete(other);
+      chars -= length;
     }
   }
 }
@@ -85,7 +118,8 @@ type Answer =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
-async function made(config: AggregatorConfig, work: Work): Promise<string> {
+/** Does the work in a thread of its own. Throws: `Failure` `bill.*`, `report.*`. */
+export async function makeInThread(config: AggregatorConfig, work: Work): Promise<string> {
   const workerData = { config, work };
   const worker = new Worker(join(import.meta.dirname, "aside-worker.ts"), { workerData });
   const [answer] = (await once(worker, "message")) as [Answer];

@@ -1,3 +1,4 @@
+import { TokenBuckets } from "../broker/token-bucket.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import { preferencesOf } from "../notices/preferences.ts";
 import { accountOf } from "./views/account.ts";
@@ -5,7 +6,12 @@ import { Alarms, troublesOf } from "./views/alarms.ts";
 import { consortiumOf } from "./views/consortium.ts";
 import type { ViewContext } from "./views/context.ts";
 import { creditOf } from "./views/credit.ts";
-import { type DeliveriesAsked, deliveriesPage, sendAgain } from "./views/deliveries.ts";
+import {
+  type DeliveriesAsked,
+  deliveriesPage,
+  type SendAgain,
+  sendAgain,
+} from "./views/deliveries.ts";
 import { devicesOf } from "./views/devices.ts";
 import { blockOf, search } from "./views/explorer.ts";
 import { flowsOfSlot } from "./views/flows.ts";
@@ -25,10 +31,15 @@ type Page = { readonly before?: number; readonly limit: number };
 /** Wall ms between two looks for alarms while blocks come and nobody asks, or people ask and no block comes. */
 const lookMs = 5_000;
 
+/** Notices that one owner may have sent again though they were not given up: ten an hour. */
+const againAllowance = { burst: 10, perSecond: 10 / 3600 };
+const ownersMax = 10_000;
+
 /** What those who signed in are shown. It knows nothing of who asks: the routes do. */
 export class Desk {
   readonly #context: ViewContext;
   readonly #alarms: Alarms;
+  readonly #again = new TokenBuckets(againAllowance, ownersMax);
   readonly mailbox: Mailbox;
   #looked = 0;
   #lookedAt = -1;
@@ -82,9 +93,14 @@ export class Desk {
     return noticesPage(this.#context.store.db, { ...asked, reader: this.#readerOf(asked.owner) });
   }
 
-  link(path: string, owner: string | undefined) {
+  /** `owner`: whose notices lead there; `whole`: whether whoever asks sees the whole site. */
+  link(path: string, owner: string | undefined, { whole = owner === undefined } = {}) {
     const reader = this.#readerOf(owner ?? "");
-    return linkOf(this.#context, { path, owner, reader });
+    const own = owner === undefined ? undefined : linkOf(this.#context, { path, owner, reader });
+    if (!whole) return own;
+    const all = linkOf(this.#context, { path, owner: undefined, reader });
+    if (own === undefined || all === undefined) return own ?? all;
+    return { ...own, proofs: [...new Set([...all.proofs, ...own.proofs])] };
   }
 
   #readerOf(owner: string) {
@@ -100,8 +116,10 @@ export class Desk {
     return deliveriesPage(this.#context.store, asked);
   }
 
-  resend(asked: Parameters<typeof sendAgain>[1]) {
-    return sendAgain(this.#context.store.db, asked);
+  resend(asked: SendAgain) {
+    const now = this.#context.now();
+    const allows = (owner: string) => this.#again.take(owner, now);
+    return sendAgain(this.#context.store.db, asked, { now, allows });
   }
 
   quotes(owner: string) {

@@ -1,10 +1,11 @@
 import { frameBytesMax, type Refusal } from "@busbar/protocol";
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { addressKey } from "../broker/token-bucket.ts";
 import type { MessageDoor } from "../ingest/message-door.ts";
 import type { QuoteAnswer, QuoteDoor } from "../ingest/quote-door.ts";
 import type { Guard } from "./access/guard.ts";
 import { known, parameters } from "./query.ts";
-import { errorAnswer, record, text } from "./shape.ts";
+import { errorAnswer, list, record, text } from "./shape.ts";
 import type { Mailbox } from "./views/mailbox.ts";
 
 const accepted = record({ ref: text, state: text });
@@ -91,7 +92,7 @@ export function addRequestRoutes(
     (request, reply) => {
       guard.countSignIn(request);
       const { text: word } = request.body as { readonly text: string };
-      return reply.code(202).send(mailbox.put(word));
+      return reply.code(202).send(mailbox.put(word, addressKey(request.ip)));
     },
   );
   const path = {
@@ -110,10 +111,36 @@ export function addRequestRoutes(
     (request, reply) => {
       const { request: name } = request.params as { readonly request: string };
       if (mailbox.drop(name)) return reply.send({ request: name });
-      const message = `no request ${name} waits`;
-      return reply.code(404).send({ code: "portal.not-found", message });
+      return noneWaits(reply, name);
     },
   );
+  const from = {
+    type: "string",
+    description: "an address as the list of requests has it",
+    pattern: "^[0-9a-fA-F.:/]{1,64}$",
+    maxLength: 64,
+  } as const;
+  app.delete(
+    "/api/requests",
+    {
+      schema: {
+        summary: "Take all requests of an address off the list",
+        querystring: parameters({ from }, ["from"]),
+        response: { 200: record({ from: text, requests: list(text) }), ...errors },
+      },
+    },
+    (request, reply) => {
+      const { from: address } = request.query as { readonly from: string };
+      const requests = mailbox.dropFrom(address);
+      if (requests.length > 0) return reply.send({ from: address, requests });
+      return noneWaits(reply, `of ${address}`);
+    },
+  );
+}
+
+function noneWaits(reply: FastifyReply, which: string) {
+  const message = `no request ${which} waits`;
+  return reply.code(404).send({ code: "portal.not-found", message });
 }
 
 function answered(reply: FastifyReply, answer: QuoteAnswer) {

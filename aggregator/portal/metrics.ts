@@ -5,6 +5,7 @@ import type { PortalStatus } from "./api.ts";
 export type PortalCounters = {
   readonly eventClients: number;
   readonly eventClientsRefused: number;
+  readonly eventClientsDisplaced: number;
   readonly eventClientsSlow: number;
 };
 
@@ -59,6 +60,7 @@ export function metricsText(status: PortalStatus, counters: PortalCounters): str
     metric("busbar_portal_event_clients", "gauge", "Open event streams", counters.eventClients),
     metric("busbar_portal_event_clients_dropped_total", "counter", "Event streams ended by us", [
       { labels: 'reason="full"', value: counters.eventClientsRefused },
+      { labels: 'reason="displaced"', value: counters.eventClientsDisplaced },
       { labels: 'reason="slow"', value: counters.eventClientsSlow },
     ]),
   ].join("");

@@ -12,7 +12,7 @@ import { rules } from "../ledger/rules/index.ts";
 import { tryOut } from "../ledger/try-out.ts";
 import { countDeliveries } from "../notices/delivery-table.ts";
 import { peopleOf } from "./access/people.ts";
-import { Aside } from "./aside.ts";
+import { Aside, makeInThread } from "./aside.ts";
 import { endOf } from "./certificate-end.ts";
 import { Desk } from "./desk.ts";
 import type { LedgerSource } from "./ledger-source.ts";
@@ -83,9 +83,13 @@ export function openPortal(
   const { portal } = config;
   const { ledger, verify, log } = parts;
   const { application, store, genesis } = ledger;
-  const { host, port, url, hosts, proxies, open, links } = portal;
+  const { host, port, url, hosts, proxies, open, links, streams } = portal;
   const doors = doorOptions(parts, pool);
-  const aside = new Aside(config);
+  const aside = new Aside({
+    height: () => store.height,
+    now: Date.now,
+    make: (work) => makeInThread(config, work),
+  });
   const onlookers = portal.people.map(({ key, ...person }) => ({
     ...person,
     key: new Uint8Array(Buffer.from(key, "base64url")),
@@ -96,6 +100,7 @@ export function openPortal(
     open,
     hosts,
     proxies,
+    limits: { clientsMax: streams },
     ...(url === undefined ? {} : { publicUrl: url }),
     source,
     quotes: quoteDoor(doors),

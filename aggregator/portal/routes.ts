@@ -121,6 +121,7 @@ function addForMachines(app: FastifyInstance, source: PortalSource, streams: Eve
       metricsText(source.status(), {
         eventClients: streams.clients,
         eventClientsRefused: streams.refused,
+        eventClientsDisplaced: streams.displaced,
         eventClientsSlow: streams.slow,
       }),
     ),
@@ -137,10 +138,13 @@ function addStream(app: FastifyInstance, streams: EventStreams, guard: Guard): v
   const config = { gives: "text/event-stream" };
   app.get("/api/events", { schema, config }, (request, reply) => {
     if (request.method === "HEAD") return reply.type("text/event-stream").send();
-    if (!streams.admits()) return full(reply);
+    const reader = guard.readerOf(request);
+    const room = streams.admits(reader);
+    if (room !== "yes") return full(reply, room);
     reply.hijack();
     const seen = guard.watch(request);
-    streams.add(reply.raw, { headers: securityHeaders, sees: (event) => isShown(event, seen()) });
+    const sees = (event: PortalEvent) => isShown(event, seen());
+    streams.add(reply.raw, { headers: securityHeaders, ...reader, sees });
     return reply;
   });
 }
@@ -154,10 +158,11 @@ function isShown({ event, data }: PortalEvent, scope: ReturnType<Guard["scopeOf"
   return data.seller === scope.owner || data.buyer === scope.owner;
 }
 
-function full(reply: FastifyReply) {
+function full(reply: FastifyReply, why: "own-full" | "full") {
+  const whose = why === "full" ? "too many pages" : "too many pages of this browser or address";
   reply.code(503).header("retry-after", "10");
   return reply.send({
     code: "portal.streams-full",
-    message: "too many pages follow the site; close some or try again later",
+    message: `${whose} follow the site; close some or try again later`,
   });
 }

@@ -11,8 +11,10 @@ import type { People } from "./access/people.ts";
 import { addAccessRoutes } from "./access/routes.ts";
 import type { SessionLimits } from "./access/sessions.ts";
 import { SignIn } from "./access/sign-in.ts";
+import { urlAt } from "./address.ts";
 import type { PortalSource } from "./api.ts";
 import type { MakeBill, MakeReport } from "./aside.ts";
+import { ConnectionShare } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { describeRoutes } from "./docs/openapi.ts";
 import { addDocs } from "./docs/routes.ts";
@@ -30,7 +32,7 @@ import { addViewRoutes } from "./views/routes.ts";
 /** Where `npm run build` puts the page. */
 const builtPage = join(import.meta.dirname, "dist");
 
-/** Connections at once, streams included; more would starve the ledger in the same process. */
+/** Connections at once besides streams; more would starve the ledger in the same process. */
 const connectionsMax = 256;
 
 /** A client that takes longer for one request header is holding a socket on purpose (Slowloris). */
@@ -89,7 +91,8 @@ export type Portal = {
  */
 export async function startPortal(options: PortalOptions): Promise<Portal> {
   const { host, port, source } = options;
-  const streams = new EventStreams({ ...streamLimits, ...options.limits });
+  const limits = { ...streamLimits, ...options.limits };
+  const streams = new EventStreams(limits);
   const app = await makePortal({ page: builtPage, ...options, streams });
   const unsubscribe = source.subscribe((event) => streams.send(event));
   const close = async () => {
@@ -97,16 +100,19 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
     streams.close();
     await app.close();
   };
+  const most = connectionsMax + limits.clientsMax;
+  const share = new ConnectionShare(Math.ceil(most / 4), options.proxies ?? []);
+  app.server.on("connection", (socket) => share.take(socket));
   try {
     await app.listen({ host, port });
   } catch (cause) {
     await close();
     throw explain(cause as NodeJS.ErrnoException, host, port);
   }
-  app.server.maxConnections = connectionsMax;
+  app.server.maxConnections = most;
   const address = app.server.address();
   const taken = typeof address === "object" && address !== null ? address.port : port;
-  return { url: urlOf(host, taken), stop: close };
+  return { url: urlAt(host, taken), stop: close };
 }
 
 /** The portal without its port. Throws: `Failure` `portal.not-built`. */
@@ -210,12 +216,6 @@ function addAll(app: FastifyInstance, options: Parameters<typeof makePortal>[0])
 }
 
 const nobody: People = { byKeyId: () => undefined, holds: () => false };
-
-function urlOf(host: string, port: number): string {
-  // A wildcard address is no place to go to.
-  if (host === "0.0.0.0" || host === "::") return `http://127.0.0.1:${port}`;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
 
 function explain(cause: NodeJS.ErrnoException, host: string, port: number): Failure {
   if (cause.code === "EADDRINUSE") {

@@ -193,12 +193,12 @@ export class PortalSite {
       verify,
       desk: this.desk,
       messages: messageDoor(this.#doors(pool)),
-      bill: async (owner, month) => {
+      bill: async ({ owner, month }) => {
         const file = this.bill(owner, month);
         if (!("ok" in file)) return JSON.stringify(file);
         throw new Failure(file.code, file.message, { retry: "never" });
       },
-      report: async (days) => reportText(this.store.state, days),
+      report: async ({ days }) => reportText(this.store.state, days),
       ...options,
     };
   }

@@ -23,7 +23,7 @@ import { sha256 } from "../../ledger/sha256.ts";
 import { EventStreams, streamLimits } from "../event-stream.ts";
 import { makePortal, type PortalAccess } from "../server.ts";
 import { Mailbox } from "../views/mailbox.ts";
-import { isHostAllowed } from "./guard.ts";
+import { isHostAllowed } from "./hosts.ts";
 import { access, type Role, type Route, roles } from "./roles.ts";
 
 /** Who may do what, on the real ledger, without a socket. */
@@ -128,7 +128,7 @@ const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof as
     "GET /api/statement": of("/api/statement"),
     "GET /api/statement/:slot": of(`/api/statement/${trade.slot}`),
     "GET /api/bill": (role) => ({
-      url: `/api/bill?month=2026-06${role === "owner" ? "" : "&owner=user-1"}`,
+      url: `/api/bill?month=2026-06${isOwning(role) ? "" : "&owner=user-1"}`,
     }),
     "GET /api/notices": () => ({ url: "/api/notices" }),
     "GET /api/deliveries": () => ({ url: "/api/deliveries" }),
@@ -154,6 +154,7 @@ const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof as
     "GET /api/flows": () => ({ url: `/api/flows?slot=${trade.slot}` }),
     "POST /api/messages": () => ({ method: "POST", url: "/api/messages", payload: "{}" }),
     "GET /api/requests": () => ({ url: "/api/requests" }),
+    "DELETE /api/requests": () => ({ method: "DELETE", url: "/api/requests?from=192.0.2.1" }),
     "DELETE /api/requests/:request": () => ({
       method: "DELETE",
       url: "/api/requests/0123456789abcdef",
@@ -164,7 +165,12 @@ const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof as
   };
 
 function of(url: string) {
-  return (role: Role) => ({ url: role === "owner" ? url : `${url}?owner=user-1` });
+  return (role: Role) => ({ url: isOwning(role) ? url : `${url}?owner=user-1` });
+}
+
+/** Who asks for its own affairs, and need not say whose. */
+function isOwning(role: Role): boolean {
+  return role === "owner" || role === "operator";
 }
 
 for (const [route, allowed] of Object.entries(access)) {
@@ -271,6 +277,55 @@ test("an owner's answers hold nobody else's affairs", async () => {
     const url = `/api/proofs/state?key=${encodeURIComponent(key)}`;
     assert.ok([403, 404].includes((await ask(app, { url, client })).statusCode), key);
   }
+});
+
+test("who runs the site reads its own account and notices as an owner does, and nobody else's", async () => {
+  const client = clients.get("operator");
+  const add = site.store.db.prepare(
+    "INSERT INTO notice_message (id, owner, time, height, json) VALUES (?, 'operator', 0, ?, ?)",
+  );
+  let events = 0;
+  const frame = (site.store.block(own.height)?.eventCounts ?? []).findIndex((count) => {
+    events += count;
+    return events > own.event;
+  });
+  const prove = ["result", String(own.height), String(frame)];
+  const proof = { chain: "busbar-demo", height: own.height, event: own.event, prove };
+  const notice = {
+    ...{ id: `busbar-demo-${own.height}-0-operator`, owner: "operator", type: "bill-ready" },
+    ...{ topic: "bill", key: "bill-to-pay", time: 0, urgent: false, money: 1, currency: "CNY" },
+    ...{ facts: { month: { month: "2026-06" }, money: { micro: 1 } }, proof },
+  };
+  add.run(notice.id, own.height, JSON.stringify(notice));
+  const get = async (url: string) => (await ask(app, { url, client })).json();
+  assert.deepEqual(
+    (await get("/api/notices")).map(({ id }: { id: string }) => id),
+    [notice.id],
+  );
+  assert.equal((await get("/api/account")).owner, "operator");
+  assert.equal((await get("/api/account?owner=operator")).owner, "operator");
+  assert.equal((await get("/api/preferences")).version, 0);
+  assert.deepEqual(await get("/api/deliveries"), []);
+  const link = await get(`/api/proofs/link?path=${prove.join("/")}`);
+  assert.deepEqual([link.notices.length, link.notices[0]?.notice.id], [1, notice.id]);
+  assert.match(link.proofs[0], new RegExp(`^proofs/event\\?height=${own.height}&`));
+  for (const url of [
+    "/api/account?owner=user-1",
+    "/api/statement?owner=user-1",
+    `/api/statement/${trade.slot}?owner=user-1`,
+    "/api/bill?month=2026-06&owner=user-1",
+    "/api/deliveries?owner=user-1",
+  ]) {
+    assert.equal((await get(url)).code, "access.other-owner", url);
+  }
+  const payload = {
+    notice: site.store.db
+      .prepare("SELECT id FROM notice_message WHERE owner = 'user-1' LIMIT 1")
+      .get()?.id,
+  };
+  const resend = { method: "POST", url: "/api/deliveries/resend", payload, client } as const;
+  assert.equal((await ask(app, resend)).json().code, "portal.not-found");
+  site.store.db.prepare("DELETE FROM notice_message WHERE id = ?").run(notice.id);
 });
 
 test("a stream tells an owner of its own trades and readings, and a guest of none", async () => {
@@ -651,6 +706,17 @@ test("what was given up is shown to its owner and to members, and goes out again
   });
   assert.deepEqual(await list("?state=dead", "member"), []);
   assert.deepEqual(names(await list("?state=queued", "member")).length, 2);
+  // What was not given up goes again once an hour: an address may be somebody else's.
+  const attempt = db.prepare("INSERT INTO delivery_log VALUES (NULL, ?, 'mqtt', ?, 1, NULL)");
+  const byMqtt = () => resend({ notice: own, channel: "mqtt" }, "owner");
+  attempt.run(own, Date.now() - 3_000_000);
+  assert.equal((await byMqtt()).code, "portal.sent-lately");
+  db.prepare("UPDATE delivery_log SET at = at - 700000").run();
+  assert.deepEqual((await byMqtt()).channels, ["mqtt"]);
+  attempt.run(own, Date.now());
+  assert.equal((await byMqtt()).code, "portal.sent-lately");
+  assert.deepEqual((await resend({ notice: own, channel: "mqtt" }, "member")).channels, ["mqtt"]);
+  db.exec("DELETE FROM delivery_log; DELETE FROM delivery;");
 });
 
 test("an owner's message is judged by the ledger's rule at once, and is its own", async () => {

@@ -16,7 +16,11 @@ export const accessCodes = {
   "access.signature": [401, "a signature that does not fit the key"],
   "access.too-many": [429, "too many requests from one address"],
   "access.unknown-key": [401, "a key that nobody here has, or whose member was suspended"],
-  "portal.mailbox-full": [503, "too many requests for admission wait for a member"],
+  "portal.mailbox-full": [
+    503,
+    "too many requests for admission from one address wait for a member",
+  ],
+  "portal.sent-lately": [429, "another try of a notice that was tried within the hour"],
 } as const satisfies Readonly<Record<string, readonly [status: number, what: string]>>;
 
 export type AccessCode = keyof typeof accessCodes;

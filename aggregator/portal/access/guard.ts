@@ -1,7 +1,9 @@
-import { isIP } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Allowance, addressKey, TokenBuckets } from "../../broker/token-bucket.ts";
+import type { Reader } from "../event-stream.ts";
 import { AccessError } from "./codes.ts";
+import { SessionCookie } from "./cookie.ts";
+import { isHostAllowed } from "./hosts.ts";
 import type { People } from "./people.ts";
 import {
   guest,
@@ -50,11 +52,10 @@ export type GuardOptions = {
 /** What was found out about a request. */
 type Known = { readonly viewer: Viewer; readonly session: Session | undefined };
 
-const tokenPattern = /^[A-Za-z0-9_-]{43}$/;
-
 /** Who asks, and whether it may: every request passes through here before anything else is done. */
 export class Guard {
   readonly #options: GuardOptions;
+  readonly #cookie: SessionCookie;
   readonly #sessions: PortalSessions;
   readonly #requests: TokenBuckets;
   readonly #signIns: TokenBuckets;
@@ -64,6 +65,7 @@ export class Guard {
 
   constructor(options: GuardOptions) {
     this.#options = options;
+    this.#cookie = new SessionCookie(options.publicUrl);
     this.#sessions = new PortalSessions({ ...sessionLimits, ...options.sessions });
     const allowed = { ...rates, ...options.rates };
     this.#requests = new TokenBuckets(allowed.requests, addressesMax);
@@ -112,21 +114,42 @@ export class Guard {
     if (scope === undefined) throw signInFirst();
     if (scope.of === "all") return asked;
     if (asked === undefined || asked === scope.owner) return scope.owner;
-    throw new AccessError(
-      "access.other-owner",
-      `${asked}'s affairs are not shown to ${scope.owner}`,
-    );
+    throw otherOwner(asked, scope.owner);
   }
 
   /** What the viewer of a request sees, asked anew each time: a stream outlives a session. */
   watch(request: FastifyRequest): () => Scope | undefined {
-    const token = this.#tokenOf(request);
+    const token = this.#cookie.tokenOf(request);
     const { people, open, now } = this.#options;
     return () => {
       const session = token && this.#sessions.peek(token, now(), people.holds);
       const scope = session ? scopeOf(session.person) : undefined;
       return scope === undefined && open ? { of: "all" } : scope;
     };
+  }
+
+  /** Whose stream a request opens: a session's and its person's, or a guest's address. */
+  readerOf(request: FastifyRequest): Reader {
+    const session = this.sessionOf(request);
+    if (session === undefined) return { by: `at ${addressKey(request.ip)}`, person: null };
+    return { by: `as ${session.csrf}`, person: this.personOf(request) };
+  }
+
+  /** One name for all that a person does, in whatever session. */
+  personOf(request: FastifyRequest): string {
+    const { role, id } = this.viewerOf(request);
+    return `${role} ${id}`;
+  }
+
+  /**
+   * The owner whose own affairs a request is about: money, bills, notices. Who runs the site sees its own as
+   * an owner does. Undefined where all are meant. Throws: `AccessError` `access.other-owner`.
+   */
+  householdOf(request: FastifyRequest, asked: string | undefined): string | undefined {
+    const { role, id } = this.viewerOf(request);
+    if (role !== "operator") return this.ownerOf(request, asked);
+    if (asked === undefined || asked === id) return id;
+    throw otherOwner(asked, id);
   }
 
   /** Spends one message of whoever is signed in. Throws: `AccessError` `access.too-many`. */
@@ -150,14 +173,15 @@ export class Guard {
   /** Begins a session: its cookie goes with the reply. */
   begin(reply: FastifyReply, person: Parameters<PortalSessions["begin"]>[0]): Session {
     const { token, ...session } = this.#sessions.begin(person, this.#options.now());
-    reply.header("set-cookie", this.#cookie(reply.request, token, session.ends));
+    const left = session.ends - this.#options.now();
+    reply.header("set-cookie", this.#cookie.header(reply.request, token, left));
     return session;
   }
 
   end(request: FastifyRequest, reply: FastifyReply): void {
-    const token = this.#tokenOf(request);
+    const token = this.#cookie.tokenOf(request);
     if (token !== undefined) this.#sessions.end(token);
-    reply.header("set-cookie", this.#cookie(request, "", 0));
+    reply.header("set-cookie", this.#cookie.header(request, "", 0));
   }
 
   /** Where the request's page is, as the portal itself sees it: nothing that the page could say. */
@@ -169,7 +193,7 @@ export class Guard {
   #check(request: FastifyRequest): void {
     const { now } = this.#options;
     if (!this.#requests.take(addressKey(request.ip), now())) throw tooMany("requests");
-    const token = this.#tokenOf(request);
+    const token = this.#cookie.tokenOf(request);
     const { holds } = this.#options.people;
     const session = token === undefined ? undefined : this.#sessions.find(token, now(), holds);
     const viewer = session?.person ?? guest;
@@ -210,49 +234,16 @@ export class Guard {
       `nobody said that this portal is called ${host.slice(0, 100)}; name it in portal.hosts or portal.url`,
     );
   }
-
-  get #secure(): boolean {
-    return this.#options.publicUrl?.startsWith("https:") === true;
-  }
-
-  /** Over TLS none but this host can set it. Without, browsers tell no ports of a host apart: the name does. */
-  #cookieName({ socket }: FastifyRequest): string {
-    if (this.#secure) return "__Host-busbar-session";
-    return socket.localPort === undefined ? "busbar-session" : `busbar-session-${socket.localPort}`;
-  }
-
-  #tokenOf(request: FastifyRequest): string | undefined {
-    const start = `${this.#cookieName(request)}=`;
-    const pairs = (request.headers.cookie ?? "").split(/;\s*/);
-    const value = pairs.find((pair) => pair.startsWith(start))?.slice(start.length);
-    return value !== undefined && tokenPattern.test(value) ? value : undefined;
-  }
-
-  #cookie(request: FastifyRequest, token: string, ends: number): string {
-    const secure = this.#secure;
-    const name = this.#cookieName(request);
-    const seconds = Math.max(0, Math.floor((ends - this.#options.now()) / 1000));
-    const rest = `Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${secure ? "; Secure" : ""}`;
-    return `${name}=${token}; ${rest}`;
-  }
-}
-
-/** Endings that no public name server answers for (RFC 6761, 6762, 8375; ICANN for `internal`). */
-const privateEndings = [".localhost", ".local", ".home.arpa", ".internal", ".test"];
-
-/** Whether a `Host` is an address, a name of the local network, or one of `named`. */
-export function isHostAllowed(host: string, named: readonly string[]): boolean {
-  if (!URL.canParse(`http://${host}/`)) return false;
-  const { hostname } = new URL(`http://${host}/`);
-  const name = hostname.replace(/\.$/, "");
-  if (name.startsWith("[") || isIP(name) !== 0 || !name.includes(".")) return true;
-  return privateEndings.some((end) => name.endsWith(end)) || named.includes(name);
 }
 
 function refusalOf({ role, id }: Viewer, allowed: readonly Role[]): AccessError {
   if (role === "guest") return signInFirst();
   const message = `this is for ${allowed.join(", ")}; ${id} is signed in as ${role}`;
   return new AccessError("access.denied", message);
+}
+
+function otherOwner(asked: string, id: string): AccessError {
+  return new AccessError("access.other-owner", `${asked}'s affairs are not shown to ${id}`);
 }
 
 function signInFirst(): AccessError {

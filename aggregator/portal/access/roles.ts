@@ -21,7 +21,9 @@ const everybody = roles;
 const signedIn = roles.filter((role) => role !== "guest");
 /** Who sees trades and meters: an owner its own. On an open site guests are let in as viewers. */
 const board = signedIn;
-const household: readonly Role[] = ["owner", "auditor", "member"];
+/** Who owns something, and sees of that its own alone: who runs the site is an owner too. */
+const owning: readonly Role[] = ["owner", "operator"];
+const household: readonly Role[] = [...owning, "auditor", "member"];
 const wholeSite: readonly Role[] = ["operator", "auditor", "member"];
 const concerned: readonly Role[] = ["owner", ...wholeSite];
 
@@ -51,11 +53,11 @@ export const access = {
   "GET /api/statement": household,
   "GET /api/statement/:slot": household,
   "GET /api/bill": household,
-  "GET /api/notices": ["owner"],
-  "GET /api/preferences": ["owner"],
+  "GET /api/notices": owning,
+  "GET /api/preferences": owning,
   /** Others' addresses are sealed for members, and so is what became of them. */
-  "GET /api/deliveries": ["owner", "member"],
-  "POST /api/deliveries/resend": ["owner", "member"],
+  "GET /api/deliveries": [...owning, "member"],
+  "POST /api/deliveries/resend": [...owning, "member"],
   "GET /api/quotes": ["owner"],
   "GET /api/proofs/state": concerned,
   "GET /api/proofs/reading": concerned,
@@ -73,6 +75,7 @@ export const access = {
   /** An operator signs as the owner that it is: who runs the site orders demand response. */
   "POST /api/messages": ["owner", "operator", "member"],
   "GET /api/requests": ["member"],
+  "DELETE /api/requests": ["member"],
   "DELETE /api/requests/:request": ["member"],
   "GET /api/consortium": wholeSite,
   "GET /api/blocks/:height": wholeSite,

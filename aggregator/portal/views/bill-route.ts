@@ -26,12 +26,12 @@ export function addBillRoute(
   };
   app.get("/api/bill", { schema }, async (request, reply) => {
     const asked = request.query as { readonly month: string; readonly owner?: string };
-    const owner = guard.ownerOf(request, asked.owner);
+    const owner = guard.householdOf(request, asked.owner);
     if (owner === undefined) {
       throw new AccessError("access.other-owner", "say whose, as ?owner=<id>");
     }
     try {
-      const text = await bill(owner, asked.month);
+      const text = await bill({ by: guard.personOf(request), owner, month: asked.month });
       return reply.type("application/json; charset=utf-8").send(text);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

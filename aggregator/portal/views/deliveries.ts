@@ -3,7 +3,7 @@ import type { StateReader } from "../../ledger/state/state.ts";
 import type { DeliveryState } from "../../notices/delivery-table.ts";
 import type { Notice } from "../../notices/notice.ts";
 import { preferencesOf } from "../../notices/preferences.ts";
-import { readNotice, resend } from "../../notices/read.ts";
+import { attemptsOf, readNotice, resend } from "../../notices/read.ts";
 import { wordsOf } from "../../notices/words/words.ts";
 import { integer, type Of, orNull, record, text, words } from "../shape.ts";
 
@@ -96,20 +96,33 @@ function answerOf(row: Readonly<Record<string, unknown>>, ledger: StateReader): 
   };
 }
 
+/** What is asked to go out again. `owner`: it has to be this one's; undefined: a member asks. */
+export type SendAgain = {
+  readonly notice: string;
+  readonly channel?: string;
+  readonly owner: string | undefined;
+};
+
+/** Wall ms between two tries that an owner asks for of what was not given up. */
+const againMs = 3_600_000;
+
 /**
- * Lets a notice go out again; the sender looks into the outbox by itself. `owner`: it has to be this one's.
- * Returns the channels; undefined where there is no such notice.
+ * Lets a notice go out again; the sender looks into the outbox by itself. Whoever owns it could have it mailed to
+ * others without end: what was not given up goes again once in a while only, and where `allows` says so.
+ * Returns the channels; `lately` where it is too soon, undefined where there is no such notice.
  */
 export function sendAgain(
   db: DatabaseSync,
-  {
-    notice,
-    channel,
-    owner,
-  }: { readonly notice: string; readonly channel?: string; readonly owner: string | undefined },
-): readonly string[] | undefined {
+  { notice, channel, owner }: SendAgain,
+  { now, allows }: { readonly now: number; readonly allows: (owner: string) => boolean },
+): readonly string[] | "lately" | undefined {
   const record = readNotice(db, notice);
   if (record === undefined) return undefined;
   if (owner !== undefined && record.notice.owner !== owner) return undefined;
+  const asked = record.deliveries.find((one) => one.channel === channel);
+  if (owner !== undefined && asked !== undefined && asked.state !== "dead") {
+    const last = attemptsOf(db, notice).findLast((one) => one.channel === channel);
+    if ((last !== undefined && now - last.at < againMs) || !allows(owner)) return "lately";
+  }
   return resend(db, notice, channel);
 }

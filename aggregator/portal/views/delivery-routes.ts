@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { AccessError } from "../access/codes.ts";
 import type { Guard } from "../access/guard.ts";
 import type { Desk } from "../desk.ts";
 import { known, parameters } from "../query.ts";
@@ -34,7 +35,7 @@ export function addDeliveryRoutes(
     },
     (request: FastifyRequest, reply: FastifyReply) => {
       const { owner, ...asked } = request.query as DeliveriesAsked;
-      return reply.send(desk.deliveries({ ...asked, owner: guard.ownerOf(request, owner) }));
+      return reply.send(desk.deliveries({ ...asked, owner: guard.householdOf(request, owner) }));
     },
   );
   app.post(
@@ -56,10 +57,17 @@ export function addDeliveryRoutes(
     (request: FastifyRequest, reply: FastifyReply) => {
       const asked = request.body as { readonly notice: string; readonly channel?: string };
       guard.countMessage(request);
-      const sent = desk.resend({ ...asked, owner: guard.ownerOf(request, undefined) });
+      const sent = desk.resend({ ...asked, owner: guard.householdOf(request, undefined) });
+      if (sent === "lately") throw tooSoon();
       if (sent !== undefined) return reply.send({ notice: asked.notice, channels: sent });
       const message = `there is no notice ${asked.notice.slice(0, 100)}`;
       return reply.code(404).send({ code: "portal.not-found", message });
     },
   );
+}
+
+function tooSoon(): AccessError {
+  const message =
+    "a notice that was not given up goes out again once an hour at most, and ten of them in an hour";
+  return new AccessError("portal.sent-lately", message);
 }

@@ -7,28 +7,34 @@ import { QueryError } from "../query.ts";
 import type { ViewContext } from "./context.ts";
 import type { RequestAnswer } from "./shapes.ts";
 
-/** Requests that wait at once, and how long one does, wall ms. */
+/** Requests that wait at once, of all and of one address, and how long one does, wall ms. */
 const waitingMax = 100;
+const waitingEach = 3;
 const waitMs = 14 * 86_400_000;
 
 type Waiting = {
   readonly text: string;
   readonly request: AdmissionRequest;
   readonly received: number;
+  /** Whoever handed it in: an address of IPv4, a /64 of IPv6; empty in files of before. */
+  readonly from: string;
 };
 
 /** Beside the ledger's own tables and not made from blocks: no rebuild touches it. */
 const schema = `
   CREATE TABLE IF NOT EXISTS mailbox_request (
-    request TEXT PRIMARY KEY, text TEXT NOT NULL, received INTEGER NOT NULL
+    request TEXT PRIMARY KEY, text TEXT NOT NULL, received INTEGER NOT NULL,
+    source TEXT NOT NULL DEFAULT ''
   ) STRICT`;
 
 /**
  * Where units' requests for admission wait for a member. It proves nothing and is no part of the ledger,
  * but whoever handed one in was told that it waits: it is on disk before, so that no restart loses it.
- * Bounded in number and time. One that was granted leaves by itself.
+ * Bounded in number, of one address too, and in time. One that was granted leaves by itself; where there is no room,
+ * the oldest of the address that holds the most makes it, so that nobody fills it for others.
  */
 export class Mailbox {
+  /** The oldest first. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #context: Pick<ViewContext, "store" | "now">;
 
@@ -37,24 +43,29 @@ export class Mailbox {
     this.#open();
   }
 
-  /** Throws: `QueryError` for what is no request, `AccessError` `portal.mailbox-full`. */
-  put(text: string): { readonly request: string } {
+  /**
+   * `from`: the address that hands it in. The same one again waits as it did.
+   * Throws: `QueryError` for what is no request, `AccessError` `portal.mailbox-full`.
+   */
+  put(text: string, from: string): { readonly request: string } {
     const parsed = parseRequestText(text, sha256);
     if (!parsed.ok)
       throw new QueryError("portal.query", `text: ${parsed.message} (${parsed.code})`);
     const word = text.replace(/\s/g, "").toUpperCase();
     const request = hex(sha256(Buffer.from(word))).slice(0, 16);
     this.#forget();
-    if (!this.#waiting.has(request) && this.#waiting.size >= waitingMax) {
-      const message = "too many requests wait for a member; try again tomorrow";
+    if (this.#waiting.has(request)) return { request };
+    if (this.#of(from).length >= waitingEach) {
+      const message = `${waitingEach} requests from your address wait already; a member looks at them first`;
       throw new AccessError("portal.mailbox-full", message);
     }
+    if (this.#waiting.size >= waitingMax) this.#makeRoom();
     const { store, now } = this.#context;
     const received = now();
     store.db
-      .prepare("INSERT OR REPLACE INTO mailbox_request (request, text, received) VALUES (?, ?, ?)")
-      .run(request, word, received);
-    this.#waiting.set(request, { text: word, request: parsed.request, received });
+      .prepare("INSERT INTO mailbox_request (request, text, received, source) VALUES (?, ?, ?, ?)")
+      .run(request, word, received, from);
+    this.#waiting.set(request, { text: word, request: parsed.request, received, from });
     return { request };
   }
 
@@ -69,25 +80,49 @@ export class Mailbox {
     return this.#waiting.delete(request);
   }
 
+  /** Takes all that an address handed in off the list. Returns which. */
+  dropFrom(from: string): readonly string[] {
+    const requests = this.#of(from);
+    for (const request of requests) this.drop(request);
+    return requests;
+  }
+
+  #of(from: string): readonly string[] {
+    return [...this.#waiting].flatMap(([request, one]) => (one.from === from ? [request] : []));
+  }
+
+  /** Among those that hold as many, the one that came first. */
+  #makeRoom(): void {
+    const counts = new Map<string, number>();
+    for (const { from } of this.#waiting.values()) counts.set(from, (counts.get(from) ?? 0) + 1);
+    const [most] = [...counts].sort(([, a], [, b]) => b - a);
+    const [oldest] = most === undefined ? [] : this.#of(most[0]);
+    if (oldest !== undefined) this.drop(oldest);
+  }
+
   /** Takes up what waited when the aggregator ended; what another version wrote and this one cannot read goes. */
   #open(): void {
     const { db } = this.#context.store;
     db.exec(schema);
-    const rows = db
-      .prepare("SELECT request, text, received FROM mailbox_request ORDER BY received, request")
-      .all();
-    for (const { request, text, received } of rows) {
+    const columns = db.prepare("SELECT name FROM pragma_table_info('mailbox_request')").all();
+    if (!columns.some(({ name }) => name === "source")) {
+      db.exec("ALTER TABLE mailbox_request ADD COLUMN source TEXT NOT NULL DEFAULT ''");
+    }
+    const rows = db.prepare("SELECT * FROM mailbox_request ORDER BY received, request").all();
+    for (const { request, text, received, source } of rows) {
       const parsed = parseRequestText(String(text), sha256);
       const name = String(request);
       if (!parsed.ok) this.drop(name);
       else {
-        const waiting = { text: String(text), request: parsed.request, received: Number(received) };
-        this.#waiting.set(name, waiting);
+        this.#waiting.set(name, {
+          ...{ text: String(text), request: parsed.request },
+          ...{ received: Number(received), from: String(source) },
+        });
       }
     }
   }
 
-  #answer(request: string, { text, received, request: asked }: Waiting): RequestAnswer {
+  #answer(request: string, { text, received, from, request: asked }: Waiting): RequestAnswer {
     const { owner, device } = asked;
     const { state } = this.#context.store;
     const known = [owners.get(state, owner.id)?.id, devices.get(state, device.id)?.id];
@@ -99,6 +134,7 @@ export class Mailbox {
       request,
       text,
       received,
+      from,
       owner: { id: owner.id, name: owner.name, party: owner.party, key: base64url(owner.key) },
       device: {
         id: device.id,

@@ -115,7 +115,8 @@ export function addProofRoutes(
     },
     (request, reply) => {
       const { path } = request.query as { readonly path: string };
-      const found = desk.link(path, guard.ownerOf(request, undefined));
+      const whole = guard.scopeOf(request)?.of === "all";
+      const found = desk.link(path, guard.householdOf(request, undefined), { whole });
       return found === undefined ? notThere(reply, path) : reply.send(found);
     },
   );

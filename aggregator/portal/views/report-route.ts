@@ -32,7 +32,9 @@ export function addReportRoute(
     const { days } = request.query as { readonly days: number };
     const owner = guard.ownerOf(request, undefined);
     try {
-      return reply.send(reportFor(JSON.parse(await report(days)) as WhatIf, owner));
+      return reply.send(
+        reportFor(JSON.parse(await report({ by: guard.personOf(request), days })) as WhatIf, owner),
+      );
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       return refuseFailure(reply, error);

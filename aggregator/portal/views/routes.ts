@@ -65,7 +65,7 @@ export function addViewRoutes(
     );
   /** The one owner that a route is about. */
   const one = (asked: Asked, request: FastifyRequest): string => {
-    const found = guard.ownerOf(request, asked.owner);
+    const found = guard.householdOf(request, asked.owner);
     if (found !== undefined) return found;
     throw new AccessError("access.other-owner", "say whose, as ?owner=<id>");
   };

@@ -323,6 +323,8 @@ export const requestShape = record({
   /** The request itself, as the unit shows it. */
   text,
   received: integer,
+  /** The address that handed it in, of IPv6 its /64; empty where it is not known. */
+  from: text,
   owner: record({ id: text, name: text, party: text, key: text }),
   device: record({
     id: text,
