@@ -14,6 +14,7 @@ import { Counters } from "./broker/counters.ts";
 import { contractStatus } from "./commands/contract.ts";
 import { type Ledger, openLedger } from "./commands/ledger.ts";
 import { checkEngine, checkRunner } from "./commands/member.ts";
+import { missingText } from "./commands/missing-blocks.ts";
 import type { AggregatorConfig } from "./config/schema.ts";
 import { cometbftEngine } from "./consensus/cometbft/cometbft-engine.ts";
 import { DurablePool } from "./consensus/durable-pool.ts";
@@ -35,7 +36,8 @@ import { Keeper } from "./ledger/snapshots/keeper.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { countDeliveries } from "./notices/delivery-table.ts";
 import { outbox } from "./notices/outbox.ts";
-import { addressOf, openTelling, type TellingOwners } from "./notices/telling-owners.ts";
+import { openTelling, type TellingOwners } from "./notices/telling-owners.ts";
+import { addressOf } from "./portal/address.ts";
 import { LedgerSource } from "./portal/ledger-source.ts";
 import { openDesk, openPortal } from "./portal/open.ts";
 import { portalReadModel } from "./portal/read-model.ts";
@@ -75,6 +77,7 @@ export async function startAggregator(
         currency,
         member: config.member,
         send: config.notices.send,
+        keepMs: config.notices.keepDays * 86_400_000,
         webhooks: new Set(config.notices.webhooks.map(({ owner }) => owner)),
       }),
     ],
@@ -84,6 +87,9 @@ export async function startAggregator(
       log.warn({ event: "newcomer", member: config.member, height: ledger.store.height });
     }
     checkEngine(config, ledger);
+    for (const lack of ledger.store.lacks) {
+      log.warn({ event: "blocks-missing", ...lack }, missingText(lack, config.archive.folder));
+    }
     if (neverVoted) beginVoting(ledger.store);
     if (config.engine === "recorder") insistFirst(ledger.store);
     for (const coming of contractStatus(ledger.store.state).coming) {

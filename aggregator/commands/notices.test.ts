@@ -6,16 +6,20 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
-import { Failure } from "@busbar/protocol";
+import { Failure, type NoticePreferences } from "@busbar/protocol";
 import { openKeyFile } from "@busbar/protocol/node";
 import { boxKeyOf, boxNotice } from "@busbar/protocol/notice";
 import { Command } from "commander";
 import fc from "fast-check";
 import { loadConfig } from "../config/load.ts";
+import { aggregatorConfig } from "../config/schema.ts";
+import { noticePreferencesTable } from "../ledger/rules/notices/tables.ts";
+import { emptyState, Overlay } from "../ledger/state/overlay.ts";
 import { Store } from "../ledger/store.ts";
 import { genesis, openLedger, record, story } from "../ledger/test-ledger.ts";
 import { outbox } from "../notices/outbox.ts";
 import { portalReadModel } from "../portal/read-model.ts";
+import { linksCheck } from "./doctor/ledger-checks.ts";
 import { addDoctorCommand, examine } from "./doctor.ts";
 import { addNoticesCommands } from "./notices.ts";
 import { readView, showLive, type Terminal } from "./status-live.ts";
@@ -213,6 +217,31 @@ test("the doctor finds what is wrong and says what to do, and a sound member wel
     [run.status, /WRONG configuration[\s\S]*1 checks: 1 wrong/.test(run.stdout)],
     [1, true],
   );
+});
+
+test("the doctor sees proof links that open on no other device", () => {
+  const state = new Overlay(emptyState);
+  const check = (changes: object) =>
+    linksCheck(aggregatorConfig.parse({ site: "elm", member: "m1", ...changes }), state).map(
+      ({ state, text }) => `${state} ${text.match(/https?:\S+[^,\s]/)?.[0]}`,
+    );
+  const email = { host: "mail.example", from: "a@b.example" };
+  assert.deepEqual(check({}), []);
+  assert.deepEqual(check({ notices: { email } }), ["soon http://127.0.0.1:8080"]);
+  assert.deepEqual(check({ notices: { email, send: false } }), []);
+  const open = { url: "https://portal.example" };
+  assert.deepEqual(check({ notices: { email }, portal: open }), ["good https://portal.example"]);
+  for (const host of ["localhost", "[::1]", "127.1.2.3", "a.localhost"]) {
+    const portalUrl = `http://${host}:1`;
+    assert.deepEqual(check({ notices: { email, portalUrl } }), [`soon ${portalUrl}`]);
+  }
+  // An owner asked for pushes, which need nothing of the member's configuration.
+  noticePreferencesTable.set(state, "anna", {
+    ...{ owner: "anna", version: 1, language: "en", timeZone: "UTC0", digestAt: 0, muted: [] },
+    threshold: 0 as NoticePreferences["threshold"],
+    ways: [{ channel: "push", when: "at-once", quiet: false }],
+  });
+  assert.deepEqual(check({}), ["soon http://127.0.0.1:8080"]);
 });
 
 const view: StatusView = {

@@ -2,18 +2,23 @@ import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { Failure } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
+import type { AggregatorConfig } from "../config/schema.ts";
 import { olderIn } from "../ledger/archive/older.ts";
+import { readGenesis } from "../ledger/genesis.ts";
+import type { Projection } from "../ledger/projection.ts";
 import { Store } from "../ledger/store.ts";
+import { outbox } from "../notices/outbox.ts";
 import { portalReadModel } from "../portal/read-model.ts";
 import { liveStatus } from "./live-status.ts";
+import { missingText } from "./missing-blocks.ts";
 
 type Options = { readonly config: string; readonly json: boolean };
 
 /**
- * `busbar-aggregator rebuild`: makes the portal's tables anew from the blocks, and says which of them
+ * `busbar-aggregator rebuild`: makes the portal's tables anew from the blocks, notices among them, and says which of them
  * differed: none, on a sound file of this version. One that an older version wrote is brought along the
- * same way, at each start.
- * Throws: `Failure` `rebuild.running`, `store.*`.
+ * same way, at each start. No notice is sent again.
+ * Throws: `Failure` `rebuild.running`, `store.*`, `archive.file`.
  */
 export async function rebuildCommand(
   options: Options,
@@ -29,31 +34,42 @@ export async function rebuildCommand(
   const store = new Store(config.store, [], { older: olderIn(folder) });
   try {
     const before = digests(store.db);
-    const from = store.rebuild(portalReadModel) + 1;
+    const lacks = projectionsOf(config, store.db).map((one) => store.rebuild(one));
     const after = digests(store.db);
     const names = [...new Set([...before.keys(), ...after.keys()])].sort();
     // A table that was not there yet held as much as an empty one.
     const changed = names.filter((name) => (before.get(name) ?? nothing) !== after.get(name));
     const { height } = store;
-    if (options.json) return print({ ok: true, height, from, tables: names.length, changed });
-    console.log(`${names.length} tables made anew from blocks ${from} to ${height}`);
-    if (from > 1) {
-      console.log(
-        `blocks before ${from} are neither here nor in ${folder}: bring their files there and run this again`,
-      );
+    const [{ until, missing } = { until: 0, missing: [] }] = lacks;
+    const from = until + 1;
+    if (options.json) {
+      return print({ ok: true, height, from, missing, tables: names.length, changed });
     }
+    console.log(`${names.length} tables made anew from blocks ${from} to ${height}`);
+    for (const lack of lacks) if (lack.until > 0) console.log(missingText(lack, folder));
     console.log(changed.length === 0 ? "all are as they were" : `changed: ${changed.join(", ")}`);
   } finally {
     store.close();
   }
 }
 
+/** The portal's tables, and the notices where an aggregator has begun them. */
+function projectionsOf(config: AggregatorConfig, db: DatabaseSync): readonly Projection[] {
+  const [begun] = db.prepare("SELECT name FROM projection WHERE name = 'notice'").all();
+  if (begun === undefined) return [portalReadModel];
+  const { currency } = readGenesis(config.genesis);
+  const { member } = config;
+  return [portalReadModel, outbox({ currency, member, send: false, webhooks: new Set<string>() })];
+}
+
 const nothing = createHash("sha256").digest("hex");
 
-/** What each of the portal's tables holds, whatever the order in which it was written. */
+/** What each of these tables holds, whatever the order in which it was written. */
 function digests(db: DatabaseSync): ReadonlyMap<string, string> {
   const tables = db
-    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'portal_*'")
+    .prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND (name GLOB 'portal_*' OR name GLOB 'notice_*')",
+    )
     .all();
   return new Map(
     tables.map(({ name }) => {

@@ -267,6 +267,14 @@ export const aggregatorConfig = z.strictObject({
         .describe(
           "Send notices to owners; of several members one does at a time, and another takes over when it is away",
         ),
+      keepDays: z
+        .int()
+        .min(1)
+        .max(3_660)
+        .default(90)
+        .describe(
+          "Site days for which it is kept how a notice went out; one that waits for its owner for longer is let go",
+        ),
       portalUrl: url
         .optional()
         .describe(

@@ -24,14 +24,25 @@ export type Projection = {
   apply(db: DatabaseSync, block: CommittedBlock, events: readonly LedgerEvent[]): void;
 };
 
-/**
- * Opens the archive of what was pruned for as long as `use` runs. `from` is the height after which it and
- * the store, of whose first height `base` is the one before, have every block.
- */
-export type OlderBlocks = <T>(
-  base: number,
-  use: (older: { readonly from: number; readonly block: (height: number) => CommittedBlock }) => T,
-) => T;
+/** First and last height of some blocks. */
+export type Heights = { readonly from: number; readonly to: number };
+
+/** What an archive has: `from` is the height after which it and the store have every block; `missing` are those in neither. */
+type Older = {
+  readonly from: number;
+  readonly missing: readonly Heights[];
+  readonly block: (height: number) => CommittedBlock;
+};
+
+/** Opens the archive of what was pruned for as long as `use` runs; `base` is the height before the store's first. */
+export type OlderBlocks = <T>(base: number, use: (older: Older) => T) => T;
+
+/** A projection that was made anew without some blocks: it tells nothing of up to `until`. */
+export type Lack = {
+  readonly projection: string;
+  readonly until: number;
+  readonly missing: readonly Heights[];
+};
 
 /** Where a projection's blocks are. */
 export type ProjectedBlocks = {
@@ -45,6 +56,7 @@ export type ProjectedBlocks = {
 export const nothingOlder: OlderBlocks = (base, use) =>
   use({
     from: base,
+    missing: base === 0 ? [] : [{ from: 1, to: base }],
     block: (height) => {
       throw new Failure("store.older", `block ${height} is in no archive`, { retry: "never" });
     },
@@ -55,7 +67,7 @@ const catchUpMax = 500;
 
 /**
  * Creates the projections' tables and brings each to the store's height; one that is made anew from the
- * archive's first block on. Throws what opening an archive throws.
+ * archive's first block on. Returns those whose blocks are not all there. Throws what opening an archive throws.
  */
 export function openProjections(
   db: DatabaseSync,
@@ -66,7 +78,8 @@ export function openProjections(
     height,
     block,
   }: Pick<ProjectedBlocks, "height" | "block"> & Partial<ProjectedBlocks>,
-): void {
+): readonly Lack[] {
+  const lacks: Lack[] = [];
   const catchUp = (projection: Projection, seen: number, of: ProjectedBlocks["block"]) => {
     for (let done = seen; done < height; done += catchUpMax) {
       const to = Math.min(height, done + catchUpMax);
@@ -81,31 +94,31 @@ export function openProjections(
     // Of blocks that are nowhere, nothing can be shown.
     else
       older(base, (archived) => {
+        const { from: until, missing } = archived;
+        if (until > seen) lacks.push({ projection: projection.name, until, missing });
         const of = (next: number) => (next <= base ? archived : { block }).block(next);
-        catchUp(projection, Math.max(seen, archived.from), of);
+        catchUp(projection, Math.max(seen, until), of);
       });
   }
+  return lacks;
 }
 
-/**
- * Makes a projection's tables anew from the blocks, at once or not at all. Returns the height after which
- * it had them.
- */
+/** Makes a projection's tables anew from the blocks, at once or not at all. Returns what it lacks of them. */
 export function rebuildProjection(
   db: DatabaseSync,
   projection: Projection,
   { base, older, height, block }: ProjectedBlocks,
-): number {
-  const rebuild = ({ from, block: archived }: Pick<ProjectedBlocks, "block"> & { from: number }) =>
+): Lack {
+  const rebuild = ({ from, missing, block: archived }: Older) =>
     transaction(db, () => {
       db.prepare("UPDATE projection SET schema = '' WHERE name = ?").run(projection.name);
       create(db, projection);
       for (let next = from + 1; next <= height; next++) {
         applyProjection(db, projection, next <= base ? archived(next) : block(next));
       }
-      return from;
+      return { projection: projection.name, until: from, missing };
     });
-  return base === 0 ? rebuild({ from: 0, block }) : older(base, rebuild);
+  return base === 0 ? rebuild({ from: 0, missing: [], block }) : older(base, rebuild);
 }
 
 /** Applies one block; the caller's transaction surrounds it. */

@@ -29,6 +29,7 @@ import { historyOf } from "./history.ts";
 import { HistoryTable } from "./history-table.ts";
 import {
   applyProjection,
+  type Lack,
   nothingOlder,
   type OlderBlocks,
   openProjections,
@@ -60,6 +61,8 @@ export class Store implements BlockSource {
   readonly councilSteps: CouncilStepTable;
   /** The file's name; `:memory:` for a ledger in memory. */
   readonly path: string;
+  /** Projections that were made anew just now without blocks that are nowhere. */
+  readonly lacks: readonly Lack[];
   readonly #projections: readonly Projection[];
   readonly #older: OlderBlocks;
   readonly #sql: ReturnType<typeof statements>;
@@ -95,7 +98,7 @@ export class Store implements BlockSource {
     this.#height = this.#blocks.height;
     this.#projections = projections;
     this.#older = older;
-    openProjections(this.db, projections, {
+    this.lacks = openProjections(this.db, projections, {
       base: this.base,
       older,
       height: this.#height,
@@ -280,9 +283,9 @@ export class Store implements BlockSource {
 
   /**
    * Makes what is projected anew from the blocks that are here and in the archive. Nobody else may have the
-   * file open. Returns the height after which there were blocks.
+   * file open. Returns what it lacks of them.
    */
-  rebuild(projection: Projection): number {
+  rebuild(projection: Projection): Lack {
     return rebuildProjection(this.db, projection, {
       base: this.base,
       older: this.#older,

@@ -9,6 +9,8 @@ export const parked = Number.MAX_SAFE_INTEGER;
  *
  * `next` is wall ms, `hold` site ms: it is 0, or the row waits for that hour. `digest` is the instant
  * (site ms) whose digest the row belongs to, or 0. `held` is what `hold` was in the beginning. `height` is 0 for what no block told.
+ * `made` is the notice's time (site ms). `since` is the wall ms from which on its receiver took nothing, or 0.
+ * Of what was delivered the count goes on when its row is forgotten.
  */
 const tables = `
   CREATE TABLE IF NOT EXISTS delivery (
@@ -24,6 +26,10 @@ const tables = `
   WHEN old.state <> new.state BEGIN
     UPDATE delivery_count SET n = n - 1 WHERE state = old.state;
     INSERT INTO delivery_count VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET n = n + 1;
+  END;
+  CREATE TRIGGER IF NOT EXISTS delivery_forgotten AFTER DELETE ON delivery
+  WHEN old.state <> 'delivered' BEGIN
+    UPDATE delivery_count SET n = n - 1 WHERE state = old.state;
   END;
   CREATE TABLE IF NOT EXISTS delivery_reach (
     one INTEGER PRIMARY KEY CHECK (one = 1), height INTEGER NOT NULL
@@ -45,6 +51,8 @@ const added = [
   ["delivery", "hold", "INTEGER NOT NULL DEFAULT 0"],
   ["delivery", "digest", "INTEGER NOT NULL DEFAULT 0"],
   ["delivery", "held", "INTEGER NOT NULL DEFAULT 0"],
+  ["delivery", "made", "INTEGER NOT NULL DEFAULT 0"],
+  ["delivery", "since", "INTEGER NOT NULL DEFAULT 0"],
   ["delivery_reach", "since", "INTEGER NOT NULL DEFAULT 1"],
 ] as const;
 
@@ -53,7 +61,8 @@ const indexes = `
   CREATE INDEX IF NOT EXISTS delivery_due ON delivery (next, owner, channel) WHERE state = 'queued';
   CREATE INDEX IF NOT EXISTS delivery_held ON delivery (hold) WHERE state = 'queued' AND hold > 0;
   CREATE INDEX IF NOT EXISTS delivery_owner ON delivery (owner);
-  CREATE INDEX IF NOT EXISTS delivery_dead ON delivery (owner) WHERE state = 'dead';
+  DROP INDEX IF EXISTS delivery_dead;
+  CREATE INDEX IF NOT EXISTS delivery_state ON delivery (state);
 `;
 
 /** Of so many blocks their time is known: nobody says how far it has come with less. */
@@ -74,6 +83,33 @@ export function timeAt(db: DatabaseSync, height: number): number | undefined {
   return row === undefined ? undefined : Number(row.time);
 }
 
+/** Rows of deliveries that are looked at in one go. */
+const forgetMax = 5_000;
+
+/**
+ * Forgets how notices fared that are older than this (site ms), whatever became of them; the notices stay. Rows
+ * stand in the order of their time, so the first ones tell. Call it again and again.
+ */
+export function forgetBefore(db: DatabaseSync, before: number): void {
+  db.prepare(
+    `DELETE FROM delivery WHERE rowid IN (
+       SELECT number FROM (SELECT rowid AS number, made FROM delivery ORDER BY rowid LIMIT ${forgetMax})
+       WHERE made < ?)`,
+  ).run(before);
+  db.prepare("DELETE FROM delivery_extra WHERE time < ?").run(before);
+}
+
+/** The time of what older versions made out; that of a notice that is gone is not known any more. */
+function noteMade(db: DatabaseSync): void {
+  const [timed] = db
+    .prepare("SELECT name FROM pragma_table_info('notice_message') WHERE name = 'time'")
+    .all();
+  const told = timed === undefined ? "NULL" : "(SELECT time FROM notice_message WHERE id = notice)";
+  db.exec(
+    `UPDATE delivery SET made = coalesce(${told}, (SELECT time FROM delivery_extra WHERE id = notice), 0)`,
+  );
+}
+
 /**
  * Makes the tables, and brings those of older files along. `seen`: the height that the notices have come
  * to: what was told until then needs no delivery, where none was made out.
@@ -85,6 +121,7 @@ export function makeDeliveryTables(db: DatabaseSync, seen: number): void {
     if (columns.some(({ name }) => name === column)) continue;
     db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
     if (column === "held") db.exec("UPDATE delivery SET held = hold");
+    if (column === "made") noteMade(db);
   }
   db.exec(indexes);
   db.prepare("INSERT OR IGNORE INTO delivery_reach (one, height, since) VALUES (1, ?, ?)").run(

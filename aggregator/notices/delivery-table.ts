@@ -22,6 +22,8 @@ export type Due = Lane & {
   /** Null where the notice is gone: another version words or numbers them otherwise. */
   readonly json: string | null;
   readonly digest: number;
+  /** Wall ms from which on its receiver took nothing; 0: it was not tried, nor what came before it. */
+  readonly since: number;
 };
 
 /** How far this member has come with a channel, as a lease says it. */
@@ -40,7 +42,7 @@ const pausedBefore = `SELECT 1 FROM delivery AS earlier WHERE earlier.state = 'q
   AND earlier.next > :now AND earlier.next < ${parked} AND earlier.rowid < delivery.rowid
   AND (earlier.height = 0) = (delivery.height = 0)`;
 
-const dueColumns = `SELECT notice, delivery.owner AS owner, channel, attempts, digest,
+const dueColumns = `SELECT notice, delivery.owner AS owner, channel, attempts, digest, since,
     coalesce(notice_message.json, delivery_extra.json) AS json
   FROM delivery LEFT JOIN notice_message ON notice_message.id = notice
     LEFT JOIN delivery_extra ON delivery_extra.id = notice`;
@@ -105,6 +107,16 @@ export class DeliveryTable {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  /** The lane's receiver took nothing at this time (wall ms), and what waits behind waits since then. */
+  struggles({ owner, channel }: Lane, at: number): void {
+    this.#sql.struggles.run(at, owner, channel);
+  }
+
+  /** It takes notices again. */
+  recovers({ owner, channel }: Lane): void {
+    this.#sql.recovers.run(owner, channel);
   }
 
   /** Sets a whole lane aside until its owner is heard. */
@@ -190,6 +202,8 @@ function prepare(db: DatabaseSync) {
     ),
     trim: db.prepare("DELETE FROM delivery_log WHERE seq <= ?"),
     park: db.prepare(`UPDATE delivery SET next = ${parked} WHERE ${lane} AND hold = 0`),
+    struggles: db.prepare(`UPDATE delivery SET since = ? WHERE ${lane} AND hold = 0 AND since = 0`),
+    recovers: db.prepare(`UPDATE delivery SET since = 0 WHERE ${lane} AND since > 0`),
     heard: db.prepare(
       `UPDATE delivery SET next = 0 WHERE ${lane} AND hold = 0 AND next = ${parked}`,
     ),

@@ -5,7 +5,7 @@ import type { Projection } from "../ledger/projection.ts";
 import type { StateReader } from "../ledger/state/state.ts";
 import { owners } from "../ledger/tables.ts";
 import type { ChannelName } from "./channel.ts";
-import { makeDeliveryTables, noteTime, parked, timeAt } from "./delivery-schema.ts";
+import { forgetBefore, makeDeliveryTables, noteTime, parked, timeAt } from "./delivery-schema.ts";
 import type { Notice } from "./notice.ts";
 import { planOf } from "./plan.ts";
 import { type Preferences, preferencesOf } from "./preferences.ts";
@@ -20,6 +20,9 @@ export const outboxSchema = `
   CREATE INDEX IF NOT EXISTS notice_owner ON notice_message (owner, seq);
 `;
 
+/** Blocks between two looks at what is old enough to be forgotten. */
+const forgetEvery = 64;
+
 /** What the outbox has to know beyond the block. */
 export type OutboxOptions = {
   readonly currency: string;
@@ -27,6 +30,8 @@ export type OutboxOptions = {
   readonly member: string;
   /** Whether it sends at all; one that does not keeps the notices and makes out no deliveries. */
   readonly send: boolean;
+  /** For so long (site ms) it is kept how a notice fared; for ever where it is not said. */
+  readonly keepMs?: number;
   /** Owners that its own configuration has a webhook for. */
   readonly webhooks: ReadonlySet<string>;
   /** How an owner is told after the block at hand; undefined for an id that is no owner's. */
@@ -38,7 +43,7 @@ export type OutboxOptions = {
  * are on disk together or not at all.
  */
 export function outbox(options: OutboxOptions): Projection {
-  const { currency, member, send, webhooks, preferences = storedPreferences } = options;
+  const { currency, member, send, keepMs, webhooks, preferences = storedPreferences } = options;
   return {
     name: "notice",
     schema: outboxSchema,
@@ -47,6 +52,9 @@ export function outbox(options: OutboxOptions): Projection {
       const { height } = block.header;
       const isNew = reach(db, height) && send;
       if (isNew) noteTime(db, height, block.header.time);
+      if (isNew && keepMs !== undefined && height % forgetEvery === 0) {
+        forgetBefore(db, block.header.time - keepMs);
+      }
       if (isNew) for (const event of events) leaveToOthers(db, event, member);
       const known = new Map<string, Preferences | undefined>();
       const of = (owner: string) => {
@@ -77,13 +85,13 @@ function makeOut(
   },
 ): void {
   const { height, preferences, webhooks } = about;
-  const { id, owner } = notice;
+  const { id, owner, time } = notice;
   const add = db.prepare(
-    `INSERT INTO delivery (notice, channel, owner, state, attempts, next, height, hold, held, digest)
-     VALUES (?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?)`,
+    `INSERT INTO delivery (notice, channel, owner, state, attempts, next, height, hold, held, digest, made)
+     VALUES (?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?)`,
   );
   const put = (channel: ChannelName, hold: number, digest: number) =>
-    add.run(id, channel, owner, hold > 0 ? parked : 0, height, hold, hold, digest);
+    add.run(id, channel, owner, hold > 0 ? parked : 0, height, hold, hold, digest, time);
   if (preferences !== undefined) {
     for (const { channel, hold, digest } of planOf(notice, preferences)) put(channel, hold, digest);
   }

@@ -83,7 +83,7 @@ export function attemptsOf(db: DatabaseSync, id: string): readonly Attempt[] {
 export function resend(db: DatabaseSync, id: string, channel?: string): readonly string[] {
   const rows = db
     .prepare(
-      `UPDATE delivery SET state = 'queued', attempts = 0, next = 0, hold = 0, digest = 0, height = 0
+      `UPDATE delivery SET state = 'queued', attempts = 0, next = 0, hold = 0, digest = 0, height = 0, since = 0
        WHERE notice = ? AND ${channel === undefined ? "state = 'dead'" : "channel = ?"} RETURNING channel`,
     )
     .all(...(channel === undefined ? [id] : [id, channel]));
@@ -102,9 +102,9 @@ export function putExtra(db: DatabaseSync, notice: Notice, channel: string): voi
       JSON.stringify(notice),
     );
     db.prepare(
-      `INSERT INTO delivery (notice, channel, owner, state, attempts, next, height, hold, digest)
-       VALUES (?, ?, ?, 'queued', 0, 0, 0, 0, 0)`,
-    ).run(id, channel, owner);
+      `INSERT INTO delivery (notice, channel, owner, state, attempts, next, height, hold, digest, made)
+       VALUES (?, ?, ?, 'queued', 0, 0, 0, 0, 0, ?)`,
+    ).run(id, channel, owner, time);
     db.exec("COMMIT");
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK");

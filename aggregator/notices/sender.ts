@@ -4,8 +4,8 @@ import type { DeliveryTable, Due, DueLane, Lane } from "./delivery-table.ts";
 import type { Notice } from "./notice.ts";
 import { digestOf, type Telling, type Told, toldOf } from "./told.ts";
 
-/** Attempts before a delivery is dead: the 13 pauses between them are 1.1 to 2.3 hours in all. */
-const attemptsMax = 14;
+/** A receiver that took nothing for as long is given up with the next attempt: what waits is dead. */
+const tryMs = 24 * 3_600_000;
 const pauseMsMin = 1_000;
 const pauseMsMax = 4 * 3_600_000;
 /** Lanes that are served at the same time: sockets and memory, when a thousand owners are to be told. */
@@ -119,6 +119,7 @@ export class Sender {
       if (channel === undefined) return this.#note(due, at, "dropped");
       await channel.deliver(told);
       this.#note(due, at, "delivered");
+      if (due.some(({ since }) => since > 0)) this.#options.table.recovers(lane);
       onDelivered?.(told, lane.channel);
     } catch (error) {
       const failure = asFailure(error);
@@ -126,7 +127,7 @@ export class Sender {
         if (heard === this.#heard) this.#options.table.park(lane);
         return;
       }
-      this.#postpone(due, at, failure);
+      this.#postpone(lane, due, at, failure);
       if (failure.retry !== "never") permit.failed(lane.channel);
       for (const { notice } of due) onFailed?.(notice, lane.channel, failure);
     }
@@ -145,13 +146,17 @@ export class Sender {
     return at === 0 ? toldOf(first, telling) : digestOf(notices, { owner, channel, at }, telling);
   }
 
-  #postpone(due: readonly Due[], at: number, failure: Failure): void {
-    const { now, random } = this.#options;
+  #postpone(lane: Lane, due: readonly Due[], at: number, failure: Failure): void {
+    const { table, now, random } = this.#options;
     const attempts = Math.max(...due.map((one) => one.attempts));
-    const isDead = failure.retry === "never" || attempts + 1 >= attemptsMax;
+    const waits = at - Math.min(...due.map(({ since }) => (since === 0 ? at : since)));
+    const isDead = failure.retry === "never" || waits >= tryMs;
+    // What waited behind others that failed is not asked for as if its receiver were a new one.
+    const grown = Math.min(pauseMsMax, Math.max(pauseMsMin * 2 ** attempts, waits));
     // Jitter: after an outage the receivers are not all asked in the same second.
-    const pause = Math.min(pauseMsMax, pauseMsMin * 2 ** attempts) * (0.5 + random() / 2);
+    const pause = grown * (0.5 + random() / 2);
     const next = Math.round(now() + Math.max(pause, waitOf(failure)));
+    if (failure.retry !== "never") table.struggles(lane, at);
     this.#note(due, at, isDead ? "dead" : "queued", { next, error: failure.message });
   }
 

@@ -2,202 +2,17 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import {
-  Failure,
-  type NoticeChannel,
-  type NoticeLease,
-  type NoticePreferences,
-  type NoticeWay,
-  utcMs,
-} from "@busbar/protocol";
-import type { CommittedBlock } from "../ledger/block.ts";
-import type { LedgerEvent } from "../ledger/events.ts";
+import { Failure, type NoticeLease, utcMs } from "@busbar/protocol";
 import { openProjections } from "../ledger/projection.ts";
 import { noticeLeases } from "../ledger/rules/notices/tables.ts";
-import { emptyState, Overlay } from "../ledger/state/overlay.ts";
-import { members } from "../ledger/tables.ts";
-import { type Channel, type ChannelName, nobodyListens } from "./channel.ts";
+import { nobodyListens } from "./channel.ts";
 import { countDeliveries, DeliveryTable } from "./delivery-table.ts";
-import { Leases, type NoticeWish } from "./leases.ts";
 import { outbox } from "./outbox.ts";
-import type { Preferences } from "./preferences.ts";
 import { attemptsOf, putExtra, readNotice, readNotices, resend } from "./read.ts";
 import { Sender } from "./sender.ts";
-import type { Told } from "./told.ts";
+import { hour, Member, once, one, owners, Site, startTime } from "./test-members.ts";
 
 /** What happens between the outbox and the channels, on clocks that the test owns. */
-
-const zero = new Uint8Array(32);
-const startTime = Date.UTC(2026, 5, 21, 10);
-const owners = ["company", "user-1"] as const;
-
-const once = (channel: NoticeChannel): NoticeWay => ({ channel, when: "at-once", quiet: false });
-
-/** A member's outbox over blocks that a consortium made, its sender, and its part of the leases. */
-class Member {
-  readonly db = new DatabaseSync(":memory:");
-  readonly table: DeliveryTable;
-  readonly sender: Sender;
-  readonly leases: Leases;
-  readonly sent: Told[] = [];
-  readonly by: string[] = [];
-  readonly failed: string[] = [];
-  /** What a channel does; throws what it throws. */
-  deliver: (told: Told, channel: ChannelName) => Promise<void> = async () => {};
-  wanted = true;
-  /** Owners whose addresses are not sealed for it. */
-  readonly unreached = new Set<string>();
-  #woken = Promise.withResolvers<void>();
-
-  readonly id: string;
-  readonly site: Site;
-
-  constructor(id: string, site: Site) {
-    this.id = id;
-    this.site = site;
-    this.db.exec("CREATE TABLE projection (name TEXT PRIMARY KEY, schema TEXT, height INTEGER)");
-    this.follow();
-    this.table = new DeliveryTable(this.db);
-    const clock = { now: () => site.time, delay: (ms: number) => ms, speed: 1 };
-    this.leases = new Leases({
-      ...{ member: id, state: site.state, table: this.table, able: () => true, clock },
-      reaches: (owner) => !this.unreached.has(owner),
-      submit: async (wish) => void site.wishes.push(wish),
-      now: () => site.time,
-      random: () => 0,
-      onChange: () => this.sender.wake(),
-    });
-    this.sender = new Sender({
-      ...{ table: this.table, clock, now: () => site.time, random: () => 1 },
-      permit: this.leases,
-      channelOf: (_, name): Channel | undefined =>
-        this.wanted ? { name, deliver: (told) => this.deliver(told, name) } : undefined,
-      tellingOf: () => ({ reader: { language: "en", timeZone: "UTC0" }, portal: "http://p" }),
-      onDelivered: (told, channel) => {
-        this.leases.delivered(told.owner, channel);
-        this.sent.push(told);
-        this.by.push(channel);
-        this.#woken.resolve();
-      },
-      onFailed: (_, __, { code }) => {
-        this.failed.push(code);
-        this.#woken.resolve();
-      },
-    });
-  }
-
-  /** Takes the site's blocks up into the outbox. */
-  follow(): void {
-    const { preferences, webhooks, blocks } = this.site;
-    const projection = outbox({
-      ...{ currency: "EUR", member: this.id, send: true, webhooks },
-      preferences: (_, owner) => (owners.some((one) => one === owner) ? preferences : undefined),
-    });
-    const block = (height: number) => blocks[height - 1] as CommittedBlock;
-    openProjections(this.db, [projection], { height: blocks.length, block });
-  }
-
-  async until(so: () => boolean): Promise<void> {
-    while (!so()) {
-      await this.#woken.promise;
-      this.#woken = Promise.withResolvers();
-    }
-  }
-
-  /** `delivered`, `queued`, … of each delivery, in the order in which they were made out. */
-  get states(): string[] {
-    return this.db
-      .prepare("SELECT state FROM delivery ORDER BY rowid")
-      .all()
-      .map(({ state }) => String(state));
-  }
-
-  async stop(): Promise<void> {
-    await this.sender.stop();
-    await this.leases.stop();
-  }
-}
-
-/** A consortium's blocks, made by hand. */
-class Site {
-  readonly state = new Overlay(emptyState);
-  readonly blocks: CommittedBlock[] = [];
-  readonly wishes: NoticeWish[] = [];
-  readonly members: Member[] = [];
-  time = startTime;
-  webhooks: ReadonlySet<string> = new Set();
-  preferences: Preferences = {
-    ...{ version: 1, language: "en", timeZone: "UTC0", digestAt: 18 * 60, muted: [] },
-    threshold: 0 as NoticePreferences["threshold"],
-    ways: [once("email")],
-  };
-
-  constructor(names: readonly string[], preferences: Partial<Preferences> = {}) {
-    this.preferences = { ...this.preferences, ...preferences };
-    for (const id of names) {
-      members.set(this.state, id, {
-        id,
-        key: zero,
-        voting: true,
-        role: "user",
-        state: "active",
-        since: 1,
-      });
-    }
-    this.members.push(...names.map((id) => new Member(id, this)));
-  }
-
-  /** A block in which company sells to user-1, or with other events. */
-  block(...events: readonly object[]): void {
-    const height = this.blocks.length + 1;
-    const usual = [sold(height)];
-    const header = { chain: "elm", height, time: utcMs(this.time) } as CommittedBlock["header"];
-    const all = (events.length === 0 ? usual : events) as LedgerEvent[];
-    this.blocks.push({
-      ...{ header, hash: zero, certificate: [], frames: [], hashes: [], signers: [] },
-      ...{ eventCounts: [], results: [], events: all },
-    });
-    for (const member of this.members) {
-      member.follow();
-      member.leases.committed({ header, events: all });
-      member.sender.wake();
-    }
-  }
-
-  /** Puts what members asked for into a block, as the ledger's rules would take it. */
-  grant(): string[] {
-    const events = this.wishes.splice(0).flatMap(({ kind, message }): LedgerEvent[] => {
-      if (kind === "notice-report") return [{ type: "notice-report-taken", ...message }];
-      const last = noticeLeases.get(this.state, message.channel);
-      const free = last === undefined || last.member === message.member || last.until <= this.time;
-      if (!free || message.number !== (last?.number ?? 0) + 1) return [];
-      noticeLeases.set(this.state, message.channel, message);
-      return [{ type: "notice-lease-taken", ...message }];
-    });
-    if (events.length > 0) this.block(...events);
-    return events.map((event) =>
-      event.type === "notice-lease-taken" ? `${event.member} ${event.channel}` : event.type,
-    );
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.members.map((member) => member.stop()));
-  }
-}
-
-function sold(height: number): object {
-  return {
-    ...{ type: "contract-signed", contract: `k-${height}`, slot: startTime, seller: "company" },
-    ...{ buyer: "user-1", quantityWh: 1_000, price: 500_000, origin: "book", scale: "intraday" },
-  };
-}
-
-function one(preferences: Partial<Preferences> = {}): { site: Site; member: Member } {
-  const site = new Site(["m1"], preferences);
-  const [member] = site.members;
-  assert.ok(member);
-  return { site, member };
-}
 
 test("a notice that fails is sent again after a growing pause, and counts as delivered once", async () => {
   const { site, member } = one();
@@ -281,7 +96,7 @@ test("what can never succeed is dead at once, what keeps failing in the end, and
   assert.deepEqual(countDeliveries(member.db), { queued: 0, delivered: 0, dead: 2 });
   how = "later";
   site.block();
-  for (let attempt = 1; attempt <= 14; attempt++) {
+  for (let attempt = 1; attempt <= 6; attempt++) {
     await member.until(() => member.failed.length === 2 + 2 * attempt);
     site.time += 5 * 3_600_000;
     member.sender.wake();
@@ -291,7 +106,7 @@ test("what can never succeed is dead at once, what keeps failing in the end, and
   assert.equal(dead.length, 4);
   assert.deepEqual(
     dead[0]?.deliveries.map(({ attempts, error }) => [attempts, error]),
-    [[14, "no such mailbox"]],
+    [[6, "no such mailbox"]],
   );
   how = "ok";
   for (const { notice } of dead) assert.deepEqual(resend(member.db, notice.id), ["email"]);
@@ -299,6 +114,88 @@ test("what can never succeed is dead at once, what keeps failing in the end, and
   member.sender.wake();
   await member.until(() => member.sent.length === 4);
   assert.deepEqual(countDeliveries(member.db), { queued: 0, delivered: 4, dead: 0 });
+  await site.stop();
+});
+
+for (const random of [0, 1]) {
+  test(`a receiver is tried for a day, with whatever jitter, and what waits behind has no second one: ${random}`, async () => {
+    const { site, member } = one();
+    member.random = random;
+    member.deliver = async ({ owner }) => {
+      if (owner === "user-1") throw new Failure("notice.refused", "500", { retry: "later" });
+    };
+    site.block();
+    await member.until(() => member.failed.length === 1);
+    site.time += hour;
+    site.block();
+    await member.until(() => member.failed.length === 2);
+    const died: number[] = [];
+    while (died.length < 2) {
+      const { at } = member.table.next(site.time);
+      // It is under way.
+      if (at === undefined) await turn();
+      else {
+        assert.ok(at - site.time <= 4 * hour);
+        site.time = at;
+        member.sender.wake();
+      }
+      const dead = member.statesOf("user-1").filter((state) => state === "dead");
+      while (died.length < dead.length) died.push((site.time - startTime) / hour - died.length);
+    }
+    for (const hours of died) assert.ok(hours >= 24 && hours <= 28, `${died} h`);
+    assert.ok(member.failed.length < 60);
+    await site.stop();
+  });
+}
+
+test("a receiver that has taken something is tried for a day anew", async () => {
+  const { site, member } = one();
+  let taken = "";
+  member.deliver = async ({ owner, id }) => {
+    if (owner !== "user-1" || id === taken) return;
+    throw new Failure("notice.refused", "500", { retry: "later" });
+  };
+  site.block();
+  await member.until(() => member.failed.length === 1);
+  site.block();
+  site.time += hour;
+  member.sender.wake();
+  await member.until(() => member.failed.length === 2);
+  taken = "elm-1-0-user-1";
+  for (const [failed, states] of [
+    [3, ["delivered", "queued"]],
+    [4, ["delivered", "queued"]],
+  ] as const) {
+    site.time += 20 * hour;
+    member.sender.wake();
+    await member.until(() => member.failed.length === failed);
+    assert.deepEqual(member.statesOf("user-1"), states);
+  }
+  await site.stop();
+});
+
+test("how a notice fared is kept for as long as is said, and what nobody fetched is let go with it", async () => {
+  const site = new Site([], { ways: [once("email"), once("mqtt")] });
+  site.keepMs = 10 * hour;
+  const member = new Member("m1", site);
+  site.members.push(member);
+  member.deliver = async (_, channel) => {
+    if (channel === "mqtt") throw new Failure(nobodyListens, "away", { retry: "later" });
+  };
+  while (site.blocks.length < 63) site.block();
+  await member.until(() => member.sent.length === 126);
+  const made = 4 * 63;
+  assert.equal(member.states.length, made);
+  site.time += 10 * hour;
+  site.block();
+  assert.equal(member.states.length, made + 4, "it is as old, and no older");
+  await member.until(() => member.sent.length === 128);
+  site.time += 1;
+  while (site.blocks.length < 128) site.block();
+  await member.until(() => member.sent.length === 256);
+  assert.equal(member.states.length, 4 * 65);
+  assert.deepEqual(countDeliveries(member.db), { queued: 130, delivered: 256, dead: 0 });
+  assert.equal(readNotices(member.db, { limit: 500 }).length, 256, "the notices stay");
   await site.stop();
 });
 

@@ -44,14 +44,6 @@ export type TellingParts = {
   readonly log: Logger;
 };
 
-/** Where owners open the portal: as the notices' configuration says, or the portal's own, or where it listens. */
-export function addressOf(
-  { notices, portal }: Pick<AggregatorConfig, "notices" | "portal">,
-  listening: string,
-): string {
-  return notices.portalUrl ?? portal.url ?? listening;
-}
-
 export function openTelling(parts: TellingParts): TellingOwners {
   const { config, db, state, keys, broker, clock, portal, changed, log } = parts;
   const { site, member, notices } = config;

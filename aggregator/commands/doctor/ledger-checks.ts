@@ -1,9 +1,12 @@
 import { readKeyFile, signerOf } from "@busbar/protocol/node";
 import type { AggregatorConfig } from "../../config/schema.ts";
 import { restoredOf } from "../../ledger/restored.ts";
+import { noticePreferencesTable } from "../../ledger/rules/notices/tables.ts";
 import { silentMeters } from "../../ledger/rules/silence.ts";
+import type { StateReader } from "../../ledger/state/state.ts";
 import { members } from "../../ledger/tables.ts";
 import { countDeliveries } from "../../notices/delivery-table.ts";
+import { addressOf, isLoopback } from "../../portal/address.ts";
 import { contractStatus, contractText } from "../contract.ts";
 import { type Ledger, openLedger } from "../ledger.ts";
 import { checkEngine, checkRunner } from "../member.ts";
@@ -34,6 +37,7 @@ export function ledgerChecks(config: AggregatorConfig): readonly Finding[] {
       ...votesCheck(ledger),
       ...contractChecks(ledger),
       noticesCheck(ledger),
+      ...linksCheck(config, ledger.store.state),
       metersCheck(ledger),
     ];
   } finally {
@@ -128,6 +132,27 @@ function noticesCheck({ store: { db } }: Ledger): Finding {
     text,
     "busbar-aggregator notices list --state dead shows why; notices resend tries again",
   );
+}
+
+/** Channels whose notices are read on whatever device their owner has at hand. */
+const away: ReadonlySet<string> = new Set(["email", "push", "ntfy"]);
+
+/** Whether the proof that a mail or a push leads to can be opened where it is read. */
+export function linksCheck(config: AggregatorConfig, state: StateReader): readonly Finding[] {
+  const { send, email } = config.notices;
+  const isWanted = [...noticePreferencesTable.scan(state)].some(([, { ways }]) =>
+    ways.some(({ channel }) => away.has(channel)),
+  );
+  if (!send || (email === undefined && !isWanted)) return [];
+  const link = addressOf(config);
+  if (!isLoopback(link)) return [good("links", `notices lead to their proofs at ${link}`)];
+  return [
+    soon(
+      "links",
+      `mails and pushes lead to ${link}, which opens on this machine alone`,
+      "set portal.url (or notices.portalUrl) to where owners open the portal",
+    ),
+  ];
 }
 
 function metersCheck({ store: { state } }: Ledger): Finding {

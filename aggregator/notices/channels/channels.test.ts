@@ -16,8 +16,8 @@ import { sha256 } from "../../ledger/sha256.ts";
 import { emptyState, Overlay } from "../../ledger/state/overlay.ts";
 import { owners } from "../../ledger/tables.ts";
 import { signerOfName, startTime } from "../../ledger/test-site.ts";
+import { addressOf } from "../../portal/address.ts";
 import type { Notice } from "../notice.ts";
-import { addressOf } from "../telling-owners.ts";
 import { digestOf, toldOf } from "../told.ts";
 import { channelsOf } from "./channels.ts";
 import { emailChannel, openMailer } from "./email.ts";
@@ -429,7 +429,9 @@ test("an owner cannot have a member knock at the member's own network, by addres
   ]) {
     const ntfy = { url: `http://${host}:${port}/t` };
     const channel = channelsFor({ ntfy }, { config: { privateAddresses: false } })("ntfy");
-    await assert.rejects(channel.deliver(told), fails("notice.private-address", "never"), host);
+    // What a name leads to is its server's word of the moment; an address is one for ever.
+    const retry = host === "localhost" ? "later" : "never";
+    await assert.rejects(channel.deliver(told), fails("notice.private-address", retry), host);
   }
   assert.deepEqual(seen, []);
   for (const good of ["9.9.9.9", "172.32.0.1", "2606:4700::1", "::ffff:9.9.9.9"])

@@ -70,7 +70,7 @@ export const post: Poster = ({ url, headers, body, allowPrivate }) => {
   const { protocol, hostname } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
   if (!allowPrivate && isIP(host) !== 0 && isPrivateAddress(host))
-    return Promise.reject(inside(url));
+    return Promise.reject(inside(url, "never"));
   const request = protocol === "https:" ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -105,7 +105,8 @@ function guardedLookup(url: string): LookupFunction {
       if (error !== null) return done(error, "", 0);
       const good = addresses.filter(({ address }) => !isPrivateAddress(address));
       const [first] = good;
-      if (first === undefined) return done(inside(url), "", 0);
+      // For a moment a name may say anything: it is asked again.
+      if (first === undefined) return done(inside(url, "later"), "", 0);
       if (options.all === true) return done(null, good);
       return done(null, first.address, first.family);
     });
@@ -118,9 +119,9 @@ function retryAfter(text: string | undefined): number | undefined {
   return Math.min(Number(text), 86_400) * 1000;
 }
 
-function inside(url: string): Failure {
+function inside(url: string, retry: "later" | "never"): Failure {
   const message = `${hostOf(url)} is an address of this machine's own networks; notices.privateAddresses: true allows it`;
-  return new Failure("notice.private-address", message, { retry: "never" });
+  return new Failure("notice.private-address", message, { retry });
 }
 
 function unreachable(url: string, cause: Error): Failure {
