@@ -183,6 +183,7 @@ export class Unit {
       clock,
       held: this.#recorder.held,
       data: config.data,
+      home: config.home,
       board: this.#board,
       times: this.#options.times,
       summary: this.#summary,

@@ -22,6 +22,7 @@ export function problemsOf(status: Status): readonly Problem[] {
     ...linkProblems(status),
     ...journalProblems(status),
     ...clockProblems(status),
+    ...noteProblems(status),
   ];
   return all.sort((a, b) => Number(a.state === "warning") - Number(b.state === "warning"));
 }
@@ -98,6 +99,10 @@ function journalProblems({ disk, counts }: Status): Problem[] {
     found.push({ state: "warning", subject, message, remedy });
   }
   return found;
+}
+
+function noteProblems({ note }: Status): Problem[] {
+  return note === undefined ? [] : [{ state: "warning", subject: "system", ...note }];
 }
 
 function clockProblems({ clock, counts }: Status): Problem[] {

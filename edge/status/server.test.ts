@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { languageOf } from "./page-words.ts";
+import { problemsOf } from "./problems.ts";
 import { serveStatus } from "./server.ts";
 import type { Status } from "./status.ts";
+import { systemNote } from "./system-note.ts";
 import { statusOfTest } from "./test-support/status.ts";
 import { isLocalPeer, isNeighbour, isOwnHost } from "./visitors.ts";
 
@@ -191,4 +195,33 @@ test("garbage for a host or a language is answered, never thrown at", () => {
   assert.equal(languageOf("fr, zh-CN;q=0.8, en;q=0.5"), "zh");
   assert.equal(languageOf("en-GB,zh;q=0.9"), "en");
   assert.equal(languageOf(undefined), "en");
+});
+
+test("what the system below has to say stands among the problems, however it is written", (t) => {
+  const home = mkdtempSync(join(tmpdir(), "busbar-note-"));
+  t.after(() => rmSync(home, { recursive: true }));
+  assert.equal(systemNote(home), undefined);
+  assert.equal(systemNote(join(home, "nowhere")), undefined);
+  const write = (text: string | Uint8Array) => writeFileSync(join(home, "system-note.txt"), text);
+  write("Readings are lost,\nand keys.\r\n\r\nChange the card.\nSoon.\n");
+  const note = systemNote(home);
+  assert.deepEqual(note, {
+    message: "Readings are lost, and keys.",
+    remedy: "Change the card. Soon.",
+  });
+  assert.ok(note !== undefined);
+  const [problem] = problemsOf(statusOfTest({ note }));
+  assert.deepEqual(problem, { state: "warning", subject: "system", ...note });
+  write(" \n\n ");
+  assert.equal(systemNote(home), undefined);
+  write("x".repeat(100_000));
+  assert.ok((systemNote(home)?.message.length ?? 0) <= 600);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 700 }), (bytes) => {
+      write(bytes);
+      const { message = "x", remedy = "x" } = systemNote(home) ?? {};
+      for (const text of [message, remedy]) assert.match(text, /^\P{C}+$/u);
+    }),
+    { numRuns: 50 },
+  );
 });

@@ -13,6 +13,7 @@ import type { Counters } from "./counters.ts";
 import type { LineStatus } from "./lines.ts";
 import type { MeterBoard } from "./meter-board.ts";
 import type { ReadTimes } from "./read-times.ts";
+import { type SystemNote, systemNote } from "./system-note.ts";
 
 /** All that a unit tells of itself. Times are ms: `time` of the site, `…At` of the wall. */
 export type Status = {
@@ -48,6 +49,8 @@ export type Status = {
   readonly release?: string;
   /** Which program runs; undefined where the unit was not started by `busbar-edge run`. */
   readonly update?: UpdateStatus;
+  /** What the system below the unit has to say: that a card lost what was kept on it, for example. */
+  readonly note?: SystemNote;
 };
 
 /** What the unit's time is worth. */
@@ -71,6 +74,8 @@ export type StatusSources = {
   readonly disk: () => DiskStatus;
   /** The folder of the journal. */
   readonly data: string;
+  /** The unit's own folder. */
+  readonly home: string;
   readonly board: MeterBoard;
   readonly times: ReadTimes;
   readonly summary: () => JournalSummary;
@@ -94,6 +99,7 @@ export function statusOf(sources: StatusSources): Status {
   const { site, device, owner, startedAt, clock, board, link, market, bus, counters } = sources;
   const { user, system } = process.cpuUsage();
   const { bavail, blocks, bsize } = statfsSync(sources.data);
+  const note = systemNote(sources.home);
   return {
     version,
     site,
@@ -122,6 +128,7 @@ export function statusOf(sources: StatusSources): Status {
     quotes: market.recent(10),
     bus: Object.fromEntries(bus()),
     counts: counters.all(),
+    ...(note === undefined ? {} : { note }),
   };
 }
 
