@@ -7,7 +7,7 @@ import { remedies } from "./link/problem.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** Areas whose codes an installer meets while a unit is set up and runs. */
-const area = "(?:meter|file|journal|membership|mandate|enrol|token|link|update)";
+const area = "(?:meter|file|journal|membership|mandate|enrol|token|link|update|flash)";
 
 const page = readFileSync(`${here}/TROUBLESHOOTING.md`, "utf8");
 const explained = new Set(
@@ -27,6 +27,8 @@ const thrown = new Set(
   sources
     .flatMap((text) => [
       ...text.matchAll(new RegExp(`ailure\\(\\s*"(${area}\\.[a-z0-9-]+)"`, "g")),
+      // By a helper that also says what has become of the card.
+      ...text.matchAll(/"(flash\.[a-z-]+)"/g),
       ...text.matchAll(new RegExp(`code: "(${area}\\.[a-z0-9-]+)"`, "g")),
     ])
     .map(([, code]) => code ?? ""),
