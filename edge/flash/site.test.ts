@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -35,6 +36,7 @@ test("one file for a site becomes the files that the image takes over", () => {
     "site/site.yaml",
     `hostname: anna
 network: { address: 192.168.1.20/24, gateway: 192.168.1.1, dns: [192.168.1.1, "fd00::1"] }
+wifi: { country: DE, ssid: IEEE, passphrase: password }
 time: { servers: [ntp.example.org, 192.168.1.1] }
 membership: membership.json
 updateKeys: [${key(2)}]
@@ -50,6 +52,13 @@ ${unit}`,
     files.get("timesyncd.conf.d/site.conf"),
     "[Time]\nNTP=ntp.example.org 192.168.1.1\n",
   );
+  // IEEE Std 802.11-2016, J.4.2, test case 1.
+  const psk = "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e";
+  const wifi = files.get("wifi.conf") ?? "";
+  // The image's own check takes it.
+  const checked = spawnSync("sh", ["hardware/image/root/wifi-check", put("wifi.conf", wifi)]);
+  assert.equal(checked.status, 0, String(checked.stdout));
+  assert.equal(wifi, `country=DE\nnetwork={\n\tssid=49454545\n\tpsk=${psk}\n}\n`);
   assert.equal(files.get("update-keys"), `${key(2)}\n`);
   // What the unit reads back is what was said, and a file of setup's goes as it is.
   const edge = put("site/edge.yaml", files.get("edge.yaml") ?? "");
@@ -70,6 +79,9 @@ test("a site's file with a fault is refused with its line and what was expected"
     ["\nnetwork: { address: 192.168.1.20 }", /:2: network\.address: .*like 192\.168\.1\.20\/24/],
     ["network: { address: 192.168.1.20/33 }", /network\.address/],
     ['network: { address: 10.0.0.1/8, gateway: "x\\nDHCP=yes" }', /expected an IP address/],
+    ["wifi: { country: de, ssid: a, passphrase: 12345678 }", /wifi\.country: .*like DE/],
+    [`wifi: { country: DE, ssid: ${"ä".repeat(17)}, passphrase: a2345678 }`, /1 to 32 bytes/],
+    ['wifi: { country: DE, ssid: a, passphrase: "a2345678\\n" }', /8 to 63 printable/],
     ['time: { servers: ["a b"] }', /expected a host/],
     ['time: { servers: ["a\\n[Time]"] }', /expected a host/],
     ["updateKeys: [abc]", /expected a public key/],

@@ -8,6 +8,7 @@ import { z } from "zod";
 import { loadMembership } from "../config/membership-file.ts";
 import { configSchema, type EdgeConfig } from "../config/schema.ts";
 import { newConfigText } from "../setup/new-config.ts";
+import { wifiConfOf, wifiSchema } from "./wifi.ts";
 
 const address = z.string().refine((text) => isIP(text) !== 0, "expected an IP address");
 
@@ -49,6 +50,7 @@ const siteSchema = z
       })
       .optional()
       .describe("a fixed address on Ethernet; left out: DHCP"),
+    wifi: wifiSchema.optional().describe("where there is no cable; its address by DHCP"),
     time: z
       .strictObject({
         servers: z
@@ -102,13 +104,14 @@ export function siteFilesOf(file: string): Map<string, string> {
   }
   if (site.hostname !== undefined) files.set("hostname", `${site.hostname}\n`);
   if (site.network !== undefined) files.set("network/10-site.network", networkOf(site.network));
+  if (site.wifi !== undefined) files.set("wifi.conf", wifiConfOf(site.wifi));
   if (site.time !== undefined) {
     files.set("timesyncd.conf.d/site.conf", `[Time]\nNTP=${site.time.servers.join(" ")}\n`);
   }
   if (site.updateKeys !== undefined) files.set("update-keys", `${site.updateKeys.join("\n")}\n`);
   if (files.size > 0) return files;
   throw wrong(
-    `${file}: says nothing; give a hostname, network, time, membership, updateKeys or unit`,
+    `${file}: says nothing; give a hostname, network, wifi, time, membership, updateKeys or unit`,
   );
 }
 

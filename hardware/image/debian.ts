@@ -17,6 +17,8 @@ export const systemPackages = [
   "debianutils",
   "e2fsprogs",
   "findutils",
+  // For the radios of the Raspberry Pi; settle.ts leaves out those of others.
+  "firmware-brcm80211",
   "gpiod",
   "grep",
   "gzip",
@@ -39,6 +41,9 @@ export const systemPackages = [
   "udev",
   "usr-is-merged",
   "util-linux",
+  // What a radio may do in which country.
+  "wireless-regdb",
+  "wpasupplicant",
 ] as const;
 
 /** Kernel, the Raspberry Pi's firmware, and what the first root is made of. */

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -10,7 +18,6 @@ import type { Release } from "../package/control.ts";
 import { layoutOf } from "../package/layout.ts";
 import { type Entry, file } from "../package/tree.ts";
 import { accountsOf, openAccounts } from "./accounts.ts";
-import { patientCommandLine, patientInitrd } from "./boot/patience.ts";
 import { cpioOf } from "./cpio.ts";
 import { applets, initrdOf } from "./initrd.ts";
 import { manifestOf } from "./manifest.ts";
@@ -89,6 +96,7 @@ test("the first root finds its disk, and the partition that grows, where the bui
   assert.equal(sizes.length, 4);
   assert.match(init, /entry=\$\(\(446 \+ 3 \* 16\)\)/);
   assert.match(init, /a\) system=2 ;;\n {2}b\) system=3 ;;/);
+  assert.match(init, /a\) slot=b system=3 ;;\n {4}b\) slot=a system=2 ;;/);
   for (const slot of ["a", "b"] as const) {
     const words = commandLine(slot).split(" ");
     assert.ok(words.includes(`busbar.slot=${slot}`));
@@ -188,6 +196,8 @@ kernel/drivers/usb/host/xhci-hcd.ko.xz:
     "kernel/drivers/usb/class/cdc-acm.ko",
     "kernel/drivers/net/ethernet/broadcom/genet/genet.ko",
     "kernel/drivers/net/usb/smsc95xx.ko",
+    "kernel/drivers/net/wireless/broadcom/brcm80211/brcmfmac/brcmfmac.ko",
+    "kernel/net/mac80211/mac80211.ko",
     "kernel/fs/fat/vfat.ko",
     "kernel/drivers/watchdog/bcm2835_wdt.ko",
     "kernel/drivers/tty/serial/sc16is7xx.ko",
@@ -196,6 +206,7 @@ kernel/drivers/usb/host/xhci-hcd.ko.xz:
     "kernel/sound/core/snd.ko",
     "kernel/drivers/gpu/drm/drm.ko",
     "kernel/fs/xfs/xfs.ko",
+    "kernel/drivers/net/wireless/intel/iwlwifi/iwlwifi.ko",
   ];
   assert.deepEqual([...useful, ...useless].filter(isUseful), useful);
 });
@@ -247,6 +258,11 @@ test("a settled system has places for what is mounted, and nothing of the day it
   put("usr/share/libc-bin/nsswitch.conf", "passwd: files\n");
   put("usr/lib/sysusers.d/busbar.conf", "u busbar -\n");
   put("usr/share/doc/bash/copyright", "licence");
+  const radios = ["brcm/brcmfmac43455-sdio.bin", "brcm/brcmfmac43430-sdio.raspberrypi,3.txt"];
+  for (const name of [...radios, "brcm/brcmfmac4356-pcie.bin"]) put(`usr/lib/firmware/${name}`, "");
+  for (const name of ["regulatory.db", "regulatory.db.p7s"]) {
+    put(`usr/lib/firmware/${name}-debian`, name);
+  }
   put("usr/share/doc/bash/changelog.gz", "much");
   put("var/log/dpkg.log", "today");
   put("etc/machine-id", "0123");
@@ -254,6 +270,9 @@ test("a settled system has places for what is mounted, and nothing of the day it
   assert.match(readFileSync(join(system, "etc/passwd"), "utf8"), /^busbar:\*:900:/m);
   assert.deepEqual(readdirSync(join(system, "var")), []);
   assert.deepEqual(readdirSync(join(system, "usr/share/doc/bash")), ["copyright"]);
+  const firmware = join(system, "usr/lib/firmware");
+  assert.deepEqual(globSync("brcm/*", { cwd: firmware }).sort(), radios.toSorted());
+  assert.equal(readFileSync(join(firmware, "regulatory.db.p7s"), "utf8"), "regulatory.db.p7s");
   assert.ok(!readdirSync(join(system, "etc")).includes("machine-id"));
   const init = readFileSync(join(here, "root/init"), "utf8");
   // What is below var and run is made at each start, in memory.
@@ -268,7 +287,7 @@ test("a settled system has places for what is mounted, and nothing of the day it
 });
 
 test("each script of the image is one that a shell takes", () => {
-  const scripts = ["init", "first-boot", "card-update", "card.sh"];
+  const scripts = ["init", "first-boot", "card-update", "card.sh", "wifi-check"];
   for (const name of scripts) {
     const { status, stderr } = spawnSync("sh", ["-n", join(here, "root", name)], {
       encoding: "utf8",
@@ -334,15 +353,40 @@ zlib 1 arm64 aa
   );
 });
 
-test("an emulated board is given time and a console, and the card's own system", () => {
-  const line = patientCommandLine(`${commandLine("a")}\n`);
-  const start = /^console=ttyAMA0 busbar\.disk=\S+ busbar\.slot=a .*default_timeout_start_sec/;
-  assert.match(line, start);
-  const path = join(scratch, "initrd");
-  writeFileSync(path, "of the card");
-  const made = patientInitrd(path);
-  assert.equal(made.subarray(0, 11).toString(), "of the card");
-  const more = gunzipSync(made.subarray(11)).toString("latin1");
-  assert.match(more, /more\/run\/systemd\/system\/busbar-edge\.service\.d\/emulated\.conf/);
-  assert.doesNotMatch(more, /Exec|Environment|Device|Capab/);
+test("of a Wi-Fi's file those lines are taken that join a network, and no others", () => {
+  const path = join(scratch, "wifi.conf");
+  const check = (bytes: string | Uint8Array) => {
+    writeFileSync(path, bytes);
+    const { status, stdout } = spawnSync("sh", [join(here, "root/wifi-check"), path], {
+      encoding: "utf8",
+    });
+    return status === 0 ? "" : stdout;
+  };
+  const wpa = 'network={\n\tssid="Meter room"\n\tpsk="spare-key-17"\n}\n';
+  const sae = 'network={\n ssid=c3a4\n key_mgmt=SAE\n sae_password="ä"\n ieee80211w=2\n}\n';
+  assert.equal(check(`# ours\r\ncountry=DE\r\n${wpa}`), "");
+  assert.equal(check(`country=DE\n${wpa}\n${sae}`), "");
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ["", /one line country=XX/],
+    [wpa, /one line country=XX/],
+    [`country=DE\ncountry=FR\n${wpa}`, /one line country=XX/],
+    ["country=DE\n", /at least one network/],
+    [`country=DE\n${wpa}ctrl_interface=/run/x\n`, /line 6 /],
+    [`country=DE\n${wpa}opensc_engine_path=/tmp/x.so\n`, /line 6 /],
+    [`country=DE\n${wpa.replace("spare-key-17", "short")}`, /line 4 .*8 to 63/],
+    [`country=DE\nnetwork={\n ssid="a"\n key_mgmt=NONE\n}\n`, /line 4 /],
+    [`country=DE\nnetwork={\n ssid="a"\n}\n`, /a psk in each/],
+    [`country=DE\nnetwork={\n psk="spare-key-17"\n}\n`, /one ssid in each/],
+    [`country=DE\n${wpa.replace("}", "")}`, /a } for each/],
+    [`country=DE\n${wpa}${"#".repeat(8192)}\n`, /at most 8192 bytes/],
+  ];
+  for (const [text, words] of wrong) assert.match(check(text), words, text.slice(0, 80));
+  // Nobody reads the passphrase in what is said about it.
+  assert.doesNotMatch(check('country=DE\nnetwork={\n psk="secret7"\n'), /secret/);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (garbage) => {
+      assert.match(check(garbage), /^wifi\.conf: /);
+    }),
+    { numRuns: 20 },
+  );
 });

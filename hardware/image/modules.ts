@@ -83,7 +83,8 @@ const partly: Readonly<Record<string, RegExp>> = {
   "kernel/net/":
     /^(ipv6|ipv4|core|packet|802|8021q|llc|rfkill|wireless|mac80211|dns_resolver|sched)/,
   "kernel/drivers/net/ethernet/": /^(broadcom|microchip)\//,
-  "kernel/drivers/net/wireless/": /^broadcom\//,
+  // Radios of the Raspberry Pi; and radios of nothing but code, by which an emulated board has some.
+  "kernel/drivers/net/wireless/": /^(broadcom\/|mac80211_hwsim)/,
 };
 /** And nothing of these, which are half of all of them. */
 const unused =

@@ -22,8 +22,8 @@ export const commandLine = (slot: "a" | "b"): string =>
 /** Puts here what the unit is to take over at its next start; `README.md` lists it. */
 const siteText =
   `Put here what busbar-edge setup made: edge.yaml; membership.json from a member; and, if they are needed, hostname,
-network/*.network and timesyncd.conf.d/*.conf. At its next start the unit takes them over and wipes this folder,
-or says in refused.txt what is wrong.
+wifi.conf, network/*.network and timesyncd.conf.d/*.conf. At its next start the unit takes them over and wipes
+this folder, or says in refused.txt what is wrong.
 `.replaceAll("\n", "\r\n");
 
 /** The first partition: firmware, kernel and first root, and the folder for the site's configuration. */

@@ -1,4 +1,12 @@
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { accountsOf, openAccounts } from "./accounts.ts";
@@ -17,6 +25,14 @@ const unused = [
   ...["usr/share/{man,info,locale,lintian,bug,i18n,zsh,bash-completion,perl5,initramfs-tools}"],
   ...["usr/share/doc/*/!(copyright)", "usr/lib/udev/hwdb.d", "var/*", "tmp/*", "packages.txt"],
 ];
+
+/** Of all radios of this maker those stay that a Raspberry Pi has: on its SDIO bus, 43430 and 43455. */
+const firmware = "usr/lib/firmware";
+const isUsed = (path: string): boolean =>
+  !/^(brcm|cypress)\//.test(path) || /^[a-z]+\/(brcmfmac|cyfmac)43(430|455)-sdio/.test(path);
+
+/** What `update-alternatives` would choose: Debian's kernel knows the key of Debian's own. */
+const alternatives = ["regulatory.db", "regulatory.db.p7s"];
 
 /** Groups of udev's rules, which its script makes. */
 const udevGroups = "g input -\ng kvm -\ng render -\ng sgx -\n";
@@ -49,5 +65,12 @@ export function settle(folder: string, users = ""): void {
   writeFileSync(at("etc/group"), group);
   writeFileSync(at("etc/nsswitch.conf"), read("usr/share/libc-bin/nsswitch.conf"));
   for (const path of globSync(unused, { cwd: folder })) rmSync(at(path), { recursive: true });
+  for (const path of globSync("{brcm,cypress}/*", { cwd: at(firmware) })) {
+    if (!isUsed(path)) rmSync(at(join(firmware, path)), { recursive: true });
+  }
+  for (const name of alternatives) {
+    const isThere = existsSync(at(join(firmware, `${name}-debian`)));
+    if (isThere) symlinkSync(`${name}-debian`, at(join(firmware, name)));
+  }
   for (const path of places) mkdirSync(at(path), { recursive: true });
 }

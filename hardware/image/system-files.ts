@@ -34,7 +34,10 @@ export function systemFiles(): Tree {
     ["etc/hosts", file("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 busbar\n")],
     ["etc/mtab", link("../proc/self/mounts")],
     ["etc/resolv.conf", link("/run/systemd/resolve/stub-resolv.conf")],
-    ["etc/systemd/network/80-wired.network", file(network)],
+    ["etc/systemd/network/80-wired.network", file(wired)],
+    ["etc/systemd/network/81-wireless.network", file(wireless)],
+    ["etc/systemd/system/busbar-wifi@.service", file(own("busbar-wifi@.service"))],
+    ["etc/udev/rules.d/85-busbar-wifi.rules", file(own("85-busbar-wifi.rules"))],
     ["etc/systemd/resolved.conf.d/busbar.conf", file("[Resolve]\nMulticastDNS=yes\nLLMNR=no\n")],
     ["etc/systemd/timesyncd.conf.d/busbar.conf", file("[Time]\nSaveIntervalSec=600\n")],
     ["etc/systemd/system.conf.d/busbar.conf", file(manager)],
@@ -52,19 +55,37 @@ export function systemFiles(): Tree {
     ["etc/systemd/system/default.target", link(`${debian}/multi-user.target`)],
     ["usr/lib/busbar/card.sh", file(own("card.sh"))],
     ["usr/lib/busbar/first-boot", file(own("first-boot"), { executable: true })],
+    ["usr/lib/busbar/wifi-check", file(own("wifi-check"), { executable: true })],
     ["usr/lib/busbar/card-update", file(own("card-update"), { executable: true })],
   ]);
 }
 
 const own = (name: string) => readFileSync(join(here, "root", name));
 
-const network = `[Match]
+const wired = `[Match]
 Type=ether
 
 [Network]
 DHCP=yes
 LinkLocalAddressing=yes
 MulticastDNS=yes
+`;
+
+/** Where there is a cable too, it is preferred. */
+const wireless = `[Match]
+Type=wlan
+WLANInterfaceType=station
+
+[Network]
+DHCP=yes
+LinkLocalAddressing=yes
+MulticastDNS=yes
+
+[DHCPv4]
+RouteMetric=2048
+
+[IPv6AcceptRA]
+RouteMetric=2048
 `;
 
 /** A Pi's watchdog takes 15 s at most with this kernel; asked for more it silently takes none. */
