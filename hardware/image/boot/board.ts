@@ -6,9 +6,8 @@ import { Control } from "./control.ts";
 /** What a virtual board is made of. */
 export type BoardOptions = {
   readonly disk: string;
-  readonly kernel: string;
-  readonly initrd: string;
-  readonly commandLine: string;
+  /** Takes from the card, at each start, what its firmware would load. */
+  readonly load: () => Promise<Loaded>;
   /** Port of this machine behind which the meter's serial line is. */
   readonly meterPort: number;
   /** Port of this machine that leads to the unit's page. */
@@ -16,6 +15,13 @@ export type BoardOptions = {
   /** Where its control socket is, and what its console said. */
   readonly socket: string;
   readonly log: string;
+};
+
+/** Kernel and first root as files of this machine, and what the kernel is told. */
+export type Loaded = {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly commandLine: string;
 };
 
 /** What a start may still say, for a fault's report. */
@@ -41,7 +47,8 @@ export class Board {
   }
 
   async start(): Promise<void> {
-    const { disk, kernel, initrd, commandLine, meterPort, pagePort, socket, log } = this.#options;
+    const { disk, load, meterPort, pagePort, socket, log } = this.#options;
+    const { kernel, initrd, commandLine } = await load();
     rmSync(socket, { force: true });
     this.#said = "";
     const qemu = spawn(
@@ -51,7 +58,8 @@ export class Board {
         ...["-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "512"],
         ...["-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "none"],
         ...["-kernel", kernel, "-initrd", initrd, "-append", commandLine],
-        ...["-drive", `if=none,id=card,format=raw,file=${disk}`],
+        // What the emulator wrote is this machine's to keep, whatever becomes of the emulator: no need to wait for its disk.
+        ...["-drive", `if=none,id=card,format=raw,cache=unsafe,file=${disk}`],
         ...["-device", "virtio-blk-pci,drive=card", "-device", "virtio-rng-pci"],
         ...["-netdev", `user,id=net,hostfwd=tcp:127.0.0.1:${pagePort}-:8080`],
         ...["-device", "virtio-net-pci,netdev=net,romfile=", "-device", "qemu-xhci,id=usb"],
@@ -81,6 +89,11 @@ export class Board {
     if (qemu === undefined || qemu.exitCode !== null || qemu.signalCode !== null) return;
     qemu.kill("SIGKILL");
     await once(qemu, "exit");
+  }
+
+  /** The emulator's process; undefined while the board is without power. */
+  get pid(): number | undefined {
+    return this.#qemu?.pid;
   }
 
   get hasEnded(): boolean {

@@ -11,8 +11,26 @@ export class Card {
     this.path = path;
   }
 
-  static async of(image: string, path: string, { mib }: { readonly mib: number }): Promise<Card> {
-    await tool("cp", ["--sparse=always", image, path]);
+  /** As an installer makes it: by `busbar-edge flash`, with a file for its site. */
+  static async flashed(
+    path: string,
+    {
+      root,
+      image,
+      sha256,
+      config,
+      mib,
+    }: {
+      readonly root: string;
+      readonly image: string;
+      readonly sha256: string;
+      readonly config: string;
+      readonly mib: number;
+    },
+  ): Promise<Card> {
+    const from = ["--image", image, "--sha256", sha256, "--config", config];
+    const cli = join(root, "edge/cli.ts");
+    await tool(process.execPath, [cli, "flash", ...from, "--to-file", path, "--json"]);
     truncateSync(path, mib * 1024 * 1024);
     return new Card(path);
   }
@@ -37,6 +55,50 @@ export class Card {
     await tool("mcopy", ["-n", "-i", this.#boot, `::${name}`, to], { mtime: 0 });
   }
 
+  /** The text of a file of the first partition. */
+  async read(name: string): Promise<string> {
+    return tool("mtype", ["-i", this.#boot, `::${name}`], { mtime: 0 });
+  }
+
+  /** Copies a file of the first partition to another name there. */
+  async copy(from: string, to: string): Promise<void> {
+    await tool("mcopy", ["-o", "-i", this.#boot, `::${from}`, `::${to}`], { mtime: 0 });
+  }
+
+  async makeFolder(name: string): Promise<void> {
+    await tool("mmd", ["-D", "s", "-i", this.#boot, `::${name}`], { mtime: 0 });
+  }
+
+  /** Copies a partition over another; both from 1 on, and of one size. */
+  async copyPartition(from: number, to: number): Promise<void> {
+    const [source, target] = [this.#partition(from), this.#partition(to)];
+    const places = [`skip=${source.first / 2048}`, `seek=${target.first / 2048}`];
+    const files = [`if=${this.path}`, `of=${this.path}`];
+    const count = `count=${source.count / 2048}`;
+    await tool("dd", [...files, "bs=1M", ...places, count, "conv=notrunc"]);
+  }
+
+  /** Makes zeros of a partition's first MiB, or of all of it. */
+  async erase(n: number, { mib }: { readonly mib?: number } = {}): Promise<void> {
+    const { first, count } = this.#partition(n);
+    const length = mib === undefined ? count * 512 : mib * 1024 * 1024;
+    const where = ["--offset", String(first * 512), "--length", String(length)];
+    await tool("fallocate", ["--punch-hole", "--keep-size", ...where, this.path]);
+  }
+
+  /** Changes the last partition's file system by commands of debugfs, once its journal was replayed. */
+  async change(...commands: readonly string[]): Promise<void> {
+    const system = `${this.path}?offset=${this.#partition(4).first * 512}`;
+    await tool("e2fsck", ["-p", system]).catch(() => {});
+    for (const command of commands) await tool("debugfs", ["-w", "-R", command, system]);
+  }
+
+  #partition(n: number): Partition {
+    const partition = this.partitions()[n - 1];
+    if (partition === undefined) throw new RangeError(`the card has no partition ${n}`);
+    return partition;
+  }
+
   /** Names in a folder of the first partition. */
   async list(folder: string): Promise<string[]> {
     const said = await tool("mdir", ["-b", "-i", this.#boot, `::${folder}`], { mtime: 0 });
@@ -48,8 +110,7 @@ export class Card {
     folder: string,
     { scratch, to }: { readonly scratch: string; readonly to: string },
   ): Promise<void> {
-    const [, , , last] = this.partitions();
-    if (last === undefined) throw new RangeError("the card has no fourth partition");
+    const last = this.#partition(4);
     const copy = join(scratch, "kept.ext4");
     const where = [`skip=${last.first / 2048}`, `count=${last.count / 2048}`];
     await tool("dd", [`if=${this.path}`, `of=${copy}`, "bs=1M", ...where, "conv=sparse"]);

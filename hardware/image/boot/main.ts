@@ -2,7 +2,17 @@
  * `npm run image:boot`: the image that `npm run image` made is put on a card and started in an emulated
  * board with a USB adapter and a meter behind it, up to the first receipt and through what goes wrong.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -11,19 +21,24 @@ import { needFolder, needProgram, needsText } from "../../package/needs.ts";
 import { Report } from "../../package/proof/report.ts";
 import { seededRandom } from "../../virtual-site/meters/faults/dice.ts";
 import { imageName } from "../build.ts";
-import { type Part, parts } from "./parts.ts";
+import { parts, partsAsked } from "./parts.ts";
+import { pictureOf } from "./picture.ts";
+import { reportPage } from "./report-page.ts";
 import { setScene } from "./scene.ts";
 
 const root = new URL("../../..", import.meta.url).pathname;
 
 const help = `npm run image:boot -- [options] [image]
 
-Starts an image (default: the one of npm run image in dist) in an emulated board, and tells what held.
+Starts an image (default: the one of npm run image in dist) in an emulated board, and tells what held: as it
+comes, and in dist/image-boot.html.
 
-  --only <parts>     refusal, first, plug, cuts, journal; "first" is always done (default: all)
+  --only <parts>     ${Object.keys(parts).join(", ")}; "first" is always done (default: all)
+  --go-on            try the parts behind one that failed too
   --cuts <n>         power cuts at random instants (default: 4)
   --seed <n>         repeats the instants of another run
-  --minutes <n>      when it is given up (default: 90)
+  --minutes <n>      when it is given up (default: 150): of the board's time, which stands nearly still while this
+                     machine has no processor for it; a single wait ends after 20 of them
 
 Exit codes: 0 all held, 1 something did not or is missing, 2 wrong use.`;
 
@@ -33,20 +48,17 @@ function options() {
       allowPositionals: true,
       options: {
         only: { type: "string" },
+        "go-on": { type: "boolean", default: false },
         cuts: { type: "string", default: "4" },
         seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 32)) },
-        minutes: { type: "string", default: "90" },
+        minutes: { type: "string", default: "150" },
         help: { type: "boolean", short: "h", default: false },
       },
     });
-    const all = Object.keys(parts) as Part[];
-    const asked = values.only?.split(",") ?? all;
-    const unknown = asked.filter((name) => !all.some((part) => part === name));
-    if (unknown.length > 0) throw new Error(`expected parts among ${all.join()}, got ${unknown}`);
-    const only = all.filter((part) => part === "first" || asked.includes(part));
+    const only = partsAsked(values.only);
     const [cuts, seed, minutes] = [values.cuts, values.seed, values.minutes].map(natural);
-    const { help: isAsked } = values;
-    return { only, cuts, seed, minutes, isAsked, image: positionals[0] };
+    const { help: isAsked, "go-on": goesOn } = values;
+    return { only, goesOn, cuts, seed, minutes, isAsked, image: positionals[0] };
   } catch (cause) {
     const message = `${(cause as Error).message}\n${help}`;
     throw new Failure("usage.boot", message, { retry: "never", cause });
@@ -59,13 +71,14 @@ function natural(text: string): number {
 }
 
 async function main(): Promise<void> {
-  const { only, cuts = 0, seed = 0, minutes = 0, isAsked, image: named } = options();
+  const { only, goesOn, cuts = 0, seed = 0, minutes = 0, isAsked, image: named } = options();
   if (isAsked) return console.log(help);
   const image = resolve(named ?? join(root, "dist", `${imageName(root)}.img`));
   const needs = [
     needProgram("qemu-system-aarch64", "qemu-system-arm"),
     needProgram("mcopy", "mtools"),
     needProgram("debugfs", "e2fsprogs"),
+    needProgram("fallocate", "util-linux"),
     needFolder(tmpdir(), 3000),
     {
       name: image,
@@ -77,14 +90,36 @@ async function main(): Promise<void> {
     const message = `not begun, something is missing:\n${needsText(missing)}`;
     throw new Failure("boot.missing", message, { retry: "never" });
   }
-  const log = join(root, "dist/image-boot.log");
-  mkdirSync(join(root, "dist"), { recursive: true });
-  rmSync(log, { force: true });
+  await run({ image, only, goesOn, cuts, seed, minutes });
+}
+
+async function run({
+  image,
+  only,
+  goesOn,
+  cuts,
+  seed,
+  minutes,
+}: {
+  readonly image: string;
+  readonly only: ReturnType<typeof partsAsked>;
+  readonly goesOn: boolean;
+  readonly cuts: number;
+  readonly seed: number;
+  readonly minutes: number;
+}): Promise<void> {
+  const dist = join(root, "dist");
+  const [log, page] = [join(dist, "image-boot.log"), join(dist, "image-boot.html")];
+  mkdirSync(dist, { recursive: true });
+  for (const file of [log, page]) rmSync(file, { force: true });
   console.log(`${image}, seed ${seed}; what the console says: ${log}\n`);
+  const begun = new Date().toISOString();
+  const sha256 = await sha256Of(image);
   const scratch = mkdtempSync(join(tmpdir(), "busbar-boot-"));
-  const report = new Report({ stopsAtFault: true });
-  const endMs = Date.now() + minutes * 60_000;
-  const scene = await setScene({ root, scratch, image, log, endMs });
+  const report = new Report({ stopsAtFault: !goesOn });
+  const endMs = minutes * 60_000;
+  const { progress } = report;
+  const scene = await setScene({ root, scratch, image, sha256, log, endMs, progress });
   const end = async () => {
     await scene.board.cut();
     scene.site.end();
@@ -93,14 +128,38 @@ async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void end().finally(() => process.exit(130)));
   }
+  let picture: Uint8Array | undefined;
   try {
     const amount = { cuts, random: seededRandom(seed) };
-    for (const part of only) await parts[part](scene, report, amount);
+    for (const part of only) {
+      await parts[part](scene, report, amount);
+      if (part === "first") picture = pictureOf(`http://127.0.0.1:${scene.pagePort}/`, scratch);
+    }
   } finally {
+    const boardSeconds = scene.watch.passedMs() / 1000;
+    const facts = { image, sha256, commit: commitOf(image), seed, emulator: emulator(), begun };
+    writeFileSync(page, reportPage(report.results, { ...facts, boardSeconds, picture }));
     await end();
   }
   report.end();
+  console.log(`The same for people: ${page}`);
 }
+
+/** As the list beside the image says. */
+function commitOf(image: string): string {
+  const list = image.replace(/\.img$/, ".manifest.txt");
+  if (!existsSync(list)) return "not said";
+  return readFileSync(list, "utf8").split("\n")[0]?.split(" ")[3] ?? "not said";
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+const emulator = (): string =>
+  spawnSync("qemu-system-aarch64", ["--version"], { encoding: "utf8" }).stdout.split("\n")[0] ?? "";
 
 try {
   await main();

@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { gzip } from "../../package/deb.ts";
 import { type Entry, file } from "../../package/tree.ts";
 import { cpioOf } from "../cpio.ts";
+import { radioFiles } from "./radio.ts";
 
 /**
  * What an emulated board is given beside the card's own kernel, first root and command line: time, for it is
- * twenty times slower than a board and its machine has other work, and a console that tells everything.
+ * twenty times slower than a board and its machine has other work, a console that tells everything, and radios.
  * Nothing of the system itself is another.
  */
 const commandLineMore = [
@@ -27,6 +28,8 @@ export const patientCommandLine = (line: string): string =>
 /** The card's first root, with an archive behind it whose files appear in /run. */
 export function patientInitrd(path: string): Buffer {
   const conf: Entry = file(serviceMore);
-  const more = new Map([["more/run/systemd/system/busbar-edge.service.d/emulated.conf", conf]]);
+  const service = "systemd/system/busbar-edge.service.d/emulated.conf";
+  const files = [[service, conf] as const, ...radioFiles];
+  const more = new Map(files.map(([name, entry]): [string, Entry] => [`more/run/${name}`, entry]));
   return Buffer.concat([readFileSync(path), gzip(cpioOf(more, 0))]);
 }

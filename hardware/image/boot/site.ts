@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Failure } from "@busbar/protocol";
+import { network } from "./radio.ts";
 
 const root = new URL("../../..", import.meta.url).pathname;
 
@@ -57,7 +58,14 @@ export class Site {
     return new Site(home, ports, [run, meter]);
   }
 
-  /** What the installer puts on the card. */
+  /** What the installer flashes the card with, beside a file with the unit's configuration. */
+  siteYaml(configuration: string): string {
+    const membership = join(this.home, "membership.json");
+    const wifi = JSON.stringify(network);
+    return `hostname: unit-1\nwifi: ${wifi}\nmembership: ${membership}\nconfiguration: ${configuration}\n`;
+  }
+
+  /** What setup would have written for the unit. */
   edgeYaml(): string {
     return `site: demo
 device: { id: unit-1 }
@@ -73,9 +81,10 @@ meters:
   }
 
   /** A member takes the unit in by the text that the unit shows. */
-  admit(request: string): void {
+  admit(request: string, { replace = false }: { readonly replace?: boolean } = {}): void {
     const config = join(this.home, "aggregator.yaml");
-    aggregator("admit", "--config", config, "--request", request, "--json");
+    const more = replace ? ["--replace"] : [];
+    aggregator("admit", "--config", config, "--request", request, ...more, "--json");
   }
 
   end(): void {
