@@ -84,10 +84,13 @@ test("a board's time goes by as its processors run, and never stands still", () 
 });
 
 test("parts are done in their order, the first start among them; one that is none is named", () => {
-  assert.deepEqual(partsAsked("journal,plug"), ["first", "plug", "journal"]);
-  assert.equal(partsAsked(undefined).length, 11);
+  const life = { root: false, parts: ["first", "plug", "journal"] };
+  assert.deepEqual(partsAsked("journal,plug"), life);
+  assert.deepEqual(partsAsked("journal,root,plug"), { ...life, root: true });
+  assert.deepEqual(partsAsked("root"), { root: true, parts: [] });
+  assert.equal(partsAsked(undefined).parts.length, 11);
   for (const names of ["", "plug,frist", "constructor", "plug,"]) {
-    assert.throws(() => partsAsked(names), /expected parts among refusal,first,/, names);
+    assert.throws(() => partsAsked(names), /expected parts among root,refusal,first,/, names);
   }
 });
 

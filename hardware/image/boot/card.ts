@@ -24,11 +24,13 @@ export class Card {
       readonly root: string;
       readonly image: string;
       readonly sha256: string;
-      readonly config: string;
+      /** A `site.yaml`; left out, the card is for no site. */
+      readonly config?: string;
       readonly mib: number;
     },
   ): Promise<Card> {
-    const from = ["--image", image, "--sha256", sha256, "--config", config];
+    const site = config === undefined ? [] : ["--config", config];
+    const from = ["--image", image, "--sha256", sha256, ...site];
     const cli = join(root, "edge/cli.ts");
     await tool(process.execPath, [cli, "flash", ...from, "--to-file", path, "--json"]);
     truncateSync(path, mib * 1024 * 1024);
@@ -88,9 +90,24 @@ export class Card {
 
   /** Changes the last partition's file system by commands of debugfs, once its journal was replayed. */
   async change(...commands: readonly string[]): Promise<void> {
-    const system = `${this.path}?offset=${this.#partition(4).first * 512}`;
-    await tool("e2fsck", ["-p", system]).catch(() => {});
+    const system = await this.#replayed();
     for (const command of commands) await tool("debugfs", ["-w", "-R", command, system]);
+  }
+
+  /** What is wrong with the last partition's file system; empty where nothing is. */
+  async faults(): Promise<string> {
+    return tool("e2fsck", ["-f", "-n", await this.#replayed()]).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+  }
+
+  /** The last partition, as e2fsprogs name it, once its journal was replayed. */
+  async #replayed(): Promise<string> {
+    const system = `${this.path}?offset=${this.#partition(4).first * 512}`;
+    // It says by its exit code that it did; what cannot be read shows at the next step.
+    await tool("e2fsck", ["-p", "-E", "journal_only", system]).catch(() => {});
+    return system;
   }
 
   #partition(n: number): Partition {

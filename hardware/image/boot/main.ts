@@ -2,29 +2,15 @@
  * `npm run image:boot`: the image that `npm run image` made is put on a card and started in an emulated
  * board with a USB adapter and a meter behind it, up to the first receipt and through what goes wrong.
  */
-import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Failure } from "@busbar/protocol";
 import { needFolder, needProgram, needsText } from "../../package/needs.ts";
-import { Report } from "../../package/proof/report.ts";
-import { seededRandom } from "../../virtual-site/meters/faults/dice.ts";
 import { imageName } from "../build.ts";
-import { parts, partsAsked } from "./parts.ts";
-import { pictureOf } from "./picture.ts";
-import { reportPage } from "./report-page.ts";
-import { setScene } from "./scene.ts";
+import { partNames, partsAsked } from "./parts.ts";
+import { run } from "./run.ts";
 
 const root = new URL("../../..", import.meta.url).pathname;
 
@@ -33,7 +19,8 @@ const help = `npm run image:boot -- [options] [image]
 Starts an image (default: the one of npm run image in dist) in an emulated board, and tells what held: as it
 comes, and in dist/image-boot.html.
 
-  --only <parts>     ${Object.keys(parts).join(", ")}; "first" is always done (default: all)
+  --only <parts>     ${partNames.join(", ")} (default: all);
+                     "root" is the first root alone, some minutes; the others are a unit's life, and begin with "first"
   --go-on            try the parts behind one that failed too
   --cuts <n>         power cuts at random instants (default: 4)
   --seed <n>         repeats the instants of another run
@@ -90,76 +77,8 @@ async function main(): Promise<void> {
     const message = `not begun, something is missing:\n${needsText(missing)}`;
     throw new Failure("boot.missing", message, { retry: "never" });
   }
-  await run({ image, only, goesOn, cuts, seed, minutes });
+  await run({ root, image, only, goesOn, cuts, seed, minutes });
 }
-
-async function run({
-  image,
-  only,
-  goesOn,
-  cuts,
-  seed,
-  minutes,
-}: {
-  readonly image: string;
-  readonly only: ReturnType<typeof partsAsked>;
-  readonly goesOn: boolean;
-  readonly cuts: number;
-  readonly seed: number;
-  readonly minutes: number;
-}): Promise<void> {
-  const dist = join(root, "dist");
-  const [log, page] = [join(dist, "image-boot.log"), join(dist, "image-boot.html")];
-  mkdirSync(dist, { recursive: true });
-  for (const file of [log, page]) rmSync(file, { force: true });
-  console.log(`${image}, seed ${seed}; what the console says: ${log}\n`);
-  const begun = new Date().toISOString();
-  const sha256 = await sha256Of(image);
-  const scratch = mkdtempSync(join(tmpdir(), "busbar-boot-"));
-  const report = new Report({ stopsAtFault: !goesOn });
-  const endMs = minutes * 60_000;
-  const { progress } = report;
-  const scene = await setScene({ root, scratch, image, sha256, log, endMs, progress });
-  const end = async () => {
-    await scene.board.cut();
-    scene.site.end();
-    rmSync(scratch, { recursive: true, force: true });
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void end().finally(() => process.exit(130)));
-  }
-  let picture: Uint8Array | undefined;
-  try {
-    const amount = { cuts, random: seededRandom(seed) };
-    for (const part of only) {
-      await parts[part](scene, report, amount);
-      if (part === "first") picture = pictureOf(`http://127.0.0.1:${scene.pagePort}/`, scratch);
-    }
-  } finally {
-    const boardSeconds = scene.watch.passedMs() / 1000;
-    const facts = { image, sha256, commit: commitOf(image), seed, emulator: emulator(), begun };
-    writeFileSync(page, reportPage(report.results, { ...facts, boardSeconds, picture }));
-    await end();
-  }
-  report.end();
-  console.log(`The same for people: ${page}`);
-}
-
-/** As the list beside the image says. */
-function commitOf(image: string): string {
-  const list = image.replace(/\.img$/, ".manifest.txt");
-  if (!existsSync(list)) return "not said";
-  return readFileSync(list, "utf8").split("\n")[0]?.split(" ")[3] ?? "not said";
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk);
-  return hash.digest("hex");
-}
-
-const emulator = (): string =>
-  spawnSync("qemu-system-aarch64", ["--version"], { encoding: "utf8" }).stdout.split("\n")[0] ?? "";
 
 try {
   await main();

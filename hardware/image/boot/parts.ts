@@ -20,11 +20,21 @@ export const parts = {
 } as const;
 export type Part = keyof typeof parts;
 
-/** These parts of them all, in order: `first` is always among them. Throws: `Error` for a name that is none. */
-export function partsAsked(names: string | undefined): readonly Part[] {
-  const all = Object.keys(parts) as Part[];
-  const asked = names?.split(",") ?? all;
-  const unknown = asked.filter((name) => !all.some((part) => part === name));
-  if (unknown.length > 0) throw new Error(`expected parts among ${all.join()}, got ${unknown}`);
-  return all.filter((part) => part === "first" || asked.includes(part));
+/** What a run does: the first root alone, and of a unit's life these parts, in order. */
+export type Asked = { readonly root: boolean; readonly parts: readonly Part[] };
+
+export const partNames: readonly string[] = ["root", ...Object.keys(parts)];
+
+/** All of them, or these; `first` belongs to each other part of a life. Throws: `Error` for a name that is none. */
+export function partsAsked(names: string | undefined): Asked {
+  const asked = names?.split(",") ?? partNames;
+  const unknown = asked.filter((name) => !partNames.includes(name));
+  if (unknown.length > 0) {
+    throw new Error(`expected parts among ${partNames.join()}, got ${unknown.join()}`);
+  }
+  const wanted = (Object.keys(parts) as Part[]).filter(
+    (part) => part === "first" || asked.includes(part),
+  );
+  const isLife = asked.some((name) => name !== "root");
+  return { root: asked.includes("root"), parts: isLife ? wanted : [] };
 }
