@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Report } from "../../../package/proof/report.ts";
 import { inCountry, joined } from "../radio.ts";
 import type { Scene } from "../scene.ts";
-import { committed, hasReceipt, readings } from "../watch.ts";
+import { committed, hasReceipt, readings, type Seen } from "../watch.ts";
 import { type Amount, secondsSince } from "./amount.ts";
 
 export async function refusal(
@@ -27,6 +27,8 @@ export async function refusal(
   });
 }
 
+const hasNumber = ({ meters: [meter] }: Seen): boolean => meter?.serial !== undefined;
+
 export async function first(scene: Scene, report: Report, { random }: Amount): Promise<void> {
   const { site, card, board, watch, put } = scene;
   // In the place of one that was refused.
@@ -43,7 +45,9 @@ export async function first(scene: Scene, report: Report, { random }: Amount): P
     await board.start();
     await watch.until("the unit's page");
     const up = secondsSince(began);
-    const { meters } = await watch.until("a reading", (seen) => readings(seen) > 0);
+    await watch.until("a reading", (seen) => readings(seen) > 0);
+    // A meter's number is asked for apart from its values.
+    const { meters } = await watch.until("the meter's number", hasNumber);
     assert.equal(meters[0]?.serial, "10000001");
     assert.ok((card.partitions()[3]?.count ?? 0) > 1000 * 2048, "the data partition did not grow");
     return `page after ${up}, first reading after ${secondsSince(began)}`;

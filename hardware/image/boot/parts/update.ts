@@ -13,9 +13,10 @@ const hang = {
 export async function update(scene: Scene, report: Report): Promise<void> {
   const { root, scratch, card, board, watch, put } = scene;
   const bundles = new Bundles(root, { arch: "arm64", scratch });
+  const key = bundles.publicKey();
   const insert = async (bundle: string) => {
     await board.cut();
-    await put("site/update-keys", `${bundles.publicKey()}\n`);
+    await put("site/update-keys", `${key}\n`);
     await card.put(bundle, "site/update.bundle");
     await board.start();
   };
