@@ -36,13 +36,16 @@ test("a commit under another's name counts for nothing", () => {
       ? [vote({ ...message.body, from: "c", signature: garbage })]
       : [],
   );
-  const isCommit = ({ from, message }: { from: string; message: Message }) =>
-    from === "c" && message.name === "vote" && message.body.phase === "commit";
+  // Signatures over the block go with commits: a quorum of them says that a quorum committed.
+  const isCommit = ({ from, to, message }: { from: string; to: string; message: Message }) =>
+    [from, to].includes("c") &&
+    (message.name === "block-vote" || (message.name === "vote" && message.body.phase === "commit"));
   const hear = lose(cluster, isCommit);
   cluster.submit("pay x y 1 #0", "a");
   cluster.live(600);
   const ordered = ["a", "b"].map((id) => cluster.member(id).replica?.slots.get(1)?.ordered);
   assert.deepEqual(ordered, [undefined, undefined], "two of four order nothing");
+  assert.equal(cluster.auditor.height, 0);
   assert.ok((cluster.counts.get("consensus.forged") ?? 0) > 0);
   hear();
   assert.ok(

@@ -131,6 +131,32 @@ test("the last view that a number can say is asked for by nobody", () => {
   assert.equal(leaderOf({ members: ids, epoch: 0, faulty: 1, quorum: 3 }, last), ids[last % 4]);
 });
 
+test("whoever asks for a next view does not follow one member to a far one", () => {
+  const cluster = four();
+  const far = 900;
+  cluster.member("a").crash();
+  const change = { epoch: 0, view: far, prepared: [], from: "d" };
+  const signature = cluster.keys.sign("d", "view-change", viewChangeBytes(change));
+  cluster.submit("pay x y 1 #0", "b");
+  assert.ok(
+    cluster.until(() => (cluster.member("b").replica?.asked ?? 0) > 0, 60_000),
+    cluster.standing,
+  );
+  for (const id of ["b", "c"]) {
+    const message: Message = { name: "view-change", body: { ...change, signature } };
+    cluster.member(id).take({ kind: "message", from: "d", message });
+  }
+  assert.ok(
+    cluster.until(() => cluster.isQuiet, 60_000),
+    cluster.standing,
+  );
+  const asked = ["b", "c"].map((id) => cluster.member(id).replica?.asked ?? far);
+  assert.ok(
+    asked.every((view) => view < far),
+    cluster.standing,
+  );
+});
+
 test("a hundred thousand messages from the future are neither kept nor waited for", () => {
   const cluster = four();
   const victim = cluster.member("a");
