@@ -36,6 +36,7 @@ export {
 } from "./messages/cases.ts";
 export { type CertificateMove, certificatePartsMax } from "./messages/certificates.ts";
 export { batchHead, chainHead, chainHeads, chainStart } from "./messages/chain.ts";
+export { type Claim, type Label, type Labels, labelIdOf, labelsMax } from "./messages/claims.ts";
 export type { ContractMotion, ContractVersion } from "./messages/contract.ts";
 export {
   type DemandAction,

@@ -1,4 +1,5 @@
 import { elasticDemand, flexibleLoad, storage, supply } from "./messages/assets.ts";
+import { label } from "./messages/claims.ts";
 import { contractVersion } from "./messages/contract.ts";
 import { vote } from "./messages/evidence.ts";
 import { kinds } from "./messages/kinds.ts";
@@ -83,6 +84,7 @@ export function wireCddl(): string {
     owner,
     meter,
     device,
+    label,
     memberTerms,
     bands,
     weights,

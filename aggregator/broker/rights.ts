@@ -24,6 +24,8 @@ export function mayPublish(
       return isQuotes || isSupport(meaning, identity.id, "support-ask", ownerOf);
     case "device":
       return isQuotes || (isOwn(meaning, identity.id) && deviceSpeaksOn(meaning));
+    case "label":
+      return meaning.of === "enrol" && meaning.id === identity.id && meaning.name === "claims";
     default:
       return identity satisfies never;
   }
@@ -37,6 +39,11 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
   const base = `busbar/v1/${grounds.site}/`;
   if (identity.kind === "member") return isBelow(base, filter);
   if (filter === `${base}host/+/state`) return true;
+
+  if (identity.kind === "label") {
+    const topic = parseTopic(grounds.site, filter);
+    return topic?.of === "enrol" && topic.id === identity.id && topic.name === "receipts";
+  }
 
   const looksOn = isOnlooker(identity);
   if (identity.kind === "owner" && discoveryFilters.has(filter)) return true;
@@ -63,6 +70,8 @@ export function maySubscribe(identity: Identity, filter: string, grounds: Ground
       if (isSupport(topic, identity.id, "support-answer", grounds.ownerOf)) return true;
       if (topic.name !== "live" && topic.name !== "state") return false;
       return looksOn || grounds.ownerOf(topic.id) === identity.id;
+    case "enrol":
+      return false;
     case "discovery":
       return mayDiscover(identity, topic.id, grounds);
     default:
@@ -114,13 +123,15 @@ export function isIngested(topic: Topic): boolean {
   return (
     (topic.of === "device" && topic.name === "readings") ||
     (topic.of === "market" && topic.name === "quotes") ||
-    (topic.of === "host" && topic.name === "transactions")
+    (topic.of === "host" && topic.name === "transactions") ||
+    (topic.of === "enrol" && topic.name === "claims")
   );
 }
 
 /** All of the site but other members' transactions, and members' receipts: those come from brokers. */
 function memberSpeaksOn(topic: Topic, member: string): boolean {
   if (topic.of === "discovery") return false;
+  if (topic.of === "enrol") return topic.name === "receipts";
   if (topic.of !== "host" || topic.name === "state") return true;
   return topic.name === "transactions" && topic.id === member;
 }

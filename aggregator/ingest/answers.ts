@@ -78,6 +78,7 @@ export function createAnswers(options: AnswersOptions): Answers {
   const topicOf = (identity: string | undefined): string | undefined => {
     const known = identity === undefined ? undefined : registry.byId(identity);
     if (known?.kind === "device") return topics.receipts(known.id);
+    if (known?.kind === "label") return topics.claimReceipts(known.id);
     return known?.kind === "member" ? topics.memberReceipts(known.id) : undefined;
   };
   const send = async (topic: string | undefined, answer: Answer): Promise<void> => {

@@ -9,6 +9,7 @@ export const ingestCodes = {
   "ingest.unknown-key": "the ledger knows no identity with the key that the message names",
   "ingest.wrong-device": "readings stand on the topic of another device than the one that signed",
   "ingest.wrong-kind": "a message of this kind does not belong on this topic",
+  "ingest.wrong-label": "a claim stands on the topic of another label than the one that signed",
   "ingest.wrong-member":
     "a transaction stands on the topic of another member than the one that signed",
   "ingest.wrong-signer": "an identity of this sort may not sign a message of this kind",

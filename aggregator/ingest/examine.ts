@@ -24,6 +24,7 @@ type Examined =
 const memberKinds: readonly Kind[] = [
   "admission",
   "device-change",
+  "labels",
   "correction",
   "objection",
   "ruling",
@@ -62,7 +63,7 @@ const quoteKinds: readonly Kind[] = [
  * Whether a payload is a genuine message in its right place. Pure; what it says about the ledger's
  * state (sequence, balance, gate) is the rules' matter. Codes in the order of the checks: `frame.*`,
  * `envelope.*`, `cbor.*`, `ingest.wrong-kind`, `ingest.unknown-key`, `ingest.wrong-signer`,
- * `ingest.wrong-device`, `ingest.wrong-member`, `ingest.signature`, then `cbor.*` and `message.shape` of the content.
+ * `ingest.wrong-device`, `ingest.wrong-label`, `ingest.wrong-member`, `ingest.signature`, then `cbor.*` and `message.shape` of the content.
  */
 export function examine(payload: Uint8Array, topic: Topic, grounds: ExamineGrounds): Examined {
   const claim = claimOf(payload, topic, grounds.registry);
@@ -116,6 +117,7 @@ export function prove(
 function kindsOn(topic: Topic): readonly Kind[] {
   if (topic.of === "device" && topic.name === "readings") return ["readings"];
   if (topic.of === "host" && topic.name === "transactions") return memberKinds;
+  if (topic.of === "enrol" && topic.name === "claims") return ["claim"];
   return topic.of === "market" && topic.name === "quotes" ? quoteKinds : [];
 }
 
@@ -133,6 +135,12 @@ function checkSigner(signer: Identity, kind: Kind, topic: Topic): Refusal | unde
       `signed by ${signer.id}, sent on the topic of ${topic.id}; send it on ${signer.id}'s own`,
     );
   }
+  if (topic.of === "enrol" && topic.id !== signer.id) {
+    return refuse(
+      "ingest.wrong-label",
+      `signed by ${signer.id}, sent on the topic of ${topic.id}; send it on ${signer.id}'s own`,
+    );
+  }
   if (topic.of === "host" && topic.id !== signer.id) {
     return refuse(
       "ingest.wrong-member",
@@ -145,6 +153,7 @@ function checkSigner(signer: Identity, kind: Kind, topic: Topic): Refusal | unde
 function signersOf(kind: Kind): readonly Identity["kind"][] {
   switch (kind) {
     case "admission":
+    case "labels":
     case "correction":
     case "ruling":
     case "member-motion":
@@ -170,6 +179,8 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "commissioning":
     case "device-report":
       return ["device"];
+    case "claim":
+      return ["label"];
     case "payment":
     case "certificate-move":
     case "demand-mandate":

@@ -109,5 +109,6 @@ function whomToTell({ topic, publisher }: Arrival, signer?: Identity): string {
 
 function nameOf(topic: Topic): string {
   if (topic.of === "market") return `market/${topic.name}`;
+  if (topic.of === "enrol") return `enrol/${topic.id}/${topic.name}`;
   return topic.of === "host" ? `host/${topic.id}/${topic.name}` : `${topic.id}/${topic.name}`;
 }

@@ -19,7 +19,7 @@ export type NotAuthentic = { readonly refusal: Refusal; readonly signer: Identit
 
 /**
  * Opens a frame and checks who signed it. Codes, in order: `frame.*`, `envelope.*`, `cbor.*`,
- * `tx.key-unknown`, `tx.signature`, `tx.suspended`, `message.shape`.
+ * `tx.key-unknown`, `tx.signature`, `tx.label`, `tx.suspended`, `message.shape`.
  */
 export function authenticate(
   bytes: Uint8Array,
@@ -42,6 +42,10 @@ export function authenticate(
       "tx.signature",
       `the signature of ${signer.id} does not fit this ${kind}`,
     );
+    return { ok: false, refusal, signer };
+  }
+  if (signer.kind === "label" && kind !== "claim") {
+    const refusal = refuse("tx.label", `the key of a label signs a claim, not a ${kind}`);
     return { ok: false, refusal, signer };
   }
   if (signer.kind === "device" && suspendedSince(state, signer.id) !== undefined) {

@@ -1,4 +1,5 @@
 import { type Device, keyId, type Owner, type UtcMs } from "@busbar/protocol";
+import { labelEntries } from "./labels.ts";
 import { parametersTable } from "./parameters.ts";
 import type { Identity } from "./registry.ts";
 import type { State, StateReader } from "./state/state.ts";
@@ -18,14 +19,16 @@ import {
  * boundaries are kept. */
 export const retiredKeepMs = 62 * 86_400_000;
 
-/** Who has this id. Members, owners and devices share one name space. */
+/** Who has this id. Members, owners, devices and labels share one name space. */
 export function identityById(state: StateReader, id: string): Identity | undefined {
   const device = devices.get(state, id);
   if (device !== undefined) return { kind: "device", id, key: device.key, device };
   const owner = owners.get(state, id);
   if (owner !== undefined) return { kind: "owner", id, key: owner.key, owner };
   const member = members.get(state, id);
-  return member === undefined ? undefined : { kind: "member", id, key: member.key };
+  if (member !== undefined) return { kind: "member", id, key: member.key };
+  const label = labelEntries.get(state, id);
+  return label === undefined ? undefined : { kind: "label", id, key: label.key, label };
 }
 
 /** Whether an identity may act: a member that was suspended or has left may not. */

@@ -38,7 +38,7 @@ const meterEntry: Codec<MeterEntry> = record("meter-entry", {
 });
 
 const keyEntry = record("key-entry", {
-  kind: field(1, oneOf("member", "owner", "device")),
+  kind: field(1, oneOf("member", "owner", "device", "label")),
   id: field(2, id),
 });
 

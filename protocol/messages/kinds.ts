@@ -6,6 +6,7 @@ import { SchemaError, type TypeOf } from "../schema/codec.ts";
 import { assets } from "./assets.ts";
 import { correction, objection, ruling } from "./cases.ts";
 import { certificateMove } from "./certificates.ts";
+import { claim, labels } from "./claims.ts";
 import { contractMotion } from "./contract.ts";
 import { demandAnswer, demandMandate, demandOrder } from "./demand.ts";
 import { deviceChange } from "./devices.ts";
@@ -31,6 +32,8 @@ export const kinds = {
   "quote-reveal": quoteReveal,
   admission,
   "device-change": deviceChange,
+  labels,
+  claim,
   correction,
   objection,
   ruling,

@@ -76,6 +76,25 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     quotes: [{ side: "bid", form: "any", quantity: wh(1000), limit: microPerKwh(600_000) }],
     salt: bytes(32),
   },
+  labels: {
+    member: "a1",
+    labels: [
+      {
+        key: bytes(32),
+        version: 1,
+        state: "open",
+        device: "d1",
+        owner: "u1",
+        party: "user",
+        until: utcMs(9),
+      },
+    ],
+  },
+  claim: {
+    version: 1,
+    device: { id: "d1", owner: "u1", key: bytes(32), meters: [] },
+    owner: { id: "u1", party: "user", name: "U", key: bytes(32), boxKey: bytes(32) },
+  },
   "device-change": {
     by: "a1",
     device: "d1",

@@ -7,5 +7,6 @@ export {
   readKeyFile,
   signerOf,
 } from "./key-file.ts";
+export { nativeScrypt } from "./scrypt.ts";
 export { type ClockSource, openSiteClock, type SiteClock } from "./site-clock.ts";
 export { cutFromSmallSlabs } from "./small-slabs.ts";

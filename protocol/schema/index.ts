@@ -1,5 +1,6 @@
 /** Types on the wire and in the ledger's state: one description checks, encodes and documents. */
 export { contractName, correction, objection, ruling } from "../messages/cases.ts";
+export { label } from "../messages/claims.ts";
 export { contractVersion } from "../messages/contract.ts";
 export { vote } from "../messages/evidence.ts";
 export { id } from "../messages/id.ts";

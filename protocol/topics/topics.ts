@@ -31,6 +31,9 @@ export function topicsOf(site: string) {
     ownTrades: (owner: string) => `${base}/owners/${owner}/trades`,
     host: (member: string) => `${base}/host/${member}/state`,
     transactions: (member: string) => `${base}/host/${member}/transactions`,
+    /** Where a unit that nobody knows yet asks with its label, and is answered. */
+    claims: (label: string) => `${base}/enrol/${label}/claims`,
+    claimReceipts: (label: string) => `${base}/enrol/${label}/receipts`,
     memberReceipts: (member: string) => `${base}/host/${member}/receipts`,
   } as const;
 }
@@ -63,6 +66,7 @@ const deviceTopics = [
 ] as const;
 const marketTopics = ["prices", "gates", "quotes", "trades", "releases"] as const;
 const ownerTopics = ["notices", "trades", "positions"] as const;
+const enrolTopics = ["claims", "receipts"] as const;
 const hostTopics = ["state", "transactions", "receipts"] as const;
 
 /** What a topic name means. */
@@ -76,6 +80,7 @@ export type Topic =
     }
   | { readonly of: "market"; readonly name: (typeof marketTopics)[number] }
   | { readonly of: "owner"; readonly id: string; readonly name: (typeof ownerTopics)[number] }
+  | { readonly of: "enrol"; readonly id: string; readonly name: (typeof enrolTopics)[number] }
   | { readonly of: "host"; readonly id: string; readonly name: (typeof hostTopics)[number] }
   | {
       readonly of: "discovery";
@@ -105,6 +110,8 @@ export function parseTopic(site: string, topic: string): Topic | undefined {
   const ofOwner = ownerTopics.find((known) => known === third);
   if (first === "owners" && ofOwner !== undefined)
     return { of: "owner", id: second, name: ofOwner };
+  const ofEnrol = enrolTopics.find((known) => known === third);
+  if (first === "enrol" && ofEnrol !== undefined) return { of: "enrol", id: second, name: ofEnrol };
   const ofHost = hostTopics.find((known) => known === third);
   if (first === "host" && ofHost !== undefined) return { of: "host", id: second, name: ofHost };
   return undefined;

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "2bfce770c7e63419f1d96c35e9f581b89dc3cfd4463143ccb4d07090c6eb11e9"),
+  version(1, "fe598a24223adbacce9b929d468558f73bb7880f3003a1946f5ea7c3be6a8059"),
 ];

@@ -70,6 +70,33 @@ export type MeterEvent =
       readonly by: string;
       readonly reason: DeviceChange["reason"];
     }
+  /** A label may be used before `until`, or no more: `by` is the member who said so. */
+  | {
+      readonly type: "label-opened" | "label-revoked";
+      readonly label: string;
+      readonly device: string;
+      readonly owner: string;
+      readonly by: string;
+      readonly until: number;
+    }
+  /** A unit was taken in by a label; `by`: the member who gave it. */
+  | {
+      readonly type: "device-claimed";
+      readonly label: string;
+      readonly device: string;
+      readonly owner: string;
+      readonly by: string;
+    }
+  /** A unit took the place of another, whose key counts no more; `since`: when that was suspended, where
+   * it was. */
+  | {
+      readonly type: "device-replaced";
+      readonly label: string;
+      readonly device: string;
+      readonly owner: string;
+      readonly by: string;
+      readonly since?: number;
+    }
   | {
       readonly type: "notice-preferences-set";
       readonly owner: string;

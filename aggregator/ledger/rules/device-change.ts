@@ -85,7 +85,7 @@ function checkState(
 }
 
 /** Why nothing is known of the slots of that time, until its readings come. */
-function noteSuspension(
+export function noteSuspension(
   { state, time, parameters }: BlockContext,
   device: string,
   from: number,

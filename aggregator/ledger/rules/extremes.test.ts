@@ -98,6 +98,11 @@ done(
 );
 done(14, frameOf("member-a", "correction", pending));
 done(15, frameOf("member-a", "member-motion", newcomer));
+const opened: Message<"labels">["labels"][number] = {
+  ...{ key: signerOfName("one").publicKey, version: 1, state: "open" },
+  ...{ device: "user-l-unit", owner: "user-l", party: "user", until: utcMs(later + 99 * hour) },
+};
+done(16, frameOf("member-a", "labels", { member: "member-a", labels: [opened] }));
 done(40, bid.open);
 const atGate = run.copy();
 done(40, ask.open);
@@ -182,6 +187,22 @@ const bases: { readonly [K in Exclude<Kind, "login" | "member-request">]: readon
           meters: [{ id: "n-meter", role: "connection", form: "any", feeder: "feeder-1" }],
         },
       ],
+    }),
+  ],
+  labels: [
+    base("member-a", "labels", {
+      member: "member-a",
+      labels: [{ ...opened, key: signerOfName("two").publicKey }],
+    }),
+  ],
+  claim: [
+    base("one", "claim", {
+      version: 1,
+      device: {
+        ...{ id: "user-l-unit", owner: "user-l", key: filled(32, 4) },
+        meters: [{ id: "l-meter", role: "connection", form: "any", feeder: "feeder-1" }],
+      },
+      owner: { id: "user-l", party: "user", name: "L", key: filled(32, 5), boxKey: filled(32, 6) },
     }),
   ],
   "device-change": [

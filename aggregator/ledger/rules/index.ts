@@ -9,11 +9,13 @@ import { correctionRule } from "./cases/correction-rule.ts";
 import { objectionRule } from "./cases/objection-rule.ts";
 import { rulingRule } from "./cases/ruling-rule.ts";
 import { certificateMoveRule } from "./certificate-move.ts";
+import { claimRule } from "./claim.ts";
 import { demandAnswerRule } from "./demand/answer-rule.ts";
 import { demandMandateRule } from "./demand/mandate-rule.ts";
 import { demandOrderRule } from "./demand/order-rule.ts";
 import { demandRule } from "./demand/settle-rule.ts";
 import { deviceChangeRule } from "./device-change.ts";
+import { labelExpiryRule, labelsRule } from "./labels.ts";
 import { mandateRule } from "./mandate.ts";
 import { certificatesRule } from "./market/certificates-rule.ts";
 import { creditRule } from "./market/credit-rule.ts";
@@ -64,6 +66,8 @@ export const rules: Rules = {
     "quote-commit": quoteCommitRule,
     "quote-reveal": quoteRevealRule,
     "device-change": deviceChangeRule,
+    labels: labelsRule,
+    claim: claimRule,
     correction: correctionRule,
     objection: objectionRule,
     ruling: rulingRule,
@@ -100,5 +104,6 @@ export const rules: Rules = {
     councilRule,
     parametersRule,
     admissionExpiryRule,
+    labelExpiryRule,
   ],
 };

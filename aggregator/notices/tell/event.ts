@@ -23,7 +23,14 @@ import {
   tellSettled,
   tellSlotCorrected,
 } from "./settlement.ts";
-import { tellHeard, tellRestarted, tellSilent, tellUnallocated, tellUnit } from "./site.ts";
+import {
+  tellHeard,
+  tellReplaced,
+  tellRestarted,
+  tellSilent,
+  tellUnallocated,
+  tellUnit,
+} from "./site.ts";
 
 /**
  * What one event says to the owners that it concerns. Each reads what is its own: of the other side of
@@ -61,6 +68,8 @@ export function tellingsOf(event: LedgerEvent): readonly Telling[] {
     case "device-suspended":
     case "device-resumed":
       return tellUnit(event);
+    case "device-replaced":
+      return tellReplaced(event);
     case "meter-silent":
       return tellSilent(event);
     case "meter-heard":
@@ -97,6 +106,9 @@ export function tellingsOf(event: LedgerEvent): readonly Telling[] {
     case "readings-accepted":
     case "owner-admitted":
     case "device-admitted":
+    case "device-claimed":
+    case "label-opened":
+    case "label-revoked":
     case "motion-opened":
     case "ballot-cast":
     case "motion-decided":

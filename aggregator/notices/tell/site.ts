@@ -14,6 +14,13 @@ export function tellUnit(event: Event<"device-suspended" | "device-resumed">): r
   return [{ owner, topic: "unit", key: type, facts, urgent: type === "device-suspended" }];
 }
 
+/** A unit in place of another: the key that speaks for the owner's meters is another one from now on. */
+export function tellReplaced(event: Event<"device-replaced">): readonly Telling[] {
+  const { owner, device, by, type } = event;
+  const facts = { unit: { name: device }, by: { name: by } } as const;
+  return [{ owner, topic: "unit", key: type, facts, urgent: true }];
+}
+
 /** A meter that has stopped to report. */
 export function tellSilent(event: Event<"meter-silent">): readonly Telling[] {
   const { owner, meter, device, since } = event;

@@ -194,6 +194,10 @@ export const chinese: Catalogue = {
       title: "{unit}已恢复",
       text: "{by}恢复了您的终端{unit};其间读取的数据现予接收。",
     },
+    "device-replaced": {
+      title: "{unit}已更换",
+      text: "经{by}许可,新终端已接替{unit};旧终端的密钥不再有效。其间未读取的电量按估计计入并注明。",
+    },
     "meter-silent": {
       title: "{meter}无数据",
       text: "您的电表{meter}自{since}起没有上报。请检查终端{unit}的电源和网络;读数会保存,送达后计入。",

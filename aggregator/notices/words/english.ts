@@ -193,6 +193,10 @@ export const english = {
       title: "{unit} goes on",
       text: "{by} resumed your unit {unit}; what it read meanwhile is taken now.",
     },
+    "device-replaced": {
+      title: "{unit} was replaced",
+      text: "A new unit took the place of {unit}, as {by} allowed; the old one's key counts no more. What was not read in between is estimated, and marked so.",
+    },
     "meter-silent": {
       title: "{meter} is silent",
       text: "Your meter {meter} has not reported since {since}. Look whether unit {unit} has power and network; what it reads is kept and counts once it arrives.",

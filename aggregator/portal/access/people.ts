@@ -43,6 +43,6 @@ export function peopleOf(
 function personOf(identity: Identity): Person | undefined {
   const { id, key } = identity;
   if (identity.kind === "member") return { role: "member", id, key };
-  if (identity.kind === "device") return undefined;
+  if (identity.kind === "device" || identity.kind === "label") return undefined;
   return { role: identity.owner.party === "operator" ? "operator" : "owner", id, key };
 }

@@ -28,6 +28,7 @@ const provenFacts: Readonly<Record<string, readonly string[]>> = {
   "certificates-moved": ["form", "energy"],
   "device-suspended": ["unit"],
   "device-resumed": ["unit"],
+  "device-replaced": ["unit"],
   "meter-silent": ["meter"],
   "meter-heard": ["meter"],
   "registers-restarted": ["meter"],

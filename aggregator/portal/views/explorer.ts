@@ -62,7 +62,10 @@ export function search({ store }: ViewContext, asked: string): readonly SearchAn
     found.push({ kind: "contract", id: text, height: null, label });
   }
   const identity = identityById(store.state, text);
-  if (identity !== undefined) {
+  if (identity?.kind === "label") {
+    const { device, owner } = identity.label;
+    found.push({ kind: "device", id: device, height: null, label: `${owner}, by its label` });
+  } else if (identity !== undefined) {
     const label = identity.kind === "owner" ? identity.owner.name : identity.id;
     found.push({ kind: identity.kind, id: text, height: null, label });
   }

@@ -46,6 +46,8 @@ function keysOf(state: StateReader, event: LedgerEvent, owner: string): readonly
     case "device-suspended":
     case "device-resumed":
       return [`device-status/${event.device}`];
+    case "device-replaced":
+      return [`device/${event.device}`];
     case "meter-silent":
     case "meter-heard":
     case "energy-unallocated":
@@ -105,6 +107,7 @@ export function readersOfEvent(event: LedgerEvent): readonly string[] {
       return event.to === null ? [event.owner] : [event.owner, event.to];
     case "device-suspended":
     case "device-resumed":
+    case "device-replaced":
     case "mandate-set":
     case "demand-mandate-set":
     case "assets-stated":
