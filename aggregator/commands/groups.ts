@@ -17,6 +17,7 @@ export const groups: readonly (readonly [readonly string[], () => Promise<Add>])
     async () => (await import("./case-commands.ts")).addCaseCommands,
   ],
   [["release", "units"], async () => (await import("./release-commands.ts")).addReleaseCommands],
+  [["site", "replace"], async () => (await import("./label-commands.ts")).addLabelCommands],
   [["certificates"], async () => (await import("./certificates.ts")).addCertificatesCommand],
   [["clear"], async () => (await import("./clear.ts")).addClearCommand],
   [["credit", "orders"], async () => (await import("./credit.ts")).addCreditCommand],

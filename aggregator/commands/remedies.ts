@@ -38,6 +38,17 @@ const remedies: Readonly<Record<string, string>> = {
   "correction.exists-different":
     "busbar-aggregator cases shows what is before the members; decide it first",
   "device.state": "nothing to do: busbar-aggregator unit only changes what is otherwise",
+  "label.rights": "set member and key in aggregator.yaml to those of one member",
+  "label.version": "run the same command again",
+  "label.exists-different": "run the same command again",
+  "label.changed": "a label stays its unit's: make a new one, busbar-aggregator site labels",
+  "label.expired": "make new ones: busbar-aggregator site labels",
+  "label.until": "give fewer --days",
+  "label.key-taken": "run the same command again, which draws another code",
+  "label.device": "call the unit otherwise",
+  "label.owner": "give the owner's own id and party, as the portal shows them",
+  "label.bureau":
+    "let members with a vote admit the bureau by its request: busbar-aggregator admit",
   "ruling.rights": "run it with the configuration of a member that votes",
   "ruling.closed": "busbar-aggregator cases --all shows what came of it",
   "parameters.slot": "give --from the start of a slot",
