@@ -240,6 +240,15 @@ command("flash", "write an image onto a card, with the site's files; compares wh
   .option("--device <disk>", "a whole removable disk: /dev/sdb, /dev/mmcblk0, /dev/disk/by-id/…")
   .option("--to-file <file>", "instead: a new file, for another program to write")
   .option("--config <file>", "the site's: host name, network, time, membership, the unit")
+  .option("--labels <file>", "labels.json of busbar-aggregator site labels: seals what is secret")
+  .option(
+    "--code <code>",
+    "instead: the code on a label that is good once more (busbar-aggregator replace)",
+  )
+  .option(
+    "--code-on-card",
+    "with either: the unit is taken in at its first start, by nobody's hand",
+  )
   .option("--sha256 <digits>", "of the image file, where there is no .sha256 beside it")
   .option("--confirm <name>", "the disk's name, instead of typing it when asked")
   .option("--dry-run", "check all and say what would be written, and write nothing")
@@ -247,10 +256,17 @@ command("flash", "write an image onto a card, with the site's files; compares wh
     "after",
     example(
       "busbar-edge flash --list",
-      "sudo busbar-edge flash --image busbar-0.1.0-1-arm64.img.zst --config site.yaml --device /dev/sdb",
+      "sudo busbar-edge flash --image busbar-0.1.0-1-arm64.img.zst --config site.yaml --labels labels.json --device /dev/sdb",
     ),
   )
   .action(async (options) => (await import("./commands/flash.ts")).flashCommand(options));
+
+command("claim", "take the code of the unit's label, by which the ledger takes the unit in")
+  .argument("[code]", "XXXX-XXXX-XXXX-XXXX; - reads it from standard input")
+  .addHelpText("after", example("busbar-edge claim 7K3Q-F0M8-ZT2X-A9CD"))
+  .action(async (code: string | undefined, options) =>
+    (await import("./commands/claim.ts")).claimCommand(code, options),
+  );
 
 command("self-test", "whether this installation works on this machine; touches no meter", {
   config: false,

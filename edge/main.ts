@@ -35,6 +35,8 @@ export type Surroundings = {
   readonly update?: () => UpdateStatus | undefined;
   /** The newest lines of the log. */
   readonly logLines?: () => readonly string[];
+  /** Starts it anew, after a label's code brought files that the configuration names. */
+  readonly reload?: () => void;
 };
 
 /**
@@ -45,7 +47,7 @@ export type Surroundings = {
 export async function startUnit(
   settings: Settings,
   log: Logger,
-  { update = () => undefined, logLines = () => [] }: Surroundings = {},
+  { update = () => undefined, logLines = () => [], reload = () => {} }: Surroundings = {},
 ): Promise<RunningUnit> {
   const { config } = settings;
   const mandate = mandateOf(config);
@@ -82,7 +84,11 @@ export async function startUnit(
     const told = update();
     return { ...started.status(), ...(told === undefined ? {} : { update: told }) };
   };
-  const status = await serveStatus(config.status, statusNow);
+  const status = await serveStatus(config.status, statusNow, async (code) => {
+    // Its cost in memory is for the moment when it is needed.
+    const taken = await (await import("./claim/take.ts")).takeCode(code, config);
+    return { files: taken.files, ...(taken.files.length === 0 ? {} : { answered: reload }) };
+  });
   parts.defer(() => status.close());
   started.start();
   const manager = serviceManager();

@@ -7,7 +7,7 @@ import { remedies } from "./link/problem.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** Areas whose codes an installer meets while a unit is set up and runs. */
-const area = "(?:meter|file|journal|membership|mandate|enrol|token|link|update|flash)";
+const area = "(?:meter|file|journal|membership|mandate|enrol|token|link|claim|update|flash)";
 
 const page = readFileSync(`${here}/TROUBLESHOOTING.md`, "utf8");
 const explained = new Set(

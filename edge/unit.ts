@@ -6,6 +6,7 @@ import { MarketOutbox } from "./agent/market-outbox.ts";
 import { openAgent } from "./agent/open.ts";
 import { Wakes } from "./agent/wakes.ts";
 import { Care } from "./care.ts";
+import { ClaimDesk } from "./claim/desk.ts";
 import type { ClockChange, TimeOfUnit } from "./clock/unit-clock.ts";
 import { brokersOf } from "./config/brokers.ts";
 import type { LoadedConfig } from "./config/load.ts";
@@ -84,6 +85,8 @@ export class Unit {
   readonly #wakes: Wakes;
   readonly #response: Response | undefined;
   readonly #care: Care;
+  readonly #claims: ClaimDesk;
+  #membership: MembershipFile | undefined;
   #link: Link | undefined;
   #announcedShape = 0;
   #ends: (() => void)[] = [];
@@ -113,6 +116,11 @@ export class Unit {
     this.#wakes = new Wakes(clock, this.#market, () => this.#link?.wake());
     this.#response = this.#makeResponse();
     this.#care = this.#makeCare();
+    this.#claims = new ClaimDesk({
+      ...{ config, counters, log: options.log },
+      membership: () => this.#membership,
+      isKnown: () => this.#link?.status.lastReceiptAt !== undefined,
+    });
   }
 
   /** Meters whose polls do not end, each allowed its own back-off. */
@@ -156,11 +164,13 @@ export class Unit {
     this.#wakes.plan();
     this.#response?.start();
     this.#care.start();
+    this.#claims.start();
   }
 
   async stop(): Promise<void> {
     for (const end of this.#ends) end();
     this.#recorder.stop();
+    await this.#claims.stop();
     // Before the buses close: what is held is let go.
     await this.#response?.stop();
     await this.#care.stop();
@@ -189,6 +199,7 @@ export class Unit {
       summary: this.#summary,
       disk: () => this.#keeper.disk.status,
       link: () => this.#link?.status,
+      claim: () => this.#claims.status,
       market: this.#market,
       bus: () => this.#options.bus.counters(),
       counters: this.#counters,
@@ -248,6 +259,7 @@ export class Unit {
   #startLink(membership: MembershipFile): void {
     const { mandate, signer, clock, log } = this.#options;
     const { config } = this.#options.settings;
+    this.#membership = membership;
     const agent = this.#agent;
     const adoption = new Adoption({
       journal: this.#journal,

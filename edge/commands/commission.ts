@@ -124,6 +124,7 @@ export async function commissionSheet(
   const sheet = sheetOf({
     ...{ config, status, ports: serialPorts(), record: recordOf(config), installer },
     unitKey: unit.publicKey,
+    configuration: readFileSync(config.file, "utf8"),
     at: date.toISOString(),
   });
   const signed = `${JSON.stringify(signSheet(sheet, unit, by), null, 2)}\n`;

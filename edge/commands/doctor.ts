@@ -24,6 +24,7 @@ import { meterFinding, watchedMeter } from "../doctor/meter.ts";
 import { portFindings } from "../doctor/port.ts";
 import {
   certificateFinding,
+  claimFinding,
   identityFindings,
   ownCertificateFinding,
   receiptFinding,
@@ -119,6 +120,8 @@ async function examine(config: LoadedConfig, found: Findings): Promise<void> {
   await brokers(config, membership, found);
   found.push(await journal(config));
   if (status !== undefined) {
+    const claim = claimFinding(status);
+    if (claim !== undefined) found.push(claim);
     found.push(receiptFinding(status, Date.now()));
     for (const finding of identityFindings(status)) found.push(finding);
   }

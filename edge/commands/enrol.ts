@@ -19,6 +19,7 @@ import {
   readKeyFile,
   signerOf,
 } from "@busbar/protocol/node";
+import { sealedPath } from "../claim/card.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { loadMembership } from "../config/membership-file.ts";
 import { untilAdmitted } from "./enrol-wait.ts";
@@ -50,6 +51,12 @@ export async function enrolCommand(options: EnrolOptions): Promise<void> {
   const home = resolve(options.home ?? config.home);
   mkdirSync(home, { recursive: true });
   const ownerKey = options.ownerKey === undefined ? config.owner.key : resolve(options.ownerKey);
+  // The card may bring the owner's key, sealed: another one would take its place.
+  if (existsSync(sealedPath(home)) && (ownerKey === undefined || !existsSync(ownerKey))) {
+    mkdirSync(dirname(config.device.key), { recursive: true });
+    openKeyFile(config.device.key);
+    return waitForCode(options, config);
+  }
   if (ownerKey === undefined) {
     const message = `expected the owner's key: --owner-key FILE, or owner.key in ${options.config}; it is made where there is none`;
     throw new Failure("enrol.no-owner-key", message, { retry: "never" });
@@ -84,6 +91,14 @@ export async function enrolCommand(options: EnrolOptions): Promise<void> {
     json,
     { ...result, broker },
     () => `Admitted: ${broker} lets the unit in.\nNext: busbar-edge doctor looks at the rest.`,
+  );
+}
+
+/** A unit that is taken in by its label asks by itself once the code is entered. */
+function waitForCode({ json = false }: EnrolOptions, { device }: LoadedConfig): void {
+  const next = `the code on the unit's label: http://${device.id}.local:8080/claim, or busbar-edge claim`;
+  print(json, { ok: true, deviceKey: device.key, waitsFor: "code" }, () =>
+    [`deviceKey  ${device.key}`, `The card is sealed. It waits for ${next}.`].join("\n"),
   );
 }
 

@@ -5,7 +5,8 @@ import { confirmDisk } from "../flash/confirm.ts";
 import { disksOf, type KnownDisk, megabytes, problemOf } from "../flash/disks.ts";
 import { needMtools, putFiles } from "../flash/fat.ts";
 import { bytesOf, examine } from "../flash/image.ts";
-import { siteFilesOf } from "../flash/site.ts";
+import { labelFiles, labelFor, typedLabel } from "../flash/labels.ts";
+import { type SiteCard, siteCardOf } from "../flash/site.ts";
 import { diskTarget, fileTarget } from "../flash/target.ts";
 import { writeCard } from "../flash/write.ts";
 import { exitCode, fail, print, table } from "./output.ts";
@@ -16,6 +17,9 @@ export type FlashOptions = {
   readonly device?: string;
   readonly toFile?: string;
   readonly config?: string;
+  readonly labels?: string;
+  readonly code?: string;
+  readonly codeOnCard?: boolean;
   readonly sha256?: string;
   readonly confirm?: string;
   readonly list?: boolean;
@@ -35,7 +39,7 @@ export async function flashCommand(options: FlashOptions): Promise<void> {
     throw usage(`expected --sha256 with 64 hexadecimal digits, got ${options.sha256}`);
   }
   const disk = device === undefined ? undefined : fitting(device);
-  const files = config === undefined ? undefined : siteFilesOf(config);
+  const files = config === undefined ? noCard(options) : await cardFiles(config, options);
   if (files !== undefined) needMtools();
   const shown = progressLine();
   const image = await examine(path, {
@@ -92,6 +96,46 @@ export async function flashCommand(options: FlashOptions): Promise<void> {
       disk === undefined ? "" : `\nIt can be taken out: sudo eject ${disk.path} lets go of it.`;
     return `${to}: ${megabytes(image.bytes)} written, read back and the same.${next}`;
   });
+}
+
+/** The files that go into `site/` on the card. */
+async function cardFiles(
+  config: string,
+  { labels, code, codeOnCard = false }: FlashOptions,
+): Promise<Map<string, string>> {
+  if (labels !== undefined && code !== undefined)
+    throw usage("--labels and --code exclude each other");
+  const hasLabel = labels !== undefined || code !== undefined;
+  const card = siteCardOf(config, { hasLabel });
+  if (!hasLabel) {
+    if (codeOnCard)
+      throw usage("--code-on-card puts a label's code there: give --labels or --code");
+    return card.files;
+  }
+  const unit = unitOf(card, config);
+  const label =
+    labels === undefined ? typedLabel(code ?? "", unit) : labelFor(labels, unit, Date.now());
+  const host = card.files.get("hostname")?.trim();
+  if (host !== undefined && host !== label.device) {
+    process.stderr.write(
+      `The label's QR code leads to http://${label.device}.local:8080, and the unit will be ${host}: type the code at http://${host}.local:8080/claim, or leave hostname out.\n`,
+    );
+  }
+  for (const [name, text] of await labelFiles(label, card.secrets, { codeOnCard })) {
+    card.files.set(name, text);
+  }
+  return card.files;
+}
+
+function noCard({ labels, code, codeOnCard }: FlashOptions): undefined {
+  if (labels === undefined && code === undefined && codeOnCard !== true) return undefined;
+  throw usage("a label seals what --config has for the unit: give both");
+}
+
+function unitOf({ unit }: SiteCard, config: string) {
+  if (unit !== undefined) return unit;
+  const message = `${config}: expected the unit (unit: or configuration:), whose label is to be taken`;
+  throw new Failure("flash.label", message, { retry: "never" });
 }
 
 const stepNames = {
@@ -170,8 +214,16 @@ function planText(
     `onto   ${to} (${target})`,
     ...(site.length === 0
       ? []
-      : [`site/  ${site.join(", ")}: in plain text, until the first start wipes them`]),
+      : [`site/  ${site.join(", ")}: ${sealedText(site)}until the first start wipes them`]),
   ].join("\n");
+}
+
+/** Says what anybody who finds the card can read. */
+function sealedText(site: readonly string[]): string {
+  if (site.includes("claim.txt")) return "the label's code lies with them, so nothing is sealed, ";
+  return site.includes("sealed.txt")
+    ? "sealed.txt sealed, all else in plain text, "
+    : "in plain text, ";
 }
 
 /** A line that is drawn over on a terminal; elsewhere nothing. */

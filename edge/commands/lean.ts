@@ -44,7 +44,11 @@ export async function startWithCache(): Promise<void> {
   const stripped = loaded?.some((name) => name.includes("amaro")) === true;
   if (!stripped || module.getCompileCacheDir() === undefined) return;
   // A unit that uses them loads them later, when nothing may be stripped any more.
-  await Promise.all([import("../meters/pulse-meter.ts"), import("../meters/telegram-meter.ts")]);
+  await Promise.all([
+    import("../meters/pulse-meter.ts"),
+    import("../meters/telegram-meter.ts"),
+    import("../claim/take.ts"),
+  ]);
   module.flushCompileCache();
   startAnew([]);
 }

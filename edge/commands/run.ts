@@ -23,9 +23,9 @@ export async function runCommand(file: string): Promise<void> {
   let settings = await settingsAside(file);
   const ring = new LogRing();
   const log = openLog(settings.config.log, process.stderr, ring);
-  const { next, starting, over } = signalQueue();
+  const { next, starting, over, reload } = signalQueue();
   let watch: UpdateWatch | undefined;
-  const around = { update: () => watch?.status(), logLines: () => ring.lines };
+  const around = { update: () => watch?.status(), logLines: () => ring.lines, reload };
   let unit = await starting(startUnit(settings, log, around));
   watch = watchUpdates(settings.config.home, { log, seen: () => unit.status(), over });
   for (;;) {
@@ -121,7 +121,7 @@ function signalQueue() {
       isStarting = false;
     }
   };
-  return { next, starting, over: () => come("over") };
+  return { next, starting, over: () => come("over"), reload: () => come("reload") };
 }
 
 /** The new settings after a SIGHUP, or what else the unit is to do. */

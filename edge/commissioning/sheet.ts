@@ -40,6 +40,8 @@ export type Sheet = {
   readonly device: string;
   readonly owner: string;
   readonly unitKey: string;
+  /** Its edge.yaml, by which another board takes its place; it holds no secret. */
+  readonly configuration?: string;
   readonly version: string;
   readonly at: string;
   readonly installer: string;
@@ -67,10 +69,11 @@ export function sheetOf(options: {
   readonly ports: readonly SerialPortInfo[];
   readonly record: CommissioningRecord;
   readonly unitKey: Uint8Array;
+  readonly configuration: string;
   readonly installer: string;
   readonly at: string;
 }): Sheet {
-  const { config, status, ports, record, unitKey, installer, at } = options;
+  const { config, configuration, status, ports, record, unitKey, installer, at } = options;
   const meters = config.meters.map((meter): SheetMeter => {
     const { id, role, feeder, profile, connection } = meter;
     const seen = status.meters.find((one) => one.id === id);
@@ -95,6 +98,7 @@ export function sheetOf(options: {
     form: "busbar-commissioning-1",
     ...{ site: config.site, device: config.device.id, owner: config.owner.id },
     unitKey: Buffer.from(unitKey).toString("base64url"),
+    configuration,
     ...{ version: status.version, at, installer, meters, displays, trials },
     ...(status.sweep === undefined ? {} : { sweep: sweepOf(status.sweep) }),
     open: openPoints(meters, record, { status, serial: hasSerial(config) }),

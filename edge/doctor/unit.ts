@@ -1,3 +1,4 @@
+import { claimRemedy, untilText } from "../claim/claim-status.ts";
 import type { Status } from "../status/status.ts";
 import { type Finding, fault, ok, warning } from "./finding.ts";
 
@@ -18,6 +19,29 @@ export function receiptFinding({ link, clockSpeed }: Status, wall: number): Find
   const message = `${seconds(median)} in the middle, ${seconds(sorted.at(-1) ?? 0)} at most, of the last ${recent.length}; newest ${age} s ago`;
   if (median < 30_000 || clockSpeed !== 1) return ok(check, message);
   return warning(check, message, "ask the member who runs the aggregator to look at its load");
+}
+
+/** How a unit stands with its label; undefined where it has to do with none. */
+export function claimFinding({ claim, device }: Status): Finding | undefined {
+  const check = "label";
+  switch (claim?.state) {
+    case undefined:
+      return undefined;
+    case "code": {
+      const remedy = `enter it at http://${device}.local:8080/claim, or: busbar-edge claim`;
+      return warning(check, "the card is sealed and waits for the label's code", remedy);
+    }
+    case "asking": {
+      const message = `the ledger has not taken the unit in yet: ${claim.problem ?? "it was asked"}${untilText(claim.until)}`;
+      return warning(check, message, "see the findings on brokers; the unit asks again by itself");
+    }
+    case "refused":
+      return fault(check, `${claim.message} [${claim.code}]`, claimRemedy(claim.code));
+    case "admitted":
+      return ok(check, `taken in by ${claim.label}, in block ${claim.height}`);
+    default:
+      return claim satisfies never;
+  }
 }
 
 /** Whether the running unit has found another with its id; the doctor's own sign-in has another one. */

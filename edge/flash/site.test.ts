@@ -5,9 +5,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { Failure } from "@busbar/protocol";
+import { claimKeys, openSealed } from "@busbar/protocol/claim";
+import { nativeScrypt } from "@busbar/protocol/node";
 import fc from "fast-check";
 import { testSigner } from "../../test/support/memory-registry.ts";
-import { siteFilesOf } from "./site.ts";
+import { signSheet } from "../commissioning/sheet.ts";
+import { labelFiles, labelFor, typedLabel } from "./labels.ts";
+import { siteCardOf } from "./site.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "busbar-site-test-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -19,6 +23,7 @@ function put(name: string, content: string | Uint8Array): string {
   return path;
 }
 
+const siteFilesOf = (file: string, hasLabel = false) => siteCardOf(file, { hasLabel }).files;
 const key = (n: number) => Buffer.from(testSigner(n).publicKey).toString("base64url");
 const members = [{ id: "m1", key: key(1), voting: true }];
 const unit = `unit:
@@ -86,6 +91,7 @@ test("a site's file with a fault is refused with its line and what was expected"
     ['time: { servers: ["a\\n[Time]"] }', /expected a host/],
     ["updateKeys: [abc]", /expected a public key/],
     ["claim: 1234", /unknown key claim/],
+    [`${unit}secrets: [a.key]`, /sealed by a label alone; give --labels/],
     ["configuration: none.yaml", /none\.yaml: cannot be read \(ENOENT\)/],
     [`configuration: none.yaml\n${unit}`, /not both/],
     ["unit: { site: demo }", /unit\.device: missing/],
@@ -109,4 +115,129 @@ test("a site's file with a fault is refused with its line and what was expected"
     }),
     { numRuns: 100 },
   );
+});
+
+const sheet = (changes: object = {}, label: object = {}) => ({
+  ...{ form: "busbar-labels-1", site: "demo", member: "m1", until: "2026-07-01T00:00:00.000Z" },
+  labels: [
+    { device: "unit-1", owner: "anna", party: "user", code: "0000-0000-0000-0000", ...label },
+  ],
+  ...changes,
+});
+const june = Date.parse("2026-06-01T00:00:00Z");
+const who = {
+  site: "demo",
+  device: { id: "unit-1", key: "device.key" },
+  owner: { id: "anna", party: "user", name: "Anna" },
+} as const;
+
+test("with its label a card takes secrets along, and nobody reads them there", async () => {
+  const owner = put("label/owner.key", "the owner's own key");
+  put("label/unit.key", "a key for the broker");
+  const tls = "tls: { cert: /var/lib/busbar/unit.pem, key: /var/lib/busbar/unit.key }";
+  put("label/unit.pem", "a certificate");
+  const broker = `[{ url: "mqtts://broker.example:8883", ${tls} }]`;
+  const text = unit.replace(/brokers: .*/, `brokers: ${broker}`);
+  const file = put("label/site.yaml", `secrets: [owner.key, unit.key, unit.pem]\n${text}`);
+  const card = siteCardOf(file, { hasLabel: true });
+  assert.equal(card.files.get("hostname"), "unit-1\n", "where the label's code leads to");
+  const label = labelFor(put("labels.json", JSON.stringify(sheet())), who, june);
+  const files = await labelFiles(label, card.secrets, { codeOnCard: false });
+  assert.deepEqual([...files.keys()], ["sealed.txt"]);
+  const all = [...card.files.values(), ...files.values()].join("");
+  for (const secret of [readFileSync(owner, "utf8"), "a key for the broker", "0000-0000"]) {
+    assert.ok(!all.includes(secret), secret);
+    assert.ok(!all.includes(Buffer.from(secret).toString("base64").slice(0, 12)), secret);
+  }
+  const { sealing } = await claimKeys(label.code, "demo", nativeScrypt);
+  const opened = openSealed(files.get("sealed.txt") ?? "", sealing);
+  assert.ok(opened.ok);
+  assert.deepEqual(
+    opened.sealed.files.map(({ name, content }) => [name, Buffer.from(content).toString()]),
+    [
+      ["owner.key", "the owner's own key"],
+      ["unit.key", "a key for the broker"],
+      ["unit.pem", "a certificate"],
+    ],
+  );
+  assert.deepEqual(
+    [opened.sealed.device, opened.sealed.until],
+    ["unit-1", Date.parse("2026-07-01")],
+  );
+  const typed = typedLabel("http://unit-1.local:8080/claim#0000-0000-0000-0000@demo", who);
+  assert.deepEqual(typed, { ...label, until: undefined });
+  assert.throws(() => typedLabel("0000", who), /16 letters/);
+  assert.throws(() => typedLabel("#0000-0000-0000-0000@elm", who), /of site elm/);
+  const withCode = await labelFiles(label, [], { codeOnCard: true });
+  assert.equal(withCode.get("claim.txt"), "0000-0000-0000-0000\n");
+  // Without a label the same site's file is refused, and so is what would take a unit's own file's place.
+  assert.throws(() => siteCardOf(file, { hasLabel: false }), /sealed by a label alone/);
+  for (const [secrets, words] of [
+    ["[device.key]", /each unit makes of its own/],
+    ["[a/owner.key, owner.key]", /two files are called owner\.key/],
+    ["[none.key]", /none\.key: cannot be read/],
+    ["[Owner_1.key]", /expected a name of small letters/],
+  ] as const) {
+    put("label/device.key", "");
+    put("label/a/owner.key", "");
+    const odd = put("label/odd.yaml", `secrets: ${secrets}\n${unit}`);
+    assert.throws(() => siteCardOf(odd, { hasLabel: true }), words);
+  }
+  const foreign = put("label/foreign.yaml", text);
+  assert.throws(() => siteCardOf(foreign, { hasLabel: true }), /list the file under secrets/);
+});
+
+test("a label of another site, unit, owner or time, mistyped or no label at all, is refused in words", () => {
+  const cases: readonly (readonly [object | string, RegExp])[] = [
+    [sheet({ site: "elm" }), /labels of site elm, and the card is for demo/],
+    [sheet({}, { device: "unit-2" }), /no label for unit-1 in it, but for unit-2/],
+    [sheet({}, { owner: "bob" }), /is for user bob, the configuration says user anna/],
+    [sheet({}, { party: "company" }), /is for company anna/],
+    [sheet({ until: "2026-06-01T00:00:00Z" }), /ended on 2026-06-01/],
+    [
+      sheet({}, { code: "0000-0000-0000-0001" }),
+      /the code of unit-1: a character was read or typed/,
+    ],
+    [sheet({}, { code: "" }), /expected 16 letters/],
+    [sheet({ form: "busbar-labels-2" }), /labels\.json:1: form/],
+    [sheet({ labels: [] }), /labels\.json:1: labels/],
+    [sheet({ until: "tomorrow" }), /labels\.json:1: until/],
+    ["", /labels\.json/],
+    ["{", /labels\.json:1/],
+    ["[]", /labels\.json/],
+  ];
+  for (const [content, words] of cases) {
+    const text = typeof content === "string" ? content : JSON.stringify(content);
+    const path = put("labels.json", text);
+    assert.throws(
+      () => labelFor(path, who, june),
+      (error: unknown) => {
+        assert.ok(error instanceof Failure, `${text}: ${error}`);
+        assert.match(error.message, words, text);
+        return true;
+      },
+    );
+  }
+  assert.throws(() => labelFor(join(scratch, "none.json"), who, june), /cannot be read \(ENOENT\)/);
+});
+
+test("a commissioning sheet brings the configuration back, unless somebody changed it", () => {
+  const signer = testSigner(5);
+  const configuration = unit.replace(/^unit:\n/, "").replaceAll(/^ {2}/gm, "");
+  const made = {
+    form: "busbar-commissioning-1",
+    ...{ site: "demo", device: "unit-1", owner: "anna" },
+    ...{ unitKey: key(5), configuration, version: "1", at: "2026-06-01T00:00:00Z" },
+    ...{ installer: "Ivo", meters: [], displays: [], trials: [], open: [] },
+  } as const;
+  const signed = signSheet(made, signer);
+  put("sheet.json", JSON.stringify(signed));
+  const file = put("again.yaml", "configuration: sheet.json\n");
+  assert.equal(siteFilesOf(file).get("edge.yaml"), configuration);
+  const changed = { ...signed, sheet: { ...made, configuration: `${configuration}log: debug\n` } };
+  put("sheet.json", JSON.stringify(changed));
+  assert.throws(() => siteFilesOf(file), /not what the unit signed/);
+  const { configuration: _, ...older } = made;
+  put("sheet.json", JSON.stringify(signSheet(older, signer)));
+  assert.throws(() => siteFilesOf(file), /before sheets held the configuration/);
 });

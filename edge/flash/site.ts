@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { checkPublicKey, Failure } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { parse } from "yaml";
 import { z } from "zod";
+import { nameProblem } from "../claim/card.ts";
 import { loadMembership } from "../config/membership-file.ts";
 import { configSchema, type EdgeConfig } from "../config/schema.ts";
 import { newConfigText } from "../setup/new-config.ts";
+import { configurationOf } from "./sheet.ts";
 import { wifiConfOf, wifiSchema } from "./wifi.ts";
 
 const address = z.string().refine((text) => isIP(text) !== 0, "expected an IP address");
@@ -64,7 +66,16 @@ const siteSchema = z
       .describe("left out: Debian's time servers"),
     membership: z.string().min(1).optional().describe("path of the site's membership.json"),
     updateKeys: z.array(updateKey).max(16).optional().describe("whose bundles the unit takes"),
-    configuration: z.string().min(1).optional().describe("path of an edge.yaml that setup made"),
+    configuration: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("path of an edge.yaml that setup made, or of a commissioning sheet's JSON"),
+    secrets: z
+      .array(z.string().min(1))
+      .max(16)
+      .default([])
+      .describe("paths of files that go along sealed, into /var/lib/busbar of the unit"),
     unit: configSchema.optional().describe("or its keys here"),
   })
   .superRefine(({ configuration, unit }, context) => {
@@ -73,23 +84,33 @@ const siteSchema = z
     context.addIssue({ code: "custom", path: ["configuration"], message });
   });
 
+/** What one file for a site comes to. */
+export type SiteCard = {
+  /** What the image takes over from `site/` on its first partition, by the paths there. */
+  readonly files: Map<string, string>;
+  /** The unit, where the file says what it is. */
+  readonly unit: EdgeConfig | undefined;
+  /** Files that may go along sealed alone. */
+  readonly secrets: readonly string[];
+};
+
 /**
- * The files that the image takes over from `site/` on its first partition, by their paths there, made of one
- * file for a site. Paths in it are relative to it.
- * Throws: `ConfigError` with every fault's line; `Failure` `flash.site`, `membership.*`.
+ * Reads one file for a site. Paths in it are relative to it. `hasLabel`: what is secret can be sealed.
+ * Throws: `ConfigError` with every fault's line; `Failure` `flash.site`, `membership.*`, `commission.*`.
  */
-export function siteFilesOf(file: string): Map<string, string> {
+export function siteCardOf(file: string, { hasLabel }: { readonly hasLabel: boolean }): SiteCard {
   const text = read(file);
   const site = parseConfig(file, text, siteSchema);
   const near = (path: string) => resolve(dirname(file), path);
   const files = new Map<string, string>();
 
   const given = site.configuration === undefined ? undefined : near(site.configuration);
-  const edgeText = given === undefined ? undefined : read(given);
+  const edgeText = given === undefined ? undefined : configurationOf(given, read(given));
+  const secrets = secretsOf(file, site.secrets.map(near), hasLabel);
   const edge =
     edgeText === undefined ? site.unit : parseConfig(given ?? file, edgeText, configSchema);
   if (edge !== undefined) {
-    refuseForeignFiles(given ?? file, edge);
+    refuseForeignFiles(given ?? file, edge, secrets);
     // Read once more without defaults: what was not said is not to stand in the file.
     files.set(
       "edge.yaml",
@@ -102,14 +123,16 @@ export function siteFilesOf(file: string): Map<string, string> {
     loadMembership(path, edge?.site ?? siteIn(path, text));
     files.set("membership.json", text);
   }
-  if (site.hostname !== undefined) files.set("hostname", `${site.hostname}\n`);
+  // A label's code leads to the unit's page by its id.
+  const hostname = site.hostname ?? (hasLabel ? edge?.device.id : undefined);
+  if (hostname !== undefined) files.set("hostname", `${hostname}\n`);
   if (site.network !== undefined) files.set("network/10-site.network", networkOf(site.network));
   if (site.wifi !== undefined) files.set("wifi.conf", wifiConfOf(site.wifi));
   if (site.time !== undefined) {
     files.set("timesyncd.conf.d/site.conf", `[Time]\nNTP=${site.time.servers.join(" ")}\n`);
   }
   if (site.updateKeys !== undefined) files.set("update-keys", `${site.updateKeys.join("\n")}\n`);
-  if (files.size > 0) return files;
+  if (files.size > 0) return { files, unit: edge, secrets };
   throw wrong(
     `${file}: says nothing; give a hostname, network, wifi, time, membership, updateKeys or unit`,
   );
@@ -132,15 +155,38 @@ const networkOf = ({
     ...["LinkLocalAddressing=yes", "MulticastDNS=yes", ""],
   ].join("\n");
 
-/** A unit's card takes the files above and no others. */
-function refuseForeignFiles(file: string, { meters, brokers }: EdgeConfig): void {
+/** Nothing that is secret goes onto a card in plain text. */
+function secretsOf(file: string, paths: readonly string[], hasLabel: boolean): readonly string[] {
+  if (paths.length > 0 && !hasLabel) {
+    const message = `${file}: secrets go along sealed by a label alone; give --labels, or leave them out`;
+    throw wrong(message);
+  }
+  const problem = paths.map(nameProblem).find((one) => one !== undefined);
+  if (problem !== undefined) throw wrong(`${file}: secrets: ${problem}`);
+  const names = paths.map((path) => basename(path));
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw wrong(`${file}: secrets: two files are called ${twice}`);
+  for (const path of paths) read(path);
+  return paths;
+}
+
+/** Where the image keeps a unit's own files: what was sealed is opened into it. */
+const unitHome = "/var/lib/busbar";
+
+/** A unit's card takes the files above, what is sealed, and no others. */
+function refuseForeignFiles(
+  file: string,
+  { meters, brokers }: EdgeConfig,
+  secrets: readonly string[],
+): void {
   const own = meters.find(({ profile }) => /[./]/.test(profile))?.profile;
   const tls = brokers.flatMap(({ tls }) => [tls?.ca, tls?.cert, tls?.key]);
-  const foreign = own ?? tls.find((path) => path !== undefined);
+  const sealed = new Set(secrets.map((path) => `${unitHome}/${basename(path)}`));
+  const foreign = own ?? tls.find((path) => path !== undefined && !sealed.has(path));
   if (foreign === undefined) return;
   const how =
     own === undefined
-      ? "pin the broker's certificate with tls.fingerprint"
+      ? `pin the broker's certificate with tls.fingerprint, or list the file under secrets and call it ${unitHome}/${basename(foreign)} here`
       : "use a profile of the project";
   throw wrong(
     `${file}: ${foreign} is a file that a card cannot take along; ${how}, or use the package`,

@@ -12,6 +12,7 @@ import type { Status } from "./status.ts";
 export function mainHtml(status: Status, words: Words, wall: number): string {
   return [
     wayHtml(stationsOf(status, wall), status, words),
+    claimHtml(status, words),
     problemsHtml(problemsOf(status), words),
     `<section aria-label="${words.meters}" class="cards">${status.meters.map((meter) => meterHtml(meter, words, wall)).join("")}</section>`,
     linesHtml(status, words),
@@ -30,6 +31,12 @@ function wayHtml(stations: readonly Station[], status: Status, words: Words): st
     return `<li class="${state}"><span class="sign" aria-hidden="true">${signs[state]}</span><strong>${words[name]}</strong><span><span class="hidden">${words[state]}: </span>${stationText(station, status, words)}</span>${detail}</li>`;
   });
   return `<ol class="way">${items.join("")}</ol>`;
+}
+
+/** The way to the page where a label's code is entered, while there is something to enter. */
+function claimHtml({ claim }: Status, words: Words): string {
+  if (claim === undefined || claim.state === "admitted") return "";
+  return `<p class="card"><a href="/claim">${words.claim.title} →</a></p>`;
 }
 
 function stationText({ name, figures, state }: Station, { link }: Status, words: Words): string {

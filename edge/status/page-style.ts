@@ -33,5 +33,7 @@ details{margin-top:.4rem}summary{cursor:pointer;padding:.25rem 0}
 summary:focus-visible,a:focus-visible{outline:2px solid var(--power);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{padding:.25rem 0;text-align:left;font-weight:400;border-top:1px solid var(--line);vertical-align:top}
 td{text-align:right;white-space:nowrap;padding-left:.8rem;font-variant-numeric:tabular-nums}
+form{display:grid;gap:.6rem;max-width:24rem;margin:1rem 0}input,button{font:inherit;padding:.6rem;border:1px solid var(--soft);border-radius:.4rem;background:var(--paper);color:var(--ink)}
+input{font-family:ui-monospace,monospace;text-transform:uppercase}button{background:var(--power);color:var(--card);font-weight:600;cursor:pointer}
 footer{margin-top:1rem;font-size:.85rem}a{color:var(--power);margin-right:1rem;display:inline-block;padding:.3rem 0}
 `;

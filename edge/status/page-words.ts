@@ -46,6 +46,16 @@ const english = {
   live: "live",
   away: "The connection to the unit is lost; what is shown may be old.",
   ages: { s: "s", min: "min", h: "h", d: "d" },
+  claim: {
+    title: "The unit's label",
+    label: "Code on the label",
+    send: "Take the unit in",
+    once: "It counts once. It goes over this network as it is: enter it in the house's own.",
+    known: "The ledger knows this unit already; no code is needed.",
+    asking: "The code is taken; not on the ledger yet:",
+    admitted: (height: number) => `Taken in, in block ${height}.`,
+    back: "The unit's page",
+  },
 } as const;
 
 /** The same in another language. */
@@ -56,7 +66,7 @@ type Same<T> = T extends string
     ? readonly string[]
     : T extends (...args: infer A) => string
       ? (...args: A) => string
-      : { readonly [K in keyof T]: string };
+      : { readonly [K in keyof T]: Same<T[K]> };
 
 const chinese: Words = {
   title: "Busbar 单元",
@@ -105,6 +115,16 @@ const chinese: Words = {
   live: "实时",
   away: "与单元的连接已断开；显示的内容可能已过时。",
   ages: { s: "秒", min: "分钟", h: "小时", d: "天" },
+  claim: {
+    title: "单元标签",
+    label: "标签上的代码",
+    send: "接入单元",
+    once: "代码只能使用一次,并以明文经本网络传送:请在自家网络中输入。",
+    known: "账本已认识此单元,无需代码。",
+    asking: "代码已接受,尚未登上账本:",
+    admitted: (height) => `已在区块 ${height} 接入。`,
+    back: "单元页面",
+  },
 };
 
 /** A language of the page. */

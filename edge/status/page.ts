@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { claimScript } from "./claim-page.ts";
 import { mainHtml } from "./page-main.ts";
 import { pageScript } from "./page-script.ts";
 import { pageStyle } from "./page-style.ts";
@@ -29,14 +30,14 @@ ${mainHtml(status, words, wall)}
 
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-/** Nothing but this page's own style and script, and its own stream. */
+/** Nothing but the pages' own style and scripts, their own stream, and the form of /claim. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
   `style-src ${hashOf(pageStyle)}`,
-  `script-src ${hashOf(pageScript)}`,
+  `script-src ${hashOf(pageScript)} ${hashOf(claimScript)}`,
   "connect-src 'self'",
   "img-src data:",
   "base-uri 'none'",
-  "form-action 'none'",
+  "form-action 'self'",
   "frame-ancestors 'none'",
 ].join("; ");

@@ -1,3 +1,4 @@
+import { claimRemedy, untilText } from "../claim/claim-status.ts";
 import { damageRemedy } from "../journal/database.ts";
 import { refusalRemedy } from "./refusal-remedy.ts";
 import type { Status } from "./status.ts";
@@ -19,6 +20,7 @@ const failuresMax = 3;
 export function problemsOf(status: Status): readonly Problem[] {
   const all = [
     ...status.meters.flatMap(meterProblems),
+    ...claimProblems(status),
     ...linkProblems(status),
     ...journalProblems(status),
     ...clockProblems(status),
@@ -43,7 +45,38 @@ function meterProblems(meter: Status["meters"][number]): Problem[] {
   return [{ state: "warning", subject, message: `does not know ${some}${more}`, remedy }];
 }
 
-function linkProblems({ link, journal }: Status): Problem[] {
+/** What a unit that is to be taken in by its label waits for. */
+function claimProblems({ claim }: Status): Problem[] {
+  const subject = "label";
+  switch (claim?.state) {
+    case "code": {
+      const message = "waits for the code on the unit's label; readings are recorded meanwhile";
+      const remedy =
+        "scan the label with a phone in this network, or open /claim on this page's address and type its code";
+      return [{ state: "warning", subject, message, remedy }];
+    }
+    case "asking": {
+      const message = `the code is taken; not on the ledger yet: ${claim.problem ?? "it was asked"}${untilText(claim.until)}`;
+      const remedy =
+        "nothing, where the network is still to come: the unit asks by itself, for as long as the label counts";
+      return [{ state: "warning", subject, message, remedy }];
+    }
+    case "refused": {
+      const message = `${claim.message} [${claim.code}]`;
+      const remedy = `${claimRemedy(claim.code)}. The unit asks again every few minutes`;
+      return [{ state: "fault", subject, message, remedy }];
+    }
+    default:
+      return [];
+  }
+}
+
+/** Whether a label explains why the brokers do not know the unit. */
+const isClaiming = ({ claim }: Status): boolean =>
+  claim !== undefined && claim.state !== "admitted";
+
+function linkProblems(status: Status): Problem[] {
+  const { link, journal } = status;
   if (link === undefined) {
     const message = "no membership file yet: readings are recorded and wait";
     const remedy =
@@ -51,7 +84,7 @@ function linkProblems({ link, journal }: Status): Problem[] {
     return [{ state: "warning", subject: "membership", message, remedy }];
   }
   const found: Problem[] = [];
-  if (link.problem !== undefined) {
+  if (link.problem !== undefined && !(link.problem.code === "link.login" && isClaiming(status))) {
     const { message, remedy } = link.problem;
     const state = link.connected ? "warning" : "fault";
     found.push({ state, subject: link.broker ?? "broker", message, remedy });

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Failure } from "@busbar/protocol";
+import { ClaimDoor, type TakeCode } from "./claim-door.ts";
+import { claimPage } from "./claim-page.ts";
 import { createServer } from "./http.ts";
 import { metricsText } from "./metrics.ts";
 import { contentSecurityPolicy, pageHtml } from "./page.ts";
@@ -27,17 +29,20 @@ const connectionsMax = 64;
 
 /**
  * Serves `/` for people, `/events` for the open page, `/status` as JSON and `/metrics` for Prometheus.
- * Read only, and only to the unit's own network.
+ * Read only, and only to the unit's own network; but for `/claim`, where the code of the unit's label is
+ * entered, if there is somebody to `take` it.
  * Throws: `Failure` `status.port-taken`, `status.port`.
  */
 export async function serveStatus(
   { host, port, names = [], stillMsMax = stillMsUsual }: StatusPlace,
   status: () => Status,
+  take?: TakeCode,
 ): Promise<StatusServer> {
+  const door = take === undefined ? undefined : new ClaimDoor(take);
   const streams = new Streams(status);
   const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => {
     try {
-      answer(request, response, { status, streams, names });
+      answer(request, response, { status, streams, names, door });
     } catch (error) {
       // A disk that cannot be read now: whoever looks is told, and the unit goes on recording.
       plain(response, 500, error instanceof Error ? error.message : String(error));
@@ -67,10 +72,11 @@ type Context = {
   readonly status: () => Status;
   readonly streams: Streams;
   readonly names: readonly string[];
+  readonly door: ClaimDoor | undefined;
 };
 
 function answer(request: IncomingMessage, response: ServerResponse, context: Context): void {
-  const { status, streams, names } = context;
+  const { status, streams, names, door } = context;
   const { remoteAddress } = request.socket;
   if (!isLocalPeer(remoteAddress) && !isNeighbour(remoteAddress)) {
     return plain(response, 403, "The unit's status is shown in its own network only.");
@@ -80,16 +86,26 @@ function answer(request: IncomingMessage, response: ServerResponse, context: Con
       "This name is not known here. Use the unit's address, or add the name to status.names in edge.yaml.";
     return plain(response, 421, message);
   }
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    return plain(response, 405, "The status is read only: GET and HEAD.", { allow: "GET, HEAD" });
-  }
   // Not by URL, which throws for what anybody may send, such as "//".
   const [path = ""] = (request.url ?? "").split("?");
   const language = languageOf(request.headers["accept-language"]);
-  const send = (type: string, body: string) => {
-    response.writeHead(200, { "content-type": `${type}; charset=utf-8`, ...headers });
+  const send = (type: string, body: string, code = 200) => {
+    response.writeHead(code, { "content-type": `${type}; charset=utf-8`, ...headers });
     response.end(request.method === "HEAD" ? undefined : body);
   };
+  if (path === "/claim" && door !== undefined && request.method === "POST") {
+    door.enter(request).then(
+      ({ answered, ...outcome }) => {
+        if (answered !== undefined) response.once("close", answered);
+        send("text/html", claimPage(status(), language, outcome), outcome.ok ? 200 : 422);
+      },
+      (error) => plain(response, 500, error instanceof Error ? error.message : String(error)),
+    );
+    return;
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return plain(response, 405, "The status is read only: GET and HEAD.", { allow: "GET, HEAD" });
+  }
   switch (path) {
     case "/":
       return send("text/html", pageHtml(status(), language, Date.now()));
@@ -100,8 +116,11 @@ function answer(request: IncomingMessage, response: ServerResponse, context: Con
     case "/events":
       if (request.method === "GET" && streams.add(response, language, headers)) return;
       return plain(response, 503, "Too many pages are open; close one.");
-    default:
+    case "/claim":
+      if (door !== undefined) return send("text/html", claimPage(status(), language));
       return plain(response, 404, "Here are /, /status and /metrics.");
+    default:
+      return plain(response, 404, "Here are /, /claim, /status and /metrics.");
   }
 }
 

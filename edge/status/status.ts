@@ -1,6 +1,7 @@
 import { readFileSync, statfsSync } from "node:fs";
 import { clockSource } from "@busbar/protocol";
 import type { MarketOutbox } from "../agent/market-outbox.ts";
+import type { ClaimStatus } from "../claim/claim-status.ts";
 import type { TimeOfUnit } from "../clock/unit-clock.ts";
 import type { DiskStatus } from "../journal/disk.ts";
 import type { JournalSummary } from "../journal/summary.ts";
@@ -37,6 +38,8 @@ export type Status = {
   readonly journal: JournalSummary;
   /** Undefined while there is no membership to check receipts against. */
   readonly link: LinkStatus | undefined;
+  /** How the unit stands with its label, where it has to do with one. */
+  readonly claim?: ClaimStatus;
   readonly quotes: ReturnType<MarketOutbox["recent"]>;
   readonly bus: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly counts: Readonly<Record<string, number>>;
@@ -80,6 +83,7 @@ export type StatusSources = {
   readonly times: ReadTimes;
   readonly summary: () => JournalSummary;
   readonly link: () => LinkStatus | undefined;
+  readonly claim: () => ClaimStatus | undefined;
   readonly market: MarketOutbox;
   readonly bus: () => ReadonlyMap<string, Readonly<Record<string, number>>>;
   readonly counters: Counters;
@@ -98,6 +102,7 @@ const clockWords: Readonly<Record<number, string>> = {
 export function statusOf(sources: StatusSources): Status {
   const { site, device, owner, startedAt, clock, board, link, market, bus, counters } = sources;
   const { user, system } = process.cpuUsage();
+  const claim = sources.claim();
   const { bavail, blocks, bsize } = statfsSync(sources.data);
   const note = systemNote(sources.home);
   return {
@@ -125,6 +130,7 @@ export function statusOf(sources: StatusSources): Status {
     meters: board.view(clock.now(), sources.times),
     journal: sources.summary(),
     link: link(),
+    ...(claim === undefined ? {} : { claim }),
     quotes: market.recent(10),
     bus: Object.fromEntries(bus()),
     counts: counters.all(),
