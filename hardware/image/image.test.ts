@@ -19,6 +19,7 @@ import { layoutOf } from "../package/layout.ts";
 import { type Entry, file } from "../package/tree.ts";
 import { accountsOf, openAccounts } from "./accounts.ts";
 import { cpioOf } from "./cpio.ts";
+import { imagerManifest } from "./imager.ts";
 import { applets, initrdOf } from "./initrd.ts";
 import { manifestOf } from "./manifest.ts";
 import { layOut, masterBootRecord, partitionType, readMasterBootRecord } from "./mbr.ts";
@@ -389,4 +390,25 @@ test("of a Wi-Fi's file those lines are taken that join a network, and no others
     }),
     { numRuns: 20 },
   );
+});
+
+test("Raspberry Pi Imager is told sizes and sums of the image, and offers no settings that it would ignore", () => {
+  const file = (path: string, bytes: number) => ({ path, bytes, sha256: String(bytes).repeat(8) });
+  const made = { image: file("/out/b.img", 900), pressed: file("/out/b.img.zst", 100) };
+  const about = { version: "0.1.0", date: "2026-11-28" };
+  const { os_list: list } = JSON.parse(imagerManifest(made, about));
+  const { icon, description, ...entry } = list[0];
+  assert.equal(list.length, 1);
+  assert.match(icon, /^data:image\/svg\+xml;base64,[A-Za-z0-9+/=]+$/);
+  assert.ok(description.length > 20);
+  assert.deepEqual(entry, {
+    ...{ name: "Busbar edge unit 0.1.0", url: "file:///out/b.img.zst", release_date: "2026-11-28" },
+    ...{ extract_size: 900, extract_sha256: made.image.sha256 },
+    ...{ image_download_size: 100, image_download_sha256: made.pressed.sha256 },
+    ...{ init_format: "none", architecture: "armv8", devices: ["pi4-64bit", "pi3-64bit"] },
+  });
+  const raw = JSON.parse(imagerManifest({ ...made, pressed: undefined }, about)).os_list[0];
+  assert.deepEqual([raw.url, raw.image_download_size], ["file:///out/b.img", 900]);
+  const there = { ...about, address: "https://example.org/b.img.zst" };
+  assert.equal(JSON.parse(imagerManifest(made, there)).os_list[0].url, there.address);
 });

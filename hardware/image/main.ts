@@ -1,12 +1,14 @@
 /** `npm run image`: the system for cards of arm64 boards. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Failure } from "@busbar/protocol";
+import { releaseOf, timeOf } from "../package/build.ts";
 import { needsText } from "../package/needs.ts";
 import type { MadeFile, MadeImage } from "./assemble.ts";
 import { buildImage, type ImageOptions, imageName } from "./build.ts";
 import { kernelPackages, systemPackages } from "./debian.ts";
+import { imagerManifest } from "./imager.ts";
 import { publicKeysOf, sshPackages } from "./ssh.ts";
 import { needsOfImage } from "./tools.ts";
 
@@ -19,6 +21,8 @@ their checksums, and the list of what is in it.
 
   --out <folder>   where it goes (default: dist)
   --no-press       leave out the pressed copy (.img.zst)
+  --url <address>  where the pressed image will be fetched from, for Raspberry Pi Imager's manifest (default: the
+                   file itself, for this machine)
   --ssh <file>     with a remote shell for root by the public keys in this file; without it there is none
   --twice          fetch and make it a second time, apart, and compare the bytes
   --dry-run        say what it needs and what goes in, and make nothing
@@ -33,6 +37,7 @@ function options() {
         out: { type: "string", default: "dist" },
         press: { type: "boolean", default: true },
         ssh: { type: "string" },
+        url: { type: "string" },
         twice: { type: "boolean", default: false },
         "dry-run": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -48,7 +53,16 @@ function options() {
 }
 
 async function main(): Promise<void> {
-  const { out, press, twice, json, help: isAsked, "dry-run": dryRun, ssh: keyFile } = options();
+  const {
+    out,
+    press,
+    twice,
+    json,
+    help: isAsked,
+    "dry-run": dryRun,
+    ssh: keyFile,
+    url,
+  } = options();
   if (isAsked) return console.log(help);
   const ssh = keyFile === undefined ? undefined : publicKeysOf(readKeys(keyFile));
   const cache = join(root, "node_modules/.cache/busbar-image");
@@ -77,8 +91,13 @@ async function main(): Promise<void> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const made = await buildImage(root, { out, cache, press, ssh, say });
   if (twice) await compare(made, { out, ssh, say });
-  if (json) return console.log(JSON.stringify({ ok: true, twice, ...made }));
+  const manifest = join(out, `${imageName(root, ssh !== undefined)}.rpi-imager-manifest`);
+  const { version } = releaseOf(root, { arch: "arm64", revision: 1 });
+  const date = new Date(timeOf(root) * 1000).toISOString().slice(0, 10);
+  writeFileSync(manifest, imagerManifest(made, { version, date, address: url }));
+  if (json) return console.log(JSON.stringify({ ok: true, twice, ...made, manifest }));
   for (const file of [made.image, made.pressed]) if (file !== undefined) console.log(textOf(file));
+  console.log(`             ${manifest}\n            for Raspberry Pi Imager`);
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   console.log(
     `${twice ? "Made twice, with the same bytes" : "Made"} in ${seconds} s.\nhardware/image/README.md says the rest.`,
