@@ -29,7 +29,7 @@ function card(
   return `<section>${qrSvg(url)}
 <div><h2>${text(device)}</h2><p>${text(owner)}, site ${text(site)}</p>
 <p class="code">${claimCodeText(code)}</p>
-<p class="how">Scan it with a phone in the unit's network, or open<br><b>${text(`http://${device}.local:8080/claim`)}</b><br>and type the code. Once, before ${day} UTC.</p></div></section>`;
+<p class="how">Scan it with a phone in the unit's network, or open<br><b>${text(`http://${device}.local:8080/claim`)}</b><br>and type the code. Once, before <span>${day} UTC</span>.</p></div></section>`;
 }
 
 /** A text as a QR code that is drawn in one path, a module one unit wide; middle error correction, for a
@@ -53,7 +53,7 @@ h1{font-size:18px;margin:0 0 2mm}header{max-width:190mm;margin-bottom:6mm}
 main{display:grid;grid-template-columns:repeat(auto-fill,92mm);gap:4mm}
 section{display:flex;gap:3mm;width:92mm;height:42mm;border:1px dashed #777;padding:2mm;break-inside:avoid;align-items:center;overflow:hidden}
 section svg{width:36mm;height:36mm;flex:none}h2{font-size:14px;margin:0}p{margin:0 0 1mm}
-.code{font:600 13px/1.3 ui-monospace,monospace;white-space:nowrap}.how{font-size:9px}
+.code{font:600 13px/1.3 ui-monospace,monospace;white-space:nowrap}.how{font-size:9px}.how span{white-space:nowrap}
 @page{size:A4;margin:10mm}
 @media print{body{margin:0}header{break-after:avoid}}
 @media (max-width:100mm){main{grid-template-columns:1fr}section{width:auto}}
