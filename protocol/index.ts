@@ -1,6 +1,6 @@
 /** What edge and aggregator say to each other. Pure: runs in Node, a browser and Node-RED alike. */
 export { decodeCbor } from "./cbor/decode.ts";
-export { encodeCbor } from "./cbor/encode.ts";
+export { type CborWriter, encodeBy, encodeCbor } from "./cbor/encode.ts";
 export { CborError, type CborValue, compareBytes } from "./cbor/value.ts";
 export { checkPublicKey, checkSignature } from "./ed25519/encoding.ts";
 export {
@@ -16,7 +16,7 @@ export {
 export { type Frame, frameBytesMax, openFrame, sealFrame } from "./envelope/frame.ts";
 export { keyId } from "./envelope/key-id.ts";
 export { Failure, type Retry } from "./failure.ts";
-export { type StateClaim, type StatePath, verifyStatePath } from "./merkle/state-path.ts";
+export { nodeHash, type StateClaim, type StatePath, verifyStatePath } from "./merkle/state-path.ts";
 export {
   consistencyProof,
   inclusionProof,
@@ -139,6 +139,7 @@ export {
 export {
   type Ancestor,
   type ConsistencyProof,
+  follows,
   verifyConsistencyProof,
 } from "./receipt/consistency-proof.ts";
 export {

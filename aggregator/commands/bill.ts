@@ -9,10 +9,11 @@ import { parametersTable } from "../ledger/parameters.ts";
 import { StateTree } from "../ledger/state/tree.ts";
 import { stateAt } from "../ledger/state-at.ts";
 import { rememberingVerify } from "../ledger/verified.ts";
-import { type BillSource, collectBill, firstHeightAt } from "../settlement/bill/collect.ts";
+import { collectBill, firstHeightAt } from "../settlement/bill/collect.ts";
 import { billCsv } from "../settlement/bill/csv.ts";
 import type { BillFault, BillFile } from "../settlement/bill/document.ts";
 import type { CarbonEvidence } from "../settlement/bill/evidence.ts";
+import type { BillSource } from "../settlement/bill/evidence-paths.ts";
 import { BillError } from "../settlement/bill/grounds.ts";
 import { billPage } from "../settlement/bill/page.ts";
 import { FramePaths } from "../settlement/bill/paths.ts";
@@ -120,7 +121,7 @@ export function billOf(
   const { source, close } = sourceOf(grounds, wanted);
   try {
     const pinned = { chain: genesis.chain, members: genesis.members };
-    // It is checked twice: as it is made, and as it was written.
+    // Where more of what is before the month has to be carried, it is proved once more.
     const against = { pinned, verify: rememberingVerify(verify) };
     return collectBill(source, { owner, month: wanted, carbon, ...against });
   } catch (error) {
@@ -151,7 +152,7 @@ function sourceOf(grounds: Grounds, wanted: string): { source: BillSource; close
     const decoded = decodeStateProof(proof);
     return decoded.ok ? [decoded.proof] : [];
   });
-  const common = { blocks, paths: new FramePaths(blocks), steps };
+  const common = { blocks, history: store.history, paths: new FramePaths(blocks), steps };
   const from = monthStart(grounds, wanted);
   if (newest.header.time < from + billableMs) {
     const prove = (key: string) => application.query(key).path;

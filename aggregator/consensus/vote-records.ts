@@ -1,5 +1,13 @@
-import { CborError, decodeCbor, encodeCbor, Failure } from "@busbar/protocol";
-import { field, int, type RecordCodec, record, SchemaError, vote } from "@busbar/protocol/schema";
+import { CborError, decodeCbor, Failure } from "@busbar/protocol";
+import {
+  encodeAs,
+  field,
+  int,
+  type RecordCodec,
+  record,
+  SchemaError,
+  vote,
+} from "@busbar/protocol/schema";
 import type { VoteRow } from "../ledger/vote-table.ts";
 import { newView, prepared, proposal } from "./pbft/messages.ts";
 import type { DurableRecord } from "./pbft/ports.ts";
@@ -27,7 +35,7 @@ export function rowOf(durable: DurableRecord): VoteRow {
     kind,
     epoch: durable.epoch,
     ...placeOf(durable),
-    record: encodeCbor(codec.encode(body)),
+    record: encodeAs(codec, body),
   };
 }
 

@@ -196,10 +196,10 @@ export function greenUses(
   { from, to }: { readonly from: number; readonly to: number },
 ): ReadonlyMap<string, GreenUse> {
   const taken = new Map<string, number>();
-  // A later version of an owner's slot takes the place of the one before.
-  for (const [id, { importWh = 0, exportWh = 0 }] of settlements.scan(state)) {
+  for (const [id, { versions }] of settlements.scan(state)) {
     const [slot = "", owner = ""] = id.split("/");
     if (Number(slot) < from || Number(slot) >= to) continue;
+    const { importWh = 0, exportWh = 0 } = versions.at(-1) ?? {};
     taken.set(`${slot}/${owner}`, Math.max(0, importWh - exportWh));
   }
   const uses = new Map<string, GreenUse>();

@@ -1,5 +1,5 @@
-import { type BlockHeader, type Certificate, decodeCbor, encodeCbor } from "@busbar/protocol";
-import { blockHeader, certificate } from "@busbar/protocol/schema";
+import { type BlockHeader, type Certificate, decodeCbor } from "@busbar/protocol";
+import { blockHeader, certificate, encodeAs } from "@busbar/protocol/schema";
 
 /** Throws: `CborError`, `SchemaError` for bytes that are no header. */
 export function decodeHeader(data: Uint8Array): BlockHeader {
@@ -9,7 +9,7 @@ export function decodeHeader(data: Uint8Array): BlockHeader {
 /** The certificate's form in the store; no bytes where another engine keeps the proof. */
 export function encodeCertificate(votes: Certificate): Uint8Array {
   if (votes.length === 0) return new Uint8Array();
-  return encodeCbor(certificate.encode(votes));
+  return encodeAs(certificate, votes);
 }
 
 /** Throws: `CborError`, `SchemaError` for bytes that are no certificate. */

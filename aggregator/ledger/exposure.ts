@@ -72,10 +72,28 @@ type Binding = {
  * somebody is to get covers nothing.
  */
 export function exposeContract(state: State, terms: Binding, way: "bind" | "free"): void {
-  const { seller, buyer, energy, price, fee = microPerKwh(0) } = terms;
+  exposeContracts(state, [terms], way);
+}
+
+/** The same for many, each owner's entry written once. */
+export function exposeContracts(
+  state: State,
+  contracts: Iterable<Binding>,
+  way: "bind" | "free",
+): void {
   const sign = way === "bind" ? 1 : -1;
-  expose(state, buyer, sign * owed(microPerKwh(price + fee), energy));
-  expose(state, seller, sign * owed(microPerKwh(0 - price), energy));
+  const sums = new Map<string, number>();
+  const add = (owner: string, money: number) => {
+    const before = sums.get(owner) ?? 0;
+    const isSafe = Number.isSafeInteger(before + money);
+    if (!isSafe) expose(state, owner, before);
+    sums.set(owner, isSafe ? before + money : money);
+  };
+  for (const { seller, buyer, energy, price, fee = microPerKwh(0) } of contracts) {
+    add(buyer, sign * owed(microPerKwh(price + fee), energy));
+    add(seller, sign * owed(microPerKwh(0 - price), energy));
+  }
+  for (const [owner, money] of sums) if (money !== 0) expose(state, owner, money);
 }
 
 /**

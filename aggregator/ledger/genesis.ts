@@ -4,7 +4,6 @@ import {
   brokerUrlPattern,
   type ContractVersion,
   divideBig,
-  encodeCbor,
   Failure,
   idPattern,
   linkAddressPattern,
@@ -20,6 +19,7 @@ import {
   array,
   contractVersion,
   device,
+  encodeAs,
   field,
   int,
   memberTerms,
@@ -357,7 +357,7 @@ const genesisCodec = record("genesis", {
  * whose files differ in anything but layout never agree on a block.
  */
 export function genesisHash(genesis: Genesis): Uint8Array {
-  return sha256(encodeCbor(genesisCodec.encode(genesis)));
+  return sha256(encodeAs(genesisCodec, genesis));
 }
 
 /** Reads and checks `genesis.json`. Throws: `Failure` `genesis.missing`, `config.*`. */

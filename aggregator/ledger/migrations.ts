@@ -64,11 +64,23 @@ INSERT OR IGNORE INTO meta (key, value)
   WHERE key = 'genesis' AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'restored-at');
 `;
 
+/** Who makes a bill looks for its owner's quotes among those of everybody. */
+const signers = `
+CREATE INDEX tx_by_signer ON tx (signer, height, idx);
+`;
+
 /**
  * The steps from an empty file to the present schema: the n-th (from 0) makes version n + 1 of
  * version n. One that has been released is never changed: what follows is appended.
  */
-export const migrations: readonly string[] = [first, votes, proofs, councilSteps, allVotes];
+export const migrations: readonly string[] = [
+  first,
+  votes,
+  proofs,
+  councilSteps,
+  allVotes,
+  signers,
+];
 
 /** Of the file, and of the newest that this program reads. */
 export const schemaVersion = migrations.length;

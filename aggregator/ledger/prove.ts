@@ -17,6 +17,7 @@ import type { BlockSource, Place } from "./block-table.ts";
 import type { LedgerEvent } from "./events.ts";
 import { eventBytes, textsOf } from "./execution.ts";
 import { historyOf } from "./history.ts";
+import type { HistoryTable } from "./history-table.ts";
 import { sha256 } from "./sha256.ts";
 import type { Store } from "./store.ts";
 
@@ -132,29 +133,35 @@ export function proveConsistency(
   const head = proveState(application, store, blockHistoryKey);
   if (head === undefined || head.value === undefined) return undefined;
   const { size } = historyOf(store.state);
-  const ancestors = heights.map((height) => ancestorAt(height, { head, size, store, headerAt }));
+  const about = { below: head.header.height, size, history: store.history, headerAt };
+  const ancestors = heights.map((height) => ancestorAt(height, about));
   const found = ancestors.filter((one) => one !== undefined);
   return found.length === heights.length ? { ancestors: found, head } : undefined;
 }
 
-function ancestorAt(
+/**
+ * A block's place in the history of blocks that the state of a later one holds; undefined where it is not below
+ * that, or what it takes is not here. `below`: the later one's height, `size`: of its history.
+ */
+export function ancestorAt(
   height: number,
   {
-    head,
+    below,
     size,
-    store,
+    history,
     headerAt,
   }: {
-    readonly head: StateProof;
+    readonly below: number;
     readonly size: number;
-    readonly store: Store;
+    readonly history: Pick<HistoryTable, "leafFrom" | "path">;
     readonly headerAt: (height: number) => BlockHeader | undefined;
   },
 ): Ancestor | undefined {
   const header = headerAt(height);
-  if (header === undefined || height >= head.header.height) return undefined;
-  const leaf = store.history.leafFrom(height);
-  const last = leaf?.height ?? head.header.height - 1;
+  if (header === undefined || height >= below) return undefined;
+  const found = history.leafFrom(height);
+  const leaf = found !== undefined && found.index < size ? found : undefined;
+  const last = leaf?.height ?? below - 1;
   const links: BlockHeader[] = [];
   for (let next = height + 1; next <= last; next++) {
     const link = headerAt(next);
@@ -162,7 +169,7 @@ function ancestorAt(
     links.push(link);
   }
   if (leaf === undefined) return { header, links, proof: [] };
-  const proof = store.history.path(leaf.index, size);
+  const proof = history.path(leaf.index, size);
   return proof && { header, links, index: leaf.index, proof };
 }
 

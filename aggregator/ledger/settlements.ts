@@ -69,11 +69,15 @@ export type Settlement = TypeOf<typeof settlement>;
 export type SettlementReason = Settlement["why"];
 
 /**
- * `settlement/<slot>/<owner>/<version, 3 digits; from 1 000 on x and 15>`: what a party's slot came to, each version as long
- * as the slot. Money and energy of a version replace those of the one before: what was posted is the
- * difference.
+ * `settlement/<slot>/<owner>`: what a party's slot came to, each version in its order, as long as the slot. Money
+ * and energy of a version replace those of the one before: what was posted is the difference. They stand in
+ * one entry, so that whoever shows it shows all of them.
  */
-export const settlements = table("settlement", settlement, { isReadBack: false });
+export const settlements = table(
+  "settlement",
+  record("settlement-versions", { versions: field(1, array(settlement, 1, 1_000_000)) }),
+  { isReadBack: false },
+);
 
 /** `resettle/<slot>/<owner>`: parties whose slot is settled anew at the end of the block. */
 export const resettle = table(
@@ -86,37 +90,44 @@ export function slotKey(start: number): string {
   return String(start).padStart(15, "0");
 }
 
+/** Key of a party's slot in its table. */
+export function settlementId(slot: number, owner: string): string {
+  return `${slotKey(slot)}/${owner}`;
+}
+
+/** All versions of what a party's slot came to, the first one first; none before it was settled. */
+export function settlementVersions(
+  state: StateReader,
+  slot: number,
+  owner: string,
+): readonly Settlement[] {
+  return settlements.get(state, settlementId(slot, owner))?.versions ?? [];
+}
+
 /** A party's slot as it stands, and how many versions there are; undefined before the first. */
 export function lastSettlement(
   state: StateReader,
   slot: number,
   owner: string,
 ): { readonly version: number; readonly settlement: Settlement } | undefined {
-  let last: { version: number; settlement: Settlement } | undefined;
-  for (const [, settlement] of settlements.scan(state, `${slotKey(slot)}/${owner}/`)) {
-    last = { version: (last?.version ?? 0) + 1, settlement };
-  }
-  return last;
+  const versions = settlementVersions(state, slot, owner);
+  const settlement = versions.at(-1);
+  return settlement && { version: versions.length, settlement };
 }
 
-/** Key of a version in its table. */
-export function settlementId({
-  slot,
-  owner,
-  version,
-}: {
-  readonly slot: number;
-  readonly owner: string;
-  readonly version: number;
-}): string {
-  // Behind a letter from 1 000 on: that comes after every digit, so keys stay in the order of their versions.
-  const number = version < 1000 ? String(version).padStart(3, "0") : `x${slotKey(version)}`;
-  return `${slotKey(slot)}/${owner}/${number}`;
+/** Puts what a party's slot came to behind what it came to before. */
+export function addSettlement(
+  state: State,
+  { slot, owner }: { readonly slot: number; readonly owner: string },
+  settlement: Settlement,
+): void {
+  const versions = [...settlementVersions(state, slot, owner), settlement];
+  settlements.set(state, settlementId(slot, owner), { versions });
 }
 
 /** Whether a party's slot was settled, provisionally or for good. */
 export function isSettled(state: StateReader, slot: number, owner: string): boolean {
-  return settlements.get(state, settlementId({ slot, owner, version: 1 })) !== undefined;
+  return settlements.get(state, settlementId(slot, owner)) !== undefined;
 }
 
 /** Asks for a party's slot to be settled anew; one that never was stays with its first settlement. */

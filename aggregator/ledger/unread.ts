@@ -1,5 +1,5 @@
 import { field, int, record } from "@busbar/protocol/schema";
-import { type Settlement, settlements, slotKey } from "./settlements.ts";
+import { settlements, slotKey } from "./settlements.ts";
 import type { State, StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
 
@@ -16,13 +16,13 @@ export const unread = table("unread", record("unread", { energyWh: field(1, int(
  * meters showed.
  */
 export function keepUnread(state: State, slot: number, knownWh: (owner: string) => number): void {
-  const last = new Map<string, Settlement>();
-  for (const [id, settlement] of settlements.scan(state, `${slotKey(slot)}/`)) {
-    const [, owner = ""] = id.split("/");
-    last.set(owner, settlement);
-  }
-  for (const [owner, { method, importWh = 0 }] of last) {
-    if (method !== "unproven") continue;
+  const unproven = Array.from(settlements.scan(state, `${slotKey(slot)}/`)).flatMap(
+    ([id, { versions }]) => {
+      const { method, importWh = 0 } = versions.at(-1) ?? {};
+      return method === "unproven" ? [[id.split("/")[1] ?? "", importWh] as const] : [];
+    },
+  );
+  for (const [owner, importWh] of unproven) {
     const more = Math.max(0, importWh - knownWh(owner));
     const energyWh = Math.min(most, unreadOf(state, owner) + more);
     if (more > 0) unread.set(state, owner, { energyWh });

@@ -92,7 +92,10 @@ test("each account holds its paid contracts and its slots' last versions, and no
     }
   }
   const last = new Map<string, Settlement>();
-  for (const [id, version] of settlements.scan(state)) last.set(id.slice(0, -4), version);
+  for (const [id, { versions }] of settlements.scan(state)) {
+    const version = versions.at(-1);
+    if (version !== undefined) last.set(id, version);
+  }
   for (const [id, { money, imbalanceWh }] of last) {
     add(id.slice(16), money, -imbalanceWh);
     add(bureau, -money, imbalanceWh);

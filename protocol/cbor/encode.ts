@@ -22,9 +22,14 @@ const keptBytesMax = 65_536;
  * nesting past 16).
  */
 export function encodeCbor(value: CborValue): Uint8Array {
-  const out = idle.pop() ?? new Writer();
+  return encodeBy((out) => write(out, value, 0));
+}
+
+/** The bytes that `put` writes, for who knows a value's form and needs no copy of it. It has to write one data item. */
+export function encodeBy(put: (out: CborWriter) => void): Uint8Array {
+  const out = idle.pop() ?? new CborWriter();
   try {
-    write(out, value, 0);
+    put(out);
     return out.bytes();
   } finally {
     out.clear();
@@ -34,10 +39,10 @@ export function encodeCbor(value: CborValue): Uint8Array {
 
 /** Writers that are not at work. Encoding is on every hot path, and most of what a fresh one costs is
  * its buffer; there are never more of them than maps inside maps. */
-const idle: Writer[] = [];
+const idle: CborWriter[] = [];
 
-/** A byte buffer that grows by doubling. */
-class Writer {
+/** Writes data items into a byte buffer that grows by doubling. */
+export class CborWriter {
   #buffer = new Uint8Array(256);
   #length = 0;
 
@@ -98,6 +103,48 @@ class Writer {
     return true;
   }
 
+  /** Throws: `CborError` for a fraction, or a number of 2⁵³ or more. */
+  integer(value: number): void {
+    if (!Number.isSafeInteger(value)) {
+      throw new CborError("cbor.integer", -1, `expected an integer below 2⁵³, got ${value}`);
+    }
+    if (value >= 0) this.head(0, value);
+    else this.head(1, -1 - value);
+  }
+
+  /** Throws: `CborError` for a lone surrogate. */
+  text(value: string): void {
+    if (value.length <= shortText && this.ascii(value)) return;
+    if (!value.isWellFormed()) throw new CborError("cbor.text", -1, "text with a lone surrogate");
+    const bytes = utf8.encode(value);
+    this.head(3, bytes.length);
+    this.append(bytes);
+  }
+
+  byteString(value: Uint8Array): void {
+    this.head(2, value.length);
+    this.append(value);
+  }
+
+  bool(value: boolean): void {
+    this.byte(value ? 0xf5 : 0xf4);
+  }
+
+  /** Head of a list: its items follow. */
+  list(count: number): void {
+    this.head(4, count);
+  }
+
+  /** Head of a map: so many keys, sorted bytewise, each with its value behind it, follow. */
+  map(count: number): void {
+    this.head(5, count);
+  }
+
+  /** Any value, as `encodeCbor` writes it. */
+  value(value: CborValue): void {
+    write(this, value, 0);
+  }
+
   /** A copy of what was written. */
   bytes(): Uint8Array {
     return this.#buffer.slice(0, this.#length);
@@ -110,18 +157,15 @@ class Writer {
   }
 }
 
-function write(out: Writer, value: CborValue, depth: number): void {
+function write(out: CborWriter, value: CborValue, depth: number): void {
   if (depth > depthMax) throw new CborError("cbor.depth", -1, `nesting deeper than ${depthMax}`);
-  if (typeof value === "number") return writeInteger(out, value);
-  if (typeof value === "string") return writeText(out, value);
-  if (typeof value === "boolean") return out.byte(value ? 0xf5 : 0xf4);
+  if (typeof value === "number") return out.integer(value);
+  if (typeof value === "string") return out.text(value);
+  if (typeof value === "boolean") return out.bool(value);
   if (value === null) return out.byte(0xf6);
-  if (value instanceof Uint8Array) {
-    out.head(2, value.length);
-    return out.append(value);
-  }
+  if (value instanceof Uint8Array) return out.byteString(value);
   if (Array.isArray(value)) {
-    out.head(4, value.length);
+    out.list(value.length);
     return value.forEach((item) => {
       write(out, item as CborValue, depth + 1);
     });
@@ -139,24 +183,8 @@ function isTagged(value: unknown): value is Tagged {
   return Number.isSafeInteger(value.tag) && (value.tag as number) >= 0;
 }
 
-function writeInteger(out: Writer, value: number): void {
-  if (!Number.isSafeInteger(value)) {
-    throw new CborError("cbor.integer", -1, `expected an integer below 2⁵³, got ${value}`);
-  }
-  if (value >= 0) out.head(0, value);
-  else out.head(1, -1 - value);
-}
-
-function writeText(out: Writer, value: string): void {
-  if (value.length <= shortText && out.ascii(value)) return;
-  if (!value.isWellFormed()) throw new CborError("cbor.text", -1, "text with a lone surrogate");
-  const bytes = utf8.encode(value);
-  out.head(3, bytes.length);
-  out.append(bytes);
-}
-
-function writeMap(out: Writer, map: ReadonlyMap<CborKey, CborValue>, depth: number): void {
-  out.head(5, map.size);
+function writeMap(out: CborWriter, map: ReadonlyMap<CborKey, CborValue>, depth: number): void {
+  out.map(map.size);
   if (isInOrder(map)) {
     // Not by an iterator, which makes an object a step: on a unit, which runs without the optimizing
     // compilers, a fifth of all that is allocated.

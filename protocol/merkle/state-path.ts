@@ -37,7 +37,7 @@ export function verifyStatePath(root: Uint8Array, { key, value, path }: StateCla
   if (node === undefined) return false;
   for (let depth = siblings.length - 1; depth >= 0; depth--) {
     const sibling = siblings[depth] ?? new Uint8Array(32);
-    node = bit(name, depth) === 1 ? hashed(1, sibling, node) : hashed(1, node, sibling);
+    node = bit(name, depth) === 1 ? nodeHash(1, sibling, node) : nodeHash(1, node, sibling);
   }
   return compareBytes(node, root) === 0;
 }
@@ -48,21 +48,24 @@ function startOf(
   value: Uint8Array | undefined,
   other: StatePath["other"],
 ): Uint8Array | undefined {
-  if (value !== undefined) return other === undefined ? hashed(0, name, sha256(value)) : undefined;
+  if (value !== undefined)
+    return other === undefined ? nodeHash(0, name, sha256(value)) : undefined;
   if (other === undefined) return new Uint8Array(32);
   if (other.key.length !== 32 || other.value.length !== 32) return undefined;
   if (compareBytes(other.key, name) === 0) return undefined;
   // The way up follows the bits of the absent key, so only a leaf on its path leads to the root.
-  return hashed(0, other.key, other.value);
+  return nodeHash(0, other.key, other.value);
 }
 
-function hashed(prefix: number, first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(65);
-  bytes[0] = prefix;
-  bytes.set(first, 1);
-  bytes.set(second, 33);
-  return sha256(bytes);
+/** SHA-256 of a byte and two hashes: an inner node of the tree (1, as in RFC 6962) or a leaf (0). */
+export function nodeHash(prefix: 0 | 1, first: Uint8Array, second: Uint8Array): Uint8Array {
+  message[0] = prefix;
+  message.set(first, 1);
+  message.set(second, 33);
+  return sha256(message);
 }
+
+const message = new Uint8Array(65);
 
 function bit(name: Uint8Array, depth: number): number {
   return ((name[depth >> 3] ?? 0) >> (7 - (depth & 7))) & 1;

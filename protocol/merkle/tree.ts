@@ -218,7 +218,7 @@ function levelsOf(leaves: readonly Uint8Array[], hash: Sha256): Uint8Array[][] {
   while (level.length > 1) {
     const next: Uint8Array[] = [];
     for (let i = 0; i < level.length; i += 2) {
-      const [left, right] = level.slice(i, i + 2);
+      const [left, right] = [level[i], level[i + 1]];
       if (left !== undefined) next.push(right === undefined ? left : hashNode(left, right, hash));
     }
     levels.push(next);
@@ -247,12 +247,14 @@ function hashLeaf(leaf: Uint8Array, hash: Sha256): Uint8Array {
 }
 
 function hashNode(left: Uint8Array, right: Uint8Array, hash: Sha256): Uint8Array {
-  const bytes = new Uint8Array(65);
-  bytes[0] = 1;
-  bytes.set(left, 1);
-  bytes.set(right, 33);
-  return hash(bytes);
+  message[0] = 1;
+  message.set(left, 1);
+  message.set(right, 33);
+  return hash(message);
 }
+
+/** Written anew for each node: a hash keeps nothing of what it was handed. */
+const message = new Uint8Array(65);
 
 function isSize(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;

@@ -1,7 +1,7 @@
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
-import { encodeCbor } from "../cbor/encode.ts";
 import { endOfItem } from "../cbor/skip.ts";
 import type { Sha256 } from "../merkle/tree.ts";
+import { encodeAs } from "../schema/codec.ts";
 import { sha256 } from "../sha256.ts";
 import { payloadOf } from "./payload.ts";
 import { type ReadingEntry, type Readings, readingEntry } from "./readings.ts";
@@ -23,7 +23,7 @@ export function chainHead(
   entry: ReadingEntry,
   hash: Sha256 = sha256,
 ): Uint8Array {
-  return hash(concatBytes(previous, encodeCbor(readingEntry.encode(entry))));
+  return hash(concatBytes(previous, encodeAs(readingEntry, entry)));
 }
 
 /** The head after all entries of a batch. */

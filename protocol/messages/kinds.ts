@@ -1,8 +1,7 @@
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import type { Refusal } from "../refusal.ts";
-import { SchemaError, type TypeOf } from "../schema/codec.ts";
+import { type Codec, encodeAs, SchemaError, type TypeOf } from "../schema/codec.ts";
 import { assets } from "./assets.ts";
 import { correction, objection, ruling } from "./cases.ts";
 import { certificateMove } from "./certificates.ts";
@@ -68,8 +67,7 @@ export function isKind(name: string): name is Kind {
 
 /** The payload of a message. Throws `SchemaError` when the value does not fit its kind. */
 export function encodeMessage<K extends Kind>(kind: K, message: Message<K>): Uint8Array {
-  const codec = kinds[kind] as unknown as { encode(value: Message<K>): never };
-  return encodeCbor(codec.encode(message));
+  return encodeAs(kinds[kind] as unknown as Pick<Codec<Message<K>>, "write">, message);
 }
 
 /** A decoded message, or why the bytes are none: a `cbor.*` code or `message.shape`. */

@@ -1,6 +1,5 @@
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
-import { encodeCbor } from "../cbor/encode.ts";
-import { array, bytes, int, oneOf, type TypeOf } from "../schema/codec.ts";
+import { array, bytes, encodeAs, int, oneOf, type TypeOf } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
 import { sha256 } from "../sha256.ts";
 import type { MicroPerKwh, Wh } from "../units/brands.ts";
@@ -84,6 +83,7 @@ const sealed = record("sealed", {
   slot: field(3, instant),
   gate: field(4, instant),
 });
+const sealedQuotes = array(quote, 0, 0xffff);
 
 /**
  * The hash that seals quotes: SHA-256(domain ‖ salt ‖ what it is for ‖ encoding of the quotes). The
@@ -96,7 +96,7 @@ export function sealQuotes(
   salt: Uint8Array,
 ): Uint8Array {
   const { id, owner, slot, gate } = about;
-  const purpose = encodeCbor(sealed.encode({ id, owner, slot, gate }));
-  const list = encodeCbor(quotes.map((terms) => quote.encode(terms)));
+  const purpose = encodeAs(sealed, { id, owner, slot, gate });
+  const list = encodeAs(sealedQuotes, quotes);
   return sha256(concatBytes(utf8ToBytes("busbar/1/quote"), salt, purpose, list));
 }

@@ -1,11 +1,10 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import nacl from "tweetnacl";
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import type { SealedAddresses } from "../messages/notices.ts";
 import type { Refusal } from "../refusal.ts";
-import { bytes, SchemaError, type TypeOf, text } from "../schema/codec.ts";
+import { bytes, encodeAs, SchemaError, type TypeOf, text } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
 import { boxNotice, openNotice } from "./boxed.ts";
 
@@ -57,7 +56,7 @@ export function sealAddresses(
   random: (count: number) => Uint8Array,
 ): SealedAddresses {
   const [key, nonce] = [random(32), random(24)];
-  const plain = encodeCbor(noticeAddresses.encode(addresses));
+  const plain = encodeAs(noticeAddresses, addresses);
   return {
     nonce,
     box: nacl.secretbox(plain, nonce, key),

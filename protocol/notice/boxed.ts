@@ -1,9 +1,8 @@
 import nacl from "tweetnacl";
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import type { Refusal } from "../refusal.ts";
-import { bytes, SchemaError } from "../schema/codec.ts";
+import { bytes, encodeAs, SchemaError } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
 
 /** A notice only its owner can read: a tweetnacl box from a key that is used once. */
@@ -25,7 +24,7 @@ export function boxNotice(
   const sender = nacl.box.keyPair.fromSecretKey(random(32));
   const nonce = random(24);
   const box = nacl.box(plain, nonce, ownerKey, sender.secretKey);
-  return encodeCbor(boxed.encode({ from: sender.publicKey, nonce, box }));
+  return encodeAs(boxed, { from: sender.publicKey, nonce, box });
 }
 
 /** Opens a notice with the owner's secret key; codes `cbor.*`, `message.shape`, `notice.not-for-us`. */

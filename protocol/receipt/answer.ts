@@ -1,5 +1,5 @@
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
+import { type CborWriter, encodeBy } from "../cbor/encode.ts";
 import { CborError, type CborValue } from "../cbor/value.ts";
 import type { Refusal } from "../refusal.ts";
 import { bytes, int, SchemaError, type TypeOf, text } from "../schema/codec.ts";
@@ -35,21 +35,25 @@ export type Answer =
   | { readonly kind: "member"; readonly entry: StateProof };
 
 export function encodeAnswer(answer: Answer): Uint8Array {
-  return encodeCbor([answer.kind, bodyOf(answer)]);
+  return encodeBy((out) => {
+    out.list(2);
+    out.text(answer.kind);
+    writeBody(out, answer);
+  });
 }
 
-function bodyOf(answer: Answer): CborValue {
+function writeBody(out: CborWriter, answer: Answer): void {
   switch (answer.kind) {
     case "receipt":
-      return receipt.encode(answer.receipt);
+      return receipt.write(out, answer.receipt);
     case "refused":
-      return refused.encode(answer.refused);
+      return refused.write(out, answer.refused);
     case "tip":
-      return stateProof.encode(answer.tip);
+      return stateProof.write(out, answer.tip);
     case "council":
-      return stateProof.encode(answer.step);
+      return stateProof.write(out, answer.step);
     case "member":
-      return stateProof.encode(answer.entry);
+      return stateProof.write(out, answer.entry);
     default:
       return answer satisfies never;
   }

@@ -1,7 +1,6 @@
-import { encodeCbor } from "../cbor/encode.ts";
 import { id } from "../messages/id.ts";
 import { instant } from "../messages/readings.ts";
-import { array, bytes, int, type TypeOf } from "../schema/codec.ts";
+import { array, bytes, encodeAs, int, type TypeOf } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
 import { sha256 } from "../sha256.ts";
 
@@ -40,7 +39,7 @@ export type Certificate = TypeOf<typeof certificate>;
 
 /** The bytes that members sign. */
 export function encodeHeader(header: BlockHeader): Uint8Array {
-  return encodeCbor(blockHeader.encode(header));
+  return encodeAs(blockHeader, header);
 }
 
 /** SHA-256 of the header's encoding: the block's name and the next block's `previous`. */

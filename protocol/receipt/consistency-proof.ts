@@ -87,7 +87,8 @@ function isAncestor(
   return last.height < head.height && verifyInclusion({ leaf, index, proof, ...history });
 }
 
-function follows(before: BlockHeader, next: BlockHeader): boolean {
+/** Whether a block names the one before it. */
+export function follows(before: BlockHeader, next: BlockHeader): boolean {
   return next.height === before.height + 1 && compareBytes(next.previous, blockHash(before)) === 0;
 }
 

@@ -8,6 +8,7 @@ import { publicKeyOf, signPure } from "../ed25519/pure.ts";
 import { toBeSigned } from "../envelope/envelope.ts";
 import { keyId } from "../envelope/key-id.ts";
 import { verify } from "../node/ed25519.ts";
+import { encodeAs } from "../schema/codec.ts";
 import { utcMs } from "../units/brands.ts";
 import { decodeAnswer, encodeAnswer } from "./answer.ts";
 import { encodeHeader } from "./block.ts";
@@ -59,7 +60,7 @@ function proofOf(name: string, value: Uint8Array | undefined, on = chain): State
   };
 }
 
-const good = proofOf("reading/m", encodeCbor(meterState.encode(state)));
+const good = proofOf("reading/m", encodeAs(meterState, state));
 
 test("a meter's state is what a certified block proves, and comes back as it went", () => {
   const decoded = decodeAnswer(encodeAnswer({ kind: "tip", tip: good }));
@@ -71,7 +72,7 @@ test("a meter's state is what a certified block proves, and comes back as it wen
   assert.ok(absent.ok && absent.tip === undefined);
 });
 
-const other = encodeCbor(meterState.encode({ ...state, next: 5 }));
+const other = encodeAs(meterState, { ...state, next: 5 });
 const [vote] = good.certificate;
 const wrong: readonly (readonly [string, StateProof, string])[] = [
   ["another entry's state", proofOf("account/m", good.value), "proof.key"],

@@ -1,5 +1,5 @@
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
+import { type CborWriter, encodeBy } from "../cbor/encode.ts";
 import { CborError, type CborValue } from "../cbor/value.ts";
 import type { Verify } from "../envelope/envelope.ts";
 import type { Refusal } from "../refusal.ts";
@@ -59,8 +59,12 @@ const stepList = array(stateProof, 1, 0xffff);
 /** CBOR `[kind, content]`, with a third part where steps lead to the voters that signed:
  * `[kind, content, [step …]]`. */
 export function encodeProof(proof: Proof, steps: readonly StateProof[] = []): Uint8Array {
-  const parts = [proof.kind, bodyOf(proof)];
-  return encodeCbor(steps.length === 0 ? parts : [...parts, stepList.encode([...steps])]);
+  return encodeBy((out) => {
+    out.list(steps.length === 0 ? 2 : 3);
+    out.text(proof.kind);
+    writeBody(out, proof);
+    if (steps.length > 0) stepList.write(out, steps);
+  });
 }
 
 /** Codes: `cbor.*`, `message.shape`, `proof.unknown-kind`. */
@@ -172,18 +176,18 @@ export function headerOfProof(proof: Proof): BlockHeader {
   }
 }
 
-function bodyOf(proof: Proof): CborValue {
+function writeBody(out: CborWriter, proof: Proof): void {
   switch (proof.kind) {
     case "receipt":
-      return receipt.encode(proof.receipt);
+      return receipt.write(out, proof.receipt);
     case "state":
-      return stateProof.encode(proof.state);
+      return stateProof.write(out, proof.state);
     case "result":
-      return resultProof.encode(proof.result);
+      return resultProof.write(out, proof.result);
     case "payment":
-      return payment.encode([proof.result, proof.event]);
+      return payment.write(out, [proof.result, proof.event]);
     case "consistency":
-      return consistencyProof.encode(proof.consistency);
+      return consistencyProof.write(out, proof.consistency);
     default:
       return proof satisfies never;
   }

@@ -1,11 +1,10 @@
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import type { Verify } from "../envelope/envelope.ts";
 import { frameBytesMax } from "../envelope/frame.ts";
 import { verifyInclusion } from "../merkle/tree.ts";
 import type { Refusal } from "../refusal.ts";
-import { array, bytes, int, SchemaError, type TypeOf } from "../schema/codec.ts";
+import { array, bytes, encodeAs, int, SchemaError, type TypeOf } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
 import { type BlockHeader, blockHeader, certificate, encodeHeader } from "./block.ts";
 import { type Membership, verifyCertificate } from "./membership.ts";
@@ -27,7 +26,7 @@ export const receipt = record("receipt", {
 export type Receipt = TypeOf<typeof receipt>;
 
 export function encodeReceipt(value: Receipt): Uint8Array {
-  return encodeCbor(receipt.encode(value));
+  return encodeAs(receipt, value);
 }
 
 /** Codes: `cbor.*`, `message.shape`. */

@@ -1,10 +1,9 @@
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import type { Verify } from "../envelope/envelope.ts";
 import { type StatePath, verifyStatePath } from "../merkle/state-path.ts";
 import type { Refusal } from "../refusal.ts";
-import { array, bytes, pair, SchemaError, type TypeOf, text } from "../schema/codec.ts";
+import { array, bytes, encodeAs, pair, SchemaError, type TypeOf, text } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
 import { blockHeader, certificate, encodeHeader } from "./block.ts";
 import { type Membership, verifyCertificate } from "./membership.ts";
@@ -50,7 +49,7 @@ export function verifyStateProof(
 }
 
 export function encodeStateProof(proof: StateProof): Uint8Array {
-  return encodeCbor(stateProof.encode(proof));
+  return encodeAs(stateProof, proof);
 }
 
 /** Codes: `cbor.*`, `message.shape`. */

@@ -1,4 +1,5 @@
-import type { CborKey, CborValue } from "../cbor/value.ts";
+import { type CborWriter, encodeBy, encodeCbor } from "../cbor/encode.ts";
+import { CborError, type CborKey, type CborValue, compareBytes } from "../cbor/value.ts";
 
 /** A value of the right encoding and the wrong shape. `path` says where: `entries[3].time`. */
 export class SchemaError extends Error {
@@ -11,14 +12,22 @@ export class SchemaError extends Error {
 }
 
 /**
- * One type on the wire: checks what was decoded, prepares what is to be encoded, and writes its own
+ * One type on the wire: checks what was decoded and what is to be written, and writes its own
  * line of the CDDL (RFC 8610). Every limit stands here once.
  */
 export type Codec<T> = {
   readonly cddl: string;
   decode(value: CborValue | undefined, path: string): T;
-  encode(value: T): CborValue;
+  /** Writes the bytes of a value. Throws: `SchemaError`, `CborError` for one that does not fit. */
+  write(out: CborWriter, value: T): void;
+  /** What comes back of a value that was written: nothing but what its bytes hold. */
+  copy(value: T): T;
 };
+
+/** A value's bytes, checked by its type. Throws: `SchemaError`, `CborError`. */
+export function encodeAs<T>(codec: Pick<Codec<T>, "write">, value: T): Uint8Array {
+  return encodeBy((out) => codec.write(out, value));
+}
 
 export type TypeOf<C> = C extends Codec<infer T> ? T : never;
 
@@ -31,8 +40,13 @@ export function int<T extends number = number>(min: number, max: number): Codec<
     }
     return value as T;
   };
-  // −0 is none of the wire's numbers: what is encoded is what will be decoded.
-  return { cddl: `${min}..${max}`, decode, encode: (value) => (decode(value, "") + 0) as T };
+  // −0 is none of the wire's numbers: a copy is what will be decoded.
+  return {
+    cddl: `${min}..${max}`,
+    decode,
+    write: (out, value) => out.integer(decode(value, "")),
+    copy: (value) => (value + 0) as T,
+  };
 }
 
 /** True or false. */
@@ -42,7 +56,8 @@ export const bool: Codec<boolean> = {
     if (typeof value !== "boolean") throw new SchemaError(path, "true or false", value);
     return value;
   },
-  encode: (value) => value,
+  write: (out, value) => out.bool(bool.decode(value, "")),
+  copy: same,
 };
 
 /** Text of 1 … `max` UTF-16 units, of one form where a pattern is given. */
@@ -59,7 +74,7 @@ export function text(max: number, pattern?: RegExp): Codec<string> {
     pattern === undefined
       ? `tstr .size (1..${max * 3})`
       : `tstr .regexp ${JSON.stringify(pattern.source.replace(/^\^|\$$/g, ""))}`;
-  return { cddl: control, decode, encode: (value) => decode(value, "") };
+  return { cddl: control, ...plain(decode, (out, value) => out.text(value)) };
 }
 
 /** Bytes of `min … max` length. */
@@ -72,7 +87,7 @@ export function bytes(min: number, max: number = min): Codec<Uint8Array> {
     return value;
   };
   const size = min === max ? `${min}` : `(${min}..${max})`;
-  return { cddl: `bstr .size ${size}`, decode, encode: (value) => decode(value, "") };
+  return { cddl: `bstr .size ${size}`, ...plain(decode, (out, value) => out.byteString(value)) };
 }
 
 /** One of a closed list of words. */
@@ -86,7 +101,7 @@ export function oneOf<const Words extends readonly string[]>(
     return value;
   };
   const cddl = words.map((word) => JSON.stringify(word)).join(" / ");
-  return { cddl, decode, encode: (value) => decode(value, "") };
+  return { cddl, ...plain(decode, (out, value) => out.text(value)) };
 }
 
 /** `min … max` items of one type. */
@@ -101,25 +116,19 @@ export function array<T>(item: Codec<T>, min: number, max: number): Codec<readon
       check(value.length, path, value);
       return value.map((entry, i) => item.decode(entry, `${path}[${i}]`));
     },
-    encode(value) {
+    write(out, value) {
       check(value.length, "", value.length);
-      return value.map((entry) => item.encode(entry));
+      out.list(value.length);
+      for (const entry of value) item.write(out, entry);
     },
+    copy: (value) => value.map((entry) => item.copy(entry)),
   };
 }
 
 /** Exactly two items, an array on the wire. */
 export function pair<A, B>(first: Codec<A>, second: Codec<B>): Codec<readonly [A, B]> {
-  return {
-    cddl: `[ ${first.cddl}, ${second.cddl} ]`,
-    decode(value, path) {
-      if (!Array.isArray(value) || value.length !== 2) {
-        throw new SchemaError(path, "an array of two", value);
-      }
-      return [first.decode(value[0], `${path}[0]`), second.decode(value[1], `${path}[1]`)];
-    },
-    encode: ([a, b]) => [first.encode(a), second.encode(b)],
-  };
+  const items = tuple([first, second], 2, "an array of two");
+  return { cddl: `[ ${first.cddl}, ${second.cddl} ]`, ...(items as Untold<readonly [A, B]>) };
 }
 
 /** Two items and, where it says something, a third one: an array on the wire. */
@@ -128,19 +137,37 @@ export function pairAnd<A, B, C>(
   second: Codec<B>,
   third: Codec<C>,
 ): Codec<readonly [A, B, C?]> {
+  const items = tuple([first, second, third], 2, "an array of two or three");
   return {
     cddl: `[ ${first.cddl}, ${second.cddl}, ? ${third.cddl} ]`,
+    ...(items as Untold<readonly [A, B, C?]>),
+  };
+}
+
+type Untold<T> = Omit<Codec<T>, "cddl">;
+
+/** Items of different types, of which those behind `least` may be left out. */
+function tuple(
+  // biome-ignore lint/suspicious/noExplicitAny: a tuple holds items of any types
+  items: readonly Codec<any>[],
+  least: number,
+  expected: string,
+): Untold<readonly unknown[]> {
+  const said = (value: readonly unknown[]) =>
+    items.slice(0, value[least] === undefined ? least : items.length);
+  return {
     decode(value, path) {
-      if (!Array.isArray(value) || value.length < 2 || value.length > 3) {
-        throw new SchemaError(path, "an array of two or three", value);
+      if (!Array.isArray(value) || value.length < least || value.length > items.length) {
+        throw new SchemaError(path, expected, value);
       }
-      const [a, b] = [first.decode(value[0], `${path}[0]`), second.decode(value[1], `${path}[1]`)];
-      return value.length === 2 ? [a, b] : [a, b, third.decode(value[2], `${path}[2]`)];
+      return value.map((part, i) => items[i]?.decode(part, `${path}[${i}]`));
     },
-    encode([a, b, c]) {
-      const both = [first.encode(a), second.encode(b)];
-      return c === undefined ? both : [...both, third.encode(c)];
+    write(out, value) {
+      const own = said(value);
+      out.list(own.length);
+      for (const [i, item] of own.entries()) item.write(out, value[i]);
     },
+    copy: (value) => said(value).map((item, i) => item.copy(value[i])),
   };
 }
 
@@ -163,14 +190,30 @@ export function mapOf<T>(
       });
       return out;
     },
-    encode(value) {
-      if (value.size > max)
+    write(out, value) {
+      if (value.size > max) {
         throw new SchemaError("", `a map of at most ${max} entries`, value.size);
-      const out = new Map<CborKey, CborValue>();
+      }
+      const entries = Array.from(value, ([name, entry]) => {
+        return { key: encodeCbor(key.encode(name)), entry };
+      }).sort((a, b) => compareBytes(a.key, b.key));
+      out.map(entries.length);
+      let before: Uint8Array | undefined;
+      for (const { key, entry } of entries) {
+        if (before !== undefined && compareBytes(before, key) === 0) {
+          throw new CborError("cbor.key-twice", -1, "a map holds the same key twice");
+        }
+        before = key;
+        out.append(key);
+        item.write(out, entry);
+      }
+    },
+    copy(value) {
+      const copy = new Map<string, T>();
       value.forEach((entry, name) => {
-        out.set(key.encode(name), item.encode(entry));
+        copy.set(key.decode(key.encode(name), ""), item.copy(entry));
       });
-      return out;
+      return copy;
     },
   };
 }
@@ -181,6 +224,19 @@ export type KeyCodec = {
   decode(value: CborKey, path: string): string;
   encode(value: string): CborKey;
 };
+
+/** A type whose values are the wire's own. */
+function plain<T extends string | Uint8Array>(
+  decode: (value: CborValue | undefined, path: string) => T,
+  put: (out: CborWriter, value: T) => void,
+): Untold<T> {
+  const checked = (value: T) => decode(value, "");
+  return { decode, write: (out, value) => put(out, checked(value)), copy: same };
+}
+
+function same<T>(value: T): T {
+  return value;
+}
 
 function grouped(cddl: string): string {
   return /[./ ]/.test(cddl) && !/^[[{(]/.test(cddl) ? `(${cddl})` : cddl;

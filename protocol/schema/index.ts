@@ -33,6 +33,7 @@ export {
   bool,
   bytes,
   type Codec,
+  encodeAs,
   int,
   mapOf,
   oneOf,

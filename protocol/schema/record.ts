@@ -40,6 +40,9 @@ export function record<F extends Fields>(name: string, fields: F): RecordCodec<R
   const entries = Object.entries(fields);
   const known = new Set<CborKey>(entries.map(([, { key }]) => key));
   if (known.size !== entries.length) throw new Error(`${name}: two fields share a key`);
+  const inOrder = entries
+    .map(([field, { key, type, optional }]) => ({ field, key, type, optional }))
+    .sort((a, b) => a.key - b.key);
   return {
     name,
     fields,
@@ -59,13 +62,22 @@ export function record<F extends Fields>(name: string, fields: F): RecordCodec<R
       });
       return out as RecordOf<F>;
     },
-    encode(value) {
-      const out = new Map<CborKey, CborValue>();
-      entries.forEach(([field, { key, type, optional }]) => {
+    write(out, value) {
+      const parts = value as Record<string, unknown>;
+      const said = inOrder.filter(({ field, optional }) => !optional || parts[field] !== undefined);
+      out.map(said.length);
+      for (const { field, key, type } of said) {
+        out.integer(key);
+        type.write(out, parts[field]);
+      }
+    },
+    copy(value) {
+      const copy: Record<string, unknown> = {};
+      for (const [field, { type }] of entries) {
         const part = (value as Record<string, unknown>)[field];
-        if (part !== undefined || !optional) out.set(key, type.encode(part));
-      });
-      return out;
+        if (part !== undefined) copy[field] = type.copy(part);
+      }
+      return copy as RecordOf<F>;
     },
   };
 }

@@ -1,9 +1,8 @@
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import { type Envelope, openEnvelope, type Signer, sealEnvelope } from "../envelope/envelope.ts";
 import type { Refusal } from "../refusal.ts";
-import { bytes, SchemaError, type TypeOf, text } from "../schema/codec.ts";
+import { bytes, encodeAs, SchemaError, type TypeOf, text } from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
 
 /**
@@ -25,7 +24,7 @@ export function sealSignIn(
   answer: SignIn,
   { chain, signer }: { readonly chain: string; readonly signer: Signer },
 ): Uint8Array {
-  return sealEnvelope(encodeCbor(signIn.encode(answer)), { chain, kind: signInDomain }, signer);
+  return sealEnvelope(encodeAs(signIn, answer), { chain, kind: signInDomain }, signer);
 }
 
 /** Parses what `sealSignIn` made; nothing in it is proved yet. Codes: `cbor.*`, `envelope.*`, `message.shape`. */

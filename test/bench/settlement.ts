@@ -4,7 +4,9 @@
  * What has a limit is the month's settlement on the ledger: every block that brings readings, from its signed
  * frames to committed accounts, by the rules as they are: proposed, run, hashed, certified and on disk. Each
  * brings an hour's readings of every meter and settles four slots. Trading before delivery is no part of it,
- * nor is the check of frames as they come in, which stands beside it; nor are bills, which stand below.
+ * nor is the check of frames as they come in, which stands beside it; nor are bills, which stand below. Beside
+ * what was measured stands what nothing could do without: of the month the hashes of what it writes to the
+ * state's tree, of a bill the signatures that whoever checks it has to look at.
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +14,8 @@ import { join } from "node:path";
 import { verify } from "@busbar/protocol/node";
 import { accountSums } from "../../aggregator/ledger/accounts.ts";
 import { slots } from "../../aggregator/ledger/rules/market/tables.ts";
+import { sha256 } from "../../aggregator/ledger/sha256.ts";
+import { lanes } from "../../aggregator/ledger/state/sha256-lanes.ts";
 import { Store } from "../../aggregator/ledger/store.ts";
 import { rememberingVerify } from "../../aggregator/ledger/verified.ts";
 import { checkBill } from "../../aggregator/settlement/bill/check.ts";
@@ -62,7 +66,8 @@ function measure(folder: string): Figure[] {
     store: new Store(file),
     verify: () => true,
   });
-  const { settleMs, frames } = live(community);
+  const written = countWritten(community.store);
+  const { settleMs, frames } = live(community, written);
   const { state } = community.store;
   const all = [...slots.scan(state)].map(([, { stage }]) => stage);
   const settled = all.filter((stage) => stage === "settled").length;
@@ -75,6 +80,7 @@ function measure(folder: string): Figure[] {
   const signatures = timeOf(() => {
     for (const frame of frames) if (!community.isSigned(frame)) throw new Error("a bad signature");
   });
+  const signatureMs = signatures / frames.length;
   const bills = makeBills(community);
   return [
     {
@@ -84,8 +90,14 @@ function measure(folder: string): Figure[] {
       limit: 20,
     },
     {
+      name: "  of that the hashes of its entries in the state's tree",
+      value: hashingMs(written) / 1000,
+      unit: "s",
+    },
+    { name: "  entries written, for each slot", value: written.keys / slotCount, unit: "entries" },
+    {
       name: "  signatures of its batches, checked as they come in, apart",
-      value: ((signatures / frames.length) * slotCount * meters) / slotsOfBatch / 1000,
+      value: (signatureMs * slotCount * meters) / slotsOfBatch / 1000,
       unit: "s",
     },
     { name: "slots settled", value: settled, unit: "slots" },
@@ -101,6 +113,11 @@ function measure(folder: string): Figure[] {
       unit: "s",
     },
     { name: "  the longest to check", value: bills.checkedMsMax / 1000, unit: "s" },
+    {
+      name: "  of all that their signatures",
+      value: (signatureMs * bills.signatures) / 1000,
+      unit: "s",
+    },
     { name: "lines of all bills", value: bills.lines, unit: "lines" },
     {
       name: "a bill with its evidence",
@@ -115,11 +132,16 @@ function measure(folder: string): Figure[] {
  * Lives the month: each slot is traded, and each unit hands over its readings of an hour in one batch.
  * What the blocks with readings take, from frames to committed accounts, is counted.
  */
-function live(community: Community): { settleMs: number; frames: readonly Uint8Array[] } {
+function live(
+  community: Community,
+  written: Written,
+): { settleMs: number; frames: readonly Uint8Array[] } {
   let settleMs = 0;
   let sample: readonly Uint8Array[] = [];
   const settle = (slot: number, frames: readonly Uint8Array[]) => {
+    written.counts = true;
     settleMs += timeOf(() => community.block(slot + minute, frames));
+    written.counts = false;
     if (slot % (24 * slotsOfBatch * slotMs) === 0) sample = [...sample, ...frames];
   };
   community.block(from - 50 * minute, []);
@@ -134,6 +156,42 @@ function live(community: Community): { settleMs: number; frames: readonly Uint8A
     else if (i % slotsOfBatch === 0) settle(slot, hourOf(community, slot));
   }
   return { settleMs, frames: sample };
+}
+
+/** What blocks write into the state: entries, and nodes of its tree that lead to them. */
+type Written = { counts: boolean; keys: number; nodes: number };
+
+function countWritten(store: Store): Written {
+  const written = { counts: false, keys: 0, nodes: 0 };
+  const held = new Set<string>();
+  const commit = store.commit.bind(store);
+  store.commit = (block, changes, ...rest) => {
+    for (const [key, value] of changes) {
+      if (value === undefined) held.delete(key);
+      else held.add(key);
+    }
+    if (written.counts) {
+      written.keys += changes.size;
+      // Those of one block meet at the tree's upper levels, of which there are as many as it takes for them.
+      written.nodes += changes.size * (1 + Math.max(0, Math.log2(held.size / changes.size)));
+    }
+    commit(block, changes, ...rest);
+  };
+  return written;
+}
+
+/** An entry takes the hashes of its key and value; its leaf and the nodes above are hashed four at a time. */
+function hashingMs({ keys, nodes }: Written): number {
+  const { run } = lanes();
+  const entry = new Uint8Array(100);
+  const rounds = 20_000;
+  const one = timeOf(() => {
+    for (let i = 0; i < rounds; i++) sha256(entry);
+  });
+  const four = timeOf(() => {
+    for (let i = 0; i < rounds; i++) run();
+  });
+  return (one * 2 * keys + (four * (keys + nodes)) / 4) / rounds;
 }
 
 function hourOf(community: Community, end: number): Uint8Array[] {
@@ -158,13 +216,22 @@ function makeBills(community: Community) {
     state: store.state,
     prove: (key: string) => application.query(key).path,
     blocks: store,
+    history: store.history,
     paths: new FramePaths(store),
     steps: [],
   };
   // A member makes all of them and looks at each signature once; whoever checks one looks at all of its.
   const once = rememberingVerify(verify);
   const against = { pinned: { chain: genesis.chain, members: community.members }, verify };
-  const sums = { madeMs: 0, madeMsMax: 0, checkedMs: 0, checkedMsMax: 0, lines: 0, bytes: 0 };
+  const sums = {
+    madeMs: 0,
+    madeMsMax: 0,
+    checkedMs: 0,
+    checkedMsMax: 0,
+    lines: 0,
+    bytes: 0,
+    signatures: 0,
+  };
   for (const owner of community.owners.slice(0, billCount)) {
     let made: ReturnType<typeof collectBill> | undefined;
     const madeMs = timeOf(() => {
@@ -175,6 +242,8 @@ function makeBills(community: Community) {
     if (made === undefined || "ok" in made) throw new Error(`${owner}: ${JSON.stringify(made)}`);
     const text = JSON.stringify(made);
     sums.bytes += text.length;
+    // Of each frame, and of the block whose state it is.
+    sums.signatures += made.bill.proofs.frames + 1;
     const checkedMs = timeOf(() => {
       const checked = checkBill(JSON.parse(text) as BillFile, against);
       if (!checked.ok) throw new Error(`${owner}: ${checked.message}`);

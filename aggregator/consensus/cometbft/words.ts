@@ -1,7 +1,8 @@
-import { CborError, decodeCbor, encodeCbor } from "@busbar/protocol";
+import { CborError, decodeCbor } from "@busbar/protocol";
 import {
   array,
   bytes,
+  encodeAs,
   field,
   int,
   record,
@@ -30,13 +31,13 @@ const words = record("words", { voters: field(1, array(said, 1, votersMax)) });
 /** One member's signatures over headers of decided blocks: a vote's extension. */
 export type Said = TypeOf<typeof said>;
 
-export const encodeSaid = (what: Said): Uint8Array => encodeCbor(said.encode(what));
+export const encodeSaid = (what: Said): Uint8Array => encodeAs(said, what);
 /** Undefined for bytes that are none. */
 export const decodeSaid = (from: Uint8Array): Said | undefined => decoded(said, from);
 
 /** The transaction in which a proposer puts what voters said where all members see it. */
 export const encodeWords = (voters: readonly Said[]): Uint8Array =>
-  Buffer.concat([Uint8Array.of(wordsByte), encodeCbor(words.encode({ voters: [...voters] }))]);
+  Buffer.concat([Uint8Array.of(wordsByte), encodeAs(words, { voters: [...voters] })]);
 
 export const areWords = (tx: Uint8Array | undefined): tx is Uint8Array => tx?.[0] === wordsByte;
 

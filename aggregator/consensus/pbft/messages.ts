@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { CborError, decodeCbor, encodeCbor, type Refusal, type Vote } from "@busbar/protocol";
+import { CborError, decodeCbor, encodeBy, type Refusal, type Vote } from "@busbar/protocol";
 import {
   array,
   bytes,
   certificate,
+  encodeAs,
   field,
   id,
   instant,
@@ -157,7 +158,11 @@ type Named = { readonly name: string; readonly body: unknown };
 export function encodeNamed(catalogue: Catalogue, { name, body }: Named): Uint8Array {
   const codec = catalogue[name];
   assert(codec !== undefined, `${name} is in the catalogue`);
-  return encodeCbor([name, codec.encode(body)]);
+  return encodeBy((out) => {
+    out.list(2);
+    out.text(name);
+    codec.write(out, body);
+  });
 }
 
 export function decodeNamed(
@@ -181,15 +186,15 @@ export function decodeNamed(
 
 /** SHA-256 of a proposal's encoding. */
 export function digestOf(value: Proposal): Uint8Array {
-  return sha256(encodeCbor(proposal.encode(value)));
+  return sha256(encodeAs(proposal, value));
 }
 
 export function viewChangeBytes(change: Omit<ViewChange, "signature">): Uint8Array {
-  return encodeCbor(viewChangeSigned.encode(change));
+  return encodeAs(viewChangeSigned, change);
 }
 
 export function newViewBytes(view: Omit<NewView, "signature">): Uint8Array {
-  return encodeCbor(newViewSigned.encode(view));
+  return encodeAs(newViewSigned, view);
 }
 
 function sha256(data: Uint8Array): Uint8Array {

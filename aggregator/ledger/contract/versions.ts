@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "fe598a24223adbacce9b929d468558f73bb7880f3003a1946f5ea7c3be6a8059"),
+  version(1, "54e01d93d02cce112b260f834ff668c84391927c6b1eb4011c90880a5f920378"),
 ];

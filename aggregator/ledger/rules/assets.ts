@@ -1,5 +1,5 @@
-import { type Assets, compareBytes, encodeCbor, kinds, type Refusal } from "@busbar/protocol";
-import type { Codec } from "@busbar/protocol/schema";
+import { type Assets, compareBytes, kinds, type Refusal } from "@busbar/protocol";
+import { type Codec, encodeAs } from "@busbar/protocol/schema";
 import type { Parameters } from "../parameters.ts";
 import { refuse } from "../refuse.ts";
 import type { TxRule } from "../rule.ts";
@@ -111,5 +111,5 @@ function nonsense(what: string, expected: string, got: number): Refusal {
 }
 
 function same(a: Assets, b: Assets): boolean {
-  return compareBytes(encodeCbor(codec.encode(a)), encodeCbor(codec.encode(b))) === 0;
+  return compareBytes(encodeAs(codec, a), encodeAs(codec, b)) === 0;
 }

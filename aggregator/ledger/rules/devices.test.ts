@@ -14,7 +14,7 @@ import { accountSums } from "../accounts.ts";
 import { slotCompleteness } from "../completeness.ts";
 import { deviceStatuses } from "../device-status.ts";
 import { retiredKeepMs } from "../identities.ts";
-import { settlements } from "../settlements.ts";
+import { lastSettlement } from "../settlements.ts";
 import { slotEnergy } from "../slots.ts";
 import { entry, frameOf, MeterChain, signerOfName, startTime } from "../test-site.ts";
 import { rules } from "./index.ts";
@@ -194,7 +194,7 @@ test("a meter that was taken out is settled up to then, and its last readings st
   const last = [0, 1, 2].map((n) => entry(slot + n * hour, n * 300));
   assert.deepEqual(run.block(251, read(first, ...first4), read(two, ...last)), []);
   const drawn = [0, 1, 2].map(
-    (n) => settlements.get(run.state, `00${slot + n * hour}/user-a/001`)?.importWh,
+    (n) => lastSettlement(run.state, slot + n * hour, "user-a")?.settlement.importWh,
   );
   assert.deepEqual(drawn, [1_300, 1_300, 1_000]);
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });

@@ -1,5 +1,5 @@
-import { compareBytes, encodeCbor, idPattern, kinds, type Mandate } from "@busbar/protocol";
-import type { Codec } from "@busbar/protocol/schema";
+import { compareBytes, idPattern, kinds, type Mandate } from "@busbar/protocol";
+import { type Codec, encodeAs } from "@busbar/protocol/schema";
 import { refuse } from "../refuse.ts";
 import type { TxRule } from "../rule.ts";
 import { table } from "../state/table.ts";
@@ -37,5 +37,5 @@ export const mandateRule: TxRule<"mandate"> = ({ state, emit }, message, signer)
 };
 
 function same(a: Mandate, b: Mandate): boolean {
-  return compareBytes(encodeCbor(codec.encode(a)), encodeCbor(codec.encode(b))) === 0;
+  return compareBytes(encodeAs(codec, a), encodeAs(codec, b)) === 0;
 }

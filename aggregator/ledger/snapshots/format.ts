@@ -14,6 +14,7 @@ import {
   blockHeader,
   bytes,
   certificate,
+  encodeAs,
   field,
   optional,
   record,
@@ -82,7 +83,7 @@ export function snapshotOf(made: Manifest): Snapshot {
     format: snapshotFormat,
     chunks: chunks.length,
     hash: nameOf(made),
-    metadata: encodeCbor(manifest.encode(made)),
+    metadata: encodeAs(manifest, made),
   };
 }
 

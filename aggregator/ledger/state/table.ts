@@ -1,5 +1,5 @@
-import { decodeCbor, encodeCbor } from "@busbar/protocol";
-import type { Codec } from "@busbar/protocol/schema";
+import { decodeCbor } from "@busbar/protocol";
+import { type Codec, encodeAs } from "@busbar/protocol/schema";
 import type { State, StateReader } from "./state.ts";
 
 /** One kind of entry in the state: its keys are `<name>/<id>`, its values fit one codec. */
@@ -41,10 +41,9 @@ export function table<T>(
       return bytes === undefined ? undefined : decode(key, bytes);
     },
     set(state, id, value) {
-      const encoded = codec.encode(value);
-      const bytes = encodeCbor(encoded);
+      const bytes = encodeAs(codec, value);
       // Not the value itself, which may hold more than its bytes do: who reads it finds what all find.
-      if (isReadBack) known.set(bytes, { value: codec.decode(encoded, name) });
+      if (isReadBack) known.set(bytes, { value: codec.copy(value) });
       state.set(`${name}/${id}`, bytes);
     },
     delete(state, id) {

@@ -49,7 +49,7 @@ export function checkSettlement(
 ): Verdict {
   const { id, version } = about;
   return checkState(bytes, pinned, (reader) => {
-    const held = settlements.get(reader(`settlement/${id}`), id);
+    const held = settlements.get(reader(`settlement/${id}`), id)?.versions[version.version - 1];
     if (held === undefined) return undefined;
     const { importWh, exportWh, soldWh, imbalanceWh, money } = held;
     return {

@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import {
-  decodeMessage,
-  encodeCbor,
-  encodeMessage,
-  parseTimeZone,
-  utcOffsetMs,
-} from "@busbar/protocol";
+import { decodeMessage, encodeMessage, parseTimeZone, utcOffsetMs } from "@busbar/protocol";
 import { publicKeyOf } from "@busbar/protocol/ed25519";
 import { openAddresses } from "@busbar/protocol/notice";
-import { noticePreferences } from "@busbar/protocol/schema";
+import { encodeAs, noticePreferences } from "@busbar/protocol/schema";
 import fc from "fast-check";
 import type { PreferencesAnswer } from "../views/shapes.ts";
 import { csvOf } from "./export.ts";
@@ -81,7 +75,7 @@ function answerOf(message: ReturnType<typeof preferencesFrom>): PreferencesAnswe
     addresses === undefined
       ? null
       : {
-          box: toBase64url(encodeCbor(noticePreferences.fields.addresses.type.encode(addresses))),
+          box: toBase64url(encodeAs(noticePreferences.fields.addresses.type, addresses)),
           readers: addresses.keys.map(({ member }) => member),
         };
   return { ...rest, ways: [...rest.ways], muted: [...rest.muted], quiet, sealed };

@@ -7,7 +7,7 @@ import { deviceStatuses } from "../../ledger/device-status.ts";
 import { bills } from "../../ledger/rules/bills/tables.ts";
 import { contracts, slots } from "../../ledger/rules/market/tables.ts";
 import { meterStates } from "../../ledger/rules/meter-state.ts";
-import { settlements } from "../../ledger/settlements.ts";
+import { type Settlement, settlements } from "../../ledger/settlements.ts";
 import type { Table } from "../../ledger/state/table.ts";
 import { count, dayAndClock, exactMoney, price } from "./format.ts";
 import { t } from "./language.ts";
@@ -28,9 +28,10 @@ type Entry = {
   of<T>(table: Table<T>): T | undefined;
 };
 
-/** How an entry of a table is told; undefined for tables that this page does not read. */
-export function tableTold(name: string): ((entry: Entry) => Told | undefined) | undefined {
-  return Object.hasOwn(readers, name) ? readers[name] : undefined;
+/** What an entry of a table tells: of several versions each; nothing for tables that this page does not read. */
+export function tableTold(name: string, entry: Entry): readonly Told[] {
+  const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
+  return [reader?.(entry) ?? []].flat();
 }
 
 /** Energy to the last Wh. */
@@ -46,7 +47,7 @@ const accountNames: Readonly<Record<AccountSide, string>> = {
   collateral: t("Collateral"),
 };
 
-const readers: Readonly<Record<string, (entry: Entry) => Told | undefined>> = {
+const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] | undefined>> = {
   contract(entry) {
     const held = entry.of(contracts);
     if (held === undefined) return undefined;
@@ -73,36 +74,9 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | undefined>> = {
     };
   },
   settlement(entry) {
-    const held = entry.of(settlements);
-    if (held === undefined) return undefined;
-    const [slot = "", owner = "", version = ""] = entry.id.split("/");
-    const { traded, charges = [], money, imbalanceWh } = held;
-    const owed = charges.reduce((sum, charge) => sum + charge.money, 0);
-    const sum = (micro: number) => exactMoney(micro, entry.currency);
-    return {
-      title: t("What the hour came to for {owner}, version {version}", {
-        owner,
-        version: Number(version),
-      }),
-      lines: [
-        [t("Hour"), dayAndClock(Number(slot))],
-        [t("Why"), t(held.why)],
-        [t("Drawn"), exactKwh(held.importWh)],
-        [t("Given"), exactKwh(held.exportWh)],
-        [t("Sold less bought"), exactKwh(held.soldWh)],
-        [t("Sold for"), sum(traded.soldMoney)],
-        [t("Bought for"), sum(traded.boughtMoney)],
-        [t("Difference"), exactKwh(imbalanceWh)],
-        [t("Got for the difference"), sum(money)],
-        [t("Fees, taxes and levies"), sum(owed)],
-      ],
-      values: {
-        slot: [Number(slot)],
-        version: [Number(version)],
-        difference: [Math.abs(imbalanceWh)],
-        money: [money, -money],
-      },
-    };
+    const versions = entry.of(settlements)?.versions ?? [];
+    // The newest first.
+    return versions.map((held, i) => settlementTold(entry, held, i + 1)).reverse();
   },
   account(entry) {
     const held = entry.of(accounts);
@@ -253,3 +227,31 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | undefined>> = {
     };
   },
 };
+
+function settlementTold({ id, currency }: Entry, held: Settlement, version: number): Told {
+  const [slot = "", owner = ""] = id.split("/");
+  const { traded, charges = [], money, imbalanceWh } = held;
+  const owed = charges.reduce((sum, charge) => sum + charge.money, 0);
+  const sum = (micro: number) => exactMoney(micro, currency);
+  return {
+    title: t("What the hour came to for {owner}, version {version}", { owner, version }),
+    lines: [
+      [t("Hour"), dayAndClock(Number(slot))],
+      [t("Why"), t(held.why)],
+      [t("Drawn"), exactKwh(held.importWh)],
+      [t("Given"), exactKwh(held.exportWh)],
+      [t("Sold less bought"), exactKwh(held.soldWh)],
+      [t("Sold for"), sum(traded.soldMoney)],
+      [t("Bought for"), sum(traded.boughtMoney)],
+      [t("Difference"), exactKwh(imbalanceWh)],
+      [t("Got for the difference"), sum(money)],
+      [t("Fees, taxes and levies"), sum(owed)],
+    ],
+    values: {
+      slot: [Number(slot)],
+      version: [version],
+      difference: [Math.abs(imbalanceWh)],
+      money: [money, -money],
+    },
+  };
+}

@@ -28,10 +28,8 @@ function toldOf(bytes: Uint8Array, proved: Proved, currency: string): readonly T
   if (!decoded.ok) return [];
   const { proof } = decoded;
   switch (proof.kind) {
-    case "state": {
-      const told = stateTold(proof.state.key, proved.value, currency);
-      return told === undefined ? [] : [told];
-    }
+    case "state":
+      return stateTold(proof.state.key, proved.value, currency);
     case "result":
     case "payment":
       return (proved.events ?? []).map((event) => eventTold(event, currency));
@@ -50,14 +48,13 @@ function toldOf(bytes: Uint8Array, proved: Proved, currency: string): readonly T
   }
 }
 
-function stateTold(key: string, value: Uint8Array | undefined, currency: string): Told | undefined {
+function stateTold(key: string, value: Uint8Array | undefined, currency: string): readonly Told[] {
   if (value === undefined) {
-    return { title: key, lines: [[t("State"), t("the ledger holds nothing there")]], values: {} };
+    return [{ title: key, lines: [[t("State"), t("the ledger holds nothing there")]], values: {} }];
   }
   const slash = key.indexOf("/");
   const [name, id] = [key.slice(0, slash), key.slice(slash + 1)];
-  const told = tableTold(name);
-  return told?.({ id, currency, of: (table) => entryOf(table, { key, id, value }) });
+  return tableTold(name, { id, currency, of: (table) => entryOf(table, { key, id, value }) });
 }
 
 function entryOf<T>(

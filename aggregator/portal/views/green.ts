@@ -61,8 +61,14 @@ function narrowed(
   return {
     get: (key) => state.get(key),
     *scan(prefix) {
-      const of = owner === undefined ? "" : `${owner}/`;
-      for (const slot of slots) yield* state.scan(`${prefix}${slotKey(slot)}/${of}`);
+      for (const slot of slots) {
+        const start = `${prefix}${slotKey(slot)}/${owner ?? ""}`;
+        for (const entry of state.scan(start)) {
+          // Not those of an owner whose name goes on.
+          const next = entry[0][start.length];
+          if (owner === undefined || next === undefined || next === "/") yield entry;
+        }
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 import { contracts } from "../../ledger/rules/market/tables.ts";
-import { settlements, slotKey } from "../../ledger/settlements.ts";
+import { settlementVersions } from "../../ledger/settlements.ts";
 import type { Store } from "../../ledger/store.ts";
 import type { Fact, Notice } from "../../notices/notice.ts";
 import { readNotice } from "../../notices/read.ts";
@@ -68,7 +68,7 @@ function ofPayment(store: Store, asked: Asked, prove: readonly string[]): LinkAn
   if (!parties.includes(owner)) return undefined;
   // What a slot came to was posted in the blocks in which one of its parties was settled.
   const heights = parties.flatMap((party) =>
-    Array.from(settlements.scan(state, `${slotKey(slot)}/${party}/`), ([, { height }]) => height),
+    settlementVersions(state, slot, party).map(({ height }) => height),
   );
   const notices = noticesAt(store, { owner, heights, prove });
   return answerOf(store, { notices, owner, reader: asked.reader, more: [] });

@@ -1,6 +1,6 @@
 import type { LedgerEvent } from "../../ledger/events.ts";
 import { contracts } from "../../ledger/rules/market/tables.ts";
-import { settlementId, settlements, slotKey } from "../../ledger/settlements.ts";
+import { isSettled, settlementId, slotKey } from "../../ledger/settlements.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { isGreen } from "../../settlement/certificates.ts";
 
@@ -76,13 +76,9 @@ function keysOf(state: StateReader, event: LedgerEvent, owner: string): readonly
   }
 }
 
-/** Every version of what a party's slot came to, the newest first. */
+/** Where every version of what a party's slot came to stands. */
 export function settlementKeys(state: StateReader, slot: number, owner: string): readonly string[] {
-  const versions = [...settlements.scan(state, `${slotKey(slot)}/${owner}/`)].length;
-  return Array.from(
-    { length: versions },
-    (_, i) => `settlement/${settlementId({ slot, owner, version: versions - i })}`,
-  );
+  return isSettled(state, slot, owner) ? [`settlement/${settlementId(slot, owner)}`] : [];
 }
 
 function contractKeys(state: StateReader, slot: number, owner: string): readonly string[] {

@@ -1,5 +1,4 @@
-import { encodeCbor } from "@busbar/protocol";
-import { noticePreferences } from "@busbar/protocol/schema";
+import { encodeAs, noticePreferences } from "@busbar/protocol/schema";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { preferencesOf } from "../../notices/preferences.ts";
 import type { PreferencesAnswer } from "./shapes.ts";
@@ -18,7 +17,7 @@ export function preferencesView(state: StateReader, owner: string): PreferencesA
       addresses === undefined
         ? null
         : {
-            box: Buffer.from(encodeCbor(sealed.encode(addresses))).toString("base64url"),
+            box: Buffer.from(encodeAs(sealed, addresses)).toString("base64url"),
             readers: addresses.keys.map(({ member }) => member),
           },
   };

@@ -72,7 +72,7 @@ const keyForms: readonly {
     pattern: /^account\/[^/]+\/(sales|purchase|paid|collateral)$/,
     owners: ({ first }) => [first],
   },
-  { pattern: /^settlement\/\d{15}\/[^/]+\/x?\d+$/, owners: ({ second }) => [second] },
+  { pattern: /^settlement\/\d{15}\/[^/]+$/, owners: ({ second }) => [second] },
   { pattern: /^green\/\d{15}\/[^/]+\/[a-z]+$/, owners: ({ second }) => [second] },
   { pattern: /^credit\/[^/]+$/, owners: ({ first }) => [first] },
   { pattern: /^bill\/[^/]+\/\d{4,9}-\d{2}$/, owners: ({ first }) => [first] },

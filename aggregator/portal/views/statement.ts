@@ -1,7 +1,7 @@
 import { utcMs } from "@busbar/protocol";
 import { slotCompleteness } from "../../ledger/completeness.ts";
 import { parametersOf } from "../../ledger/parameters.ts";
-import { settlements, slotKey } from "../../ledger/settlements.ts";
+import { settlementVersions } from "../../ledger/settlements.ts";
 import { slotEnergy } from "../../ledger/slots.ts";
 import { connections, meters } from "../../ledger/tables.ts";
 import { limitMax } from "../query.ts";
@@ -64,7 +64,7 @@ function rowOf({ store }: ViewContext, owner: string, row: Row): StatementRow {
     importWh: energy?.importWh ?? null,
     exportWh: energy?.exportWh ?? null,
     contracts: Number(row.contracts ?? 0),
-    versions: [...settlements.scan(state, `${slotKey(slot)}/${owner}/`)].length,
+    versions: settlementVersions(state, slot, owner).length,
   };
 }
 
@@ -73,8 +73,7 @@ function versionsOf(
   owner: string,
   slot: number,
 ): StatementDetail["versions"] {
-  const all = settlements.scan(store.state, `${slotKey(slot)}/${owner}/`);
-  return Array.from(all, ([, settlement], i) => ({
+  return settlementVersions(store.state, slot, owner).map((settlement, i) => ({
     version: i + 1,
     why: settlement.why,
     height: settlement.height,

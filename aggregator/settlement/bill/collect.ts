@@ -1,31 +1,26 @@
-import { parseTimeZone, type StatePath, type StateProof, utcMs } from "@busbar/protocol";
+import assert from "node:assert/strict";
+import { blockHistoryKey, parseTimeZone, utcMs } from "@busbar/protocol";
 import {
   type AccountEntry,
   accountEntriesSince,
   accountEntryHeads,
 } from "../../ledger/account-entries.ts";
-import type { BlockSource, CertifiedHeader } from "../../ledger/block-table.ts";
+import type { BlockSource } from "../../ledger/block-table.ts";
 import { correctedSlots, meterSlotId } from "../../ledger/corrections.ts";
 import { type Demand, demands } from "../../ledger/demand.ts";
 import { parametersOf, parametersTable } from "../../ledger/parameters.ts";
 import { certificateMoves } from "../../ledger/rules/certificate-move.ts";
 import { spansOf } from "../../ledger/rules/demand/span.ts";
 import { contracts, slotKey } from "../../ledger/rules/market/tables.ts";
-import { lastSettlement } from "../../ledger/settlements.ts";
+import { isSettled } from "../../ledger/settlements.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { connections, devices, meters, owners } from "../../ledger/tables.ts";
 import { takers } from "../../ledger/takings.ts";
 import { greenKeysOf } from "./carbon-figure.ts";
-import { checkBill } from "./check.ts";
 import { accountFrames, batchFrames, quoteFrames } from "./collect-frames.ts";
 import { type BillFault, type BillFile, isParty } from "./document.ts";
-import {
-  type CarbonEvidence,
-  type Evidence,
-  encodeEvidence,
-  HashPool,
-  type ProvedEntry,
-} from "./evidence.ts";
+import { type CarbonEvidence, decodeEvidence, type Evidence, encodeEvidence } from "./evidence.ts";
+import { type BillSource, EvidencePaths } from "./evidence-paths.ts";
 import { BillError, found } from "./grounds.ts";
 import {
   accountKeys,
@@ -51,20 +46,10 @@ import {
   voidsKey,
 } from "./keys.ts";
 import { makeBill } from "./make.ts";
-import type { FramePath, FramePaths } from "./paths.ts";
+import type { FramePath } from "./paths.ts";
 import { monthPeriod, type Period } from "./period.ts";
 import type { Claims } from "./prove-grounds.ts";
-
-/** Where a bill is made from: a certified state with its proofs, and the blocks up to it. */
-export type BillSource = {
-  readonly head: CertifiedHeader;
-  readonly state: StateReader;
-  prove(key: string): StatePath;
-  readonly blocks: BlockSource;
-  readonly paths: FramePaths;
-  /** From the chain's first voters on. */
-  readonly steps: readonly StateProof[];
-};
+import { hashesJoined } from "./proved-nodes.ts";
 
 /** Batches before the month that are carried besides those that are needed: more, where the meter was not
  * read whole just then. */
@@ -74,8 +59,8 @@ const margins = [0, 64, 4096] as const;
 const quoteMsMax = 3 * 86_400_000;
 
 /**
- * Makes an owner's bill of a local month with all that it rests on, and checks it as anybody will: what
- * cannot be proved is not handed out. Throws: `BillError` `bill.owner`, `bill.month`.
+ * Makes an owner's bill of a local month with all that it rests on, proving that as anybody will who checks it:
+ * what cannot be proved is not handed out. Throws: `BillError` `bill.owner`, `bill.month`.
  */
 export function collectBill(
   source: BillSource,
@@ -85,14 +70,12 @@ export function collectBill(
   let last: BillFault | undefined;
   for (const margin of margins) {
     const collected = new Collection(source, { owner, month, margin, carbon });
-    const evidence = collected.evidence();
-    const encoded = encodeEvidence(evidence);
-    const bill = found(() => makeBill(evidence, encoded, wanted));
-    if (bill.ok) {
-      const file = { bill: bill.value, evidence: encoded };
-      const checked = checkBill(file, against);
-      return checked.ok ? file : checked;
-    }
+    const encoded = encodeEvidence(collected.evidence());
+    // From what is handed out, as whoever checks it reads it, and from nothing else.
+    const read = decodeEvidence(encoded);
+    assert(read.ok, "what was encoded as evidence is evidence");
+    const bill = found(() => makeBill(read.evidence, encoded, wanted));
+    if (bill.ok) return { bill: bill.value, evidence: encoded };
     last = {
       ok: false,
       code: bill.code,
@@ -114,9 +97,7 @@ class Collection {
   readonly #party: string;
   /** What moved the owner's account since the month began. */
   readonly #account: readonly (readonly [number, AccountEntry])[];
-  readonly #pool = new HashPool();
-  readonly #blocks: CertifiedHeader[] = [];
-  readonly #places = new Map<number, number>();
+  readonly #paths: EvidencePaths;
 
   constructor(
     source: BillSource,
@@ -133,6 +114,7 @@ class Collection {
     },
   ) {
     this.#source = source;
+    this.#paths = new EvidencePaths(source);
     this.#owner = owner;
     this.#margin = margin;
     const parameters = parametersTable.get(source.state, "current");
@@ -154,16 +136,15 @@ class Collection {
 
   evidence(): Evidence {
     const { head, steps } = this.#source;
-    this.#block(head);
     const { keys, quotes } = this.#keys();
-    const entries = keys.map((key) => this.#entry(key));
+    const entries = keys.map((key) => this.#paths.entry(key));
     const signed = [...this.#batches(), ...this.#quotes(quotes), ...this.#accountFrames()];
     const frames = signed.map((frame) => this.#frame(frame));
     return {
-      hashes: this.#pool.hashes,
-      blocks: this.#blocks.map(({ header, certificate }) => ({ header, certificate })),
+      head: { header: head.header, certificate: head.certificate },
       steps: steps.filter(({ header }) => header.height < head.header.height),
       entries,
+      blocks: this.#paths.blocks,
       frames,
       ...(this.#carbon === undefined ? {} : { carbon: this.#carbon }),
     };
@@ -176,7 +157,14 @@ class Collection {
     const scanned = (prefix: string) => Array.from(state.scan(prefix), ([key]) => key);
     const own = this.#meters();
     const keys = [
-      ...[siteKey, parametersKey, ownerKey(owner), creditKey(owner), ...accountKeys(owner)],
+      ...[
+        blockHistoryKey,
+        siteKey,
+        parametersKey,
+        ownerKey(owner),
+        creditKey(owner),
+        ...accountKeys(owner),
+      ],
       ...[parametersFromPrefix, bureauPrefix, bureauFromPrefix, connectionPrefix(owner)].flatMap(
         scanned,
       ),
@@ -196,18 +184,14 @@ class Collection {
       if (isTaker) keys.push(takingKey(slot, owner), balanceKey(slot));
       if (this.#carbon !== undefined) keys.push(...greenKeysOf(state, slot, { owner, moves }));
       if (!settles) continue;
-      const count = lastSettlement(state, slot, owner)?.version ?? 0;
-      for (let version = 1; version <= count + 1; version++) {
-        keys.push(settlementKey(slot, owner, version));
-      }
-      if (count === 0) continue;
+      keys.push(settlementKey(slot, owner));
+      if (!isSettled(state, slot, owner)) continue;
       keys.push(balanceKey(slot));
       for (const meter of own) {
         const corrected = correctedSlots.get(state, meterSlotId(slot, meter));
         if (corrected !== undefined) keys.push(correctedKey(slot, meter));
       }
-      for (const [id, { seller, buyer, ask, bid }] of contracts.scan(state, `${slotKey(slot)}-`)) {
-        if (seller !== owner && buyer !== owner) continue;
+      for (const [id, { seller, ask, bid }] of contractsOf(state, slot, owner)) {
         keys.push(`${contracts.name}/${id}`);
         const quote = seller === owner ? ask : bid;
         if (quote !== undefined) quotes.add(quote.slice(0, 32));
@@ -310,30 +294,25 @@ class Collection {
     });
   }
 
-  #block(certified: CertifiedHeader): number {
-    const { height } = certified.header;
-    const known = this.#places.get(height);
-    if (known !== undefined) return known;
-    this.#places.set(height, this.#blocks.length);
-    return this.#blocks.push(certified) - 1;
-  }
-
-  #entry(key: string): ProvedEntry {
-    const value = this.#source.state.get(key);
-    const { siblings, other } = this.#source.prove(key);
-    const place = (hash: Uint8Array) => this.#pool.place(hash);
+  #frame({ header, index, size, path, frame }: FramePath): Evidence["frames"][number] {
     return {
-      key,
-      path: siblings.map(place),
-      ...(value === undefined ? {} : { value }),
-      ...(other === undefined ? {} : { other: [place(other.key), place(other.value)] as const }),
+      block: this.#paths.block(header.height),
+      index,
+      size,
+      path: hashesJoined(path),
+      frame,
     };
   }
+}
 
-  #frame(proved: FramePath): Evidence["frames"][number] {
-    const { index, size, path, frame } = proved;
-    const block = this.#block(proved);
-    return { block, index, size, path: path.map((hash) => this.#pool.place(hash)), frame };
+/** An owner's contracts of a slot. Most are others': one that does not name the owner is not decoded. */
+function* contractsOf(state: StateReader, slot: number, owner: string) {
+  const name = Buffer.from(owner);
+  for (const [key, value] of state.scan(`${contracts.name}/${slotKey(slot)}-`)) {
+    if (!Buffer.from(value.buffer, value.byteOffset, value.length).includes(name)) continue;
+    const id = key.slice(contracts.name.length + 1);
+    const terms = contracts.get(state, id);
+    if (terms?.seller === owner || terms?.buyer === owner) yield [id, terms] as const;
   }
 }
 

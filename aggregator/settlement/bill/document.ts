@@ -1,7 +1,7 @@
 import type { TakingSort } from "../takings.ts";
 
 /** Names the form of bills; another one says something else, or rests on something else. */
-export const billFormat = "busbar-bill/2";
+export const billFormat = "busbar-bill/3";
 
 /**
  * A bill as it is handed out: plain data, the same in JSON and behind every page. Units: energy Wh,

@@ -2,10 +2,10 @@ import { parseTimeZone, type UtcMs, utcMs, wh } from "@busbar/protocol";
 import { type AccountSide, accounts, leviesOwner } from "../../ledger/accounts.ts";
 import { creditReports, creditScore } from "../../ledger/credit.ts";
 import { parametersTable } from "../../ledger/parameters.ts";
-import { saleOf } from "../../ledger/rules/market/contract-settlement.ts";
+import { saleOf } from "../../ledger/rules/market/contract-sale.ts";
 import { statementTerms } from "../../ledger/rules/market/statement-terms.ts";
 import { contracts, slotBalances, slotKey } from "../../ledger/rules/market/tables.ts";
-import { type Settlement, settlementId, settlements } from "../../ledger/settlements.ts";
+import { type Settlement, settlementVersions } from "../../ledger/settlements.ts";
 import { siteTable } from "../../ledger/site.ts";
 import { owners } from "../../ledger/tables.ts";
 import { voids } from "../../ledger/voids.ts";
@@ -111,15 +111,13 @@ function slotsOf(
 ): BillSlot[] {
   const orders = new Orders(grounds);
   const own = contractsBySlot(grounds);
-  const versions = versionsBySlot(grounds);
   const settles = isParty(owners.get(grounds.state, grounds.owner)?.party ?? "");
   if (settles) insistOnVoids(grounds, { from, to });
   const takingsIn = takingsOf(grounds);
   const slots: BillSlot[] = [];
   let line = 0;
   for (let slot = Math.ceil(from / lengthMs) * lengthMs; slot < to; slot += lengthMs) {
-    const all = versions.get(slot) ?? [];
-    if (settles) insistOnNewest(grounds, slot, all.length);
+    const all = settles ? versionsOf(grounds, slot) : [];
     const taken = takingsIn(slot);
     if (all.length === 0 && taken.length === 0) continue;
     const stated = {
@@ -171,11 +169,12 @@ function siteSums({ state, isAbsent }: BillGrounds, slot: number): BillSlot["sit
   throw new BillError("bill.balance", `the slot's sums leave ${rounding} over`, { slot });
 }
 
-/** That there is no later version, else a bill could leave out a correction, or a whole slot. */
-function insistOnNewest({ owner, isAbsent, asOf }: BillGrounds, slot: number, count: number): void {
-  const next = settlementKey(slot, owner, count + 1);
-  if (slot > asOf.time || isAbsent(next)) return;
-  throw new BillError("bill.incomplete", `whether ${next} exists is not proved`, { slot });
+/** All versions of what the slot came to for its owner: one entry holds them, or is proved to hold nothing. */
+function versionsOf({ owner, state, isAbsent, asOf }: BillGrounds, slot: number) {
+  const versions = settlementVersions(state, slot, owner);
+  const key = settlementKey(slot, owner);
+  if (versions.length > 0 || slot > asOf.time || isAbsent(key)) return versions;
+  throw new BillError("bill.incomplete", `${key} is not proved`, { slot });
 }
 
 /** That the month's void contracts are all here: they count in no sum that would show that one is left out. */
@@ -291,24 +290,6 @@ function contractsBySlot({ owner, state }: BillGrounds): ReadonlyMap<number, Own
     const list = bySlot.get(terms.slot) ?? [];
     list.push({ id, terms, sale: saleOf(id, terms) });
     bySlot.set(terms.slot, list);
-  }
-  return bySlot;
-}
-
-/** In the order of their numbers: keys are sorted. */
-function versionsBySlot({ owner, state }: BillGrounds): ReadonlyMap<number, Settlement[]> {
-  const bySlot = new Map<number, Settlement[]>();
-  for (const [id, settlement] of settlements.scan(state)) {
-    const [slot, who] = id.split("/");
-    if (who !== owner) continue;
-    const list = bySlot.get(Number(slot)) ?? [];
-    if (id !== settlementId({ slot: Number(slot), owner, version: list.length + 1 })) {
-      throw new BillError("bill.incomplete", `version ${list.length + 1} is not proved`, {
-        slot: Number(slot),
-      });
-    }
-    list.push(settlement);
-    bySlot.set(Number(slot), list);
   }
   return bySlot;
 }

@@ -1,13 +1,13 @@
-import { type CborError, decodeCbor, encodeCbor } from "@busbar/protocol";
+import { type CborError, decodeCbor } from "@busbar/protocol";
 import {
   array,
   blockHeader,
   bytes,
   certificate,
+  encodeAs,
   field,
   int,
   optional,
-  pair,
   record,
   SchemaError,
   stateProof,
@@ -18,29 +18,43 @@ import {
 /** Longest of any list: a month of 5-minute slots has 8 928, each with some contracts. */
 const listMax = 1_000_000;
 const place = int(0, 0xffff_ffff);
-/** Places of hashes in the pool. */
-const path = array(place, 0, 256);
+/** Hashes beside a way through a tree, from below, up to the first node that entries before it made known. */
+const pathOf = (most: number) => bytes(0, most * 32);
 
 const certifiedBlock = record("certified-block", {
   header: field(1, blockHeader),
   certificate: field(2, certificate),
 });
 
+/** A block of before, by its place in the history of blocks that the state holds. */
+const earlierBlock = record("earlier-block", {
+  header: field(1, blockHeader),
+  /** Headers that lead from it, by `previous`, to one that is a leaf of the history: blocks that changed
+   * nothing are none. */
+  links: optional(2, array(blockHeader, 1, 1024)),
+  /** That leaf's; absent: the links lead to the certified block itself. */
+  index: optional(3, place),
+  path: field(4, pathOf(64)),
+});
+
 const stateEntry = record("proved-entry", {
   key: field(1, text(200)),
   /** Absent: the key holds nothing. */
   value: optional(2, bytes(0, 1 << 20)),
-  path: field(3, path),
+  /** How deep in the state's tree its way ends. */
+  depth: field(3, int(0, 256)),
+  path: field(4, pathOf(256)),
   /** Of an absent key: hashes of key and value of the leaf that stands in its place. */
-  other: optional(4, pair(place, place)),
+  other: optional(5, bytes(64)),
 });
 
 const provedFrame = record("proved-frame", {
-  /** Which of the blocks holds it, and where. */
+  /** Which block holds it: 0 is the certified one, the n-th of the earlier ones is n. */
   block: field(1, place),
   index: field(2, place),
   size: field(3, int(1, 0xffff_ffff)),
-  path: field(4, path),
+  /** To the root of the block's transactions. */
+  path: field(4, pathOf(64)),
   frame: field(5, bytes(1, 15_360)),
 });
 
@@ -55,28 +69,28 @@ const carbonFactors = record("carbon-factors", {
 export type CarbonEvidence = TypeOf<typeof carbonFactors>;
 
 /**
- * All that a bill rests on, with nothing in it that is not used: certified blocks, entries of the state
- * after the first of them, and the signed frames that others of them hold. Hashes stand in one pool, for
- * paths to one root share most of them.
+ * All that a bill rests on, with nothing in it that is not used: one certified block, entries of the state
+ * after it, blocks of before by the history that this state holds, and the signed frames that they hold.
  */
 export const evidence = record("bill-evidence", {
-  hashes: field(1, array(bytes(32), 0, listMax)),
-  blocks: field(2, array(certifiedBlock, 1, listMax)),
-  /** From the chain's first voters to those that certified the blocks. */
-  steps: field(3, array(stateProof, 0, 0xffff)),
-  entries: field(4, array(stateEntry, 0, listMax)),
+  head: field(1, certifiedBlock),
+  /** From the chain's first voters to those that certified the block. */
+  steps: field(2, array(stateProof, 0, 0xffff)),
+  entries: field(3, array(stateEntry, 0, listMax)),
+  blocks: field(4, array(earlierBlock, 0, listMax)),
   frames: field(5, array(provedFrame, 0, listMax)),
   /** Absent: no figure is made. */
   carbon: optional(6, carbonFactors),
 });
 
 export type Evidence = TypeOf<typeof evidence>;
+export type EarlierBlock = TypeOf<typeof earlierBlock>;
 export type ProvedFrame = TypeOf<typeof provedFrame>;
 export type ProvedEntry = TypeOf<typeof stateEntry>;
 
 /** As it stands in a bill: base64url of its CBOR. */
 export function encodeEvidence(value: Evidence): string {
-  return Buffer.from(encodeCbor(evidence.encode(value))).toString("base64url");
+  return Buffer.from(encodeAs(evidence, value)).toString("base64url");
 }
 
 /** Undefined, with the reason, for what is no evidence. */
@@ -99,18 +113,4 @@ export function decodeEvidence(
 
 function isCborError(error: unknown): error is CborError {
   return error instanceof Error && "code" in error && String(error.code).startsWith("cbor.");
-}
-
-/** Hashes, each once, by their place. */
-export class HashPool {
-  readonly hashes: Uint8Array[] = [];
-  readonly #places = new Map<string, number>();
-
-  place(hash: Uint8Array): number {
-    const key = Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("latin1");
-    const known = this.#places.get(key);
-    if (known !== undefined) return known;
-    this.#places.set(key, this.hashes.length);
-    return this.hashes.push(hash) - 1;
-  }
 }

@@ -35,10 +35,9 @@ export const greenMoveKeys = (slot: number, owner: string): readonly string[] =>
   greenForms.map((form) => `green-move/${slotKey(slot)}/${owner}/${form}`);
 export const balanceKey = (slot: number): string => `slot-balance/${slotKey(slot)}`;
 
-/** A version of what a party's slot came to. */
-export function settlementKey(slot: number, owner: string, version: number): string {
-  return `settlement/${settlementId({ slot, owner, version })}`;
-}
+/** All versions of what a party's slot came to. */
+export const settlementKey = (slot: number, owner: string): string =>
+  `settlement/${settlementId(slot, owner)}`;
 
 /** The slot that a key is about; undefined where it is about none. */
 export function slotOfKey(key: string): number | undefined {

@@ -9,6 +9,6 @@ export function makeBill(evidence: Evidence, encoded: string, claims: Claims): B
   const draft = draftBill(proveGrounds(evidence, claims));
   const { blocks, frames, entries } = evidence;
   const digest = Buffer.from(sha256(Buffer.from(encoded))).toString("hex");
-  const counts = { blocks: blocks.length, frames: frames.length, entries: entries.length };
+  const counts = { blocks: 1 + blocks.length, frames: frames.length, entries: entries.length };
   return { ...draft, proofs: { ...counts, sha256: digest } };
 }

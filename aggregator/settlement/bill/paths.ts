@@ -3,14 +3,14 @@ import type { BlockSource, CertifiedHeader, Place } from "../../ledger/block-tab
 import { sha256 } from "../../ledger/sha256.ts";
 
 /** A frame with its block's header and its path there. */
-export type FramePath = CertifiedHeader & {
+export type FramePath = Pick<CertifiedHeader, "header"> & {
   readonly index: number;
   readonly size: number;
   readonly path: readonly Uint8Array[];
   readonly frame: Uint8Array;
 };
 
-type Block = CertifiedHeader & {
+type Block = Pick<CertifiedHeader, "header"> & {
   readonly frames: readonly Uint8Array[];
   readonly paths: readonly (readonly Uint8Array[])[];
 };
@@ -27,22 +27,22 @@ export class FramePaths {
     this.#blocks = blocks;
   }
 
-  /** Undefined for a frame that is not here, or whose block's certificate its engine keeps. */
+  /** Undefined for a frame that is not here. */
   at({ height, index }: Place): FramePath | undefined {
     const block = this.#block(height);
     const [frame, path] = [block?.frames[index], block?.paths[index]];
     if (block === undefined || frame === undefined || path === undefined) return undefined;
-    const { header, hash, certificate, frames } = block;
-    return { header, hash, certificate, index, size: frames.length, path, frame };
+    const { header, frames } = block;
+    return { header, index, size: frames.length, path, frame };
   }
 
   #block(height: number): Block | undefined {
     const known = this.#known.get(height);
     if (known !== undefined) return known;
     const certified = this.#blocks.header(height);
-    if (certified === undefined || certified.certificate.length === 0) return undefined;
+    if (certified === undefined) return undefined;
     const frames = this.#blocks.framesOf(height);
-    const block = { ...certified, frames, paths: inclusionProofs(frames, sha256) };
+    const block = { header: certified.header, frames, paths: inclusionProofs(frames, sha256) };
     if (this.#known.size >= blocksMax) this.#known.clear();
     this.#known.set(height, block);
     return block;

@@ -1,4 +1,5 @@
 import {
+  type BlockHeader,
   CouncilChain,
   type DemandOrder,
   encodeHeader,
@@ -9,10 +10,10 @@ import {
   type Verify,
   verifyCertificate,
   verifyInclusion,
-  verifyStatePath,
 } from "@busbar/protocol";
 import { OpenedFrame } from "../../ledger/opened-frame.ts";
-import { emptyState, Overlay } from "../../ledger/state/overlay.ts";
+import { sha256 } from "../../ledger/sha256.ts";
+import type { StateReader } from "../../ledger/state/state.ts";
 import { devices, owners } from "../../ledger/tables.ts";
 import type { Evidence } from "./evidence.ts";
 import {
@@ -22,6 +23,8 @@ import {
   type ProvedMessage,
   type ProvedQuote,
 } from "./grounds.ts";
+import { proveBlocks, proveState } from "./prove-entries.ts";
+import { hashesIn } from "./proved-nodes.ts";
 
 /** Whom a bill's evidence is checked against, and what the bill is said to be of. */
 export type Claims = {
@@ -32,17 +35,16 @@ export type Claims = {
 };
 
 /**
- * Checks all that a bill rests on against the members' keys: each block's certificate, each entry's path
- * to the state, each frame's path to its block and the signature of its maker. Throws: `BillError`
- * `bill.steps`, `bill.certificate`, `bill.state`, `bill.inclusion`, `bill.frame`, `bill.signature`.
+ * Checks all that a bill rests on against the members' keys: the certificate of the block whose state it shows,
+ * each entry's path to that state, each other block's to the history that the state holds, each frame's to
+ * its block, and the signature of its maker. Throws: `BillError` `bill.steps`, `bill.certificate`,
+ * `bill.state`, `bill.history`, `bill.inclusion`, `bill.frame`, `bill.signature`.
  */
 export function proveGrounds(evidence: Evidence, claims: Claims): BillGrounds {
-  const chain = councilsOf(evidence, claims);
-  checkBlocks(evidence, chain, claims.verify);
-  const { state, absent } = provedState(evidence);
-  const [head] = evidence.blocks;
-  if (head === undefined) throw new BillError("bill.certificate", "no block certifies it", "all");
-  const { height, time, appHash } = head.header;
+  checkHead(evidence, councilsOf(evidence, claims), claims.verify);
+  const { state, absent } = proveState(evidence);
+  const headers = proveBlocks(evidence, state);
+  const { height, time, appHash } = evidence.head.header;
   return {
     owner: claims.owner,
     month: claims.month,
@@ -50,7 +52,7 @@ export function proveGrounds(evidence: Evidence, claims: Claims): BillGrounds {
     state,
     isAbsent: (key) => absent.has(key),
     carbon: evidence.carbon,
-    ...provedFrames(evidence, state, claims),
+    ...provedFrames(evidence, { state, headers }, claims),
   };
 }
 
@@ -65,47 +67,32 @@ function councilsOf({ steps }: Evidence, { pinned, verify }: Claims): CouncilCha
   return councils;
 }
 
-function checkBlocks({ blocks, frames }: Evidence, councils: CouncilChain, verify: Verify): void {
-  for (const [i, { header, certificate }] of blocks.entries()) {
-    const fault = (why: string) => {
-      const on = frames.flatMap(({ block }, frame) => (block === i ? [frame] : []));
-      // The state's block certifies everything, and one that nothing rests on is nobody's.
-      const about = i === 0 || on.length === 0 ? "all" : { frames: on };
-      return new BillError("bill.certificate", `block ${header.height}: ${why}`, about);
-    };
-    if (header.chain !== councils.chain) {
-      throw fault(`expected chain ${councils.chain}, got ${header.chain}`);
-    }
-    const membership = councils.membershipAt(header.height);
-    const checked = verifyCertificate(encodeHeader(header), certificate, membership, verify);
-    if (!checked.ok) throw fault(checked.message);
-    if (checked.signers.length !== certificate.length) {
-      throw fault("a signature of the certificate is no voting member's");
-    }
-  }
-}
-
-function provedState({ blocks, entries, hashes }: Evidence) {
-  const root = blocks[0]?.header.appHash ?? new Uint8Array();
-  const state = new Overlay(emptyState);
-  const absent = new Set<string>();
-  for (const { key, value, path, other } of entries) {
-    const at = (place: number) => hashes[place] ?? new Uint8Array();
-    const siblings = path.map(at);
-    const leaf = other === undefined ? {} : { other: { key: at(other[0]), value: at(other[1]) } };
-    if (!verifyStatePath(root, { key, value, path: { siblings, ...leaf } })) {
-      const message = `the path of ${key} does not lead to the certified state`;
-      throw new BillError("bill.state", message, { key });
-    }
-    if (value === undefined) absent.add(key);
-    else state.set(key, value);
-  }
-  return { state, absent };
+function checkHead(
+  { head: { header, certificate } }: Evidence,
+  councils: CouncilChain,
+  verify: Verify,
+): void {
+  const membership = councils.membershipAt(header.height);
+  const checked = verifyCertificate(encodeHeader(header), certificate, membership, verify);
+  const why =
+    header.chain !== councils.chain
+      ? `expected chain ${councils.chain}, got ${header.chain}`
+      : !checked.ok
+        ? checked.message
+        : checked.signers.length !== certificate.length
+          ? "a signature of the certificate is no voting member's"
+          : undefined;
+  if (why === undefined) return;
+  throw new BillError("bill.certificate", `block ${header.height}: ${why}`, "all");
 }
 
 type Signers = ReadonlyMap<string, Uint8Array>;
 
-function provedFrames(evidence: Evidence, state: Overlay, { owner, verify, pinned }: Claims) {
+function provedFrames(
+  evidence: Evidence,
+  { state, headers }: { readonly state: StateReader; readonly headers: readonly BlockHeader[] },
+  { owner, verify, pinned }: Claims,
+) {
   const signers = signersOf(state, owner);
   const batches = new Map<string, ProvedBatch[]>();
   const quotes = new Map<string, Partial<ProvedQuote>>();
@@ -113,6 +100,7 @@ function provedFrames(evidence: Evidence, state: Overlay, { owner, verify, pinne
   const orders = new Map<string, ProvedMessage<DemandOrder>>();
   for (const [frame, one] of evidence.frames.entries()) {
     const { header, content } = openProved(evidence, frame, {
+      headers,
       signers,
       verify,
       chain: pinned.chain,
@@ -170,24 +158,29 @@ function wholeQuotes(parts: ReadonlyMap<string, Partial<ProvedQuote>>) {
 
 /** A frame's block and content, once its path and signature are checked. */
 function openProved(
-  { blocks, frames, hashes }: Evidence,
+  { frames }: Evidence,
   place: number,
   {
+    headers,
     signers,
     verify,
     chain,
-  }: { readonly signers: Signers; readonly verify: Verify; readonly chain: string },
+  }: {
+    readonly headers: readonly BlockHeader[];
+    readonly signers: Signers;
+    readonly verify: Verify;
+    readonly chain: string;
+  },
 ) {
   const about = { frames: [place] };
   const proved = frames[place];
-  const block = proved && blocks[proved.block];
-  if (proved === undefined || block === undefined) {
+  const header = proved && headers[proved.block];
+  if (proved === undefined || header === undefined) {
     throw new BillError("bill.inclusion", `frame ${place} names no block of the evidence`, about);
   }
-  const { header } = block;
   const { index, size, frame: leaf } = proved;
-  const proof = proved.path.map((at) => hashes[at] ?? new Uint8Array());
-  if (!verifyInclusion({ leaf, index, size, proof, root: header.txRoot })) {
+  const proof = hashesIn(proved.path);
+  if (!verifyInclusion({ leaf, index, size, proof, root: header.txRoot }, sha256)) {
     const message = `the path of frame ${place} does not lead to the transactions of block ${header.height}`;
     throw new BillError("bill.inclusion", message, about);
   }
@@ -206,7 +199,7 @@ function openProved(
 }
 
 /** Keys of the owner and its units, and of others that paid or ordered, by their ids. */
-function signersOf(state: Overlay, owner: string): Signers {
+function signersOf(state: StateReader, owner: string): Signers {
   const all = Array.from(owners.scan(state), ([, { key }]) => key);
   const units = Array.from(devices.scan(state), ([, device]) => device);
   const mine = units.filter((device) => device.owner === owner).map(({ key }) => key);

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Bill, BillFile } from "./document.ts";
 import { decodeEvidence, type Evidence, encodeEvidence } from "./evidence.ts";
+import { provedEntry } from "./evidence-paths.ts";
+import { PathCutter } from "./proved-nodes.ts";
+import type { Community } from "./test-community.ts";
 
 /** What somebody may do to a bill and to what it rests on, for tests that insist on its being found. */
 
@@ -68,6 +71,26 @@ export function forged(bill: Bill, evidence: Evidence): BillFile {
   const encoded = encodeEvidence(evidence);
   const sha256 = createHash("sha256").update(encoded).digest("hex");
   const { blocks, frames, entries } = evidence;
-  const counts = { blocks: blocks.length, frames: frames.length, entries: entries.length };
+  const counts = { blocks: 1 + blocks.length, frames: frames.length, entries: entries.length };
   return { bill: { ...bill, proofs: { ...counts, sha256 } }, evidence: encoded };
+}
+
+/** Bytes of no length, in which nothing can be changed. */
+export function isEmpty(value: unknown, path: Path): boolean {
+  const at = path.reduce((inner, key) => (inner as Record<string, unknown>)[key], value);
+  return at instanceof Uint8Array && at.length === 0;
+}
+
+/** Without some entries: whoever leaves them out has to prove the others as if these had never been there. */
+export function withoutKeys(
+  { store: { state }, application }: Pick<Community, "store" | "application">,
+  evidence: Evidence,
+  isLeftOut: (key: string) => boolean,
+): Evidence {
+  const paths = new PathCutter();
+  const kept = evidence.entries.filter(({ key }) => !isLeftOut(key));
+  const entries = kept.map(({ key }) => {
+    return provedEntry(key, { state, path: application.query(key).path, paths });
+  });
+  return { ...evidence, entries };
 }

@@ -5,7 +5,8 @@ import { lastSettlement, slotKey } from "../../settlements.ts";
 import type { StateReader } from "../../state/state.ts";
 import { owners } from "../../tables.ts";
 import { takers, takings } from "../../takings.ts";
-import { cursors, dues, unsettled, waiting } from "../market/tables.ts";
+import { cursors, dues, unsettled } from "../market/tables.ts";
+import { countWaitedFor } from "../market/waited-slots.ts";
 import { monthFrom } from "./month.ts";
 import { type BillCursor, billCursors, bills, type MonthBill } from "./tables.ts";
 
@@ -128,19 +129,10 @@ function sumOf(state: StateReader, { owner, cursor, first, lengthMs }: Wanted): 
     if (sort === "demand" && time < cursor.to) sum.total += money;
   }
   const { total, importWh, exportWh } = sum;
-  const open = Math.max(0, silentOf(state, owner, cursor) - sum.provisional);
+  // Slots of the month that the party's meters have not told.
+  const open = Math.max(0, countWaitedFor(state, owner, cursor) - sum.provisional);
   // What no account could hold is no bill's either; a block must not fail for it.
   return { ...sum, total: safe(total), importWh: safe(importWh), exportWh: safe(exportWh), open };
-}
-
-/** The slots of a month that a party's meters have not told. */
-function silentOf(state: StateReader, owner: string, { from, to }: BillCursor): number {
-  let count = 0;
-  for (const [, { slot }] of waiting.scan(state, `${owner}/`)) {
-    if (slot >= to) break;
-    if (slot >= from) count += 1;
-  }
-  return count;
 }
 
 function safe(value: number): number {

@@ -5,7 +5,7 @@ import { accountSums, accounts } from "../../accounts.ts";
 import { slotCompleteness } from "../../completeness.ts";
 import { creditReports } from "../../credit.ts";
 import type { Genesis } from "../../genesis.ts";
-import { lastSettlement, settlements } from "../../settlements.ts";
+import { lastSettlement, settlementVersions } from "../../settlements.ts";
 import { sha256 } from "../../sha256.ts";
 import { registerEnergy, slotEnergy } from "../../slots.ts";
 import { entry, frameOf, MeterChain, signerOfName } from "../../test-site.ts";
@@ -66,7 +66,7 @@ class Sold extends Chain {
   }
 
   versions(owner: string) {
-    return [...settlements.scan(this.state, `${slotKey(slot)}/${owner}/`)].map(([, made]) => made);
+    return settlementVersions(this.state, slot, owner);
   }
 }
 

@@ -165,9 +165,9 @@ function generatorsOf(
   meters: readonly GreenMeter[],
 ): Generator[] {
   const nets = new Map<string, number | undefined>();
-  // Versions stand in their order, so the last one stays.
-  for (const [id, { importWh, exportWh }] of settlements.scan(state, `${slotKey(slot)}/`)) {
+  for (const [id, { versions }] of settlements.scan(state, `${slotKey(slot)}/`)) {
     const [, owner = ""] = id.split("/");
+    const { importWh, exportWh } = versions.at(-1) ?? {};
     const known = importWh !== undefined && exportWh !== undefined;
     nets.set(owner, known ? exportWh - importWh : undefined);
   }

@@ -3,15 +3,17 @@ import { shareFee } from "../../../settlement/line-shares.ts";
 import { keptOf, type Sale } from "../../../settlement/position.ts";
 import { type Movement, settleFee, settleLoss, settleSale } from "../../../settlement/settle.ts";
 import { accountId, accounts, gridOwner, openAccounts } from "../../accounts.ts";
-import { exposeContract } from "../../exposure.ts";
+import { exposeContracts } from "../../exposure.ts";
 import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import { isSettled } from "../../settlements.ts";
 import type { State, StateReader } from "../../state/state.ts";
 import { balancingOf } from "./balancing.ts";
+import { saleOf } from "./contract-sale.ts";
 import { book, differenceOf, entriesOf, noWh } from "./posting.ts";
 import { countInBalance } from "./slot-balance.ts";
-import { type Contract, contracts, slotKey, waiting } from "./tables.ts";
+import { type Contract, contracts, slotKey } from "./tables.ts";
+import { isWaitedFor } from "./waited-slots.ts";
 
 type Due = {
   readonly contract: string;
@@ -37,6 +39,8 @@ export function settleContracts(
   if (book(context, together, { slot, movement: undefined })) {
     countInBalance(context.state, slot, { after: all });
     for (const one of due) noteSettled(context, slot, one);
+    const freed = due.map(({ terms }) => terms);
+    exposeContracts(context.state, freed, "free");
     return;
   }
   for (const one of due) {
@@ -44,6 +48,7 @@ export function settleContracts(
     if (!book(context, entriesOf(movements), { slot, movement: movements[0] })) continue;
     countInBalance(context.state, slot, { after: movements });
     noteSettled(context, slot, one);
+    exposeContracts(context.state, [one.terms], "free");
   }
 }
 
@@ -57,8 +62,7 @@ function contractsDue(
   const silent = (owner: string) => {
     const known = waited.get(owner);
     if (known !== undefined) return known;
-    const isWaited = waiting.get(state, `${owner}/${key}`) !== undefined;
-    const is = isWaited && !isSettled(state, slot, owner);
+    const is = isWaitedFor(state, owner, slot) && !isSettled(state, slot, owner);
     waited.set(owner, is);
     return is;
   };
@@ -88,7 +92,6 @@ function noteSettled(
     movements.find(({ reason }) => reason === why)?.money;
   const [subsidy, gridFee] = [micro(0 - (moneyOf("subsidy") ?? 0)), moneyOf("grid-fee")];
   contracts.set(state, contract, { ...terms, settled: 1, ...(subsidy === 0 ? {} : { subsidy }) });
-  exposeContract(state, terms, "free");
   const { seller, buyer, energy: deliveredWh } = terms;
   const amount = moneyOf("sale") ?? 0;
   const loss = movements.find(({ reason }) => reason === "grid-loss");
@@ -175,21 +178,4 @@ export function salesByParty(state: StateReader, slot: UtcMs): ReadonlyMap<strin
     }
   }
   return byParty;
-}
-
-/** A contract as far as money is concerned. */
-export function saleOf(
-  contract: string,
-  { seller, buyer, energy, price, fee, from, to }: Contract,
-): Sale {
-  return {
-    contract,
-    seller,
-    buyer,
-    energy,
-    price,
-    ...(fee === undefined ? {} : { fee }),
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-  };
 }

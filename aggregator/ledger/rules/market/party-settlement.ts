@@ -6,15 +6,14 @@ import { type Statement, type StatementTerms, stateSlot } from "../../../settlem
 import { parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import {
+  addSettlement,
   lastSettlement,
   type Settlement,
   type SettlementReason,
-  settlementId,
-  settlements,
 } from "../../settlements.ts";
 import type { PartyEnergy } from "./estimate.ts";
 import { book, differenceOf, noWh } from "./posting.ts";
-import { countNet, type Shown } from "./site-net.ts";
+import { countNets, type Shown } from "./site-net.ts";
 import { countInBalance } from "./slot-balance.ts";
 import { openPayees, statementTerms } from "./statement-terms.ts";
 
@@ -50,6 +49,10 @@ export function settleParties(
   if (fits) countInBalance(context.state, first.slot, { after: movements });
   for (const { party, made } of all)
     noteSettled(context, party, made, fits || bookOne(context, party, made));
+  const shown = parties.map(({ owner, energy }) => {
+    return { owner, before: undefined, after: measured(energy) };
+  });
+  countNets(context.state, first.slot, shown);
 }
 
 function bookOne(context: BlockContext, { slot }: PartySlot, { movements }: Made): boolean {
@@ -64,9 +67,8 @@ function noteSettled(
   made: Made,
   posted: boolean,
 ): void {
-  countNet(context.state, { slot, owner, before: undefined, after: measured(energy) });
   const settlement = posted ? made.settlement : unposted(made.settlement);
-  settlements.set(context.state, settlementId({ slot, owner, version: 1 }), settlement);
+  addSettlement(context.state, { slot, owner }, settlement);
   if (!posted) return;
   const { imbalance, charges } = made.statement;
   if (imbalance !== undefined) {
@@ -123,9 +125,9 @@ export function resettleParty(
   );
   if (!book(context, differenceOf(posted, movements), { slot, movement })) return;
   countInBalance(context.state, slot, { before: posted, after: movements });
-  countNet(context.state, { slot, owner, before: shownIn(before), after: measured(energy) });
+  countNets(context.state, slot, [{ owner, before: shownIn(before), after: measured(energy) }]);
   const version = last.version + 1;
-  settlements.set(context.state, settlementId({ slot, owner, version }), settlement);
+  addSettlement(context.state, { slot, owner }, settlement);
   context.emit({
     type: "settlement-corrected",
     owner,

@@ -17,8 +17,9 @@ import { type PartyEnergy, provisionalEnergy, shownEnergy, unprovenEnergy } from
 import { energyOfEach, marketParties, partyInSlot } from "./parties.ts";
 import { type PartySlot, resettleParty, settleParties } from "./party-settlement.ts";
 import { balanceOf } from "./slot-balance.ts";
-import { estimateDues, slotKey, slots, unsettled, waiting } from "./tables.ts";
+import { estimateDues, slotKey, slots, unsettled } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
+import { isWaitedFor, slotsWaitedFor, waitFor, waitNoMore } from "./waited-slots.ts";
 import { waitMsMax } from "./waiting.ts";
 
 /** Slots whose silent meters one block estimates: after a long silence the rest follows block by block. */
@@ -56,7 +57,8 @@ export function expectSettlement(context: BlockContext, slot: UtcMs): void {
   const key = slotKey(slot);
   const parties = marketParties(state).map(({ owner }) => owner);
   unsettled.set(state, key, { slot, left: parties.length });
-  for (const owner of parties) waiting.set(state, `${owner}/${key}`, { slot });
+  const lengthMs = slotMs(parameters);
+  for (const owner of parties) waitFor(state, owner, { slot, lengthMs });
   const estimate = estimateId(slot, parameters);
   if (estimate !== undefined && parties.length > 0) estimateDues.set(state, estimate, { slot });
   if (parties.length === 0) close(context, slot);
@@ -70,11 +72,13 @@ type Settled = { readonly owner: string; readonly energy: PartyEnergy | "lost" }
 function settleOwners(context: BlockContext, list: Iterable<string>): void {
   const bySlot = new Map<UtcMs, Settled[]>();
   for (const owner of [...list].sort()) {
-    for (const { slot, settled } of reportedSlots(context, owner)) {
+    const reported = [...reportedSlots(context, owner)];
+    for (const { slot, settled } of reported) {
       const others = bySlot.get(slot);
       if (others === undefined) bySlot.set(slot, [settled]);
       else others.push(settled);
     }
+    waitNoMore(context.state, owner, reported.length);
   }
   const inOrder = [...bySlot].sort(([a], [b]) => a - b);
   for (const [slot, settled] of inOrder) settleSlot(context, slot, settled);
@@ -82,7 +86,7 @@ function settleOwners(context: BlockContext, list: Iterable<string>): void {
 
 /** The slots of a party, oldest first, up to the first that its meters have not come to. */
 function* reportedSlots(context: BlockContext, owner: string) {
-  for (const [, { slot }] of waiting.scan(context.state, `${owner}/`)) {
+  for (const slot of slotsWaitedFor(context.state, owner)) {
     const energy = energyOf(context, owner, slot);
     if (energy === "pending") return;
     yield { slot, settled: { owner, energy } };
@@ -127,7 +131,6 @@ function settleSlot(context: BlockContext, slot: UtcMs, settled: readonly Settle
   const key = slotKey(slot);
   const record = unsettled.get(state, key);
   assert(record !== undefined, `slot ${slot} is waited for, so it is unsettled`);
-  for (const { owner } of settled) waiting.delete(state, `${owner}/${key}`);
   const sales = salesByParty(state, slot);
   settleContracts(context, slot, sales);
   const fresh: PartySlot[] = [];
@@ -207,9 +210,7 @@ function estimateSilent(context: BlockContext): void {
     estimateDues.delete(state, id);
     const sales = salesByParty(state, slot);
     const silent = Array.from(owners.scan(state), ([owner]) => owner).filter(
-      (owner) =>
-        waiting.get(state, `${owner}/${slotKey(slot)}`) !== undefined &&
-        !isSettled(state, slot, owner),
+      (owner) => isWaitedFor(state, owner, slot) && !isSettled(state, slot, owner),
     );
     const parties = silent.map((owner) => {
       const party = { slot, owner, sales: sales.get(owner) ?? [] };

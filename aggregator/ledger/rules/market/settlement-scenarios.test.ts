@@ -5,7 +5,7 @@ import { roundingOf } from "../../../settlement/balance.ts";
 import { accountSums, accounts, leviesOwner } from "../../accounts.ts";
 import type { Genesis } from "../../genesis.ts";
 import type { Parameters } from "../../parameters.ts";
-import { settlements } from "../../settlements.ts";
+import { settlements, settlementVersions } from "../../settlements.ts";
 import {
   entry,
   frameOf,
@@ -61,8 +61,7 @@ class Sold {
   }
 
   versions(owner: string) {
-    const { state } = this.run;
-    return Array.from(settlements.scan(state, `${slotKey(slot)}/${owner}/`), ([, made]) => made);
+    return settlementVersions(this.run.state, slot, owner);
   }
 
   /** All accounts; what is at 0 says nothing. */
@@ -131,10 +130,7 @@ test("an estimate is the mean of the same slot on the days before that are known
   );
   for (let minutes = 49 * 60; minutes <= 50 * 60 + provisionalMinutes; minutes += 5)
     run.block(minutes);
-  const [made] = Array.from(
-    settlements.scan(run.state, `${slotKey(at(49))}/user-a/`),
-    ([, one]) => one,
-  );
+  const [made] = settlementVersions(run.state, at(49), "user-a");
   assert.deepEqual(
     [made?.why, made?.method, made?.importWh, made?.imbalanceWh],
     ["provisional", "days-before", 4_000, -4_000],
@@ -374,8 +370,9 @@ test("who leaves in mid-month is settled for each slot until then, and holds up 
   assert.deepEqual([4, 5].map(stageOf), ["settled", "settled"], "nobody waits for who is gone");
   // The third hour was cleared while it was there still: nothing was sold, and nothing is proved.
   const made = Array.from(settlements.scan(run.state))
-    .filter(([id]) => id.includes("/user-a/"))
-    .map(([, { why, method, importWh, soldWh, money }]) => [why, method, importWh, soldWh, money]);
+    .filter(([id]) => id.endsWith("/user-a"))
+    .flatMap(([, { versions }]) => versions)
+    .map(({ why, method, importWh, soldWh, money }) => [why, method, importWh, soldWh, money]);
   assert.deepEqual(made, [
     ["delivered", undefined, 4_000, -4_000, 0],
     ["delivered", undefined, 4_000, -4_000, 0],

@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { micro, wh } from "@busbar/protocol";
+import { micro, utcMs, wh } from "@busbar/protocol";
+import fc from "fast-check";
 import { newestSlot } from "../../../publish/prices.ts";
 import { accountSums, accounts } from "../../accounts.ts";
+import { emptyState, Overlay } from "../../state/overlay.ts";
 import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
 import { boundaryKeepMs } from "../boundaries.ts";
-import { contracts, slotKey, slots, unsettled, waiting } from "./tables.ts";
+import { contracts, slotKey, slots, unsettled } from "./tables.ts";
 import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
+import {
+  countWaitedFor,
+  isWaitedFor,
+  slotsWaitedFor,
+  waitedSlots,
+  waitFor,
+  waitNoMore,
+} from "./waited-slots.ts";
 import { waitMsMax } from "./waiting.ts";
 
 /** A company sells 50 kWh to a user in the first slot; its meter reports what it promised. */
@@ -69,7 +79,7 @@ test("a meter that stays silent is waited for a month, then contracts count as s
     run.of("slot-settled").map((event) => event.slot),
     [slot],
   );
-  assert.equal([...waiting.scan(run.state)].filter(([, w]) => w.slot === slot).length, 0);
+  for (const owner of ["company-a", "user-a"]) assert.ok(!isWaitedFor(run.state, owner, slot));
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
 });
 
@@ -136,4 +146,37 @@ test("without a bureau the parties of the book still pay each other", () => {
   const [settled] = run.of("contract-settled");
   assert.equal(run.money("company-a"), settled?.amount);
   assert.equal(run.money("user-a"), -(settled?.amount ?? 0));
+});
+
+test("the slots that a party is waited for are a set, however they come and go", () => {
+  const step = 15 * minute;
+  const slots = fc.array(fc.nat(12), { maxLength: 12 });
+  const moves = fc.array(fc.record({ come: slots, go: fc.nat(5) }), { maxLength: 8 });
+  fc.assert(
+    fc.property(moves, (list) => {
+      const state = new Overlay(emptyState);
+      let wanted: number[] = [];
+      for (const { come, go } of list) {
+        for (const n of come) {
+          waitFor(state, "user-a", { slot: utcMs(n * step), lengthMs: step });
+          if (!wanted.includes(n * step)) wanted.push(n * step);
+        }
+        wanted.sort((a, b) => a - b);
+        waitNoMore(state, "user-a", go);
+        wanted = wanted.slice(go);
+        assert.deepEqual([...slotsWaitedFor(state, "user-a")], wanted);
+        const span = { from: 3 * step - 1, to: 7 * step + 1 };
+        const within = wanted.filter((slot) => slot >= span.from && slot < span.to);
+        assert.equal(countWaitedFor(state, "user-a", span), within.length);
+        for (let n = -1; n < 14; n++) {
+          const slot = n * step;
+          assert.equal(isWaitedFor(state, "user-a", slot), wanted.includes(slot));
+          assert.ok(!isWaitedFor(state, "user-a", slot + minute));
+        }
+        const gaps = wanted.filter((slot, i) => i > 0 && slot - step !== wanted[i - 1]);
+        const runs = waitedSlots.get(state, "user-a")?.runs.length ?? 0;
+        assert.equal(runs, wanted.length === 0 ? 0 : gaps.length + 1, "as few runs as can be");
+      }
+    }),
+  );
 });

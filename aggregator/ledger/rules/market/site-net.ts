@@ -7,34 +7,27 @@ import { type SiteNet, siteNets, slotKey } from "./tables.ts";
 export type Shown = { readonly importWh: number; readonly exportWh: number } | undefined;
 
 /**
- * Counts what a party gave to the feeder in a slot, or what it is known to have given now instead of
+ * Counts what parties gave to the feeder in a slot, or what each is known to have given now instead of
  * `before`: the forecasts' history, which is complete as soon as the meters are and never waits for a
  * silent one.
  */
-export function countNet(
+export function countNets(
   state: State,
-  {
-    slot,
-    owner,
-    before,
-    after,
-  }: {
-    readonly slot: UtcMs;
-    readonly owner: string;
-    readonly before: Shown;
-    readonly after: Shown;
-  },
+  slot: UtcMs,
+  parties: Iterable<{ readonly owner: string; readonly before: Shown; readonly after: Shown }>,
 ): void {
-  const party = owners.get(state, owner)?.party;
-  if (party !== "company" && party !== "user") return;
   const key = slotKey(slot);
-  const all = siteNets.get(state, key) ?? { companyWh: 0, companies: 0, userWh: 0, users: 0 };
-  const [wh, count] = [netOf(after) - netOf(before), countOf(after) - countOf(before)];
-  siteNets.set(
-    state,
-    key,
-    party === "company" ? withCompany(all, wh, count) : withUser(all, wh, count),
-  );
+  const known = siteNets.get(state, key);
+  let all: SiteNet = known ?? { companyWh: 0, companies: 0, userWh: 0, users: 0 };
+  let counts = false;
+  for (const { owner, before, after } of parties) {
+    const party = owners.get(state, owner)?.party;
+    if (party !== "company" && party !== "user") continue;
+    const [wh, count] = [netOf(after) - netOf(before), countOf(after) - countOf(before)];
+    all = party === "company" ? withCompany(all, wh, count) : withUser(all, wh, count);
+    counts = true;
+  }
+  if (counts) siteNets.set(state, key, all);
 }
 
 const withCompany = (all: SiteNet, wh: number, count: number): SiteNet => ({

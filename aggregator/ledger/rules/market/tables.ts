@@ -192,9 +192,6 @@ export const estimateDues = table(
   record("estimate-due", { slot: field(1, instant) }),
 );
 
-/** `waiting/<owner>/<slot>`: the slots that a party is not settled for, oldest first. */
-export const waiting = table("waiting", record("waiting", { slot: field(1, instant) }));
-
 export { slotKey } from "../../settlements.ts";
 
 export function hex(data: Uint8Array): string {

@@ -109,9 +109,8 @@ async function checkAll(detail: StatementDetail, chain: string): Promise<readonl
     t("Contract {contract}", { contract: trade.contract }),
     () => verifyTrade(trade, chain),
   ]);
+  const id = `${String(detail.slot).padStart(15, "0")}/${detail.owner}`;
   for (const version of detail.versions) {
-    const number = String(version.version).padStart(3, "0");
-    const id = `${String(detail.slot).padStart(15, "0")}/${detail.owner}/${number}`;
     checks.push([
       t("Settlement, version {version}", { version: version.version }),
       async () => {
