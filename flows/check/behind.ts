@@ -1,5 +1,5 @@
 import type { Flow, FlowNode } from "./flow.ts";
-import { textOf } from "./flow.ts";
+import { byKind, textOf } from "./flow.ts";
 import { madeBy } from "./made.ts";
 import { isSource } from "./said.ts";
 import { keyOf, keysIn, type Part, type Value } from "./script/value.ts";
@@ -7,8 +7,7 @@ import { keyOf, keysIn, type Part, type Value } from "./script/value.ts";
 /** What nodes leave where a node reads it. */
 export function* storedAt(flow: Flow, node: FlowNode, part: Part) {
   if (part.root === "msg") return;
-  for (const writer of flow.nodes) {
-    if (writer.type !== "function" && writer.type !== "change") continue;
+  for (const writer of [...byKind(flow, "function"), ...byKind(flow, "change")]) {
     if (part.root === "context" && writer.id !== node.id) continue;
     if (part.root === "flow" && writer.z !== node.z) continue;
     for (const { at, value } of madeBy(flow, writer).stored) {
@@ -53,9 +52,7 @@ function writersFor(flow: Flow, node: FlowNode): readonly FlowNode[] {
     ),
   );
   if (read.size === 0) return [];
-  return flow.nodes.filter(
-    (one) =>
-      (one.type === "function" || one.type === "change") &&
-      madeBy(flow, one).stored.some(({ at }) => at.root !== "context" && read.has(at.keys[0])),
+  return [...byKind(flow, "function"), ...byKind(flow, "change")].filter((one) =>
+    madeBy(flow, one).stored.some(({ at }) => at.root !== "context" && read.has(at.keys[0])),
   );
 }

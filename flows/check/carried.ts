@@ -1,7 +1,7 @@
 import { dependsOn, sourcesBehind, storedAt } from "./behind.ts";
 import { declaredBy } from "./declared.ts";
 import type { Edge, Flow, FlowNode } from "./flow.ts";
-import { outputsOf } from "./flow.ts";
+import { byKind, outputsOf } from "./flow.ts";
 import { type Carried, type Found, gathered } from "./gathered.ts";
 import { madeBy } from "./made.ts";
 import { isOurs, saidBy } from "./said.ts";
@@ -56,6 +56,7 @@ class Walk {
   all(id?: string, taken?: Taken): readonly Carried[] {
     if (id !== undefined && taken !== undefined) this.#into(id, taken);
     for (let next = this.#ahead.pop(); next !== undefined; next = this.#ahead.pop()) {
+      this.#flow.step();
       for (const edge of this.#flow.edges(next.id)) this.#outOf(edge, next.taken);
     }
     return gathered(this.#found);
@@ -99,7 +100,7 @@ class Walk {
   /** From a subflow's inside to where its instances stand. */
   #leave({ id }: FlowNode, taken: Taken): void {
     const [innermost, ...within] = taken.within;
-    for (const instance of this.#flow.nodes.filter(({ type }) => type === `subflow:${id}`)) {
+    for (const instance of byKind(this.#flow, `subflow:${id}`)) {
       if (innermost === undefined || innermost === instance.id) {
         this.#into(instance.id, { ...taken, within });
       }

@@ -337,4 +337,9 @@ test("a large flow is looked at in no time that a person would notice", () => {
   const units = nodes.map(({ id }, i) => ({ ...unit("power", String(id)), id: `unit-${i}` }));
   const signs = [sign(), meter("a", { wires: [["sign"]] })];
   assert.deepEqual(found([...nodes, ...units, quote(), ...signs]), []);
+  // What no person drew is refused before it holds up whoever shares the process.
+  const tangle = Array.from({ length: 3_000 }, (_, i) =>
+    sign(`sign-${i}`, { device: `dev-${i}`, keyFile: `dev-${i}.json`, wires: [[`sign-${i + 1}`]] }),
+  );
+  assert.throws(() => found(tangle), { code: "flows.flow-file", message: /more ways/ });
 });

@@ -29,7 +29,7 @@ const rules: readonly ((flow: Flow) => readonly Finding[])[] = [
 /**
  * What is quietly wrong with a flow, errors first. Pure: it looks at the flow alone, deployed or not, and
  * at the environment that fills in its fields, as far as that is given.
- * Throws: `Failure` `flows.flow-file` for what is no flow.
+ * Throws: `Failure` `flows.flow-file` for what is no flow, and for one that no end of ways lead through.
  */
 export function checkFlow(
   value: unknown,

@@ -12,7 +12,7 @@ export function declaredBy(node: FlowNode): (typeof units)[number] | undefined {
     textOf(node, "info"),
     node.type === "function" ? commentsOf(textOf(node, "func")) : "",
   ];
-  const said = /\bunit:\s*(\w+)/.exec(text.join("\n"))?.[1];
+  const said = /(?:\bunit|单位)\s*[:：]\s*(\w+)/i.exec(text.join("\n"))?.[1];
   return units.find((unit) => unit === said);
 }
 

@@ -1,5 +1,5 @@
 import { isObject } from "../nodes/link/json.ts";
-import type { Flow, FlowNode } from "./flow.ts";
+import { byKind, type Flow, type FlowNode } from "./flow.ts";
 
 /** A number that a node's environment holds: its sheet's or subflow's, all sheets', the process's. */
 export function numberFrom(flow: Flow, node: FlowNode, name: string): number | undefined {
@@ -23,10 +23,10 @@ export const isVariable = (text: string): boolean => text.includes("${");
 
 function heldIn(flow: Flow, { z }: FlowNode, name: string): string | number | undefined {
   const sheet = z === undefined ? undefined : flow.byId.get(z);
-  const instances = flow.nodes.filter(({ type }) => type === `subflow:${z}`);
+  const instances = byKind(flow, `subflow:${z}`);
   // Each instance may give a subflow's variables values of its own.
   if (instances.some((one) => variableOf(one, name) !== undefined)) return undefined;
-  const all = flow.nodes.filter(({ type }) => type === "global-config");
+  const all = byKind(flow, "global-config");
   for (const place of [sheet, ...all]) {
     const variable = place && variableOf(place, name);
     if (variable === undefined) continue;

@@ -16,6 +16,7 @@ export type Edge = { readonly from: string; readonly port: number; readonly call
 export type Flow = {
   readonly nodes: readonly FlowNode[];
   readonly byId: ReadonlyMap<string, FlowNode>;
+  readonly byType: ReadonlyMap<string, readonly FlowNode[]>;
   /** By node: whom its outputs reach at once, links and subflows followed. */
   readonly next: (id: string) => readonly string[];
   readonly previous: (id: string) => readonly string[];
@@ -23,12 +24,16 @@ export type Flow = {
   readonly edges: (id: string) => readonly Edge[];
   /** Where a called link gives its messages back, by the node that calls it. */
   readonly returnsTo: (id: string) => readonly FlowNode[];
+  /** Counts a step of looking at ways through the flow. Throws: `Failure` `flows.flow-file` beyond all patience. */
+  readonly step: () => void;
   /** What the process that runs the flow, or is to, has in its environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
 /** A flow of more nodes is none that a person drew. */
-const nodesMax = 20_000;
+const nodesMax = 10_000;
+/** Ways that are looked at in one: some seconds, for whoever may look at flows may have them checked. */
+const stepsMax = 500_000;
 
 /** Reads a flow. Throws: `Failure` `flows.flow-file` for what Node-RED would not import. */
 export function parseFlow(value: unknown, environment: Flow["environment"] = {}): Flow {
@@ -58,17 +63,26 @@ function flowOf(all: readonly FlowNode[], environment: Flow["environment"]): Flo
   const nodes = all.filter((node) => node.d !== true && !off.has(node.z ?? ""));
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const edges = edgesOf(nodes);
+  let steps = 0;
   const next = nextOf(nodes, byId);
   const previous = new Lists<string>();
   for (const [from, targets] of next.lists) for (const to of targets) previous.add(to, from);
   return {
     nodes,
     byId,
+    byType: Map.groupBy(nodes, ({ type }) => type),
     next: (id) => next.of(id),
     previous: (id) => previous.of(id),
     edges: (id) => edges.of(id),
     returnsTo: (id) => returnsOf(byId, id),
     environment,
+    step: () => {
+      steps += 1;
+      if (steps <= stepsMax) return;
+      const message =
+        "more ways lead through this flow than can be looked at; check it sheet by sheet";
+      throw flowError("flows.flow-file", message);
+    },
   };
 }
 
@@ -189,5 +203,5 @@ export function textOf(node: FlowNode, property: string): string {
 }
 
 /** All nodes of a type. */
-export const byKind = ({ nodes }: Flow, type: string): readonly FlowNode[] =>
-  nodes.filter((node) => node.type === type);
+export const byKind = ({ byType }: Flow, type: string): readonly FlowNode[] =>
+  byType.get(type) ?? [];

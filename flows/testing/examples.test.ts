@@ -109,8 +109,8 @@ test("a roof's surplus and a full battery are sold: sealed at each gate, opened 
   await press("battery-sells-surplus", "battery is 90 % full");
   const prices = {
     slot: 1,
-    start: 1,
-    end: 2,
+    start: 3_600_000,
+    end: 7_200_000,
     horizon: "real-time",
     prices: { gu: { micro: 600_000 }, cu: null, gc: null, cg: null },
     clearing: null,

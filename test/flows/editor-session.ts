@@ -188,7 +188,9 @@ test("in a Chinese editor the check says what is wrong, and what to do, in Chine
   );
   await chinese.evaluate('RED.actions.invoke("busbar:check-flow")');
   const answer = chinese.locator("#busbar-check-answer");
-  await answer.getByText("打开节点选择站点，或用旁边的铅笔新建一个。").waitFor();
+  await answer
+    .getByText("打开节点选择站点，或用旁边的铅笔新建一个；只用于推送的通知节点请填写网址。")
+    .waitFor();
   await answer.getByText("没有任何消息能到达此节点。").waitFor();
   if (pictures !== undefined) await chinese.screenshot({ path: join(pictures, "7-chinese.png") });
 });

@@ -26,7 +26,11 @@ const basic = Buffer.from("house:hunter2").toString("base64");
 
 /** Secrets in plain text. */
 export const secretCases: readonly Case[] = [
-  inCode("a key file in a function", `const key = {"seed":"${seed}"};`, "const key = { seed: 7 };"),
+  inCode(
+    "a key file in a function",
+    `const key = {"seed":"${seed}"};`,
+    "const key = { seed: 'seventeen' };",
+  ),
   inCode(
     "a key in a function, as JavaScript writes it",
     `const key = { seed: '${seed}' };`,

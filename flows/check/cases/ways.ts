@@ -219,7 +219,7 @@ export const wayCases: readonly Case[] = [
     code: "unit.wrong",
     what: "a function says that it gives Wh",
     wrong: kwh("// unit: Wh\nreturn { payload: plan(msg) };"),
-    right: kwh("/* of the slot; unit: kWh */\nreturn { payload: plan(msg) };"),
+    right: kwh("/* of the slot; 单位：kWh */\nreturn { payload: plan(msg) };"),
   },
   {
     code: "unit.unknown",

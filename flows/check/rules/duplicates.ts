@@ -13,7 +13,6 @@ export function checkDuplicates(flow: Flow): Finding[] {
     ...devices(flow),
     ...besideUnit(flow),
     ...signedTwice(flow),
-    ...signedAsOne(flow),
   ];
 }
 
@@ -95,48 +94,47 @@ function* besideUnit(flow: Flow): Iterable<Finding> {
   }
 }
 
-/** Two ways that a meter's readings reach the ledger. */
+/** Two ways that a meter's readings reach the ledger, and two meters that reach it as one. */
 function* signedTwice(flow: Flow): Iterable<Finding> {
   const signers = byKind(flow, "busbar-sign");
-  const meters = byKind(flow, "busbar-meter");
+  const signed = byKind(flow, "busbar-meter").flatMap((meter) => {
+    const reached = reachedFrom(flow, meter.id);
+    const by = signers.filter(({ id }) => reached.has(id));
+    return by.length === 0 ? [] : [{ meter, at: meterAt(flow, meter) || meter.id, by }];
+  });
   // Two nodes may read one meter, and both be signed.
-  const one = Map.groupBy(meters, (meter) => meterAt(flow, meter) || meter.id);
-  for (const nodes of one.values()) {
-    const by = signers.filter((sign) => nodes.some(({ id }) => reaches(flow, id, sign.id)));
-    const ways = nodes.filter(({ id }) => signers.some((sign) => reaches(flow, id, sign.id)));
-    if (by.length >= 2) {
-      yield finding("duplicate.meter", "error", [...ways, ...by], {
-        message: `${names(ways)} is signed by ${names(by)}: its energy would be counted twice`,
-        remedy: "wire it into one sign node",
-      });
-    }
+  for (const same of Map.groupBy(signed, ({ at }) => at).values()) {
+    const by = [...new Set(same.flatMap((one) => one.by))];
+    const ways = same.map(({ meter }) => meter);
+    if (by.length < 2) continue;
+    yield finding("duplicate.meter", "error", [...ways, ...by], {
+      message: `${names(ways)} is signed by ${names(by)}: its energy would be counted twice`,
+      remedy: "wire it into one sign node",
+    });
   }
-}
-
-/** A sign node that names the meter itself signs all that it gets as that meter's. */
-function* signedAsOne(flow: Flow): Iterable<Finding> {
-  for (const sign of byKind(flow, "busbar-sign")) {
+  for (const sign of signers) {
     const named = settled(flow, sign, "meter");
     if (sign.meterType !== "str" || named === "") continue;
-    const by = byKind(flow, "busbar-meter").filter(({ id }) => reaches(flow, id, sign.id));
-    if (new Set(by.map((one) => meterAt(flow, one))).size < 2) continue;
-    yield finding("duplicate.meter", "error", [sign, ...by], {
-      message: `${nameOf(sign)} signs what ${names(by)} read as one meter, ${named}: its register would jump between them`,
+    const its = signed.filter(({ by }) => by.includes(sign));
+    if (new Set(its.map(({ at }) => at)).size < 2) continue;
+    const meters = its.map(({ meter }) => meter);
+    yield finding("duplicate.meter", "error", [sign, ...meters], {
+      message: `${nameOf(sign)} signs what ${names(meters)} read as one meter, ${named}: its register would jump between them`,
       remedy:
         'let the sign node take the meter\'s name from the message ("meter"), or give each meter a sign node and a device of its own',
     });
   }
 }
 
-/** Whether what a node sends comes to another, before a source puts its own in its place. */
-function reaches(flow: Flow, from: string, to: string): boolean {
+/** Nodes that what a node sends comes to, before a source puts its own in its place. */
+function reachedFrom(flow: Flow, from: string): ReadonlySet<string> {
   const seen = new Set([from]);
   for (const id of seen) {
     const node = flow.byId.get(id);
     if (id !== from && node !== undefined && isSource(node)) continue;
     for (const next of flow.next(id)) seen.add(next);
   }
-  return to !== from && seen.has(to);
+  return seen;
 }
 
 export type AtLeastTwo = readonly [FlowNode, ...FlowNode[]];

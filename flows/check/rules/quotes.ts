@@ -26,25 +26,33 @@ function* horizons(flow: Flow): Iterable<Finding> {
   }
 }
 
+type Taken = { readonly quote: FlowNode; readonly carried: Carried };
+
 function* twiceQuoted(flow: Flow): Iterable<Finding> {
-  const quotes = byKind(flow, "busbar-quote").map((quote) => ({
-    quote,
-    owner: settled(flow, flow.byId.get(textOf(quote, "site")) ?? quote, "identity"),
-    taken: takenBy(flow, quote, "kwh"),
-  }));
-  for (const [i, one] of quotes.entries()) {
-    for (const other of quotes.slice(i + 1)) {
-      if (one.owner !== other.owner || !overlap(one.quote, other.quote)) continue;
-      const shared = one.taken.find((a) => other.taken.some((b) => isSame(a, b)));
-      if (shared === undefined) continue;
-      const nodes = [one.quote, other.quote, shared.through ?? shared.from];
-      yield finding("duplicate.quote", "error", nodes, {
-        message: `${nameOf(one.quote)} and ${nameOf(other.quote)} quote the same energy, which ${nameOf(shared.through ?? shared.from)} tells: it would be sold or bought twice`,
-        remedy:
-          "wire it into one quote node; where two are meant, choose another kind of gate or another side for each, or share the energy out before them",
-      });
+  const taken = byKind(flow, "busbar-quote").flatMap((quote) =>
+    takenBy(flow, quote, "kwh").map((carried) => ({ quote, carried })),
+  );
+  for (const same of Map.groupBy(taken, (one) => keyOf(flow, one)).values()) {
+    for (const [i, { quote, carried }] of same.entries()) {
+      for (const other of same.slice(i + 1)) {
+        flow.step();
+        if (other.quote === quote || !overlap(quote, other.quote)) continue;
+        const source = carried.through ?? carried.from;
+        yield finding("duplicate.quote", "error", [quote, other.quote, source], {
+          message: `${nameOf(quote)} and ${nameOf(other.quote)} quote the same energy, which ${nameOf(source)} tells: it would be sold or bought twice`,
+          remedy:
+            "wire it into one quote node; where two are meant, choose another kind of gate or another side for each, or share the energy out before them",
+        });
+      }
     }
   }
+}
+
+/** Whose energy it is, and which: what is shared out comes with factors of its own. */
+function keyOf(flow: Flow, { quote, carried }: Taken): string {
+  const owner = settled(flow, flow.byId.get(textOf(quote, "site")) ?? quote, "identity");
+  const { from, through, what, factor } = carried;
+  return [owner, from.id, through?.id, what, factor].join(" ");
 }
 
 /** Whether both may quote at one gate on one side. */
@@ -53,9 +61,4 @@ function overlap(a: FlowNode, b: FlowNode): boolean {
   const side = (node: FlowNode) =>
     textOf(node, "sideType") === "msg" ? "sign" : textOf(node, "side");
   return meets(horizonOf(a), horizonOf(b), "any") && meets(side(a), side(b), "sign");
-}
-
-/** One value by the same way: an energy that is shared out comes with factors of its own. */
-function isSame(a: Carried, b: Carried): boolean {
-  return a.from === b.from && a.through === b.through && a.what === b.what && a.factor === b.factor;
 }

@@ -17,7 +17,7 @@ export function checkSecrets(flow: Flow): Finding[] {
 }
 
 const names =
-  "pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|auth[_-]?key|signing[_-]?key|private[_-]?key|seed|credentials?";
+  "pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|auth[_-]?key|signing[_-]?key|private[_-]?key|credentials?";
 /** Names of fields, variables and headers that hold secrets. */
 const telling = new RegExp(
   `^(?:.*[._\\s-])?(?:(?:x[_-])?(?:${names})|(?:proxy-)?authorization|cookie)$`,
