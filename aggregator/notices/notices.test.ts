@@ -11,7 +11,8 @@ import { digestOf, toldOf } from "./told.ts";
 import { chinese } from "./words/chinese.ts";
 import { english } from "./words/english.ts";
 import { decimal } from "./words/format.ts";
-import { factsIn, type Reader, wordsOf } from "./words/words.ts";
+import { factsIn } from "./words/pieces.ts";
+import { type Reader, wordsOf } from "./words/words.ts";
 
 const slot = Date.UTC(2026, 5, 21, 3);
 const english0: Reader = { language: "en", timeZone: "UTC0" };

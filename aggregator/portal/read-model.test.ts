@@ -282,22 +282,27 @@ test("each notice leads to proofs that are its owner's to see, and that say what
       if ((seen.get(name) ?? 0) > 2) continue;
       const path = decodeURIComponent(link);
       const found = site.desk.link(path, owner);
-      const one = found?.notices.find(({ notice }) => notice.id === id);
+      const one = found?.notices.find((notice) => notice.id === id);
       assert.ok(found !== undefined && one !== undefined, `${id}: ${path}`);
       const proven = found.proofs.flatMap((proof) => {
-        const { verdict, told } = readProof(proofFor(owner, proof), pinned, "CNY");
+        const { verdict, told } = readProof(proofFor(owner, proof), pinned, {
+          currency: "CNY",
+          reader: owner,
+        });
         assert.ok(verdict.ok, `${proof}: ${JSON.stringify(verdict)}`);
         return told;
       });
-      const { same, other } = agreementOf(one, proven);
-      assert.deepEqual(other, [], `${id} ${one.notice.text}`);
-      assert.ok(same.length > 0, id);
+      const { event, facts: standings } = agreementOf(one, proven);
+      const certified = Object.values(standings);
+      assert.ok(event !== "other" && !certified.includes("other"), `${id} ${type}`);
+      assert.ok(certified.includes("proven"), id);
+      assert.equal(event === "proven", type !== "quote-cleared", `${id} ${type}: ${event}`);
       // A notice of which a number was changed says what nobody certified.
       const facts = one.facts.map((fact) =>
         fact.name === "slot" ? { ...fact, number: (fact.number ?? 0) + hour } : fact,
       );
       if (!facts.some((fact) => fact.name === "slot")) continue;
-      assert.deepEqual(agreementOf({ ...one, facts }, proven).other, ["slot"], id);
+      assert.equal(agreementOf({ ...one, facts }, proven).facts.slot, "other", id);
     }
   }
   for (const type of ["contract-signed", "contract-settled", "quote-cleared"])
@@ -307,7 +312,7 @@ test("each notice leads to proofs that are its owner's to see, and that say what
 test("a link shows an owner nothing of another one's, and is read whatever it says", () => {
   const [notice] = site.desk.notices({ owner: "company", limit: 1 });
   const path = decodeURIComponent(notice?.link ?? "");
-  for (const { notice: one } of site.desk.link(path, "user-1")?.notices ?? [])
+  for (const one of site.desk.link(path, "user-1")?.notices ?? [])
     assert.match(one.id, /-user-1(-\w+)?$/);
   const [foreign] = site.source
     .trades({ limit: 500 })
@@ -331,12 +336,15 @@ test("a notice says how it fared by each of its ways, from this member", () => {
      VALUES (?, 'email', 'user-1', 'dead', 14, 0, 'mailbox full', 1, 0, 0)`,
   ).run(notice.id);
   const found = site.desk.link(decodeURIComponent(notice.link), "user-1");
-  const one = found?.notices.find(({ notice: { id } }) => id === notice.id);
+  const one = found?.notices.find(({ id }) => id === notice.id);
   assert.deepEqual(one?.deliveries, [
     { channel: "email", state: "dead", attempts: 14, error: "mailbox full" },
   ]);
   db.prepare("DELETE FROM delivery WHERE notice = ? AND channel = 'email'").run(notice.id);
 });
+
+/** For somebody to whom no notice is told. */
+const nobody = { currency: "CNY", reader: undefined };
 
 test("a proof of another chain's voters, or of changed bytes, is told as none", () => {
   const key = `contract/${site.source.trades({ limit: 1 })[0]?.contract}`;
@@ -348,12 +356,12 @@ test("a proof of another chain's voters, or of changed bytes, is told as none", 
     voting: true,
   };
   const others = { ...pinned, membership: { ...pinned.membership, members: [stranger] } };
-  assert.equal(readProof(proof, others, "CNY").verdict.ok, false);
+  assert.equal(readProof(proof, others, nobody).verdict.ok, false);
   fc.assert(
     fc.property(fc.nat(proof.length - 1), fc.integer({ min: 1, max: 255 }), (at, by) => {
       const bytes = Uint8Array.from(proof);
       bytes[at] = (bytes[at] ?? 0) ^ by;
-      const { verdict, told } = readProof(bytes, pinned, "CNY");
+      const { verdict, told } = readProof(bytes, pinned, nobody);
       assert.ok(!verdict.ok && told.length === 0, `byte ${at}`);
     }),
     { numRuns: 40 },
@@ -379,7 +387,7 @@ test("certificates of a few days of one owner are what the whole state says of i
   const { verdict, told } = readProof(
     proofFor("company", `/proofs/state?key=${encodeURIComponent(lines[0]?.key ?? "")}`),
     pinned,
-    "CNY",
+    nobody,
   );
   assert.ok(verdict.ok);
   assert.deepEqual(told[0]?.values.issued, [lines[0]?.issuedWh]);

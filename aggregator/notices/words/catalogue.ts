@@ -1,4 +1,5 @@
-import { english } from "./english.ts";
+import type { english } from "./english.ts";
+import { englishWords } from "./english-words.ts";
 
 /**
  * Everything that notices say, once for each language. `{name}` stands for a fact; what is in `[…]` is
@@ -22,9 +23,9 @@ export type Catalogue = {
 export type Template = { readonly title: string; readonly text: string };
 export type NoticeKey = keyof typeof english.notices;
 export type Label = keyof typeof english.labels;
-export type Word = keyof typeof english.words;
+export type Word = keyof typeof englishWords;
 export type Phrase = keyof typeof english.phrases;
 
 export function isWord(text: string): text is Word {
-  return Object.hasOwn(english.words, text);
+  return Object.hasOwn(englishWords, text);
 }

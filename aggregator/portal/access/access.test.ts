@@ -130,6 +130,7 @@ const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof as
     "GET /api/bill": (role) => ({
       url: `/api/bill?month=2026-06${isOwning(role) ? "" : "&owner=user-1"}`,
     }),
+    "GET /api/payments": of("/api/payments"),
     "GET /api/notices": () => ({ url: "/api/notices" }),
     "GET /api/deliveries": () => ({ url: "/api/deliveries" }),
     "POST /api/deliveries/resend": () => ({
@@ -307,7 +308,7 @@ test("who runs the site reads its own account and notices as an owner does, and 
   assert.equal((await get("/api/preferences")).version, 0);
   assert.deepEqual(await get("/api/deliveries"), []);
   const link = await get(`/api/proofs/link?path=${prove.join("/")}`);
-  assert.deepEqual([link.notices.length, link.notices[0]?.notice.id], [1, notice.id]);
+  assert.deepEqual([link.notices.length, link.notices[0]?.id], [1, notice.id]);
   assert.match(link.proofs[0], new RegExp(`^proofs/event\\?height=${own.height}&`));
   for (const url of [
     "/api/account?owner=user-1",

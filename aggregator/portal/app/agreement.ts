@@ -1,66 +1,92 @@
 import type { LinkAnswer } from "../views/shapes.ts";
-import type { Told } from "./proved-state.ts";
+import type { Told } from "./told.ts";
 
 type Notice = LinkAnswer["notices"][number];
 type Value = number | string;
 
-/**
- * Which of a notice's facts a proof has to repeat, by the event that it tells of. The others follow from these, or are
- * of a moment that has passed: a price that was expected, what is left of an order.
- */
-const provenFacts: Readonly<Record<string, readonly string[]>> = {
-  "contract-signed": ["contract", "slot", "other", "energy", "price"],
-  "contract-held": ["contract", "slot", "other"],
-  "contract-stands": ["contract", "slot", "other"],
-  "contract-void": ["contract", "slot", "other"],
-  "contract-cut": ["contract", "slot", "energy"],
-  "contract-settled": ["contract", "slot", "other"],
-  "imbalance-settled": ["slot", "difference", "money"],
-  "settlement-corrected": ["slot", "version"],
-  "charges-settled": ["slot"],
-  "bill-ready": ["month", "import", "export"],
-  "quote-cleared": ["slot"],
-  "slot-corrected": ["slot", "meter", "import", "export"],
-  "slot-certified": ["slot", "form", "issued", "boughtGreen", "soldGreen", "retired"],
-  "demand-ordered": ["slot", "energy", "price"],
-  "demand-settled": ["slot", "delivered", "money"],
-  "payment-acknowledged": ["money"],
-  "certificates-moved": ["form", "energy"],
-  "device-suspended": ["unit"],
-  "device-resumed": ["unit"],
-  "device-replaced": ["unit"],
-  "meter-silent": ["meter"],
-  "meter-heard": ["meter"],
-  "registers-restarted": ["meter"],
-  "energy-unallocated": ["meter"],
-  violation: ["why"],
+/** How something that a notice says stands to the proofs: certified, certified otherwise, or not in them. */
+export type Standing = "proven" | "other" | "open";
+
+/** How a notice stands to its proofs: that such a thing happened to its owner, and each of its facts. */
+export type Agreement = {
+  readonly event: Standing;
+  readonly facts: Readonly<Record<string, Standing>>;
 };
 
-/** What of a notice is proven, and what is proven otherwise. */
-export type Agreement = { readonly same: readonly string[]; readonly other: readonly string[] };
+/**
+ * Which of a notice's facts are held against an entry of the state, by the event that it tells of. Those behind `soft` may
+ * be certified otherwise by now, or by another entry: there a difference proves nothing. All others follow from no
+ * entry, or are of a moment that has passed: a price that was expected, what is left of an order.
+ */
+const heldFacts: Readonly<Record<string, { readonly hard: string; readonly soft?: string }>> = {
+  "contract-signed": { hard: "contract slot other energy price", soft: "fee gate origin" },
+  "contract-held": { hard: "contract slot other" },
+  "contract-stands": { hard: "contract slot other" },
+  "contract-void": { hard: "contract slot other" },
+  "contract-cut": { hard: "contract slot other energy" },
+  "contract-settled": { hard: "contract slot other", soft: "energy money fee subsidy" },
+  "imbalance-settled": { hard: "slot difference money", soft: "contracted estimate" },
+  "settlement-corrected": { hard: "slot version", soft: "why estimate" },
+  "charges-settled": { hard: "slot", soft: "money fees taxes levies" },
+  "bill-ready": { hard: "month import export", soft: "money provisional open" },
+  "quote-cleared": { hard: "slot" },
+  "slot-corrected": { hard: "slot meter import export", soft: "version" },
+  "slot-certified": { hard: "slot form issued boughtGreen soldGreen retired" },
+  "demand-ordered": { hard: "slot energy price", soft: "by unit action slots" },
+  "demand-answered": { hard: "unit", soft: "status" },
+  "demand-settled": { hard: "slot delivered money", soft: "unit ordered" },
+  "device-suspended": { hard: "unit", soft: "by" },
+  "device-resumed": { hard: "unit", soft: "by" },
+  "device-replaced": { hard: "unit" },
+  "meter-silent": { hard: "meter", soft: "since" },
+  "meter-heard": { hard: "meter" },
+  "registers-restarted": { hard: "meter" },
+  "energy-unallocated": { hard: "meter" },
+  violation: { hard: "why" },
+  "credit-faded": { hard: "", soft: "left" },
+};
 
-/** Holds a notice against what was proven: all of its facts by one and the same proof, the one that fits best. */
-export function agreementOf({ notice, facts }: Notice, proven: readonly Told[]): Agreement {
-  const wanted = (provenFacts[notice.type] ?? []).flatMap((name) => {
-    const fact = facts.find((one) => one.name === name);
-    const value = fact?.number ?? fact?.text;
-    return value === undefined || value === null ? [] : [{ name, value }];
-  });
-  const judged = proven.map((told) => judge(told, wanted));
-  const best = judged.sort(
-    (a, b) => b.same.length - a.same.length || a.other.length - b.other.length,
+/** Facts that entries have by another name than the notices of an event. */
+const otherNames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "charges-settled": { money: "owed" },
+};
+
+/** Holds a notice against what was proven: all of it against one and the same proof, the one that fits best. */
+export function agreementOf(notice: Notice, proven: readonly Told[]): Agreement {
+  const judged = proven.map((told) => ({ ...judge(notice, told), whole: told.whole === true }));
+  const countOf = ({ event, facts }: Agreement, standing: Standing) =>
+    [event, ...Object.values(facts)].filter((one) => one === standing).length;
+  const [best] = judged.sort(
+    (a, b) =>
+      countOf(b, "proven") - countOf(a, "proven") || countOf(a, "other") - countOf(b, "other"),
   );
-  return best[0] ?? { same: [], other: wanted.map(({ name }) => name) };
+  if (best !== undefined) return { event: best.event, facts: best.facts };
+  return {
+    event: "open",
+    facts: Object.fromEntries(notice.facts.map(({ name }) => [name, "open"])),
+  };
 }
 
 function judge(
-  { values }: Told,
-  wanted: readonly { readonly name: string; readonly value: Value }[],
+  { type, key, facts }: Notice,
+  { values, keys = {}, whole = false }: Told,
 ): Agreement {
-  const fits = ({ name, value }: { readonly name: string; readonly value: Value }) =>
-    Object.hasOwn(values, name) && (values[name] ?? []).includes(value);
+  const { hard = "", soft = "" } = heldFacts[type] ?? {};
+  const [hardNames, softNames] = [hard, soft].map((names) => new Set(names.split(" ")));
+  const standingOf = ({ name, number, text }: Notice["facts"][number]): Standing => {
+    const isHard = whole || hardNames?.has(name) === true;
+    if (!isHard && softNames?.has(name) !== true) return "open";
+    const value: Value = number ?? text ?? "";
+    const known = otherNames[type]?.[name] ?? name;
+    const certified = Object.hasOwn(values, whole ? name : known)
+      ? values[whole ? name : known]
+      : [];
+    if (certified?.includes(value) === true) return "proven";
+    return isHard ? "other" : "open";
+  };
+  const borne = Object.hasOwn(keys, key) ? keys[key] : whole ? false : undefined;
   return {
-    same: wanted.filter(fits).map(({ name }) => name),
-    other: wanted.filter((one) => !fits(one)).map(({ name }) => name),
+    event: borne === undefined ? "open" : borne ? "proven" : "other",
+    facts: Object.fromEntries(facts.map((fact) => [fact.name, standingOf(fact)])),
   };
 }

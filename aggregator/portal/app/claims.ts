@@ -3,6 +3,7 @@ import { contracts } from "../../ledger/rules/market/tables.ts";
 import { settlements } from "../../ledger/settlements.ts";
 import type { PortalTrade } from "../api.ts";
 import type { StatementDetail } from "../views/shapes.ts";
+import { t } from "./language.ts";
 import { check, type Pinned } from "./trust.ts";
 
 /**
@@ -19,6 +20,26 @@ export type Verdict =
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 type Fields = Readonly<Record<string, string | number | null | undefined>>;
+
+/** What people call what may differ. */
+const whats: Readonly<Record<string, string>> = {
+  seller: t("the seller"),
+  buyer: t("the buyer"),
+  energy: t("energy"),
+  price: t("price"),
+  fee: t("the way over the grid"),
+  slot: t("the hour"),
+  paid: t("whether it is paid"),
+  importWh: t("drawn"),
+  exportWh: t("given"),
+  soldWh: t("sold less bought"),
+  imbalanceWh: t("difference"),
+  money: t("money"),
+  time: t("the time"),
+  meter: t("the meter"),
+  reading: t("the reading"),
+  state: t("the ledger’s state"),
+};
 
 /** A contract as the certified state holds it. */
 export function checkTrade(bytes: Uint8Array, trade: PortalTrade, pinned: Pinned): Verdict {
@@ -156,7 +177,9 @@ function compare(proved: Fields, shown: Fields): Verdict | undefined {
 }
 
 function differs(what: string): Verdict {
-  const message = `the proof is genuine, and says something else of ${what} than this page`;
+  const message = t("the proof is genuine, and says something else of {what} than this page", {
+    what: whats[what] ?? what,
+  });
   return { ok: false, code: "page.differs", message };
 }
 

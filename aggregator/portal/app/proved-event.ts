@@ -1,38 +1,60 @@
 import type { CertifiedEvent } from "@busbar/protocol";
+import type { LedgerEvent } from "../../ledger/events.ts";
+import type { Telling } from "../../notices/notice.ts";
+import { tellingsOf } from "../../notices/tell/event.ts";
 import { dayAndClock, exactMoney, price } from "./format.ts";
 import { t } from "./language.ts";
-import { exactKwh, type Line, type Told } from "./proved-state.ts";
+import { exactKwh, type Line, type Told } from "./told.ts";
 
 const instants = new Set(["slot", "from", "to", "until", "since", "time", "gate"]);
 const prices = new Set(["price", "limit", "expected", "clearing", "fee"]);
 const money = new Set(["amount", "owed", "seized", "penalty", "moneyDifference", "money"]);
 
-/** What events call what notices call otherwise. */
-const names: Readonly<Record<string, string>> = {
-  amount: "money",
-  energyWh: "energy",
-  orderedWh: "ordered",
-  deliveredWh: "delivered",
-  imbalanceWh: "difference",
-  device: "unit",
-};
-
-/** A certified event as it stands in the block's result, its numbers with their units. */
-export function eventTold(event: CertifiedEvent, currency: string): Told {
+/**
+ * A certified event as it stands in the block's result, its numbers with their units; and what a notice of it says to
+ * `reader`, by the rules that members make notices with.
+ */
+export function eventTold(
+  event: CertifiedEvent,
+  { currency, reader }: { readonly currency: string; readonly reader: string | undefined },
+): readonly Told[] {
   const { type, ...fields } = event;
   const plain = Object.entries(fields).filter(
     (entry): entry is [string, string | number | boolean] =>
       ["string", "number", "boolean"].includes(typeof entry[1]),
   );
-  const values = plain.map(([name, value]) => [
-    names[name] ?? name,
-    typeof value === "boolean" ? [] : [value],
-  ]);
-  return {
+  const told: Told = {
     title: t("Event of the ledger: {type}", { type }),
     lines: plain.map(([name, value]): Line => [name, written(name, value, currency)]),
-    values: { ...Object.fromEntries(values), event: [type] },
+    values: {},
   };
+  const own = tellings(event).filter(({ owner }) => owner === reader);
+  if (own.length === 0) return [told];
+  return own.map(({ key, facts }, i) => ({
+    ...told,
+    // Its lines are shown once.
+    ...(i === 0 ? {} : { lines: [] }),
+    values: Object.fromEntries(
+      Object.entries(facts).map(([name, fact]) => [
+        name,
+        Object.values(fact) as (number | string)[],
+      ]),
+    ),
+    keys: { [key]: true },
+    whole: true,
+  }));
+}
+
+/** Certified by a quorum, and all the same it may be an event that this page's version does not know. */
+function tellings(event: CertifiedEvent): readonly Telling[] {
+  try {
+    const told: unknown = tellingsOf(event as unknown as LedgerEvent);
+    return Array.isArray(told) ? (told as Telling[]) : [];
+  } catch (error) {
+    // It lacks what an event of this name has here.
+    if (error instanceof TypeError) return [];
+    throw error;
+  }
 }
 
 function written(name: string, value: string | number | boolean, currency: string): string {

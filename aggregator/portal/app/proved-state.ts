@@ -4,41 +4,18 @@ import { correctedSlots } from "../../ledger/corrections.ts";
 import { creditReports, fullCredit } from "../../ledger/credit.ts";
 import { demands } from "../../ledger/demand.ts";
 import { deviceStatuses } from "../../ledger/device-status.ts";
-import { bills } from "../../ledger/rules/bills/tables.ts";
-import { contracts, slots } from "../../ledger/rules/market/tables.ts";
 import { meterStates } from "../../ledger/rules/meter-state.ts";
-import { type Settlement, settlements } from "../../ledger/settlements.ts";
-import type { Table } from "../../ledger/state/table.ts";
 import { count, dayAndClock, exactMoney, price } from "./format.ts";
 import { t } from "./language.ts";
-
-export type Line = readonly [name: string, value: string];
-
-/** Something that is proved: its lines for people, and its values by the names that notices have for them. */
-export type Told = {
-  readonly title: string;
-  readonly lines: readonly Line[];
-  readonly values: Readonly<Record<string, readonly (number | string)[]>>;
-};
-
-/** An entry of the state: `of` decodes it as one of a table. */
-type Entry = {
-  readonly id: string;
-  readonly currency: string;
-  of<T>(table: Table<T>): T | undefined;
-};
+import { marketReaders } from "./proved-market.ts";
+import { type Entry, exactKwh, type Line, type Readers, type Told } from "./told.ts";
 
 /** What an entry of a table tells: of several versions each; nothing for tables that this page does not read. */
 export function tableTold(name: string, entry: Entry): readonly Told[] {
-  const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
+  const all = Object.hasOwn(readers, name) ? readers : marketReaders;
+  const reader = Object.hasOwn(all, name) ? all[name] : undefined;
   return [reader?.(entry) ?? []].flat();
 }
-
-/** Energy to the last Wh. */
-export const exactKwh = (wh: number | undefined) =>
-  wh === undefined ? "–" : `${wh < 0 ? "−" : ""}${(Math.abs(wh) / 1000).toFixed(3)} kWh`;
-
-const contractStates = [t("signed"), t("paid"), t("void")] as const;
 
 const accountNames: Readonly<Record<AccountSide, string>> = {
   sales: t("Sales account"),
@@ -47,37 +24,7 @@ const accountNames: Readonly<Record<AccountSide, string>> = {
   collateral: t("Collateral"),
 };
 
-const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] | undefined>> = {
-  contract(entry) {
-    const held = entry.of(contracts);
-    if (held === undefined) return undefined;
-    const { slot, seller, buyer, energy, price: perKwh, fee = 0, settled } = held;
-    return {
-      title: t("Contract {contract}", { contract: entry.id }),
-      lines: [
-        [t("Hour"), dayAndClock(slot)],
-        [t("Seller → buyer"), `${seller} → ${buyer}`],
-        [t("Energy amount"), exactKwh(energy)],
-        [t("Price"), `${price(perKwh)} ${entry.currency}/kWh`],
-        [t("For the way over the grid"), `${price(fee)} ${entry.currency}/kWh`],
-        [t("Gate"), t(held.scale)],
-        [t("State"), held.held === 1 ? t("held") : (contractStates[settled] ?? "–")],
-      ],
-      values: {
-        contract: [entry.id],
-        slot: [slot],
-        other: [seller, buyer],
-        energy: [energy],
-        price: [perKwh, perKwh + fee],
-        paid: [settled],
-      },
-    };
-  },
-  settlement(entry) {
-    const versions = entry.of(settlements)?.versions ?? [];
-    // The newest first.
-    return versions.map((held, i) => settlementTold(entry, held, i + 1)).reverse();
-  },
+const readers: Readers = {
   account(entry) {
     const held = entry.of(accounts);
     if (held === undefined) return undefined;
@@ -89,20 +36,6 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] 
         [t("Energy amount"), exactKwh(held.energyWh)],
       ],
       values: {},
-    };
-  },
-  bill(entry) {
-    const held = entry.of(bills);
-    if (held === undefined) return undefined;
-    const [, month = ""] = entry.id.split("/");
-    return {
-      title: t("Bill of {month}", { month }),
-      lines: [
-        [t("Drawn"), exactKwh(held.importWh)],
-        [t("Given"), exactKwh(held.exportWh)],
-        [t("Money"), exactMoney(held.total, entry.currency)],
-      ],
-      values: { month: [month], import: [held.importWh], export: [held.exportWh] },
     };
   },
   credit(entry) {
@@ -117,17 +50,24 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] 
           .reverse()
           .map(({ kind, time, reason }): Line => [t(kind), `${reason} (${dayAndClock(time)})`]),
       ],
-      values: { why: held.entries.map(({ kind }) => `credit-${kind}`) },
+      values: {
+        why: held.entries.map(({ kind }) => `credit-${kind}`),
+        left: [held.points],
+      },
+      keys: {
+        ...(held.entries.length > 0 ? { credit: entry.id === entry.reader } : {}),
+      },
     };
   },
   demand(entry) {
     const held = entry.of(demands);
     if (held === undefined) return undefined;
-    const { by, device, action, slot, slots: n, energy, deliveredWh, money } = held;
+    const { by, owner, device, action, slot, slots: n, energy, status, deliveredWh, money } = held;
+    const [isMine, isAsked] = [owner === entry.reader, by === entry.reader];
     return {
       title: t("Order of {by} to {device}", { by, device }),
       lines: [
-        [t("State"), t(held.status)],
+        [t("State"), t(status)],
         [t("What is ordered"), `${t(action)}, ${exactKwh(energy)}`],
         [t("From"), t("{time}, {count} hours", { time: dayAndClock(slot), count: n })],
         [t("Price"), `${price(held.price)} ${entry.currency}/kWh`],
@@ -135,11 +75,24 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] 
         [t("Paid for it"), money === undefined ? "–" : exactMoney(money, entry.currency)],
       ],
       values: {
+        by: [by],
+        unit: [device],
+        action: [`order-${action}`],
         slot: [slot],
+        slots: [n],
         energy: [energy],
         price: [held.price],
-        delivered: [deliveredWh ?? 0],
-        money: [money ?? 0],
+        ordered: [energy * n],
+        ...(deliveredWh === undefined ? {} : { delivered: [deliveredWh] }),
+        ...(money === undefined ? {} : { money: [money] }),
+        ...(status === "settled" ? {} : { status: [`order-is-${status}`] }),
+      },
+      keys: {
+        ...(status === "offered" || status === "contracted" ? { [`order-${status}`]: isMine } : {}),
+        ...(["contracted", "acknowledged", "refused", "lapsed"].includes(status)
+          ? { "order-answered": isMine || isAsked }
+          : {}),
+        ...(status === "settled" ? { "order-earned": isMine, "order-paid": isAsked } : {}),
       },
     };
   },
@@ -165,6 +118,7 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] 
         soldGreen: [soldWh],
         retired: [retiredWh],
       },
+      keys: { certificates: owner === entry.reader },
     };
   },
   corrected(entry) {
@@ -183,7 +137,9 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] 
         meter: [meter],
         import: [held.importWh],
         export: [held.exportWh],
+        version: [held.version],
       },
+      keys: { "slot-corrected": true },
     };
   },
   "device-status"(entry) {
@@ -197,6 +153,10 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] 
         [t("By"), held.by],
       ],
       values: { unit: [entry.id], by: [held.by] },
+      keys: {
+        "device-suspended": held.state === "suspended",
+        "device-resumed": held.state === "active",
+      },
     };
   },
   reading(entry) {
@@ -209,49 +169,7 @@ const readers: Readonly<Record<string, (entry: Entry) => Told | readonly Told[] 
         [t("Drawn"), exactKwh(held.importWh)],
         [t("Given"), exactKwh(held.exportWh)],
       ],
-      values: { meter: [entry.id] },
-    };
-  },
-  slot(entry) {
-    const held = entry.of(slots);
-    if (held === undefined) return undefined;
-    const { clearing = null, tradedWh, stage } = held;
-    return {
-      title: t("The market’s hour {time}", { time: dayAndClock(Number(entry.id)) }),
-      lines: [
-        [t("Stage"), t(stage)],
-        [t("Clearing"), clearing === null ? "–" : `${price(clearing)} ${entry.currency}/kWh`],
-        [t("Traded"), exactKwh(tradedWh)],
-      ],
-      values: { slot: [Number(entry.id)] },
+      values: { meter: [entry.id], since: [held.time] },
     };
   },
 };
-
-function settlementTold({ id, currency }: Entry, held: Settlement, version: number): Told {
-  const [slot = "", owner = ""] = id.split("/");
-  const { traded, charges = [], money, imbalanceWh } = held;
-  const owed = charges.reduce((sum, charge) => sum + charge.money, 0);
-  const sum = (micro: number) => exactMoney(micro, currency);
-  return {
-    title: t("What the hour came to for {owner}, version {version}", { owner, version }),
-    lines: [
-      [t("Hour"), dayAndClock(Number(slot))],
-      [t("Why"), t(held.why)],
-      [t("Drawn"), exactKwh(held.importWh)],
-      [t("Given"), exactKwh(held.exportWh)],
-      [t("Sold less bought"), exactKwh(held.soldWh)],
-      [t("Sold for"), sum(traded.soldMoney)],
-      [t("Bought for"), sum(traded.boughtMoney)],
-      [t("Difference"), exactKwh(imbalanceWh)],
-      [t("Got for the difference"), sum(money)],
-      [t("Fees, taxes and levies"), sum(owed)],
-    ],
-    values: {
-      slot: [Number(slot)],
-      version: [version],
-      difference: [Math.abs(imbalanceWh)],
-      money: [money, -money],
-    },
-  };
-}

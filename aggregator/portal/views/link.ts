@@ -6,7 +6,6 @@ import { readNotice } from "../../notices/read.ts";
 import type { Reader } from "../../notices/words/words.ts";
 import type { ViewContext } from "./context.ts";
 import { keysOfEvent, readersOfEvent, settlementKeys } from "./notice-proofs.ts";
-import { noticeRow } from "./notices.ts";
 import type { LinkAnswer } from "./shapes.ts";
 
 /** What a notice's link names: the arguments of `busbar-aggregator prove`, joined by "/". */
@@ -33,7 +32,11 @@ export function linkOf({ store }: ViewContext, asked: Asked): LinkAnswer | undef
   }
 }
 
-const bare = (path: string): LinkAnswer => ({ notices: [], proofs: [path] });
+const bare = (...proofs: readonly string[]): LinkAnswer => ({
+  timeZone: "UTC0",
+  notices: [],
+  proofs,
+});
 
 function stateProofPath(key: string): string {
   return `proofs/state?key=${encodeURIComponent(key)}`;
@@ -46,7 +49,7 @@ function ofResult(store: Store, asked: Asked, prove: readonly string[]): LinkAns
   const places = placesOf(store, Number(height), which);
   const whole = places === undefined ? [] : [`proofs/event?height=${height}&event=${places.first}`];
   if (owner === undefined) {
-    return places === undefined ? undefined : { notices: [], proofs: whole };
+    return places === undefined ? undefined : bare(...whole);
   }
   const notices = noticesAt(store, { owner, heights: [Number(height)], prove });
   const own = places?.readers.includes(owner) === true ? whole : [];
@@ -63,7 +66,7 @@ function ofPayment(store: Store, asked: Asked, prove: readonly string[]): LinkAn
   const { owner } = asked;
   if (owner === undefined) {
     const keys = contract === undefined ? settlementKeys(state, slot, name) : [`contract/${name}`];
-    return keys.length === 0 ? undefined : { notices: [], proofs: keys.map(stateProofPath) };
+    return keys.length === 0 ? undefined : bare(...keys.map(stateProofPath));
   }
   if (!parties.includes(owner)) return undefined;
   // What a slot came to was posted in the blocks in which one of its parties was settled.
@@ -77,7 +80,7 @@ function ofPayment(store: Store, asked: Asked, prove: readonly string[]): LinkAn
 function answerOf(
   store: Store,
   about: {
-    readonly notices: readonly { readonly seq: number; readonly notice: Notice }[];
+    readonly notices: readonly { readonly notice: Notice }[];
     readonly owner: string;
     readonly reader: Reader;
     readonly more: readonly string[];
@@ -90,10 +93,11 @@ function answerOf(
     return event === undefined ? [] : keysOfEvent(store.state, event, owner);
   });
   return {
-    notices: notices.map((one) => ({
-      notice: noticeRow(one, reader),
-      facts: Object.entries(one.notice.facts).map(([name, fact]) => factOf(name, fact)),
-      deliveries: (readNotice(store.db, one.notice.id)?.deliveries ?? []).map(
+    timeZone: reader.timeZone,
+    notices: notices.map(({ notice: { id, time, type, key, currency, facts } }) => ({
+      ...{ id, time, type, key, currency },
+      facts: Object.entries(facts).map(([name, fact]) => factOf(name, fact)),
+      deliveries: (readNotice(store.db, id)?.deliveries ?? []).map(
         ({ channel, state, attempts, error }) => ({ channel, state, attempts, error }),
       ),
     })),
@@ -101,12 +105,15 @@ function answerOf(
   };
 }
 
-function factOf(name: string, fact: Fact): LinkAnswer["notices"][number]["facts"][number] {
-  if ("name" in fact) return { name, number: null, text: fact.name };
-  if ("word" in fact) return { name, number: null, text: fact.word };
-  if ("month" in fact) return { name, number: null, text: fact.month };
-  const [number = 0] = Object.values(fact);
-  return { name, number, text: null };
+type LinkFact = LinkAnswer["notices"][number]["facts"][number];
+
+function factOf(name: string, fact: Fact): LinkFact {
+  // A fact has one field, which names its kind.
+  const [field] = Object.entries(fact) as [LinkFact["kind"], number | string][];
+  const [kind, value] = field ?? (["name", ""] as const);
+  return typeof value === "number"
+    ? { name, kind, number: value, text: null }
+    : { name, kind, number: null, text: value };
 }
 
 /** An owner's notices of some blocks that lead to one proof. Found by their ids, which begin with the block. */
@@ -124,12 +131,12 @@ function noticesAt(
   if (first?.proof === undefined) return [];
   const name = first.proof.chain;
   const find = db.prepare(
-    "SELECT seq, json FROM notice_message WHERE id >= ? AND id < ? AND owner = ? ORDER BY seq",
+    "SELECT json FROM notice_message WHERE id >= ? AND id < ? AND owner = ? ORDER BY seq",
   );
   return [...new Set(heights)].flatMap((height) =>
     find
       .all(`${name}-${height}-`, `${name}-${height}.`, owner)
-      .map((row) => ({ seq: Number(row.seq), notice: JSON.parse(String(row.json)) as Notice }))
+      .map((row) => ({ notice: JSON.parse(String(row.json)) as Notice }))
       .filter(({ notice }) => notice.proof?.prove.join("/") === prove.join("/")),
   );
 }

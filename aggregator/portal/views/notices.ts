@@ -51,6 +51,7 @@ export function noticeRow(
     type,
     title,
     text,
+    language: reader.language,
     slot: instantOf(facts.slot),
     contract: nameOf(facts.contract),
     proof: { height, event: index },

@@ -142,6 +142,8 @@ export const noticeShape = record({
   type: text,
   title: text,
   text,
+  /** Of its title and its text: the owner's. */
+  language: words("en", "zh"),
   slot: orNull(integer),
   contract: orNull(text),
   proof: place,
@@ -150,13 +152,30 @@ export const noticeShape = record({
 });
 export type NoticeAnswer = Of<typeof noticeShape>;
 
-/** What a proof link leads to. `proofs`: paths of this API, the most telling first. */
+/**
+ * What a proof link leads to. `proofs`: paths of this API, the most telling first. A notice comes without its words:
+ * the page makes them itself, from facts that it holds against the proofs.
+ */
 export const linkShape = record({
+  /** The owner's clock: a POSIX TZ text. */
+  timeZone: text,
   notices: list(
     record({
-      notice: noticeShape,
-      /** What it says, as numbers in the unit of their kind, or names. */
-      facts: list(record({ name: text, number: orNull(integer), text: orNull(text) })),
+      id: text,
+      time: integer,
+      type: text,
+      /** Which text of the catalogue. */
+      key: text,
+      currency: text,
+      /** What it says: a number in the unit that its kind names, or a text. */
+      facts: list(
+        record({
+          name: text,
+          kind: words("wh", "micro", "perKwh", "at", "permille", "count", "month", "name", "word"),
+          number: orNull(integer),
+          text: orNull(text),
+        }),
+      ),
       /** How it fared from this member, way by way. */
       deliveries: list(
         record({

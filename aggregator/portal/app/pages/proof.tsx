@@ -1,18 +1,20 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Catalogue } from "../../../notices/words/catalogue.ts";
 import type { LinkAnswer } from "../../views/shapes.ts";
 import { agreementOf } from "../agreement.ts";
 import { dayAndClock } from "../format.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { Card, Empty, Loaded, useAnswer, Waiting } from "../parts/loaded.tsx";
+import { NoticeWords } from "../parts/notice-words.tsx";
 import { Outcome } from "../parts/verify.tsx";
 import { type Channel, channelNames } from "../preferring.ts";
 import { type ReadProof, readProof } from "../proved.ts";
-import type { Told } from "../proved-state.ts";
 import { Refused, readBytes } from "../request.ts";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
 import { pin } from "../trust.ts";
+import { noticeCatalogue, worded } from "../wording.ts";
 
 /** What a notice's proof link leads to: the notice, and what the members certify, checked in this page. */
 export function ProofPage({ path }: { readonly path: readonly string[] }) {
@@ -34,11 +36,8 @@ export function ProofPage({ path }: { readonly path: readonly string[] }) {
     );
   }
   const { chain, currency } = status;
-  return (
-    <Loaded {...link}>
-      {(found) => <Proofs key={asked} found={found} chain={chain} currency={currency} />}
-    </Loaded>
-  );
+  const about = { chain, currency, reader: who.id ?? undefined };
+  return <Loaded {...link}>{(found) => <Proofs key={asked} found={found} about={about} />}</Loaded>;
 }
 
 const states = {
@@ -49,55 +48,46 @@ const states = {
   dropped: t("not sent any more"),
 } as const;
 
-/** What people call what a notice says. */
-const factNames: Readonly<Record<string, string>> = {
-  slot: t("hour"),
-  contract: t("contract"),
-  other: t("the other side"),
-  energy: t("energy"),
-  price: t("price"),
-  money: t("money"),
-  difference: t("difference"),
-  version: t("version"),
-  meter: t("meter"),
-  unit: t("unit"),
-  import: t("drawn"),
-  export: t("given"),
-  form: t("energy form"),
-  issued: t("issued"),
-  boughtGreen: t("bought"),
-  soldGreen: t("sold"),
-  retired: t("retired"),
-  delivered: t("delivered"),
-  why: t("reason"),
-};
-
 type Checked = ReadProof & { readonly path: string };
 
-function Proofs({
-  found,
-  chain,
-  currency,
-}: {
-  readonly found: LinkAnswer;
+/** What the page needs to read proofs: of which chain, in which currency, and from whose side. */
+type About = {
   readonly chain: string;
   readonly currency: string;
-}) {
+  readonly reader: string | undefined;
+};
+
+function Proofs({ found, about }: { readonly found: LinkAnswer; readonly about: About }) {
   const [checked, setChecked] = useState<readonly Checked[]>();
+  const [catalogue, setCatalogue] = useState<Catalogue>();
   useEffect(() => {
     let current = true;
-    void checkAll(found.proofs, chain, currency).then((all) => current && setChecked(all));
+    void checkAll(found.proofs, about).then((all) => current && setChecked(all));
+    if (found.notices.length > 0) {
+      void noticeCatalogue().then((loaded) => current && setCatalogue(loaded));
+    }
     return () => {
       current = false;
     };
   }, [found]);
-  const proven = (checked ?? []).flatMap(({ told, verdict }) => (verdict.ok ? told : []));
+  const proven = checked?.flatMap(({ told, verdict }) => (verdict.ok ? told : []));
+  const { timeZone } = found;
   return (
     <>
       {found.notices.map((one) => (
-        <Card key={one.notice.id} title={one.notice.title} note={dayAndClock(one.notice.time)}>
-          <p>{one.notice.text}</p>
-          {checked === undefined ? null : <Agreed one={one} proven={proven} />}
+        <Card
+          key={one.id}
+          title={(catalogue && worded(one, { catalogue, timeZone })?.title) ?? t("Notice")}
+          note={dayAndClock(one.time)}
+        >
+          {catalogue === undefined ? (
+            <Waiting />
+          ) : (
+            <NoticeWords
+              {...{ one, timeZone, catalogue }}
+              agreement={proven && agreementOf(one, proven)}
+            />
+          )}
           {one.deliveries.map(({ channel, state, attempts, error }) => (
             <p key={channel} class="quiet">
               {t("{channel}: {state}, attempts: {attempts}", {
@@ -107,7 +97,7 @@ function Proofs({
                 state: states[state],
                 attempts,
               })}{" "}
-              {error}
+              <span lang="en">{error}</span>
             </p>
           ))}
         </Card>
@@ -135,19 +125,22 @@ function Proofs({
 function Proven({ checked: { told, verdict } }: { readonly checked: Checked }) {
   return (
     <article class="request">
-      {told.map(({ title, lines }) => (
-        <section key={title}>
-          <h3>{title}</h3>
-          <dl class="facts">
-            {lines.map(([name, value]) => (
-              <div key={name + value}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
-        </section>
-      ))}
+      {told.map(({ title, lines }) =>
+        // What an event says to its owner more than once stands here once.
+        lines.length === 0 ? null : (
+          <section key={title}>
+            <h3>{title}</h3>
+            <dl class="facts">
+              {lines.map(([name, value]) => (
+                <div key={name + value}>
+                  <dt>{name}</dt>
+                  <dd>{value}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ),
+      )}
       <p>
         <Outcome verdict={verdict} />
       </p>
@@ -155,44 +148,15 @@ function Proven({ checked: { told, verdict } }: { readonly checked: Checked }) {
   );
 }
 
-/** Whether the notice says what is proven. */
-function Agreed({
-  one,
-  proven,
-}: {
-  readonly one: LinkAnswer["notices"][number];
-  readonly proven: readonly Told[];
-}) {
-  const { same, other } = agreementOf(one, proven);
-  if (proven.length === 0 || same.length + other.length === 0) return null;
-  const names = (all: readonly string[]) => all.map((name) => factNames[name] ?? name).join(", ");
-  return other.length === 0 ? (
-    <p role="status" data-tone="good">
-      ✓ {t("The notice says what the members certify: {names}.", { names: names(same) })}
-    </p>
-  ) : (
-    <p role="status" data-tone="bad">
-      ✗{" "}
-      {t("What the members certify now is another thing than the notice says: {names}.", {
-        names: names(other),
-      })}
-    </p>
-  );
-}
-
-async function checkAll(
-  paths: readonly string[],
-  chain: string,
-  currency: string,
-): Promise<readonly Checked[]> {
-  const pinned = await pin(chain);
+async function checkAll(paths: readonly string[], about: About): Promise<readonly Checked[]> {
+  const pinned = await pin(about.chain);
   const all: Checked[] = [];
   for (const path of paths) all.push({ path, ...(await checkOne(path)) });
   return all;
 
   async function checkOne(path: string): Promise<ReadProof> {
     try {
-      return readProof(await readBytes(path), pinned, currency);
+      return readProof(await readBytes(path), pinned, about);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       return { verdict: { ok: false, code: error.code, message: error.message }, told: [] };
