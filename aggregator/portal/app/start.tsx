@@ -1,6 +1,6 @@
+/** The page itself: drawn, and kept up with who is signed in and with the site. */
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { language } from "./language.ts";
 import { followSite, model } from "./live-site.ts";
 import { siteTime } from "./model.ts";
 import { openDue } from "./quoting.ts";
@@ -11,7 +11,6 @@ import { askWho, me } from "./session.ts";
 /** Wall ms between two attempts to learn who is signed in, while the portal does not answer. */
 const againMs = 3_000;
 
-document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
 startRouting();
 render(<App />, document.body);
 let following: string | undefined;
@@ -23,7 +22,7 @@ me.watch((who) => {
 });
 model.watch((now) => {
   const time = siteTime(now, Date.now());
-  if (time !== undefined) void openDue(time);
+  if (time !== undefined && now.status !== undefined) void openDue(now.status.chain, time);
 });
 await learn();
 

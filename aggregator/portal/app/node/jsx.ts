@@ -1,0 +1,2 @@
+/** What JSX becomes in the bundle (`build.ts`). */
+export { Fragment, h } from "preact";
