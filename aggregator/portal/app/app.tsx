@@ -4,8 +4,9 @@ import { choose, language, t } from "./language.ts";
 import type { LiveState } from "./live.ts";
 import { live, model } from "./live-site.ts";
 import { siteTime } from "./model.ts";
-import { AdmissionPage, AskPage } from "./pages/admission.tsx";
+import { AdmissionPage } from "./pages/admission.tsx";
 import { AlarmsPage } from "./pages/alarms.tsx";
+import { AskPage } from "./pages/ask.tsx";
 import { BlocksPage } from "./pages/blocks.tsx";
 import { ConsortiumPage } from "./pages/consortium.tsx";
 import { CreditPage } from "./pages/credit.tsx";
@@ -20,13 +21,15 @@ import { SitePage } from "./pages/site.tsx";
 import { StatementPage } from "./pages/statement.tsx";
 import { TradesPage } from "./pages/trades.tsx";
 import { lazy } from "./parts/lazy.tsx";
-import { Empty } from "./parts/loaded.tsx";
+import { Empty, Problem } from "./parts/loaded.tsx";
+import { told } from "./request.ts";
 import { hidden, places, type Route, route } from "./route.ts";
 import { type Me, me, signOut } from "./session.ts";
 import { useWatched } from "./store.ts";
 
 const BillsPage = lazy(async () => (await import("./more.ts")).BillsPage);
 const ProofPage = lazy(async () => (await import("./more.ts")).ProofPage);
+const PaymentsPage = lazy(async () => (await import("./more.ts")).PaymentsPage);
 const PreferencesPage = lazy(async () => (await import("./more.ts")).PreferencesPage);
 const OrdersPage = lazy(async () => (await import("./more.ts")).OrdersPage);
 const GreenPage = lazy(async () => (await import("./more.ts")).GreenPage);
@@ -109,6 +112,8 @@ function Page({ at, who }: { readonly at: Route; readonly who: Me }) {
       return <TradesPage />;
     case "statement":
       return <StatementPage slot={rest[0]} />;
+    case "payments":
+      return <PaymentsPage />;
     case "bills":
       return <BillsPage />;
     case "notices":
@@ -194,14 +199,28 @@ function Head({ who, at }: { readonly who: Me; readonly at: Route }) {
               <span id="who" title={t(who.role)}>
                 {who.id}
               </span>
-              <button type="button" class="plain" onClick={() => void signOut()}>
-                {t("Sign out")}
-              </button>
+              <SignOut />
             </>
           )}
         </div>
       </nav>
     </header>
+  );
+}
+
+function SignOut() {
+  const [error, setError] = useState<{ message: string; code: string }>();
+  const leave = () => {
+    setError(undefined);
+    signOut().catch((problem: unknown) => setError(told(problem)));
+  };
+  return (
+    <>
+      <button type="button" class="plain" onClick={leave}>
+        {t("Sign out")}
+      </button>
+      {error === undefined ? null : <Problem error={error} />}
+    </>
   );
 }
 

@@ -1,6 +1,7 @@
 import { fromBase64url, keyOfSeed, type PageKey, toBase64url } from "./key.ts";
 import { t } from "./language.ts";
 import { Watched } from "./store.ts";
+import { hasFields, recallAll, remember } from "./stored.ts";
 
 /**
  * A key that this browser keeps locked. A passkey opens it and is nothing more: its PRF (WebAuthn Level 3 §10.1.4) gives,
@@ -21,7 +22,7 @@ const place = "busbar-locked-keys";
 const most = 10;
 
 /** What this browser keeps. */
-export const lockedKeys = new Watched<readonly Locked[]>(saved());
+export const lockedKeys = new Watched(recallAll(place, isLocked));
 
 /** Why there can be no passkey here; undefined where there can. */
 export function noPasskeys(): string | undefined {
@@ -146,13 +147,14 @@ async function asked(ask: () => Promise<Credential | null>): Promise<Credential>
 }
 
 function keep(all: readonly Locked[]): void {
-  localStorage.setItem(place, JSON.stringify(all));
+  if (!remember(place, all)) throw new Error(t("This browser keeps nothing for this page."));
   lockedKeys.set(all);
 }
 
-function saved(): readonly Locked[] {
-  if (typeof localStorage === "undefined") return [];
-  return JSON.parse(localStorage.getItem(place) ?? "[]") as Locked[];
+function isLocked(one: unknown): one is Locked {
+  const text = "string";
+  const fields = { chain: text, id: text, credential: text, salt: text, nonce: text, box: text };
+  return hasFields(one, fields as Readonly<Record<keyof Locked, "string">>);
 }
 
 const random = (count: number) => crypto.getRandomValues(new Uint8Array(count));

@@ -1,6 +1,10 @@
 import type { NoticeAddresses } from "@busbar/protocol/notice";
 import { fromBase64url } from "./key.ts";
 import { t } from "./language.ts";
+import { recall, remember } from "./stored.ts";
+
+/** Whose pushes come to this browser. */
+const place = "busbar-pushes-of";
 
 /** Whether this browser takes pushes from here: it needs a service worker, and that https or localhost. */
 export const takesPushes = () =>
@@ -8,9 +12,9 @@ export const takesPushes = () =>
 
 /**
  * Subscribes this browser to pushes, with a VAPID key (RFC 8292) made here: sealed with the address, so that any of
- * the chosen members can send. Throws: `Error` in words for people.
+ * the chosen members can send. `owner`: who is signed in. Throws: `Error` in words for people.
  */
-export async function subscribe(): Promise<NonNullable<NoticeAddresses["push"]>> {
+export async function subscribe(owner: string): Promise<NonNullable<NoticeAddresses["push"]>> {
   if ((await Notification.requestPermission()) !== "granted") {
     throw new Error(t("This browser was not allowed to show notices."));
   }
@@ -31,5 +35,22 @@ export async function subscribe(): Promise<NonNullable<NoticeAddresses["push"]>>
   if (p256dh === undefined || auth === undefined) {
     throw new Error(t("This browser’s push service has no key to encrypt for."));
   }
+  remember(place, owner);
   return { endpoint: subscription.endpoint, p256dh, auth, vapid: fromBase64url(d) };
+}
+
+/** Ends this browser's subscription, and takes the notices that it shows off the screen: whoever comes next is another. */
+export async function endPushes(): Promise<void> {
+  if (!takesPushes()) return;
+  remember(place, null);
+  const registration = await navigator.serviceWorker.getRegistration();
+  if (registration === undefined) return;
+  await (await registration.pushManager.getSubscription())?.unsubscribe();
+  for (const shown of await registration.getNotifications()) shown.close();
+}
+
+/** The same where this browser was subscribed for somebody else than who is signed in now. */
+export async function endOthersPushes(owner: string): Promise<void> {
+  const before = recall(place);
+  if (typeof before === "string" && before !== owner) await endPushes();
 }

@@ -11,6 +11,7 @@ import { fromBase64url } from "./key.ts";
 import { t } from "./language.ts";
 import { read } from "./request.ts";
 import { Watched } from "./store.ts";
+import { recall, remember } from "./stored.ts";
 
 /** Whom this browser believes, and since when: proofs are worth what this is. */
 export type Pinned = {
@@ -44,7 +45,7 @@ export async function pin(chain: string): Promise<Pinned> {
 
 /** Pins what a `membership.json` says. Throws: `Error` in words for people. */
 export async function pinFile(file: File, chain: string): Promise<Pinned> {
-  const text = membershipIn(file.size > 100_000 ? "" : await file.text());
+  const text = membershipIn(jsonOf(file.size > 100_000 ? "" : await file.text()));
   if (text === undefined) {
     throw new Error(t("{file} is no membership.json of a chain.", { file: file.name }));
   }
@@ -73,15 +74,17 @@ export function frameOfReceipt(bytes: Uint8Array): Uint8Array | undefined {
   return decoded.proof.receipt.frame;
 }
 
+/** What was pinned for a chain. What is no membership, or another chain's, counts as nothing. */
 function saved(chain: string): Saved | undefined {
-  const text = localStorage.getItem(placeOf(chain));
-  if (text === null) return undefined;
-  const found = JSON.parse(text) as Saved;
-  return found.text.chain === chain ? found : undefined;
+  const found = recall(placeOf(chain)) as Partial<Saved> | undefined;
+  const text = membershipIn(found?.text);
+  if (text?.chain !== chain || typeof found?.at !== "number") return undefined;
+  return { text, source: found.source === "file" ? "file" : "portal", at: found.at };
 }
 
+/** Where this browser keeps nothing, the pin lasts as long as the page. */
 function save(saving: Saved): Pinned {
-  localStorage.setItem(placeOf(saving.text.chain), JSON.stringify(saving));
+  remember(placeOf(saving.text.chain), saving);
   return keep(saving);
 }
 
@@ -98,10 +101,25 @@ function keep({ text, source, at }: Saved): Pinned {
   return found;
 }
 
-function membershipIn(text: string): PortalMembership | undefined {
+function jsonOf(text: string): unknown {
   try {
-    const found = JSON.parse(text) as Partial<PortalMembership>;
-    const { chain, site = "", epoch = 0, since = 1, members, brokers = [] } = found;
+    return JSON.parse(text);
+  } catch {
+    // No JSON is no membership either.
+    return undefined;
+  }
+}
+
+function membershipIn(found: unknown): PortalMembership | undefined {
+  try {
+    const {
+      chain,
+      site = "",
+      epoch = 0,
+      since = 1,
+      members,
+      brokers = [],
+    } = found as Partial<PortalMembership>;
     if (typeof chain !== "string" || !Array.isArray(members) || members.length === 0)
       return undefined;
     const all = members.map(({ id, key, voting }) => ({ id, key, voting: voting !== false }));
@@ -110,7 +128,7 @@ function membershipIn(text: string): PortalMembership | undefined {
     );
     return fits ? { chain, site, epoch, since, members: all, brokers } : undefined;
   } catch {
-    // No JSON, or keys that are no base64: to the reader it is one mistake.
+    // Not an object, or keys that are no base64: to the reader it is one mistake.
     return undefined;
   }
 }

@@ -46,7 +46,7 @@ export function QuotesPage() {
             )
           }
         </Loaded>
-        <Waiting now={now} />
+        <Waiting now={now} chain={status.chain} />
       </Card>
       <Card title={t("Your quotes")}>
         <Loaded {...quotes}>
@@ -158,9 +158,12 @@ function Form({
   );
 }
 
-/** What this browser has to open. */
-function Waiting({ now }: { readonly now: number }) {
-  const all = useWatched(kept).filter(({ slot, state }) => state === "sealed" || slot > now);
+/** What this browser has to open for whoever is signed in. */
+function Waiting({ now, chain }: { readonly now: number; readonly chain: string }) {
+  const id = useWatched(me)?.id;
+  const all = useWatched(kept)
+    .filter((one) => one.owner === id && one.chain === chain)
+    .filter(({ slot, state }) => state === "sealed" || slot > now);
   if (all.length === 0) return null;
   const states = { sealed: t("sealed"), opened: t("opened"), lost: t("not opened") };
   return (
