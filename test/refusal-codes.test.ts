@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ledgerCodes } from "../aggregator/ledger/codes.ts";
+import { accessCodes } from "../aggregator/portal/access/codes.ts";
+import { refusals } from "../aggregator/portal/app/texts/refusals.ts";
 import { protocolCodes } from "../protocol/refusal-codes.ts";
 
 /** The string literals of a room's code that look like codes of the given areas. */
@@ -43,4 +45,25 @@ test("the same holds for the protocol's codes", () => {
 test("no code stands in two catalogues", () => {
   const twice = Object.keys(ledgerCodes).filter((code) => code in protocolCodes);
   assert.deepEqual(twice, []);
+});
+
+/** What no page hands in, asks for or checks: members, units and programs among themselves. */
+const notOfPages =
+  /^(answer|appeal|block|clearing|contract|correction|device|evidence|lease|mandate|market|member|movable|objection|parameters|readings|report|ruling|snapshot|step)\./;
+
+test("every refusal that the portal's page can show is said in Chinese too", () => {
+  const literals = (folder: string, literal: RegExp) =>
+    globSync(`aggregator/${folder}/**/*.ts`)
+      .filter((file) => !file.endsWith(".test.ts") && !file.includes("portal/app/"))
+      .flatMap((file) => [...readFileSync(file, "utf8").matchAll(literal)])
+      .map(([, code = ""]) => code);
+  const known = [
+    ...Object.keys({ ...ledgerCodes, ...protocolCodes, ...accessCodes }),
+    ...literals("settlement/bill", /"(bill\.(?!css|html)[a-z-]+)"/g),
+    ...literals("portal", /code: "(portal\.[a-z-]+)"/g),
+    ...literals("ingest", /"((?:ingest|pool)\.[a-z-]+)"/g),
+  ].filter((code) => !notOfPages.test(code));
+  const missing = [...new Set(known)].filter((code) => !(code in refusals)).sort();
+  assert.deepEqual(missing, []);
+  for (const text of Object.values(refusals)) assert.match(text, /^[^{}]*[\u4e00-\u9fff][^{}]*$/);
 });

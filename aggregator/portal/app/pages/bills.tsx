@@ -90,7 +90,7 @@ function Bill({ file, verdict }: Checked) {
     return (
       <Card title={t("This bill does not prove itself")}>
         <Problem error={verdict} />
-        <ul>
+        <ul lang="en">
           {verdict.lines.map((line) => (
             <li key={line}>{line}</li>
           ))}

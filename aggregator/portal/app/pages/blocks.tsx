@@ -78,7 +78,11 @@ function Search() {
                 {all.map(({ kind, id, label, height }) => (
                   <li key={`${kind} ${id}`}>
                     <b>{t(kind)}</b>{" "}
-                    {height === null ? label : <a href={`#/blocks/${height}`}>{label}</a>}
+                    {height === null ? (
+                      label
+                    ) : (
+                      <a href={`#/blocks/${height}`}>{foundName({ kind, id, height })}</a>
+                    )}
                   </li>
                 ))}
               </ul>
@@ -88,6 +92,12 @@ function Search() {
       )}
     </Card>
   );
+}
+
+/** What a block, or a message in one, is called in the page's language. */
+function foundName({ kind, id, height }: Pick<SearchAnswer, "kind" | "id" | "height">): string {
+  const block = t("Block {height}", { height: height ?? 0 });
+  return kind === "transaction" ? `${shortHash(id)}, ${block}` : block;
 }
 
 function BlockPage({ height }: { readonly height: string }) {

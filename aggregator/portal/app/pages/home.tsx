@@ -11,7 +11,7 @@ import {
   price,
   slotSpan,
 } from "../format.ts";
-import { t } from "../language.ts";
+import { langOf, t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { siteTime, slotAt } from "../model.ts";
 import { type Figure, Figures, parted } from "../parts/figures.tsx";
@@ -148,11 +148,13 @@ function Newest({ notices }: { readonly notices: readonly NoticeAnswer[] }) {
   if (notices.length === 0) return <Empty title={t("Nothing happened yet.")} />;
   return (
     <ul class="lines">
-      {notices.map(({ id, title, text, time }) => (
+      {notices.map(({ id, title, text, time, language }) => (
         <li key={id}>
-          <b>{title}</b>
+          <b lang={langOf(language)}>{title}</b>
           <span class="quiet">{dayAndClock(time)}</span>
-          <p class="quiet">{text}</p>
+          <p class="quiet" lang={langOf(language)}>
+            {text}
+          </p>
         </li>
       ))}
     </ul>

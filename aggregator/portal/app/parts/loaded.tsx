@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
-import { t } from "../language.ts";
+import { meaningOf, t } from "../language.ts";
 import { Refused, read } from "../request.ts";
 
 /** What a page asked for: on its way, there, or refused. */
@@ -67,6 +67,20 @@ export function Waiting() {
   );
 }
 
+/** Why something is refused: what its code means in the page's language, then the portal's own words with the details. */
+export function Said({ message, code }: { readonly message: string; readonly code: string }) {
+  const meaning = meaningOf(code);
+  if (meaning === undefined) return <p>{message}</p>;
+  return (
+    <>
+      <p>{meaning}</p>
+      <p class="quiet" lang="en">
+        {message}
+      </p>
+    </>
+  );
+}
+
 export function Problem({
   error,
   retry,
@@ -76,7 +90,7 @@ export function Problem({
 }) {
   return (
     <div class="problem" role="alert">
-      <p>{error.message}</p>
+      <Said message={error.message} code={error.code} />
       <p class="quiet">{error.code}</p>
       {retry === undefined ? null : (
         <button type="button" onClick={retry}>

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Verdict } from "../claims.ts";
 import { count, dayAndClock } from "../format.ts";
-import { t } from "../language.ts";
+import { meaningOf, t } from "../language.ts";
 import { Refused } from "../request.ts";
 
 /** A button that checks something in this page, and says what came of it. */
@@ -38,7 +38,11 @@ export function Outcome({ verdict }: { readonly verdict: Verdict }) {
   if (!verdict.ok) {
     return (
       <span class="verdict" role="status" data-tone="bad">
-        ✗ {verdict.message} <span class="quiet">({verdict.code})</span>
+        ✗ {meaningOf(verdict.code)}{" "}
+        <span lang={meaningOf(verdict.code) === undefined ? undefined : "en"}>
+          {verdict.message}
+        </span>{" "}
+        <span class="quiet">({verdict.code})</span>
       </span>
     );
   }
