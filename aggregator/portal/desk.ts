@@ -21,6 +21,7 @@ import { Mailbox } from "./views/mailbox.ts";
 import { noticesPage } from "./views/notices.ts";
 import { ordersOf } from "./views/orders.ts";
 import { passesOf } from "./views/passes.ts";
+import { paymentsOf } from "./views/payments.ts";
 import { preferencesView } from "./views/preferences.ts";
 import { eventProof, ownersOfKey, readingProof, stateProof } from "./views/proofs.ts";
 import { quotesOf } from "./views/quotes.ts";
@@ -147,6 +148,10 @@ export class Desk {
 
   green(asked: { readonly owner?: string | undefined; readonly days: number }) {
     return greenOf(this.#context, asked);
+  }
+
+  payments(owner: string) {
+    return paymentsOf(this.state, owner);
   }
 
   flows(slot: number) {

@@ -53,6 +53,7 @@ export const access = {
   "GET /api/statement": household,
   "GET /api/statement/:slot": household,
   "GET /api/bill": household,
+  "GET /api/payments": household,
   "GET /api/notices": owning,
   "GET /api/preferences": owning,
   /** Others' addresses are sealed for members, and so is what became of them. */

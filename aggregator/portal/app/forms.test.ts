@@ -9,9 +9,11 @@ import fc from "fast-check";
 import type { PreferencesAnswer } from "../views/shapes.ts";
 import { csvOf } from "./export.ts";
 import { toBase64url } from "./key.ts";
+import { moveFrom, paymentFrom } from "./moving.ts";
 import { instantOf, mandateFrom, orderFrom } from "./ordering.ts";
 import { posixZone } from "./posix-zone.ts";
 import { addressesFor, minuteOf, preferencesFrom, secretText, timeOf } from "./preferring.ts";
+import { hasFields, recall, recallAll, remember } from "./stored.ts";
 
 /** What forms of the page come to, without a browser. */
 
@@ -272,4 +274,89 @@ test("no text of somebody else's becomes a formula, and an instant is readable",
     `slot,utc,name,wh\r\n${slot},2026-06-14T10:00:00.000Z,'=HYPERLINK(1),-3\r\n`,
   );
   assert.equal(csvOf([]), "\r\n");
+});
+
+const fieldIn = (given: Readonly<Record<string, string>>) => (name: string) => given[name] ?? "";
+
+test("certificates that are handed on are the earliest that are held, as many as were asked for", () => {
+  const line = (slot: number, form: string, heldWh: number) => ({
+    ...{ key: `${slot}`, slot, form, heldWh, issuedWh: 0, boughtWh: 0, soldWh: 0, retiredWh: 0 },
+  });
+  const lines = fc.uniqueArray(
+    fc.tuple(fc.integer({ min: 1, max: 50 }), fc.constantFrom("solar", "wind"), fc.nat(5_000)),
+    { selector: ([slot, form]) => `${slot} ${form}`, maxLength: 40 },
+  );
+  fc.assert(
+    fc.property(lines, fc.integer({ min: 1, max: 60_000 }), fc.boolean(), (all, asked, retires) => {
+      const held = all.map(([slot, form, wh]) => line(slot * 3_600_000, form, wh));
+      const about = { owner: "anna", version: 3, lines: held };
+      const given = {
+        form: "wind",
+        kwh: String(asked / 1000),
+        to: "bob",
+        what: retires ? "retire" : "give",
+      };
+      const own = held.filter(({ form, heldWh }) => form === "wind" && heldWh > 0);
+      const sum = own.reduce((total, { heldWh }) => total + heldWh, 0);
+      if (sum < asked) {
+        assert.throws(() => moveFrom(fieldIn(given), about), /You hold/);
+        return;
+      }
+      const { parts, to, version } = moveFrom(fieldIn(given), about);
+      assert.deepEqual([to, version], [retires ? undefined : "bob", 3]);
+      assert.equal(
+        parts.reduce((total, { energy }) => total + energy, 0),
+        asked,
+      );
+      // The ledger's own form: each slot once, the earliest first, with some energy.
+      encodeMessage("certificate-move", moveFrom(fieldIn(given), about));
+      for (const [i, { slot, energy }] of parts.entries()) {
+        assert.ok(energy > 0 && slot > (parts[i - 1]?.slot ?? 0));
+        const { heldWh = 0 } = own.find((one) => one.slot === slot) ?? {};
+        assert.ok(i === parts.length - 1 ? energy <= heldWh : energy === heldWh);
+      }
+    }),
+  );
+  const about = { owner: "anna", version: 1, lines: [line(1, "solar", 10)] };
+  for (const given of [
+    { kwh: "0" },
+    { kwh: "-1" },
+    { kwh: "x" },
+    { kwh: "0.005", what: "give", to: " " },
+  ])
+    assert.throws(() => moveFrom(fieldIn(given), about), Error);
+});
+
+test("an acknowledgement is of what was typed, to the last millionth, and of nothing that is no money", () => {
+  const about = { by: "anna", version: 2 };
+  const given = { from: " bob ", amount: "12.345678", purpose: "collateral", reference: "" };
+  assert.deepEqual(paymentFrom(fieldIn(given), about), {
+    ...{ by: "anna", from: "bob", version: 2, amount: 12_345_678, purpose: "collateral" },
+  });
+  for (const amount of ["0", "-3", "", "1e12", "NaN", "a"])
+    assert.throws(() => paymentFrom(fieldIn({ ...given, amount }), about), /above 0/);
+});
+
+test("storage that holds anything, or nothing, or may not be asked, ends nothing", () => {
+  const fits = (one: unknown): one is { readonly id: string } => hasFields(one, { id: "string" });
+  assert.deepEqual([recall("x"), recallAll("x", fits), remember("x", 1)], [undefined, [], false]);
+  const held = new Map<string, string>();
+  const storage = {
+    getItem: (name: string) => held.get(name) ?? null,
+    setItem: (name: string, text: string) => void held.set(name, text),
+  };
+  Object.assign(globalThis, { localStorage: storage });
+  try {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        held.set("x", text);
+        recall("x");
+        for (const one of recallAll("x", fits)) assert.equal(typeof one.id, "string");
+      }),
+    );
+    assert.ok(remember("x", [{ id: "a" }, { id: 1 }, null, "a"]));
+    assert.deepEqual(recallAll("x", fits), [{ id: "a" }]);
+  } finally {
+    Reflect.deleteProperty(globalThis, "localStorage");
+  }
 });

@@ -3,6 +3,7 @@
 export { BillsPage } from "./pages/bills.tsx";
 export { GreenPage } from "./pages/green.tsx";
 export { OrdersPage } from "./pages/orders.tsx";
+export { PaymentsPage } from "./pages/payments.tsx";
 export { PreferencesPage } from "./pages/preferences.tsx";
 export { ProofPage } from "./pages/proof.tsx";
 export { ReportPage } from "./pages/report.tsx";

@@ -60,19 +60,22 @@ export type Place = {
 };
 
 const everybody: readonly Role[] = ["guest", "viewer", "owner", "operator", "auditor", "member"];
+/** Who owns something: who runs the site is an owner too. */
+const owning: readonly Role[] = ["owner", "operator"];
 const wholeSite: readonly Role[] = ["operator", "auditor", "member"];
 
 /** In the order in which they are shown; titles are names of texts. */
 export const places: readonly Place[] = [
-  { page: "home", title: "Home", roles: ["owner"] },
+  { page: "home", title: "Home", roles: owning },
   { page: "", title: "Site", roles: everybody },
   { page: "prices", title: "Prices", roles: everybody },
   { page: "quotes", title: "Quotes", roles: ["owner"] },
   { page: "trades", title: "Trades", roles: ["viewer", "owner", ...wholeSite] },
-  { page: "statement", title: "Money", roles: ["owner"] },
-  { page: "bills", title: "Bills", roles: ["owner"] },
-  { page: "notices", title: "Notices", roles: ["owner"] },
-  { page: "preferences", title: "Preferences", roles: ["owner"] },
+  { page: "statement", title: "Money", roles: owning },
+  { page: "payments", title: "Payments", roles: owning },
+  { page: "bills", title: "Bills", roles: owning },
+  { page: "notices", title: "Notices", roles: owning },
+  { page: "preferences", title: "Preferences", roles: owning },
   { page: "orders", title: "Orders", roles: ["owner", ...wholeSite] },
   { page: "green", title: "Green", roles: ["owner", ...wholeSite] },
   { page: "report", title: "What if", roles: ["owner", ...wholeSite] },

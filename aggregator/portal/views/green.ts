@@ -1,5 +1,12 @@
-import { greenLines, greenTotals, greenUses } from "../../ledger/certificates.ts";
+import {
+  greenLines,
+  greenMoves,
+  greenTotals,
+  greenUses,
+  heldOf,
+} from "../../ledger/certificates.ts";
 import { parametersOf } from "../../ledger/parameters.ts";
+import { certificateMoves } from "../../ledger/rules/certificate-move.ts";
 import { slotKey } from "../../ledger/settlements.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { carbonGrams } from "../../settlement/carbon.ts";
@@ -37,16 +44,26 @@ export function greenOf(
       carbonGrams: carbon === undefined ? null : carbonGrams(use, carbon),
     })),
     lines: owner === undefined ? [] : linesOf(state),
+    nextMove:
+      owner === undefined ? 0 : (certificateMoves.get(store.state, owner)?.version ?? 0) + 1,
   };
 }
 
+const nothing = { issuedWh: 0, boughtWh: 0, soldWh: 0, retiredWh: 0 };
+
+/** Slots with certificates of the owner: of its own making and trading, or handed to it. */
 function linesOf(state: StateReader): GreenAnswer["lines"] {
-  return Array.from(greenLines.scan(state), ([key, line]) => {
-    const [slot = "", , form = ""] = key.split("/");
-    return { key: `green/${key}`, slot: Number(slot), form, ...line };
-  })
+  const keys = new Set([...greenLines.scan(state), ...greenMoves.scan(state)].map(([key]) => key));
+  return [...keys]
+    .sort()
     .reverse()
-    .slice(0, linesMax);
+    .slice(0, linesMax)
+    .map((key) => {
+      const [slot = "", , form = ""] = key.split("/");
+      const line = greenLines.get(state, key) ?? nothing;
+      const heldWh = Math.max(0, heldOf(state, key));
+      return { key: `green/${key}`, slot: Number(slot), form, ...line, heldWh };
+    });
 }
 
 /**

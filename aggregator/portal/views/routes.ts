@@ -20,7 +20,7 @@ import {
   statementDetail,
   statementRow,
 } from "./shapes.ts";
-import { flowsShape, greenShape, ordersShape } from "./shapes-community.ts";
+import { flowsShape, greenShape, ordersShape, paymentsShape } from "./shapes-community.ts";
 
 type Asked = Readonly<Record<string, number | string | undefined>> & {
   readonly owner?: string;
@@ -145,6 +145,12 @@ export function addViewRoutes(
     answer: greenShape,
     read: (asked, request) =>
       desk.green({ owner: guard.ownerOf(request, asked.owner), days: Number(asked.days) }),
+  });
+  add("/api/payments", {
+    summary: "An owner's payments outside of the ledger, and its collateral",
+    query: { owner },
+    answer: paymentsShape,
+    read: (asked, request) => desk.payments(one(asked, request)),
   });
   add("/api/flows", {
     summary: "What a slot's contracts send over each line of the grid",

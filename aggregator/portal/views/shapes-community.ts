@@ -73,9 +73,43 @@ export const greenShape = record({
     record({ owner: text, takenWh: integer, greenTakenWh: integer, carbonGrams: orNull(integer) }),
   ),
   /** An owner's certificates by slot, the newest first, and the key of the state that proves each. */
-  lines: list(record({ key: text, slot: integer, form: text, ...certificates })),
+  lines: list(
+    record({
+      key: text,
+      slot: integer,
+      form: text,
+      ...certificates,
+      /** What it may hand on or retire by hand. */
+      heldWh: integer,
+    }),
+  ),
+  /** The number of an owner's next move by hand; 0 where no one owner is asked about. */
+  nextMove: integer,
 });
 export type GreenAnswer = Of<typeof greenShape>;
+
+export const paymentsShape = record({
+  /** What the others owe the owner, below 0 what it owes; what bureaus keep for it. */
+  balance: integer,
+  collateral: integer,
+  /** The number of its next acknowledgement. */
+  next: integer,
+  /** Who keeps collateral. */
+  bureaus: list(text),
+  /** What moved its account besides the slots, the newest first; money as it changes the account. */
+  entries: list(
+    record({
+      number: integer,
+      time: integer,
+      height: integer,
+      sort: words("payment", "collateral", "seized", "demand"),
+      money: integer,
+      with: text,
+      payment: orNull(record({ by: text, version: integer })),
+    }),
+  ),
+});
+export type PaymentsAnswer = Of<typeof paymentsShape>;
 
 export const flowsShape = record({
   slot: integer,

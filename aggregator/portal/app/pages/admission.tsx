@@ -1,4 +1,4 @@
-import { parseRequestText, sealFrame, utcMs } from "@busbar/protocol";
+import { parseRequestText, utcMs } from "@busbar/protocol";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { useState } from "preact/hooks";
 import type { RequestAnswer } from "../../views/shapes.ts";
@@ -8,8 +8,10 @@ import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { KeyNeeded } from "../parts/key-needed.tsx";
 import { Card, Empty, Loaded, Problem, useAnswer } from "../parts/loaded.tsx";
-import { post, postFrame, remove, told } from "../request.ts";
+import { Scan } from "../parts/scan.tsx";
+import { remove, told } from "../request.ts";
 import { me } from "../session.ts";
+import { useSigning } from "../signing.ts";
 import { useWatched } from "../store.ts";
 
 /** How long an admission counts: it is handed in at once. */
@@ -32,20 +34,59 @@ export function AdmissionPage() {
                   )}
                 </Empty>
               ) : (
-                all.map((request) => (
-                  <Request
-                    key={request.request}
-                    request={request}
-                    signer={key}
-                    reload={requests.reload}
-                  />
-                ))
+                <>
+                  <Senders all={all} reload={requests.reload} />
+                  {all.map((request) => (
+                    <Request
+                      key={request.request}
+                      request={request}
+                      signer={key}
+                      reload={requests.reload}
+                    />
+                  ))}
+                </>
               )
             }
           </Loaded>
         )}
       </KeyNeeded>
     </Card>
+  );
+}
+
+/** Addresses that handed in more than one: all of them can be taken off at once. */
+function Senders({
+  all,
+  reload,
+}: {
+  readonly all: readonly RequestAnswer[];
+  readonly reload: () => void;
+}) {
+  const [error, setError] = useState<{ message: string; code: string }>();
+  const counts = new Map<string, number>();
+  for (const { from } of all) counts.set(from, (counts.get(from) ?? 0) + 1);
+  const drop = (from: string) => {
+    setError(undefined);
+    remove(`requests?from=${encodeURIComponent(from)}`).then(reload, (problem: unknown) =>
+      setError(told(problem)),
+    );
+  };
+  const many = [...counts].filter(([from, count]) => from !== "" && count > 1);
+  if (many.length === 0) return null;
+  return (
+    <>
+      <ul class="lines" aria-label={t("Addresses that handed in several")}>
+        {many.map(([from, count]) => (
+          <li key={from}>
+            {t("{count} requests from {from}", { count, from })}{" "}
+            <button type="button" class="small" onClick={() => drop(from)}>
+              {t("Take all of these off the list")}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {error === undefined ? null : <Problem error={error} />}
+    </>
   );
 }
 
@@ -61,30 +102,26 @@ function Request({
   const { status } = useWatched(model);
   const member = useWatched(me)?.id ?? "";
   const [scanned, setScanned] = useState("");
+  const { hand, done, error: refused } = useSigning(status?.chain ?? "");
   const [error, setError] = useState<{ message: string; code: string }>();
-  const [done, setDone] = useState(false);
   const { owner, device } = request;
   const checked = compare(scanned, request.text);
-  const admit = async () => {
-    if (status === undefined) return;
-    setError(undefined);
-    try {
-      const parsed = parseRequestText(request.text, sha256);
-      if (!parsed.ok) throw new Error(parsed.message);
-      const admission = {
-        nonce: crypto.getRandomValues(new Uint8Array(16)),
-        member,
-        owners: [parsed.request.owner],
-        devices: [parsed.request.device],
-        until: utcMs(status.time + countsMs),
-      };
-      const signing = { chain: status.chain, signer: signer.signer };
-      await postFrame("messages", sealFrame("admission", admission, signing));
-      setDone(true);
-    } catch (problem) {
-      setError(told(problem));
-    }
-  };
+  const admit = () =>
+    hand(
+      "admission",
+      () => {
+        const parsed = parseRequestText(request.text, sha256);
+        if (!parsed.ok) throw new Error(parsed.message);
+        return {
+          nonce: crypto.getRandomValues(new Uint8Array(16)),
+          member,
+          owners: [parsed.request.owner],
+          devices: [parsed.request.device],
+          until: utcMs((status?.time ?? 0) + countsMs),
+        };
+      },
+      signer,
+    );
   const drop = async () => {
     try {
       await remove(`requests/${request.request}`);
@@ -118,7 +155,10 @@ function Request({
         </div>
         <div>
           <dt>{t("Came in")}</dt>
-          <dd>{dayAndClock(request.received)}</dd>
+          <dd>
+            {dayAndClock(request.received)}
+            {request.from === "" ? "" : `, ${request.from}`}
+          </dd>
         </div>
       </dl>
       {request.replaces.length === 0 ? null : (
@@ -129,6 +169,7 @@ function Request({
         </p>
       )}
       {request.refusal === null ? null : <Problem error={request.refusal} />}
+      <Scan onText={setScanned} />
       <label class="wide-field">
         <span>{t("Scan or paste the unit’s QR code, to be sure that this is its request")}</span>
         <textarea
@@ -158,7 +199,7 @@ function Request({
           </button>
         </p>
       )}
-      {error === undefined ? null : <Problem error={error} />}
+      {[refused, error].map((one) => one && <Problem key={one.code} error={one} />)}
     </article>
   );
 }
@@ -167,47 +208,4 @@ function compare(scanned: string, request: string): "nothing" | "same" | "other"
   const word = scanned.replace(/\s/g, "").toUpperCase();
   if (word === "") return "nothing";
   return word === request ? "same" : "other";
-}
-
-/** Where an owner hands a unit's request in. */
-export function AskPage() {
-  const [error, setError] = useState<{ message: string; code: string }>();
-  const [done, setDone] = useState(false);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    const given = new FormData(event.currentTarget as HTMLFormElement);
-    try {
-      await post("requests", { text: String(given.get("text") ?? "") });
-      setDone(true);
-    } catch (problem) {
-      setError(told(problem));
-    }
-  };
-  return (
-    <Card title={t("Ask to be admitted")}>
-      {done ? (
-        <p role="status" data-tone="good">
-          {t(
-            "Handed in. A member compares it with what your unit shows; then your unit connects by itself.",
-          )}
-        </p>
-      ) : (
-        <form class="narrow" onSubmit={(event) => void submit(event)}>
-          <label class="wide-field">
-            <span>{t("What your unit’s QR code says (busbar-edge enrol prints it)")}</span>
-            <textarea
-              name="text"
-              rows={5}
-              required
-              spellcheck={false}
-              placeholder="BUSBAR-REQUEST:…"
-            />
-          </label>
-          <button type="submit">{t("Hand it in")}</button>
-        </form>
-      )}
-      {error === undefined ? null : <Problem error={error} />}
-    </Card>
-  );
 }

@@ -1,16 +1,14 @@
-import { sealFrame } from "@busbar/protocol";
-import { useState } from "preact/hooks";
 import type { PortalStatus } from "../../api.ts";
 import type { ConsortiumAnswer } from "../../views/shapes.ts";
 import { count, dayAndClock } from "../format.ts";
-import type { PageKey } from "../key.ts";
+import { fromHex, type PageKey } from "../key.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { Grid } from "../parts/grid.tsx";
 import { KeyNeeded } from "../parts/key-needed.tsx";
 import { Card, Empty, Loaded, Problem, useAnswer } from "../parts/loaded.tsx";
-import { postFrame, told } from "../request.ts";
 import { me } from "../session.ts";
+import { useSigning } from "../signing.ts";
 import { useWatched } from "../store.ts";
 
 /** Who decides, how agreement stands, and what waits for votes. */
@@ -171,22 +169,10 @@ function Motion({
   readonly status: PortalStatus;
 }) {
   const member = useWatched(me)?.id ?? "";
-  const [error, setError] = useState<{ message: string; code: string }>();
-  const [done, setDone] = useState(false);
+  const { hand, done, error } = useSigning(status.chain);
   const voted = [...motion.accept, ...motion.reject].includes(member);
-  const vote = async (accept: boolean, key: PageKey) => {
-    setError(undefined);
-    try {
-      const hash = Uint8Array.from(motion.id.match(/../g) ?? [], (pair) =>
-        Number.parseInt(pair, 16),
-      );
-      const signing = { chain: status.chain, signer: key.signer };
-      await postFrame("messages", sealFrame("ballot", { motion: hash, member, accept }, signing));
-      setDone(true);
-    } catch (problem) {
-      setError(told(problem));
-    }
-  };
+  const vote = (accept: boolean, key: PageKey) =>
+    hand("ballot", () => ({ motion: fromHex(motion.id), member, accept }), key);
   return (
     <article class="request">
       <h3>{motion.what}</h3>

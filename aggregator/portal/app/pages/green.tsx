@@ -4,11 +4,14 @@ import { energy, kwh, slotName } from "../format.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { siteTime } from "../model.ts";
+import { DaysChoice } from "../parts/fields.tsx";
 import { Figures, parted } from "../parts/figures.tsx";
 import { Grid } from "../parts/grid.tsx";
+import { KeyNeeded } from "../parts/key-needed.tsx";
 import { Card, Empty, Loaded, useAnswer } from "../parts/loaded.tsx";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
+import { CertificateForm } from "./certificate-form.tsx";
 
 const spans = [1, 7, 31, 62] as const;
 
@@ -17,7 +20,7 @@ export function GreenPage() {
   const { status, statusAt } = useWatched(model);
   const who = useWatched(me);
   const [days, setDays] = useState(31);
-  const green = useAnswer<GreenAnswer>(`green?days=${days}`, status?.settledContracts);
+  const green = useAnswer<GreenAnswer>(`green?days=${days}`, status?.height);
   if (status === undefined || who === undefined) return null;
   const now = siteTime({ status, statusAt }, Date.now()) ?? status.time;
   return (
@@ -28,23 +31,31 @@ export function GreenPage() {
           "Issued from signed readings, each Wh once; traded with contracts; retired by use.",
         )}
       >
-        <label class="inline">
-          <span>{t("Of the last")}</span>
-          <select onChange={(event) => setDays(Number(event.currentTarget.value))}>
-            {spans.map((one) => (
-              <option key={one} value={one} selected={one === days}>
-                {t("{days} days", { days: one })}
-              </option>
-            ))}
-          </select>
-        </label>
+        <DaysChoice spans={spans} days={days} onDays={setDays} />
       </Card>
       <Loaded {...green}>
         {(found) => (
           <>
             {who.role === "owner" ? <Own found={found} /> : <Uses found={found} />}
             <Totals found={found} named={who.role !== "owner"} />
-            {who.role === "owner" ? <Hours found={found} now={now} /> : null}
+            {who.role === "owner" && found.lines.length > 0 ? (
+              <>
+                <Card
+                  title={t("By hand")}
+                  note={t("The earliest hours go first; each Wh is held by one owner at a time.")}
+                >
+                  <KeyNeeded>
+                    {(key) => (
+                      <CertificateForm
+                        key={found.nextMove}
+                        {...{ found, status, owner: who.id ?? "", signer: key }}
+                      />
+                    )}
+                  </KeyNeeded>
+                </Card>
+                <Hours found={found} now={now} />
+              </>
+            ) : null}
           </>
         )}
       </Loaded>
@@ -146,19 +157,18 @@ function Uses({ found: { uses } }: { readonly found: GreenAnswer }) {
 }
 
 function Hours({ found: { lines }, now }: { readonly found: GreenAnswer; readonly now: number }) {
-  if (lines.length === 0) return null;
   return (
     <Card title={t("Hour by hour")} note="kWh">
       <Grid
         caption={t("Certificates by hour, newest first")}
         tall
-        heads={[t("Hour"), t("Energy"), ...heads(), t("Proof")]}
-        rows={lines.map(({ key, slot, form, issuedWh, boughtWh, soldWh, retiredWh }) => ({
+        heads={[t("Hour"), t("Energy"), ...heads(), `#${t("Held")}`, t("Proof")]}
+        rows={lines.map(({ key, slot, form, issuedWh, boughtWh, soldWh, retiredWh, heldWh }) => ({
           key,
           cells: [
             slotName(slot, now),
             t(form),
-            ...[issuedWh, boughtWh, soldWh, retiredWh].map(kwh),
+            ...[issuedWh, boughtWh, soldWh, retiredWh, heldWh].map(kwh),
             <a
               key={key}
               href={`#/proof/state/${encodeURIComponent(key)}`}

@@ -3,17 +3,15 @@ import type { PortalStatus } from "../../api.ts";
 import type { OrdersAnswer } from "../../views/shapes-community.ts";
 import type { PageKey } from "../key.ts";
 import { t } from "../language.ts";
-import { dateText, type Field, mandateFrom, orderFrom } from "../ordering.ts";
-import { Problem } from "../parts/loaded.tsx";
+import { dateText, mandateFrom, orderFrom } from "../ordering.ts";
+import { Choice, fieldsOf, Handed, NumberField, TextField } from "../parts/fields.tsx";
 import { useSigning } from "../signing.ts";
 
 const dayMs = 86_400_000;
 
-function fieldsOf(event: Event): Field {
-  event.preventDefault();
-  const given = new FormData(event.currentTarget as HTMLFormElement);
-  return (name) => String(given.get(name) ?? "");
-}
+/** Bounds of prices and energies that people type. */
+const priceBounds = { min: "0.000001", max: "1000", step: "0.000001" } as const;
+const most = "100000";
 
 /** Asks another owner's unit for a change, for a price. */
 export function OrderForm({
@@ -27,8 +25,9 @@ export function OrderForm({
   readonly status: PortalStatus;
   readonly now: number;
 }) {
-  const { error, done, hand } = useSigning(status.chain);
+  const { hand, ...handed } = useSigning(status.chain);
   const [action, setAction] = useState("shed");
+  const { currency } = status;
   const slotMs = status.slotMinutes * 60_000;
   const next = Math.floor(now / slotMs) * slotMs + 2 * slotMs;
   const submit = (event: Event) => {
@@ -38,58 +37,37 @@ export function OrderForm({
   };
   return (
     <form class="form" onSubmit={submit}>
-      <label>
-        <span>{t("Unit")}</span>
-        <input name="device" required maxLength={32} autocomplete="off" />
-      </label>
-      <label>
-        <span>{t("What is ordered")}</span>
-        <select name="action" onChange={(event) => setAction(event.currentTarget.value)}>
-          <option value="shed">{t("draw less")}</option>
-          <option value="shift">{t("draw it later")}</option>
-          <option value="limit">{t("limit the power")}</option>
-        </select>
-      </label>
-      <label>
-        <span>{t("From (UTC)")}</span>
-        <input type="datetime-local" name="slot" required defaultValue={dateText(next)} />
-      </label>
-      <label>
-        <span>{t("Hours of the market")}</span>
-        <input type="number" name="slots" min="1" max="96" required defaultValue="1" />
-      </label>
+      <TextField label={t("Unit")} name="device" required maxLength={32} />
+      <Choice
+        label={t("What is ordered")}
+        name="action"
+        options={[
+          ["shed", t("draw less")],
+          ["shift", t("draw it later")],
+          ["limit", t("limit the power")],
+        ]}
+        value={action}
+        onChoice={setAction}
+      />
+      <When label={t("From (UTC)")} name="slot" value={dateText(next)} />
+      <NumberField
+        label={t("Hours of the market")}
+        name="slots"
+        min="1"
+        max="96"
+        step="1"
+        value={1}
+      />
       {action === "shift" ? (
-        <label>
-          <span>{t("Instead from (UTC)")}</span>
-          <input
-            type="datetime-local"
-            name="toSlot"
-            required
-            defaultValue={dateText(next + 4 * slotMs)}
-          />
-        </label>
+        <When label={t("Instead from (UTC)")} name="toSlot" value={dateText(next + 4 * slotMs)} />
       ) : null}
       {action === "limit" ? (
-        <label>
-          <span>{t("At most, kW")}</span>
-          <input type="number" name="kw" min="0" max="100000" step="0.001" required />
-        </label>
+        <NumberField label={t("At most, kW")} name="kw" min="0" max={most} />
       ) : null}
-      <label>
-        <span>{t("kWh less in each")}</span>
-        <input type="number" name="kwh" min="0.001" max="100000" step="0.001" required />
-      </label>
-      <label>
-        <span>{t("For a kWh, {currency}", { currency: status.currency })}</span>
-        <input type="number" name="price" min="0.000001" max="1000" step="0.000001" required />
-      </label>
+      <NumberField label={t("kWh less in each")} name="kwh" min="0.001" max={most} />
+      <NumberField label={t("For a kWh, {currency}", { currency })} name="price" {...priceBounds} />
       <button type="submit">{t("Sign and order")}</button>
-      {done ? (
-        <p class="wide" role="status" data-tone="good">
-          {t("Signed and handed in; it counts from the next block on.")}
-        </p>
-      ) : null}
-      {error === undefined ? null : <Problem error={error} />}
+      <Handed {...handed} />
     </form>
   );
 }
@@ -104,7 +82,8 @@ export function MandateForm({
   readonly signer: PageKey;
   readonly status: PortalStatus;
 }) {
-  const { error, done, hand } = useSigning(status.chain);
+  const { hand, ...handed } = useSigning(status.chain);
+  const { currency } = status;
   const version = (mandate?.version ?? 0) + 1;
   const submit = (event: Event) => {
     const field = fieldsOf(event);
@@ -114,68 +93,47 @@ export function MandateForm({
   const until = dateText(mandate?.until ?? Math.ceil(status.time / dayMs) * dayMs + 30 * dayMs);
   return (
     <form key={version} class="form" onSubmit={submit}>
-      <label>
-        <span>{t("kWh an hour at most")}</span>
-        <input
-          type="number"
-          name="kwh"
-          min="0"
-          max="100000"
-          step="0.001"
-          required
-          defaultValue={String((mandate?.energyMaxWh ?? 0) / 1000)}
-        />
-      </label>
-      <label>
-        <span>{t("Hours in a day at most")}</span>
-        <input
-          type="number"
-          name="slots"
-          min="0"
-          max="96"
-          required
-          defaultValue={String(mandate?.slotsMax ?? 4)}
-        />
-      </label>
-      <label>
-        <span>{t("Never less than, kW")}</span>
-        <input
-          type="number"
-          name="kw"
-          min="0"
-          max="100000"
-          step="0.001"
-          required
-          defaultValue={String((mandate?.limitWMin ?? 0) / 1000)}
-        />
-      </label>
-      <label>
-        <span>{t("For a kWh at least, {currency}", { currency: status.currency })}</span>
-        <input
-          type="number"
-          name="price"
-          min="0.000001"
-          max="1000"
-          step="0.000001"
-          required
-          defaultValue={String(Math.max(mandate?.priceMin ?? 0, 1) / 1_000_000)}
-        />
-      </label>
-      <label>
-        <span>{t("Only by (empty: anybody)")}</span>
-        <input name="by" maxLength={32} autocomplete="off" defaultValue={mandate?.by ?? ""} />
-      </label>
-      <label>
-        <span>{t("Until (UTC)")}</span>
-        <input type="datetime-local" name="until" required defaultValue={until} />
-      </label>
+      <NumberField
+        label={t("kWh an hour at most")}
+        name="kwh"
+        min="0"
+        max={most}
+        value={(mandate?.energyMaxWh ?? 0) / 1000}
+      />
+      <NumberField
+        label={t("Hours in a day at most")}
+        name="slots"
+        min="0"
+        max="96"
+        step="1"
+        value={mandate?.slotsMax ?? 4}
+      />
+      <NumberField
+        label={t("Never less than, kW")}
+        name="kw"
+        min="0"
+        max={most}
+        value={(mandate?.limitWMin ?? 0) / 1000}
+      />
+      <NumberField
+        label={t("For a kWh at least, {currency}", { currency })}
+        name="price"
+        {...priceBounds}
+        value={Math.max(mandate?.priceMin ?? 0, 1) / 1_000_000}
+      />
+      <TextField
+        label={t("Only by (empty: anybody)")}
+        name="by"
+        maxLength={32}
+        value={mandate?.by ?? ""}
+      />
+      <When label={t("Until (UTC)")} name="until" value={until} />
       <button type="submit">{t("Sign and hand in")}</button>
-      {done ? (
-        <p class="wide" role="status" data-tone="good">
-          {t("Signed and handed in; it counts from the next block on.")}
-        </p>
-      ) : null}
-      {error === undefined ? null : <Problem error={error} />}
+      <Handed {...handed} />
     </form>
   );
+}
+
+function When(props: { readonly label: string; readonly name: string; readonly value: string }) {
+  return <TextField type="datetime-local" required {...props} />;
 }

@@ -1,12 +1,13 @@
 import type { PortalStatus } from "../../api.ts";
 import type { OrdersAnswer } from "../../views/shapes-community.ts";
 import { dayAndClock, kwh, money, power, price } from "../format.ts";
-import type { PageKey } from "../key.ts";
+import { fromHex, type PageKey } from "../key.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
 import { siteTime } from "../model.ts";
+import { Handed } from "../parts/fields.tsx";
 import { KeyNeeded } from "../parts/key-needed.tsx";
-import { Card, Empty, Loaded, Problem, useAnswer } from "../parts/loaded.tsx";
+import { Card, Empty, Loaded, useAnswer } from "../parts/loaded.tsx";
 import { me } from "../session.ts";
 import { useSigning } from "../signing.ts";
 import { useWatched } from "../store.ts";
@@ -127,8 +128,9 @@ function whatOf({ action, energyWh, limitW, toSlot }: Order): string {
 
 /** The owner's own word on an order that its unit has no mandate for. */
 function Answer({ order, status }: { readonly order: Order; readonly status: PortalStatus }) {
-  const { error, done, hand } = useSigning(status.chain);
-  const id = Uint8Array.from(order.id.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  const { hand, ...handed } = useSigning(status.chain);
+  const { done } = handed;
+  const id = fromHex(order.id);
   const say = (word: "accept" | "refuse", key: PageKey) =>
     void hand("demand-answer", () => ({ id, owner: order.owner, word }), key);
   return (
@@ -146,10 +148,7 @@ function Answer({ order, status }: { readonly order: Order; readonly status: Por
               {t("Refuse it")}
             </button>
           </p>
-          {done ? (
-            <p role="status">{t("Signed and handed in; it counts from the next block on.")}</p>
-          ) : null}
-          {error === undefined ? null : <Problem error={error} />}
+          <Handed {...handed} />
         </>
       )}
     </KeyNeeded>

@@ -6,6 +6,7 @@ import type { PreferencesAnswer } from "../../views/shapes.ts";
 import { fromBase64url, type PageKey } from "../key.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
+import { Check, Choice, NumberField, TextField } from "../parts/fields.tsx";
 import { KeyNeeded } from "../parts/key-needed.tsx";
 import { Card, Loaded, Problem, useAnswer } from "../parts/loaded.tsx";
 import { browserOffset, posixZone } from "../posix-zone.ts";
@@ -115,14 +116,12 @@ function Form({ before, members, signer, status, onSigned }: FormProps) {
         <legend>{t("Tell me of")}</legend>
         <div class="checks-grid">
           {topics.map((topic) => (
-            <label key={topic} class="check">
-              <input
-                type="checkbox"
-                name={`topic-${topic}`}
-                defaultChecked={!before.muted.includes(topic)}
-              />
-              <span>{topicNames[topic]}</span>
-            </label>
+            <Check
+              key={topic}
+              label={topicNames[topic]}
+              name={`topic-${topic}`}
+              defaultChecked={!before.muted.includes(topic)}
+            />
           ))}
         </div>
       </fieldset>
@@ -152,36 +151,29 @@ const topicNames: Readonly<Record<(typeof topics)[number], string>> = {
 function Reading({ before }: { readonly before: PreferencesAnswer }) {
   const [zone, setZone] = useState<string>();
   useEffect(() => setZone(posixZone(browserOffset, Date.now())), []);
+  const browsers = zone === undefined ? [] : [t("this browser’s: {zone}", { zone })];
   const zones = new Set([before.timeZone, ...(zone === undefined ? [] : [zone]), "UTC0"]);
   return (
     <fieldset>
       <legend>{t("How you read")}</legend>
       <div class="form">
-        <label>
-          <span>{t("Language")}</span>
-          <select name="language">
-            <option value="en" selected={before.language === "en"}>
-              English
-            </option>
-            <option value="zh" selected={before.language === "zh"}>
-              中文
-            </option>
-          </select>
-        </label>
-        <label>
-          <span>
-            {t("Time zone (POSIX text)")}
-            {zone === undefined ? "" : `; ${t("this browser’s: {zone}", { zone })}`}
-          </span>
-          <input
-            name="timeZone"
-            list="zones"
-            required
-            maxLength={64}
-            defaultValue={before.timeZone}
-            autocomplete="off"
-          />
-        </label>
+        <Choice
+          label={t("Language")}
+          name="language"
+          options={[
+            ["en", "English"],
+            ["zh", "中文"],
+          ]}
+          value={before.language}
+        />
+        <TextField
+          label={[t("Time zone (POSIX text)"), ...browsers].join("; ")}
+          name="timeZone"
+          list="zones"
+          required
+          maxLength={64}
+          value={before.timeZone}
+        />
         <datalist id="zones">
           {[...zones].map((one) => (
             <option key={one} value={one} />
@@ -205,59 +197,44 @@ function When({
     <fieldset>
       <legend>{t("When")}</legend>
       <div class="form">
-        <label class="check">
-          <input
-            type="checkbox"
-            name="quiet"
-            checked={isQuiet}
-            onChange={(event) => setQuiet(event.currentTarget.checked)}
-          />
-          <span>{t("Quiet hours")}</span>
-        </label>
-        <label>
-          <span>{t("from")}</span>
-          <input
-            type="time"
-            name="quiet-from"
-            required
-            disabled={!isQuiet}
-            defaultValue={timeOf(quiet?.from ?? 22 * 60)}
-          />
-        </label>
-        <label>
-          <span>{t("to")}</span>
-          <input
-            type="time"
-            name="quiet-to"
-            required
-            disabled={!isQuiet}
-            defaultValue={timeOf(quiet?.to ?? 7 * 60)}
-          />
-        </label>
-        <label class="check">
-          <input
-            type="checkbox"
-            name="quiet-urgent"
-            disabled={!isQuiet}
-            defaultChecked={quiet?.urgent ?? true}
-          />
-          <span>{t("what cannot wait comes all the same")}</span>
-        </label>
-        <label>
-          <span>{t("Daily digest at")}</span>
-          <input type="time" name="digestAt" required defaultValue={timeOf(digestAt)} />
-        </label>
-        <label>
-          <span>{t("At once only from {currency}", { currency })}</span>
-          <input
-            type="number"
-            name="threshold"
-            min="0"
-            max="1000000000"
-            step="0.01"
-            defaultValue={String(threshold / 1_000_000)}
-          />
-        </label>
+        <Check label={t("Quiet hours")} name="quiet" checked={isQuiet} onOn={setQuiet} />
+        <TextField
+          label={t("from")}
+          type="time"
+          name="quiet-from"
+          required
+          disabled={!isQuiet}
+          value={timeOf(quiet?.from ?? 22 * 60)}
+        />
+        <TextField
+          label={t("to")}
+          type="time"
+          name="quiet-to"
+          required
+          disabled={!isQuiet}
+          value={timeOf(quiet?.to ?? 7 * 60)}
+        />
+        <Check
+          label={t("what cannot wait comes all the same")}
+          name="quiet-urgent"
+          disabled={!isQuiet}
+          defaultChecked={quiet?.urgent ?? true}
+        />
+        <TextField
+          label={t("Daily digest at")}
+          type="time"
+          name="digestAt"
+          required
+          value={timeOf(digestAt)}
+        />
+        <NumberField
+          name="threshold"
+          min="0"
+          max="1000000000"
+          step="0.01"
+          label={t("At once only from {currency}", { currency })}
+          value={threshold / 1_000_000}
+        />
       </div>
     </fieldset>
   );

@@ -3,6 +3,7 @@ import type { ReportAnswer, SchemeTotals } from "../../views/shapes-community.ts
 import { dayAndClock, kwh, money, power, price } from "../format.ts";
 import { t } from "../language.ts";
 import { model } from "../live-site.ts";
+import { DaysChoice } from "../parts/fields.tsx";
 import { Grid } from "../parts/grid.tsx";
 import { Card, Loaded, useAnswer } from "../parts/loaded.tsx";
 import { me } from "../session.ts";
@@ -34,16 +35,7 @@ export function ReportPage() {
   return (
     <>
       <Card title={t("What if")} note={t("The same meters under seven schemes.")}>
-        <label class="inline">
-          <span>{t("Of the last")}</span>
-          <select onChange={(event) => setDays(Number(event.currentTarget.value))}>
-            {spans.map((one) => (
-              <option key={one} value={one} selected={one === days}>
-                {t("{days} days", { days: one })}
-              </option>
-            ))}
-          </select>
-        </label>
+        <DaysChoice spans={spans} days={days} onDays={setDays} />
       </Card>
       <Loaded {...report}>
         {(found) => (

@@ -1,11 +1,13 @@
 import type { NoticeAddresses } from "@busbar/protocol/notice";
-import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { PreferencesAnswer } from "../../views/shapes.ts";
 import { t } from "../language.ts";
+import { Check, Choice, Field, TextField } from "../parts/fields.tsx";
 import { type Channel, channelNames, channels, type Reader, secretText } from "../preferring.ts";
 import { subscribe, takesPushes } from "../push.ts";
 import { told } from "../request.ts";
+import { me } from "../session.ts";
+import { useWatched } from "../store.ts";
 
 type Told = { readonly message: string; readonly code: string };
 
@@ -46,10 +48,7 @@ export function Ways(props: WaysProps) {
       <fieldset class="checks-grid plain">
         <legend class="quiet">{t("Members who may open your addresses")}</legend>
         {members.map(({ id }) => (
-          <label key={id} class="check">
-            <input type="checkbox" name={`member-${id}`} defaultChecked={readers.includes(id)} />
-            <span>{id}</span>
-          </label>
+          <Check key={id} label={id} name={`member-${id}`} defaultChecked={readers.includes(id)} />
         ))}
       </fieldset>
     </fieldset>
@@ -62,36 +61,21 @@ function Way({ channel, before, ...rest }: WaysProps & { readonly channel: Chann
   const name = channelNames[channel];
   return (
     <fieldset class="way plain" aria-label={name}>
-      <label class="check">
-        <input
-          type="checkbox"
-          name={channel}
-          checked={on}
-          onChange={(event) => setOn(event.currentTarget.checked)}
-        />
-        <span>{name}</span>
-      </label>
+      <Check label={name} name={channel} checked={on} onOn={setOn} />
       {on ? (
         <div class="form">
           <Address channel={channel} {...rest} />
-          <label>
-            <span>{t("How often")}</span>
-            <select name={`${channel}-when`}>
-              {whens.map(([when, text]) => (
-                <option key={when} value={when} selected={(way?.when ?? "at-once") === when}>
-                  {text}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="check">
-            <input
-              type="checkbox"
-              name={`${channel}-quiet`}
-              defaultChecked={way?.quiet ?? channel !== "mqtt"}
-            />
-            <span>{t("keeps the quiet hours")}</span>
-          </label>
+          <Choice
+            label={t("How often")}
+            name={`${channel}-when`}
+            options={whens}
+            value={way?.when ?? "at-once"}
+          />
+          <Check
+            label={t("keeps the quiet hours")}
+            name={`${channel}-quiet`}
+            defaultChecked={way?.quiet ?? channel !== "mqtt"}
+          />
         </div>
       ) : null}
     </fieldset>
@@ -110,9 +94,13 @@ function Address({
       return null;
     case "email":
       return (
-        <Field label={t("Address")}>
-          <input type="email" name="email-to" maxLength={254} defaultValue={known?.email ?? ""} />
-        </Field>
+        <TextField
+          label={t("Address")}
+          type="email"
+          name="email-to"
+          maxLength={254}
+          value={known?.email ?? ""}
+        />
       );
     case "push":
       return <Push known={known} push={push} onPush={onPush} onError={onError} />;
@@ -121,23 +109,20 @@ function Address({
     case "ntfy":
       return (
         <>
-          <Field label={t("The topic’s address")}>
-            <input
-              type="url"
-              name="ntfy-url"
-              maxLength={1000}
-              placeholder="https://ntfy.sh/…"
-              defaultValue={known?.ntfy?.url ?? ""}
-            />
-          </Field>
-          <Field label={t("Token, where it needs one")}>
-            <input
-              name="ntfy-token"
-              maxLength={200}
-              autocomplete="off"
-              defaultValue={known?.ntfy?.token ?? ""}
-            />
-          </Field>
+          <TextField
+            label={t("The topic’s address")}
+            type="url"
+            name="ntfy-url"
+            maxLength={1000}
+            placeholder="https://ntfy.sh/…"
+            value={known?.ntfy?.url ?? ""}
+          />
+          <TextField
+            label={t("Token, where it needs one")}
+            name="ntfy-token"
+            maxLength={200}
+            value={known?.ntfy?.token ?? ""}
+          />
         </>
       );
     default:
@@ -151,15 +136,14 @@ function Webhook({ known }: Pick<WaysProps, "known">) {
   );
   return (
     <>
-      <Field label={t("Where it is posted")}>
-        <input
-          type="url"
-          name="webhook-url"
-          maxLength={1000}
-          placeholder="https://…"
-          defaultValue={known?.webhook?.url ?? ""}
-        />
-      </Field>
+      <TextField
+        label={t("Where it is posted")}
+        type="url"
+        name="webhook-url"
+        maxLength={1000}
+        placeholder="https://…"
+        value={known?.webhook?.url ?? ""}
+      />
       <Field label={t("Secret that signs it (Standard Webhooks)")}>
         <input
           name="webhook-secret"
@@ -173,12 +157,13 @@ function Webhook({ known }: Pick<WaysProps, "known">) {
 }
 
 function Push({ known, push, onPush, onError }: Omit<WaysProps, "before" | "members">) {
+  const owner = useWatched(me)?.id ?? "";
   const [busy, setBusy] = useState(false);
   const run = async () => {
     setBusy(true);
     onError(undefined);
     try {
-      onPush(await subscribe());
+      onPush(await subscribe(owner));
     } catch (problem) {
       onError(told(problem));
     } finally {
@@ -199,21 +184,5 @@ function Push({ known, push, onPush, onError }: Omit<WaysProps, "before" | "memb
         <span class="quiet">{t("This browser takes no pushes from this address.")}</span>
       )}
     </p>
-  );
-}
-
-function Field({
-  label,
-  children,
-}: {
-  readonly label: string;
-  readonly children: ComponentChildren;
-}) {
-  return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is what is given to it
-    <label>
-      <span>{label}</span>
-      {children}
-    </label>
   );
 }

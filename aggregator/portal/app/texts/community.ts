@@ -65,6 +65,33 @@ export const community: Readonly<Record<string, string>> = {
   "Of it green, kWh": "其中绿电 kWh",
   "Carbon, kg": "碳 kg",
   "Certificates by hour, newest first": "逐时绿证,最新在前",
+  "The earliest hours go first; each Wh is held by one owner at a time.":
+    "最早的时段先转;每Wh同一时刻只属于一位业主。",
+  "What to do with them": "如何处理",
+  "hand them to another owner": "转给另一位业主",
+  "retire them for what I used": "为本人的用电注销",
+  "{form}: {kwh} kWh held": "{form}:持有{kwh} kWh",
+  "Who gets them": "受让方",
+  "Why (may be empty)": "事由(可留空)",
+  "Say who gets them.": "请填写受让方。",
+  "Expected an amount above 0, got {text}.": "应为大于0的数额,得到{text}。",
+  "You hold {kwh} kWh of it in the hours that are listed.": "所列时段中您持有{kwh} kWh。",
+  // Payments
+  "Your account": "您的账户",
+  "I got money": "我已收款",
+  "Who got it signs; who paid it cannot. It is then on both accounts.":
+    "由收款方签名,付款方不能代签;随后记入双方账户。",
+  "From whom": "付款方",
+  "Amount, {currency}": "金额 {currency}",
+  "What for": "用途",
+  "for what is owed": "结清欠款",
+  "collateral, which I keep": "由我保管的保证金",
+  "collateral that came back": "退还给我的保证金",
+  "Reference (may be empty)": "备注(可留空)",
+  Payment: "付款",
+  "What moved the account": "账户变动",
+  "Nothing besides the hours of the market.": "除市场时段外没有变动。",
+  "of the last two months, newest first": "最近两个月,最新在前",
   // Credit
   "The community’s terms": "社区条款",
   "None: what accounts owe is not limited, and no delivery counts as too small.":

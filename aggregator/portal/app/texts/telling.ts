@@ -61,6 +61,13 @@ export const telling: Readonly<Record<string, string>> = {
   "This browser takes no pushes from this address.": "此浏览器在本地址不接收推送。",
   "This browser was not allowed to show notices.": "此浏览器未获准显示通知。",
   "This browser’s push service has no key to encrypt for.": "此浏览器的推送服务没有加密公钥。",
+  "This browser keeps nothing for this page.": "此浏览器不为本页保存任何内容。",
+  "This browser keeps nothing for this page, so it could not open the quote: nothing was sealed.":
+    "此浏览器不为本页保存任何内容,届时将无法揭示报价,因此未封存。",
+  "Given up": "已放弃",
+  "They did not arrive, however often this member tried. All of them stand below.":
+    "本成员多次尝试仍未送达。全部通知列在下方。",
+  "Send it again": "重新发送",
   // Passkeys
   Passkey: "通行密钥",
   passkey: "通行密钥",
