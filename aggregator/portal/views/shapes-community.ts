@@ -102,7 +102,7 @@ export const paymentsShape = record({
       number: integer,
       time: integer,
       height: integer,
-      sort: words("payment", "collateral", "seized", "demand"),
+      sort: words("payment", "collateral", "seized", "demand", "unread"),
       money: integer,
       with: text,
       payment: orNull(record({ by: text, version: integer })),

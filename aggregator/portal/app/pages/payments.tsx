@@ -113,6 +113,7 @@ const sorts: Readonly<Record<PaymentsAnswer["entries"][number]["sort"], string>>
   collateral: t("Collateral"),
   seized: t("Collateral taken for what was owed"),
   demand: t("Demand response"),
+  unread: t("Energy drawn in a silence, beyond the estimates"),
 };
 
 function Entries({
