@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "54e01d93d02cce112b260f834ff668c84391927c6b1eb4011c90880a5f920378"),
+  version(1, "561e0e354ff9f24d3304a4120a5833cb2e2e21367b005751ed1ac30a95848a0e"),
 ];

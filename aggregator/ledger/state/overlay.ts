@@ -17,6 +17,8 @@ export class Overlay implements State {
   /** The changed keys of each table, so that a scan looks at one table's changes only; from the first
    * scan on, for a transaction's own overlay mostly sees none. */
   #byTable: Map<string, Set<string>> | undefined;
+  /** The same in their order, of each table since its last new key: it is scanned more often than it grows. */
+  readonly #sorted = new Map<string, readonly string[]>();
 
   constructor(base: StateReader) {
     this.#base = base;
@@ -59,18 +61,35 @@ export class Overlay implements State {
   }
 
   #change(key: string, value: Uint8Array | undefined): void {
-    if (this.#byTable !== undefined && !this.#changes.has(key)) note(this.#byTable, key);
+    if (this.#byTable !== undefined && !this.#changes.has(key)) {
+      note(this.#byTable, key);
+      this.#sorted.delete(tableOf(key));
+    }
     this.#changes.set(key, value);
   }
 
-  #changedUnder(prefix: string): string[] {
+  #changedUnder(prefix: string): readonly string[] {
     if (this.#changes.size === 0) return [];
     if (this.#byTable === undefined) {
       this.#byTable = new Map();
       for (const key of this.#changes.keys()) note(this.#byTable, key);
     }
-    const keys = prefix.includes("/") ? this.#byTable.get(tableOf(prefix)) : this.#changes.keys();
-    return [...(keys ?? [])].filter((key) => key.startsWith(prefix)).sort();
+    if (!prefix.includes("/")) {
+      return [...this.#changes.keys()].filter((key) => key.startsWith(prefix)).sort();
+    }
+    const keys = this.#sortedOf(tableOf(prefix), this.#byTable);
+    const from = firstAtOrAfter(keys, prefix);
+    let to = from;
+    while (keys[to]?.startsWith(prefix)) to += 1;
+    return keys.slice(from, to);
+  }
+
+  #sortedOf(table: string, byTable: ReadonlyMap<string, Set<string>>): readonly string[] {
+    const known = this.#sorted.get(table);
+    if (known !== undefined) return known;
+    const keys = [...(byTable.get(table) ?? [])].sort();
+    this.#sorted.set(table, keys);
+    return keys;
   }
 
   *#own(key: string | undefined): Iterable<readonly [string, Uint8Array]> {
@@ -90,6 +109,17 @@ function note(byTable: Map<string, Set<string>>, key: string): void {
   const keys = byTable.get(table);
   if (keys === undefined) byTable.set(table, new Set([key]));
   else keys.add(key);
+}
+
+/** The place of the first key that is not before a prefix. */
+function firstAtOrAfter(keys: readonly string[], prefix: string): number {
+  let [low, high] = [0, keys.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((keys[middle] ?? "") < prefix) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function tableOf(key: string): string {

@@ -5,8 +5,9 @@ import { accountEntriesSince } from "../../account-entries.ts";
 import { accountSums } from "../../accounts.ts";
 import { creditReports } from "../../credit.ts";
 import { lastSettlement } from "../../settlements.ts";
+import { emptyState, Overlay } from "../../state/overlay.ts";
 import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
-import { unread } from "../../unread.ts";
+import { takeUnread, unread } from "../../unread.ts";
 import { Chain, hour, slot } from "./test-chain.ts";
 
 const { parameters } = testGenesis();
@@ -65,20 +66,16 @@ test("a silence that goes on counts with what it usually draws, also when no usu
 
 test("what a silence hid beyond the estimates of slots that are forgotten is billed at the dearest price", () => {
   const back = startTime + 82 * dayMs;
-  const after = (shown: number) => {
-    const run = long.copy();
-    assert.deepEqual(run.block(82 * day + 2, heard(back, 72_000 + shown)), []);
-    const kept = drawn(run, silent, back);
-    return { run, kept, entries: accountEntriesSince(run.state, "user-a", 0) };
-  };
-  const estimated = unread.get(long.state, "user-a")?.energyWh ?? 0;
+  const run = long;
+  const estimated = unread.get(run.state, "user-a")?.energyWh ?? 0;
   const forgotten = Math.round((estimated / 1_000) * hour);
   assert.equal(estimated % 1_000, 0, "each of its slots counted as usual");
   assert.ok(estimated > 15 * 24_000);
   // It drew a hundred times as much as was estimated.
   const hours = (back - silent) / hour;
-  const { run, kept, entries } = after(hours * 100_000);
-  const [[, entry] = []] = entries;
+  assert.deepEqual(run.block(82 * day + 2, heard(back, 72_000 + hours * 100_000)), []);
+  const kept = drawn(run, silent, back);
+  const [[, entry] = []] = accountEntriesSince(run.state, "user-a", 0);
   const energyWh = (forgotten / hour) * 99_000;
   assert.deepEqual([entry?.sort, entry?.unread?.energyWh], ["unread", energyWh]);
   const { retail, imbalancePermille } = parameters;
@@ -90,10 +87,16 @@ test("what a silence hid beyond the estimates of slots that are forgotten is bil
   const [[, taken] = []] = accountEntriesSince(run.state, "bureau-a", 0);
   assert.deepEqual([taken?.sort, taken?.money], ["unread", 0 - (entry?.money ?? 0)]);
   assert.deepEqual(accountSums(run.state), { money: 0n, energyWh: 0n });
-  // What was estimated too high stands.
-  const less = after(hours * 900);
-  assert.deepEqual(less.entries, []);
-  assert.deepEqual(less.run.of("energy-unallocated")[0]?.billedWh, undefined);
+});
+
+test("what was estimated too high stands, and counts for the next meter of the same silence", () => {
+  const state = new Overlay(emptyState);
+  unread.set(state, "user-a", { energyWh: 1_000 });
+  assert.deepEqual(
+    [400, 500, 150, 7].map((shown) => takeUnread(state, "user-a", shown)),
+    [0, 0, 50, 7],
+  );
+  assert.equal(unread.get(state, "user-a"), undefined);
 });
 
 test("readings that come late, or leave a hole longer than a slot, stand on their owner's credit report", () => {

@@ -64,8 +64,8 @@ export class Chain {
   /** Another ledger that begins where this one stands. */
   copy(): Chain {
     const copy = new Chain(this.#genesis, this.#rules);
-    for (const [key] of [...copy.state.scan("")]) copy.state.delete(key);
-    for (const [key, value] of this.state.scan("")) copy.state.set(key, value);
+    // Whatever genesis wrote and is gone by now stands among its changes, too.
+    this.state.applyTo(copy.state);
     copy.#height = this.#height;
     copy.events.push(...this.events);
     return copy;
