@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeMessage, type Message, micro, type Owner, utcMs, wh } from "@busbar/protocol";
+import {
+  encodeMessage,
+  type Message,
+  micro,
+  microPerKwh,
+  type Owner,
+  utcMs,
+  wh,
+} from "@busbar/protocol";
 import { accountEntriesSince } from "../account-entries.ts";
 import { keptBy } from "../collateral.ts";
 import { reportViolation } from "../credit.ts";
@@ -99,6 +107,29 @@ test("a slot keeps the bureau that balanced when it opened, whoever is admitted 
     [],
     "who balanced is bound by no terms",
   );
+});
+
+test("who balances an order's slot orders without cover, not who will balance later ones", () => {
+  const run = new Chain({
+    parameters: { ...credit, credit: { line: micro(0), tolerancePermille: 0 } },
+  });
+  const day = 24 * 60;
+  const user = new MeterChain("user-a");
+  for (const at of [11, day, 2 * day, 3 * day]) run.block(at);
+  const past = [entry(slot - hour, 0), entry(slot - hour + 4 * 24 * hour, 96_000)];
+  assert.deepEqual(run.block(4 * day, user.frame(...past)), []);
+  run.block(4 * day + 11);
+  assert.deepEqual(run.block(4 * day + 12, admits("member-a", bureau("a-bureau"))), []);
+  const start = utcMs(slot + 4 * 24 * hour);
+  const order = (by: string, n: number) =>
+    frameOf(by, "demand-order", {
+      ...{ id: new Uint8Array(16).fill(n), by, device: "user-a-unit", action: "shed", slots: 1 },
+      ...{ slot: start, energy: wh(400), price: microPerKwh(500_000), answerBy: start },
+    });
+  assert.equal(balancingOf(run.state, start), "bureau-a");
+  assert.deepEqual(run.block(4 * day + 13, order("a-bureau", 1), order("bureau-a", 2)), [
+    "demand.beyond-credit",
+  ]);
 });
 
 test("a bureau that does not balance makes no credit, for nobody", () => {

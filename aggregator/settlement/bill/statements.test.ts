@@ -19,7 +19,7 @@ import { rememberingVerify } from "../../ledger/verified.ts";
 import { checkBill } from "./check.ts";
 import { collectBill } from "./collect.ts";
 import { billCsv } from "./csv.ts";
-import type { BillFile, LineKind } from "./document.ts";
+import type { AccountLine, BillFile, LineKind } from "./document.ts";
 import { type Evidence, encodeEvidence } from "./evidence.ts";
 import { billPage } from "./page.ts";
 import { FramePaths } from "./paths.ts";
@@ -34,6 +34,7 @@ import {
   leavesOf,
   withoutKeys,
 } from "./test-tampering.ts";
+import { totalsOf } from "./totals.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -437,4 +438,19 @@ test("a correction posts an order's difference on a line of its own, and no void
     const fault = insistOnFault(forged(file.bill, { ...evidence, entries }), key);
     assert.equal(fault.code, code, key);
   }
+});
+
+test("energy of a silence that is billed later counts as paid, and as taken by whom it is for", () => {
+  const about = { time: 1, with: "x", payment: null, demand: null, entry: 1, line: 1 } as const;
+  const unread = { meter: "m", from: 0, to: 1, energyWh: 5 };
+  const account = [7, -12].map((money): AccountLine => {
+    return { ...about, kind: "unread", money, unread };
+  });
+  const { paid, takings, orders, total } = totalsOf([], account, 0);
+  assert.deepEqual([paid, takings, orders, total], [12, 7, 0, -5]);
+  const file = fileOf("home-2");
+  const told = { ...file, bill: { ...file.bill, account } };
+  for (const language of ["en", "zh"] as const) assert.match(billPage(told, language), /0\.005/);
+  const rows = billCsv(told.bill).split("\r\n").slice(-3, -1);
+  for (const row of rows) assert.match(row, /,unread,,5,.*,total$/);
 });

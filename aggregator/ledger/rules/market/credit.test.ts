@@ -313,7 +313,12 @@ test("default: collateral is taken, the report counts it, bids end, asks do not,
   assert.deepEqual(run.block(25 + 180, ask.seal), []);
   assert.deepEqual(run.block(41 + 180, ask.open), []);
 
-  paid(run, 230, () => got("bureau-a", "user-a", owed / 1e6 - 1));
+  // What it hands over as collateral meanwhile is taken at once, and told.
+  paid(run, 229, () => got("bureau-a", "user-a", 0.5, collateral));
+  assert.deepEqual(run.of("collateral-seized"), [
+    { type: "collateral-seized", owner: "user-a", money: 500_000 },
+  ]);
+  paid(run, 230, () => got("bureau-a", "user-a", owed / 1e6 - 1.5));
   assert.equal(run.of("default-ended").length, 0);
   paid(run, 231, () => got("bureau-a", "user-a", 1));
   assert.deepEqual(run.of("default-ended"), [{ type: "default-ended", owner: "user-a" }]);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { microPerKwh, type Owner, wh } from "@busbar/protocol";
+import { micro, microPerKwh, type Owner, wh } from "@busbar/protocol";
 import { creditReports } from "../../credit.ts";
+import type { Genesis } from "../../genesis.ts";
 import { signerOfName, testGenesis } from "../../test-site.ts";
 import { Chain, mandate, quote } from "./test-chain.ts";
 
@@ -11,6 +12,7 @@ const keyOf = (name: string) => signerOfName(name).publicKey;
 function clearedOn(
   feeders: Readonly<Record<string, string>>,
   marked: readonly string[] = [],
+  changes: Partial<Genesis> = {},
 ): Chain {
   const ownerNamed = (id: string, party: Owner["party"]): Owner => {
     return { id, party, name: id, key: keyOf(id), boxKey: keyOf(id) };
@@ -25,7 +27,7 @@ function clearedOn(
     meters: [{ id: `${id}-meter`, role: "connection" as const, feeder: feeders[id] ?? "" }],
   }));
   const bureau = testGenesis().owners.filter(({ party }) => party === "bureau");
-  const run = new Chain({ owners: [...bureau, ...parties], devices });
+  const run = new Chain({ owners: [...bureau, ...parties], devices, ...changes });
   for (const id of marked) {
     creditReports.set(run.state, id, { counts: [], points: 900, entries: [] });
   }
@@ -64,4 +66,19 @@ test("on one feeder a good name is paired with a good name", () => {
   assert.deepEqual(pairsOf(clearedOn(one)), ["company-a user-a", "company-b user-b"]);
   const bad = clearedOn(one, ["company-a", "user-b"]);
   assert.deepEqual(pairsOf(bad), ["company-a user-b", "company-b user-a"]);
+});
+
+test("with ties by score the better name is served first at equal limits; without it all share", () => {
+  const feeders = { "company-a": "main", "user-a": "main", "user-b": "main", "user-c": "main" };
+  const { parameters } = testGenesis();
+  const terms = { line: micro(1e12), tolerancePermille: 100 };
+  const bought = (credit: NonNullable<typeof parameters.credit>) => {
+    const run = clearedOn(feeders, ["user-a"], { parameters: { ...parameters, credit } });
+    const book = run.of("contract-signed").filter(({ origin }) => origin === "book");
+    return ["user-a", "user-b", "user-c"].map((owner) =>
+      book.reduce((all, { buyer, quantityWh }) => all + (buyer === owner ? quantityWh : 0), 0),
+    );
+  };
+  assert.deepEqual(bought(terms), [1_667, 1_667, 1_666]);
+  assert.deepEqual(bought({ ...terms, tiesByScore: 1 }), [0, 2_500, 2_500]);
 });
