@@ -197,11 +197,12 @@ test("by itself it offers what is not sold yet, at one gate of a slot after the 
   const kept = await one.quoteRest(first, { ...wish, kwh: -3.5 });
   assert.equal(kept?.terms.quantity, 2_000);
   // Half of it was sold there; the rest is offered at the next gate, and only once.
-  one.heed([next]);
+  const other = { ...next, slot: next.slot + 3_600_000 };
+  one.heed([next, other]);
   one.heedPositions(undefined);
   assert.deepEqual(one.fresh, [], "nobody says what was sold");
   one.heedPositions(sold(2_500));
-  assert.deepEqual(one.fresh, [next]);
+  assert.deepEqual(one.fresh, [next, other]);
   const rest = await one.quoteRest(next, { ...wish, kwh: -3.5 }).catch((error: Failure) => error);
   assert.ok(rest instanceof Failure, "the ledger knows no such gate");
   one.heedPositions(sold(3_500));

@@ -50,6 +50,7 @@ export class Quoter {
   #gates: readonly SlotPrices[] = [];
   /** Undefined while nobody says how the owner stands. */
   #positions: Positions["slots"] | undefined;
+  #wereTold = false;
 
   constructor(options: QuoterOptions) {
     this.#options = options;
@@ -63,15 +64,17 @@ export class Quoter {
   /** Takes in what the owner has sold and bought of each slot; undefined when that is not told any more. */
   heedPositions(positions: Positions | undefined): void {
     this.#positions = positions?.slots;
+    this.#wereTold ||= positions !== undefined;
   }
 
   /**
    * One gate of each slot, where it has one that this book has no quote for. A slot that was quoted at a
    * gate before has been cleared when the next one opens, and what is left of it is offered again; only
-   * where it is told what was sold there.
+   * where it is told what was sold there. After a connection that ended, all wait until that is told again.
    */
   get fresh(): readonly SlotPrices[] {
     const { book } = this.#options;
+    if (this.#wereTold && this.#positions === undefined) return [];
     const slots = new Set<number>();
     return this.unquoted.filter(({ slot }) => {
       const isNew = !slots.has(slot) && (this.#positions !== undefined || !book.hasSlot(slot));
