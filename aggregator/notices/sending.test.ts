@@ -135,7 +135,7 @@ for (const random of [0, 1]) {
       // It is under way.
       if (at === undefined) await turn();
       else {
-        assert.ok(at - site.time <= 4 * hour);
+        assert.ok(at - site.time <= 4 * hour && at < startTime + 60 * hour);
         site.time = at;
         member.sender.wake();
       }
