@@ -116,7 +116,29 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 53, frame: frameOf("member-a", "ruling", ruling) },
     { minutes: 121, frame: frameOf("member-a", "correction", correction) },
     { minutes: 122, frame: frameOf("member-a", "device-change", change) },
+    ...ofLabels(),
     ...ofOwners(meter),
+  ];
+}
+
+/** A unit that is taken in by a label. */
+function ofLabels(): { minutes: number; frame: Uint8Array }[] {
+  const who = { device: "user-l-unit", owner: "user-l", party: "user" } as const;
+  const label = {
+    state: "open",
+    ...{ key: signerOfName("label").publicKey, version: 1 },
+    ...{ ...who, until: utcMs(startTime + 3 * day * minute) },
+  } as const;
+  const key = (name: string) => signerOfName(name).publicKey;
+  const claim = {
+    version: 1,
+    device: { id: who.device, owner: who.owner, key: key(who.device), meters: [] },
+    owner: { id: who.owner, party: who.party, name: "L", key: key("user-l"), boxKey: key("box") },
+  };
+  const labels = { member: "member-a", labels: [label] };
+  return [
+    { minutes: 123, frame: frameOf("member-a", "labels", labels) },
+    { minutes: 124, frame: frameOf("label", "claim", claim) },
   ];
 }
 

@@ -1,11 +1,10 @@
 import nacl from "tweetnacl";
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor } from "../cbor/encode.ts";
 import { CborError } from "../cbor/value.ts";
 import { id } from "../messages/id.ts";
 import { instant } from "../messages/readings.ts";
 import type { Refusal } from "../refusal.ts";
-import { array, bytes, SchemaError, type TypeOf, text as word } from "../schema/codec.ts";
+import { array, bytes, encodeAs, SchemaError, type TypeOf, text as word } from "../schema/codec.ts";
 import { field, optional, record } from "../schema/record.ts";
 
 /** A file that a card brings to a unit and that is nobody else's business. */
@@ -45,10 +44,10 @@ export function sealFiles(
   key: Uint8Array,
   random: (count: number) => Uint8Array,
 ): string {
-  const plain = encodeCbor(sealedFiles.encode(content));
+  const plain = encodeAs(sealedFiles, content);
   const nonce = random(24);
   const box = nacl.secretbox(plain, nonce, key);
-  const words = base64(encodeCbor(sealedCard.encode({ nonce, box }))).replace(/.{76}/g, "$&\n");
+  const words = base64(encodeAs(sealedCard, { nonce, box })).replace(/.{76}/g, "$&\n");
   return `${head}\n${words}\n`;
 }
 
@@ -72,7 +71,7 @@ export function openSealed(
     const plain = nacl.secretbox.open(box, nonce, key);
     if (plain === null) {
       const message =
-        "this code does not open what is sealed on the card: it belongs to another unit's label or another site, or the card was changed";
+        "this code does not open what is sealed on the card: it belongs to another unit's label or another site. Where this unit got a new label, enter the code of the one that its card was made with first";
       return { ok: false, code: "sealed.key", message };
     }
     return { ok: true, sealed: sealedFiles.decode(decodeCbor(plain), "") };
