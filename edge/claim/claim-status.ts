@@ -40,7 +40,7 @@ const remedies: Readonly<Record<string, string>> = {
     "this card was copied from another unit: remove device.key (and owner.key) and start again",
   "admission.id-taken": "give the owner another id, in edge.yaml and on the label",
   "tx.key-unknown":
-    "the member looks whether this label stands on the ledger (busbar-aggregator site list), and whether the unit's site is the label's",
+    "the member looks whether this label stands on the ledger (busbar-aggregator site list), and whether the unit's site is the label's; the unit's page says at its end whether it knows the time",
 };
 
 export const claimRemedy = (code: string): string =>

@@ -20,6 +20,8 @@ import { nativeScrypt, publicKeyFromSeed } from "@busbar/protocol/node";
 import { Aedes } from "aedes";
 import { pino } from "pino";
 import { testSigner } from "../../test/support/memory-registry.ts";
+import { StandInLedger } from "../../test/support/stand-in-ledger.ts";
+import type { LoadedConfig } from "../config/load.ts";
 import { sha256 } from "../journal/hash.ts";
 import { ClaimDoor } from "../status/claim-door.ts";
 import { Counters } from "../status/counters.ts";
@@ -29,6 +31,7 @@ import { statusOfTest } from "../status/test-support/status.ts";
 import { pendingPath, sealedPath } from "./card.ts";
 import type { ClaimStatus } from "./claim-status.ts";
 import { Claiming } from "./claiming.ts";
+import { ClaimDesk } from "./desk.ts";
 import { readPending, writePending } from "./pending.ts";
 import { takeCode } from "./take.ts";
 
@@ -135,7 +138,11 @@ async function brokerOf(t: TestContext, answers: (frame: Uint8Array) => readonly
   return { seen, url: `mqtt://127.0.0.1:${port}` };
 }
 
-function claimingAt(t: TestContext, url: string) {
+function claimingAt(
+  t: TestContext,
+  url: string,
+  onTaken: (height: number) => void = () => assert.fail("nothing proves it"),
+) {
   const { publicKey } = testSigner(1);
   const members = [{ id: "m1", key: publicKey, voting: true }];
   const membership = { chain: "demo", site: "demo", members, epoch: 0, since: 1, brokers: [] };
@@ -144,7 +151,7 @@ function claimingAt(t: TestContext, url: string) {
     pending: { seed: keys.seed, until },
     claim: { device: { id: "unit-1", owner: "anna", key: testSigner(2).publicKey, meters: [] } },
     ...{ counters: new Counters(), log: pino({ enabled: false }) },
-    onTaken: () => assert.fail("nothing proves it"),
+    onTaken,
     backOff: { msMin: 5, msMax: 10 },
   });
   claiming.start();
@@ -153,9 +160,9 @@ function claimingAt(t: TestContext, url: string) {
 }
 
 /** Waits for a state; the runner's own limit ends what never comes. */
-async function reached(claiming: Claiming, wanted: (status: ClaimStatus) => boolean) {
-  while (!wanted(claiming.status)) await new Promise((resolve) => setTimeout(resolve, 5));
-  return claiming.status;
+async function reached<S>(of: { readonly status: S }, wanted: (status: S) => boolean): Promise<S> {
+  while (!wanted(of.status)) await new Promise((resolve) => setTimeout(resolve, 5));
+  return of.status;
 }
 
 const refusal = (frame: Uint8Array, refused: object) =>
@@ -193,12 +200,37 @@ test("a label that was given once more is claimed by the version that the ledger
   assert.deepEqual(versions, [1, 3]);
 });
 
+test("a receipt that members did not sign, or for another claim, ends nothing; theirs does", async (t) => {
+  const [liar, member] = [testSigner(9), testSigner(1)].map(
+    (signer) => new StandInLedger("demo", signer),
+  );
+  assert.ok(liar !== undefined && member !== undefined);
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const { url } = await brokerOf(t, (frame) => [
+    encodeAnswer({ kind: "receipt", receipt: liar.receiptOf(frame) }),
+    encodeAnswer({ kind: "receipt", receipt: member.receiptOf(random(99)) }),
+    encodeAnswer({ kind: "receipt", receipt: member.receiptOf(frame) }),
+  ]);
+  let taken = 0;
+  const claiming = claimingAt(t, url, (height) => {
+    taken += 1;
+    resolve(height);
+  });
+  const height = await promise;
+  const label = labelIdOf(publicKeyFromSeed(keys.seed));
+  assert.deepEqual(claiming.status, { state: "admitted", label, height });
+  assert.equal(taken, 1);
+});
+
 test("a label that no broker knows is told apart from a broker that is away", async (t) => {
   const { seen, url } = await brokerOf(t, () => []);
   seen.letIn = false;
   const status = await reached(claimingAt(t, url), ({ state }) => state === "refused");
   assert.ok(status.state === "refused" && status.code === "tx.key-unknown");
-  assert.match(status.message, /another site's, was forgotten .* or its sheet was never handed in/);
+  assert.match(
+    status.message,
+    /another site's, was forgotten .*, its sheet was never handed in, or the unit's clock/,
+  );
   const away = claimingAt(t, "mqtt://127.0.0.1:1");
   const waits = await reached(
     away,
@@ -207,6 +239,37 @@ test("a label that no broker knows is told apart from a broker that is away", as
   const [problem] = problemsOf(statusOfTest({ claim: waits }));
   assert.match(problem?.message ?? "", /counts until 2026-07-\d\d .* by the ledger's clock/);
   assert.match(problem?.remedy ?? "", /nothing, where the network is still to come/);
+});
+
+test("the code that was entered last is asked with, and what is of no use any more is shredded", async (t) => {
+  const { seen, url } = await brokerOf(t, () => []);
+  const unit = homeWith(t);
+  await takeCode(code, unit);
+  const old = keys.seed;
+  const next = await claimKeys(other, "demo", nativeScrypt);
+  writePending(unit.home, { seed: next.seed, until: undefined });
+  let isKnown = false;
+  const { publicKey } = testSigner(1);
+  const members = [{ id: "m1", key: publicKey, voting: true }];
+  const membership = { chain: "demo", site: "demo", members, epoch: 0, since: 1, brokers: [] };
+  const config = { ...unit, meters: [], brokers: [{ url, allowPlainText: false }] };
+  const desk = new ClaimDesk({
+    config: config as unknown as LoadedConfig,
+    ...{ counters: new Counters(), log: pino({ enabled: false }), lookMs: 5 },
+    ...{ membership: () => membership, isKnown: () => isKnown },
+  });
+  desk.start();
+  t.after(() => desk.stop());
+  // Nobody knows that label; then the right one's code is entered.
+  const stranger = await reached(desk, (now) => now?.state === "refused");
+  assert.ok(stranger?.state === "refused" && /the unit's clock is off/.test(stranger.message));
+  writePending(unit.home, { seed: old, until });
+  const asks = labelIdOf(publicKeyFromSeed(old));
+  await reached(desk, (now) => now?.state === "asking" && now.label === asks);
+  while (seen.logins < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  isKnown = true;
+  while (existsSync(pendingPath(unit.home))) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(desk.status, undefined);
 });
 
 async function post(port: number, body: string, headers: Record<string, string> = {}) {

@@ -176,7 +176,7 @@ export class Claiming {
     }
     this.#isStranger = true;
     const { until } = this.#options.pending;
-    const unknown = `no broker of ${this.#options.chain} knows label ${this.#label}: it is another site's, was forgotten a month after its end, or its sheet was never handed in`;
+    const unknown = `no broker of ${this.#options.chain} knows label ${this.#label}: it is another site's, was forgotten a month after its end, its sheet was never handed in, or the unit's clock is off (a sign-in counts for a minute)`;
     this.#status = {
       ...{ state: "refused", label: this.#label, until },
       ...{ code: "tx.key-unknown", message: unknown },

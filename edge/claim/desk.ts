@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Owner } from "@busbar/protocol";
+import { compareBytes, type Owner } from "@busbar/protocol";
 import { openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { brokersOf } from "../config/brokers.ts";
@@ -13,7 +13,7 @@ import { readPending } from "./pending.ts";
 import { shred } from "./shred.ts";
 
 /** How often a unit that is not known yet looks for a code that was entered, wall ms. */
-const lookMs = 2_000;
+const usualLookMs = 2_000;
 
 export type DeskOptions = {
   readonly config: LoadedConfig;
@@ -23,12 +23,15 @@ export type DeskOptions = {
   readonly membership: () => MembershipFile | undefined;
   /** Whether the unit itself has had a receipt: then the ledger knows it. */
   readonly isKnown: () => boolean;
+  readonly lookMs?: number;
 };
 
 /** Looks after a unit's label: waits for its code, asks the ledger, and shreds what is of no use any more. */
 export class ClaimDesk {
   readonly #options: DeskOptions;
   #claiming: Claiming | undefined;
+  /** The label's that is asked with. */
+  #seed: Uint8Array | undefined;
   #taken: ClaimStatus | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -69,15 +72,18 @@ export class ClaimDesk {
       this.#options.counters.count("claim.pending");
       this.#options.log.error({ err: error }, "the claim cannot be made");
     }
-    this.#timer = setTimeout(() => this.#look(), lookMs);
+    this.#timer = setTimeout(() => this.#look(), this.#options.lookMs ?? usualLookMs);
   }
 
+  /** Asks for the code that was entered last: a label that is over may have been followed by another one. */
   #begin(): void {
-    if (this.#claiming !== undefined) return;
     const { config, counters, log, membership } = this.#options;
     const known = membership();
     const pending = known === undefined ? undefined : readPending(config.home);
     if (known === undefined || pending === undefined) return;
+    if (this.#seed !== undefined && compareBytes(this.#seed, pending.seed) === 0) return;
+    void this.#claiming?.stop();
+    this.#seed = pending.seed;
     const claiming = new Claiming({
       ...{ chain: config.site, membership: known, brokers: brokersOf(config, known) },
       ...{ pending, claim: claimOf(config), counters, log },
