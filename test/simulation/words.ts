@@ -134,8 +134,10 @@ export class Words {
   #block(member: Member, { height, header }: BlockVote): void {
     const { id } = member;
     this.#of(id).words.block({ height, header });
-    if (height <= member.disk.ledger.height) return;
-    const epoch = this.#learn(member);
+    const { ledger } = member.disk;
+    if (height <= ledger.height) return;
+    // Certified in the step that signed it, the block may have begun the next epoch already.
+    const epoch = height === ledger.height + 1 ? ledger.epoch : this.#learn(member);
     const proposal = member.ran.get(hex(header));
     if (proposal === undefined) throw new Violation(`${id} signs what it did not run`);
     const { view } = decodeHeader(header);
