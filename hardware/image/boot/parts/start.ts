@@ -54,7 +54,8 @@ export async function first(scene: Scene, report: Report, { random }: Amount): P
   });
   await report.part("a member admits it, and the first receipt comes from the ledger", async () => {
     site.admit(await scene.request());
-    const seen = await watch.until("a receipt", hasReceipt);
+    const isThere = (seen: Seen) => hasReceipt(seen) && committed(seen) > 0;
+    const seen = await watch.until("readings with a receipt", isThere);
     return `${committed(seen)} readings are on the ledger`;
   });
   await report.part("nothing is left on the card that the unit took over", async () => {
