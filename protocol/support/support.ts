@@ -13,7 +13,17 @@ import { id } from "../messages/id.ts";
 import { instant } from "../messages/readings.ts";
 import { publicKey } from "../messages/registry.ts";
 import type { Refusal } from "../refusal.ts";
-import { array, bytes, int, oneOf, SchemaError, type TypeOf, text } from "../schema/codec.ts";
+import {
+  array,
+  bytes,
+  type Codec,
+  encodeAs,
+  int,
+  oneOf,
+  SchemaError,
+  type TypeOf,
+  text,
+} from "../schema/codec.ts";
 import { field, record } from "../schema/record.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
@@ -97,8 +107,8 @@ export function sealSupport<K extends SupportKind>(
   message: SupportMessage<K>,
   { chain, signer }: { readonly chain: string; readonly signer: Signer },
 ): Uint8Array {
-  const codec = records[kind] as unknown as { encode(value: SupportMessage<K>): CborValue };
-  const payload = encodeCbor(codec.encode(message));
+  const codec = records[kind] as unknown as Codec<SupportMessage<K>>;
+  const payload = encodeAs(codec, message);
   return encodeCbor([kind, sealEnvelope(payload, domainOf(chain, kind), signer)]);
 }
 
