@@ -117,6 +117,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 121, frame: frameOf("member-a", "correction", correction) },
     { minutes: 122, frame: frameOf("member-a", "device-change", change) },
     ...ofLabels(),
+    ...ofUnits(),
     ...ofOwners(meter),
   ];
 }
@@ -139,6 +140,29 @@ function ofLabels(): { minutes: number; frame: Uint8Array }[] {
   return [
     { minutes: 123, frame: frameOf("member-a", "labels", labels) },
     { minutes: 124, frame: frameOf("label", "claim", claim) },
+  ];
+}
+
+/** What a unit says of itself, and which program units are to have. */
+function ofUnits(): { minutes: number; frame: Uint8Array }[] {
+  const device = "user-a-unit";
+  const sheet = new Uint8Array(32).fill(7);
+  const release = {
+    ...{ number: 1, version: "0.2.0-1", canaries: [device], failuresMax: 1, trialMinutes: 30 },
+    source: "https://example.org/busbar",
+    bundles: [{ arch: "arm64", bytes: 90_000_000, sha256: sheet }],
+    stages: [
+      { permille: 10, waitMinutes: 60, keptMin: 1 },
+      { permille: 1000, waitMinutes: 0, keptMin: 0 },
+    ],
+  } as const;
+  const motion = { nonce: new Uint8Array(16).fill(8), member: "member-a", reason: "faster" };
+  const commissioning = { device, number: 1, sheet, at: startTime, open: 3 };
+  const report = { device, at: startTime, program: "0.2.0-1" };
+  return [
+    { minutes: 125, frame: frameOf("member-a", "release-motion", { ...motion, release }) },
+    { minutes: 126, frame: frameOf(device, "commissioning", commissioning) },
+    { minutes: 127, frame: frameOf(device, "device-report", report) },
   ];
 }
 
