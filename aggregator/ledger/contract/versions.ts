@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "561e0e354ff9f24d3304a4120a5833cb2e2e21367b005751ed1ac30a95848a0e"),
+  version(1, "20fccad6a3567ff66aa8083db78b293019e8cb8c5365957bc63678126ec6492d"),
 ];

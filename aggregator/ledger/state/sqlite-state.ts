@@ -44,7 +44,9 @@ export class SqliteState implements StateReader {
     const held = this.#cache.get(key);
     if (held !== undefined) return held;
     if (this.#absent.has(key)) return undefined;
-    const row = this.#hasNone(key) ? undefined : (this.#get.get(key) as Row | undefined);
+    // Of an empty table no single key has to be known.
+    if (this.#hasNone(key)) return undefined;
+    const row = this.#get.get(key) as Row | undefined;
     if (row === undefined) {
       if (this.#absent.size >= absentMax) this.#absent.clear();
       this.#absent.add(key);

@@ -111,7 +111,12 @@ function energyOf(
   if (meters.length === 0) return "lost";
   const each = energyOfEach(state, meters, { start: slot, lengthMs });
   if (each !== undefined) {
-    const apart = meters.some((meter) => isApart(state, meter, slot, lengthMs));
+    // Readings on both boundaries, or the members' word, leave no gap to look for.
+    const apart = meters.some((meter, i) => {
+      const method = each[i]?.method;
+      if (method === "exact" || method === "corrected") return false;
+      return isApart(state, meter, slot, lengthMs);
+    });
     return shownEnergy(each, apart);
   }
   const passed = (meter: string) => {
