@@ -7,7 +7,7 @@ import { packTexts } from "./app/packed-texts.ts";
 
 const source = join(import.meta.dirname, "app");
 
-/** What the rules of a bill take from Node, by what a browser has; and as much of a library as the page uses. */
+/** What the rules of a bill take from Node, by what a browser has; and as much of uPlot as the page uses. */
 const forBrowsers: Plugin = {
   name: "for-browsers",
   setup(build) {
@@ -16,7 +16,6 @@ const forBrowsers: Plugin = {
       path: join(source, "node/assert.ts"),
     }));
     build.onResolve({ filter: /\/sha256\.ts$/ }, () => ({ path: sha256 }));
-    build.onResolve({ filter: /^tweetnacl$/ }, () => ({ path: join(source, "node/nacl.ts") }));
     build.onLoad({ filter: /\/uPlot\.esm\.js$/ }, ({ path }) => ({ contents: lighter(path) }));
     build.onLoad({ filter: /\/portal\/app\/chinese-texts\.ts$/ }, () => ({
       contents: `import { nameOf, unpackTexts } from "./packed-texts.ts";
@@ -43,7 +42,7 @@ function lighter(path: string): string {
 const browsers = ["chrome111", "firefox114", "safari16.4"];
 
 /** What others wrote of the page. */
-export const libraries = ["preact", "preact/*", "uplot", "@noble/*", "qr/*"];
+export const libraries = ["preact", "preact/*", "uplot", "@noble/*", "qr/*", "tweetnacl"];
 
 /**
  * Writes the page to `dist/`. `outside`: libraries that are left out of it, to see what it weighs without them. Throws
