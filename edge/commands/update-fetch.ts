@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { createWriteStream, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { Failure } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
 import { readBundleHead } from "../update/bundle-file.ts";
@@ -69,20 +69,20 @@ async function fetchTo(
   if (!response.ok || response.body === null) throw away(url, `status ${response.status}`);
   const hash = createHash("sha256");
   let got = 0;
-  const { body } = response;
-  async function* counted() {
-    for await (const chunk of body) {
+  // Open before anything can fail: an opening under way would make the file anew behind its removal.
+  const file = await open(path, "wx", 0o600);
+  try {
+    for await (const chunk of response.body) {
       got += chunk.length;
       if (got > bytes) throw other(url, `more than the ${bytes} bytes that were stated`);
       hash.update(chunk);
-      yield chunk;
+      await file.appendFile(chunk);
     }
-  }
-  try {
-    await pipeline(counted(), createWriteStream(path, { flags: "wx", mode: 0o600 }));
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
     throw away(url, cause instanceof Error ? cause.message : String(cause));
+  } finally {
+    await file.close();
   }
   if (got !== bytes) throw other(url, `${got} bytes instead of ${bytes}`);
   if (hash.digest("hex") !== sha256) throw other(url, "bytes with another hash");
