@@ -305,13 +305,14 @@ function openBroker(
     answers,
     receiptOf: (hash) => receiptOf(store, hash),
   });
-  const { host, port, tls, viewers } = config.broker;
+  const { host, port, tls, viewers, connections } = config.broker;
   return startBroker({
     ...shared,
     viewers,
     host,
     port,
     ...(tls === undefined ? {} : { tls }),
+    ...(connections === undefined ? {} : { limits: { connectionsMax: connections } }),
     id: config.member,
     site: config.site,
     ingest,

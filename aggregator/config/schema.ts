@@ -124,6 +124,14 @@ export const aggregatorConfig = z.strictObject({
         .boolean()
         .default(false)
         .describe("Listen in clear beyond loopback; for a wire you trust"),
+      connections: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .optional()
+        .describe(
+          "Most connections at once (usually 4000); the system's limit of open files must allow them, too",
+        ),
       viewers: z
         .array(
           z.strictObject({
