@@ -1,6 +1,8 @@
 /** `npm run load`: many units against a consortium of real aggregators; `--help` says what it can do. */
 import { parseArgs } from "node:util";
 import { Failure } from "@busbar/protocol";
+import { measured } from "./constants.ts";
+import { modelText } from "./model-text.ts";
 import { jsonOf, textOf } from "./report.ts";
 import { runLoad } from "./run.ts";
 
@@ -17,6 +19,7 @@ each meter's chain on each member's ledger is compared with its unit's.
   --every S     seconds from one batch of a unit to its next (default 60)
   --readings R  readings in a batch (default 4)
   --json        one line with all figures
+  --model       run nothing: what sites of 10 to 10⁶ meters cost by measured constants
 
 Ends with 1 when a reading is lost, doubled or refused for good, or when memory grew.`;
 
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     every: { type: "string", default: "60" },
     readings: { type: "string", default: "4" },
     json: { type: "boolean", default: false },
+    model: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -46,7 +50,11 @@ function number(
 
 try {
   if (values.help) console.log(usage);
-  else {
+  else if (values.model) {
+    const [everyS, readings] = [number("every", 3600), number("readings", 60)];
+    const members = number("members", 100);
+    console.log(modelText({ members, everyS, readings, slotMinutes: 15 }, measured));
+  } else {
     const say = (line: string) => values.json || console.log(line);
     const asked = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => asked.abort());
