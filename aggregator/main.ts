@@ -29,7 +29,7 @@ import { createIngest } from "./ingest/ingest.ts";
 import { SignatureThreads, usualThreads } from "./ingest/signature-threads.ts";
 import { genesisHash } from "./ledger/genesis.ts";
 import { proveMeter, proveState } from "./ledger/prove.ts";
-import { receiptOf } from "./ledger/receipts.ts";
+import { receiptsOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
 import { beginVoting, insistFirst, looksOnText, restoredOf } from "./ledger/restored.ts";
 import { Keeper } from "./ledger/snapshots/keeper.ts";
@@ -303,7 +303,7 @@ function openBroker(
     threads,
     pool,
     answers,
-    receiptOf: (hash) => receiptOf(store, hash),
+    receiptOf: receiptsOf(store),
   });
   const { host, port, tls, viewers, connections } = config.broker;
   return startBroker({

@@ -112,8 +112,10 @@ async function answer(request: UnitsRequest): Promise<unknown> {
 
 process.on("message", (request: UnitsRequest) => {
   void answer(request).then((result) => {
-    process.send?.({ result });
-    if (request.do === "stop") process.disconnect();
+    // The ends of thousands of units take a moment to leave.
+    process.send?.({ result }, () => {
+      if (request.do === "stop") process.disconnect();
+    });
   });
 });
 process.send?.({ result: "ready" });

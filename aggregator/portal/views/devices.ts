@@ -23,21 +23,26 @@ const letters = { measured: "m", estimated: "e", missing: "x" } as const;
 export function devicesOf(context: ViewContext, owner?: string): readonly DeviceAnswer[] {
   const { state } = context.store;
   const { takeovers, clients } = context.connections;
-  const [fights, sessions] = [takeovers(), clients()];
+  const sessions = Map.groupBy(
+    clients().filter(({ looksOnly }) => !looksOnly),
+    ({ identity }) => identity.id,
+  );
+  const fights = Map.groupBy(takeovers(), ({ client }) => client.split(":")[0] ?? "");
+  const row = context.store.db.prepare("SELECT * FROM portal_meter WHERE meter = ?");
   const elsewhere = context.consensus().voters > 1;
   return Array.from(devices.scan(state), ([, device]) => device)
     .filter((device) => owner === undefined || device.owner === owner)
     .map((device): DeviceAnswer => {
-      const connections = sessions
-        .filter(({ identity, looksOnly }) => identity.id === device.id && !looksOnly)
-        .map(({ client, address, since, certificateEnds = null }) => ({
+      const connections = (sessions.get(device.id) ?? []).map(
+        ({ client, address, since, certificateEnds = null }) => ({
           client,
           address,
           since,
           certificateEnds,
-        }));
+        }),
+      );
       const ends = connections.flatMap(({ certificateEnds }) => certificateEnds ?? []);
-      const own = device.meters.map(({ id }) => meterOf(context, id));
+      const own = device.meters.map(({ id }) => meterOf(context, id, row.get(id)));
       const status = deviceStatuses.get(state, device.id)?.state ?? "active";
       const problems = unitProblems({
         state: status,
@@ -45,7 +50,7 @@ export function devicesOf(context: ViewContext, owner?: string): readonly Device
         elsewhere,
         certificateDays:
           ends.length === 0 ? null : Math.floor((Math.min(...ends) - context.now()) / dayMs),
-        fight: fights.find(({ client }) => client.split(":")[0] === device.id),
+        fight: fights.get(device.id)?.[0],
       });
       return {
         device: device.id,
@@ -81,10 +86,14 @@ function sheetOf(state: State, device: string): DeviceAnswer["sheet"] {
   return { hash, at, open, height, countersigned: installer !== undefined };
 }
 
-function meterOf({ store, clock }: ViewContext, meter: string): MeterAnswer {
-  const { state, db } = store;
+/** `row`: what the read model has of the meter. */
+function meterOf(
+  { store, clock }: ViewContext,
+  meter: string,
+  row: Readonly<Record<string, unknown>> | undefined,
+): MeterAnswer {
+  const { state } = store;
   const entry = meters.get(state, meter);
-  const row = db.prepare("SELECT * FROM portal_meter WHERE meter = ?").get(meter);
   const now = clock.now();
   const slotMs = parametersOf(state, now).slotMinutes * 60_000;
   const numberOf = (value: unknown) =>
