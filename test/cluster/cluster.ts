@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { type Membership, quorum } from "@busbar/protocol";
 import { openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import { chain, testGenesis } from "../../aggregator/ledger/test-site.ts";
+import type { LinkProxy } from "../support/link-proxy.ts";
 import { blockHashesByHeight } from "../support/stores.ts";
 import { finish, freePortBase, programs, until } from "../support/virtual-site.ts";
 import {
@@ -15,7 +16,6 @@ import {
   useCometbft,
   writeRequests,
 } from "./layout.ts";
-import type { LinkProxy } from "./link-proxy.ts";
 import { MemberProcess } from "./member-process.ts";
 import { agree, requestOf } from "./membership.ts";
 import { PublishingUnit } from "./publishing-unit.ts";

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import { chain, testGenesis } from "../../aggregator/ledger/test-site.ts";
-import { LinkProxy } from "./link-proxy.ts";
+import { LinkProxy } from "../support/link-proxy.ts";
 
 /** Members that `init` makes. */
 export const foundersCount = 4;

@@ -84,20 +84,32 @@ function rows(file: string, query: string): Record<string, unknown>[] {
   }
 }
 
-/** The codec is canonical: an entry's own encoding is the bytes that stand in its message. */
 function add(all: Entries, payload: Uint8Array): void {
+  for (const { meter, seq, bytes } of entriesIn(payload)) {
+    const key = `${meter} ${seq}`;
+    if (all.has(key)) throw new Error(`reading ${key} is there twice`);
+    all.set(key, bytes);
+  }
+}
+
+/**
+ * The readings of one message. The codec is canonical: an entry's own encoding is the bytes that stand in its
+ * message. Throws where it is no readings message.
+ */
+export function entriesIn(
+  payload: Uint8Array,
+): readonly { readonly meter: string; readonly seq: number; readonly bytes: Uint8Array }[] {
   const message = decodeCbor(payload);
   if (!(message instanceof Map)) throw new Error("a readings message is a map");
   const [meter, first, entries] = [field.meter, field.first, field.entries].map((key) =>
     message.get(key),
   );
   if (!Array.isArray(entries)) throw new Error("a readings message holds entries");
-  for (const [i, entry] of entries.entries()) {
-    const key = `${meter} ${Number(first) + i}`;
-    if (all.has(key)) throw new Error(`reading ${key} is there twice`);
+  return entries.map((entry, i) => {
+    const seq = Number(first) + i;
     const bytes = encodeCbor(entry);
     if (!Buffer.from(payload).includes(Buffer.from(bytes)))
-      throw new Error(`${key}: other bytes than its own`);
-    all.set(key, bytes);
-  }
+      throw new Error(`${meter} ${seq}: other bytes than its own`);
+    return { meter: String(meter), seq, bytes };
+  });
 }

@@ -50,7 +50,10 @@ export type Verified = {
 const root = join(import.meta.dirname, "../../..");
 
 /** Compares what the units' journals took with what the ledger holds, after replaying every member's. */
-export async function report(site: Site, last: Snapshot | undefined): Promise<Report> {
+export async function report(
+  site: Pick<Site, "home" | "cast" | "members" | "bills" | "phones">,
+  last: Snapshot | undefined,
+): Promise<Report> {
   const { home, cast } = site;
   const log = join(home.logs, "report.log");
   const ledgers: Verified[] = [];
