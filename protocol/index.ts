@@ -47,6 +47,13 @@ export {
 } from "./messages/demand.ts";
 export type { DeviceChange } from "./messages/devices.ts";
 export { type Deviation, type Evidence, type Vote, voteBytes } from "./messages/evidence.ts";
+export type {
+  FeederAccept,
+  FeederMotion,
+  FeederOffer,
+  FeederProof,
+  FeederTerms,
+} from "./messages/feeders.ts";
 export { idPattern, isId } from "./messages/id.ts";
 export {
   decodeMessage,
@@ -156,6 +163,15 @@ export {
   type ProvenDemand,
   verifyDemandProof,
 } from "./receipt/demand-state.ts";
+export {
+  type FeederEntry,
+  type FeederPurchase,
+  type FeederSale,
+  feederPurchaseTable,
+  feederSaleTable,
+  feederTable,
+  feederTrade,
+} from "./receipt/feeder-state.ts";
 export { verifyMemberProof } from "./receipt/member-proof.ts";
 export {
   type Member,

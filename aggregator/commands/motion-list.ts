@@ -58,6 +58,7 @@ export function findMotion(state: StateReader, which: string): OpenMotion {
       about === `member-${which}` ||
       about === `credit-${which}` ||
       about === `account-${which}` ||
+      about === `feeder-${which}` ||
       about === which ||
       (which.length >= 8 && id.startsWith(which)),
   );
@@ -83,6 +84,15 @@ function describe({ kind, message }: Motion): { what: string; request: string | 
         ? "the end of the release"
         : `release ${release.number}, ${release.version}, in ${release.stages.length} stages`;
     return { what: what + why, request: undefined };
+  }
+  if (kind === "feeder-motion") {
+    const { action, chain, via, council } = decoded.message as Message<"feeder-motion">;
+    const voters = council?.voters.map(({ id }) => id).join(", ");
+    const by =
+      voters === undefined
+        ? ""
+        : ` through ${via}, voted on by ${voters} since block ${council?.since}`;
+    return { what: `${action} the chain ${chain}${by}${why}`, request: undefined };
   }
   if ("parameters" in decoded.message) {
     const { from, parameters } = decoded.message;

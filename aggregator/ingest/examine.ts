@@ -39,6 +39,8 @@ const memberKinds: readonly Kind[] = [
   "deviation",
   "notice-lease",
   "notice-report",
+  "feeder-motion",
+  "feeder-proof",
 ];
 /** Where owners speak, and units of themselves; an owner also suspends its units here and says how it wants to be told, and one
  * that is a bureau objects. */
@@ -57,6 +59,9 @@ const quoteKinds: readonly Kind[] = [
   "commissioning",
   "device-report",
   "notice-preferences",
+  "feeder-offer",
+  "feeder-accept",
+  "feeder-proof",
 ];
 
 /**
@@ -167,11 +172,13 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "deviation":
     case "notice-lease":
     case "notice-report":
+    case "feeder-motion":
       return ["member"];
     case "notice-preferences":
       return ["owner"];
     case "device-change":
     case "objection":
+    case "feeder-proof":
       return ["member", "owner"];
     case "assets":
       return ["owner"];
@@ -182,6 +189,8 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "claim":
       return ["label"];
     case "payment":
+    case "feeder-offer":
+    case "feeder-accept":
     case "certificate-move":
     case "demand-mandate":
       return ["owner"];

@@ -54,8 +54,9 @@ const accountEntry = record("account-entry", {
   /**
    * `payment`: acknowledged on the ledger. `collateral`: handed to a bureau, or back. `seized`: collateral
    * that was taken for what the account owed. `demand`: an order that was proven. `unread`: energy of a long silence.
+   * `escrow`: put aside for a trade with another feeder, or back. `bond`: for energy that did not come from there.
    */
-  sort: field(3, oneOf("payment", "collateral", "seized", "demand", "unread")),
+  sort: field(3, oneOf("payment", "collateral", "seized", "demand", "unread", "escrow", "bond")),
   /** As it changes the account: a payment that is received makes what the others owe smaller. */
   money: field(4, int<Micro>(-most, most)),
   /** The other side; the owner itself where its own collateral was taken. */

@@ -9,9 +9,10 @@ const most = Number.MAX_SAFE_INTEGER;
 
 /**
  * An owner's accounts: what it sold and what it bought; what was paid outside of the ledger; what a
- * bureau keeps for it as collateral. The last two are opened by the first payment.
+ * bureau keeps for it as collateral; what is put aside for a trade with another feeder. The last three are opened
+ * by the first that they hold.
  */
-export type AccountSide = "sales" | "purchase" | "paid" | "collateral";
+export type AccountSide = "sales" | "purchase" | "paid" | "collateral" | "escrow";
 
 /** Balances, both signed: money received is positive, energy given away is negative (Wh). */
 export type Account = { readonly money: Micro; readonly energyWh: number };

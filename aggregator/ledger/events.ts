@@ -1,5 +1,6 @@
 import type { CaseEvent } from "./events/cases.ts";
 import type { DemandEvent } from "./events/demand.ts";
+import type { FeederEvent } from "./events/feeders.ts";
 import type { MarketEvent } from "./events/market.ts";
 import type { MemberEvent } from "./events/members.ts";
 import type { MeterEvent } from "./events/meters.ts";
@@ -23,4 +24,5 @@ export type LedgerEvent =
   | MarketEvent
   | SettlementEvent
   | CaseEvent
-  | UnitEvent;
+  | UnitEvent
+  | FeederEvent;

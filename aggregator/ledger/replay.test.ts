@@ -14,6 +14,7 @@ import {
 } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { Application } from "./application.ts";
+import { abroad, abroadCouncil, abroadProof, hourTerms } from "./rules/feeders/test-foreign.ts";
 import { rules } from "./rules/index.ts";
 import { mandate, minute, quote, slot } from "./rules/market/test-chain.ts";
 import { hashOf, motionOf, requestOf, termsOf, voteOf } from "./rules/members/test-consortium.ts";
@@ -119,6 +120,48 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     ...ofLabels(),
     ...ofUnits(),
     ...ofOwners(meter),
+    ...ofFeeders(),
+  ];
+}
+
+/** Trades with another feeder, in both directions: an offer of here, and one that is taken here. */
+function ofFeeders(): { minutes: number; frame: Uint8Array }[] {
+  const later = 4 * day + 1;
+  const key = (name: string) => signerOfName(name).publicKey;
+  const line = { id: "line", party: "company", name: "L", key: key("line"), boxKey: key("box") };
+  const unit = {
+    ...{ id: "line-unit", owner: "line", key: key("line-unit") },
+    meters: [{ id: "line-meter", role: "connection", feeder: "feeder-1" }],
+  };
+  const admission = {
+    ...{ nonce: new Uint8Array(16).fill(11), member: "member-a" },
+    ...{ owners: [line as never], devices: [unit as never] },
+  };
+  const motion = {
+    action: "trust",
+    ...{ nonce: new Uint8Array(16).fill(12), member: "member-a", chain: abroad },
+    ...{ council: abroadCouncil, via: "line" },
+  } as const;
+  const id = sha256(encodeMessage("feeder-motion", motion));
+  const ballot = { motion: id, member: "member-b", accept: true };
+  const start = startTime + (4 * day + 60) * minute;
+  const out = hourTerms(start, { sellerChain: chain, seller: "user-a", buyerChain: abroad });
+  const into = hourTerms(start, { sellerChain: abroad, seller: "x", buyerChain: chain });
+  const time = utcMs(startTime + (later + 12) * minute);
+  const offered = abroadProof(time, into, { sale: { stage: "offered" } });
+  const taken = abroadProof(time, out, { purchase: { stage: "escrowed", buyer: "y" } });
+  const accept = { buyer: "user-a", proof: offered };
+  return [
+    { minutes: later, frame: frameOf("member-a", "admission", admission) },
+    { minutes: later, frame: frameOf("member-a", "feeder-motion", motion) },
+    // Slots are opened at the end of a block.
+    { minutes: later + 10, frame: frameOf("member-b", "ballot", ballot) },
+    { minutes: later + 12, frame: frameOf("user-a", "feeder-offer", { terms: out }) },
+    { minutes: later + 12, frame: frameOf("user-a", "feeder-accept", accept) },
+    {
+      minutes: later + 12,
+      frame: frameOf("member-a", "feeder-proof", { chain: abroad, steps: [], proof: taken }),
+    },
   ];
 }
 
@@ -312,7 +355,7 @@ test("a frame that stands in a block is refused ever after, by a member that has
     assert.deepEqual(refusedAgain(bare, known, minutes), codes);
     assert.deepEqual(bare.application.info(), whole.application.info());
   }
-  for (const later of [4 * day + 8, 5 * day, 100 * day]) {
+  for (const later of [4 * day + 20, 5 * day, 100 * day]) {
     assert.equal(refusedAgain(bare, known, later).length, known.length, `${later} minutes`);
   }
   const missing = Object.keys(rules.tx).filter((kind) => !kinds.has(kind));

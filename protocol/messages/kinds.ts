@@ -10,6 +10,7 @@ import { contractMotion } from "./contract.ts";
 import { demandAnswer, demandMandate, demandOrder } from "./demand.ts";
 import { deviceChange } from "./devices.ts";
 import { deviation, evidence } from "./evidence.ts";
+import { feederAccept, feederMotion, feederOffer, feederProof } from "./feeders.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
 import { ballot, memberMotion, memberRequest } from "./members.ts";
 import { noticeLease, noticePreferences, noticeReport } from "./notices.ts";
@@ -56,6 +57,10 @@ export const kinds = {
   "notice-preferences": noticePreferences,
   "notice-lease": noticeLease,
   "notice-report": noticeReport,
+  "feeder-motion": feederMotion,
+  "feeder-offer": feederOffer,
+  "feeder-accept": feederAccept,
+  "feeder-proof": feederProof,
 } as const;
 
 export type Kind = keyof typeof kinds;

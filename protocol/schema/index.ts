@@ -3,6 +3,7 @@ export { contractName, correction, objection, ruling } from "../messages/cases.t
 export { label } from "../messages/claims.ts";
 export { contractVersion } from "../messages/contract.ts";
 export { vote } from "../messages/evidence.ts";
+export { feederTerms } from "../messages/feeders.ts";
 export { id } from "../messages/id.ts";
 export { energyForm, fee, price, quote } from "../messages/market.ts";
 export {
@@ -24,6 +25,11 @@ export { blockHeader, certificate } from "../receipt/block.ts";
 export { blockHistory } from "../receipt/block-history.ts";
 export { council } from "../receipt/council.ts";
 export { demandState } from "../receipt/demand-state.ts";
+export {
+  feederEntry,
+  feederPurchase,
+  feederSale,
+} from "../receipt/feeder-state.ts";
 export { meterState } from "../receipt/meter-state.ts";
 export { releaseState } from "../receipt/release-state.ts";
 export { sheetState } from "../receipt/sheet-state.ts";

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "20fccad6a3567ff66aa8083db78b293019e8cb8c5365957bc63678126ec6492d"),
+  version(1, "2d21e00cca2baecc16243ea7f2cc55e039b273647680dd8b0230ccf3e5a54243"),
 ];

@@ -27,6 +27,7 @@ import {
   startTime,
   testGenesis,
 } from "../test-site.ts";
+import { abroad, abroadCouncil, abroadProof, hourTerms } from "./feeders/test-foreign.ts";
 import { Chain, hour, mandate, minute, quote } from "./market/test-chain.ts";
 import { motionOf, requestOf, termsOf, voteOf } from "./members/test-consortium.ts";
 import { extremesOf } from "./test-extremes.ts";
@@ -103,6 +104,22 @@ const opened: Message<"labels">["labels"][number] = {
   ...{ device: "user-l-unit", owner: "user-l", party: "user", until: utcMs(later + 99 * hour) },
 };
 done(16, frameOf("member-a", "labels", { member: "member-a", labels: [opened] }));
+const trust: Message<"feeder-motion"> = {
+  ...{ nonce: filled(16, 3), member: "member-a", action: "trust" },
+  ...{ chain: abroad, council: abroadCouncil, via: "company-a" },
+};
+done(
+  17,
+  frameOf("member-a", "feeder-motion", trust),
+  ...["member-b", "member-c"].map((member) => {
+    const motion = sha256(encodeMessage("feeder-motion", trust));
+    return frameOf(member, "ballot", { motion, member, accept: true });
+  }),
+);
+const out = hourTerms(traded, { sellerChain: chain, seller: "user-a", buyerChain: abroad });
+done(18, frameOf("user-a", "feeder-offer", { terms: out }));
+const into = hourTerms(traded, { sellerChain: abroad, seller: "x", buyerChain: chain });
+const shownAt = utcMs(startTime + (4 * day + 40) * minute);
 done(40, bid.open);
 const atGate = run.copy();
 done(40, ask.open);
@@ -338,6 +355,30 @@ const bases: { readonly [K in Exclude<Kind, "login" | "member-request">]: readon
     base("member-a", "notice-lease", {
       ...{ member: "member-a", channel: "push", number: 1, from: 1, done: 0, behind: [] },
       until: utcMs(startTime + (4 * day + 80) * minute),
+    }),
+  ],
+  "feeder-motion": [
+    base("member-b", "feeder-motion", {
+      ...{ ...trust, nonce, member: "member-b", chain: "over", via: "user-a", reason: "a line" },
+    }),
+    base("member-b", "feeder-motion", {
+      ...{ nonce, member: "member-b", action: "revoke", chain: abroad },
+    }),
+  ],
+  "feeder-offer": [
+    base("user-a", "feeder-offer", {
+      terms: { ...out, nonce, buyer: "y", price: microPerKwh(5), bond: microPerKwh(5) },
+    }),
+  ],
+  "feeder-accept": [
+    base("user-a", "feeder-accept", {
+      ...{ buyer: "user-a", proof: abroadProof(shownAt, into, { sale: { stage: "offered" } }) },
+    }),
+  ],
+  "feeder-proof": [
+    base("member-a", "feeder-proof", {
+      ...{ chain: abroad, steps: [] },
+      proof: abroadProof(shownAt, out, { purchase: { stage: "escrowed", buyer: "y" } }),
     }),
   ],
   "notice-report": [

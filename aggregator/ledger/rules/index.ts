@@ -15,6 +15,10 @@ import { demandMandateRule } from "./demand/mandate-rule.ts";
 import { demandOrderRule } from "./demand/order-rule.ts";
 import { demandRule } from "./demand/settle-rule.ts";
 import { deviceChangeRule } from "./device-change.ts";
+import { feederAcceptRule } from "./feeders/accept-rule.ts";
+import { feederCrossingsRule, feederDeadlinesRule } from "./feeders/clock-rules.ts";
+import { feederOfferRule } from "./feeders/offer-rule.ts";
+import { feederProofRule } from "./feeders/proof-rule.ts";
 import { labelExpiryRule, labelsRule } from "./labels.ts";
 import { mandateRule } from "./mandate.ts";
 import { certificatesRule } from "./market/certificates-rule.ts";
@@ -30,6 +34,7 @@ import { contractMotionRule } from "./members/contract-motion.ts";
 import { councilRule } from "./members/council-rule.ts";
 import { deviationRule } from "./members/deviation.ts";
 import { evidenceRule } from "./members/evidence.ts";
+import { feederMotionRule } from "./members/feeder-motion.ts";
 import { memberMotionRule } from "./members/member-motion.ts";
 import { parametersMotionRule } from "./members/parameters-motion.ts";
 import { parametersRule } from "./members/parameters-rule.ts";
@@ -90,12 +95,18 @@ export const rules: Rules = {
     "notice-preferences": preferencesRule,
     "notice-lease": leaseRule,
     "notice-report": reportRule,
+    "feeder-motion": feederMotionRule,
+    "feeder-offer": feederOfferRule,
+    "feeder-accept": feederAcceptRule,
+    "feeder-proof": feederProofRule,
   },
   // What lapses is settled with the rest, and so is what a block clears.
   block: [
     casesRule,
     stagesRule,
+    feederDeadlinesRule,
     settlementRule,
+    feederCrossingsRule,
     certificatesRule,
     demandRule,
     creditRule,

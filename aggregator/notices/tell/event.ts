@@ -118,6 +118,8 @@ export function tellingsOf(event: LedgerEvent): readonly Telling[] {
     case "member-changed":
     case "member-change-void":
     case "epoch-began":
+    case "feeder-changed":
+    case "feeder-trade":
     case "unit-commissioned":
     case "unit-reported":
     case "release-decided":

@@ -68,6 +68,8 @@ test("payments, collateral, seizures and orders are told apart, and by whose sid
     ["payment", -5, "Payment received"],
     ["collateral", 5, "Collateral handed over"],
     ["collateral", -5, "Collateral handed back"],
+    ["escrow", -5, "Put aside for a trade with another feeder"],
+    ["bond", 5, "For energy that did not come over"],
     ["seized", 5, "Collateral taken for what was owed"],
     ["seized", -5, "Collateral taken for what was owed"],
     ["demand", 5, "Demand response, paid to this account"],

@@ -100,6 +100,14 @@ export function accountWhat({ kind, money }: AccountLine): string {
       return money < 0
         ? t("Energy drawn in a silence, beyond the estimates")
         : t("For energy drawn in a silence");
+    case "escrow":
+      return money < 0
+        ? t("Put aside for a trade with another feeder")
+        : t("Given back from a trade with another feeder");
+    case "bond":
+      return money < 0
+        ? t("Owed for energy that did not go over")
+        : t("For energy that did not come over");
     case "demand":
       return money < 0
         ? t("Demand response, paid by this account")

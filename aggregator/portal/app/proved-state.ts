@@ -22,6 +22,7 @@ const accountNames: Readonly<Record<AccountSide, string>> = {
   purchase: t("Purchase account"),
   paid: t("Paid outside of the ledger"),
   collateral: t("Collateral"),
+  escrow: t("Put aside for trades with other feeders"),
 };
 
 const readers: Readers = {

@@ -102,7 +102,7 @@ export const paymentsShape = record({
       number: integer,
       time: integer,
       height: integer,
-      sort: words("payment", "collateral", "seized", "demand", "unread"),
+      sort: words("payment", "collateral", "seized", "demand", "unread", "escrow", "bond"),
       money: integer,
       with: text,
       payment: orNull(record({ by: text, version: integer })),

@@ -182,7 +182,7 @@ export type BillLine = {
 export type AccountLine = {
   /** Counts on from the slots' lines. */
   readonly line: number;
-  readonly kind: "payment" | "collateral" | "seized" | "demand" | "unread";
+  readonly kind: "payment" | "collateral" | "seized" | "demand" | "unread" | "escrow" | "bond";
   /** Its number on the owner's account. */
   readonly entry: number;
   readonly time: number;

@@ -14,9 +14,11 @@ export class Orders {
 
   /**
    * The owner's own quote behind a contract, opened as it was sealed, for that slot and side, with a
-   * limit that the price keeps and enough of it left. Throws: `BillError` `bill.order`.
+   * limit that the price keeps and enough of it left; null for a trade with another feeder, which the contract
+   * itself names by the hash of its signed terms. Throws: `BillError` `bill.order`.
    */
-  behind(contract: string, terms: Contract): BillOrder {
+  behind(contract: string, terms: Contract): BillOrder | null {
+    if (terms.across !== undefined) return null;
     const { owner } = this.#grounds;
     const side = terms.seller === owner ? "ask" : "bid";
     const id = terms[side];

@@ -36,7 +36,7 @@ export function contractLines(
   }: {
     readonly sales: readonly Sale[];
     readonly settlement: SettlementTerms;
-    readonly order: BillOrder;
+    readonly order: BillOrder | null;
   },
 ): NewLine[] {
   const sells = sale.seller === owner;

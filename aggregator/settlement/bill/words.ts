@@ -139,6 +139,11 @@ const english: Words = {
     seized: ["Collateral taken for what was owed", "Collateral taken for what was owed"],
     demand: ["Demand response, paid to you", "Demand response, paid by you"],
     unread: ["For energy drawn in a silence", "Energy drawn in a silence, beyond the estimates"],
+    escrow: [
+      "Given back from a trade with another feeder",
+      "Put aside for a trade with another feeder",
+    ],
+    bond: ["For energy that did not come over", "Owed for energy that did not go over"],
   },
   unreadText: ({ meter, energy, from, to }) =>
     `${energy} kWh of meter ${meter}, from ${from} to ${to}: its slots are forgotten`,
@@ -255,6 +260,8 @@ const chinese: Words = {
     seized: ["保证金抵扣欠款", "保证金抵扣欠款"],
     demand: ["需求响应收入", "需求响应支出"],
     unread: ["中断期间用电收入", "中断期间超出估算的用电"],
+    escrow: ["退回跨馈线交易托管款", "跨馈线交易托管款"],
+    bond: ["未送达电量的补偿收入", "未送达电量的补偿支出"],
   },
   unreadText: ({ meter, energy, from, to }) =>
     `电表 ${meter} 自 ${from} 至 ${to} 用电 ${energy} 千瓦时：相应时段已不再保存`,

@@ -16,7 +16,7 @@ import { objections } from "./tables.ts";
  *
  * Codes, in order: `objection.rights`, `objection.contract-unknown`; for a contract that was objected
  * to `exists` (same content) or `objection.exists-different`; `objection.own-contract`,
- * `objection.too-late`.
+ * `objection.across` (of a trade with another feeder), `objection.too-late`.
  */
 export const objectionRule: TxRule<"objection"> = (context, message, signer) => {
   const { state, time, parameters, emit } = context;
@@ -41,6 +41,10 @@ export const objectionRule: TxRule<"objection"> = (context, message, signer) => 
   const { slot, seller, buyer } = terms;
   if (by === seller || by === buyer) {
     return refuse("objection.own-contract", `${by} is a party of ${contract}`);
+  }
+  if (terms.across !== undefined) {
+    const text = `${contract} is of trade ${terms.across} with another feeder, which ends by its own steps`;
+    return refuse("objection.across", text);
   }
   const { end } = timetable(slot, parameters);
   if (time >= end || terms.settled !== 0) {

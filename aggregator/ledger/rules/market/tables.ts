@@ -110,6 +110,8 @@ const contractRecord = record("contract", {
   form: optional(20, energyForm),
   /** What is lost on its way over the grid; absent: nothing. */
   lossWh: optional(21, energy),
+  /** The trade with another feeder that it is the part of here; its money moves by that one's steps. */
+  across: optional(22, text(64)),
 });
 
 /** `contract/<slot>-<number>`, as long as their slot. */

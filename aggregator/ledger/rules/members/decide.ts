@@ -5,6 +5,7 @@ import type { BlockContext } from "../../rule.ts";
 import { enactAccountMotion } from "./account-effect.ts";
 import { enactAppealMotion } from "./appeal-effect.ts";
 import { enactContractMotion } from "./contract-effect.ts";
+import { enactFeederMotion } from "./feeder-effect.ts";
 import { enactMemberMotion } from "./member-motion-effect.ts";
 import { closeMotion, tally } from "./motions.ts";
 import { enactParametersMotion } from "./parameters-effect.ts";
@@ -54,6 +55,11 @@ function enact(context: BlockContext, { kind, message }: Motion): Refusal | unde
       const decoded = decodeMessage(kind, message);
       assert(decoded.ok, "a motion was a message once");
       return enactReleaseMotion(context, decoded.message);
+    }
+    case "feeder-motion": {
+      const decoded = decodeMessage(kind, message);
+      assert(decoded.ok, "a motion was a message once");
+      return enactFeederMotion(context, decoded.message);
     }
     default:
       return kind satisfies never;

@@ -27,6 +27,7 @@ const motionRecord = record("motion", {
       "appeal-motion",
       "account-motion",
       "release-motion",
+      "feeder-motion",
     ),
   ),
   /** The message's payload. */

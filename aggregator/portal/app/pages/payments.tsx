@@ -114,6 +114,8 @@ const sorts: Readonly<Record<PaymentsAnswer["entries"][number]["sort"], string>>
   seized: t("Collateral taken for what was owed"),
   demand: t("Demand response"),
   unread: t("Energy drawn in a silence, beyond the estimates"),
+  escrow: t("Put aside for a trade with another feeder, or given back"),
+  bond: t("For energy that did not come over from another feeder"),
 };
 
 function Entries({
