@@ -39,8 +39,8 @@ import { outbox } from "./notices/outbox.ts";
 import { openTelling, type TellingOwners } from "./notices/telling-owners.ts";
 import { addressOf } from "./portal/address.ts";
 import { LedgerSource } from "./portal/ledger-source.ts";
+import { openReadModel, portalProjections } from "./portal/model/open.ts";
 import { openDesk, openPortal } from "./portal/open.ts";
-import { portalReadModel } from "./portal/read-model.ts";
 import type { Portal } from "./portal/server.ts";
 import { DemandProofs } from "./publish/demand-proofs.ts";
 import { MemberProofs } from "./publish/member-proofs.ts";
@@ -72,7 +72,7 @@ export async function startAggregator(
   const ledger = openLedger(config, {
     verify: remembering,
     projections: ({ currency }) => [
-      portalReadModel,
+      ...portalProjections(config),
       outbox({
         currency,
         member: config.member,
@@ -165,8 +165,10 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     },
   });
 
+  const model = await openReadModel(config, parts);
   const source = new LedgerSource({
     store,
+    model: model.reader,
     member: config.member,
     clock: parts.clock,
     notices: () => countDeliveries(store.db),
@@ -175,6 +177,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   const desk = openDesk(config, parts, {
     broker,
     source,
+    model: model.reader,
     consensus: () => running.status(),
   });
   const publisher = new Publisher({
@@ -209,8 +212,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     publisher.committed(block);
     orders.committed(block);
     releases.committed(block);
-    source.committed(block);
-    desk.committed(block);
+    model.committed(block);
     telling?.committed(block);
     if (block.events.some(({ type }) => type === "device-admitted" || type === "owner-admitted")) {
       broker?.closeReplaced();
@@ -222,8 +224,10 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
   releases.start(time);
   membership.start();
   try {
+    await model.start((block) => Promise.all([source.committed(block), desk.committed(block)]));
     await running.start();
   } catch (error) {
+    await model.stop();
     await portal.stop();
     await broker.stop();
     throw error;
@@ -243,6 +247,7 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
       await threads.stop();
       await running.stop();
       keeper.stop();
+      await model.stop();
       await portal.stop();
       store.close();
     },

@@ -1,3 +1,4 @@
+import type { DatabaseSync } from "node:sqlite";
 import { openSiteClock } from "@busbar/protocol/node";
 import { loadConfig } from "../config/load.ts";
 import type { AggregatorConfig } from "../config/schema.ts";
@@ -8,7 +9,10 @@ import { noticeLeases } from "../ledger/rules/notices/tables.ts";
 import { silentMeters } from "../ledger/rules/silence.ts";
 import { Store } from "../ledger/store.ts";
 import { countDeliveries } from "../notices/delivery-table.ts";
-import { PortalQueries } from "../portal/queries.ts";
+import type { Asking } from "../portal/model/asking.ts";
+import { sqliteReader } from "../portal/model/sqlite.ts";
+import { settingsOf } from "../portal/postgres/settings.ts";
+import { type MeterRow, meterRows, type SlotRow, slotRows } from "../portal/queries.ts";
 import { liveStatus } from "./live-status.ts";
 import { type Pace, type StatusView, statusLines } from "./status-view.ts";
 
@@ -88,7 +92,7 @@ export async function readView(
     const { state, db, height } = store;
     const has = (table: string) =>
       db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE name = ?").get(table)?.n === 1;
-    const queries = has("portal_meter") ? new PortalQueries(db) : undefined;
+    const { slots, meters } = await boardOf(config, has("portal_meter") ? db : undefined);
     const leases = [...noticeLeases.scan(state)].map(([channel, { member, until }]) => ({
       channel,
       member,
@@ -104,9 +108,9 @@ export async function readView(
       speed: clock.speed,
       waiting: live?.consensus.waiting ?? store.pending().length,
       voters: store.genesis === undefined ? genesis.members.length : councilOf(state).voters.length,
-      slots: queries?.slots(200) ?? [],
+      slots,
       slotMs: (parametersTable.get(state, "current")?.slotMinutes ?? 60) * 60_000,
-      meters: (queries?.meters() ?? []).map((row) => ({
+      meters: meters.map((row) => ({
         ...row,
         silentSince: silentMeters.get(state, row.meter)?.since ?? null,
       })),
@@ -117,6 +121,27 @@ export async function readView(
   } finally {
     store.close();
   }
+}
+
+type Board = { readonly slots: readonly SlotRow[]; readonly meters: readonly MeterRow[] };
+
+/** What the read model has of slots and meters, wherever it lies; `db` has it in the ledger's file. */
+async function boardOf(config: AggregatorConfig, db: DatabaseSync | undefined): Promise<Board> {
+  const settings = settingsOf(config);
+  if (settings === undefined) {
+    return db === undefined ? { slots: [], meters: [] } : sqliteReader(db).read(board());
+  }
+  const { PostgresReader } = await import("../portal/postgres/reader.ts");
+  const reader = new PostgresReader(settings);
+  try {
+    return await reader.read(board());
+  } finally {
+    await reader.close();
+  }
+}
+
+function* board(): Asking<Board> {
+  return { slots: yield* slotRows(200), meters: yield* meterRows() };
 }
 
 /** The terminal that this process runs in. */

@@ -11,7 +11,7 @@ import { type AggregatorConfig, aggregatorConfig } from "./schema.ts";
  */
 export function loadConfig(path: string): AggregatorConfig {
   const config = parseConfig(path, readConfig(path), aggregatorConfig);
-  const { broker, clock, cometbft } = config;
+  const { broker, clock, cometbft, readModel } = config;
   if (!isLoopback(broker.host) && broker.tls === undefined && !broker.allowPlainText) {
     throw new Failure(
       "config.plain-text",
@@ -29,6 +29,17 @@ export function loadConfig(path: string): AggregatorConfig {
     store: at(config.store),
     membershipFile: at(config.membershipFile),
     archive: { ...config.archive, folder: at(config.archive.folder) },
+    ...(readModel === undefined
+      ? {}
+      : {
+          readModel: {
+            ...readModel,
+            ...(readModel.ca === undefined ? {} : { ca: at(readModel.ca) }),
+            ...(readModel.passwordFile === undefined
+              ? {}
+              : { passwordFile: at(readModel.passwordFile) }),
+          },
+        }),
     ...(cometbft === undefined ? {} : { cometbft: { ...cometbft, home: at(cometbft.home) } }),
     clock: clock.kind === "file" ? { ...clock, path: at(clock.path) } : clock,
     broker:

@@ -1,6 +1,7 @@
 import { idPattern } from "@busbar/protocol";
 import { z } from "zod";
 import { parseAddress } from "../consensus/links/address.ts";
+import { parsePostgresUrl } from "../portal/postgres/address.ts";
 
 const id = z
   .string()
@@ -228,6 +229,33 @@ export const aggregatorConfig = z.strictObject({
     })
     .prefault({})
     .describe("The web portal"),
+  readModel: z
+    .strictObject({
+      postgres: z
+        .string()
+        .superRefine((text, context) => {
+          const parsed = parsePostgresUrl(text);
+          if (!parsed.ok) context.addIssue({ code: "custom", message: parsed.why });
+        })
+        .describe(
+          "The database, as postgresql://user@host/name, or postgresql:///name for this machine's server by its socket; TLS beyond loopback unless ?sslmode=disable",
+        ),
+      passwordFile: z
+        .string()
+        .optional()
+        .describe("File with the password alone (usually PGPASSWORD or ~/.pgpass, or none)"),
+      ca: z.string().optional().describe("PEM of the authority of the server's certificate"),
+      schema: z
+        .string()
+        .regex(
+          /^(?!pg_)[a-z][a-z0-9_]{0,59}$/,
+          "expected 1 to 60 small letters, digits and _, not beginning with pg_",
+        )
+        .optional()
+        .describe("Schema of its tables, of one member alone (usually busbar_<member>)"),
+    })
+    .optional()
+    .describe("What the portal reads, in PostgreSQL; without it, in the ledger's file"),
   snapshots: z
     .strictObject({
       everyHours: z

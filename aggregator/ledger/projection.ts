@@ -10,7 +10,8 @@ import type { LedgerEvent } from "./events.ts";
  * nor repeats one.
  *
  * Shape: `schema` creates tables whose names start with `<name>_`, and nothing else. When it
- * changes, they are dropped and filled again from the first block that the store holds.
+ * changes, they are dropped and filled again from the first block that the store holds; one that begins
+ * with what it was before goes on from the tables as they are, and what follows brings them along.
  */
 export type Projection = {
   readonly name: string;
@@ -154,6 +155,12 @@ function create(db: DatabaseSync, projection: Projection): number {
   const known = db.prepare("SELECT schema, height FROM projection WHERE name = ?").get(name);
   projection.keep?.(db, Number(known?.height ?? 0));
   if (known?.schema === schema) return Number(known.height);
+  const before = String(known?.schema ?? "");
+  if (before !== "" && schema.startsWith(before)) {
+    db.exec(schema.slice(before.length));
+    db.prepare("UPDATE projection SET schema = ? WHERE name = ?").run(schema, name);
+    return Number(known?.height);
+  }
   const tables = db
     // Newest first: a table goes before the one that it refers to.
     .prepare(

@@ -156,13 +156,16 @@ export type TradesAsked = {
 /** Which blocks are asked for: those below a height. */
 export type BlocksAsked = { readonly limit: number; readonly before?: number };
 
+/** What is there at once, or comes by and by: by where the read model lies. */
+type Soon<T> = T | Promise<T>;
+
 /** What the server is asked for; `limit` counts rows, newest first. */
 export interface PortalSource {
-  status(): PortalStatus;
-  slots(limit: number): readonly PortalSlot[];
-  trades(asked: TradesAsked): readonly PortalTrade[];
-  blocks(asked: BlocksAsked): readonly PortalBlock[];
-  meters(): readonly PortalMeter[];
+  status(): Soon<PortalStatus>;
+  slots(limit: number): Soon<readonly PortalSlot[]>;
+  trades(asked: TradesAsked): Soon<readonly PortalTrade[]>;
+  blocks(asked: BlocksAsked): Soon<readonly PortalBlock[]>;
+  meters(): Soon<readonly PortalMeter[]>;
   /** Every gate that takes quotes now, as on `market/gates`. */
   gates(): GatesMessage;
   membership(): PortalMembership;

@@ -1,6 +1,8 @@
 import { TokenBuckets } from "../broker/token-bucket.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import { preferencesOf } from "../notices/preferences.ts";
+import type { Answer, Asking, Reader } from "./model/asking.ts";
+import type { Engine } from "./model/statements.ts";
 import { accountOf } from "./views/account.ts";
 import { Alarms, troublesOf } from "./views/alarms.ts";
 import { consortiumOf } from "./views/consortium.ts";
@@ -41,8 +43,9 @@ const againAllowance = { burst: 10, perSecond: 10 / 3600 };
 const ownersMax = 10_000;
 
 /** What those who signed in are shown. It knows nothing of who asks: the routes do. */
-export class Desk {
+export class Desk<E extends Engine = Engine> {
   readonly #context: ViewContext;
+  readonly #model: Reader<E>;
   readonly #alarms: Alarms;
   readonly #again = new TokenBuckets(againAllowance, ownersMax);
   readonly mailbox: Mailbox;
@@ -50,12 +53,11 @@ export class Desk {
   #lookedAt = -1;
   #lookTookMs = 0;
 
-  constructor(context: ViewContext) {
+  /** `model`: the read model, on whichever engine. */
+  constructor(context: ViewContext, model: Reader<E>) {
     this.#context = context;
-    this.#alarms = new Alarms(
-      () => troublesOf(context),
-      () => context.clock.now(),
-    );
+    this.#model = model;
+    this.#alarms = new Alarms(() => context.clock.now());
     this.mailbox = new Mailbox(context);
   }
 
@@ -64,37 +66,38 @@ export class Desk {
   }
 
   /** Alarms that come and go while nobody looks are seen too. */
-  committed(_block: Pick<CommittedBlock, "header">): void {
-    this.#lookInTime();
+  committed(_block: Pick<CommittedBlock, "header">): Answer<E, void> {
+    return this.#model.read(this.#lookInTime());
   }
 
-  #lookInTime(): void {
+  *#lookInTime(): Asking<void> {
     const now = this.#context.now();
-    if (now - this.#looked >= Math.max(lookMs, lookShare * this.#lookTookMs)) this.#look();
+    const pauseMs = Math.max(lookMs, lookShare * this.#lookTookMs);
+    if (now - this.#looked >= pauseMs) yield* this.#look();
   }
 
-  #look(): void {
+  *#look(): Asking<void> {
     const start = this.#context.now();
     this.#lookedAt = this.#context.store.height;
-    this.#alarms.look();
+    this.#alarms.see(yield* troublesOf(this.#context));
     this.#looked = this.#context.now();
     this.#lookTookMs = this.#looked - start;
   }
 
   account(owner: string) {
-    return accountOf(this.#context, owner);
+    return this.#model.read(accountOf(this.#context, owner));
   }
 
   statement(asked: Page & { readonly owner: string }) {
-    return statementPage(this.#context, asked);
+    return this.#model.read(statementPage(this.#context, asked));
   }
 
   statementOf(owner: string, slot: number) {
-    return statementDetail(this.#context, { owner, slot });
+    return this.#model.read(statementDetail(this.#context, { owner, slot }));
   }
 
   passes(slot: number) {
-    return passesOf(this.#context.store.db, slot);
+    return this.#model.read(passesOf(slot));
   }
 
   notices(asked: Page & { readonly owner: string }) {
@@ -135,14 +138,18 @@ export class Desk {
   }
 
   devices(owner?: string) {
-    return devicesOf(this.#context, owner);
+    return this.#model.read(devicesOf(this.#context, owner));
   }
 
   alarms(owner?: string) {
+    return this.#model.read(this.#alarmsOf(owner));
+  }
+
+  *#alarmsOf(owner: string | undefined): Asking<ReturnType<Alarms["list"]>> {
     // All who ask after one block share a look.
     const isCheap = this.#lookTookMs < cheapMs;
-    if (isCheap && this.#lookedAt !== this.#context.store.height) this.#look();
-    else this.#lookInTime();
+    if (isCheap && this.#lookedAt !== this.#context.store.height) yield* this.#look();
+    else yield* this.#lookInTime();
     return this.#alarms.list(owner);
   }
 
@@ -175,7 +182,7 @@ export class Desk {
   }
 
   search(text: string) {
-    return search(this.#context, text);
+    return this.#model.read(search(this.#context, text));
   }
 
   ownersOfKey(key: string) {

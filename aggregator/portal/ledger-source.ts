@@ -26,7 +26,20 @@ import type {
   PortalTrade,
   TradesAsked,
 } from "./api.ts";
-import { type MeterRow, PortalQueries, type SlotRow } from "./queries.ts";
+import type { Answer, Asking, Reader } from "./model/asking.ts";
+import type { Engine } from "./model/statements.ts";
+import {
+  blockRows,
+  type MeterRow,
+  meterRow,
+  meterRows,
+  type SlotRow,
+  slotRow,
+  slotRows,
+  totals,
+  tradedOnDay,
+  tradeRow,
+} from "./queries.ts";
 import { type SiteEnergy, siteEnergies } from "./site-energy.ts";
 import { tradesPage } from "./views/trades.ts";
 
@@ -36,9 +49,11 @@ const shownMs = 7 * 86_400_000;
 /** Events of one kind that a block sends to each page; a page shows fewer and reads the rest anew. */
 const perBlockMax = 200;
 
-export type LedgerSourceOptions = {
-  /** The ledger's store, with the portal's read model among its projections, after genesis. */
-  readonly store: Pick<Store, "db" | "councilSteps"> & { readonly state: StateReader };
+export type LedgerSourceOptions<E extends Engine> = {
+  /** The ledger's store, after genesis. */
+  readonly store: Pick<Store, "height" | "councilSteps"> & { readonly state: StateReader };
+  /** The read model, on whichever engine. */
+  readonly model: Reader<E>;
   readonly member: string;
   readonly clock: { now(): number; readonly speed: number };
   readonly notices: () => NoticeCounts;
@@ -49,18 +64,16 @@ export type LedgerSourceOptions = {
  * The portal's view of a ledger. Whoever runs the ledger calls `committed` after each block is on
  * disk, and `noticesChanged` when a notice went out or was given up.
  */
-export class LedgerSource implements PortalSource {
-  readonly #options: LedgerSourceOptions;
-  readonly #queries: PortalQueries;
+export class LedgerSource<E extends Engine = Engine> implements PortalSource {
+  readonly #options: LedgerSourceOptions<E>;
   readonly #energyOf: (slot: number) => SiteEnergy;
   readonly #slotMinutes: number;
   readonly #listeners = new Set<(event: PortalEvent) => void>();
   /** Sums over all accounts at a height: what they cost is paid once a block. */
   #sums: { height: number; money: number; energyWh: number } | undefined;
 
-  constructor(options: LedgerSourceOptions) {
+  constructor(options: LedgerSourceOptions<E>) {
     this.#options = options;
-    this.#queries = new PortalQueries(options.store.db);
     const { state } = options.store;
     const parameters = parametersTable.get(state, "current");
     assert(parameters !== undefined, "genesis wrote the parameters");
@@ -68,16 +81,21 @@ export class LedgerSource implements PortalSource {
     this.#energyOf = siteEnergies(state, parameters.slotMinutes * 60_000);
   }
 
-  status(): PortalStatus {
+  status(): Answer<E, PortalStatus> {
+    return this.#read(this.#status());
+  }
+
+  *#status(): Asking<PortalStatus> {
     const { store, member, clock, notices } = this.#options;
+    const counted = yield* totals();
+    const time = clock.now();
+    const tradedTodayWh = yield* tradedOnDay(time);
     const consensus = this.#options.consensus();
     const site = siteTable.get(store.state, "genesis");
     assert(site !== undefined, "genesis wrote what chain this is");
-    const totals = this.#queries.totals();
-    const time = clock.now();
-    const { money, energyWh } = this.#sumsAt(totals.height);
+    const { money, energyWh } = this.sums();
     return {
-      ...totals,
+      ...counted,
       site: site.site,
       chain: site.chain,
       currency: site.currency,
@@ -86,7 +104,7 @@ export class LedgerSource implements PortalSource {
       time,
       speed: clock.speed,
       slotMinutes: this.#slotMinutes,
-      tradedTodayWh: this.#queries.tradedOnDay(time),
+      tradedTodayWh,
       moneySum: money,
       energySum: energyWh,
       notices: notices(),
@@ -94,20 +112,28 @@ export class LedgerSource implements PortalSource {
     };
   }
 
-  slots(limit: number): readonly PortalSlot[] {
-    return this.#queries.slots(limit).map((row) => this.#withEnergy(row));
+  slots(limit: number): Answer<E, readonly PortalSlot[]> {
+    return this.#read(this.#slots(limit));
   }
 
-  trades(asked: TradesAsked): readonly PortalTrade[] {
-    return tradesPage(this.#options.store.db, asked);
+  *#slots(limit: number): Asking<readonly PortalSlot[]> {
+    return (yield* slotRows(limit)).map((row) => this.#withEnergy(row));
   }
 
-  blocks(asked: BlocksAsked): readonly PortalBlock[] {
-    return this.#queries.blocks(asked);
+  trades(asked: TradesAsked): Answer<E, readonly PortalTrade[]> {
+    return this.#read(tradesPage(asked));
   }
 
-  meters(): readonly PortalMeter[] {
-    return this.#queries.meters().map((row) => this.#withRole(row));
+  blocks(asked: BlocksAsked): Answer<E, readonly PortalBlock[]> {
+    return this.#read(blockRows(asked));
+  }
+
+  meters(): Answer<E, readonly PortalMeter[]> {
+    return this.#read(this.#meters());
+  }
+
+  *#meters(): Asking<readonly PortalMeter[]> {
+    return (yield* meterRows()).map((row) => this.#withRole(row));
   }
 
   membership(): PortalMembership {
@@ -123,7 +149,7 @@ export class LedgerSource implements PortalSource {
   }
 
   gates(): GatesMessage {
-    return gatesMessage(this.#options.store.state, this.#queries.totals().height);
+    return gatesMessage(this.#options.store.state, this.#options.store.height);
   }
 
   subscribe(listener: (event: PortalEvent) => void): () => void {
@@ -131,10 +157,14 @@ export class LedgerSource implements PortalSource {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Tells every page what a block brought; costs nothing while nobody looks. */
-  committed(block: Pick<CommittedBlock, "header" | "events">): void {
+  /** Tells every page what a block brought that the read model has; costs nothing while nobody looks. */
+  committed(block: Pick<CommittedBlock, "header" | "events">): Answer<E, void> {
+    return this.#read(this.#tellOf(block));
+  }
+
+  *#tellOf({ events }: Pick<CommittedBlock, "header" | "events">): Asking<void> {
     if (this.#listeners.size === 0) return;
-    for (const event of this.#eventsOf(block)) this.#tell(event);
+    for (const event of yield* this.#eventsOf(events)) this.#tell(event);
   }
 
   noticesChanged(): void {
@@ -145,22 +175,28 @@ export class LedgerSource implements PortalSource {
     for (const listener of this.#listeners) listener(event);
   }
 
-  *#eventsOf({ events }: Pick<CommittedBlock, "events">): Iterable<PortalEvent> {
+  *#eventsOf(events: readonly LedgerEvent[]): Asking<readonly PortalEvent[]> {
+    const told: PortalEvent[] = [];
     for (const meter of newest(events, meterIn)) {
-      const row = this.#queries.meter(meter);
-      if (row !== undefined) yield { event: "reading", data: this.#withRole(row) };
+      const row = yield* meterRow(meter);
+      if (row !== undefined) told.push({ event: "reading", data: this.#withRole(row) });
     }
     for (const slot of newest(events, slotIn)) {
-      const row = this.#queries.slot(slot);
-      if (row !== undefined) yield { event: "price", data: this.#withEnergy(row) };
+      const row = yield* slotRow(slot);
+      if (row !== undefined) told.push({ event: "price", data: this.#withEnergy(row) });
     }
     for (const contract of newest(events, contractIn)) {
-      const data = this.#queries.trade(contract);
-      if (data !== undefined) yield { event: "trade", data };
+      const data = yield* tradeRow(contract);
+      if (data !== undefined) told.push({ event: "trade", data });
     }
     // Last, so that a page which looks anew at each block finds all of it.
-    const [data] = this.#queries.blocks({ limit: 1 });
-    if (data !== undefined) yield { event: "block", data };
+    const [data] = yield* blockRows({ limit: 1 });
+    if (data !== undefined) told.push({ event: "block", data });
+    return told;
+  }
+
+  #read<T>(asking: Asking<T>): Answer<E, T> {
+    return this.#options.model.read(asking);
   }
 
   #withEnergy(row: SlotRow): PortalSlot {
@@ -191,14 +227,11 @@ export class LedgerSource implements PortalSource {
     return countSlots(store.state, meter, { from: Math.max(since, to - shownMs), to, slotMs });
   }
 
-  /** Over all accounts. */
+  /** Over all accounts, at the ledger's height. */
   sums(): { readonly money: number; readonly energyWh: number } {
-    return this.#sumsAt(this.#queries.totals().height);
-  }
-
-  #sumsAt(height: number): { money: number; energyWh: number } {
+    const { height, state } = this.#options.store;
     if (this.#sums?.height !== height) {
-      const { money, energyWh } = accountSums(this.#options.store.state);
+      const { money, energyWh } = accountSums(state);
       this.#sums = { height, money: Number(money), energyWh: Number(energyWh) };
     }
     return this.#sums;

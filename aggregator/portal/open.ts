@@ -16,6 +16,8 @@ import { Aside, makeInThread } from "./aside.ts";
 import { endOf } from "./certificate-end.ts";
 import { Desk } from "./desk.ts";
 import type { LedgerSource } from "./ledger-source.ts";
+import type { Reader } from "./model/asking.ts";
+import type { Engine } from "./model/statements.ts";
 import { type Portal, startPortal } from "./server.ts";
 
 /** Of a running aggregator, as far as its portal needs it. */
@@ -41,21 +43,23 @@ function doorOptions({ ledger, verify }: Parts, pool: Pool): QuoteDoorOptions {
 }
 
 /** What those who sign in are shown. */
-export function openDesk(
+export function openDesk<E extends Engine>(
   { member, carbon, broker: { tls } }: AggregatorConfig,
   { ledger, clock }: Parts,
   {
     broker,
     source,
+    model,
     consensus,
   }: {
     readonly broker: Broker;
-    readonly source: LedgerSource;
+    readonly source: LedgerSource<E>;
+    readonly model: Reader<E>;
     readonly consensus: () => ConsensusStatus;
   },
-): Desk {
+): Desk<E> {
   const { store, application } = ledger;
-  return new Desk({
+  const context = {
     store,
     application,
     member,
@@ -67,7 +71,8 @@ export function openDesk(
     carbon: carbon?.gramsPerKwh,
     ...(tls === undefined ? {} : { certificateEnds: endOf(tls.certificate) }),
     now: Date.now,
-  });
+  };
+  return new Desk(context, model);
 }
 
 /** Serves it. Throws: `Failure` as `startPortal`. */

@@ -1,5 +1,5 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { Scale } from "@busbar/protocol";
+import type { Selectable } from "kysely";
 import type {
   BlocksAsked,
   PortalBlock,
@@ -8,6 +8,9 @@ import type {
   PortalTrade,
   SlotStage,
 } from "./api.ts";
+import { type Asking, all, first } from "./model/asking.ts";
+import { exact, exactOrNull } from "./model/int.ts";
+import type { ReadTables } from "./model/tables.ts";
 
 /** The read model's counters. */
 export type Totals = {
@@ -40,150 +43,123 @@ export type MeterRow = {
 
 const dayMs = 86_400_000;
 
-/** Reads the portal's tables. Lists are newest first. */
-export class PortalQueries {
-  readonly #sql: ReturnType<typeof prepare>;
-
-  constructor(db: DatabaseSync) {
-    this.#sql = prepare(db);
+/** What the blocks came to. */
+export function* totals(): Asking<Totals> {
+  const row = yield* first("totals", {});
+  const counts = { "day-ahead": 0, intraday: 0, "real-time": 0 };
+  for (const { scale, contracts } of yield* all("scales", {})) {
+    counts[scale as Scale] = exact(contracts);
   }
-
-  totals(): Totals {
-    const row = this.#sql.totals.get() ?? {};
-    const [height, hash] = [Number(row.height), row.hash];
-    return {
-      height,
-      appHash: String(row.app_hash),
-      blockHash: hash === null || hash === undefined ? "" : String(hash),
-      blocks: Number(row.blocks),
-      transactions: Number(row.transactions),
-      readings: Number(row.readings),
-      contracts: Number(row.contracts),
-      settledContracts: Number(row.settled),
-      tradedWh: Number(row.traded_wh),
-      contractsByScale: this.#byScale(),
-    };
-  }
-
-  #byScale(): PortalStatus["contractsByScale"] {
-    const counts = { "day-ahead": 0, intraday: 0, "real-time": 0 };
-    for (const { scale, contracts } of this.#sql.scales.all()) {
-      counts[String(scale) as Scale] = Number(contracts);
-    }
-    return counts;
-  }
-
-  /** Energy contracted for the slots of the UTC day of `time`. */
-  tradedOnDay(time: number): number {
-    const start = Math.floor(time / dayMs) * dayMs;
-    return Number(this.#sql.traded.get(start, start + dayMs)?.wh ?? 0);
-  }
-
-  slots(limit: number): SlotRow[] {
-    return this.#sql.slots.all(limit).map(slotOf);
-  }
-
-  slot(slot: number): SlotRow | undefined {
-    const row = this.#sql.slot.get(slot);
-    return row === undefined ? undefined : slotOf(row);
-  }
-
-  trade(contract: string): PortalTrade | undefined {
-    const row = this.#sql.trade.get(contract);
-    return row === undefined ? undefined : tradeOf(row);
-  }
-
-  blocks({ limit, before = Number.MAX_SAFE_INTEGER }: BlocksAsked): PortalBlock[] {
-    return this.#sql.blocks.all(before, limit).map((row) => ({
-      height: Number(row.height),
-      time: Number(row.time),
-      hash: String(row.hash),
-      transactions: Number(row.transactions),
-      proposer: String(row.proposer),
-    }));
-  }
-
-  meters(): MeterRow[] {
-    return this.#sql.meters.all().map(meterOf);
-  }
-
-  meter(meter: string): MeterRow | undefined {
-    const row = this.#sql.meter.get(meter);
-    return row === undefined ? undefined : meterOf(row);
-  }
-}
-
-type Row = Record<string, SQLOutputValue>;
-
-function prepare(db: DatabaseSync) {
   return {
-    totals: db.prepare(
-      `SELECT portal_total.*, block.hash
-       FROM portal_total LEFT JOIN portal_block AS block ON block.height = portal_total.height`,
-    ),
-    scales: db.prepare("SELECT scale, contracts FROM portal_scale"),
-    traded: db.prepare("SELECT sum(traded_wh) AS wh FROM portal_slot WHERE slot >= ? AND slot < ?"),
-    slots: db.prepare("SELECT * FROM portal_slot ORDER BY slot DESC LIMIT ?"),
-    slot: db.prepare("SELECT * FROM portal_slot WHERE slot = ?"),
-    trade: db.prepare("SELECT * FROM portal_trade WHERE contract = ?"),
-    blocks: db.prepare("SELECT * FROM portal_block WHERE height < ? ORDER BY height DESC LIMIT ?"),
-    meters: db.prepare("SELECT * FROM portal_meter ORDER BY owner, meter"),
-    meter: db.prepare("SELECT * FROM portal_meter WHERE meter = ?"),
+    height: exact(row?.height),
+    appHash: row?.app_hash ?? "",
+    blockHash: row?.hash ?? "",
+    blocks: exact(row?.blocks),
+    transactions: exact(row?.transactions),
+    readings: exact(row?.readings),
+    contracts: exact(row?.contracts),
+    settledContracts: exact(row?.settled),
+    tradedWh: exact(row?.traded_wh),
+    contractsByScale: counts,
   };
 }
 
-function slotOf(row: Row): SlotRow {
+/** Energy contracted for the slots of the UTC day of `time`. */
+export function* tradedOnDay(time: number): Asking<number> {
+  const from = Math.floor(time / dayMs) * dayMs;
+  const row = yield* first("traded", { from, to: from + dayMs });
+  return exact(row?.wh);
+}
+
+/** Slots, newest first. */
+export function* slotRows(limit: number): Asking<readonly SlotRow[]> {
+  return (yield* all("slots", { limit })).map(slotOf);
+}
+
+export function* slotRow(slot: number): Asking<SlotRow | undefined> {
+  const row = yield* first("slot", { slot });
+  return row === undefined ? undefined : slotOf(row);
+}
+
+export function* tradeRow(contract: string): Asking<PortalTrade | undefined> {
+  const row = yield* first("trade", { contract });
+  return row === undefined ? undefined : tradeOf(row);
+}
+
+/** Blocks, newest first. */
+export function* blockRows({
+  limit,
+  before = Number.MAX_SAFE_INTEGER,
+}: BlocksAsked): Asking<readonly PortalBlock[]> {
+  return (yield* all("blocks", { before, limit })).map((row) => ({
+    height: exact(row.height),
+    time: exact(row.time),
+    hash: row.hash,
+    transactions: exact(row.transactions),
+    proposer: row.proposer,
+  }));
+}
+
+/** Meters by owner and name. */
+export function* meterRows(): Asking<readonly MeterRow[]> {
+  return (yield* all("meters", {})).map(meterOf);
+}
+
+export function* meterRow(meter: string): Asking<MeterRow | undefined> {
+  const row = yield* first("meter", { meter });
+  return row === undefined ? undefined : meterOf(row);
+}
+
+type Row<T extends keyof ReadTables> = Selectable<ReadTables[T]>;
+
+function slotOf(row: Row<"portal_slot">): SlotRow {
   return {
-    slot: Number(row.slot),
-    stage: String(row.stage) as SlotStage,
-    scale: String(row.scale) as Scale,
-    pass: Number(row.pass),
+    slot: exact(row.slot),
+    stage: row.stage as SlotStage,
+    scale: row.scale as Scale,
+    pass: exact(row.pass),
     prices: {
-      cg: orNull(row.cg),
-      cu: orNull(row.cu),
-      gc: orNull(row.gc),
-      gu: orNull(row.gu),
+      cg: exactOrNull(row.cg),
+      cu: exactOrNull(row.cu),
+      gc: exactOrNull(row.gc),
+      gu: exactOrNull(row.gu),
     },
-    clearing: orNull(row.clearing),
-    feeders: JSON.parse(String(row.feeders)) as SlotRow["feeders"],
-    tradedWh: Number(row.traded_wh),
-    contracts: Number(row.contracts),
+    clearing: exactOrNull(row.clearing),
+    feeders: JSON.parse(row.feeders) as SlotRow["feeders"],
+    tradedWh: exact(row.traded_wh),
+    contracts: exact(row.contracts),
   };
 }
 
 /** A row of `portal_trade`. */
-export function tradeOf(row: Row): PortalTrade {
+export function tradeOf(row: Row<"portal_trade">): PortalTrade {
   return {
-    contract: String(row.contract),
-    seq: Number(row.seq),
-    slot: Number(row.slot),
-    seller: String(row.seller),
-    buyer: String(row.buyer),
-    energyWh: Number(row.quantity_wh),
-    price: Number(row.price),
-    fee: Number(row.fee),
+    contract: row.contract,
+    seq: exact(row.seq),
+    slot: exact(row.slot),
+    seller: row.seller,
+    buyer: row.buyer,
+    energyWh: exact(row.quantity_wh),
+    price: exact(row.price),
+    fee: exact(row.fee),
     origin: row.origin === "residual" ? "residual" : "book",
-    scale: String(row.scale) as Scale,
-    state: String(row.state) as PortalTrade["state"],
+    scale: row.scale as Scale,
+    state: row.state as PortalTrade["state"],
     settled: row.state === "paid",
-    amount: orNull(row.amount),
-    gridFee: orNull(row.grid_fee),
+    amount: exactOrNull(row.amount),
+    gridFee: exactOrNull(row.grid_fee),
   };
 }
 
-function meterOf(row: Row): MeterRow {
+function meterOf(row: Row<"portal_meter">): MeterRow {
   return {
-    meter: String(row.meter),
-    device: String(row.device),
-    owner: String(row.owner),
-    seq: Number(row.seq),
-    time: Number(row.time),
-    importWh: Number(row.import_wh),
-    exportWh: Number(row.export_wh),
-    powerW: orNull(row.power_w),
+    meter: row.meter,
+    device: row.device,
+    owner: row.owner,
+    seq: exact(row.seq),
+    time: exact(row.time),
+    importWh: exact(row.import_wh),
+    exportWh: exact(row.export_wh),
+    powerW: exactOrNull(row.power_w),
   };
-}
-
-function orNull(value: SQLOutputValue | undefined): number | null {
-  return value === null || value === undefined ? null : Number(value);
 }

@@ -16,8 +16,9 @@ import { feederPrices } from "../publish/prices.ts";
 import type { WhatIf } from "../settlement/what-if/what-if.ts";
 import { agreementOf } from "./app/agreement.ts";
 import { readProof } from "./app/proved.ts";
+import { sqliteReader } from "./model/sqlite.ts";
 import { newestPowers } from "./power.ts";
-import { PortalQueries } from "./queries.ts";
+import { slotRow, tradeRow } from "./queries.ts";
 import { portalReadModel } from "./read-model.ts";
 import { reportFor, reportText } from "./report.ts";
 import { flowsOfSlot } from "./views/flows.ts";
@@ -166,7 +167,7 @@ test("a contract that the bureau objects to is held, then void or paid as any ot
   const contract = "000001780275600-0001";
   const about = { contract, slot: 1, seller: "a", buyer: "b" };
   const header = { time: 1, proposer: "m", appHash: new Uint8Array(32) };
-  const state = () => new PortalQueries(db).trade(contract)?.state;
+  const state = () => sqliteReader(db).read(tradeRow(contract))?.state;
   let height = 0;
   const happens = (event: LedgerEvent) => {
     const block = { header: { ...header, height: ++height }, hash: new Uint8Array(32), frames: [] };
@@ -227,10 +228,10 @@ test("over a grid a slot tells each feeder's price and flow, a trade what its wa
   const db = new DatabaseSync(":memory:");
   db.exec(portalReadModel.schema);
   portalReadModel.apply(db, blockAt(1), market);
-  const queries = new PortalQueries(db);
+  const model = sqliteReader(db);
   const record = slots.get(run.state, slotKey(slotStart));
   assert.ok(record?.feeders);
-  assert.deepEqual(queries.slot(slotStart)?.feeders, feederPrices(record));
+  assert.deepEqual(model.read(slotRow(slotStart))?.feeders, feederPrices(record));
   assert.deepEqual(
     feederPrices(record)?.map(({ sentWh }) => sentWh),
     [0, 6_000, -6_000],
@@ -245,7 +246,7 @@ test("over a grid a slot tells each feeder's price and flow, a trade what its wa
     cutWh: 0,
   });
   assert.deepEqual(flowsOfSlot(site.store.state, site.time).lines, []);
-  const book = tradesPage(db, { limit: 10 }).filter(({ origin }) => origin === "book");
+  const book = model.read(tradesPage({ limit: 10 })).filter(({ origin }) => origin === "book");
   assert.deepEqual(
     book.map(({ fee, gridFee }) => [fee, gridFee]),
     [0, 1, 2].map(() => [50_000, 100_000]),

@@ -1,213 +1,152 @@
-import type { DatabaseSync } from "node:sqlite";
 import type { CommittedBlock } from "../ledger/block.ts";
 import type { LedgerEvent } from "../ledger/events.ts";
 import type { Projection } from "../ledger/projection.ts";
 import type { FeederPrice } from "../publish/prices.ts";
+import { type Asking, change, first } from "./model/asking.ts";
+import { exact, plus } from "./model/int.ts";
+import { schemaOf } from "./model/schema.ts";
+import { sqliteReader } from "./model/sqlite.ts";
+import type { Int } from "./model/tables.ts";
 import { newestPowers } from "./power.ts";
-import { addPartySlots, partySlotSchema } from "./views/party-slots.ts";
-import { addPasses, passSchema } from "./views/passes.ts";
-
-const schema = `
-CREATE TABLE portal_total (
-  id INTEGER PRIMARY KEY CHECK (id = 1), height INTEGER NOT NULL, app_hash TEXT NOT NULL,
-  blocks INTEGER NOT NULL, transactions INTEGER NOT NULL, readings INTEGER NOT NULL, contracts INTEGER NOT NULL,
-  settled INTEGER NOT NULL, traded_wh INTEGER NOT NULL) STRICT;
-INSERT INTO portal_total VALUES (1, 0, '', 0, 0, 0, 0, 0, 0);
-CREATE TABLE portal_scale (scale TEXT PRIMARY KEY, contracts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO portal_scale VALUES ('day-ahead', 0), ('intraday', 0), ('real-time', 0);
-CREATE TABLE portal_block (
-  height INTEGER PRIMARY KEY, time INTEGER NOT NULL, hash TEXT NOT NULL,
-  transactions INTEGER NOT NULL, proposer TEXT NOT NULL) STRICT;
-CREATE INDEX portal_block_hash ON portal_block (hash);
-CREATE TABLE portal_slot (
-  slot INTEGER PRIMARY KEY, stage TEXT NOT NULL DEFAULT 'open',
-  scale TEXT NOT NULL DEFAULT 'real-time', pass INTEGER NOT NULL DEFAULT 0, cg INTEGER, cu INTEGER, gc INTEGER,
-  gu INTEGER, clearing INTEGER, feeders TEXT NOT NULL DEFAULT '[]', traded_wh INTEGER NOT NULL DEFAULT 0,
-  contracts INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE portal_trade (
-  seq INTEGER PRIMARY KEY, contract TEXT NOT NULL UNIQUE, slot INTEGER NOT NULL,
-  seller TEXT NOT NULL, buyer TEXT NOT NULL, quantity_wh INTEGER NOT NULL, price INTEGER NOT NULL, fee INTEGER NOT NULL,
-  origin TEXT NOT NULL, scale TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'signed', amount INTEGER, grid_fee INTEGER) STRICT;
-CREATE INDEX portal_trade_seller ON portal_trade (seller, seq);
-CREATE INDEX portal_trade_buyer ON portal_trade (buyer, seq);
-CREATE INDEX portal_trade_slot ON portal_trade (slot, seq);
-CREATE TABLE portal_meter (
-  meter TEXT PRIMARY KEY, device TEXT NOT NULL, owner TEXT NOT NULL, seq INTEGER NOT NULL,
-  time INTEGER NOT NULL, import_wh INTEGER NOT NULL, export_wh INTEGER NOT NULL,
-  power_w INTEGER, clock INTEGER, height INTEGER NOT NULL, block_time INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-${partySlotSchema}${passSchema}`;
+import { partySlotChanges } from "./views/party-slots.ts";
+import { passChanges } from "./views/passes.ts";
 
 /**
  * What the portal shows, kept in tables beside the ledger. Every block is counted once: one whose
  * height was seen changes nothing.
  */
-export const portalReadModel: Projection = { name: "portal", schema, apply };
+export const portalReadModel: Projection = {
+  name: "portal",
+  schema: schemaOf("sqlite"),
+  apply: (db, block, events) => sqliteReader(db).read(blockChanges(block, events)),
+};
 
-function apply(db: DatabaseSync, block: CommittedBlock, events: readonly LedgerEvent[]): void {
-  const sql = statementsOf(db);
+/** What a block changes in the read model, on either engine: one transaction. */
+export function* blockChanges(block: CommittedBlock, events: readonly LedgerEvent[]): Asking<void> {
   const { header, frames, hash } = block;
-  if (header.height <= Number(sql.height.get()?.height ?? 0)) return;
-  sql.addBlock.run(header.height, header.time, hex(hash), frames.length, header.proposer);
-  for (const event of events) record(sql, event);
-  addPartySlots(db, events);
-  addPasses(db, events);
-  recordMeters(sql, block, events);
-  const { readings, contracts, settled, tradedWh } = tally(events);
-  const { height } = header;
-  sql.count.run(height, hex(header.appHash), frames.length, readings, contracts, settled, tradedWh);
+  const { height, time, proposer, appHash } = header;
+  const at = yield* first("position", {});
+  if (height <= exact(at?.height)) return;
+  const transactions = frames.length;
+  yield* change("addBlock", { height, time, hash: hex(hash), transactions, proposer });
+  let trades = exact(at?.contracts);
+  for (const event of events) {
+    if (event.type === "contract-signed") yield* tradeChanges(event, ++trades);
+    else yield* eventChanges(event);
+  }
+  yield* tradeSums(events);
+  yield* partySlotChanges(events);
+  yield* passChanges(events);
+  yield* meterChanges(block, events);
+  yield* change("count", { height, appHash: hex(appHash), transactions, ...tally(events) });
 }
 
 type Event<T extends LedgerEvent["type"]> = Extract<LedgerEvent, { type: T }>;
 
 /** Events of owners, devices and quotes are in the ledger's own tables; these are kept here. */
-function record(sql: Statements, event: LedgerEvent): void {
+function* eventChanges(event: LedgerEvent): Asking<void> {
   switch (event.type) {
     case "slot-opened":
-      return setPrices(sql, event, { stage: "open", scale: event.horizon });
+      return yield* priceChanges(event, { stage: "open", scale: event.horizon });
     case "gate-closed":
-      sql.setStage.run(event.slot, "gate-closed");
-      return;
-    case "slot-cleared":
-      setPrices(sql, event, { stage: "cleared", scale: event.scale });
-      if (event.clearing !== null) sql.setClearing.run(event.clearing, event.slot);
-      addFeeders(sql, event);
-      return;
-    case "contract-signed":
-      return addContract(sql, event);
-    case "contract-settled":
-      sql.settle.run(event.amount, event.gridFee ?? 0, event.contract);
-      return;
+      return yield* change("setStage", { slot: event.slot, stage: "gate-closed" });
+    case "slot-cleared": {
+      const { slot, clearing, scale } = event;
+      yield* priceChanges(event, { stage: "cleared", scale });
+      if (clearing !== null) yield* change("setClearing", { slot, clearing });
+      return yield* feederChanges(event);
+    }
+    case "contract-settled": {
+      const { contract, amount, gridFee = 0 } = event;
+      return yield* change("settleTrade", { contract, amount, gridFee });
+    }
     case "contract-held":
-      sql.setTrade.run("held", event.contract);
-      return;
+      return yield* change("setTrade", { contract: event.contract, state: "held" });
     case "contract-void":
-      sql.setTrade.run("void", event.contract);
+      return yield* change("setTrade", { contract: event.contract, state: "void" });
+    case "contract-cut": {
+      const { contract, quantityWh } = event;
+      yield* change("cutTrade", { contract, quantityWh });
+      if (quantityWh === 0) yield* change("setTrade", { contract, state: "void" });
       return;
-    case "contract-cut":
-      sql.cutTrade.run(event.quantityWh, event.contract);
-      if (event.quantityWh === 0) sql.setTrade.run("void", event.contract);
-      return;
+    }
     case "contract-stands":
-      sql.setTrade.run("signed", event.contract);
-      return;
+      return yield* change("setTrade", { contract: event.contract, state: "signed" });
     case "slot-settled":
-      sql.setStage.run(event.slot, "settled");
-      return;
+      return yield* change("setStage", { slot: event.slot, stage: "settled" });
     default:
       return;
   }
 }
 
-function setPrices(
-  sql: Statements,
+function priceChanges(
   { slot, pass, prices }: Event<"slot-opened"> | Event<"slot-cleared">,
   { stage, scale }: { readonly stage: string; readonly scale: string },
-): void {
-  sql.setPrices.run(slot, stage, scale, pass, prices.cg, prices.cu, prices.gc, prices.gu);
+): Asking<void> {
+  const { cg, cu, gc, gu } = prices;
+  return change("setPrices", { slot, stage, scale, pass, cg, cu, gc, gu });
 }
 
 /** Each feeder's newest price, and what it sends after all gates. */
-function addFeeders(sql: Statements, { slot, clearing, grid }: Event<"slot-cleared">): void {
+function* feederChanges({ slot, clearing, grid }: Event<"slot-cleared">): Asking<void> {
   if (grid === undefined || clearing === null) return;
-  const before = JSON.parse(String(sql.feeders.get(slot)?.feeders ?? "[]")) as FeederPrice[];
+  const row = yield* first("feedersOf", { slot });
+  const before = JSON.parse(row?.feeders ?? "[]") as FeederPrice[];
   const feeders = grid.feeders.map(({ feeder, price, exportWh }): FeederPrice => {
     const known = before.find((other) => other.feeder === feeder);
     const sentWh = (known?.sentWh ?? 0) + exportWh;
     return { feeder, price: price ?? known?.price ?? null, sentWh };
   });
-  sql.setFeeders.run(JSON.stringify(feeders), slot);
+  yield* change("setFeeders", { slot, feeders: JSON.stringify(feeders) });
 }
 
-function addContract(sql: Statements, event: Event<"contract-signed">): void {
+/** Trades count from 1, in the order of signing, on every engine. */
+function tradeChanges(event: Event<"contract-signed">, seq: number): Asking<void> {
   const { contract, slot, seller, buyer, quantityWh, price, fee = 0, origin, scale } = event;
-  sql.addContract.run(contract, slot, seller, buyer, quantityWh, price, fee, origin, scale);
-  sql.countScale.run(scale);
-  sql.countContract.run(slot, quantityWh);
+  const parties = { seller, buyer, quantityWh };
+  return change("addTrade", { seq, contract, slot, ...parties, price, fee, origin, scale });
+}
+
+/** What a block's trades add to their slots and scales, once for each. */
+function* tradeSums(events: readonly LedgerEvent[]): Asking<void> {
+  const slots = new Map<number, { contracts: number; tradedWh: Int }>();
+  const scales = new Map<string, number>();
+  for (const event of events) {
+    if (event.type !== "contract-signed") continue;
+    const { slot, scale, quantityWh } = event;
+    const { contracts, tradedWh } = slots.get(slot) ?? { contracts: 0, tradedWh: 0 };
+    slots.set(slot, { contracts: contracts + 1, tradedWh: plus(tradedWh, quantityWh) });
+    scales.set(scale, (scales.get(scale) ?? 0) + 1);
+  }
+  for (const [slot, sums] of slots) yield* change("countTrades", { slot, ...sums });
+  for (const [scale, contracts] of scales) yield* change("countScale", { scale, contracts });
 }
 
 /** The newest batch of each meter. Events leave power out, for it is not billed; frames have it. */
-function recordMeters(
-  sql: Statements,
-  block: CommittedBlock,
-  events: readonly LedgerEvent[],
-): void {
+function* meterChanges(block: CommittedBlock, events: readonly LedgerEvent[]): Asking<void> {
   const newest = new Map<string, Event<"readings-accepted">>();
   for (const event of events) {
     if (event.type === "readings-accepted") newest.set(event.meter, event);
   }
   const powers = newestPowers(block, newest);
+  const { height, time: blockTime } = block.header;
   for (const { meter, device, owner, last, to, importWh, exportWh } of newest.values()) {
     const { powerW = null, clock = null } = powers.get(meter) ?? {};
-    const { height, time } = block.header;
-    const shown = [powerW, clock, height, time];
-    sql.setMeter.run(meter, device, owner, last, to, importWh, exportWh, ...shown);
+    const reading = { seq: last, time: to, importWh, exportWh, powerW, clock };
+    yield* change("setMeter", { meter, device, owner, ...reading, height, blockTime });
   }
 }
 
 function tally(events: readonly LedgerEvent[]) {
-  const sum = { readings: 0, contracts: 0, settled: 0, tradedWh: 0 };
+  const sum = { readings: 0, contracts: 0, settled: 0, tradedWh: 0 as Int };
   for (const event of events) {
     if (event.type === "readings-accepted") sum.readings += event.last - event.first + 1;
     if (event.type === "contract-settled") sum.settled += 1;
     if (event.type !== "contract-signed") continue;
     sum.contracts += 1;
-    sum.tradedWh += event.quantityWh;
+    sum.tradedWh = plus(sum.tradedWh, event.quantityWh);
   }
   return sum;
-}
-
-type Statements = ReturnType<typeof prepare>;
-
-/** Prepared once for each database, not once for each block. */
-const prepared = new WeakMap<DatabaseSync, Statements>();
-
-function statementsOf(db: DatabaseSync): Statements {
-  const known = prepared.get(db) ?? prepare(db);
-  prepared.set(db, known);
-  return known;
-}
-
-function prepare(db: DatabaseSync) {
-  return {
-    height: db.prepare("SELECT height FROM portal_total"),
-    count: db.prepare(
-      `UPDATE portal_total SET height = ?, app_hash = ?, blocks = blocks + 1,
-         transactions = transactions + ?, readings = readings + ?, contracts = contracts + ?, settled = settled + ?,
-         traded_wh = traded_wh + ?`,
-    ),
-    addBlock: db.prepare("INSERT INTO portal_block VALUES (?, ?, ?, ?, ?)"),
-    setPrices: db.prepare(
-      `INSERT INTO portal_slot (slot, stage, scale, pass, cg, cu, gc, gu) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (slot) DO UPDATE SET stage = excluded.stage, scale = excluded.scale,
-         pass = excluded.pass,
-         cg = excluded.cg, cu = excluded.cu, gc = excluded.gc, gu = excluded.gu`,
-    ),
-    setStage: db.prepare(
-      `INSERT INTO portal_slot (slot, stage) VALUES (?, ?)
-       ON CONFLICT (slot) DO UPDATE SET stage = excluded.stage`,
-    ),
-    setClearing: db.prepare("UPDATE portal_slot SET clearing = ? WHERE slot = ?"),
-    feeders: db.prepare("SELECT feeders FROM portal_slot WHERE slot = ?"),
-    setFeeders: db.prepare("UPDATE portal_slot SET feeders = ? WHERE slot = ?"),
-    addContract: db.prepare(
-      `INSERT INTO portal_trade (contract, slot, seller, buyer, quantity_wh, price, fee, origin, scale)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    countScale: db.prepare("UPDATE portal_scale SET contracts = contracts + 1 WHERE scale = ?"),
-    countContract: db.prepare(
-      `INSERT INTO portal_slot (slot, traded_wh, contracts) VALUES (?, ?, 1)
-       ON CONFLICT (slot) DO UPDATE SET
-         traded_wh = traded_wh + excluded.traded_wh, contracts = contracts + 1`,
-    ),
-    settle: db.prepare(
-      "UPDATE portal_trade SET state = 'paid', amount = ?, grid_fee = ? WHERE contract = ?",
-    ),
-    setTrade: db.prepare("UPDATE portal_trade SET state = ? WHERE contract = ?"),
-    cutTrade: db.prepare("UPDATE portal_trade SET quantity_wh = ? WHERE contract = ?"),
-    setMeter: db.prepare(
-      "INSERT OR REPLACE INTO portal_meter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    ),
-  };
 }
 
 function hex(bytes: Uint8Array): string {

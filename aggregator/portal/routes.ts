@@ -37,8 +37,8 @@ export function addRoutes(
     const { summary, answer, query = {} } = about;
     const response = { 200: answer, "4xx": errorAnswer, "5xx": errorAnswer };
     const schema = { summary, querystring: parameters(query), response };
-    app.get(`/api/${name}`, { schema }, (request, reply) =>
-      reply.send(read(request.query as Asked, request)),
+    app.get(`/api/${name}`, { schema }, async (request, reply) =>
+      reply.send(await read(request.query as Asked, request)),
     );
   };
   const before = known.from("the last row's number of the page before; the newest without it");
@@ -77,9 +77,10 @@ export function addRoutes(
   add(
     "meters",
     { summary: "Each meter's newest reading; an owner's own", answer: answers.meters },
-    (_asked, request) => {
+    async (_asked, request) => {
       const whose = guard.ownerOf(request, undefined);
-      return source.meters().filter((meter) => whose === undefined || meter.owner === whose);
+      const meters = await source.meters();
+      return meters.filter((meter) => whose === undefined || meter.owner === whose);
     },
   );
   add(
@@ -116,9 +117,9 @@ function addForMachines(app: FastifyInstance, source: PortalSource, streams: Eve
   const health = { summary: "Whether the portal answers", response: { 200: healthAnswer } };
   app.get("/health", { schema: health }, () => ({ ok: true }));
   const config = { gives: "text/plain" };
-  app.get("/metrics", { config, schema: { summary: "For Prometheus" } }, (_request, reply) =>
+  app.get("/metrics", { config, schema: { summary: "For Prometheus" } }, async (_request, reply) =>
     reply.type(metricsType).send(
-      metricsText(source.status(), {
+      metricsText(await source.status(), {
         eventClients: streams.clients,
         eventClientsRefused: streams.refused,
         eventClientsDisplaced: streams.displaced,

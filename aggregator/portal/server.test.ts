@@ -19,6 +19,7 @@ import type { PortalEvent, PortalSource } from "./api.ts";
 import { buildPortal } from "./build.ts";
 import { EventStreams, streamLimits } from "./event-stream.ts";
 import { LedgerSource } from "./ledger-source.ts";
+import { sqliteReader } from "./model/sqlite.ts";
 import { limitMax } from "./query.ts";
 import { portalReadModel } from "./read-model.ts";
 import { makePortal, type Portal, type PortalOptions, startPortal } from "./server.ts";
@@ -112,6 +113,7 @@ test("whoever has an old membership follows the steps, page by page, to the pres
   const { store, application } = CouncilStory.told(new Store(":memory:", [portalReadModel]));
   const source = new LedgerSource({
     store,
+    model: sqliteReader(store.db),
     member: "member-a",
     clock: { now: () => 0, speed: 1 },
     notices: () => site.notices,

@@ -169,6 +169,13 @@ export async function makePortal(
       return reply.code(status).send({ code, message: error.message });
     }
     log.error({ event: "portal-error", route: request.routeOptions.url, error }, "portal failed");
+    if (error instanceof Failure && /^read-model\./.test(error.code)) {
+      const passes = error.retry !== "never";
+      return reply.code(passes ? 503 : 500).send({
+        code: error.code,
+        message: `the portal's tables cannot be read${passes ? " just now; try again" : ""}; its log says why`,
+      });
+    }
     return reply.code(500).send({
       code: "portal.internal",
       message: "the portal could not answer; its log says why",

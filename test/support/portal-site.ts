@@ -40,10 +40,11 @@ import { peopleOf } from "../../aggregator/portal/access/people.ts";
 import type { NoticeCounts } from "../../aggregator/portal/api.ts";
 import { Desk } from "../../aggregator/portal/desk.ts";
 import { LedgerSource } from "../../aggregator/portal/ledger-source.ts";
+import { sqliteReader } from "../../aggregator/portal/model/sqlite.ts";
 import { portalReadModel } from "../../aggregator/portal/read-model.ts";
 import { reportText } from "../../aggregator/portal/report.ts";
 import type { PortalAccess } from "../../aggregator/portal/server.ts";
-import type { Connections } from "../../aggregator/portal/views/context.ts";
+import type { Connections, ViewContext } from "../../aggregator/portal/views/context.ts";
 import type { BillFault, BillFile } from "../../aggregator/settlement/bill/document.ts";
 import { Counters } from "../../hardware/virtual-site/physics/counters.ts";
 import { defaultPlace, makeSite, type Source } from "../../hardware/virtual-site/physics/site.ts";
@@ -119,7 +120,7 @@ const stepMinutes = 10;
  */
 export class PortalSite {
   readonly store: Store;
-  readonly source: LedgerSource;
+  readonly source: LedgerSource<"sqlite">;
   readonly #application: Application;
   readonly #counters: Counters;
   readonly #chains = new Map<string, { next: number; head: Uint8Array }>();
@@ -130,7 +131,8 @@ export class PortalSite {
   time = portalSiteStart;
   speed = 360;
   consensus: ConsensusStatus = recorderStatus(0);
-  readonly desk: Desk;
+  readonly desk: Desk<"sqlite">;
+  readonly viewContext: ViewContext;
   clients: ReturnType<Connections["clients"]> = [];
   takeovers: ReturnType<Connections["takeovers"]> = [];
   /** Owners whose units' readings do not come. */
@@ -148,14 +150,16 @@ export class PortalSite {
       return [{ client: identity.id, address: "127.0.0.1", since: 0, identity, looksOnly: false }];
     });
     const clock = new SiteTime(this);
+    const model = sqliteReader(store.db);
     this.source = new LedgerSource({
       store,
+      model,
       member,
       clock,
       notices: () => this.notices,
       consensus: () => this.consensus,
     });
-    this.desk = new Desk({
+    this.viewContext = {
       store,
       application: this.#application,
       member,
@@ -166,7 +170,8 @@ export class PortalSite {
       sums: () => this.source.sums(),
       carbon: { solar: 45, wind: 12, rest: 570 },
       now: () => Date.now(),
-    });
+    };
+    this.desk = new Desk(this.viewContext, model);
   }
 
   /** Whom proofs of the chain's first voters are checked against. */
@@ -258,8 +263,9 @@ export class PortalSite {
     const signer = signerOfName(member);
     const signed = toBeSigned(encodeHeader(header), signer.kid, { chain, kind: "block" });
     const block = this.#application.commit([{ kid: signer.kid, signature: signer.sign(signed) }]);
-    this.source.committed(block);
-    this.desk.committed(block);
+    // At once: the read model lies in the ledger's file.
+    void this.source.committed(block);
+    void this.desk.committed(block);
     return block;
   }
 

@@ -3,13 +3,14 @@ import { connect, createServer } from "node:net";
 import type { AggregatorConfig } from "../../config/schema.ts";
 import { parseAddress } from "../../consensus/links/address.ts";
 import { openMailer } from "../../notices/channels/email.ts";
+import { settingsOf } from "../../portal/postgres/settings.ts";
 import { liveStatus } from "../live-status.ts";
 import { type Finding, good, messageOf, soon, wrong } from "./finding.ts";
 
 /** Whoever does not answer a connection within this is not there. */
 const connectMs = 3_000;
 
-/** Ports of this member, links to the others, and the mail server. */
+/** Ports of this member, links to the others, the mail server, and the read model's. */
 export async function networkChecks(config: AggregatorConfig): Promise<readonly Finding[]> {
   const live = await liveStatus(config);
   const running: Finding =
@@ -27,7 +28,8 @@ export async function networkChecks(config: AggregatorConfig): Promise<readonly 
         ),
   );
   const peers = await Promise.all(links === undefined ? peersOf(config).map(peerCheck) : []);
-  return [running, ...ports, ...(links ?? []), ...peers, ...(await mailCheck(config))];
+  const servers = [...(await mailCheck(config)), ...(await readModelCheck(config))];
+  return [running, ...ports, ...(links ?? []), ...peers, ...servers];
 }
 
 type Place = { readonly name: string; readonly host: string; readonly port: number };
@@ -99,5 +101,17 @@ async function mailCheck({ notices }: AggregatorConfig): Promise<readonly Findin
         "correct notices.email of aggregator.yaml",
       ),
     ];
+  }
+}
+
+/** Whether the read model's server is there and fit; it is only looked at. */
+async function readModelCheck(config: AggregatorConfig): Promise<readonly Finding[]> {
+  const settings = settingsOf(config);
+  if (settings === undefined) return [];
+  const { examineServer } = await import("../../portal/postgres/examine.ts");
+  try {
+    return [good("read model", await examineServer(settings))];
+  } catch (error) {
+    return [wrong("read model", messageOf(error), "see readModel of aggregator.yaml")];
   }
 }

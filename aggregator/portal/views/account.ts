@@ -13,14 +13,18 @@ import { parametersOf } from "../../ledger/parameters.ts";
 import { slotEnergy } from "../../ledger/slots.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { connections, owners } from "../../ledger/tables.ts";
+import { type Asking, first } from "../model/asking.ts";
+import { exact, exactSum } from "../model/int.ts";
+import type { Int, PartySum } from "../model/tables.ts";
 import type { ViewContext } from "./context.ts";
 import type { AccountAnswer } from "./shapes.ts";
 
-type Row = Readonly<Record<string, unknown>>;
+/** Columns of `portal_party_slot` or sums of them; null where there is no slot. */
+export type Sums = { readonly [sum in PartySum]: Int | null };
 
-/** Columns of `portal_party_slot` as a statement says them. */
-export function sumsOf(row: Row) {
-  const of = (name: string) => Number(row[name] ?? 0);
+/** The same as a statement says them. */
+export function sumsOf(row: Sums | undefined) {
+  const of = (sum: PartySum) => exact(row?.[sum]);
   const [income, spent, gridFee] = [of("income"), of("spent"), of("grid_fee")];
   const [subsidy, charges] = [of("subsidy"), of("charges")];
   const imbalanceMoney = of("imbalance_money");
@@ -34,7 +38,7 @@ export function sumsOf(row: Row) {
     charges,
     imbalanceWh: of("imbalance_wh"),
     imbalanceMoney,
-    money: income - spent - gridFee + subsidy - charges + imbalanceMoney,
+    money: exactSum([income, -spent, -gridFee, subsidy, -charges, imbalanceMoney]),
   };
 }
 
@@ -58,8 +62,11 @@ export function connectionEnergy(
 }
 
 /** An owner at one glance; undefined for nobody's id. */
-export function accountOf({ store, clock }: ViewContext, owner: string): AccountAnswer | undefined {
-  const { state, db } = store;
+export function* accountOf(
+  { store, clock }: ViewContext,
+  owner: string,
+): Asking<AccountAnswer | undefined> {
+  const { state } = store;
   const entry = owners.get(state, owner);
   if (entry === undefined) return undefined;
   const now = clock.now();
@@ -67,14 +74,10 @@ export function accountOf({ store, clock }: ViewContext, owner: string): Account
   const zone = parseTimeZone(timeZone);
   assert(zone !== undefined, "parameters were checked when they were decided");
   const dayStart = localDayStart(zone, now);
-  const sums = db.prepare(
-    `SELECT sum(sold_wh) AS sold_wh, sum(bought_wh) AS bought_wh, sum(income) AS income,
-       sum(spent) AS spent, sum(grid_fee) AS grid_fee, sum(subsidy) AS subsidy, sum(charges) AS charges,
-       sum(imbalance_wh) AS imbalance_wh, sum(imbalance_money) AS imbalance_money
-     FROM portal_party_slot WHERE owner = ? AND slot >= ? AND slot <= ?`,
-  );
-  const since = (from: number) => sumsOf(sums.get(owner, from, now) ?? {});
   const month = monthStart(zone, now);
+  const since = (from: number) => first("partyTotals", { owner, from, to: now });
+  const [ofDay, ofMonth] = [yield* since(dayStart), yield* since(month)];
+  const powerW = yield* powerOf(state, owner);
   const account = (side: "sales" | "purchase") => {
     const { money = 0, energyWh = 0 } = accounts.get(state, accountId(owner, side)) ?? {};
     return { money, energyWh };
@@ -87,13 +90,13 @@ export function accountOf({ store, clock }: ViewContext, owner: string): Account
     sales: account("sales"),
     purchase: account("purchase"),
     credit: creditScore(state, owner),
-    powerW: powerOf(store.db, state, owner),
+    powerW,
     today: {
       from: dayStart,
       ...energyBetween(state, owner, { from: dayStart, to: now, slotMs }),
-      ...since(dayStart),
+      ...sumsOf(ofDay),
     },
-    month: { from: month, ...since(month) },
+    month: { from: month, ...sumsOf(ofMonth) },
     timeZone,
   };
 }
@@ -116,14 +119,14 @@ function energyBetween(
   return known ? { importWh, exportWh } : { importWh: null, exportWh: null };
 }
 
-function powerOf(db: ViewContext["store"]["db"], state: StateReader, owner: string): number | null {
-  const power = db.prepare("SELECT power_w FROM portal_meter WHERE meter = ?");
+function* powerOf(state: StateReader, owner: string): Asking<number | null> {
+  const own = Array.from(connections.scan(state, `${owner}/`), ([, connection]) => connection);
   let sum: number | null = null;
-  for (const [, { meter, until }] of connections.scan(state, `${owner}/`)) {
+  for (const { meter, until } of own) {
     if (until !== undefined) continue;
-    const row = power.get(meter);
+    const row = yield* first("meter", { meter });
     if (row === undefined || row.power_w === null) return null;
-    sum = (sum ?? 0) + Number(row.power_w);
+    sum = (sum ?? 0) + exact(row.power_w);
   }
   return sum;
 }

@@ -1,11 +1,12 @@
 import { faultsTolerated } from "../../consensus/tolerance.ts";
+import type { Asking } from "../model/asking.ts";
 import { consortiumOf } from "./consortium.ts";
 import type { ViewContext } from "./context.ts";
 import { devicesOf } from "./devices.ts";
 import { certificateDaysMin } from "./health.ts";
 import type { AlarmAnswer } from "./shapes.ts";
 
-type Trouble = Omit<AlarmAnswer, "raised" | "resolved">;
+export type Trouble = Omit<AlarmAnswer, "raised" | "resolved">;
 
 const dayMs = 86_400_000;
 /** A member's term that ends within so many days is told of: the others vote on the next one. */
@@ -15,9 +16,10 @@ const termDaysMin = 30;
 const resolvedMax = 200;
 
 /** Everything that somebody should look at now, as the ledger and this member see it. */
-export function troublesOf(context: ViewContext): readonly Trouble[] {
+export function* troublesOf(context: ViewContext): Asking<readonly Trouble[]> {
+  const devices = yield* devicesOf(context);
   return [
-    ...devicesOf(context).flatMap(({ device, owner, problems, meters }) => [
+    ...devices.flatMap(({ device, owner, problems, meters }) => [
       ...problems.map((one) => ({ ...one, about: device, owner })),
       ...meters.flatMap(({ meter, problems: own }) =>
         own.map((one) => ({ ...one, about: meter, owner })),
@@ -109,14 +111,12 @@ function trouble(
  * restart sees all that lasts anew.
  */
 export class Alarms {
-  readonly #look: () => readonly Trouble[];
   readonly #now: () => number;
   readonly #active = new Map<string, AlarmAnswer>();
   #resolved: AlarmAnswer[] = [];
 
   /** `now` is site ms. */
-  constructor(look: () => readonly Trouble[], now: () => number) {
-    this.#look = look;
+  constructor(now: () => number) {
     this.#now = now;
   }
 
@@ -131,11 +131,11 @@ export class Alarms {
     );
   }
 
-  /** Goes through all devices: to be called now and then, not for each who asks, so that what comes and goes between two looks is seen. */
-  look(): void {
+  /** Takes in all that a look found: one now and then, so that what comes and goes while nobody asks is seen. */
+  see(troubles: readonly Trouble[]): void {
     const now = this.#now();
     const seen = new Set<string>();
-    for (const one of this.#look()) {
+    for (const one of troubles) {
       seen.add(one.id);
       const raised = this.#active.get(one.id)?.raised ?? now;
       this.#active.set(one.id, { ...one, raised, resolved: null });

@@ -3,6 +3,8 @@ import { councilAt } from "../../ledger/council.ts";
 import { identityById } from "../../ledger/identities.ts";
 import { contracts } from "../../ledger/rules/market/tables.ts";
 import { meters } from "../../ledger/tables.ts";
+import { type Asking, first } from "../model/asking.ts";
+import { exact } from "../model/int.ts";
 import type { ViewContext } from "./context.ts";
 import type { BlockDetail, SearchAnswer } from "./shapes.ts";
 
@@ -49,13 +51,13 @@ export function blockOf({ store }: ViewContext, height: number): BlockDetail | u
 }
 
 /** What goes by a name, a number or a hash: the exact one, not what is like it. */
-export function search({ store }: ViewContext, asked: string): readonly SearchAnswer[] {
+export function* search({ store }: ViewContext, asked: string): Asking<readonly SearchAnswer[]> {
   const text = asked.trim().toLowerCase();
   const found: SearchAnswer[] = [];
   if (/^[1-9]\d{0,14}$/.test(text) && store.header(Number(text)) !== undefined) {
     found.push({ kind: "block", id: text, height: Number(text), label: `block ${text}` });
   }
-  if (/^[0-9a-f]{64}$/.test(text)) found.push(...byHash(store, text));
+  if (/^[0-9a-f]{64}$/.test(text)) found.push(...(yield* byHash(store, text)));
   const contract = contracts.get(store.state, text);
   if (contract !== undefined) {
     const label = `${contract.seller} → ${contract.buyer}`;
@@ -76,8 +78,8 @@ export function search({ store }: ViewContext, asked: string): readonly SearchAn
   return found;
 }
 
-function byHash(store: ViewContext["store"], text: string): readonly SearchAnswer[] {
-  const block = store.db.prepare("SELECT height FROM portal_block WHERE hash = ?").get(text);
+function* byHash(store: ViewContext["store"], text: string): Asking<readonly SearchAnswer[]> {
+  const block = yield* first("blockByHash", { hash: text });
   const place = store.placeOf(new Uint8Array(Buffer.from(text, "hex")));
   return [
     ...(block === undefined
@@ -86,7 +88,7 @@ function byHash(store: ViewContext["store"], text: string): readonly SearchAnswe
           {
             kind: "block" as const,
             id: text,
-            height: Number(block.height),
+            height: exact(block.height),
             label: `block ${block.height}`,
           },
         ]),

@@ -57,9 +57,9 @@ export function addViewRoutes(
           response: { 200: answer, ...errors },
         },
       },
-      (request: FastifyRequest, reply: FastifyReply) => {
+      async (request: FastifyRequest, reply: FastifyReply) => {
         const { query: given, params } = request as { query: object; params: object };
-        const found = read({ ...given, ...params } as Asked, request);
+        const found = await read({ ...given, ...params } as Asked, request);
         return found === undefined ? notThere(reply) : reply.send(found);
       },
     );

@@ -4,58 +4,54 @@ import { parametersOf } from "../../ledger/parameters.ts";
 import { settlementVersions } from "../../ledger/settlements.ts";
 import { slotEnergy } from "../../ledger/slots.ts";
 import { connections, meters } from "../../ledger/tables.ts";
+import { type Asking, all, first } from "../model/asking.ts";
+import { exact } from "../model/int.ts";
 import { limitMax } from "../query.ts";
-import { connectionEnergy, sumsOf } from "./account.ts";
+import { connectionEnergy, type Sums, sumsOf } from "./account.ts";
 import type { ViewContext } from "./context.ts";
 import { readingsAround } from "./readings.ts";
 import type { StatementDetail, StatementRow } from "./shapes.ts";
 import { tradesPage } from "./trades.ts";
 
-type Row = Readonly<Record<string, unknown>>;
-
 /** An owner's slots, newest first, below `before`: what was traded, measured, and came of it in money. */
-export function statementPage(
+export function* statementPage(
   context: ViewContext,
   {
     owner,
     before,
     limit,
   }: { readonly owner: string; readonly before?: number; readonly limit: number },
-): readonly StatementRow[] {
-  const { db } = context.store;
+): Asking<readonly StatementRow[]> {
   const now = context.clock.now();
-  const rows = db
-    .prepare(
-      "SELECT * FROM portal_party_slot WHERE owner = ? AND slot < ? ORDER BY slot DESC LIMIT ?",
-    )
-    .all(owner, before ?? now, limit);
-  return rows.map((row) => rowOf(context, owner, row));
+  const rows = yield* all("partySlots", { owner, before: before ?? now, limit });
+  return rows.map((row) => rowOf(context, { owner, slot: exact(row.slot) }, row));
 }
 
 /** One slot of an owner, down to the readings that it rests on. */
-export function statementDetail(
+export function* statementDetail(
   context: ViewContext,
   { owner, slot }: { readonly owner: string; readonly slot: number },
-): StatementDetail {
-  const { state, db } = context.store;
-  const { slotMinutes } = parametersOf(state, slot);
-  const row = db
-    .prepare("SELECT * FROM portal_party_slot WHERE owner = ? AND slot = ?")
-    .get(owner, slot);
+): Asking<StatementDetail> {
+  const row = yield* first("partySlot", { owner, slot });
+  const contracts = yield* tradesPage({ owner, slot, limit: limitMax });
+  const { slotMinutes } = parametersOf(context.store.state, slot);
   return {
     owner,
     slot,
     slotMinutes,
-    row: rowOf(context, owner, row ?? { slot }),
-    contracts: tradesPage(db, { owner, slot, limit: limitMax }),
+    row: rowOf(context, { owner, slot }, row),
+    contracts,
     versions: versionsOf(context, owner, slot),
     meters: metersOf(context, { owner, slot, slotMs: slotMinutes * 60_000 }),
   };
 }
 
-function rowOf({ store }: ViewContext, owner: string, row: Row): StatementRow {
+function rowOf(
+  { store }: ViewContext,
+  { owner, slot }: { readonly owner: string; readonly slot: number },
+  row: Sums | undefined,
+): StatementRow {
   const { state } = store;
-  const slot = Number(row.slot);
   const ms = parametersOf(state, slot).slotMinutes * 60_000;
   const energy = connectionEnergy(state, owner, { start: utcMs(slot), ms });
   return {
@@ -63,7 +59,7 @@ function rowOf({ store }: ViewContext, owner: string, row: Row): StatementRow {
     ...sumsOf(row),
     importWh: energy?.importWh ?? null,
     exportWh: energy?.exportWh ?? null,
-    contracts: Number(row.contracts ?? 0),
+    contracts: exact(row?.contracts),
     versions: settlementVersions(state, slot, owner).length,
   };
 }

@@ -1,26 +1,24 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { PortalTrade, TradesAsked } from "../api.ts";
+import { type Asking, all } from "../model/asking.ts";
 import { tradeOf } from "../queries.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
 /** One page of trades. What it costs is in the page, however many trades there are. */
-export function tradesPage(
-  db: DatabaseSync,
-  { limit, before = most, owner, slot }: TradesAsked,
-): readonly PortalTrade[] {
-  const filter = slot === undefined ? "" : "slot = $slot AND ";
-  const values: Record<string, number | string> = { $before: before, $limit: limit };
-  if (slot !== undefined) values.$slot = slot;
-  if (owner !== undefined) values.$owner = owner;
-  const newest = (of: string) =>
-    `SELECT * FROM portal_trade WHERE ${filter}${of}seq < $before ORDER BY seq DESC LIMIT $limit`;
-  // Each side by its own index: one condition with OR would read all of the table.
-  const sql =
-    owner === undefined
-      ? newest("")
-      : `SELECT * FROM (${newest("seller = $owner AND ")}) UNION
-         SELECT * FROM (${newest("buyer = $owner AND ")}) ORDER BY seq DESC LIMIT $limit`;
-  const rows: Record<string, SQLOutputValue>[] = db.prepare(sql).all(values);
-  return rows.map(tradeOf);
+export function* tradesPage({
+  limit,
+  before = most,
+  owner,
+  slot,
+}: TradesAsked): Asking<readonly PortalTrade[]> {
+  const page = { before, limit };
+  const rows = () => {
+    if (owner !== undefined && slot !== undefined) {
+      return all("tradesOfOwnerInSlot", { ...page, owner, slot });
+    }
+    if (owner !== undefined) return all("tradesOfOwner", { ...page, owner });
+    if (slot !== undefined) return all("tradesOfSlot", { ...page, slot });
+    return all("trades", page);
+  };
+  return (yield* rows()).map(tradeOf);
 }
