@@ -46,6 +46,12 @@ export {
   orderSlotsMax,
 } from "./messages/demand.ts";
 export type { DeviceChange } from "./messages/devices.ts";
+export {
+  type CometbftVote,
+  cometbftVoteBytes,
+  type DoubleVote,
+  type VotePlace,
+} from "./messages/double-vote.ts";
 export { type Deviation, type Evidence, type Vote, voteBytes } from "./messages/evidence.ts";
 export type {
   FeederAccept,

@@ -1,6 +1,7 @@
 import { elasticDemand, flexibleLoad, storage, supply } from "./messages/assets.ts";
 import { label } from "./messages/claims.ts";
 import { contractVersion } from "./messages/contract.ts";
+import { castVote, votedBlock } from "./messages/double-vote.ts";
 import { vote } from "./messages/evidence.ts";
 import { kinds } from "./messages/kinds.ts";
 import { quote } from "./messages/market.ts";
@@ -104,6 +105,8 @@ export function wireCddl(): string {
     sealedAddresses,
     noticeHeight,
     vote,
+    votedBlock,
+    castVote,
     certificateVote,
     blockHeader,
     receipt,

@@ -37,6 +37,7 @@ const memberKinds: readonly Kind[] = [
   "ballot",
   "evidence",
   "deviation",
+  "double-vote",
   "notice-lease",
   "notice-report",
   "feeder-motion",
@@ -170,6 +171,7 @@ function signersOf(kind: Kind): readonly Identity["kind"][] {
     case "ballot":
     case "evidence":
     case "deviation":
+    case "double-vote":
     case "notice-lease":
     case "notice-report":
     case "feeder-motion":

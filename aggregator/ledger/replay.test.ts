@@ -17,7 +17,14 @@ import { Application } from "./application.ts";
 import { abroad, abroadCouncil, abroadProof, hourTerms } from "./rules/feeders/test-foreign.ts";
 import { rules } from "./rules/index.ts";
 import { mandate, minute, quote, slot } from "./rules/market/test-chain.ts";
-import { hashOf, motionOf, requestOf, termsOf, voteOf } from "./rules/members/test-consortium.ts";
+import {
+  hashOf,
+  motionOf,
+  requestOf,
+  termsOf,
+  votedTwice,
+  voteOf,
+} from "./rules/members/test-consortium.ts";
 import { slotKey } from "./settlements.ts";
 import { sha256 } from "./sha256.ts";
 import { Store } from "./store.ts";
@@ -60,8 +67,10 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
   const admit = motionOf("member-a", "admit", "member-c", { request });
   const ballot = { motion: hashOf(admit), member: "member-b", accept: true };
   const liar = { from: "member-b" };
+  const byB = { key: "member-b" };
   const [first, second] = [voteOf(1, liar), voteOf(2, liar)];
   const evidence = { member: "member-a", first, second };
+  const twice = { member: "member-a", from: "member-b", epoch: 0, ...votedTwice({}, byB) };
   const others = {
     nonce: new Uint8Array(16),
     member: "member-b",
@@ -119,6 +128,7 @@ function frames(): { minutes: number; frame: Uint8Array }[] {
     { minutes: 122, frame: frameOf("member-a", "device-change", change) },
     ...ofLabels(),
     ...ofUnits(),
+    { minutes: 128, frame: frameOf("member-a", "double-vote", twice) },
     ...ofOwners(meter),
     ...ofFeeders(),
   ];

@@ -9,6 +9,7 @@ import { claim, labels } from "./claims.ts";
 import { contractMotion } from "./contract.ts";
 import { demandAnswer, demandMandate, demandOrder } from "./demand.ts";
 import { deviceChange } from "./devices.ts";
+import { doubleVote } from "./double-vote.ts";
 import { deviation, evidence } from "./evidence.ts";
 import { feederAccept, feederMotion, feederOffer, feederProof } from "./feeders.ts";
 import { mandate, quoteCommit, quoteReveal } from "./market.ts";
@@ -51,6 +52,7 @@ export const kinds = {
   ballot,
   evidence,
   deviation,
+  "double-vote": doubleVote,
   "release-motion": releaseMotion,
   commissioning,
   "device-report": deviceReport,

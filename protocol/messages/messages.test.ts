@@ -319,6 +319,14 @@ const examples: { readonly [K in Kind]: Message<K> } = {
     ...{ member: "m1", from: "m2", header: bytes(200), signature: bytes(64) },
     ...{ certified: bytes(200, 6), certificate: [{ kid: bytes(20), signature: bytes(64) }] },
   },
+  "double-vote": {
+    ...{ member: "m1", from: "m2", epoch: 0, type: 2, height: 9, round: 0 },
+    first: {
+      block: { hash: bytes(32), parts: 1, partsRoot: bytes(32, 6) },
+      ...{ seconds: 1_780_000_000, nanos: 5, signature: bytes(64) },
+    },
+    second: { seconds: 1_780_000_000, nanos: 0, signature: bytes(64, 6) },
+  },
   admission: {
     nonce: bytes(16),
     member: "a1",

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "2d21e00cca2baecc16243ea7f2cc55e039b273647680dd8b0230ccf3e5a54243"),
+  version(1, "3392364a31efd14bcd34eec28d03ad93e8e3e95476e7cddcd55498e37e83bf00"),
 ];

@@ -344,6 +344,16 @@ const bases: { readonly [K in Exclude<Kind, "login" | "member-request">]: readon
       ...{ certified: filled(200, 6), certificate: [{ kid: filled(20), signature: filled(64) }] },
     }),
   ],
+  "double-vote": [
+    base("member-a", "double-vote", {
+      ...{ member: "member-a", from: "member-d", epoch: 0, type: 1, height: 1, round: 0 },
+      first: {
+        block: { hash: filled(32), parts: 1, partsRoot: filled(32) },
+        ...{ seconds: 1, nanos: 1, signature: filled(64) },
+      },
+      second: { seconds: 1, nanos: 1, signature: filled(64) },
+    }),
+  ],
   "notice-preferences": [
     base("user-a", "notice-preferences", {
       ...{ owner: "user-a", version: 1, language: "en", timeZone: "UTC0", digestAt: 1080 },
@@ -389,7 +399,7 @@ const bases: { readonly [K in Exclude<Kind, "login" | "member-request">]: readon
 };
 
 /** Bases that this site cannot take as they are; their edges are tried all the same. */
-const notTaken = new Set<string>(["appeal-motion", "certificate-move", "deviation"]);
+const notTaken = new Set<string>(["appeal-motion", "certificate-move", "deviation", "double-vote"]);
 
 const sealed = (kind: Kind, payload: Uint8Array, name: string) =>
   encodeCbor([kind, sealEnvelope(payload, { chain, kind }, signerOfName(name))]);

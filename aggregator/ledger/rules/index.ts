@@ -33,6 +33,7 @@ import { ballotRule } from "./members/ballot.ts";
 import { contractMotionRule } from "./members/contract-motion.ts";
 import { councilRule } from "./members/council-rule.ts";
 import { deviationRule } from "./members/deviation.ts";
+import { doubleVoteRule } from "./members/double-vote.ts";
 import { evidenceRule } from "./members/evidence.ts";
 import { feederMotionRule } from "./members/feeder-motion.ts";
 import { memberMotionRule } from "./members/member-motion.ts";
@@ -89,6 +90,7 @@ export const rules: Rules = {
     ballot: ballotRule,
     evidence: evidenceRule,
     deviation: deviationRule,
+    "double-vote": doubleVoteRule,
     "release-motion": releaseMotionRule,
     commissioning: commissioningRule,
     "device-report": deviceReportRule,

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Vote } from "@busbar/protocol";
+import type { Message, Vote } from "@busbar/protocol";
 import { creditRanking, creditReports, creditScore, fullCredit } from "../../credit.ts";
 import { frameOf } from "../../test-site.ts";
 import { equivocationsMax } from "./evidence.ts";
-import { Consortium, keyOf, motionOf, requestOf, termsOf, voteOf } from "./test-consortium.ts";
+import {
+  Consortium,
+  keyOf,
+  motionOf,
+  requestOf,
+  termsOf,
+  type Votes,
+  votedTwice,
+  voteOf,
+} from "./test-consortium.ts";
 
 const four = ["member-a", "member-b", "member-c", "member-d"];
 const consortium = () => new Consortium(four.map((id) => termsOf(id)));
@@ -118,4 +127,41 @@ test("a liar cannot fill the state with proofs against itself", () => {
   assert.equal(codes.filter((code) => code === "ok").length, equivocationsMax);
   assert.deepEqual(codes.slice(equivocationsMax), ["evidence.enough", "evidence.enough"]);
   assert.equal(creditScore(site.state, "member-d"), 0);
+});
+
+test("two votes in one round of CometBFT stand on the credit report once, whoever reports them", () => {
+  const site = consortium();
+  const about = { from: "member-d", epoch: 0 };
+  const proof = (by: string, votes: Votes) => ({ member: by, ...about, ...votes });
+  assert.equal(site.one("member-a", "double-vote", proof("member-a", votedTwice())), "ok");
+  assert.equal(site.one("member-b", "double-vote", proof("member-b", votedTwice())), "tx.exists");
+  const report = creditReports.get(site.state, "member-d");
+  assert.deepEqual(report?.counts, [{ kind: "equivocation", times: 1 }]);
+  const { second: swapped, first: back } = votedTwice();
+  const turned = proof("member-b", { ...votedTwice(), first: swapped, second: back });
+  assert.equal(site.one("member-b", "double-vote", turned), "tx.exists", "in any order");
+  const refused = (votes: Partial<Message<"double-vote">>, code: string) => {
+    const message = { ...proof("member-a", votedTwice({ round: 1 })), ...votes };
+    assert.equal(site.one("member-a", "double-vote", message), code);
+  };
+  refused({ member: "member-b" }, "evidence.rights");
+  refused({ second: votedTwice({ round: 1 }).first }, "evidence.same");
+  refused({ from: "stranger" }, "evidence.stranger");
+  refused({ epoch: 1 }, "evidence.stranger");
+  refused({ from: "member-c" }, "evidence.signature");
+  // Votes of another place, round, time, block, chain or key say nothing of this one.
+  for (const change of [{ type: 1 }, { height: 6 }, { round: 2 }]) {
+    refused(change, "evidence.signature");
+  }
+  const { first } = votedTwice({ round: 1 });
+  refused({ first: { ...first, nanos: 8 } }, "evidence.signature");
+  refused({ first: { ...first, seconds: 1 } }, "evidence.signature");
+  refused(
+    { first: { seconds: first.seconds, nanos: 7, signature: first.signature } },
+    "evidence.signature",
+  );
+  refused(votedTwice({ round: 1 }, { on: "elsewhere" }), "evidence.signature");
+  refused(votedTwice({ round: 1 }, { key: "member-c" }), "evidence.signature");
+  for (let round = 1; round < equivocationsMax; round += 1) refused(votedTwice({ round }), "ok");
+  refused(votedTwice({ round: 99 }), "evidence.enough");
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import {
+  cometbftVoteBytes,
+  type DoubleVote,
   encodeMessage,
   type MemberAction,
   type MemberTerms,
@@ -8,6 +10,7 @@ import {
   type UtcMs,
   utcMs,
   type Vote,
+  type VotePlace,
   voteBytes,
 } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
@@ -56,6 +59,24 @@ export function motionOf(
 
 export const hashOf = (motion: Message<"member-motion">): Uint8Array =>
   sha256(encodeMessage("member-motion", motion));
+
+export type Votes = Omit<DoubleVote, "member" | "from" | "epoch">;
+
+/** Two votes of a key in one round, for two blocks. */
+export function votedTwice(
+  changes: Partial<VotePlace> = {},
+  { key = "member-d", on = chain } = {},
+): Votes {
+  const place = { type: 2, height: 5, round: 0, ...changes };
+  const cast = (digest: number) => {
+    const hash = new Uint8Array(32).fill(digest);
+    const block = { hash, parts: 1, partsRoot: hash };
+    const vote = { block, seconds: startTime / 1000, nanos: 7 };
+    const signature = signerOfName(key).sign(cometbftVoteBytes(place, vote, on));
+    return { ...vote, signature };
+  };
+  return { ...place, first: cast(1), second: cast(2) };
+}
 
 /** A vote of member-d, or of whom `changes` name, signed by `key`. */
 export function voteOf(
@@ -112,7 +133,7 @@ export class Consortium {
   }
 
   /** One transaction in a block of its own. */
-  one<K extends "member-motion" | "ballot" | "evidence" | "deviation">(
+  one<K extends "member-motion" | "ballot" | "evidence" | "deviation" | "double-vote">(
     signer: string,
     kind: K,
     message: Message<K>,
