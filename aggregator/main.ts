@@ -268,6 +268,7 @@ function runningEngine(config: AggregatorConfig, parts: Parts, pool: DurablePool
     chain: genesis.chain,
     keys,
     verify,
+    snapshotEvery: config.snapshots.everyBlocks,
     log,
     ...(blockIntervalMs === undefined ? {} : { blockIntervalMs }),
   };

@@ -48,7 +48,7 @@ export function restoreCommand(
     if (options.json) return print({ ok: true, restored: false, silent, ...content });
     return console.log(`${file}: ${textOf(content)}; sound, would become ${config.store}`);
   }
-  if (!silent && !options.acceptLoss) {
+  if (config.engine === "recorder" && !options.acceptLoss) {
     throw new Failure(
       "restore.loss",
       "one member orders this chain alone, so blocks made after the backup exist nowhere else, and receipts for them bind a chain that ends; where that is so, run this again with --accept-loss",
@@ -58,6 +58,7 @@ export function restoreCommand(
   const content = restoreBackup(resolve(file), config.store, { ...grounds, silent });
   if (options.json) return print({ ok: true, restored: true, silent, ...content });
   console.log(`${config.store}: ${textOf(content)}`);
+  if (config.engine === "cometbft") console.log("CometBFT brings the blocks after it again.");
   if (!silent) return;
   console.log(
     "This member forgot what it voted on after the backup. It follows the others and says nothing that binds until it has passed every height on which it may have voted; then it votes again by itself.",

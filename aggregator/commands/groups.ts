@@ -9,6 +9,7 @@ export const groups: readonly (readonly [readonly string[], () => Promise<Add>])
     ["join", "members", "propose", "vote"],
     async () => (await import("./member-commands.ts")).addMemberCommands,
   ],
+  [["hand-over"], async () => (await import("./hand-over-command.ts")).addHandOverCommand],
   [["bill"], async () => (await import("./bill.ts")).addBillCommand],
   [["notices"], async () => (await import("./notices.ts")).addNoticesCommands],
   [["doctor"], async () => (await import("./doctor.ts")).addDoctorCommand],

@@ -5,7 +5,7 @@ import { Failure, isId } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
 import { generateKey, openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import type { z } from "zod";
-import { homeOf } from "../consensus/cometbft/home.ts";
+import { chainGenesis, homeOf, nodeIdOf, peerAt } from "../consensus/cometbft/home.ts";
 import { type Genesis, genesisHash, genesisSchema } from "../ledger/genesis.ts";
 import { genesisState } from "../ledger/genesis-state.ts";
 import { noteNeverVoted } from "../ledger/restored.ts";
@@ -121,19 +121,24 @@ function cometbftFiles(
   genesis: Genesis,
   plans: readonly MemberPlan[],
 ): NewFile[] {
+  const { chain, time } = genesis;
   const hash = Buffer.from(genesisHash(genesis)).toString("hex");
-  const members = plans.map(({ id, key, linkPort, rpcPort }) => ({
+  const beginning = { genesis: hash, height: 0 };
+  const voters = genesis.members.filter(({ voting }) => voting);
+  const ofChain = chainGenesis(voters, { chain, time, beginning });
+  const members = plans.map(({ id, key, linkPort, rpcPort = 0 }) => ({
     id,
     seed: dryRun && !existsSync(key) ? generateKey().seed : readKeyFile(key).seed,
     nodeSeed: generateKey().seed,
-    p2pPort: linkPort,
-    rpcPort: rpcPort ?? 0,
+    p2p: { host: "127.0.0.1", port: linkPort },
+    rpcPort,
   }));
   return plans.flatMap(({ config }, i) => {
     const member = members[i];
     assert(member !== undefined, "each plan is a member");
-    const { chain, time } = genesis;
-    return homeOf(member, members, { chain, time, genesis: hash }).map(({ path, ...file }) => ({
+    const others = members.filter((other) => other !== member);
+    const peers = others.map(({ nodeSeed, p2p }) => peerAt(nodeIdOf(nodeSeed), p2p));
+    return homeOf(member, { genesis: ofChain, peers }).map(({ path, ...file }) => ({
       ...file,
       path: join(dirname(config), "cometbft", path),
     }));

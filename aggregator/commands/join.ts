@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join as joinPath } from "node:path";
+import { dirname, join as joinPath } from "node:path";
 import {
   brokerUrlPattern,
   Failure,
@@ -15,6 +15,7 @@ import { parseAddress } from "../consensus/links/address.ts";
 import { type Genesis, readGenesis } from "../ledger/genesis.ts";
 import { makeStore, type NewFile } from "./init.ts";
 import { addressAgain, type Place, placeOf } from "./join-address.ts";
+import { type JoinCometbft, newcomerHome } from "./join-cometbft.ts";
 import { memberRequestText, readMemberRequest } from "./member-request.ts";
 
 /** What somebody wants to become a member with. */
@@ -42,6 +43,8 @@ export type JoinOptions = {
   readonly portalPort: number;
   /** Where it listens for the others; undefined: the port of `address`. */
   readonly linkPort: number | undefined;
+  /** CometBFT orders: what other members' said. */
+  readonly cometbft?: JoinCometbft | undefined;
   /** Only a new request of a member that is set up already. */
   readonly renew: boolean;
   readonly dryRun: boolean;
@@ -54,7 +57,7 @@ export type Joined = { readonly files: readonly NewFile[]; readonly request: str
  * Makes all that a new member of a running consortium needs: a key, its genesis, a configuration, and
  * the signed request for the members to admit it. Writes nothing where a configuration exists.
  * Throws: `Failure` `join.exists`, `join.none`, `join.member`, `join.peer`, `join.broker`,
- * `join.address`, `join.certificate`, `genesis.*`, `key.*`, `config.*`.
+ * `join.address`, `join.certificate`, `join.cometbft`, `genesis.*`, `key.*`, `config.*`.
  */
 export function join(options: JoinOptions): Joined {
   const { home, member, renew, dryRun } = options;
@@ -77,18 +80,26 @@ export function join(options: JoinOptions): Joined {
       request: "",
     };
   }
-  const signer = signerOf(openKeyFile(at("member.key")));
+  const keys = openKeyFile(at("member.key"));
+  const signer = signerOf(keys);
   const nonce = new Uint8Array(randomBytes(16));
   const message = { nonce, terms: { ...terms, id: member, key: signer.publicKey } };
   const frame = sealFrame("member-request", message, { chain: genesis.chain, signer });
   const request = memberRequestText(frame);
-  const written = [
+  const written: readonly NewFile[] = [
     ...(renew ? [] : filesOf(options, genesis, place)),
+    ...(renew || options.cometbft === undefined
+      ? []
+      : newcomerHome(options.cometbft, { id: member, seed: keys.seed, p2p: place.listen }).map(
+          (made) => ({ ...made, path: joinPath(home, "cometbft", made.path) }),
+        )),
     { path: file, text: `${request}\n` },
   ];
   if (!dryRun) {
-    for (const { path, text } of written) {
-      writeFileSync(path, text, { flag: path.endsWith(".txt") ? "w" : "wx" });
+    for (const { path, text, secret } of written) {
+      mkdirSync(dirname(path), { recursive: true });
+      const mode = secret === true ? 0o600 : 0o644;
+      writeFileSync(path, text, { flag: path.endsWith(".txt") ? "w" : "wx", mode });
     }
     // A key that was here before may have voted.
     if (isNew && !existsSync(at("ledger.sqlite"))) makeStore(at("ledger.sqlite"));
@@ -167,7 +178,7 @@ function digestOf(file: string): Uint8Array {
 }
 
 function filesOf(options: JoinOptions, genesis: Genesis, { listen }: Place): readonly NewFile[] {
-  const { home, member, clock, brokerPort, portalPort } = options;
+  const { home, member, clock, brokerPort, portalPort, cometbft } = options;
   const given = new Map(options.peers.map((peer) => peer.split("=") as [string, string]));
   const known = genesis.members.flatMap(({ id, address }) =>
     address ? [[id, address] as const] : [],
@@ -176,8 +187,12 @@ function filesOf(options: JoinOptions, genesis: Genesis, { listen }: Place): rea
   const config = {
     site: genesis.site,
     member,
-    engine: "pbft",
-    consensus: { listen, peers },
+    ...(cometbft === undefined
+      ? { engine: "pbft", consensus: { listen, peers } }
+      : {
+          engine: "cometbft",
+          cometbft: { home: "cometbft", rpc: `http://127.0.0.1:${cometbft.rpcPort}` },
+        }),
     ...(clock === undefined ? {} : { clock: { kind: "file", path: clock } }),
     broker: { port: brokerPort },
     portal: { port: portalPort },

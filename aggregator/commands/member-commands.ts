@@ -1,7 +1,9 @@
 import { Failure, type MemberRole } from "@busbar/protocol";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { readGenesis } from "../ledger/genesis.ts";
 import { configOption, height, id, instant, port } from "./arguments.ts";
 import { join, joinedLines } from "./join.ts";
+import { askMembers } from "./join-cometbft.ts";
 import { listMembers } from "./members.ts";
 import { tell } from "./transaction.ts";
 import {
@@ -46,15 +48,31 @@ export function addMemberCommands(program: Command, print: (value: object) => vo
       "where it listens for the other members (default: the port of --address, or 7600)",
       port,
     )
+    .addOption(
+      new Option("--engine <name>", "what the members agree by")
+        .choices(["pbft", "cometbft"])
+        .default("pbft"),
+    )
+    .option("--rpc <url...>", "cometbft: RPC of members that run, to learn the others from", [])
+    .option("--rpc-port <port>", "cometbft: port of this member's own RPC", port, 26_657)
+    .option("--state-sync", "cometbft: begin with a snapshot instead of the first block", false)
     .option("--renew", "make only a new request: other terms, a longer term, a return", false)
     .option("--dry-run", "say what would be made, and make nothing", false)
     .option("--json", "print the result as JSON", false)
     .addHelpText(
       "after",
-      "\nExample:\n  busbar-aggregator join --genesis elm/genesis.json --member member-5 --home five --address 192.0.2.7:7600",
+      `
+Examples:
+  busbar-aggregator join --genesis elm/genesis.json --member member-5 --home five --address 192.0.2.7:7600
+  busbar-aggregator join --genesis elm/genesis.json --member member-5 --home five --engine cometbft --rpc http://192.0.2.4:26657`,
     )
-    .action((options) => {
-      const wishes = { ...options, peers: options.peer };
+    .action(async (options) => {
+      const { engine, rpc, rpcPort, stateSync, renew } = options;
+      const cometbft =
+        engine === "cometbft" && !renew
+          ? { ...(await askMembers(rpc, readGenesis(options.genesis), { stateSync })), rpcPort }
+          : undefined;
+      const wishes = { ...options, peers: options.peer, cometbft };
       const made = join(wishes);
       const files = made.files.map(({ path }) => path);
       if (options.json) return print({ ok: true, files, request: made.request });

@@ -1,5 +1,6 @@
 import { compareBytes, Failure, type Signer } from "@busbar/protocol";
 import type { AggregatorConfig } from "../config/schema.ts";
+import { handedOverOf } from "../ledger/handed-over.ts";
 import { members } from "../ledger/tables.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -47,13 +48,23 @@ export function checkRunner(
 }
 
 /**
- * Checks that the engine fits the ledger's voters: one that orders alone would make a chain of its own.
- * Throws: `Failure` `member.not-alone`.
+ * Checks that the engine fits the ledger's voters: one that orders alone would make a chain of its own, and
+ * so would PBFT behind a block at which the members handed over.
+ * Throws: `Failure` `member.not-alone`, `member.handed-over`.
  */
 export function checkEngine(
-  { engine, member }: AggregatorConfig,
-  { application }: Pick<Ledger, "application">,
+  { engine, member, consensus }: AggregatorConfig,
+  { application, store }: Pick<Ledger, "application" | "store">,
 ): void {
+  const word = handedOverOf(store);
+  const keepsIt = store.height === word?.height && consensus?.until === word.height;
+  if (engine === "pbft" && word !== undefined && !keepsIt) {
+    throw new Failure(
+      "member.handed-over",
+      `${member} said that it makes no block by PBFT behind ${word.height}; set engine: cometbft (busbar-aggregator hand-over), or leave consensus.until at ${word.height}`,
+      { retry: "never" },
+    );
+  }
   const { voters } = application.council();
   const alone = voters.length === 1 && voters[0]?.id === member;
   if (engine !== "recorder" || alone) return;

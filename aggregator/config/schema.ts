@@ -68,6 +68,11 @@ export const aggregatorConfig = z.strictObject({
         )
         .default([])
         .describe("Where other members are reached; their keys are the ledger's"),
+      until: z
+        .int()
+        .min(1)
+        .optional()
+        .describe("Last block that PBFT makes, where the members hand the chain over behind it"),
     })
     .optional()
     .describe("Links to the other members, for engine: pbft"),
@@ -266,6 +271,11 @@ export const aggregatorConfig = z.strictObject({
         .describe(
           "Site hours between two snapshots; the same on all members, who then make the same",
         ),
+      everyBlocks: z
+        .int()
+        .min(1)
+        .default(2_048)
+        .describe("Several members: blocks between two snapshots besides; the same on all of them"),
     })
     .prefault({})
     .describe("Snapshots of the state, from which a member can begin or catch up"),

@@ -24,7 +24,7 @@ import type { PbftOptions } from "./pbft-options.ts";
 import { type PbftStatus, statusOf } from "./pbft-status.ts";
 import { durableOf } from "./restored.ts";
 import { Silence } from "./silence.ts";
-import { SnapshotKeeping } from "./snapshot-keeping.ts";
+import { SnapshotKeeping, usualSnapshotEvery } from "./snapshot-keeping.ts";
 import { Spreading } from "./spreading.ts";
 import { StateTransfer } from "./state-transfer.ts";
 import { Tally } from "./tally.ts";
@@ -35,9 +35,6 @@ const tickMs = 50;
 
 /** Messages looked at in one turn: what a flood can delay a vote by. */
 const messagesPerTurn = 256;
-
-/** A day of a busy site; a member that is less behind is there sooner by blocks. */
-const usualSnapshotEvery = 2_048;
 
 /**
  * The engine of a consortium of several voting members: the disk, the clock and the links around the
@@ -267,7 +264,7 @@ export class PbftEngine implements Engine {
   }
 
   #ports(): Ports {
-    const { application, store, pool, clock } = this.#options;
+    const { application, store, pool, clock, until = Number.MAX_SAFE_INTEGER } = this.#options;
     const keys = this.#keys;
     return {
       clock: { now: this.#timers.now, site: clock.now },
@@ -275,15 +272,17 @@ export class PbftEngine implements Engine {
       verify: (member, kind, payload, signature) => keys.verify(member, kind, payload, signature),
       kid: (member) => keys.kid(member),
       pool: {
-        oldestSince: () => this.#wish.oldestSince(),
+        oldestSince: () => (store.height < until ? this.#wish.oldestSince() : undefined),
         overtakenMs: () => pool.overtakenMs(),
         next: (underWay) => {
           // A certified block that is not on disk yet: its frames seem to wait, its rules to be due.
           if (this.#replica?.height !== store.height) return undefined;
+          if (store.height + underWay.length >= until) return undefined;
           return this.#wish.next(underWay);
         },
       },
-      acceptable: (proposal) => acceptable(proposal, { application, pool }),
+      acceptable: (proposal) =>
+        proposal.height <= until && acceptable(proposal, { application, pool }),
     };
   }
 

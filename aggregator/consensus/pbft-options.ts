@@ -26,6 +26,8 @@ export type PbftOptions = {
   readonly snapshotGap?: number;
   /** Bytes of a snapshot's chunk, the same on all members; tests make small ones. */
   readonly chunkBytes?: number;
+  /** This member neither proposes nor votes for a block above this one, and waits for none. */
+  readonly until?: number | undefined;
   readonly timing?: Timing;
   readonly timers?: TurnTimers;
 };

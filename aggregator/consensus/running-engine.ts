@@ -36,6 +36,8 @@ export type EngineParts = {
   readonly keys: KeyFile;
   /** Remembers, for a block vote is checked twice: when it comes, and in the certificate. */
   readonly verify: Verify;
+  /** Blocks between two snapshots of several members; absent: as usual. */
+  readonly snapshotEvery?: number;
   /** What each engine takes it for stands in `aggregator.yaml`'s description; absent: as usual. */
   readonly blockIntervalMs?: number;
   readonly log: Logger;
@@ -45,6 +47,8 @@ export type EngineParts = {
 export type LinkConfig = {
   readonly listen: Address;
   readonly peers: readonly { readonly id: string; readonly address: string }[];
+  /** PBFT makes no block above this one. */
+  readonly until?: number | undefined;
 };
 
 /** One member that orders alone. */
@@ -61,11 +65,14 @@ export function recorderEngine(parts: EngineParts): RunningEngine {
 }
 
 /** One of several that agree. */
-export function pbftEngine(parts: EngineParts, { listen, peers }: LinkConfig): RunningEngine {
+export function pbftEngine(
+  parts: EngineParts,
+  { listen, peers, until }: LinkConfig,
+): RunningEngine {
   const { application, store, chain, keys, log } = parts;
   const links = new TlsLinks({ listen, keys, chain, log });
   const member = { id: parts.member, chain, signer: signerOf(keys) };
-  const engine = new PbftEngine({ ...parts, links, member });
+  const engine = new PbftEngine({ ...parts, links, member, until });
   const follow = () => links.setPeers(peersOf(store.state, parts.member, peers));
   engine.onCommit(follow);
   engine.onEvidence(({ member: liar, first, second }) => {

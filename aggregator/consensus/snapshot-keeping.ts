@@ -2,6 +2,9 @@ import { SnapshotMaking } from "../ledger/snapshots/making.ts";
 import type { Store } from "../ledger/store.ts";
 import type { Timers } from "./timers.ts";
 
+/** A day of a busy site; a member that is less behind is there sooner by blocks. */
+export const usualSnapshotEvery = 2_048;
+
 /** Between two chunks: votes come first. */
 const pauseMs = 20;
 
@@ -10,7 +13,7 @@ type KeepingParts = {
   readonly timers: Timers;
   /** At heights that are multiples of this. */
   readonly every: number;
-  readonly chunkBytes: number | undefined;
+  readonly chunkBytes?: number | undefined;
 };
 
 /**
@@ -26,10 +29,10 @@ export class SnapshotKeeping {
     this.#parts = parts;
   }
 
-  /** A block is on disk, and the next one is not. */
+  /** A block is on disk with its certificate. Where the next one is, too, its state is gone. */
   committed(height: number): void {
     const { store, every, chunkBytes } = this.#parts;
-    if (height % every !== 0 || this.#making !== undefined) return;
+    if (height % every !== 0 || height !== store.height || this.#making !== undefined) return;
     this.#making = new SnapshotMaking(store, chunkBytes);
     this.#arm();
   }

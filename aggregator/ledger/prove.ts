@@ -4,6 +4,7 @@ import {
   blockHistoryKey,
   blockResult,
   type ConsistencyProof,
+  compareBytes,
   inclusionProof,
   merkleRoot,
   meterStateTable,
@@ -13,7 +14,7 @@ import {
 } from "@busbar/protocol";
 import type { Application } from "./application.ts";
 import type { CommittedBlock } from "./block.ts";
-import type { BlockSource, Place } from "./block-table.ts";
+import type { BlockSource, CertifiedHeader, Place } from "./block-table.ts";
 import type { LedgerEvent } from "./events.ts";
 import { eventBytes, textsOf } from "./execution.ts";
 import { historyOf } from "./history.ts";
@@ -28,11 +29,9 @@ export function proveState(
   key: string,
 ): StateProof | undefined {
   const { value, path, height } = application.query(key);
-  const certified = store.header(height);
+  const certified = certifiedAs(store, height);
   if (certified === undefined) return undefined;
   const { header, certificate } = certified;
-  // Decided by an engine that keeps the proof itself.
-  if (certificate.length === 0) return undefined;
   return {
     header,
     certificate,
@@ -41,6 +40,22 @@ export function proveState(
     ...(value === undefined ? {} : { value }),
     ...(path.other === undefined ? {} : { other: [path.other.key, path.other.value] }),
   };
+}
+
+/** The newest certified block that left the state of this one: behind an engine whose certificates come with the
+ * next block, one that changed nothing may wait for its own while nothing happens. */
+function certifiedAs(store: Pick<Store, "header">, height: number): CertifiedHeader | undefined {
+  const wanted = store.header(height);
+  for (let at = height; at > 0; at -= 1) {
+    const block = store.header(at);
+    const isSame =
+      block !== undefined &&
+      wanted !== undefined &&
+      compareBytes(block.header.appHash, wanted.header.appHash) === 0;
+    if (!isSame) return undefined;
+    if (block.certificate.length > 0) return block;
+  }
+  return undefined;
 }
 
 /** Which result of a block: a transaction's by its place, or what the block did by itself. */

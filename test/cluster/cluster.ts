@@ -10,10 +10,11 @@ import { blockHashesByHeight } from "../support/stores.ts";
 import { finish, freePortBase, programs, until } from "../support/virtual-site.ts";
 import {
   foundersCount,
+  joinCometbft,
   laterConfig,
   layWires,
   placeOf,
-  useCometbft,
+  setIn,
   writeRequests,
 } from "./layout.ts";
 import { MemberProcess } from "./member-process.ts";
@@ -52,14 +53,20 @@ export class Cluster {
   readonly #home: string;
   readonly #portBase: number;
   readonly #wires: ReadonlyMap<string, LinkProxy>;
+  /** The program that orders, where CometBFT does. */
+  #cometbft: string | undefined;
   /** The units' lists, which grow with the consortium. */
   readonly #brokers: number[];
   readonly #memberships: Membership[];
 
-  private constructor(home: string, portBase: number, wires: ReadonlyMap<string, LinkProxy>) {
-    this.#home = home;
-    this.#portBase = portBase;
-    this.#wires = wires;
+  private constructor(made: {
+    readonly home: string;
+    readonly portBase: number;
+    readonly wires: ReadonlyMap<string, LinkProxy>;
+  }) {
+    this.#home = made.home;
+    this.#portBase = made.portBase;
+    this.#wires = made.wires;
     this.#all = Array.from({ length: foundersCount }, (_, index) => this.#memberAt(index));
     this.#brokers = this.#all.map(({ place }) => place.broker);
     this.#memberships = [this.#membership(this.#all)];
@@ -83,9 +90,9 @@ export class Cluster {
       ...(cometbft === undefined ? [] : ["--engine", "cometbft", "--rpc-port", String(rpc)]),
       ...["--admit", ...writeRequests(home)],
     ]);
-    if (cometbft !== undefined) useCometbft(home, cometbft);
     const wires = cometbft === undefined ? await layWires(home, base) : new Map();
-    const cluster = new Cluster(home, base, wires);
+    const cluster = new Cluster({ home, portBase: base, wires });
+    if (cometbft !== undefined) cluster.useCometbft(cometbft);
     try {
       await Promise.all(cluster.members.map((member) => member.start()));
       return cluster;
@@ -93,6 +100,12 @@ export class Cluster {
       await cluster.end();
       throw error;
     }
+  }
+
+  /** CometBFT, this program, orders from their next start on; a snapshot is made all few blocks. */
+  useCometbft(command: string): void {
+    this.#cometbft = command;
+    for (const member of this.members) this.#configure(member, command);
   }
 
   /** Who are members now. */
@@ -178,13 +191,27 @@ export class Cluster {
   /**
    * Lets one more member in: its request is moved and voted for, then its process starts and gets the
    * chain from the others. It names no address, as one behind a router: it dials, and nobody dials it.
+   * `stateSync`: behind CometBFT it begins with a snapshot. `start`: instead of starting it and waiting until
+   * it knows all voters.
    */
-  async addMember(): Promise<MemberProcess> {
+  async addMember({
+    stateSync = false,
+    start,
+  }: {
+    readonly stateSync?: boolean;
+    readonly start?: (member: MemberProcess) => Promise<void>;
+  } = {}): Promise<MemberProcess> {
     const member = this.#memberAt(this.#all.length);
     const { index, id, place, config } = member;
-    mkdirSync(dirname(config));
-    const others = this.members.map((other) => other.index);
-    writeFileSync(config, laterConfig(this.#portBase, index, others));
+    if (this.#cometbft === undefined) {
+      mkdirSync(dirname(config));
+      const others = this.members.map((other) => other.index);
+      writeFileSync(config, laterConfig(this.#portBase, index, others));
+    } else {
+      const rpc = this.members.map((other) => other.rpc);
+      await joinCometbft(this.#home, { index, place, rpc, stateSync });
+      this.#configure(member, this.#cometbft);
+    }
     const keys = openKeyFile(member.key);
     const { key } = publicKeysOf(keys);
     const terms = { id, key, voting: true, role: "company" } as const;
@@ -197,6 +224,10 @@ export class Cluster {
     });
     this.#all.push(member);
     this.#brokers.push(place.broker);
+    if (start !== undefined) {
+      await start(member);
+      return member;
+    }
     await member.start();
     await this.#allKnowVoters();
     return member;
@@ -260,6 +291,11 @@ export class Cluster {
       .filter(({ counts }) => counts.some(({ kind }) => kind === "deviation"))
       .map(({ id }) => id)
       .sort();
+  }
+
+  #configure({ config }: MemberProcess, command: string): void {
+    setIn(config, ["cometbft", "command"], command);
+    setIn(config, ["snapshots", "everyBlocks"], 20);
   }
 
   #memberAt(index: number): MemberProcess {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import { chain, testGenesis } from "../../aggregator/ledger/test-site.ts";
 import { LinkProxy } from "../support/link-proxy.ts";
+import { finish, programs } from "../support/virtual-site.ts";
 
 /** Members that `init` makes. */
 export const foundersCount = 4;
@@ -57,22 +58,37 @@ export async function layWires(home: string, portBase: number): Promise<Map<stri
       wires.set(`${from} ${to}`, wire);
       peers.push({ id: idOf(to), address: `127.0.0.1:${wire.port}` });
     }
-    const file = join(home, idOf(from), "aggregator.yaml");
-    const config = parseDocument(readFileSync(file, "utf8"));
-    config.setIn(["consensus", "peers"], peers);
-    writeFileSync(file, config.toString());
+    setIn(join(home, idOf(from), "aggregator.yaml"), ["consensus", "peers"], peers);
   }
   return wires;
 }
 
-/** Says in the founders' configurations which program CometBFT is. */
-export function useCometbft(home: string, command: string): void {
-  for (let index = 0; index < foundersCount; index += 1) {
-    const file = join(home, idOf(index), "aggregator.yaml");
-    const config = parseDocument(readFileSync(file, "utf8"));
-    config.setIn(["cometbft", "command"], command);
-    writeFileSync(file, config.toString());
-  }
+/** Says something else in a member's configuration. */
+export function setIn(file: string, path: readonly string[], value: unknown): void {
+  const config = parseDocument(readFileSync(file, "utf8"));
+  config.setIn(path, value);
+  writeFileSync(file, config.toString());
+}
+
+/** Prepares a member that comes later where CometBFT orders: the others' RPC tells it of the chain. */
+export async function joinCometbft(
+  home: string,
+  newcomer: {
+    readonly index: number;
+    readonly place: Place;
+    readonly rpc: readonly string[];
+    readonly stateSync: boolean;
+  },
+): Promise<void> {
+  const { index, place, rpc, stateSync } = newcomer;
+  const id = idOf(index);
+  const { broker, portal, link, rpc: rpcPort } = place;
+  await finish(programs.aggregator, [
+    ...["join", "--genesis", join(home, "genesis.json"), "--member", id, "--home", join(home, id)],
+    ...["--engine", "cometbft", "--rpc", ...rpc, ...(stateSync ? ["--state-sync"] : [])],
+    ...["--broker-port", broker, "--portal-port", portal].map(String),
+    ...["--link-port", link, "--rpc-port", rpcPort].map(String),
+  ]);
 }
 
 /** The configuration of a member that comes later. */

@@ -37,6 +37,11 @@ export class MemberProcess {
     return join(this.#folder, "member.key");
   }
 
+  /** Of CometBFT, where it orders. */
+  get rpc(): string {
+    return `http://127.0.0.1:${this.place.rpc}`;
+  }
+
   get ledger(): string {
     return join(this.#folder, "ledger.sqlite");
   }
@@ -76,7 +81,7 @@ export class MemberProcess {
       out += text;
     });
     const isUp = () => {
-      if (child.exitCode !== null) {
+      if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(`${this.id} ended: ${readFileSync(this.#log, "utf8").slice(-2_000)}`);
       }
       return out.includes('"event":"ready"') || undefined;
@@ -91,6 +96,13 @@ export class MemberProcess {
     const gone = once(child, "exit");
     this.#signal(signal);
     await gone;
+  }
+
+  /** Resolves when the process that was started last is gone, whoever ended it. */
+  async ended(): Promise<void> {
+    const child = this.#process;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    await once(child, "exit");
   }
 
   pause(): void {

@@ -35,7 +35,7 @@ export type RealWorld = {
   readonly timing: Timing;
   readonly blockIntervalMs: number;
   readonly poolLimits?: PoolLimits;
-  readonly snapshots?: Pick<PbftOptions, "snapshotEvery" | "snapshotGap" | "chunkBytes">;
+  readonly snapshots?: Pick<PbftOptions, "snapshotEvery" | "snapshotGap" | "chunkBytes" | "until">;
   /** Site time of virtual time. */
   readonly site: (now: number) => UtcMs;
   readonly speed: number;

@@ -4,7 +4,9 @@ import { blockLimits } from "../../ledger/application.ts";
 import type { CommittedBlock, RefusedFrame } from "../../ledger/block.ts";
 import { sha256 } from "../../ledger/sha256.ts";
 import type { Snapshot } from "../../ledger/snapshots/format.ts";
+import { version } from "../../version.ts";
 import { nameOf } from "../frame-name.ts";
+import { type Beginning, beginningIn } from "./beginning.ts";
 import type { Certifying } from "./certifying.ts";
 import { areCouncil, memberAt, validatorUpdates } from "./validators.ts";
 import { encodeResponse, type Request } from "./wire/codec.ts";
@@ -29,12 +31,14 @@ const chunkResult = { accept: 1, retry: 3, "retry-snapshot": 4, "reject-snapshot
 export type AbciOptions = {
   readonly application: Application;
   readonly chain: string;
-  /** The genesis that the chain begins with, SHA-256 in hex: CometBFT's own genesis names it. */
-  readonly genesis: string;
+  /** What CometBFT's own genesis has to say of the ledger. */
+  readonly beginning: Beginning;
   /** Where members' signatures over our headers come together. */
-  readonly certifying: Pick<Certifying, "say" | "holds" | "take" | "committed">;
+  readonly certifying: Pick<Certifying, "say" | "holds" | "take" | "committed" | "adopted">;
   /** Called when a block is on disk; its certificate comes later. */
   readonly onCommitted?: (block: CommittedBlock) => void;
+  /** Called when a decided block, by its height in CometBFT, tells of misbehavior. */
+  readonly onMisbehavior?: (height: number) => void;
   /** Called for frames that the rules refused. */
   readonly onRefused?: (refused: RefusedFrame) => void;
 };
@@ -83,12 +87,12 @@ export class AbciApplication {
       case "commit":
         return encodeResponse(verb, this.#commit());
       case "listSnapshots":
-        return encodeResponse(verb, { snapshots: this.#application.listSnapshots() });
+        return encodeResponse(verb, { snapshots: this.#listSnapshots() });
       case "offerSnapshot":
         return encodeResponse(verb, this.#offerSnapshot(body));
       case "loadSnapshotChunk":
         return encodeResponse(verb, {
-          chunk: this.#application.loadSnapshotChunk(body) ?? new Uint8Array(),
+          chunk: this.#loadSnapshotChunk(body),
         });
       case "applySnapshotChunk":
         return encodeResponse(verb, this.#applySnapshotChunk(body));
@@ -105,26 +109,28 @@ export class AbciApplication {
     }
   }
 
+  /** Before the first block that CometBFT ordered it begins: height 0. */
   #info(): Responses["info"] {
-    const { height, appHash, begun } = this.#application.info();
+    const { height, appHash } = this.#application.info();
+    const lastBlockHeight = Math.max(0, this.#theirs(height));
     return {
       data: "busbar",
-      version: "",
+      version,
       appVersion: 1,
-      lastBlockHeight: height,
-      lastBlockAppHash: begun && height > 0 ? appHash : new Uint8Array(),
+      lastBlockHeight,
+      lastBlockAppHash: lastBlockHeight > 0 ? appHash : new Uint8Array(),
     };
   }
 
   #initChain(body: Requests["initChain"]): Responses["initChain"] {
-    const { chain, genesis } = this.#options;
+    const { chain, beginning } = this.#options;
     if (body.chainId !== chain) {
       throw unexpected(`CometBFT's genesis is of chain ${body.chainId}, this ledger of ${chain}`);
     }
-    const named = genesisNamedBy(body.appStateBytes);
-    if (named !== genesis) {
+    const named = beginningNamedBy(body.appStateBytes);
+    if (named?.genesis !== beginning.genesis) {
       throw unexpected(
-        `CometBFT's genesis names the ledger genesis ${named}, this member has ${genesis}`,
+        `CometBFT's genesis names the ledger genesis ${named?.genesis ?? '(none: app_state is not {"genesis": …})'}, this member has ${beginning.genesis}`,
       );
     }
     if (body.initialHeight > 1) {
@@ -136,13 +142,29 @@ export class AbciApplication {
         `members' signatures travel in vote extensions: expected vote_extensions_enable_height 1, CometBFT's genesis says ${extensions}`,
       );
     }
-    const appHash = this.#application.initChain();
+    const appHash = this.#begin(named);
     if (!areCouncil(body.validators, this.#application.council())) {
       throw unexpected(
         "CometBFT's validators are not the ledger's voting members with one vote each",
       );
     }
     return { appHash };
+  }
+
+  /** A new chain begins, or CometBFT goes on behind the block that its genesis names. */
+  #begin({ height, last }: Beginning): Uint8Array {
+    if (last === undefined) return this.#application.initChain();
+    const { height: here, hash, appHash } = this.#application.info();
+    if (here < height) {
+      throw unexpected(
+        `CometBFT goes on behind block ${height} and this ledger stands at ${here}: restore a backup of it, or join anew with --state-sync`,
+      );
+    }
+    const [block, state] = [keyOf(hash), keyOf(appHash)];
+    if (block === last.block && state === last.appHash) return appHash;
+    throw unexpected(
+      `CometBFT goes on behind block ${last.block} at height ${height}, this ledger has ${block} there: it is not the chain that was handed over`,
+    );
   }
 
   /** `/p2p/filter/…` asks whom to connect to (all); `/state` gives an entry of the state, by its key. */
@@ -152,8 +174,9 @@ export class AbciApplication {
       return { code: code.refused, log: `no path ${path}: expected /state`, codespace: "busbar" };
     }
     const { value, height } = this.#application.query(Buffer.from(data).toString("utf8"));
-    if (value === undefined) return { code: code.refused, log: "no such entry", height };
-    return { code: code.ok, key: data, value, height };
+    if (value === undefined)
+      return { code: code.refused, log: "no such entry", height: this.#theirs(height) };
+    return { code: code.ok, key: data, value, height: this.#theirs(height) };
   }
 
   /**
@@ -174,8 +197,11 @@ export class AbciApplication {
 
   #prepareProposal(body: Requests["prepareProposal"]): Responses["prepareProposal"] {
     const words = this.#wordsOf(body);
+    const { height, last } = this.#options.beginning;
+    // CometBFT's first block has its genesis' time: that of the last block, which may be long ago.
+    const isFirst = last !== undefined && this.#application.info().height === height;
     const frames = fitting(
-      body.txs.filter((tx) => !isTick(tx)),
+      isFirst ? [] : body.txs.filter((tx) => !isTick(tx)),
       body.maxTxBytes - (words?.length ?? 0),
     );
     const { proposal, refused } = this.#application.prepareProposal({
@@ -219,6 +245,7 @@ export class AbciApplication {
     const words = areWords(first) ? decodeWords(first) : [];
     for (const one of words ?? []) this.#options.certifying.take(one);
     const { header, nextCouncil } = this.#application.finalizeBlock(proposal);
+    if (body.misbehavior.length > 0) this.#options.onMisbehavior?.(body.height);
     return {
       txResults: body.txs.map(() => ({ code: code.ok })),
       validatorUpdates: validatorUpdates(before, nextCouncil),
@@ -248,27 +275,54 @@ export class AbciApplication {
     return { status: extensionStatus.accept };
   }
 
+  /** Those of blocks that CometBFT ordered: of others it has no header to check them by. */
+  #listSnapshots(): readonly Snapshot[] {
+    return this.#application
+      .listSnapshots()
+      .map((snapshot) => ({ ...snapshot, height: this.#theirs(snapshot.height) }))
+      .filter(({ height }) => height > 0);
+  }
+
+  #loadSnapshotChunk(wanted: Requests["loadSnapshotChunk"]): Uint8Array {
+    const height = this.#ours(wanted.height);
+    return this.#application.loadSnapshotChunk({ ...wanted, height }) ?? new Uint8Array();
+  }
+
   #offerSnapshot({ snapshot, appHash }: Requests["offerSnapshot"]): Responses["offerSnapshot"] {
-    const answer = this.#application.offerSnapshot(snapshot as Snapshot, appHash);
+    if (snapshot === null) return { result: offerResult.reject };
+    const offered = { ...snapshot, height: this.#ours(snapshot.height) };
+    const answer = this.#application.offerSnapshot(offered, appHash);
     return { result: offerResult[answer.result] };
   }
 
   #applySnapshotChunk(body: Requests["applySnapshotChunk"]): Responses["applySnapshotChunk"] {
     const answer = this.#application.applySnapshotChunk(body);
-    if (answer.result === "accept") return { result: chunkResult.accept };
+    if (answer.result === "accept") {
+      if (answer.done) this.#options.certifying.adopted();
+      return { result: chunkResult.accept };
+    }
     const { result, refetchChunks, rejectSenders } = answer;
     return { result: chunkResult[result], refetchChunks, rejectSenders };
   }
 
   #proposalOf(body: Requests["finalizeBlock"]): Proposal {
     const frames = areWords(body.txs[0]) ? body.txs.slice(1) : body.txs;
-    return { ...this.#about(body), height: body.height, view: 0, frames };
+    return { ...this.#about(body), height: this.#ours(body.height), view: 0, frames };
   }
 
   /** Whoever is no voting member any more is named by nothing, and its proposal refused. */
   #about({ time, proposerAddress }: Pick<Requests["finalizeBlock"], "time" | "proposerAddress">) {
     const proposer = memberAt(proposerAddress, this.#application.council()) ?? "";
     return { time: msOf(time), proposer };
+  }
+
+  /** The ledger's height of a block that CometBFT counts so. */
+  #ours(height: number): number {
+    return height + this.#options.beginning.height;
+  }
+
+  #theirs(height: number): number {
+    return height - this.#options.beginning.height;
   }
 
   #refuse(name: string): void {
@@ -297,16 +351,13 @@ function fitting(frames: readonly Uint8Array[], bytesMax: number): readonly Uint
   return end < 0 ? frames : frames.slice(0, end);
 }
 
-/** `{"genesis": "<SHA-256 in hex>"}`, as the `app_state` of CometBFT's genesis says it. */
-function genesisNamedBy(appState: Uint8Array): string {
+function beginningNamedBy(appState: Uint8Array): Beginning | undefined {
   try {
-    const state: unknown = JSON.parse(Buffer.from(appState).toString("utf8"));
-    const { genesis } = state as { readonly genesis?: unknown };
-    if (typeof genesis === "string") return genesis;
-  } catch {
-    // What came is told below.
+    return beginningIn(JSON.parse(Buffer.from(appState).toString("utf8")));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
-  return '(none: app_state is not {"genesis": …})';
 }
 
 function unexpected(what: string): Failure {

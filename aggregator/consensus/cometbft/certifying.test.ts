@@ -6,10 +6,12 @@ import {
   encodeHeader,
   verifyCertificate,
   verifyCouncilStep,
+  verifyStateProof,
 } from "@busbar/protocol";
 import { Application } from "../../ledger/application.ts";
 import { firstCouncil } from "../../ledger/council.ts";
 import { genesisHash } from "../../ledger/genesis.ts";
+import { proveState } from "../../ledger/prove.ts";
 import { sha256 } from "../../ledger/sha256.ts";
 import { Store } from "../../ledger/store.ts";
 import {
@@ -87,7 +89,8 @@ class Node {
         told.push({ height: header.height, at: store.height });
       },
     });
-    return new AbciApplication({ application, chain, genesis, certifying });
+    const beginning = { genesis, height: 0 };
+    return new AbciApplication({ application, chain, beginning, certifying });
   }
 }
 
@@ -177,6 +180,12 @@ test("over four changes of voters every block gets our certificate, on all membe
       council = step.council;
     }
     assert.deepEqual(council, told.application.council());
+    // The newest block waits for its certificate; it changed nothing, so an older one proves the state.
+    const proof = proveState(node.application, node.store, "history/blocks");
+    assert.equal(node.store.header(node.store.height)?.certificate.length, 0);
+    assert.ok(proof !== undefined && proof.header.height < node.store.height);
+    const membership = told.application.membershipAt(proof.header.height);
+    assert.ok(verifyStateProof(proof, membership, verifyVotes).ok);
   }
   // Who hears votes tells of a block while its state is the newest: a snapshot is of that state.
   const [a] = nodes as [Node];

@@ -83,6 +83,13 @@ export class Certifying {
     this.#begin(block.header.height);
   }
 
+  /** The ledger stands at the block of a snapshot, which came with its certificate. */
+  adopted(): void {
+    this.#open.clear();
+    this.#fresh.clear();
+    this.#told = this.#store.height;
+  }
+
   /** What this member says in its next vote; undefined where it has nothing to sign, or no key that counts. */
   say(): Said | undefined {
     const { kid, sign } = this.#signer;

@@ -3,14 +3,18 @@ import { join } from "node:path";
 import { Failure, utcMs } from "@busbar/protocol";
 import { signerOf } from "@busbar/protocol/node";
 import type { CommittedBlock, RefusedFrame } from "../../ledger/block.ts";
+import { councilAt } from "../../ledger/council.ts";
 import { hashOf } from "../../ledger/opened-frame.ts";
 import { nameOf } from "../frame-name.ts";
 import type { EngineParts, RunningEngine } from "../running-engine.ts";
+import { SnapshotKeeping, usualSnapshotEvery } from "../snapshot-keeping.ts";
 import { systemTimers } from "../timers.ts";
 import { faultsTolerated } from "../tolerance.ts";
 import { AbciApplication } from "./abci.ts";
+import { readBeginning } from "./beginning.ts";
 import { Broadcasting } from "./broadcasting.ts";
 import { Certifying } from "./certifying.ts";
+import { Misbehavior } from "./misbehavior.ts";
 import { CometbftProcess } from "./process.ts";
 import { CometbftRpc } from "./rpc.ts";
 import { AbciServer } from "./server.ts";
@@ -54,6 +58,8 @@ export function cometbftEngine(
   const forget = (hashes: readonly Uint8Array[]) => {
     for (const hash of hashes) broadcasting.drop(nameOf(hash));
   };
+  const every = parts.snapshotEvery ?? usualSnapshotEvery;
+  const keeping = new SnapshotKeeping({ store, timers, every });
   const certifying = new Certifying({
     store,
     application,
@@ -61,17 +67,29 @@ export function cometbftEngine(
     chain,
     verify,
     onCertified: (block) => {
+      keeping.committed(block.header.height);
       for (const listener of onCommit) listener(block);
     },
+  });
+  const beginning = { ...readBeginning(config.home), genesis: parts.genesis };
+  const misbehavior = new Misbehavior({
+    fetch: (height) => rpc.block(height),
+    councilAt: (height) => councilAt(store.state, height + beginning.height),
+    pool,
+    member: { id: parts.member, chain, signer: signerOf(keys) },
   });
   const abci = new AbciApplication({
     application,
     chain,
-    genesis: parts.genesis,
+    beginning,
     certifying,
     onCommitted: ({ hashes }) => {
       pool.committed(hashes);
       forget(hashes);
+    },
+    onMisbehavior: (height) => {
+      log.error({ event: "cometbft-misbehavior", height });
+      misbehavior.found(height);
     },
     // A frame of another member's pool is that one's to answer.
     onRefused: (refused) => {
@@ -99,6 +117,8 @@ export function cometbftEngine(
   /** Wakes CometBFT for what only time brings about, and for votes that a block still lacks. */
   const wake = () => {
     const now = clock.now();
+    // Not answered: the next time.
+    misbehavior.report().catch(() => {});
     if (application.due(now) || certifying.isWaiting) {
       lastTick = Math.max(lastTick + 1, now);
       // Not there: the next time.
@@ -131,6 +151,7 @@ export function cometbftEngine(
     },
     async stop() {
       cancelWake?.();
+      keeping.stop();
       broadcasting.stop();
       await process.stop();
       await server.stop();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -18,7 +18,9 @@ import {
   story,
 } from "../../ledger/test-ledger.ts";
 import { chain, signerOfName, startTime } from "../../ledger/test-site.ts";
+import { version } from "../../version.ts";
 import { AbciApplication } from "./abci.ts";
+import { appStateOf, type Beginning, beginningIn, readBeginning } from "./beginning.ts";
 import { Certifying } from "./certifying.ts";
 import { Frames, framed } from "./framing.ts";
 import { AbciServer } from "./server.ts";
@@ -26,10 +28,15 @@ import { TestConnection } from "./test-engine.ts";
 import { addressOf, validatorsOf, validatorUpdates } from "./validators.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "busbar-cometbft-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const servers: AbciServer[] = [];
+after(async () => {
+  for (const server of servers) await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
 const silent = { error: () => {} };
 const genesisHex = Buffer.from(genesisHash(genesis)).toString("hex");
 const proposerAddress = Buffer.from(addressOf(signerOfName("member-a").publicKey), "hex");
+const ofNewChain: Beginning = { genesis: genesisHex, height: 0 };
 let sockets = 0;
 
 /** What a chain of one recorder comes to: the peer of each block's app hash. */
@@ -39,7 +46,7 @@ const expected = (() => {
 })();
 
 /** An application with its server, and what CometBFT's genesis would ask of it. */
-async function serve(store = new Store(":memory:")) {
+async function serve(store = new Store(":memory:"), beginning: Beginning = ofNewChain) {
   const application = new Application({ genesis, store, verify });
   const refused: string[] = [];
   const heights: number[] = [];
@@ -54,8 +61,7 @@ async function serve(store = new Store(":memory:")) {
   const abci = new AbciApplication({
     application,
     chain,
-
-    genesis: genesisHex,
+    beginning,
     certifying,
     onRefused: ({ refusal }) => refused.push(refusal.code),
   });
@@ -67,6 +73,7 @@ async function serve(store = new Store(":memory:")) {
   });
   const path = join(folder, `${sockets++}.sock`);
   await server.start({ path });
+  servers.push(server);
   const open = () => TestConnection.open(path);
   return { application, server, open, refused, heights, faults };
 }
@@ -80,6 +87,14 @@ const beginning = {
     voters: [{ id: "member-a", key: signerOfName("member-a").publicKey }],
   }),
 };
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
+function threeBlocks() {
+  const ledger = openLedger();
+  for (const chapter of story(3)) record(ledger, chapter);
+  return ledger;
+}
 
 const timeOf = ({ minutes }: Pick<Chapter, "minutes">) => {
   const ms = startTime + minutes * minute;
@@ -124,11 +139,36 @@ test("frames come out whole for any cut of the stream, and a length that none ha
   assert.deepEqual([...(new Frames(1024).push(Uint8Array.of(0x80, 0x08)) ?? [])], []);
 });
 
+test("a block of 21 MB comes through in pieces of any size, and is judged by the rules", async () => {
+  const tx = new Uint8Array(21 * 1024 * 1024).fill(7);
+  const message = framed(tx);
+  for (const piece of [1, 1_000, 65_536, message.length]) {
+    const frames = new Frames();
+    const out: Uint8Array[] = [];
+    // Byte by byte where something changes; the same bytes again and again in between.
+    const slow = piece === 1 ? 4_096 : message.length;
+    for (let at = 0; at < message.length; ) {
+      const size = at < slow || at > message.length - slow ? piece : 65_536;
+      out.push(...frames.push(message.subarray(at, at + size)));
+      at += size;
+    }
+    assert.equal(out.length, 1, `${piece} bytes at a time`);
+    assert.equal(Buffer.compare(out[0] ?? tx.subarray(1), tx), 0);
+  }
+  const { server, open } = await serve();
+  const consensus = await open();
+  await consensus.ask("initChain", beginning);
+  const block = { ...blockOf(1, { minutes: 0, frames: [] }), txs: [tx] };
+  assert.equal((await consensus.ask("processProposal", block, 60_000)).status, 2);
+  await server.stop();
+});
+
 test("CometBFT's calls come to the recorder's app hashes, whatever pieces they arrive in", async () => {
   for (const pieceBytes of [undefined, 1]) {
     const { server, open, heights } = await serve();
     const [consensus, mempool] = [await open(), await open()];
-    assert.equal((await consensus.ask("info", { abciVersion: "2.0.0" })).lastBlockHeight, 0);
+    const { data, version: told, lastBlockHeight } = await consensus.ask("info", {});
+    assert.deepEqual([data, told, lastBlockHeight], ["busbar", version, 0]);
     await consensus.ask("initChain", beginning, pieceBytes);
     for (const [i, chapter] of story(6).entries()) {
       const block = blockOf(i + 1, chapter);
@@ -183,6 +223,72 @@ test("killed between FinalizeBlock and Commit, the height runs again to the same
     assert.deepEqual([lastBlockHeight, lastBlockAppHash], [i + 1, expected[i]]);
   }
   await node.server.stop();
+});
+
+test("CometBFT that goes on behind another engine's blocks counts from 1, and comes to the same hashes", async () => {
+  const ledger = openLedger();
+  const chapters = story(6);
+  for (const chapter of chapters.slice(0, 3)) record(ledger, chapter);
+  const { hash, appHash } = ledger.application.info();
+  const last = { block: hex(hash), appHash: hex(appHash) };
+  const from: Beginning = { genesis: genesisHex, height: 3, last };
+  const appStateBytes = Buffer.from(JSON.stringify(appStateOf(from)));
+  const { server, open, heights } = await serve(ledger.store, from);
+  const consensus = await open();
+  assert.equal((await consensus.ask("info", {})).lastBlockHeight, 0);
+  const begun = await consensus.ask("initChain", { ...beginning, appStateBytes });
+  assert.deepEqual(begun.appHash, Buffer.from(appHash));
+  for (const [i, chapter] of chapters.slice(3).entries()) {
+    const block = blockOf(i + 1, chapter);
+    await consensus.ask("extendVote", block);
+    assert.equal((await consensus.ask("processProposal", block)).status, 1);
+    assert.deepEqual((await consensus.ask("finalizeBlock", block)).appHash, expected[3 + i]);
+    await consensus.ask("commit", {});
+    const { lastBlockHeight, lastBlockAppHash } = await consensus.ask("info", {});
+    assert.deepEqual([lastBlockHeight, lastBlockAppHash], [i + 1, expected[3 + i]]);
+  }
+  assert.deepEqual(heights, [4, 5]);
+  await server.stop();
+  // Another chain's block, and a ledger that has not come so far.
+  const wrong = { ...from, last: { ...last, block: "0".repeat(64) } };
+  for (const [store, named, told] of [
+    [openLedger(), from, /stands at 0: restore a backup/],
+    [threeBlocks(), wrong, /it is not the chain that was handed over/],
+  ] as const) {
+    const other = await serve(store.store, named);
+    const bytes = Buffer.from(JSON.stringify(appStateOf(named)));
+    const asked = (await other.open()).ask("initChain", { ...beginning, appStateBytes: bytes });
+    await assert.rejects(asked, told);
+    await other.server.stop();
+  }
+});
+
+test("a CometBFT genesis says where its chain takes the ledger up, or is refused", () => {
+  const hash = "a".repeat(64);
+  const last = { block: hash, appHash: hash };
+  assert.deepEqual(beginningIn({ genesis: hash }), { genesis: hash, height: 0 });
+  const later = { genesis: hash, height: 7, last };
+  assert.deepEqual(beginningIn(appStateOf(later)), later);
+  for (const wrong of [
+    undefined,
+    null,
+    [],
+    {},
+    { genesis: "00" },
+    { genesis: hash, height: 0, ...last },
+    { genesis: hash, height: 7 },
+    { genesis: hash, height: 1.5, ...last },
+    { genesis: hash, more: 1 },
+  ]) {
+    assert.equal(beginningIn(wrong), undefined, JSON.stringify(wrong));
+  }
+  const home = mkdtempSync(join(folder, "home-"));
+  assert.throws(() => readBeginning(home), { code: "cometbft.genesis" });
+  mkdirSync(join(home, "config"));
+  for (const text of ["", "{", "null", "{}", '{"app_state": 5}']) {
+    writeFileSync(join(home, "config", "genesis.json"), text);
+    assert.throws(() => readBeginning(home), { code: "cometbft.genesis" }, text);
+  }
 });
 
 test("several proposals at a height, most of them rejected: the decided one counts", async () => {
@@ -245,9 +351,10 @@ test("another chain's genesis, and bytes that are no request, end CometBFT with 
   for (const [wrong, told] of [
     [{ chainId: "elsewhere" }, /chain elsewhere, this ledger of testsite/],
     [{ appStateBytes: Buffer.from("{}") }, /names the ledger genesis \(none/],
+    [{ appStateBytes: Buffer.from('{"genesis":"00"}') }, /names the ledger genesis \(none/],
     [
-      { appStateBytes: Buffer.from('{"genesis":"00"}') },
-      /names the ledger genesis 00, this member/,
+      { appStateBytes: Buffer.from(`{"genesis":"${"0".repeat(64)}"}`) },
+      /names the ledger genesis 0{64}, this member/,
     ],
     [{ validators: [] }, /not the ledger's voting members/],
     [{ initialHeight: 7 }, /initial_height 1/],

@@ -23,9 +23,10 @@ export function framed(message: Uint8Array): Uint8Array {
 export class Frames {
   readonly #max: number;
   #head: number[] = [];
-  #chunks: Uint8Array[] = [];
-  /** Bytes of the message that are still to come; undefined while its length is read. */
-  #missing: number | undefined;
+  /** The message at work, as long as it will be; undefined while its length is read. However small the
+   * pieces are that it comes in, it takes no more than its own length. */
+  #message: Uint8Array | undefined;
+  #filled = 0;
 
   constructor(max = bytesMax) {
     this.#max = max;
@@ -35,16 +36,18 @@ export class Frames {
   push(chunk: Uint8Array): Uint8Array[] {
     const done: Uint8Array[] = [];
     for (let at = 0; at < chunk.length; ) {
-      if (this.#missing === undefined) {
+      if (this.#message === undefined) {
         this.#lengthByte(chunk[at] ?? 0);
         at += 1;
       } else {
-        const part = chunk.subarray(at, at + this.#missing);
-        this.#chunks.push(part);
-        this.#missing -= part.length;
+        const part = chunk.subarray(at, at + this.#message.length - this.#filled);
+        this.#message.set(part, this.#filled);
+        this.#filled += part.length;
         at += part.length;
       }
-      if (this.#missing === 0) done.push(this.#message());
+      if (this.#message?.length !== this.#filled) continue;
+      done.push(this.#message);
+      this.#message = undefined;
     }
     return done;
   }
@@ -58,13 +61,7 @@ export class Frames {
       throw new Failure("cometbft.frame", message, { retry: "never" });
     }
     this.#head = [];
-    this.#missing = length;
-  }
-
-  #message(): Uint8Array {
-    const message = Buffer.concat(this.#chunks);
-    this.#chunks = [];
-    this.#missing = undefined;
-    return message;
+    this.#message = Buffer.alloc(length);
+    this.#filled = 0;
   }
 }

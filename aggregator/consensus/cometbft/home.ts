@@ -1,4 +1,6 @@
 import { publicKeyFromSeed } from "@busbar/protocol/node";
+import { type Address, addressText } from "../links/address.ts";
+import { appStateOf, type Beginning } from "./beginning.ts";
 import { addressOf } from "./validators.ts";
 
 /** A member whose CometBFT is to be made. */
@@ -8,17 +10,27 @@ export type HomeMember = {
   readonly seed: Uint8Array;
   /** Of the key that CometBFT's connections are made with. */
   readonly nodeSeed: Uint8Array;
-  readonly p2pPort: number;
+  /** Where it listens for the others. */
+  readonly p2p: Address;
+  /** On this machine alone. */
   readonly rpcPort: number;
 };
 
-/** What a new chain's genesis says. */
+/** What a member's CometBFT has to know of the chain. */
 export type HomeChain = {
-  readonly chain: string;
-  /** ms since 1970, UTC. */
-  readonly time: number;
-  /** SHA-256 of the ledger's genesis, in hex. */
-  readonly genesis: string;
+  /** CometBFT's genesis, as `chainGenesis` makes it, equal on all members. */
+  readonly genesis: object;
+  /** Where the others are: `peerAt`. */
+  readonly peers: readonly string[];
+  readonly stateSync?: StateSync | undefined;
+};
+
+/** From where a newcomer takes a snapshot instead of all blocks. */
+export type StateSync = {
+  /** RPC of members, of whom CometBFT's light client takes headers: two or more. */
+  readonly rpc: readonly string[];
+  /** A block that one of them named, from which the light client goes on. */
+  readonly trust: { readonly height: number; readonly hash: string };
 };
 
 /** A file of a home folder, by its path there; `secret`: for its owner's eyes. */
@@ -27,15 +39,11 @@ export type HomeFile = { readonly path: string; readonly text: string; readonly 
 /** A block with as many frames as a block of ours may have, their heads, and what voters said. */
 const blockBytesMax = 6 * 1024 * 1024;
 
-/** The files of a member's CometBFT home, so that it starts with the others on one machine. */
-export function homeOf(
-  member: HomeMember,
-  members: readonly HomeMember[],
-  chain: HomeChain,
-): HomeFile[] {
+/** The files of a member's CometBFT home. */
+export function homeOf(member: HomeMember, chain: HomeChain): HomeFile[] {
   return [
-    { path: "config/genesis.json", text: json(genesisOf(members, chain)), secret: false },
-    { path: "config/config.toml", text: configOf(member, members), secret: false },
+    { path: "config/genesis.json", text: json(chain.genesis), secret: false },
+    { path: "config/config.toml", text: configOf(member, chain), secret: false },
     { path: "config/priv_validator_key.json", text: json(keyOf(member.seed)), secret: true },
     {
       path: "config/node_key.json",
@@ -50,7 +58,25 @@ export function homeOf(
   ];
 }
 
-function genesisOf(members: readonly HomeMember[], { chain, time, genesis }: HomeChain) {
+/** The name of a node in CometBFT's network, by the key of its connections. */
+export function nodeIdOf(nodeSeed: Uint8Array): string {
+  return addressOf(publicKeyFromSeed(nodeSeed));
+}
+
+/** Another node, as CometBFT's configuration names it. */
+export function peerAt(nodeId: string, address: Address): string {
+  return `${nodeId}@${addressText(address)}`;
+}
+
+/** CometBFT's genesis: `voters` vote on its first block, `time` (ms since 1970, UTC) is before it. */
+export function chainGenesis(
+  voters: readonly { readonly id: string; readonly key: Uint8Array }[],
+  {
+    chain,
+    time,
+    beginning,
+  }: { readonly chain: string; readonly time: number; readonly beginning: Beginning },
+) {
   return {
     genesis_time: new Date(time).toISOString(),
     chain_id: chain,
@@ -66,32 +92,24 @@ function genesisOf(members: readonly HomeMember[], { chain, time, genesis }: Hom
       version: { app: "1" },
       abci: { vote_extensions_enable_height: "1" },
     },
-    validators: members.map(({ id, seed }) => {
-      const { address, pub_key } = keyOf(seed);
-      return { address, pub_key, power: "1", name: id };
-    }),
+    validators: voters.map(({ id, key }) => ({ ...publicOf(key), power: "1", name: id })),
     app_hash: "",
-    app_state: { genesis },
+    app_state: appStateOf(beginning),
   };
 }
 
 /** Only what differs from CometBFT's own defaults. Empty blocks only where the application hash changed; waits
  * as a local network needs them. */
-function configOf(member: HomeMember, members: readonly HomeMember[]): string {
-  const peers = members
-    .filter((other) => other !== member)
-    .map(
-      ({ nodeSeed, p2pPort }) => `${addressOf(publicKeyFromSeed(nodeSeed))}@127.0.0.1:${p2pPort}`,
-    );
-  return `# Written by busbar-aggregator init; what is not here is as CometBFT has it by itself.
-moniker = "${member.id}"
+function configOf({ id, p2p, rpcPort }: HomeMember, { peers, stateSync }: HomeChain): string {
+  return `# Written by busbar-aggregator; what is not here is as CometBFT has it by itself.
+moniker = "${id}"
 log_level = "error"
 
 [rpc]
-laddr = "tcp://127.0.0.1:${member.rpcPort}"
+laddr = "tcp://127.0.0.1:${rpcPort}"
 
 [p2p]
-laddr = "tcp://127.0.0.1:${member.p2pPort}"
+laddr = "tcp://${addressText(p2p)}"
 persistent_peers = "${peers.join(",")}"
 # Members of one machine share an address.
 addr_book_strict = false
@@ -113,6 +131,21 @@ peer_query_maj23_sleep_duration = "500ms"
 
 [tx_index]
 indexer = "null"
+${stateSync === undefined ? "" : stateSyncText(stateSync)}`;
+}
+
+/** Once the node has a state of its own CometBFT passes this over. */
+function stateSyncText({ rpc, trust }: StateSync): string {
+  // Its light client wants a second one to compare with.
+  const servers = rpc.length === 1 ? [...rpc, ...rpc] : rpc;
+  return `
+[statesync]
+enable = true
+rpc_servers = "${servers.join(",")}"
+trust_height = ${trust.height}
+trust_hash = "${trust.hash}"
+trust_period = "168h0m0s"
+discovery_time = "5s"
 `;
 }
 
@@ -120,12 +153,18 @@ indexer = "null"
 function keyOf(seed: Uint8Array) {
   const key = publicKeyFromSeed(seed);
   return {
-    address: addressOf(key).toUpperCase(),
-    pub_key: { type: "tendermint/PubKeyEd25519", value: base64(key) },
+    ...publicOf(key),
     priv_key: {
       type: "tendermint/PrivKeyEd25519",
       value: base64(Buffer.concat([seed, key])),
     },
+  };
+}
+
+function publicOf(key: Uint8Array) {
+  return {
+    address: addressOf(key).toUpperCase(),
+    pub_key: { type: "tendermint/PubKeyEd25519", value: base64(key) },
   };
 }
 

@@ -4,11 +4,11 @@ const timeoutMs = 10_000;
 
 type Answer = {
   readonly id?: number;
-  readonly result?: { readonly code?: number };
+  readonly result?: object & { readonly code?: number };
   readonly error?: { readonly message?: string; readonly data?: string };
 };
 
-/** The one call of CometBFT's JSON-RPC that a member makes, on this machine's loopback. */
+/** The calls of CometBFT's JSON-RPC that a member makes, on this machine's loopback. */
 export class CometbftRpc {
   readonly #url: string;
 
@@ -34,6 +34,14 @@ export class CometbftRpc {
     if (end !== 0) return end < 0 ? txs.length : end;
     const { message = "no result", data = "" } = (byId.get(0) ?? answers[0])?.error ?? {};
     throw this.#failure(`took no transaction: ${message} ${data}`.trim());
+  }
+
+  /** A block of CometBFT's with its evidence, as `/block` has it. Throws: `Failure` `cometbft.rpc`. */
+  async block(height: number): Promise<object> {
+    const call = { jsonrpc: "2.0", id: 0, method: "block", params: { height: String(height) } };
+    const [answer] = await this.#call([call]);
+    if (answer?.result !== undefined) return answer.result;
+    throw this.#failure(`has no block ${height}: ${answer?.error?.message ?? "no result"}`);
   }
 
   async #call(calls: readonly object[]): Promise<Answer[]> {

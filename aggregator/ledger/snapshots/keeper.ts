@@ -40,8 +40,10 @@ export class Keeper {
     const before = store.header(header.height - 1)?.header.time;
     const spans = (time: number) => Math.floor(time / everyMs);
     const due = before !== undefined && spans(header.time) > spans(before);
-    // An engine that keeps its proofs itself leaves nothing that a snapshot's block could show.
-    if (!due || certificate.length === 0 || this.#making !== undefined || this.#stopped) return;
+    // An engine that keeps its proofs itself leaves nothing that a snapshot's block could show. One whose
+    // certificates come late may have gone on: the state of this block is not there any more.
+    const isNewest = header.height === store.height && certificate.length > 0;
+    if (!due || !isNewest || this.#making !== undefined || this.#stopped) return;
     this.#guarded(() => {
       this.#making = new SnapshotMaking(store);
       this.#soon(() => this.#make());
