@@ -1,25 +1,34 @@
 import { verify } from "@busbar/protocol/node";
 import { loadConfig } from "../config/load.ts";
+import { SignatureThreads, usualThreads } from "../ingest/signature-threads.ts";
 import { accountSums } from "../ledger/accounts.ts";
 import { Archives, bothOf } from "../ledger/archive/archive.ts";
+import type { Signed } from "../ledger/opened-frame.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
 import { StateTree } from "../ledger/state/tree.ts";
-import { verifyLedger } from "../ledger/verify.ts";
+import { verifyLedgerAhead } from "../ledger/verify-ahead.ts";
 import { openStore } from "./ledger.ts";
 
 /** `busbar-aggregator verify`: exit code 1 where anything differs. */
-export function verifyCommand(
+export async function verifyCommand(
   options: { readonly config: string; readonly json: boolean; readonly archive?: string },
   print: (value: object) => void,
-): void {
+): Promise<void> {
   const config = loadConfig(options.config);
   const { store, genesis } = openStore(config);
   const archives = new Archives(options.archive ?? config.archive.folder);
+  const threads = new SignatureThreads({
+    count: config.signatureThreads ?? usualThreads(),
+    verify,
+    failed: (error) => console.error(`checking goes on in one thread: ${error.message}`),
+  });
   try {
     const blocks = bothOf(store, archives);
     const progress = progressBar(store.height);
     const certifiedLater = config.engine === "cometbft";
-    const result = verifyLedger({ store, blocks, genesis, verify, certifiedLater, progress });
+    const check = (signed: Signed) => threads.check(signed);
+    const ledger = { store, blocks, genesis, verify, certifiedLater };
+    const result = await verifyLedgerAhead({ ...ledger, progress, check });
     if (!result.ok) {
       process.exitCode = 1;
       if (options.json) {
@@ -63,6 +72,7 @@ export function verifyCommand(
     }
     console.log(`app hash ${appHash}; accounts sum to ${money} and ${energyWh} Wh`);
   } finally {
+    await threads.stop();
     archives.close();
     store.close();
   }

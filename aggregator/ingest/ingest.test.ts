@@ -25,6 +25,7 @@ import type { Broker } from "../broker/broker.ts";
 import { Counters } from "../broker/counters.ts";
 import { createAnswers } from "./answers.ts";
 import { createIngest } from "./ingest.ts";
+import type { IngestLimits } from "./limits.ts";
 import { SignatureThreads } from "./signature-threads.ts";
 
 const topics = topicsOf(site);
@@ -73,7 +74,10 @@ beforeEach(() => {
   ({ ingest, quarantined } = newIngest());
 });
 
-function newIngest(threads?: SignatureThreads): ReturnType<typeof createIngest> {
+function newIngest(
+  threads?: Pick<SignatureThreads, "check" | "waiting">,
+  limits: Partial<IngestLimits> = {},
+): ReturnType<typeof createIngest> {
   pool = new MemoryPool();
   counters = new Counters();
   const publish = (topic: string, payload: Uint8Array) => broker.publish(topic, payload);
@@ -95,7 +99,7 @@ function newIngest(threads?: SignatureThreads): ReturnType<typeof createIngest> 
     delay: () => Promise.resolve(),
     counters,
     log,
-    limits: { poolWaitMs: 0 },
+    limits: { poolWaitMs: 0, ...limits },
     threads,
   });
 }
@@ -170,6 +174,38 @@ test("with signatures checked in threads all come in the order in which they arr
   assert.equal(counters.of("ingest.signature"), 60);
   await refused;
   await threads.stop();
+});
+
+test("while too many signatures wait for their check, who comes is told to come again, and nothing is kept of it", async () => {
+  const asked: ((good: boolean) => void)[] = [];
+  const slow = {
+    get waiting() {
+      return asked.length;
+    },
+    check: () => new Promise<boolean>((answer) => asked.push(answer)),
+  };
+  const busy = newIngest(slow, { checksMax: 3 });
+  const publisher = registry.byId("d1");
+  assert.ok(publisher);
+  const topic = { of: "device", id: "d1", name: "readings" } as const;
+  const frames = Array.from({ length: 5 }, (_, n) =>
+    readingsFrame("d1", signers.d1, { first: n + 1 }),
+  );
+  const refused = messages(device, 2);
+  const all = frames.map((payload) => busy.ingest({ topic, payload, publisher }));
+  const answers = (await refused).map(({ payload }) => decodeAnswer(new Uint8Array(payload)));
+  for (const decoded of answers) {
+    assert.ok(decoded.ok && decoded.answer.kind === "refused");
+    assert.equal(decoded.answer.refused.code, "pool.full");
+  }
+  assert.equal(asked.length, 3, "those beyond the bound are not looked at");
+  for (const answer of asked.splice(0)) answer(true);
+  await Promise.all(all);
+  assert.deepEqual(
+    pool.frames.map(({ bytes }) => bytes),
+    frames.slice(0, 3),
+  );
+  assert.deepEqual([counters.of("pool.full"), busy.quarantined()], [2, []]);
 });
 
 const good = readingsFrame("d1", signers.d1);

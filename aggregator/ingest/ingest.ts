@@ -10,7 +10,7 @@ import { type Claim, claimOf, prove } from "./examine.ts";
 import { type IngestLimits, ingestLimits } from "./limits.ts";
 import { Quarantine, type Quarantined } from "./quarantine.ts";
 import type { SignatureThreads } from "./signature-threads.ts";
-import { WaitingLine } from "./waiting-line.ts";
+import { fullRefusal, WaitingLine } from "./waiting-line.ts";
 
 /** A message for the ledger as the broker took it in. The publisher had the right to the topic. */
 export type Arrival = {
@@ -32,7 +32,7 @@ export type IngestOptions = {
   readonly registry: Registry;
   readonly verify: Verify;
   /** Where signatures are checked beside this thread; undefined: in it. */
-  readonly threads?: Pick<SignatureThreads, "check"> | undefined;
+  readonly threads?: Pick<SignatureThreads, "check" | "waiting"> | undefined;
   readonly pool: Pool;
   readonly answers: Pick<Answers, "refuse" | "receipt">;
   readonly receiptOf: (hash: Uint8Array) => Receipt | undefined;
@@ -77,7 +77,13 @@ export function createIngest(options: IngestOptions): {
     const { hash } = openedFrame(arrival.payload);
     const claim = claimOf(arrival.payload, arrival.topic, options.registry);
     if (!claim.ok) return refuse(arrival, hash, claim, claim.signer);
-    if (options.threads !== undefined) await checkElsewhere(claim, options.chain, options.threads);
+    if (options.threads !== undefined) {
+      // Before the check: more than can be looked at must not fill the memory.
+      if (options.threads.waiting >= limits.checksMax) {
+        return refuse(arrival, hash, fullRefusal(), claim.signer);
+      }
+      await checkElsewhere(claim, options.chain, options.threads);
+    }
     const examined = prove(claim, options);
     if (!examined.ok) return refuse(arrival, hash, examined, examined.signer);
     const { frame, signer } = examined;

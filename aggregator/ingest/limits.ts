@@ -7,6 +7,8 @@ export type IngestLimits = {
   readonly poolRetryMs: number;
   /** Messages that wait at once: memory filled while the ledger stands still. */
   readonly waitingMax: number;
+  /** Signatures that wait for their check at once: memory filled by a storm of messages, good or bad. */
+  readonly checksMax: number;
   /** Bad messages kept for a person to look at: memory filled with garbage. */
   readonly quarantineMax: number;
   /** Bytes kept of each. */
@@ -19,6 +21,7 @@ export const ingestLimits: IngestLimits = {
   poolWaitMs: 2_000,
   poolRetryMs: 50,
   waitingMax: 4_096,
+  checksMax: 8_192,
   quarantineMax: 256,
   quarantineBytes: 1_024,
   logLinesPerSecond: 5,

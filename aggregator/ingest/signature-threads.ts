@@ -30,7 +30,8 @@ type Thread = { readonly worker: Worker; readonly bunches: Check[][] };
 /**
  * Checks signatures beside the thread that runs the ledger. Whether one is good depends on its bytes
  * alone, so nothing depends on how many threads there are; answers come in the order of the questions.
- * What waits here is bounded by who asks: each connection of the broker waits for its message's answer.
+ * Who asks bounds what waits here, by `waiting`: ingest refuses beyond a limit, and each connection of the
+ * broker waits for its message's answer besides.
  */
 export class SignatureThreads {
   readonly #count: number;
@@ -57,6 +58,11 @@ export class SignatureThreads {
     this.#verify = options.verify;
     this.#failed = options.failed;
     this.#script = options.script ?? new URL("./signature-worker.ts", import.meta.url);
+  }
+
+  /** How many have no answer yet. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Whether the signature is good. */
@@ -96,6 +102,8 @@ export class SignatureThreads {
       const bunch = this.#fresh.splice(0, Math.min(share, together));
       const packed = packSigned(bunch.map(({ signed }) => signed));
       thread.bunches.push(bunch);
+      // A program that only waits for the answer does not end before it.
+      thread.worker.ref();
       thread.worker.postMessage(packed, [packed.buffer]);
     }
   }
@@ -106,6 +114,7 @@ export class SignatureThreads {
     worker.unref();
     worker.on("message", (good: Uint8Array) => {
       for (const [i, check] of (thread.bunches.shift() ?? []).entries()) check.good = good[i] === 1;
+      if (thread.bunches.length === 0) worker.unref();
       this.#release();
       this.#handOver();
     });

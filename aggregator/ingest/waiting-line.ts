@@ -53,7 +53,7 @@ export class WaitingLine {
       const submitted = await this.#pool.submit(frame, hash);
       if (!isFull(submitted)) return submitted;
     }
-    if (this.#line.length >= this.#limits.waitingMax) return refusal();
+    if (this.#line.length >= this.#limits.waitingMax) return fullRefusal();
     return new Promise((resolve, reject) => {
       const until = this.#now() + this.#limits.poolWaitMs;
       this.#line.push({ frame, hash, until, resolve, reject });
@@ -89,7 +89,8 @@ export class WaitingLine {
 
   #sendAway(): void {
     const now = this.#now();
-    for (const { resolve } of this.#line.filter(({ until }) => until <= now)) resolve(refusal());
+    for (const { resolve } of this.#line.filter(({ until }) => until <= now))
+      resolve(fullRefusal());
     this.#line = this.#line.filter(({ until }) => until > now);
   }
 }
@@ -98,7 +99,8 @@ function isFull(submitted: Submitted): boolean {
   return !submitted.ok && submitted.code === ("pool.full" satisfies IngestCode);
 }
 
-function refusal(): Submitted {
+/** To whoever comes while all places are taken. */
+export function fullRefusal() {
   const message = "too many messages wait for a block; keep this one and send it again later";
-  return { ok: false, code: "pool.full" satisfies IngestCode, message };
+  return { ok: false, code: "pool.full" satisfies IngestCode, message } as const;
 }

@@ -60,7 +60,15 @@ export type Verification =
  * `verify.refused`, `verify.results`, `verify.events`, `verify.readings`, `verify.sums`,
  * `verify.state`, `verify.steps`.
  */
-export function verifyLedger(options: {
+export function verifyLedger(options: VerifyOptions): Verification {
+  const replay = replayLedger(options);
+  for (;;) {
+    const step = replay.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+export type VerifyOptions = {
   readonly store: Store;
   readonly genesis: Genesis;
   readonly verify: Verify;
@@ -72,8 +80,17 @@ export function verifyLedger(options: {
   readonly certifiedLater?: boolean;
   /** Called after each block that is as it should be. */
   readonly progress?: (height: number) => void;
-}): Verification {
+};
+
+/** A block that a replay is about to take, and the state that it runs upon. */
+export type Coming = { readonly height: number; readonly state: StateReader };
+
+/** As `verifyLedger`, one block at a time. `read`: where a block comes from, if somebody read it before. */
+export function* replayLedger(
+  options: VerifyOptions & { readonly read?: (height: number) => CommittedBlock | Fault },
+): Generator<Coming, Verification, void> {
   const { store, genesis, verify, rules = ledgerRules, progress, blocks = store } = options;
+  const { certifiedLater = false, read = (height) => readBlock(blocks, height) } = options;
   const hash = genesisHash(genesis);
   if (store.genesis !== Buffer.from(hash).toString("hex")) {
     const message = "the store began with another genesis";
@@ -88,15 +105,15 @@ export function verifyLedger(options: {
     const state = new SqliteState(db);
     const begun = beginReplay(state, { store, blocks, genesis, verify });
     if ("code" in begun) return { ok: false, ...begun };
-    const { certifiedLater = false } = options;
     const replay = new Replay(state, { chain: genesis.chain, rules, verify }, begun);
     let certified = begun.height;
     const { readingsBefore } = replay;
     for (let height = begun.height + 1; height <= store.height; height++) {
-      const read = readBlock(blocks, height);
-      const fault = "code" in read ? read : replay.next(read, certifiedLater);
+      yield { height, state };
+      const block = read(height);
+      const fault = "code" in block ? block : replay.next(block, certifiedLater);
       if (fault !== undefined) return { ok: false, height, ...fault };
-      if (!("code" in read) && read.certificate.length > 0) certified = height;
+      if (!("code" in block) && block.certificate.length > 0) certified = height;
       progress?.(height);
     }
     // Past the store's own memory of values: what counts is what stands in the file.

@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
 import { Failure, nearest } from "@busbar/protocol";
 import { allKinds, type Kind } from "./plan.ts";
+import { recoverySMax } from "./recovery.ts";
 
-export const usage = `npm run soak -- [--hours H] [--seed N] [--speed S] [--only KIND,…] [--out FOLDER] [--keep] [--no-flows]
+export const usage = `npm run soak -- [--hours H] [--seed N] [--speed S] [--within S] [--only KIND,…] [--out FOLDER] [--keep] [--no-flows]
 
 Runs a virtual site as npm start does (four members with broker, ledger, market, settlement, notices and portal, four
 edge units with simulated meters, Node-RED), lets one thing after the other go wrong with it, and looks all the time
@@ -12,6 +13,7 @@ recovered within the bound. At the end every ledger is replayed. Charts and figu
   --hours H      how long (default 2; 0.1 for a look); Ctrl-C ends it in order, with its report
   --seed N       the faults of an earlier run again (default: a new one, which is printed)
   --speed S      site seconds per second (default 120: an hour of the market lasts 30 s)
+  --within S     seconds from a fault's end until all must be as before (default 120; more on a busy machine)
   --only KINDS   faults of these kinds alone
   --out FOLDER   where report.html, chart.svg and report.json go (default .busbar/soak)
   --keep         keep the site's files; without it they are kept only when something is wrong
@@ -25,6 +27,7 @@ export type SoakOptions = {
   readonly hours: number;
   readonly seed: number;
   readonly speed: number;
+  readonly withinS: number;
   readonly only: readonly Kind[];
   readonly out: string;
   readonly keep: boolean;
@@ -35,6 +38,7 @@ const options = {
   hours: { type: "string", default: "2" },
   seed: { type: "string" },
   speed: { type: "string", default: "120" },
+  within: { type: "string", default: String(recoverySMax) },
   only: { type: "string" },
   out: { type: "string", default: ".busbar/soak" },
   keep: { type: "boolean", default: false },
@@ -54,6 +58,7 @@ export function parseSoak(
       hours: number("hours", values.hours, { above: 0, most: 1000 }),
       seed: values.seed === undefined ? seed : seedOf(values.seed),
       speed: number("speed", values.speed, { above: 0, most: 1000 }),
+      withinS: number("within", values.within, { above: 0, most: 3600 }),
       only: kindsOf(values.only),
       out: values.out,
       keep: values.keep,

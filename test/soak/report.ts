@@ -1,6 +1,5 @@
 import { escaped, minutesText } from "./chart.ts";
 import type { Kind } from "./plan.ts";
-import { recoveryMsMax } from "./recovery.ts";
 import type { SoakResult } from "./result.ts";
 import type { ProcessSample } from "./sample.ts";
 
@@ -10,7 +9,7 @@ export function textOf(result: SoakResult): string {
   return [
     "",
     `${minutesText(seconds)} (of ${minutesText(hours * 3600)} that were asked for), seed ${seed}, ${speed} times as fast as life, ${cores} cores`,
-    `  ${marks.length} faults; as before within ${seconds1(slowest(result))} at most (bound ${recoveryMsMax / 1000} s)`,
+    `  ${marks.length} faults; as before within ${seconds1(slowest(result))} at most (bound ${result.withinS} s)`,
     ...recoveries(result).map(
       ({ kind, times }) => `    ${kind.padEnd(24)} ${times.map((ms) => seconds1(ms)).join(", ")}`,
     ),

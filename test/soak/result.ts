@@ -17,6 +17,8 @@ export type SoakResult = {
   readonly hours: number;
   readonly seed: number;
   readonly speed: number;
+  /** The bound of recovery, s. */
+  readonly withinS: number;
   readonly cores: number;
   /** How long it really went on. */
   readonly seconds: number;

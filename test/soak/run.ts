@@ -10,7 +10,7 @@ import { whyNoDiskFaults } from "./disk-fault.ts";
 import { befall, diskKinds, mayEnd } from "./faults.ts";
 import { blocksAfter, journalAfter } from "./ledger-file.ts";
 import { type Fault, faultText, plan, type Round } from "./plan.ts";
-import { isRecovered, recoveryMsMax, whatLacks } from "./recovery.ts";
+import { isRecovered, whatLacks } from "./recovery.ts";
 import type { Mark, SoakResult } from "./result.ts";
 import { type Look, lookAt, type Sample } from "./sample.ts";
 import { members, type SoakSite, startSite, type Watched } from "./site.ts";
@@ -18,8 +18,6 @@ import { members, type SoakSite, startSite, type Watched } from "./site.ts";
 const sampleMs = 5_000;
 /** Before the first fault: all runs, and something was traded. */
 const settleMs = 15_000;
-/** How long the last notices may take to their owners' phones. */
-const toldMsMax = 60_000;
 const lookMs = 250;
 
 /** Whoever runs it: hears what happens, ends it early, and is given what there is from time to time. */
@@ -150,15 +148,16 @@ class Run {
     await this.#recovered("the end");
     for (const it of this.#site.edges) this.#ending.add(it);
     await this.#site.stopUnits();
+    const { withinS } = this.#options;
     const start = performance.now();
-    while (performance.now() - start < toldMsMax) {
+    while (performance.now() - start < 1000 * withinS) {
       const { look } = await lookAt(this.#site);
       this.#last = await lastLook(this.#site.ports.portal);
       if (look.queued === 0 && new Set(look.heights.values()).size === 1) return;
       await sleep(lookMs);
     }
     this.wrong(
-      `notices still wait ${toldMsMax / 1000} s after the last reading, or members differ in height`,
+      `notices still wait ${withinS} s after the last reading, or members differ in height`,
     );
   }
 
@@ -175,9 +174,9 @@ class Run {
   }
 
   result(): SoakResult {
-    const { hours, seed, speed } = this.#options;
+    const { hours, seed, speed, withinS } = this.#options;
     return {
-      ...{ hours, seed, speed },
+      ...{ hours, seed, speed, withinS },
       cores: availableParallelism(),
       seconds: this.#seconds ?? (performance.now() - this.#start) / 1000,
       samples: this.#samples,
@@ -203,10 +202,11 @@ class Run {
 
   /** How long it takes until all is as it was, ms; undefined, and wrong, where that is beyond the bound. */
   async #recovered(what: string): Promise<number | undefined> {
+    const { withinS } = this.#options;
     const start = performance.now();
     let goal: Look | undefined;
     let last: Look | undefined;
-    while (performance.now() - start < recoveryMsMax && this.isSound) {
+    while (performance.now() - start < 1000 * withinS && this.isSound) {
       const { look } = await lookAt(this.#site);
       goal ??= look;
       last = look;
@@ -215,7 +215,7 @@ class Run {
     }
     if (!this.isSound || goal === undefined || last === undefined) return undefined;
     const lacks = whatLacks(goal, last, this.#expected());
-    this.wrong(`${what}: not as before after ${recoveryMsMax / 1000} s: ${lacks.join("; ")}`);
+    this.wrong(`${what}: not as before after ${withinS} s: ${lacks.join("; ")}`);
     return undefined;
   }
 

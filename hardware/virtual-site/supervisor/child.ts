@@ -122,6 +122,9 @@ export class Child {
         return;
       } catch (error) {
         if (this.#stopping) return;
+        // One that said nothing in time may run still, and hold the ports of the next.
+        this.#alive()?.kill("SIGKILL");
+        await this.#exited;
         this.#log.write(`supervisor: ${error instanceof Error ? error.message : String(error)}\n`);
       }
     }

@@ -132,6 +132,7 @@ function sign(units: readonly number[], batches: number): void {
 async function saturate(count: number, total: number): Promise<Span> {
   const startMs = Date.now();
   const cpu = process.cpuUsage();
+  const ledger = process.threadCpuUsage();
   let sent = 0;
   for (const { device, frame } of frames.splice(0, count)) {
     while (own >= inFlightMax) await new Promise<void>((done) => (wake = done));
@@ -145,7 +146,9 @@ async function saturate(count: number, total: number): Promise<Span> {
   counted += total;
   while (committed < counted) await new Promise<void>((done) => (wake = done));
   const { user, system } = process.cpuUsage(cpu);
-  return { startMs, endMs: Date.now(), cpuMs: (user + system) / 1000 };
+  const used = process.threadCpuUsage(ledger);
+  const ledgerMs = (used.user + used.system) / 1000;
+  return { startMs, endMs: Date.now(), cpuMs: (user + system) / 1000, ledgerMs };
 }
 
 let lightSent = 0;

@@ -26,8 +26,14 @@ export type Request =
   | { readonly do: "observed" }
   | { readonly do: "stop" };
 
-/** When a member began and ended, wall ms, and the processor's time that it took for it. */
-export type Span = { readonly startMs: number; readonly endMs: number; readonly cpuMs: number };
+/** When a member began and ended, wall ms, and the processor's time that it took for it: all threads, and the
+ * ledger's alone. */
+export type Span = {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly cpuMs: number;
+  readonly ledgerMs: number;
+};
 
 /** From a frame's arrival to its block on disk, ms of the machine's monotonic clock. */
 export type Latency = { readonly start: number; readonly end: number };
