@@ -42,6 +42,7 @@ export function chartSvg({ samples, marks, seconds, seed, problems }: SoakResult
   const title = `${minutesText(seconds)}, seed ${seed}, ${marks.length} faults${problems.length > 0 ? "; it went wrong" : ""}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
+    `<title>Soak: ${escaped(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(left, 18, `Soak: ${title}`, 'font-size="14"'),
     ...legend(names),

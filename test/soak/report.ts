@@ -1,5 +1,5 @@
 import { escaped, minutesText } from "./chart.ts";
-import type { Kind } from "./plan.ts";
+import { allKinds, type Kind } from "./plan.ts";
 import type { SoakResult } from "./result.ts";
 import type { ProcessSample } from "./sample.ts";
 
@@ -17,14 +17,19 @@ export function textOf(result: SoakResult): string {
     ...growth(result).map(({ name, words }) => `    ${name.padEnd(24)} ${words}`),
     ...result.leftOut.map((why) => `  left out: ${why}`),
     ...(problems.length > 0
-      ? [
-          ...problems.map((problem) => `  WRONG: ${problem}`),
-          `  again: npm run soak -- --seed ${seed} --hours ${hours} --speed ${speed}`,
-        ]
+      ? [...problems.map((problem) => `  WRONG: ${problem}`), `  again: ${againText(result)}`]
       : [
           "  chains are equal, every reading is on each ledger once, sums are 0, every ledger replays to the same",
         ]),
   ].join("\n");
+}
+
+/** The command that lets the same go wrong again: the seed chooses from the kinds it is given. */
+function againText({ seed, hours, speed, withinS, among }: SoakResult): string {
+  const isAll = allKinds.every((kind) => among.includes(kind));
+  const flags = `--seed ${seed} --hours ${hours} --speed ${speed} --within ${withinS}`;
+  const only = isAll ? "" : ` --only "${among.join(",")}"`;
+  return `npm run soak -- ${flags}${only}`;
 }
 
 /** The same as a page, with the charts. */

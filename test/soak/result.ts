@@ -17,6 +17,8 @@ export type SoakResult = {
   readonly hours: number;
   readonly seed: number;
   readonly speed: number;
+  /** Kinds of faults that the seed chose from; another choice gives other rounds. */
+  readonly among: readonly Kind[];
   /** The bound of recovery, s. */
   readonly withinS: number;
   readonly cores: number;

@@ -9,7 +9,7 @@ import { Audit } from "./audit.ts";
 import { whyNoDiskFaults } from "./disk-fault.ts";
 import { befall, diskKinds, mayEnd } from "./faults.ts";
 import { blocksAfter, journalAfter } from "./ledger-file.ts";
-import { type Fault, faultText, plan, type Round } from "./plan.ts";
+import { type Fault, faultText, type Kind, plan, type Round } from "./plan.ts";
 import { isRecovered, whatLacks } from "./recovery.ts";
 import type { Mark, SoakResult } from "./result.ts";
 import { type Look, lookAt, type Sample } from "./sample.ts";
@@ -44,7 +44,7 @@ export async function runSoak(options: SoakOptions, shell: Shell): Promise<SoakR
   say("making the site");
   const site = await startSite(options, () => {});
   say(`it runs in ${site.home.path}`);
-  const run = new Run(options, site, { ...shell, leftOut });
+  const run = new Run(options, site, { ...shell, leftOut, among });
   const watching = run.watch();
   try {
     const rounds = plan(options.seed, { members, units: site.cast.length, among });
@@ -67,11 +67,13 @@ export async function runSoak(options: SoakOptions, shell: Shell): Promise<SoakR
   return result;
 }
 
+type RunShell = Shell & { readonly leftOut: readonly string[]; readonly among: readonly Kind[] };
+
 /** A run in progress. */
 class Run {
   readonly #options: SoakOptions;
   readonly #site: SoakSite;
-  readonly #shell: Shell & { readonly leftOut: readonly string[] };
+  readonly #shell: RunShell;
   readonly #random: Random;
   readonly #audit = new Audit();
   readonly #samples: Sample[] = [];
@@ -86,11 +88,7 @@ class Run {
   #seconds: number | undefined;
   #last: Snapshot | undefined;
 
-  constructor(
-    options: SoakOptions,
-    site: SoakSite,
-    shell: Shell & { readonly leftOut: readonly string[] },
-  ) {
+  constructor(options: SoakOptions, site: SoakSite, shell: RunShell) {
     this.#options = options;
     this.#site = site;
     this.#shell = shell;
@@ -185,6 +183,7 @@ class Run {
       readings: this.#audit.readings,
       end: this.#end,
       leftOut: this.#shell.leftOut,
+      among: this.#shell.among,
       problems: this.#problems,
     };
   }

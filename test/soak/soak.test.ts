@@ -51,7 +51,15 @@ test("two faults at once befall two", () => {
 
 test("a mistaken command line is refused in words", () => {
   assert.deepEqual(parseSoak(["--hours", "0.1", "--only", "kill unit, clock step"], 5).soak, {
-    ...{ hours: 0.1, seed: 5, speed: 120, withinS: 120, out: ".busbar/soak", keep: false, flows: true },
+    ...{
+      hours: 0.1,
+      seed: 5,
+      speed: 120,
+      withinS: 120,
+      out: ".busbar/soak",
+      keep: false,
+      flows: true,
+    },
     only: ["kill unit", "clock step"],
   });
   assert.equal(parseSoak(["--seed", "4294967295"], 5).soak.seed, 2 ** 32 - 1);
@@ -168,8 +176,19 @@ test("a run's charts hold every process, its faults as marks, and holes where a 
   }));
   const mark = { kind: "kill unit", text: 'kill "it" <now>', second: 10, untilSecond: 12 } as const;
   const result: SoakResult = {
-    ...{ hours: 2, seed: 3, speed: 120, withinS: 120, cores: 2, seconds: 5000, samples, blocks: 9, readings: 8 },
+    ...{
+      hours: 2,
+      seed: 3,
+      speed: 120,
+      withinS: 120,
+      cores: 2,
+      seconds: 5000,
+      samples,
+      blocks: 9,
+      readings: 8,
+    },
     ...{ marks: [{ ...mark, recoveredMs: 1500 }], end: undefined, leftOut: [], problems: ["bad"] },
+    among: ["kill unit", "clock step"],
   };
   const svg = chartSvg(result);
   assert.match(svg, /kill &quot;it&quot; &lt;now>, as before 2 s later/);
@@ -177,7 +196,10 @@ test("a run's charts hold every process, its faults as marks, and holes where a 
   const [line = ""] = /<path d="[^"]*" stroke="#1f4e8c"/.exec(svg) ?? [];
   assert.equal(line.split("M").length - 1, 2, "one hole, two parts");
   assert.ok(svg.length < 150_000, `${svg.length} characters for any length of a run`);
-  assert.match(textOf(result), /WRONG: bad\n {2}again: npm run soak -- --seed 3/);
+  assert.match(
+    textOf(result),
+    /WRONG: bad\n {2}again: npm run soak -- --seed 3 .* --only "kill unit,clock step"/,
+  );
   assert.match(textOf(result), /kill unit +1\.5 s/);
   assert.match(htmlOf(result, svg), /<svg/);
   assert.match(chartSvg({ ...result, samples: [], marks: [] }), /<\/svg>/);
