@@ -84,13 +84,14 @@ test("a board's time goes by as its processors run, and never stands still", () 
 });
 
 test("parts are done in their order, the first start among them; one that is none is named", () => {
-  const life = { root: false, parts: ["first", "plug", "journal"] };
+  const life = { root: false, label: false, parts: ["first", "plug", "journal"] };
   assert.deepEqual(partsAsked("journal,plug"), life);
   assert.deepEqual(partsAsked("journal,root,plug"), { ...life, root: true });
-  assert.deepEqual(partsAsked("root"), { root: true, parts: [] });
+  assert.deepEqual(partsAsked("root"), { root: true, label: false, parts: [] });
+  assert.deepEqual(partsAsked("label"), { root: false, label: true, parts: [] });
   assert.equal(partsAsked(undefined).parts.length, 11);
   for (const names of ["", "plug,frist", "constructor", "plug,"]) {
-    assert.throws(() => partsAsked(names), /expected parts among root,refusal,first,/, names);
+    assert.throws(() => partsAsked(names), /expected parts among root,label,refusal,first,/, names);
   }
 });
 

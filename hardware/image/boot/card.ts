@@ -19,6 +19,7 @@ export class Card {
       image,
       sha256,
       config,
+      labels,
       mib,
     }: {
       readonly root: string;
@@ -26,11 +27,14 @@ export class Card {
       readonly sha256: string;
       /** A `site.yaml`; left out, the card is for no site. */
       readonly config?: string;
+      /** A sheet's `labels.json`, of which the unit's label seals what is secret. */
+      readonly labels?: string;
       readonly mib: number;
     },
   ): Promise<Card> {
     const site = config === undefined ? [] : ["--config", config];
-    const from = ["--image", image, "--sha256", sha256, ...site];
+    const sheet = labels === undefined ? [] : ["--labels", labels];
+    const from = ["--image", image, "--sha256", sha256, ...site, ...sheet];
     const cli = join(root, "edge/cli.ts");
     await tool(process.execPath, [cli, "flash", ...from, "--to-file", path, "--json"]);
     truncateSync(path, mib * 1024 * 1024);
@@ -43,6 +47,19 @@ export class Card {
       const sector = Buffer.alloc(512);
       readSync(file, sector, 0, 512, 0);
       return readMasterBootRecord(sector).partitions;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** The first partition, byte by byte. */
+  boot(): Buffer {
+    const { first, count } = this.#partition(1);
+    const bytes = Buffer.alloc(count * 512);
+    const file = openSync(this.path, "r");
+    try {
+      readSync(file, bytes, 0, bytes.length, first * 512);
+      return bytes;
     } finally {
       closeSync(file);
     }

@@ -20,7 +20,8 @@ Starts an image (default: the one of npm run image in dist) in an emulated board
 comes, and in dist/image-boot.html.
 
   --only <parts>     ${partNames.join(", ")} (default: all);
-                     "root" is the first root alone, some minutes; the others are a unit's life, and begin with "first"
+                     "root" is the first root alone, some minutes; "label" a card with one; the others are a unit's
+                     life, and begin with "first"
   --go-on            try the parts behind one that failed too
   --cuts <n>         power cuts at random instants (default: 4)
   --seed <n>         repeats the instants of another run

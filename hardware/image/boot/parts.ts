@@ -20,10 +20,17 @@ export const parts = {
 } as const;
 export type Part = keyof typeof parts;
 
-/** What a run does: the first root alone, and of a unit's life these parts, in order. */
-export type Asked = { readonly root: boolean; readonly parts: readonly Part[] };
+/** What a run does: the first root alone, a card with a label, and of a unit's life these parts, in order. */
+export type Asked = {
+  readonly root: boolean;
+  readonly label: boolean;
+  readonly parts: readonly Part[];
+};
 
-export const partNames: readonly string[] = ["root", ...Object.keys(parts)];
+/** These have cards of their own. */
+const alone: readonly string[] = ["root", "label"];
+
+export const partNames: readonly string[] = [...alone, ...Object.keys(parts)];
 
 /** All of them, or these; `first` belongs to each other part of a life. Throws: `Error` for a name that is none. */
 export function partsAsked(names: string | undefined): Asked {
@@ -35,6 +42,7 @@ export function partsAsked(names: string | undefined): Asked {
   const wanted = (Object.keys(parts) as Part[]).filter(
     (part) => part === "first" || asked.includes(part),
   );
-  const isLife = asked.some((name) => name !== "root");
-  return { root: asked.includes("root"), parts: isLife ? wanted : [] };
+  const isLife = asked.some((name) => !alone.includes(name));
+  const [root, label] = [asked.includes("root"), asked.includes("label")];
+  return { root, label, parts: isLife ? wanted : [] };
 }

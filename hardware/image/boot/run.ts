@@ -15,6 +15,7 @@ import { Report } from "../../package/proof/report.ts";
 import { seededRandom } from "../../virtual-site/meters/faults/dice.ts";
 import { type BenchOptions, whenStopped } from "./bench.ts";
 import { firstRoot } from "./first-root.ts";
+import { labelled } from "./labelled.ts";
 import { type Asked, parts } from "./parts.ts";
 import { pictureOf } from "./picture.ts";
 import { reportPage } from "./report-page.ts";
@@ -51,6 +52,7 @@ export async function run(asked: RunOptions): Promise<void> {
   let picture: Uint8Array | undefined;
   try {
     if (only.root) boardSeconds = await firstRoot({ root, image, sha256 }, report, bench);
+    if (only.label) boardSeconds += await labelled({ root, image, sha256 }, report, bench);
     if (only.parts.length > 0) {
       const life = await lives({ ...asked, sha256 }, report, bench);
       boardSeconds += life.boardSeconds;

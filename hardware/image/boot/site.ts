@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -87,18 +87,37 @@ meters:
     aggregator("admit", "--config", config, "--request", request, ...more, "--json");
   }
 
+  /** Makes a sheet of labels for units, each given as UNIT=OWNER, in a folder; their codes by unit. */
+  labels(folder: string, units: readonly string[]): ReadonlyMap<string, string> {
+    const config = join(this.home, "aggregator.yaml");
+    aggregator("site", "labels", "--config", config, "--output", folder, ...units);
+    const { labels } = JSON.parse(readFileSync(join(folder, "labels.json"), "utf8")) as {
+      labels: readonly { readonly device: string; readonly code: string }[];
+    };
+    return new Map(labels.map(({ device, code }) => [device, code]));
+  }
+
+  /** What became of the labels on the ledger, by unit. */
+  labelStates(): Readonly<Record<string, string>> {
+    const config = join(this.home, "aggregator.yaml");
+    const { labels } = JSON.parse(aggregator("site", "list", "--config", config, "--json")) as {
+      labels: readonly { readonly device: string; readonly state: string }[];
+    };
+    return Object.fromEntries(labels.map(({ device, state }) => [device, state]));
+  }
+
   end(): void {
     for (const child of this.#children) if (child.exitCode === null) child.kill("SIGKILL");
   }
 }
 
-function aggregator(...args: readonly string[]): void {
+function aggregator(...args: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(root, "aggregator/cli.ts"), ...args],
     { encoding: "utf8" },
   );
-  if (status === 0) return;
+  if (status === 0) return stdout;
   const message = `aggregator ${args.join(" ")}: ${stdout}${stderr}`;
   throw new Failure("boot.site", message, { retry: "never" });
 }

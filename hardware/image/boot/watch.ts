@@ -16,6 +16,7 @@ export type Seen = {
   };
   readonly link?: { readonly lastReceiptAt?: number };
   readonly note?: { readonly message: string };
+  readonly claim?: { readonly state: string };
   readonly update?: {
     readonly slot?: string;
     readonly last?: { readonly version: string; readonly outcome: string; readonly reason: string };
@@ -84,12 +85,17 @@ export class Watch {
     }
   }
 
-  /** Waits until the unit shows it. */
-  async until(what: string, holds: (seen: Seen) => boolean = () => true): Promise<Seen> {
-    return this.#until(what, async () => {
+  /** Waits until the unit shows it. @param minutes of the board's time, for what takes its time on any board */
+  async until(
+    what: string,
+    holds: (seen: Seen) => boolean = () => true,
+    minutes = minutesMax,
+  ): Promise<Seen> {
+    const look = async () => {
       const seen = await this.seen();
       return seen !== undefined && holds(seen) ? seen : undefined;
-    });
+    };
+    return this.#until(what, look, minutes);
   }
 
   /** Waits until the console has said it since the last start. */
@@ -109,7 +115,11 @@ export class Watch {
     }
   }
 
-  async #until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  async #until<T>(
+    what: string,
+    look: () => Promise<T | undefined>,
+    minutes = minutesMax,
+  ): Promise<T> {
     const began = this.passedMs();
     for (;;) {
       const found = await look();
@@ -118,8 +128,8 @@ export class Watch {
       const tail = () => this.#board.said.slice(-2500);
       assert.ok(!this.#board.hasEnded, `the machine ended before ${what}:\n${tail()}`);
       assert.ok(this.passedMs() < this.#endMs, `time is over before ${what}:\n${tail()}`);
-      const isLate = waitedMs > minutesMax * 60_000;
-      assert.ok(!isLate, `${minutesMax} min went by without ${what}:\n${tail()}`);
+      const isLate = waitedMs > minutes * 60_000;
+      assert.ok(!isLate, `${minutes} min went by without ${what}:\n${tail()}`);
       this.#progress(`waits for ${what}, ${(waitedMs / 1000).toFixed(0)} s`);
       await setTimeout(everyMs);
     }

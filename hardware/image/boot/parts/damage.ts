@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Report } from "../../../package/proof/report.ts";
 import type { Scene } from "../scene.ts";
-import { hasReceipt, readings, taken } from "../watch.ts";
+import { committed, readings, type Seen, taken } from "../watch.ts";
 
 /** A folder's entry is lost: more than a repair without questions mends, and found because it is marked. */
 const damage = ["clri /var/cache/busbar", "set_super_value state 2"];
@@ -20,6 +20,12 @@ export async function mended(scene: Scene, report: Report): Promise<void> {
   });
 }
 
+/**
+ * Behind a chain that is not its own the unit goes on once that has stood still for half an hour: nobody else then
+ * signs with its key (`edge/RULES.md`).
+ */
+const standstillMinutes = 45;
+
 /** For a unit that calls its journal damaged, and that nobody can sign in to. */
 export async function aside(scene: Scene, report: Report): Promise<void> {
   const { card, board, watch, put } = scene;
@@ -30,10 +36,12 @@ export async function aside(scene: Scene, report: Report): Promise<void> {
     await put("site/journal-set-aside", "\n");
     await board.start();
     await watch.untilSaid("the set-aside", /the journal (is|cannot be) set aside/);
-    const { note } = await watch.until("a receipt", hasReceipt);
+    const { note } = await watch.until("a reading", (seen) => readings(seen) > 0);
     assert.match(note?.message ?? "", /journal was set aside/);
     assert.deepEqual(await card.list("site"), []);
-    return note?.message;
+    const isThere = (seen: Seen) => committed(seen) > 0;
+    const seen = await watch.until("readings with a receipt", isThere, standstillMinutes);
+    return `${committed(seen)} readings of the new journal are on the ledger; ${note?.message}`;
   });
 }
 
@@ -55,8 +63,13 @@ export async function lost(scene: Scene, report: Report): Promise<void> {
       return said.replaceAll(/\s+/g, " ").trim();
     },
   );
-  await report.part("a member admits its new key, and a receipt comes", async () => {
-    site.admit(await scene.request(), { replace: true });
-    await watch.until("a receipt", hasReceipt);
-  });
+  await report.part(
+    "a member admits its new key, and its readings come to the ledger",
+    async () => {
+      site.admit(await scene.request(), { replace: true });
+      const isThere = (seen: Seen) => committed(seen) > 0;
+      const seen = await watch.until("readings with a receipt", isThere, standstillMinutes);
+      return `${committed(seen)} readings of the new key are on the ledger`;
+    },
+  );
 }

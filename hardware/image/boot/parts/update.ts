@@ -20,6 +20,10 @@ export async function update(scene: Scene, report: Report): Promise<void> {
     await card.put(bundle, "site/update.bundle");
     await board.start();
   };
+  const onTrial = async () => {
+    const said = await watch.untilSaid("the trial", /the bundle on the card is (on trial|refused)/);
+    if (said.endsWith("refused")) assert.fail(await card.read("site/refused.txt"));
+  };
   const isOver =
     (version: RegExp) =>
     ({ update }: Seen): boolean =>
@@ -28,7 +32,7 @@ export async function update(scene: Scene, report: Report): Promise<void> {
   await report.part("A → B: a bundle on the card is tried, and kept", async () => {
     installed = (await watch.until("an answer")).version;
     await insert(await bundles.make(5));
-    await watch.untilSaid("the trial", /the bundle on the card is (on trial|refused)/);
+    await onTrial();
     const { update, version } = await watch.until("the trial's end", isOver(/-5$/));
     assert.equal(update?.last?.outcome, "committed", update?.last?.reason);
     assert.match(version, /-5$/);
@@ -36,7 +40,7 @@ export async function update(scene: Scene, report: Report): Promise<void> {
   });
   await report.part("B → C → B: one whose event loop hangs is undone by the watchdog", async () => {
     await insert(await bundles.make(6, hang));
-    await watch.untilSaid("the trial", /the bundle on the card is (on trial|refused)/);
+    await onTrial();
     await watch.untilSaid("the watchdog", /Watchdog timeout/i);
     const { update, version } = await watch.until("the trial's end", isOver(/-6$/));
     assert.equal(update?.last?.outcome, "rolled-back", update?.last?.reason);
