@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { openKeyFile, signerOf } from "@busbar/protocol/node";
+import { signerOf } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { type MandateFile, readMandate } from "./agent/mandate.ts";
 import { openUnitClock } from "./clock/open.ts";
@@ -10,6 +10,7 @@ import type { LoadedConfig } from "./config/load.ts";
 import type { Settings } from "./config/settings.ts";
 import { BusPool } from "./framing/bus-pool.ts";
 import { lockFolder } from "./journal/database.ts";
+import { openDeviceKey } from "./journal/device-key.ts";
 import { LearnedFile } from "./meters/learned-file.ts";
 import { openSource, type Source } from "./schedule/source.ts";
 import { Counters } from "./status/counters.ts";
@@ -51,7 +52,7 @@ export async function startUnit(
 ): Promise<RunningUnit> {
   const { config } = settings;
   const mandate = mandateOf(config);
-  const signer = signerOf(openKeyFile(config.device.key));
+  const signer = signerOf(openDeviceKey(config.device.key));
   warnOfOpenKey(config.device.key, log);
   if (config.clock.kind === "file" && !existsSync(config.clock.path)) {
     log.warn({ file: config.clock.path }, "waits for the site's clock");

@@ -15,6 +15,7 @@ import type { Settings } from "./config/settings.ts";
 import { Response } from "./demand/response.ts";
 import type { BusPool } from "./framing/bus-pool.ts";
 import { isDiskFault, transaction } from "./journal/database.ts";
+import { hasAllOfKey } from "./journal/device-key.ts";
 import type { Journal, Sample } from "./journal/journal.ts";
 import { Keeper } from "./journal/keeper.ts";
 import { ReadingsOutbox } from "./journal/readings-outbox.ts";
@@ -86,6 +87,7 @@ export class Unit {
   readonly #response: Response | undefined;
   readonly #care: Care;
   readonly #claims: ClaimDesk;
+  readonly #hasAllOfKey: boolean;
   #membership: MembershipFile | undefined;
   #link: Link | undefined;
   #announcedShape = 0;
@@ -107,6 +109,8 @@ export class Unit {
     });
     this.#journal = this.#keeper.journal;
     const { database } = this.#journal;
+    const { key: path } = config.device;
+    this.#hasAllOfKey = hasAllOfKey(this.#keeper, { path, signer, log: options.log });
     this.#readings = new ReadingsOutbox(database);
     this.#market = new MarketOutbox(database, () => clock.now());
     this.#summary = kept(() => summarise(database));
@@ -266,6 +270,7 @@ export class Unit {
       memory: this.#recorder.memory,
       now: () => clock.now(),
       quietMs: Math.max(quietMsMin, quietBatches * config.batch.minutes * minuteMs),
+      hasAllOfKey: () => this.#hasAllOfKey,
     });
     const stepNotes = this.#notes;
     // Whoever names brokers in the configuration means those and no others.

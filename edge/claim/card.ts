@@ -8,7 +8,15 @@ export const pendingPath = (home: string): string => join(home, "claim.json");
 
 /** Names that the unit makes or is given otherwise: nothing that was sealed takes their place. */
 const ownNames = new Set([
-  ...["sealed.txt", "claim.json", "device.key", "membership.json", "request.json", "edge.yaml"],
+  ...[
+    "sealed.txt",
+    "claim.json",
+    "device.key",
+    "device.key.fresh",
+    "membership.json",
+    "request.json",
+    "edge.yaml",
+  ],
   ...["commissioning.json", "data", "update", "kept"],
 ]);
 

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { compareBytes, type Owner } from "@busbar/protocol";
-import { openKeyFile, publicKeysOf, readKeyFile } from "@busbar/protocol/node";
+import { publicKeysOf, readKeyFile } from "@busbar/protocol/node";
 import type { Logger } from "pino";
 import { brokersOf } from "../config/brokers.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { MembershipFile } from "../config/membership-file.ts";
+import { openDeviceKey } from "../journal/device-key.ts";
 import type { Counters } from "../status/counters.ts";
 import { pendingPath, sealedPath } from "./card.ts";
 import type { ClaimStatus } from "./claim-status.ts";
@@ -109,7 +110,7 @@ export class ClaimDesk {
 
 /** What the unit is to be taken in with; the owner's entry where its key is at hand. */
 export function claimOf({ device, owner, meters }: LoadedConfig) {
-  const { key } = publicKeysOf(openKeyFile(device.key));
+  const { key } = publicKeysOf(openDeviceKey(device.key));
   const entry = ownerOf(owner);
   return {
     device: {

@@ -4,6 +4,7 @@ import { Failure, labelIdOf } from "@busbar/protocol";
 import { claimKeys, openSealed, parseClaimCode, type Sealed } from "@busbar/protocol/claim";
 import { nativeScrypt, openKeyFile, publicKeyFromSeed } from "@busbar/protocol/node";
 import type { LoadedConfig } from "../config/load.ts";
+import { openDeviceKey } from "../journal/device-key.ts";
 import { nameProblem, sealedPath } from "./card.ts";
 import { replaceSecret, writePending } from "./pending.ts";
 import { shred } from "./shred.ts";
@@ -40,7 +41,7 @@ export async function takeCode(
     throw refused({ code: "claim.other-unit", message });
   }
   for (const { name, content } of sealed?.files ?? []) replaceSecret(join(home, name), content);
-  openKeyFile(device.key);
+  openDeviceKey(device.key);
   if (owner.key !== undefined) openKeyFile(owner.key);
   writePending(home, { seed: keys.seed, until: sealed?.until });
   shred(sealedPath(home));

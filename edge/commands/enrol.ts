@@ -22,6 +22,7 @@ import {
 import { sealedPath } from "../claim/card.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { loadMembership } from "../config/membership-file.ts";
+import { openDeviceKey } from "../journal/device-key.ts";
 import { untilAdmitted } from "./enrol-wait.ts";
 import { print } from "./output.ts";
 import { qrCode } from "./qr.ts";
@@ -54,7 +55,7 @@ export async function enrolCommand(options: EnrolOptions): Promise<void> {
   // The card may bring the owner's key, sealed: another one would take its place.
   if (existsSync(sealedPath(home)) && (ownerKey === undefined || !existsSync(ownerKey))) {
     mkdirSync(dirname(config.device.key), { recursive: true });
-    openKeyFile(config.device.key);
+    openDeviceKey(config.device.key);
     return waitForCode(options, config);
   }
   if (ownerKey === undefined) {
@@ -62,7 +63,7 @@ export async function enrolCommand(options: EnrolOptions): Promise<void> {
     throw new Failure("enrol.no-owner-key", message, { retry: "never" });
   }
   mkdirSync(dirname(config.device.key), { recursive: true });
-  const device = openKeyFile(config.device.key);
+  const device = openDeviceKey(config.device.key);
   const isNew = !existsSync(ownerKey);
   const owner = isNew ? openKeyFile(ownerKey) : readKeyFile(ownerKey);
   const request = requestOf(config, publicKeysOf(device), publicKeysOf(owner));

@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { encodeReceipt, utcMs } from "@busbar/protocol";
+import { signerOf } from "@busbar/protocol/node";
 import { pino } from "pino";
 import { FakeAggregator } from "../../test/support/fake-aggregator.ts";
 import { testSigner } from "../../test/support/memory-registry.ts";
 import { Counters } from "../status/counters.ts";
+import { hasAllOfKey, openDeviceKey } from "./device-key.ts";
 import { Keeper, retainedFrom } from "./keeper.ts";
 import { fileBytes } from "./prune.ts";
 import { ReadingsOutbox } from "./readings-outbox.ts";
@@ -58,6 +60,25 @@ function fill({ journal: { database } }: ReturnType<typeof setUp>): void {
   const pages = fileBytes(database) / 4096;
   database.exec(`PRAGMA max_page_count = ${pages}`);
 }
+
+test("a journal knows a key that began with it, and one that is older than it is another's too", () => {
+  const path = join(folder, "device.key");
+  const has = ({ keeper, lines }: ReturnType<typeof setUp>) => {
+    const log = pino({ level: "info" }, { write: (line) => lines.push(JSON.parse(line)) });
+    return hasAllOfKey(keeper, { path, signer: signerOf(openDeviceKey(path)), log });
+  };
+  const [full, first, later] = [setUp(), setUp(), setUp()];
+  // That it is new is said until a disk has taken it.
+  full.keeper.journal.database.exec("PRAGMA query_only = 1");
+  assert.equal(has(full), false);
+  assert.match(full.lines.at(-1)?.msg ?? "", /could not be noted/);
+  assert.deepEqual([has(first), has(first)], [true, true]);
+  // The data folder is lost, and the key is not; then the key is lost as well.
+  assert.equal(has(later), false);
+  rmSync(path);
+  assert.equal(has(later), true);
+  assert.equal(has(first), false);
+});
 
 test("on a full disk what has receipts makes room, and what has none is kept", () => {
   const unit = setUp();

@@ -31,11 +31,17 @@ function reading(time: number, wh: number, how: number = quality.measured): Read
 }
 
 /** A unit with a journal of its own, on a clock that the test sets. */
-function unit() {
+function unit({ hasAllOfKey = false } = {}) {
   const journal = new Journal(openDatabase(":memory:"), { chain, signer: testSigner(6) });
   const memory = new MeterMemory(journal);
   let now = 0;
-  const adoption = new Adoption({ journal, memory, now: () => now, quietMs });
+  const adoption = new Adoption({
+    journal,
+    memory,
+    now: () => now,
+    quietMs,
+    hasAllOfKey: () => hasAllOfKey,
+  });
   return {
     journal,
     memory,
@@ -122,6 +128,32 @@ test("an empty journal goes on behind the ledger's chain once that has stood sti
   u.record(reading(700, 1_060));
   assert.equal(u.journal.tip("m").seq, 7);
   assert.equal(u.take(9_999, tipAfter([...lost, reading(400, 1_030)])), "own");
+});
+
+test("a new key goes on at once behind a chain that ended before its first reading, and behind no other", () => {
+  const u = unit({ hasAllOfKey: true });
+  u.record(reading(400, 1_030), reading(500, 1_040));
+  u.journal.seal("m", 64);
+  assert.equal(u.take(2_000, tipAfter(lost)), "adopted");
+  assert.deepEqual(
+    u.entries().map(([seq]) => seq),
+    [4, 5],
+  );
+  // What the old unit brought just before its key was taken from it comes to light later.
+  assert.equal(u.take(2_001, tipAfter([...lost, reading(390, 1_029)], 10)), "adopted");
+  assert.deepEqual(
+    u.entries().map(([seq]) => seq),
+    [5, 6],
+  );
+
+  const beside = unit({ hasAllOfKey: true });
+  beside.record(reading(300, 1_020), reading(400, 1_030));
+  assert.equal(beside.take(2_000, tipAfter(lost)), "waits");
+  assert.equal(beside.take(3_000, tipAfter(lost)), "adopted");
+  assert.deepEqual(
+    beside.entries().map(([, { time }]) => time),
+    [400],
+  );
 });
 
 test("a chain that grows meanwhile has another unit behind it, and is left to it", () => {

@@ -18,6 +18,8 @@ export type AdoptionOptions = {
   /** For so long (site ms) the ledger's chain must not grow: another unit that signs with this key
    * would have brought a batch in it. */
   readonly quietMs: number;
+  /** Whether all that the unit's key ever signed stands in this journal. Default: nobody knows. */
+  readonly hasAllOfKey?: () => boolean;
 };
 
 /** What was seen of a chain that is not the journal's own. */
@@ -71,7 +73,7 @@ export class Adoption {
     if (!still || header.height > seen.height) {
       this.#remember(meter, { ...seen, next: state.next, head, height: header.height, since });
     }
-    if (now() - since < quietMs) return "waits";
+    if (now() - since < quietMs && !this.#isOfAnotherKey(tip)) return "waits";
     this.#adopt({ meter, state, header }, head);
     return "adopted";
   }
@@ -102,6 +104,20 @@ export class Adoption {
       .prepare("SELECT 1 FROM batch WHERE meter = ? AND receipt IS NOT NULL LIMIT 1")
       .get(meter);
     return receipt !== undefined;
+  }
+
+  /**
+   * Whether another key signed all of the ledger's chain: the journal began with the unit's own, and its first
+   * reading is younger than the chain's last. That key counts no more since the ledger knows the unit by this one, so
+   * that nobody can go on with the chain meanwhile.
+   */
+  #isOfAnotherKey({ meter, state }: MeterTip): boolean {
+    const { journal, hasAllOfKey = () => false } = this.#options;
+    if (!hasAllOfKey()) return false;
+    const first = journal.database
+      .prepare("SELECT min(time) AS time FROM reading WHERE meter = ?")
+      .get(meter)?.time;
+    return first !== undefined && first !== null && state.time < Number(first);
   }
 
   #seen(meter: string): Seen | undefined {
