@@ -129,6 +129,25 @@ test("a visitor who asks and reads nothing is cut off", async (t) => {
   while (isHeld(server.port, socket.localPort)) await setImmediate();
 });
 
+test("who enters a code is answered, however long it is reckoned with", async (t) => {
+  const [begun, reckoned] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const place = { host: "127.0.0.1", port: 0, stillMsMax: 100 };
+  const server = await serveStatus(place, statusOfTest, async () => {
+    begun.resolve();
+    await reckoned.promise;
+    return { files: [] };
+  });
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${server.port}/claim`;
+  const answer = fetch(url, { method: "POST", body: new URLSearchParams({ code: "7K3Q" }) });
+  await begun.promise;
+  // Who came later and says nothing is cut off meanwhile.
+  const still = connect(server.port, "127.0.0.1").resume();
+  await once(still, "close");
+  reckoned.resolve();
+  assert.equal((await answer).status, 200);
+});
+
 test("the open page's stream is as closed to other pages as the page", async (t) => {
   const { port } = await serve(t);
   const head = await ask(port, "GET /events");

@@ -24,6 +24,8 @@ export type StatusPlace = {
 };
 
 const stillMsUsual = 30_000;
+/** A code costs a small board some seconds; one that is emulated half a minute. */
+const codeMsMax = 300_000;
 /** Connections at once: a browser takes six, and descriptors are few. */
 const connectionsMax = 64;
 
@@ -94,6 +96,8 @@ function answer(request: IncomingMessage, response: ServerResponse, context: Con
     response.end(request.method === "HEAD" ? undefined : body);
   };
   if (path === "/claim" && door !== undefined && request.method === "POST") {
+    // Nothing goes to and fro while the code is reckoned with, which a busy board takes its time for.
+    response.setTimeout(codeMsMax);
     door.enter(request).then(
       ({ answered, ...outcome }) => {
         if (answered !== undefined) response.once("close", answered);

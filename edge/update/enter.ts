@@ -16,6 +16,8 @@ const nodeOf = "node_modules/.bin/node";
 /** Which slot this process is the program of, and how the installation that chose it is started. */
 const slotName = "BUSBAR_EDGE_SLOT";
 const installationName = "BUSBAR_EDGE_INSTALLATION";
+/** Said where the unit ran before: systemd's watchdog does. */
+const overName = "BUSBAR_EDGE_OVER";
 
 /** How the installation is started: its Node, its command line, and its version. */
 type Installation = { readonly node: string; readonly cli: string; readonly version: string };
@@ -42,6 +44,7 @@ export function enterSlot(config: string): void {
   const folder = updateFolder(homeOf(config));
   if (runningSlot() !== undefined || !existsSync(statePath(folder))) return;
   if (process.execve === undefined) return;
+  signOfLife();
   const installation = installationOf();
   const { state, fault } = stateOrFault(systemDisk, folder, installation.version);
   if (fault !== undefined) return say(fault);
@@ -60,6 +63,7 @@ export function enterSlot(config: string): void {
   if (slot === undefined) return;
   if (decision.state.trial !== undefined) guard(statePath(folder), decision.state.trial);
   const program = programOf(folder, slot);
+  signOfLife();
   goOnAs(join(program, nodeOf), join(program, "edge/cli.ts"), {
     [slotName]: slot,
     [installationName]: JSON.stringify(installation),
@@ -71,7 +75,7 @@ export function enterSlot(config: string): void {
 /** Starts the installation anew, which decides what runs. Comes back only where that is not possible. */
 export function startOver(): void {
   const { node, cli } = installationOf();
-  goOnAs(node, cli, {});
+  goOnAs(node, cli, { [overName]: "1" });
 }
 
 /** A process that cannot become another one is aborted: so its Node is tried in a process aside first. */
@@ -87,8 +91,21 @@ export const archOf = (arch: string): string => (arch === "x64" ? "amd64" : arch
 /** The program adds its own options: another Node may not know these. */
 function goOnAs(node: string, cli: string, more: Readonly<Record<string, string>>): void {
   const options = process.execArgv.filter((option) => !leanNames.has(option.split("=")[0] ?? ""));
-  const { BUSBAR_EDGE_START: _, [slotName]: __, [installationName]: ___, ...env } = process.env;
+  const own = ["BUSBAR_EDGE_START", slotName, installationName, overName];
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !own.includes(name)),
+  );
   process.execve?.(node, [node, ...options, cli, ...process.argv.slice(2)], { ...env, ...more });
+}
+
+/**
+ * Tells systemd's watchdog, which the program before fed: its patience is for each of the steps to another program,
+ * of which reading all of it from a slow card is one, and loading it another. At a start of the service it does not run
+ * yet, and would begin to by this.
+ */
+function signOfLife(): void {
+  if (process.env.NOTIFY_SOCKET === undefined || process.env[overName] === undefined) return;
+  spawnSync("systemd-notify", ["WATCHDOG=1"], { stdio: "ignore", timeout: 10_000 });
 }
 
 /** Beyond its time a bundle on trial that does not even judge itself is ended; the next start counts. */

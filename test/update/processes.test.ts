@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -41,9 +41,12 @@ const arch = architectures.find((name) => name === archOf(process.arch)) ?? "amd
 const folder = updateFolder(home);
 
 /** Starts the installation's program; its first line, and the process. */
-async function start(): Promise<{ child: ChildProcess; said: Record<string, unknown> }> {
+async function start(
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ child: ChildProcess; said: Record<string, unknown> }> {
   const args = [join(import.meta.dirname, "../../edge/cli.ts"), "run", "--config", at("edge.yaml")];
-  const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+  const { NODE_COMPILE_CACHE: _, ...own } = process.env;
+  const env = { ...own, PATH: `${at("bin")}:${own.PATH}`, NOTIFY_SOCKET: at("none"), ...more };
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "ignore"] });
   running.push(child);
   let text = "";
@@ -53,6 +56,11 @@ async function start(): Promise<{ child: ChildProcess; said: Record<string, unkn
   }
   return { child, said: JSON.parse(text.split("\n")[0] ?? "") };
 }
+
+mkdirSync(at("bin"));
+writeFileSync(at("bin/systemd-notify"), `#!/bin/sh\necho "$@" >>"${at("told")}"\n`, {
+  mode: 0o755,
+});
 
 test("a bundle on trial takes over the process, and one that does not stay up is given up", async () => {
   writeFileSync(
@@ -84,13 +92,15 @@ meters:
   });
 
   for (let i = 0; i < 2; i += 1) {
-    const { child, said } = await start();
+    const { child, said } = await start(i === 0 ? { BUSBAR_EDGE_OVER: "1" } : {});
     assert.equal(said.pid, child.pid, "systemd would lose a unit under another number");
     assert.equal(said.slot, "a");
     // Below the program it would be a file that nobody signed.
     assert.equal(said.cache, join(folder, "compiled"));
     assert.deepEqual(said.args, ["run", "--config", at("edge.yaml")]);
     assert.equal(JSON.parse(String(said.installation)).version, installation);
+    // To a watchdog that runs each step to another program is one of its own; at a start none is to begin.
+    assert.equal(readFileSync(at("told"), "utf8"), "WATCHDOG=1\nWATCHDOG=1\n");
     if (child.exitCode === null) await once(child, "exit");
   }
   const { child, said } = await start();
