@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -99,4 +99,12 @@ test("without a final reading the last one that was read is the end", () => {
   assert.equal(status, 0);
   assert.match(out, /^net: what it shows next counts as another meter's first reading\.\n$/);
   withJournal((journal) => assert.equal(journal.tip("net").seq, 2));
+});
+
+test("a place that is bound to the old meter's number is told so", () => {
+  const text = readFileSync(config, "utf8");
+  writeFileSync(config, text.replace("id: net,", 'id: net, serial: "7",'));
+  const { status, out } = replace("net");
+  assert.equal(status, 0);
+  assert.match(out, /edge\.yaml binds it to serial number 7, .* write the new meter's there\.\n$/);
 });

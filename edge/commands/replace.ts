@@ -45,10 +45,15 @@ export async function replaceCommand(meter: string, options: ReplaceOptions): Pr
   };
   const entry = await exchange(journal, { meter, display, clock: config.clock });
   const registers = entry === undefined ? {} : Object.fromEntries(entry.registers);
+  const bound = config.meters.find(({ id }) => id === meter)?.serial;
+  const next =
+    bound === undefined
+      ? ""
+      : `\n${file} binds it to serial number ${bound}, whose readings alone are taken: write the new meter's there.`;
   print(json, { meter, final: entry === undefined ? null : { time: entry.time, registers } }, () =>
     entry === undefined
-      ? `${meter}: what it shows next counts as another meter's first reading.`
-      : `${meter}: the final reading is noted; what it shows next counts as another meter's first reading.`,
+      ? `${meter}: what it shows next counts as another meter's first reading.${next}`
+      : `${meter}: the final reading is noted; what it shows next counts as another meter's first reading.${next}`,
   );
 }
 

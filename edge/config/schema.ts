@@ -73,6 +73,14 @@ const meter = z.strictObject({
     .min(1)
     .optional()
     .describe("of a DL/T 645, M-Bus or IEC 62056-21 meter, as on its plate, in quotes"),
+  serial: z
+    .string('expected text in quotes, like "21400815"')
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      "its serial number, as a scan shows it, in quotes: another meter's readings are refused",
+    ),
   ...meterOptions,
   role: z
     .enum(["connection", "generation", "load", "storage", "exchange"])

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Failure } from "@busbar/protocol";
 import {
   device,
   floatRegisters,
@@ -41,4 +42,19 @@ test("a meter that missed one reading, or is doubted, is asked who it is: it may
   source.doubt();
   await timers.run(source.read());
   assert.equal(source.serial, "13");
+
+  // A place that is bound to a number takes nothing of another meter, whatever came between.
+  const bound = { ...config, serial: "13" };
+  const strict = await openSource(bound, { clock: site, bus, data: "/nowhere", profileOf });
+  await timers.run(strict.read());
+  line.devices.set(1, meter(14));
+  strict.doubt();
+  for (let tries = 0; tries < 2; tries += 1) {
+    await assert.rejects(timers.run(strict.read()), (error: Failure) => {
+      assert.equal(error.code, "meter.other-serial");
+      return /expected .* 13, and number 14 answers/.test(error.message);
+    });
+  }
+  line.devices.set(1, meter(13));
+  await timers.run(strict.read());
 });

@@ -24,7 +24,7 @@ export type RegisterInfo = {
 /** A meter that is read again and again. */
 export type Source = {
   readonly config: MeterConfig;
-  /** Throws: `Failure` of the port or the meter; the next read tries again. */
+  /** Throws: `Failure` of the port or the meter, `meter.other-serial`; the next read tries again. */
   read(): Promise<MeterReading>;
   /** It is asked who it is before the next reading: what it showed is hard to believe. */
   doubt(): void;
@@ -128,6 +128,7 @@ class MeterSource implements Source {
     try {
       if (!this.#known) {
         this.#serial = (await this.#meter.identify()).serialNumber;
+        checkSerial(this.config, this.#serial);
         this.#known = true;
       }
       return await this.#meter.read();
@@ -142,6 +143,14 @@ class MeterSource implements Source {
   close(): Promise<void> {
     return this.#meter.close();
   }
+}
+
+/** Refuses what another meter shows than the one that this place was bound to. */
+function checkSerial({ id, serial }: MeterConfig, said: string | undefined): void {
+  if (serial === undefined || said === serial) return;
+  const who = said === undefined ? "one that says none" : `number ${said}`;
+  const message = `${id}: expected the meter with serial number ${serial}, and ${who} answers: nothing of it is recorded`;
+  throw new Failure("meter.other-serial", message, { retry: "later" });
 }
 
 /** The profile's rows with an OBIS code, each code once. */

@@ -233,7 +233,8 @@ async function addMeter(
   placed: Placed,
   talk: MeterTalk,
 ): Promise<readonly MeterDraft[]> {
-  if (!(await askTest(interview, placed, talk))) return meters;
+  const tested = await askTest(interview, placed, talk);
+  if (tested === undefined) return meters;
   const first = !meters.some(({ role = "connection" }) => role === "connection");
   const role = await interview.choose("What does it measure?", roles, { fallback: first ? 1 : 2 });
   const makes = role === "generation" || role === "storage";
@@ -259,23 +260,24 @@ async function addMeter(
     help: "Where it hangs in the site's grid; a site with one busbar calls it main.",
     parse: parseId,
   });
-  const meter: MeterDraft = present({ id, ...placed, role, form, feeder });
+  const { serial } = tested;
+  const meter: MeterDraft = present({ id, ...placed, serial, role, form, feeder });
   const problems = meterProblems([...meters, meter]);
   if (problems.length === 0) return [...meters, meter];
   interview.say(`${id} is left out: ${problems.join("; ")}.`);
   return meters;
 }
 
-/** Whether to take a meter after a test reading that can be compared with its display. */
+/** Takes a meter after a test reading that can be compared with its display, by the number that it says; or leaves it. */
 async function askTest(
   interview: Interview,
   placed: Placed,
   { width }: MeterTalk,
-): Promise<boolean> {
+): Promise<{ readonly serial: string | undefined } | undefined> {
   const where = `${placed.profile} at ${draftPlace(placed.connection)}`;
   if (placed.connection.kind === "gpio") {
     interview.say(`${where}: pulses are counted once the unit runs.`);
-    return true;
+    return { serial: undefined };
   }
   for (let attempt = 0; ; attempt += 1) {
     const key = `test ${JSON.stringify(placed)} ${attempt}`;
@@ -296,6 +298,7 @@ async function askTest(
       ] as const,
       { fallback: test.ok ? 1 : 3 },
     );
-    if (answer !== "again") return answer === "take";
+    if (answer === "leave") return undefined;
+    if (answer === "take") return { serial: test.ok ? test.identity.serialNumber : undefined };
   }
 }

@@ -14,6 +14,7 @@ const meanings: Readonly<Record<string, string>> = {
   "meter.port-denied": "a serial port may not be used by this user",
   "meter.port-busy": "another program uses a serial port",
   "meter.wrong-model": "another kind of meter answers than the profile's",
+  "meter.other-serial": "another meter answers than the one that edge.yaml binds to",
   "meter.register-reset": "an energy register fell, three times seen",
   "meter.register-leapt": "an energy register leapt, three times seen",
   "meter.register-unsteady": "an energy register was another one at each look",
