@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import { type CheckedBill, checkBill } from "../settlement/bill/check.ts";
@@ -9,22 +10,66 @@ import { readMembership } from "./membership-file.ts";
 type VerifyOptions = { readonly membership: string; readonly json?: boolean };
 
 /**
- * `busbar-aggregator bill --verify`: checks a bill with the members' public keys alone, offline. Exit
- * code 1 where it does not prove itself. Throws: `Failure` `bill.file`, `membership.missing`, `config.*`.
+ * `busbar-aggregator bill --verify`: checks a bill, or all that lie in a folder, with the members' public keys alone,
+ * offline. Exit code 1 where one does not prove itself. Throws: `Failure` `bill.file`, `membership.missing`, `config.*`.
  */
-export function verifyBillFile(
+export function verifyBills(
   path: string,
-  { membership, json }: VerifyOptions,
+  { membership, json = false }: VerifyOptions,
   print: (value: object) => void,
 ): void {
-  const pinned = readMembership(membership);
-  const checked = checkBillText(readText(path), { pinned, verify });
+  const against = { pinned: readMembership(membership), verify };
+  if (!isFolder(path)) return tellOne(checkBillText(readText(path), against), { json, print });
+  const names = readdirSync(path).filter((name) => /^bill-.*\.(html|json)$/.test(name));
+  if (names.length === 0) {
+    throw noBill(`${path} holds no bill: expected files named bill-… that end in .html or .json`);
+  }
+  let bad = 0;
+  for (const name of names.sort()) {
+    const checked = checkFile(join(path, name), against);
+    if (!checked.ok) bad += 1;
+    if (json) print({ file: name, ...(checked.ok ? shortOf(checked) : checked) });
+    else console.log(`${name}: ${lineOf(checked)}`);
+  }
+  if (bad > 0) process.exitCode = 1;
+  if (!json) console.log(`${names.length - bad} of ${names.length} bills are good`);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** What is no bill at all is one that does not prove itself, among others. */
+function checkFile(path: string, against: Against): CheckedBill | BillFault {
+  try {
+    return checkBillText(readText(path), against);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { ok: false, code: error.code, message: error.message, lines: [] };
+  }
+}
+
+function tellOne(
+  checked: CheckedBill | BillFault,
+  { json, print }: { readonly json: boolean; print(value: object): void },
+): void {
   if (!checked.ok) process.exitCode = 1;
-  if (json === true) return print(checked.ok ? shortOf(checked) : checked);
+  if (json) return print(checked.ok ? shortOf(checked) : checked);
   if (checked.ok) return console.log(goodText(checked));
   console.error(`this bill does not prove itself: ${checked.message}`);
   for (const line of checked.lines) console.error(`  ${line}`);
   console.error(`(${checked.code})`);
+}
+
+/** One of many, in a line. */
+function lineOf(checked: CheckedBill | BillFault): string {
+  if (!checked.ok) {
+    const { code, message, lines } = checked;
+    return `does not prove itself: ${[message, ...lines].join("; ")} (${code})`;
+  }
+  const { bill, lines } = checked;
+  const { slots } = bill.totals;
+  return `good, ${bill.owner.id} ${bill.month} as of block ${bill.asOf.height}, ${lines} lines, ${slots.provisional} slots provisional, nothing of ${slots.open} more`;
 }
 
 type Against = Parameters<typeof checkBill>[1];

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { Failure } from "@busbar/protocol";
 import { loadConfig } from "../config/load.ts";
+import type { BlockSource } from "../ledger/block-table.ts";
 import { Store } from "../ledger/store.ts";
 import { Aside, makeInThread } from "../portal/aside.ts";
+import type { BillFile } from "../settlement/bill/document.ts";
 import { readPage } from "../settlement/bill/page.ts";
 import { Community, usualDeed } from "../settlement/bill/test-community.ts";
+import { type RunOptions, runMonth } from "./bill-run.ts";
+import { billOf } from "./bill-source.ts";
 
 const cli = join(import.meta.dirname, "../cli.ts");
 const folder = mkdtempSync(join(tmpdir(), "busbar-bill-"));
@@ -79,6 +84,89 @@ test("a bill is made from a ledger that is open elsewhere, and good with the mem
   );
 });
 
+test("everybody's bills of a month are made into a folder, and a run that was ended goes on from its block", () => {
+  const { store, application, genesis } = community;
+  const grounds = { store, application, genesis, blocks: store };
+  const out = join(folder, "bills");
+  const told: string[] = [];
+  const run = (change: Partial<RunOptions> = {}, blocks: BlockSource = store) => {
+    told.length = 0;
+    const textOf = ({ bill: own, evidence }: BillFile) => JSON.stringify({ bill: own, evidence });
+    const common = { month: "2026-05", kind: "json", lang: "en", out, carbon: undefined } as const;
+    const print = (line: string) => told.push(line);
+    const options = { ...common, isDryRun: false, textOf, print, ...change };
+    return runMonth({ ...grounds, blocks }, options);
+  };
+  const said = (what: RegExp) => told.filter((line) => what.test(line)).length;
+  const fileOf = (owner: string) => join(out, `bill-${owner}-2026-05.json`);
+
+  assert.ok(run({ isDryRun: true }));
+  assert.ok(said(/^ {2}home-\d \(Home \d, (user|company)\): /) === 4 && !existsSync(out));
+  assert.equal(said(/^5 of 5 would be made; nothing was written$/), 1);
+
+  // What of one owner cannot be proved keeps nobody else's bill back.
+  const frame: BlockSource["frame"] = ({ height, index }) => {
+    const found = store.frame({ height, index });
+    return Buffer.from(found ?? []).includes("home-3-meter") ? undefined : found;
+  };
+  const without = new Proxy<BlockSource>(store, {
+    get(_, name) {
+      const own: unknown = Reflect.get(store, name, store);
+      return name === "frame" ? frame : typeof own === "function" ? own.bind(store) : own;
+    },
+  });
+  assert.ok(!run({}, without));
+  assert.equal(said(/home-3: not made: .* \(bill\.energy\)/), 1, told.join("\n"));
+  assert.equal(said(/: (gets|pays) \d+\.\d\d EUR, \d+ lines, \d+ slots without a settlement, /), 4);
+  assert.match(told.at(-1) ?? "", /^not made are those of home-3; /);
+  const { height } = store;
+  assert.ok(run());
+  assert.match(told[0] ?? "", new RegExp(`as of block ${height}: 4 there, 1 to make$`));
+  const first = new Map(
+    ["bureau-a", ...community.owners].map((owner) => [owner, readFileSync(fileOf(owner), "utf8")]),
+  );
+  const alone = billOf(grounds, { owner: "home-2", month: "2026-05" });
+  assert.deepEqual(JSON.parse(first.get("home-2") ?? ""), alone);
+
+  // The ledger goes on; files are lost and damaged, and the list's last line is torn.
+  community.block((store.header(store.height)?.header.time ?? 0) + 60_000, []);
+  rmSync(fileOf("home-1"));
+  writeFileSync(fileOf("home-4"), "{}");
+  writeFileSync(join(out, "bill-home-4-2026-05.json.part"), "{");
+  const list = join(out, "bills-2026-05.jsonl");
+  writeFileSync(list, readFileSync(list, "utf8").slice(0, -5));
+  assert.ok(run({ isDryRun: true }));
+  assert.equal(said(/^ {2}\S+ \(.*\): there already$/), 2);
+  assert.ok(run());
+  assert.match(told[0] ?? "", new RegExp(`as of block ${height}: 2 there, 3 to make$`));
+  for (const [owner, text] of first) assert.equal(readFileSync(fileOf(owner), "utf8"), text, owner);
+  assert.deepEqual(readdirSync(out).sort(), [
+    ...[...first.keys()].map((owner) => `bill-${owner}-2026-05.json`),
+    "bills-2026-05.jsonl",
+  ]);
+  assert.ok(run());
+  assert.match(told[0] ?? "", /: 5 there, 0 to make$/);
+  assert.throws(() => run({ lang: "zh" }), { code: "bill.other-run" });
+  writeFileSync(list, "[]\n");
+  assert.throws(() => run(), { code: "bill.other-run" });
+
+  const { evidence } = JSON.parse(first.get("home-1") ?? "");
+  writeFileSync(fileOf("home-2"), JSON.stringify({ ...alone, evidence }));
+  writeFileSync(fileOf("home-3"), "no bill");
+  const checked = bill("--verify", out);
+  assert.equal(checked.status, 1, checked.stderr);
+  assert.match(checked.stdout, /bill-home-1-2026-05\.json: good, home-1 2026-05 as of block/);
+  assert.match(
+    checked.stdout,
+    /bill-home-2-2026-05\.json: does not prove itself: .*\(bill\.[a-z]+\)/,
+  );
+  assert.match(
+    checked.stdout,
+    /bill-home-3-2026-05\.json: does not prove itself: .*\(bill\.file\)/,
+  );
+  assert.match(checked.stdout, /\n3 of 5 bills are good\n$/);
+});
+
 test("what cannot be billed is told with what to do, and never with a stack", () => {
   const { status, stderr } = bill("--owner", "nobody", "--month", "2026-05");
   assert.equal(status, 1);
@@ -116,7 +204,7 @@ test("the portal's thread makes bills and reports in turn, one of each person, a
   ]);
   assert.ok(made.status === "fulfilled", String(made));
   const file = join(folder, "aside.json");
-  writeFileSync(file, made.value);
+  writeFileSync(file, gunzipSync(made.value));
   assert.equal(bill("--verify", file).status, 0);
   assert.ok(refused.status === "rejected" && refused.reason.code === "portal.busy");
   assert.ok(same.status === "fulfilled" && same.value === made.value);
@@ -125,7 +213,7 @@ test("the portal's thread makes bills and reports in turn, one of each person, a
     aside.bill({ by: "member m1", owner: "nobody", month: "2026-05" }),
     (error) => error instanceof Failure && error.code.startsWith("bill."),
   );
-  const { members, community: schemes } = JSON.parse(waited.value);
+  const { members, community: schemes } = JSON.parse(gunzipSync(waited.value).toString());
   assert.equal(members.length, 4);
   assert.equal(schemes.length, 7);
   now += 60_000;
@@ -133,6 +221,6 @@ test("the portal's thread makes bills and reports in turn, one of each person, a
   assert.equal(await aside.bill({ by: "owner home-2", ...asked }), made.value);
   assert.equal(works.length, 3, "what is the same for this block is not made again");
   height += 1;
-  assert.match(await aside.bill({ by: "owner home-2", ...asked }), /home-2/);
+  assert.match(gunzipSync(await aside.bill({ by: "owner home-2", ...asked })).toString(), /home-2/);
   assert.equal(works.length, 4);
 });

@@ -1,31 +1,22 @@
 import { writeFileSync } from "node:fs";
-import { decodeStateProof, Failure, parseTimeZone } from "@busbar/protocol";
-import { verify } from "@busbar/protocol/node";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { loadConfig } from "../config/load.ts";
-import type { AggregatorConfig } from "../config/schema.ts";
 import { Archives, bothOf } from "../ledger/archive/archive.ts";
-import { parametersTable } from "../ledger/parameters.ts";
-import { StateTree } from "../ledger/state/tree.ts";
-import { stateAt } from "../ledger/state-at.ts";
-import { rememberingVerify } from "../ledger/verified.ts";
-import { collectBill, firstHeightAt } from "../settlement/bill/collect.ts";
 import { billCsv } from "../settlement/bill/csv.ts";
 import type { BillFault, BillFile } from "../settlement/bill/document.ts";
-import type { CarbonEvidence } from "../settlement/bill/evidence.ts";
-import type { BillSource } from "../settlement/bill/evidence-paths.ts";
-import { BillError } from "../settlement/bill/grounds.ts";
 import { billPage } from "../settlement/bill/page.ts";
-import { FramePaths } from "../settlement/bill/paths.ts";
-import { billableMs, monthPeriod } from "../settlement/bill/period.ts";
 import { type Language, languages } from "../settlement/bill/words.ts";
 import { id } from "./arguments.ts";
+import { type RunOptions, runMonth } from "./bill-run.ts";
+import { billOf, carbonFactors, type Grounds, stop } from "./bill-source.ts";
 import { billText } from "./bill-text.ts";
-import { verifyBillFile } from "./bill-verify.ts";
-import { type Ledger, openLedger } from "./ledger.ts";
+import { verifyBills } from "./bill-verify.ts";
+import { openLedger } from "./ledger.ts";
 
 type BillOptions = {
   readonly owner?: string;
+  readonly all?: boolean;
+  readonly dryRun?: boolean;
   readonly month?: string;
   readonly html?: boolean;
   readonly json?: boolean;
@@ -44,6 +35,8 @@ export function addBillCommand(program: Command, print: (value: object) => void)
     .command("bill")
     .description("an owner's bill of a month, with all that proves it; or check such a bill")
     .option("--owner <id>", "whose bill", id)
+    .option("--all", "everybody's, each in a file of its own; what is there already is kept")
+    .option("--dry-run", "with --all: say whose bills would be made, and make none")
     .option("--month <yyyy-mm>", "the month, by the site's clock", month)
     .option("--html", "as a page that prints, and that --verify takes")
     .option("--json", "as JSON, which --verify takes; with --verify: the finding as JSON")
@@ -51,25 +44,32 @@ export function addBillCommand(program: Command, print: (value: object) => void)
     .addOption(
       new Option("--lang <language>", "language of page and text").choices(languages).default("en"),
     )
-    .option("--out <file>", "where to write it, instead of standard output")
+    .option("--out <path>", "the file to write; with --all the folder (default: bills-<month>)")
     .option("--config <file>", "the aggregator's configuration", "aggregator.yaml")
     .option("--archive <folder>", "where old blocks are, if not where the configuration says")
-    .option("--verify <file>", "check a bill (HTML or JSON) with the members' keys alone, offline")
+    .option(
+      "--verify <path>",
+      "check a bill (HTML or JSON), or all of a folder, with the members' keys alone, offline",
+    )
     .option("--membership <file>", "the members' public keys", "membership.json")
     .addHelpText(
       "after",
       `
-Works while the aggregator runs. What cannot be proved is not made into a bill.
+Works while the aggregator runs. What cannot be proved is not made into a bill. All bills of --all are of the
+state after one block; a run that was ended goes on from that block when the same command is given again.
 Exit codes: 0 the bill is made, or good; 1 it is not.
 
 Examples:
   busbar-aggregator bill --owner user-1 --month 2026-06
   busbar-aggregator bill --owner user-1 --month 2026-06 --html --out bill.html
+  busbar-aggregator bill --all --month 2026-06 --out bills --dry-run
+  busbar-aggregator bill --all --month 2026-06 --out bills
+  busbar-aggregator bill --verify bills --membership membership.json
   busbar-aggregator bill --verify bill.html --membership membership.json`,
     )
     .action((options: BillOptions) => {
-      if (options.verify !== undefined) return verifyBillFile(options.verify, options, print);
-      makeBill(options);
+      if (options.verify !== undefined) return verifyBills(options.verify, options, print);
+      makeBills(options);
     });
 }
 
@@ -78,22 +78,28 @@ function month(text: string): string {
   throw new InvalidArgumentError("expected a month like 2026-06");
 }
 
-function makeBill(options: BillOptions): void {
-  const { owner, month: wanted, html, json, csv } = options;
-  if (owner === undefined || wanted === undefined) {
-    throw stop("bill.usage", "expected --owner ID and --month YYYY-MM, or --verify FILE");
+function makeBills(options: BillOptions): void {
+  const { owner, all, month: wanted, html, json, csv } = options;
+  if ((owner === undefined) === (all !== true) || wanted === undefined) {
+    throw stop(
+      "bill.usage",
+      "expected --owner ID or --all, with --month YYYY-MM, or --verify with a file or a folder",
+    );
   }
   if ([html, json, csv].filter((format) => format === true).length > 1) {
     throw stop("bill.usage", "expected one of --html, --json and --csv");
+  }
+  if (options.dryRun === true && all !== true) {
+    throw stop("bill.usage", "--dry-run is for --all; a bill of one owner is shown without --out");
   }
   const config = loadConfig(options.config);
   const ledger = openLedger(config, { snapshot: true });
   const archives = new Archives(options.archive ?? config.archive.folder);
   try {
-    const file = billOf(
-      { ...ledger, blocks: bothOf(ledger.store, archives) },
-      { owner, month: wanted, carbon: carbonFactors(config) },
-    );
+    const grounds = { ...ledger, blocks: bothOf(ledger.store, archives) };
+    const about = { month: wanted, carbon: carbonFactors(config) };
+    if (owner === undefined) return makeAll(grounds, about, options);
+    const file = billOf(grounds, { owner, ...about });
     if ("ok" in file) throw stop(file.code, faultText(file));
     write(textOf(file, options), options.out);
   } finally {
@@ -102,86 +108,21 @@ function makeBill(options: BillOptions): void {
   }
 }
 
-type Grounds = Ledger & { readonly blocks: BillSource["blocks"] };
-
-/** Makes a bill from an open ledger. Throws: `Failure` `bill.owner`, `bill.month`, `bill.nothing`. */
-export function billOf(
+function makeAll(
   grounds: Grounds,
-  {
-    owner,
-    month: wanted,
-    carbon,
-  }: {
-    readonly owner: string;
-    readonly month: string;
-    readonly carbon?: CarbonEvidence | undefined;
-  },
-): BillFile | BillFault {
-  const { genesis } = grounds;
-  const { source, close } = sourceOf(grounds, wanted);
-  try {
-    const pinned = { chain: genesis.chain, members: genesis.members };
-    // Where more of what is before the month has to be carried, it is proved once more.
-    const against = { pinned, verify: rememberingVerify(verify) };
-    return collectBill(source, { owner, month: wanted, carbon, ...against });
-  } catch (error) {
-    if (error instanceof BillError) throw stop(error.fault.code, error.message);
-    throw error;
-  } finally {
-    close();
-  }
+  about: Pick<RunOptions, "month" | "carbon">,
+  { json, csv, lang, out = `bills-${about.month}`, dryRun = false }: BillOptions,
+): void {
+  const kind = json === true ? "json" : csv === true ? "csv" : "html";
+  const textIn = (file: BillFile) => textOf(file, { lang, [kind]: true });
+  const print = (line: string) => console.log(line);
+  const options = { ...about, kind, lang, out, isDryRun: dryRun, textOf: textIn, print } as const;
+  if (!runMonth(grounds, options)) process.exitCode = 1;
 }
 
-/** The factors of the carbon figure as a bill carries them; undefined where the configuration has none. */
-export function carbonFactors({ carbon }: AggregatorConfig): CarbonEvidence | undefined {
-  if (carbon === undefined) return undefined;
-  const { source, gramsPerKwh } = carbon;
-  const mg = (grams: number) => Math.round(grams * 1000);
-  const { solar, wind, rest } = gramsPerKwh;
-  return { source, solar: mg(solar), wind: mg(wind), rest: mg(rest) };
-}
+type Form = Pick<BillOptions, "html" | "json" | "csv" | "lang">;
 
-/** The newest state that still holds the month: this one, or an older one that is made again. */
-function sourceOf(grounds: Grounds, wanted: string): { source: BillSource; close(): void } {
-  const { store, blocks, application, genesis } = grounds;
-  const newest = store.header(store.height);
-  if (newest === undefined || newest.certificate.length === 0) {
-    throw stop("bill.nothing", "the ledger has no certified block yet");
-  }
-  const steps = store.councilSteps.after(0).flatMap(({ proof }) => {
-    const decoded = decodeStateProof(proof);
-    return decoded.ok ? [decoded.proof] : [];
-  });
-  const common = { blocks, history: store.history, paths: new FramePaths(blocks), steps };
-  const from = monthStart(grounds, wanted);
-  if (newest.header.time < from + billableMs) {
-    const prove = (key: string) => application.query(key).path;
-    return { source: { ...common, head: newest, state: store.state, prove }, close() {} };
-  }
-  const height = firstHeightAt(blocks, from + billableMs, store.height) - 1;
-  const past = stateAt(height, { store, blocks, genesis, verify });
-  const tree = StateTree.of(past.state.scan(""));
-  const { header, hash, certificate, state } = past;
-  const head = { header, hash, certificate };
-  return {
-    source: { ...common, head, state, prove: (key) => tree.prove(key) },
-    close: () => past.close(),
-  };
-}
-
-function monthStart({ store, genesis }: Grounds, wanted: string): number {
-  const parameters = parametersTable.get(store.state, "current");
-  const zone = parameters && parseTimeZone(parameters.timeZone);
-  const period = zone && monthPeriod(wanted, zone);
-  if (period !== undefined && period.to <= genesis.time) {
-    const begins = new Date(genesis.time).toISOString();
-    throw stop("bill.month", `the chain begins at ${begins}: it has no slots of ${wanted}`);
-  }
-  if (period !== undefined) return period.from;
-  throw stop("bill.month", `expected a month as 2026-03, got ${wanted}`);
-}
-
-function textOf(file: BillFile, { html, json, csv, lang }: BillOptions): string {
+function textOf(file: BillFile, { html, json, csv, lang }: Form): string {
   if (html === true) return billPage(file, lang);
   if (json === true) return `${JSON.stringify(file)}\n`;
   if (csv === true) return billCsv(file.bill);
@@ -200,8 +141,4 @@ function write(text: string, out: string | undefined): void {
 
 function faultText({ message, lines }: BillFault): string {
   return [`this ledger's bill does not prove itself: ${message}`, ...lines].join("\n  ");
-}
-
-function stop(code: string, message: string): Failure {
-  return new Failure(code, message, { retry: "never" });
 }

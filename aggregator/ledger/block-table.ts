@@ -33,6 +33,8 @@ export type BlockSource = {
   placeOfReading(meter: string, sequence: number): Place | undefined;
   /** The frames of a block, in order. */
   framesOf(height: number): readonly Uint8Array[];
+  /** One frame of a block; undefined where it is not here. */
+  frame(place: Place): Uint8Array | undefined;
   /** All batches of a meter's readings that are here, in the order of its chain. */
   batchesOf(meter: string): readonly PlacedBatch[];
   /** All frames that an owner or device signed in blocks of these heights, in order. */
@@ -89,6 +91,10 @@ export class BlockTable implements BlockSource {
 
   framesOf(height: number): readonly Uint8Array[] {
     return this.#sql.frames.all(height).map((row) => row.frame as Uint8Array);
+  }
+
+  frame({ height, index }: Place): Uint8Array | undefined {
+    return this.#sql.frame.get(height, index)?.frame as Uint8Array | undefined;
   }
 
   placeOfReading(meter: string, sequence: number): Place | undefined {
@@ -170,6 +176,7 @@ function statements(db: DatabaseSync) {
       "SELECT frame, hash, signer, code, events FROM tx WHERE height = ? ORDER BY idx",
     ),
     frames: db.prepare("SELECT frame FROM tx WHERE height = ? ORDER BY idx"),
+    frame: db.prepare("SELECT frame FROM tx WHERE height = ? AND idx = ?"),
     events: db.prepare("SELECT json FROM event WHERE height = ? ORDER BY idx"),
     place: db.prepare("SELECT height, idx FROM tx WHERE hash = ? ORDER BY height LIMIT 1"),
     reading: db.prepare(

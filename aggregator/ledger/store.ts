@@ -179,6 +179,10 @@ export class Store implements BlockSource {
     return this.#blocks.framesOf(height);
   }
 
+  frame(place: Place): Uint8Array | undefined {
+    return this.#blocks.frame(place);
+  }
+
   placeOfReading(meter: string, sequence: number): Place | undefined {
     return this.#blocks.placeOfReading(meter, sequence);
   }

@@ -17,11 +17,9 @@ import { slots } from "../../aggregator/ledger/rules/market/tables.ts";
 import { sha256 } from "../../aggregator/ledger/sha256.ts";
 import { lanes } from "../../aggregator/ledger/state/sha256-lanes.ts";
 import { Store } from "../../aggregator/ledger/store.ts";
-import { rememberingVerify } from "../../aggregator/ledger/verified.ts";
 import { checkBill } from "../../aggregator/settlement/bill/check.ts";
-import { collectBill } from "../../aggregator/settlement/bill/collect.ts";
 import type { BillFile } from "../../aggregator/settlement/bill/document.ts";
-import { FramePaths } from "../../aggregator/settlement/bill/paths.ts";
+import { type MadeBill, monthBills } from "../../aggregator/settlement/bill/month-bills.ts";
 import { Community, usualDeed } from "../../aggregator/settlement/bill/test-community.ts";
 import { type Figure, show, timeOf } from "./market/measure.ts";
 
@@ -217,11 +215,8 @@ function makeBills(community: Community) {
     prove: (key: string) => application.query(key).path,
     blocks: store,
     history: store.history,
-    paths: new FramePaths(store),
     steps: [],
   };
-  // A member makes all of them and looks at each signature once; whoever checks one looks at all of its.
-  const once = rememberingVerify(verify);
   const against = { pinned: { chain: genesis.chain, members: community.members }, verify };
   const sums = {
     madeMs: 0,
@@ -232,14 +227,18 @@ function makeBills(community: Community) {
     bytes: 0,
     signatures: 0,
   };
-  for (const owner of community.owners.slice(0, billCount)) {
-    let made: ReturnType<typeof collectBill> | undefined;
+  const owners = community.owners.slice(0, billCount);
+  const run = monthBills(source, { owners, month, ...against });
+  for (;;) {
+    let next: IteratorResult<MadeBill, void> | undefined;
     const madeMs = timeOf(() => {
-      made = collectBill(source, { owner, month, ...against, verify: once });
+      next = run.next();
     });
     sums.madeMs += madeMs;
     sums.madeMsMax = Math.max(sums.madeMsMax, madeMs);
-    if (made === undefined || "ok" in made) throw new Error(`${owner}: ${JSON.stringify(made)}`);
+    if (next === undefined || next.done === true) break;
+    const { owner, made } = next.value;
+    if ("ok" in made) throw new Error(`${owner}: ${JSON.stringify(made)}`);
     const text = JSON.stringify(made);
     sums.bytes += text.length;
     // Of each frame, and of the block whose state it is.

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import {
   chainHeads,
   chainStart,
@@ -18,7 +19,7 @@ import {
   wh,
 } from "@busbar/protocol";
 import { privateKeyFromSeed, publicKeyFromSeed, sign, verify } from "@busbar/protocol/node";
-import { billOf } from "../../aggregator/commands/bill.ts";
+import { billOf } from "../../aggregator/commands/bill-source.ts";
 import type { Pool } from "../../aggregator/consensus/pool.ts";
 import { type ConsensusStatus, recorderStatus } from "../../aggregator/consensus/status.ts";
 import { messageDoor } from "../../aggregator/ingest/message-door.ts";
@@ -200,10 +201,10 @@ export class PortalSite {
       messages: messageDoor(this.#doors(pool)),
       bill: async ({ owner, month }) => {
         const file = this.bill(owner, month);
-        if (!("ok" in file)) return JSON.stringify(file);
+        if (!("ok" in file)) return gzipSync(JSON.stringify(file));
         throw new Failure(file.code, file.message, { retry: "never" });
       },
-      report: async ({ days }) => reportText(this.store.state, days),
+      report: async ({ days }) => gzipSync(reportText(this.store.state, days)),
       ...options,
     };
   }

@@ -92,6 +92,10 @@ export class Archives implements BlockSource {
     return this.#of(height)?.blocks.framesOf(height) ?? [];
   }
 
+  frame(place: Place): Uint8Array | undefined {
+    return this.#of(place.height)?.blocks.frame(place);
+  }
+
   placeOf(hash: Uint8Array): Place | undefined {
     return this.#first(({ blocks }) => blocks.placeOf(hash));
   }
@@ -139,6 +143,7 @@ export function bothOf(store: BlockSource, archives: BlockSource): BlockSource {
       const frames = store.framesOf(height);
       return frames.length > 0 ? frames : archives.framesOf(height);
     },
+    frame: (place) => store.frame(place) ?? archives.frame(place),
     batchesOf: (meter) => inOrder([...archives.batchesOf(meter), ...store.batchesOf(meter)]),
     framesBy: (signer, range) => [
       ...archives.framesBy(signer, range),

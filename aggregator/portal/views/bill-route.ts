@@ -1,5 +1,6 @@
+import { gunzipSync } from "node:zlib";
 import { Failure } from "@busbar/protocol";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { AccessError } from "../access/codes.ts";
 import type { Guard } from "../access/guard.ts";
 import type { MakeBill } from "../aside.ts";
@@ -31,12 +32,23 @@ export function addBillRoute(
       throw new AccessError("access.other-owner", "say whose, as ?owner=<id>");
     }
     try {
-      const text = await bill({ by: guard.personOf(request), owner, month: asked.month });
-      return reply.type("application/json; charset=utf-8").send(text);
+      const packed = await bill({ by: guard.personOf(request), owner, month: asked.month });
+      reply.type("application/json; charset=utf-8").header("vary", "accept-encoding");
+      if (!takesGzip(request)) return reply.send(gunzipSync(packed));
+      return reply.header("content-encoding", "gzip").send(Buffer.from(packed));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       return refuseFailure(reply, error);
     }
+  });
+}
+
+/** RFC 9110 §12.5.3; all browsers take it. `q=0` says the contrary. */
+function takesGzip({ headers }: FastifyRequest): boolean {
+  const said = String(headers["accept-encoding"] ?? "").split(",");
+  return said.some((one) => {
+    const [coding = "", weight = "q=1"] = one.toLowerCase().split(";");
+    return coding.trim() === "gzip" && Number(weight.trim().slice("q=".length)) > 0;
   });
 }
 

@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { Failure } from "@busbar/protocol";
 import type { FastifyInstance } from "fastify";
 import type { WhatIf } from "../../settlement/what-if/what-if.ts";
@@ -32,9 +33,9 @@ export function addReportRoute(
     const { days } = request.query as { readonly days: number };
     const owner = guard.ownerOf(request, undefined);
     try {
-      return reply.send(
-        reportFor(JSON.parse(await report({ by: guard.personOf(request), days })) as WhatIf, owner),
-      );
+      const packed = await report({ by: guard.personOf(request), days });
+      const all = JSON.parse(gunzipSync(packed).toString()) as WhatIf;
+      return reply.send(reportFor(all, owner));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       return refuseFailure(reply, error);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { decodeStateProof, microPerKwh, type StatePath, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import fc from "fast-check";
-import { billOf as ledgerBill } from "../../commands/bill.ts";
+import { billOf as ledgerBill } from "../../commands/bill-source.ts";
 import { checkBillText, goodText } from "../../commands/bill-verify.ts";
 import { accounts, gridOwner } from "../../ledger/accounts.ts";
 import { Store } from "../../ledger/store.ts";
@@ -261,8 +262,18 @@ test("a forger who knows the form leaves nothing out and invents nothing", () =>
     "bill.state",
     "a path that another one rests on",
   );
-  const quotes = evidence.frames.filter((_, i) => i !== bill.slots[1]?.lines[0]?.order?.opened);
+  const sealed = bill.slots[1]?.lines[0]?.order?.sealed;
+  const quotes = evidence.frames.filter((_, i) => i !== sealed);
   assert.equal(code({ ...evidence, frames: quotes }), "bill.order");
+  const closed = evidence.frames.map(({ opening, ...frame }, i) =>
+    i === sealed || opening === undefined ? frame : { ...frame, opening },
+  );
+  assert.equal(code({ ...evidence, frames: closed }), "bill.frame");
+  const another = evidence.frames.map((frame, i) => {
+    const { opening } = evidence.frames.find((one, at) => at !== sealed && one.opening) ?? frame;
+    return i === sealed && opening ? { ...frame, opening } : frame;
+  });
+  assert.equal(code({ ...evidence, frames: another }), "bill.order");
   const [first, ...others] = evidence.frames;
   assert.ok(first);
   assert.match(code({ ...evidence, frames: others }), /bill\.(energy|readings|line)/);
@@ -380,7 +391,7 @@ test("a page shows its bill in both languages, asks nobody, and what is changed 
     assert.deepEqual(readPage(page), { file, language });
     assert.ok(checkBillText(page, against(community)).ok);
     assert.doesNotMatch(
-      page.replace(/<script type="application\/json".*?<\/script>/s, ""),
+      page.replace(/<script type="application\/gzip" id="busbar-bill">.*?<\/script>/s, ""),
       /<script|https?:|url\(|@import|src=/,
     );
     const [line] = file.bill.slots[1]?.lines ?? [];
@@ -396,8 +407,25 @@ test("a page shows its bill in both languages, asks nobody, and what is changed 
     assert.deepEqual(fault.lines, [`line ${line?.line}`]);
   }
   assert.match(billPage(file, "zh"), /电费账单/);
-  const rows = billPage(file, "en").split("\n");
+  const whole = billPage(file, "en");
+  // Packed by another zlib it is the same bill; with anything else in it it is none.
+  const [before = "", inside = "", after = ""] = whole.split(/(?<=id="busbar-bill">)|(?=<\/script>)/);
+  const [bill = "", evidence = ""] = inside.trim().split("\n");
+  const packed = (text: string, level: number) =>
+    gzipSync(gunzipSync(Buffer.from(text, "base64")), { level }).toString("base64");
+  const otherwise = `${before}\n${packed(bill, 1)}\n${packed(evidence, 0)}\n${after}`;
+  assert.ok(otherwise !== whole && checkBillText(otherwise, against(community)).ok);
+  for (const less of [bill, "", `${bill}\n!`, `${bill.slice(0, -9)}\n${evidence}`, "AAAA\nAAAA"]) {
+    assert.equal(readPage(`${before}\n${less}\n${after}`), undefined, less.slice(0, 20));
+  }
+  const older = { bill: { ...file.bill, format: "busbar-bill/3" }, evidence: file.evidence };
+  const page = `<html lang="en"><script type="application/json" id="busbar-bill">${JSON.stringify(older)}</script>`;
+  const fault = checkBillText(page, against(community));
+  assert.ok(!fault.ok && fault.code === "bill.form", "a page of the form before is told apart");
+  const rows = whole.split("\n");
+  const data = rows.findIndex((row) => row.includes('id="busbar-bill"'));
   for (const [i, row] of rows.entries()) {
+    if (i >= data && i <= data + 2) continue;
     const other = [...rows.slice(0, i), `${row} `, ...rows.slice(i + 1)].join("\n");
     assert.ok(pageDifference(other, rows.join("\n")) !== undefined);
   }

@@ -4,13 +4,17 @@ import {
   encodeMessage,
   type Kind,
   type Payment,
+  type QuoteCommit,
+  type QuoteReveal,
   type Readings,
+  sealQuotes,
 } from "@busbar/protocol";
 import type { AccountEntry } from "../../ledger/account-entries.ts";
-import type { BlockSource, PlacedBatch } from "../../ledger/block-table.ts";
-import { openedFrame } from "../../ledger/opened-frame.ts";
+import type { BlockSource, PlacedFrame } from "../../ledger/block-table.ts";
+import { OpenedFrame, openedFrame } from "../../ledger/opened-frame.ts";
 import { energyRegisters } from "../../ledger/rules/registers.ts";
 import { sha256 } from "../../ledger/sha256.ts";
+import type { Opening } from "./evidence.ts";
 import type { FramePath, FramePaths } from "./paths.ts";
 import type { Period } from "./period.ts";
 
@@ -34,16 +38,16 @@ export function batchFrames(
   },
 ): FramePath[] {
   const placed = blocks.batchesOf(meter).filter((batch) => batch.height <= height);
-  const at = (i: number) => framed(paths, placed[i]);
-  const firstEnergy = (i: number) => energyTimes(at(i))[0];
-  let start = lastBatchBefore(placed.length, from, (i) => readingsOf(at(i))?.entries[0]?.time);
+  const frameAt = (i: number) => placed[i] && paths.frame(placed[i]);
+  const firstEnergy = (i: number) => energyTimes(frameAt(i))[0];
+  let start = lastBatchBefore(placed.length, from, (i) => readingsOf(frameAt(i))?.entries[0]?.time);
   while (start > 0 && !((firstEnergy(start) ?? Number.POSITIVE_INFINITY) <= from)) start -= 1;
   const frames: FramePath[] = [];
-  for (let i = Math.max(0, start - margin); i < placed.length; i++) {
-    const frame = at(i);
+  for (const place of placed.slice(Math.max(0, start - margin))) {
+    const frame = paths.at(place);
     if (frame === undefined) break;
     frames.push(frame);
-    if ((energyTimes(frame).at(-1) ?? 0) >= to) break;
+    if ((energyTimes(frame.frame).at(-1) ?? 0) >= to) break;
   }
   return frames;
 }
@@ -63,20 +67,16 @@ function lastBatchBefore(
   return low;
 }
 
-function framed(paths: FramePaths, batch: PlacedBatch | undefined): FramePath | undefined {
-  return batch === undefined ? undefined : paths.at(batch);
-}
-
-function readingsOf(path: FramePath | undefined): Readings | undefined {
-  if (path === undefined) return undefined;
-  const { content, opened } = openedFrame(path.frame);
+function readingsOf(frame: Uint8Array | undefined): Readings | undefined {
+  if (frame === undefined) return undefined;
+  const { content, opened } = openedFrame(frame);
   const isReadings = opened.ok && opened.frame.kind === "readings";
   return content.ok && isReadings ? (content.message as Readings) : undefined;
 }
 
 /** Instants of a batch at which it shows energy. */
-function energyTimes(path: FramePath | undefined): number[] {
-  const entries = readingsOf(path)?.entries ?? [];
+function energyTimes(frame: Uint8Array | undefined): number[] {
+  const entries = readingsOf(frame)?.entries ?? [];
   return entries.flatMap((entry) => {
     const read = energyRegisters(entry);
     const shows = read.ok && (read.energy.importWh ?? read.energy.exportWh) !== undefined;
@@ -84,7 +84,13 @@ function energyTimes(path: FramePath | undefined): number[] {
   });
 }
 
-/** The frames that sealed and opened these quotes (ids in hex), by whoever of the signers did. */
+/** A sealed quote's frame, and what it was opened with. */
+export type OpenedQuote = { readonly sealed: FramePath; readonly opening: Opening };
+
+/**
+ * The frames that sealed these quotes (ids in hex), by whoever of the signers did, each with what opened it. The
+ * seal is over what opens it: that needs no proof of its own.
+ */
 export function quoteFrames(
   { blocks, paths }: { readonly blocks: BlockSource; readonly paths: FramePaths },
   {
@@ -96,18 +102,37 @@ export function quoteFrames(
     readonly signers: readonly string[];
     readonly range: { readonly from: number; readonly to: number };
   },
-): FramePath[] {
-  const places = signers.flatMap((signer) => blocks.framesBy(signer, range));
-  return places.flatMap((place) => {
-    const { opened, content } = openedFrame(place.frame);
-    if (!opened.ok || !content.ok) return [];
-    const { kind } = opened.frame;
-    if (kind !== "quote-commit" && kind !== "quote-reveal") return [];
-    const { id } = content.message as { readonly id: Uint8Array };
-    if (!ids.has(Buffer.from(id).toString("hex"))) return [];
-    const path = paths.at(place);
-    return path !== undefined && compareBytes(path.frame, place.frame) === 0 ? [path] : [];
+): OpenedQuote[] {
+  const commits: (PlacedFrame & { readonly id: string; readonly commit: QuoteCommit })[] = [];
+  const reveals = new Map<string, QuoteReveal[]>();
+  for (const place of signers.flatMap((signer) => blocks.framesBy(signer, range))) {
+    const message = quoteOf(place.frame);
+    const id = message && Buffer.from(message.id).toString("hex");
+    if (message === undefined || id === undefined || !ids.has(id)) continue;
+    if ("hash" in message) commits.push({ ...place, id, commit: message });
+    else reveals.set(id, [...(reveals.get(id) ?? []), message]);
+  }
+  return commits.flatMap(({ id, commit, frame, ...place }) => {
+    // Blocks may hold what was refused beside what was taken: others in what they seal, or open nothing.
+    const fits = reveals.get(id)?.find(({ quotes, salt }) => {
+      return compareBytes(sealQuotes(commit, quotes, salt), commit.hash) === 0;
+    });
+    const sealed = fits && paths.at(place, frame);
+    if (fits === undefined || sealed === undefined) return [];
+    reveals.delete(id);
+    return [{ sealed, opening: { quotes: fits.quotes, salt: fits.salt } }];
   });
+}
+
+/** What of a quote a frame says; undefined for a frame of another kind, whose content is not looked at. */
+function quoteOf(frame: Uint8Array): QuoteCommit | QuoteReveal | undefined {
+  const one = new OpenedFrame(frame);
+  const { opened } = one;
+  if (!opened.ok) return undefined;
+  const { kind } = opened.frame;
+  if (kind !== "quote-commit" && kind !== "quote-reveal") return undefined;
+  const { content } = one;
+  return content.ok ? (content.message as QuoteCommit | QuoteReveal) : undefined;
 }
 
 /** The frames that acknowledged payments and ordered changes, as far as an account's entries tell of them. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { blockHistoryKey, parseTimeZone, utcMs } from "@busbar/protocol";
+import { blockHistoryKey } from "@busbar/protocol";
 import {
   type AccountEntry,
   accountEntriesSince,
@@ -8,16 +8,13 @@ import {
 import type { BlockSource } from "../../ledger/block-table.ts";
 import { correctedSlots, meterSlotId } from "../../ledger/corrections.ts";
 import { type Demand, demands } from "../../ledger/demand.ts";
-import { parametersOf, parametersTable } from "../../ledger/parameters.ts";
+import { parametersOf } from "../../ledger/parameters.ts";
 import { certificateMoves } from "../../ledger/rules/certificate-move.ts";
 import { spansOf } from "../../ledger/rules/demand/span.ts";
-import { contracts, slotKey } from "../../ledger/rules/market/tables.ts";
-import { isSettled } from "../../ledger/settlements.ts";
-import type { StateReader } from "../../ledger/state/state.ts";
 import { connections, devices, meters, owners } from "../../ledger/tables.ts";
 import { takers } from "../../ledger/takings.ts";
 import { greenKeysOf } from "./carbon-figure.ts";
-import { accountFrames, batchFrames, quoteFrames } from "./collect-frames.ts";
+import { accountFrames, batchFrames, type OpenedQuote, quoteFrames } from "./collect-frames.ts";
 import { type BillFault, type BillFile, isParty } from "./document.ts";
 import { type CarbonEvidence, decodeEvidence, type Evidence, encodeEvidence } from "./evidence.ts";
 import { type BillSource, EvidencePaths } from "./evidence-paths.ts";
@@ -28,6 +25,7 @@ import {
   bureauFromPrefix,
   bureauPrefix,
   connectionPrefix,
+  contractKey,
   correctedKey,
   creditKey,
   demandKey,
@@ -46,10 +44,11 @@ import {
   voidsKey,
 } from "./keys.ts";
 import { makeBill } from "./make.ts";
+import { type Month, monthIn } from "./month.ts";
+import { type ContractsOf, contractsIn } from "./own-contracts.ts";
 import type { FramePath } from "./paths.ts";
-import { monthPeriod, type Period } from "./period.ts";
+import { slotsIn } from "./period.ts";
 import type { Claims } from "./prove-grounds.ts";
-import { hashesJoined } from "./proved-nodes.ts";
 
 /** Batches before the month that are carried besides those that are needed: more, where the meter was not
  * read whole just then. */
@@ -90,14 +89,14 @@ export function collectBill(
 class Collection {
   readonly #source: BillSource;
   readonly #owner: string;
-  readonly #period: Period;
-  readonly #lengthMs: number;
+  readonly #period: Month;
   readonly #margin: number;
   readonly #carbon: CarbonEvidence | undefined;
   readonly #party: string;
   /** What moved the owner's account since the month began. */
   readonly #account: readonly (readonly [number, AccountEntry])[];
   readonly #paths: EvidencePaths;
+  readonly #contractsOf: ContractsOf;
 
   constructor(
     source: BillSource,
@@ -114,13 +113,12 @@ class Collection {
     },
   ) {
     this.#source = source;
+    this.#contractsOf = source.contractsOf ?? contractsIn(source.state);
     this.#paths = new EvidencePaths(source);
     this.#owner = owner;
     this.#margin = margin;
-    const parameters = parametersTable.get(source.state, "current");
-    const zone = parameters && parseTimeZone(parameters.timeZone);
-    const period = zone && monthPeriod(month, zone);
-    if (parameters === undefined || period === undefined) {
+    const period = monthIn(source.state, month);
+    if (period === undefined) {
       throw new BillError("bill.month", `expected a month as 2026-03, got ${month}`, "all");
     }
     const party = owners.get(source.state, owner)?.party;
@@ -131,15 +129,17 @@ class Collection {
     this.#carbon = isParty(party) ? carbon : undefined;
     this.#period = period;
     this.#account = accountEntriesSince(source.state, owner, period.from);
-    this.#lengthMs = parameters.slotMinutes * 60_000;
   }
 
   evidence(): Evidence {
     const { head, steps } = this.#source;
     const { keys, quotes } = this.#keys();
     const entries = keys.map((key) => this.#paths.entry(key));
-    const signed = [...this.#batches(), ...this.#quotes(quotes), ...this.#accountFrames()];
-    const frames = signed.map((frame) => this.#frame(frame));
+    const frames = [
+      ...this.#batches().map((frame) => this.#frame(frame)),
+      ...this.#quotes(quotes).map(({ sealed, opening }) => ({ ...this.#frame(sealed), opening })),
+      ...this.#accountFrames().map((frame) => this.#frame(frame)),
+    ];
     return {
       head: { header: head.header, certificate: head.certificate },
       steps: steps.filter(({ header }) => header.height < head.header.height),
@@ -179,22 +179,21 @@ class Collection {
     const settles = isParty(this.#party);
     const moves = certificateMoves.get(state, owner) !== undefined;
     const quotes = new Set<string>();
-    for (const slot of this.#slots()) {
+    for (const slot of slotsIn(this.#period, this.#period.lengthMs)) {
       if (slot > head.header.time) break;
       if (isTaker) keys.push(takingKey(slot, owner), balanceKey(slot));
       if (this.#carbon !== undefined) keys.push(...greenKeysOf(state, slot, { owner, moves }));
       if (!settles) continue;
       keys.push(settlementKey(slot, owner));
-      if (!isSettled(state, slot, owner)) continue;
+      if (state.get(settlementKey(slot, owner)) === undefined) continue;
       keys.push(balanceKey(slot));
       for (const meter of own) {
         const corrected = correctedSlots.get(state, meterSlotId(slot, meter));
         if (corrected !== undefined) keys.push(correctedKey(slot, meter));
       }
-      for (const [id, { seller, ask, bid }] of contractsOf(state, slot, owner)) {
-        keys.push(`${contracts.name}/${id}`);
-        const quote = seller === owner ? ask : bid;
-        if (quote !== undefined) quotes.add(quote.slice(0, 32));
+      for (const { id, quote } of this.#contractsOf(slot, owner)) {
+        keys.push(contractKey(id));
+        if (quote !== undefined) quotes.add(quote);
       }
     }
     return { keys: [...new Set(keys)], quotes };
@@ -243,17 +242,6 @@ class Collection {
     return spansOf({ parameters }, demand).flat();
   }
 
-  *#slots() {
-    const { from, to } = this.#period;
-    for (
-      let at = Math.ceil(from / this.#lengthMs) * this.#lengthMs;
-      at < to;
-      at += this.#lengthMs
-    ) {
-      yield utcMs(at);
-    }
-  }
-
   #meters(): string[] {
     const { state } = this.#source;
     const own = Array.from(connections.scan(state, `${this.#owner}/`), ([, { meter }]) => meter);
@@ -274,11 +262,14 @@ class Collection {
     return this.#meters().flatMap((meter) => batchFrames(this.#source, { meter, ...common }));
   }
 
-  #quotes(ids: ReadonlySet<string>): FramePath[] {
+  #quotes(ids: ReadonlySet<string>): OpenedQuote[] {
     if (ids.size === 0) return [];
     const { head, blocks } = this.#source;
-    const to = head.header.height;
-    const from = firstHeightAt(blocks, this.#period.from - quoteMsMax, to);
+    const most = head.header.height;
+    // A quote is sealed before its slot begins.
+    const [from, to] = [this.#period.from - quoteMsMax, this.#period.to].map((time) =>
+      firstHeightAt(blocks, time, most),
+    ) as [number, number];
     const signers = [this.#owner, ...this.#devices()];
     return quoteFrames(this.#source, { ids, signers, range: { from, to } });
   }
@@ -294,25 +285,8 @@ class Collection {
     });
   }
 
-  #frame({ header, index, size, path, frame }: FramePath): Evidence["frames"][number] {
-    return {
-      block: this.#paths.block(header.height),
-      index,
-      size,
-      path: hashesJoined(path),
-      frame,
-    };
-  }
-}
-
-/** An owner's contracts of a slot. Most are others': one that does not name the owner is not decoded. */
-function* contractsOf(state: StateReader, slot: number, owner: string) {
-  const name = Buffer.from(owner);
-  for (const [key, value] of state.scan(`${contracts.name}/${slotKey(slot)}-`)) {
-    if (!Buffer.from(value.buffer, value.byteOffset, value.length).includes(name)) continue;
-    const id = key.slice(contracts.name.length + 1);
-    const terms = contracts.get(state, id);
-    if (terms?.seller === owner || terms?.buyer === owner) yield [id, terms] as const;
+  #frame({ header, ...proved }: FramePath): Evidence["frames"][number] {
+    return { block: this.#paths.block(header.height), ...proved };
   }
 }
 

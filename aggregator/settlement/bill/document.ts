@@ -1,7 +1,7 @@
 import type { TakingSort } from "../takings.ts";
 
 /** Names the form of bills; another one says something else, or rests on something else. */
-export const billFormat = "busbar-bill/3";
+export const billFormat = "busbar-bill/4";
 
 /**
  * A bill as it is handed out: plain data, the same in JSON and behind every page. Units: energy Wh,
@@ -174,7 +174,8 @@ export type BillLine = {
   readonly charge: string | null;
   /** Which version of the slot's settlement posted it: from the second on it is a difference. */
   readonly version: number | null;
-  /** The owner's own quote behind the trade, with the evidence's frames that sealed and opened it. */
+  /** The owner's own quote behind the trade, with the evidence's frame that sealed it and beside
+   * which stands what opens it. */
   readonly order: BillOrder | null;
 };
 
@@ -225,7 +226,6 @@ export type BillOrder = {
   readonly quantityWh: number;
   readonly limit: number;
   readonly sealed: number;
-  readonly opened: number;
 };
 
 /** A bill with what it rests on: base64url of CBOR. */

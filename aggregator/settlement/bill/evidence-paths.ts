@@ -7,6 +7,7 @@ import { sha256 } from "../../ledger/sha256.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import type { EarlierBlock, ProvedEntry } from "./evidence.ts";
 import { BillError } from "./grounds.ts";
+import type { ContractsOf } from "./own-contracts.ts";
 import type { FramePaths } from "./paths.ts";
 import { hashesJoined, leafWay, PathCutter, stateWay } from "./proved-nodes.ts";
 
@@ -21,6 +22,8 @@ export type BillSource = {
   readonly history: Pick<HistoryTable, "leafFrom" | "path">;
   /** From the chain's first voters on. */
   readonly steps: readonly StateProof[];
+  /** Where many owners' contracts were looked for at once; else each owner's are looked for by themselves. */
+  readonly contractsOf?: ContractsOf;
 };
 
 /** Entries and blocks with their paths to the certified state, each node of which the evidence holds once. */

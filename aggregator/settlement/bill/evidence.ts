@@ -8,6 +8,7 @@ import {
   field,
   int,
   optional,
+  quote,
   record,
   SchemaError,
   stateProof,
@@ -48,6 +49,12 @@ const stateEntry = record("proved-entry", {
   other: optional(5, bytes(64)),
 });
 
+/** What opens a sealed quote. It needs no proof: the seal, which is proved and signed, is a hash over it. */
+const opening = record("opened-quotes", {
+  quotes: field(1, array(quote, 1, 16)),
+  salt: field(2, bytes(32)),
+});
+
 const provedFrame = record("proved-frame", {
   /** Which block holds it: 0 is the certified one, the n-th of the earlier ones is n. */
   block: field(1, place),
@@ -56,6 +63,8 @@ const provedFrame = record("proved-frame", {
   /** To the root of the block's transactions. */
   path: field(4, pathOf(64)),
   frame: field(5, bytes(1, 15_360)),
+  /** Of a sealed quote. */
+  opening: optional(6, opening),
 });
 
 /** Factors of the carbon figure, mg per kWh, as whoever made the bill has them in its configuration. */
@@ -83,6 +92,7 @@ export const evidence = record("bill-evidence", {
   carbon: optional(6, carbonFactors),
 });
 
+export type Opening = TypeOf<typeof opening>;
 export type Evidence = TypeOf<typeof evidence>;
 export type EarlierBlock = TypeOf<typeof earlierBlock>;
 export type ProvedFrame = TypeOf<typeof provedFrame>;

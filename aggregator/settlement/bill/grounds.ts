@@ -1,14 +1,13 @@
-import type { DemandOrder, Payment, QuoteCommit, QuoteReveal, UtcMs } from "@busbar/protocol";
+import type { DemandOrder, Payment, QuoteCommit, UtcMs } from "@busbar/protocol";
 import type { StateReader } from "../../ledger/state/state.ts";
-import type { CarbonEvidence } from "./evidence.ts";
+import type { CarbonEvidence, Opening } from "./evidence.ts";
 import type { TakenBatch } from "./replay.ts";
 
-/** A quote as it was sealed and opened, with the evidence's frames that did so. */
+/** A quote as it was sealed, with the evidence's frame that did so, and what is said to open it. */
 export type ProvedQuote = {
   readonly commit: QuoteCommit;
-  readonly reveal: QuoteReveal;
+  readonly opening: Opening;
   readonly sealed: number;
-  readonly opened: number;
 };
 
 /** A message with its frame in the evidence and the height of its block. */

@@ -58,8 +58,7 @@ function linesOf(bill: Bill, concern: Concern): string[] {
   const within = (frames: readonly [number, number] | null) =>
     frames !== null && concern.frames.some((frame) => frame >= frames[0] && frame <= frames[1]);
   const quoted = ({ order }: BillLine) =>
-    order !== null &&
-    concern.frames.some((frame) => frame === order.sealed || frame === order.opened);
+    order !== null && concern.frames.some((frame) => frame === order.sealed);
   const byMeter = named(
     bill,
     ({ meters }) => meters.some(({ frames }) => within(frames)),

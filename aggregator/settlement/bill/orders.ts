@@ -26,12 +26,12 @@ export class Orders {
     if (id === undefined) throw wrong(`contract ${contract} names no quote of ${owner}`);
     const quote = this.#grounds.quotes.get(id.slice(0, 32));
     if (quote === undefined) throw wrong(`the quote ${id} is not in the evidence`);
-    const { commit, reveal, sealed, opened } = quote;
-    const quoted = reveal.quotes[Number(id.slice(33))];
+    const { commit, opening, sealed } = quote;
+    const quoted = opening.quotes[Number(id.slice(33))];
     if (commit.owner !== owner || commit.slot !== terms.slot || quoted === undefined) {
       throw wrong(`the quote ${id} is none of ${owner} for this slot`);
     }
-    const seal = sealQuotes(commit, reveal.quotes, reveal.salt);
+    const seal = sealQuotes(commit, opening.quotes, opening.salt);
     if (compareBytes(seal, commit.hash) !== 0)
       throw wrong(`the quote ${id} is not as it was sealed`);
     if (quoted.side !== side) throw wrong(`the quote ${id} is on the other side`);
@@ -43,6 +43,6 @@ export class Orders {
     if (used > quoted.quantity) throw wrong(`contracts of quote ${id} pass its quantity`);
     this.#used.set(id, used);
     const { form, quantity, limit } = quoted;
-    return { id, side, form, quantityWh: quantity, limit, sealed, opened };
+    return { id, side, form, quantityWh: quantity, limit, sealed };
   }
 }

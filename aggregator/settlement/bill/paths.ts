@@ -1,50 +1,46 @@
-import { inclusionProofs } from "@busbar/protocol";
-import type { BlockSource, CertifiedHeader, Place } from "../../ledger/block-table.ts";
-import { sha256 } from "../../ledger/sha256.ts";
+import type { BlockHeader } from "@busbar/protocol";
+import type { BlockSource, Place } from "../../ledger/block-table.ts";
+import { BlockTrees } from "./block-trees.ts";
 
 /** A frame with its block's header and its path there. */
-export type FramePath = Pick<CertifiedHeader, "header"> & {
+export type FramePath = {
+  readonly header: BlockHeader;
   readonly index: number;
   readonly size: number;
-  readonly path: readonly Uint8Array[];
+  /** Hashes one behind the other, from below. */
+  readonly path: Uint8Array;
   readonly frame: Uint8Array;
 };
-
-type Block = Pick<CertifiedHeader, "header"> & {
-  readonly frames: readonly Uint8Array[];
-  readonly paths: readonly (readonly Uint8Array[])[];
-};
-
-/** Blocks kept: a month's of a small site, so that the bills of all owners hash each block once. */
-const blocksMax = 8_192;
 
 /** Frames by place, with their paths to the roots of their blocks. */
 export class FramePaths {
   readonly #blocks: BlockSource;
-  readonly #known = new Map<number, Block>();
+  readonly #trees: BlockTrees;
+  #last: BlockHeader | undefined;
 
-  constructor(blocks: BlockSource) {
+  constructor(blocks: BlockSource, trees = new BlockTrees()) {
     this.#blocks = blocks;
+    this.#trees = trees;
+  }
+
+  /** What a frame says, without what proves it. */
+  frame(place: Place): Uint8Array | undefined {
+    return this.#blocks.frame(place);
   }
 
   /** Undefined for a frame that is not here. */
-  at({ height, index }: Place): FramePath | undefined {
-    const block = this.#block(height);
-    const [frame, path] = [block?.frames[index], block?.paths[index]];
-    if (block === undefined || frame === undefined || path === undefined) return undefined;
-    const { header, frames } = block;
-    return { header, index, size: frames.length, path, frame };
+  at(place: Place, known = this.frame(place)): FramePath | undefined {
+    const header = this.#header(place.height);
+    if (header === undefined || known === undefined) return undefined;
+    const found = this.#trees.path(place, (height) => this.#blocks.framesOf(height));
+    return found && { header, index: place.index, ...found, frame: known };
   }
 
-  #block(height: number): Block | undefined {
-    const known = this.#known.get(height);
-    if (known !== undefined) return known;
-    const certified = this.#blocks.header(height);
-    if (certified === undefined) return undefined;
-    const frames = this.#blocks.framesOf(height);
-    const block = { header: certified.header, frames, paths: inclusionProofs(frames, sha256) };
-    if (this.#known.size >= blocksMax) this.#known.clear();
-    this.#known.set(height, block);
-    return block;
+  /** Frames are asked for in the order of their blocks. */
+  #header(height: number): BlockHeader | undefined {
+    if (this.#last?.height === height) return this.#last;
+    const found = this.#blocks.header(height)?.header;
+    this.#last = found;
+    return found;
   }
 }

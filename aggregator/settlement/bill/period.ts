@@ -1,4 +1,4 @@
-import { localDayStart, type TimeZone, utcOffsetMs } from "@busbar/protocol";
+import { localDayStart, type TimeZone, type UtcMs, utcMs, utcOffsetMs } from "@busbar/protocol";
 
 /** A local month: [from, to) in ms since 1970 UTC. */
 export type Period = { readonly from: number; readonly to: number };
@@ -26,6 +26,11 @@ export function monthPeriod(text: string, zone: TimeZone): Period | undefined {
     return localDayStart(zone, noon - utcOffsetMs(zone, noon));
   };
   return { from: first(0), to: first(1) };
+}
+
+/** The starts of a period's slots. */
+export function* slotsIn({ from, to }: Period, lengthMs: number): Iterable<UtcMs> {
+  for (let at = Math.ceil(from / lengthMs) * lengthMs; at < to; at += lengthMs) yield utcMs(at);
 }
 
 /** The days of a period, in order. */

@@ -6,6 +6,7 @@ import {
   keyId,
   type Payment,
   type PinnedMembership,
+  type QuoteCommit,
   type Readings,
   type Verify,
   verifyCertificate,
@@ -15,7 +16,7 @@ import { OpenedFrame } from "../../ledger/opened-frame.ts";
 import { sha256 } from "../../ledger/sha256.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { devices, owners } from "../../ledger/tables.ts";
-import type { Evidence } from "./evidence.ts";
+import type { Evidence, ProvedFrame } from "./evidence.ts";
 import {
   BillError,
   type BillGrounds,
@@ -95,7 +96,7 @@ function provedFrames(
 ) {
   const signers = signersOf(state, owner);
   const batches = new Map<string, ProvedBatch[]>();
-  const quotes = new Map<string, Partial<ProvedQuote>>();
+  const quotes = new Map<string, ProvedQuote>();
   const payments = new Map<string, ProvedMessage<Payment>>();
   const orders = new Map<string, ProvedMessage<DemandOrder>>();
   for (const [frame, one] of evidence.frames.entries()) {
@@ -106,6 +107,7 @@ function provedFrames(
       chain: pinned.chain,
     });
     const { kind, message } = content;
+    insistOnOpening(one, kind, frame);
     switch (kind) {
       case "readings": {
         const batch = message as Readings;
@@ -116,15 +118,9 @@ function provedFrames(
         break;
       }
       case "quote-commit": {
-        const commit = message as ProvedQuote["commit"];
-        const id = hex(commit.id);
-        quotes.set(id, { ...quotes.get(id), commit, sealed: frame });
-        break;
-      }
-      case "quote-reveal": {
-        const reveal = message as ProvedQuote["reveal"];
-        const id = hex(reveal.id);
-        quotes.set(id, { ...quotes.get(id), reveal, opened: frame });
+        const { opening } = one;
+        const commit = message as QuoteCommit;
+        if (opening !== undefined) quotes.set(hex(commit.id), { commit, opening, sealed: frame });
         break;
       }
       case "payment": {
@@ -144,16 +140,14 @@ function provedFrames(
       }
     }
   }
-  return { batches, quotes: wholeQuotes(quotes), payments, orders };
+  return { batches, quotes, payments, orders };
 }
 
-function wholeQuotes(parts: ReadonlyMap<string, Partial<ProvedQuote>>) {
-  const quotes = new Map<string, ProvedQuote>();
-  for (const [id, { commit, reveal, sealed, opened }] of parts) {
-    if (!commit || !reveal || sealed === undefined || opened === undefined) continue;
-    quotes.set(id, { commit, reveal, sealed, opened });
-  }
-  return quotes;
+/** That a sealed quote is opened, and nothing else is. */
+function insistOnOpening({ opening }: ProvedFrame, kind: string, frame: number): void {
+  if ((kind === "quote-commit") === (opening !== undefined)) return;
+  const why = opening === undefined ? "is not opened" : "has nothing to open";
+  throw new BillError("bill.frame", `the ${kind} of frame ${frame} ${why}`, { frames: [frame] });
 }
 
 /** A frame's block and content, once its path and signature are checked. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inclusionProof, merkleRoot, nodeHash } from "@busbar/protocol";
+import { compareBytes, inclusionProof, merkleRoot, nodeHash } from "@busbar/protocol";
 import fc from "fast-check";
 import { sha256 } from "../../ledger/sha256.ts";
 import { StateTree } from "../../ledger/state/tree.ts";
@@ -87,9 +87,15 @@ test("nodes of two keys are told apart at any depth", () => {
   // Hashes that part at their last bit only: as deep as a tree can be.
   const names = [0, 1].map((last) => Uint8Array.of(...new Uint8Array(31).fill(7), last));
   for (const depth of [1, 48, 255, 256]) {
-    const [a, b] = names.map((name) => stateWay(name, depth)[0]);
-    assert.equal(a?.place === b?.place, depth < 256, `depth ${depth}`);
-    assert.equal(a?.beside === b?.place, depth === 256);
+    const [a, b] = names.map((name) => stateWay(name, depth));
+    assert.ok(a && b && a.length === depth);
+    assert.equal(compareBytes(a, b) === 0, depth < 256, `depth ${depth}`);
+    assert.deepEqual(a.subarray(1), b.subarray(1));
+    const paths = new PathCutter();
+    const beside = Array.from({ length: depth }, () => new Uint8Array(32));
+    assert.equal(paths.cut(a, beside).length, 32 * depth);
+    // Where the first has been, the second is the node beside its lower end, or the same.
+    assert.equal(paths.cut(b, beside).length, 0);
   }
 });
 

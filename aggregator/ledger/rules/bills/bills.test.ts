@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { parseTimeZone, utcMs } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
 import fc from "fast-check";
-import { billOf } from "../../../commands/bill.ts";
+import { billOf } from "../../../commands/bill-source.ts";
 import { noticesOf } from "../../../notices/tell/notices.ts";
 import { monthPeriod } from "../../../settlement/bill/period.ts";
 import { Community, usualDeed } from "../../../settlement/bill/test-community.ts";

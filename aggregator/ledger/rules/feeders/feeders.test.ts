@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeStateProof, microPerKwh, type StateProof, utcMs } from "@busbar/protocol";
 import fc from "fast-check";
-import { billOf } from "../../../commands/bill.ts";
+import { billOf } from "../../../commands/bill-source.ts";
 import { billPage } from "../../../settlement/bill/page.ts";
 import { lastSettlement } from "../../settlements.ts";
 import { contracts } from "../market/tables.ts";
