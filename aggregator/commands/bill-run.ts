@@ -8,7 +8,7 @@ import { money } from "../settlement/bill/numbers.ts";
 import { localTime } from "../settlement/bill/period.ts";
 import { wholeHundredths } from "../settlement/bill/totals.ts";
 import { type RunBill, RunFolder, type RunHead, type RunWish } from "./bill-run-file.ts";
-import { against, type Grounds, type MonthSource, sourceOf, told } from "./bill-source.ts";
+import { against, type Grounds, type MonthSource, sourceOf, stop, told } from "./bill-source.ts";
 
 export type RunOptions = Omit<RunWish, "chain"> & {
   readonly out: string;
@@ -28,6 +28,7 @@ export function runMonth(grounds: Grounds, options: RunOptions): boolean {
   const wish = { chain: grounds.genesis.chain, month, kind, lang };
   const folder = new RunFolder(out, wish);
   const before = folder.read(wish);
+  if (before !== undefined) insistOnMonth(grounds, { month, out, height: before.head.height });
   const from = sourceOf(grounds, month, before?.head.height);
   try {
     const { header } = from.source.head;
@@ -40,6 +41,18 @@ export function runMonth(grounds: Grounds, options: RunOptions): boolean {
   } finally {
     from.close();
   }
+}
+
+/** That a run from before the month was over is not taken for the month's. Throws: `Failure` `bill.other-run`. */
+function insistOnMonth(
+  { store, blocks }: Grounds,
+  { month, out, height }: Pick<RunOptions, "month" | "out"> & { readonly height: number },
+): void {
+  const end = monthIn(store.state, month)?.to ?? 0;
+  const timeOf = (at: number) => blocks.header(at)?.header.time ?? 0;
+  if (timeOf(height) >= end || timeOf(store.height) < end) return;
+  const message = `the bills in ${out} are of block ${height}, when the month was not over, as it is now. Name another folder with --out`;
+  throw stop("bill.other-run", message);
 }
 
 type Run = {
@@ -58,9 +71,8 @@ function make(
   const all = billedOwners(source);
   const left = all.filter((owner) => !isDone.has(owner));
   folder.begin(head, done);
-  print(
-    `bills of ${month} as of block ${head.height}: ${done.length} there, ${left.length} to make`,
-  );
+  for (const line of heading(source, head)) print(line);
+  print(`${done.length} there, ${left.length} to make, into ${folder.path}`);
   const failed: string[] = [];
   let count = done.length;
   const made = monthBills(source, { owners: left, month, carbon, ...against(grounds) });
@@ -124,6 +136,17 @@ function closing({ failed, folder }: { failed: readonly string[]; folder: RunFol
   return `not made are those of ${failed.join(", ")}; the others are in ${folder.path}, and the same command tries again`;
 }
 
+/** Of which state the bills are, and whether that has all of the month. */
+function heading({ state, head }: MonthSource["source"], { month, height }: RunHead): string[] {
+  const period = monthIn(state, month);
+  const { time } = head.header;
+  const when = period === undefined ? "" : ` (${localTime(time, period.zone)})`;
+  return [
+    `bills of ${month} as of block ${height}${when}`,
+    ...(time < (period?.to ?? 0) ? ["the month is not over: slots are still to come"] : []),
+  ];
+}
+
 /** Says what a run would do, and what the ledger says of the bills already; makes nothing. */
 function foretell(
   { source }: MonthSource,
@@ -131,14 +154,10 @@ function foretell(
   { month, print }: RunOptions,
 ): boolean {
   const { state } = source;
-  const { time } = source.head.header;
   const isDone = new Set(done.map(({ owner }) => owner));
   const all = billedOwners(source);
   const left = all.filter((owner) => !isDone.has(owner));
-  const period = monthIn(state, month);
-  const when = period === undefined ? "" : ` (${localTime(time, period.zone)})`;
-  print(`bills of ${month} as of block ${head.height}${when} into ${folder.path}`);
-  if (time < (period?.to ?? 0)) print("the month is not over: slots are still to come");
+  for (const line of heading(source, head)) print(line);
   for (const owner of all) {
     const about = owners.get(state, owner);
     const what = isDone.has(owner)
@@ -146,7 +165,7 @@ function foretell(
       : readyLine(readyBills.get(state, `${owner}/${month}`));
     print(`  ${owner} (${about?.name ?? ""}, ${about?.party ?? ""}): ${what}`);
   }
-  print(`${left.length} of ${all.length} would be made; nothing was written`);
+  print(`${left.length} of ${all.length} would be made into ${folder.path}; nothing was written`);
   return true;
 }
 

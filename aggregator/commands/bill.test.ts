@@ -4,12 +4,15 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { gunzipSync } from "node:zlib";
-import { Failure } from "@busbar/protocol";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { Failure, utcMs } from "@busbar/protocol";
+import { fastify } from "fastify";
 import { loadConfig } from "../config/load.ts";
 import type { BlockSource } from "../ledger/block-table.ts";
 import { Store } from "../ledger/store.ts";
-import { Aside, makeInThread } from "../portal/aside.ts";
+import type { Guard } from "../portal/access/guard.ts";
+import { Aside, type MakeBill, makeInThread } from "../portal/aside.ts";
+import { addBillRoute } from "../portal/views/bill-route.ts";
 import type { BillFile } from "../settlement/bill/document.ts";
 import { readPage } from "../settlement/bill/page.ts";
 import { Community, usualDeed } from "../settlement/bill/test-community.ts";
@@ -84,6 +87,17 @@ test("a bill is made from a ledger that is open elsewhere, and good with the mem
   );
 });
 
+/** The ledger's blocks, but for one way of asking. */
+function changed<K extends keyof BlockSource>(ask: K, answer: BlockSource[K]): BlockSource {
+  const { store } = community;
+  return new Proxy<BlockSource>(store, {
+    get(_, name) {
+      const own: unknown = Reflect.get(store, name, store);
+      return name === ask ? answer : typeof own === "function" ? own.bind(store) : own;
+    },
+  });
+}
+
 test("everybody's bills of a month are made into a folder, and a run that was ended goes on from its block", () => {
   const { store, application, genesis } = community;
   const grounds = { store, application, genesis, blocks: store };
@@ -102,26 +116,23 @@ test("everybody's bills of a month are made into a folder, and a run that was en
 
   assert.ok(run({ isDryRun: true }));
   assert.ok(said(/^ {2}home-\d \(Home \d, (user|company)\): /) === 4 && !existsSync(out));
-  assert.equal(said(/^5 of 5 would be made; nothing was written$/), 1);
+  assert.equal(said(/^5 of 5 would be made into .*; nothing was written$/), 1);
 
   // What of one owner cannot be proved keeps nobody else's bill back.
   const frame: BlockSource["frame"] = ({ height, index }) => {
     const found = store.frame({ height, index });
     return Buffer.from(found ?? []).includes("home-3-meter") ? undefined : found;
   };
-  const without = new Proxy<BlockSource>(store, {
-    get(_, name) {
-      const own: unknown = Reflect.get(store, name, store);
-      return name === "frame" ? frame : typeof own === "function" ? own.bind(store) : own;
-    },
-  });
+  const without = changed("frame", frame);
   assert.ok(!run({}, without));
   assert.equal(said(/home-3: not made: .* \(bill\.energy\)/), 1, told.join("\n"));
   assert.equal(said(/: (gets|pays) \d+\.\d\d EUR, \d+ lines, \d+ slots without a settlement, /), 4);
   assert.match(told.at(-1) ?? "", /^not made are those of home-3; /);
   const { height } = store;
   assert.ok(run());
-  assert.match(told[0] ?? "", new RegExp(`as of block ${height}: 4 there, 1 to make$`));
+  assert.match(told[0] ?? "", new RegExp(`^bills of 2026-05 as of block ${height} \\(2026-05-01 `));
+  assert.equal(told[1], "the month is not over: slots are still to come");
+  assert.match(told[2] ?? "", /^4 there, 1 to make, into /);
   const first = new Map(
     ["bureau-a", ...community.owners].map((owner) => [owner, readFileSync(fileOf(owner), "utf8")]),
   );
@@ -138,14 +149,22 @@ test("everybody's bills of a month are made into a folder, and a run that was en
   assert.ok(run({ isDryRun: true }));
   assert.equal(said(/^ {2}\S+ \(.*\): there already$/), 2);
   assert.ok(run());
-  assert.match(told[0] ?? "", new RegExp(`as of block ${height}: 2 there, 3 to make$`));
+  assert.match(told[0] ?? "", new RegExp(` as of block ${height} `));
+  assert.match(told[2] ?? "", /^2 there, 3 to make, into /);
   for (const [owner, text] of first) assert.equal(readFileSync(fileOf(owner), "utf8"), text, owner);
   assert.deepEqual(readdirSync(out).sort(), [
     ...[...first.keys()].map((owner) => `bill-${owner}-2026-05.json`),
     "bills-2026-05.jsonl",
   ]);
   assert.ok(run());
-  assert.match(told[0] ?? "", /: 5 there, 0 to make$/);
+  assert.match(told[2] ?? "", /^5 there, 0 to make, into /);
+  // Once the month is over, what was made before is not taken for its bills.
+  const over = changed("header", (at: number) => {
+    const found = store.header(at);
+    const time = utcMs(Date.UTC(2026, 5, 1));
+    return found && at === store.height ? { ...found, header: { ...found.header, time } } : found;
+  });
+  assert.throws(() => run({}, over), { code: "bill.other-run" });
   assert.throws(() => run({ lang: "zh" }), { code: "bill.other-run" });
   writeFileSync(list, "[]\n");
   assert.throws(() => run(), { code: "bill.other-run" });
@@ -223,4 +242,26 @@ test("the portal's thread makes bills and reports in turn, one of each person, a
   height += 1;
   assert.match(gunzipSync(await aside.bill({ by: "owner home-2", ...asked })).toString(), /home-2/);
   assert.equal(works.length, 4);
+});
+
+test("a bill goes packed to whoever takes it so, and plain to the others", async () => {
+  const app = fastify();
+  const text = JSON.stringify({ bill: {}, evidence: "" });
+  const guard = { householdOf: () => "home-1", personOf: () => "owner home-1" };
+  const bill: MakeBill = async () => gzipSync(text);
+  addBillRoute(app, { bill, guard: guard as unknown as Guard });
+  for (const [takes, packed] of [
+    ["gzip, deflate, br, zstd", true],
+    ["br;q=1.0, GZIP;q=0.5", true],
+    ["gzip;q=0, br", false],
+    ["gzip;q=x", false],
+    ["identity", false],
+    [undefined, false],
+  ] as const) {
+    const headers = takes === undefined ? {} : { "accept-encoding": takes };
+    const answer = await app.inject({ url: "/api/bill?month=2026-05", headers });
+    assert.equal(answer.headers["content-encoding"], packed ? "gzip" : undefined, takes);
+    assert.equal(String(packed ? gunzipSync(answer.rawPayload) : answer.rawPayload), text, takes);
+  }
+  await app.close();
 });

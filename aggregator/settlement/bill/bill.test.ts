@@ -409,7 +409,9 @@ test("a page shows its bill in both languages, asks nobody, and what is changed 
   assert.match(billPage(file, "zh"), /电费账单/);
   const whole = billPage(file, "en");
   // Packed by another zlib it is the same bill; with anything else in it it is none.
-  const [before = "", inside = "", after = ""] = whole.split(/(?<=id="busbar-bill">)|(?=<\/script>)/);
+  const [before = "", inside = "", after = ""] = whole.split(
+    /(?<=id="busbar-bill">)|(?=<\/script>)/,
+  );
   const [bill = "", evidence = ""] = inside.trim().split("\n");
   const packed = (text: string, level: number) =>
     gzipSync(gunzipSync(Buffer.from(text, "base64")), { level }).toString("base64");

@@ -104,24 +104,31 @@ export function quoteFrames(
   },
 ): OpenedQuote[] {
   const commits: (PlacedFrame & { readonly id: string; readonly commit: QuoteCommit })[] = [];
+  const seals = new Map<string, number>();
   const reveals = new Map<string, QuoteReveal[]>();
   for (const place of signers.flatMap((signer) => blocks.framesBy(signer, range))) {
     const message = quoteOf(place.frame);
     const id = message && Buffer.from(message.id).toString("hex");
     if (message === undefined || id === undefined || !ids.has(id)) continue;
-    if ("hash" in message) commits.push({ ...place, id, commit: message });
-    else reveals.set(id, [...(reveals.get(id) ?? []), message]);
+    if ("hash" in message) {
+      commits.push({ ...place, id, commit: message });
+      seals.set(id, (seals.get(id) ?? 0) + 1);
+    } else reveals.set(id, [...(reveals.get(id) ?? []), message]);
   }
   return commits.flatMap(({ id, commit, frame, ...place }) => {
     // Blocks may hold what was refused beside what was taken: others in what they seal, or open nothing.
-    const fits = reveals.get(id)?.find(({ quotes, salt }) => {
-      return compareBytes(sealQuotes(commit, quotes, salt), commit.hash) === 0;
-    });
+    const all = reveals.get(id) ?? [];
+    const isAlone = all.length === 1 && seals.get(id) === 1;
+    const fits = isAlone ? all[0] : all.find((reveal) => isOpenedBy(commit, reveal));
     const sealed = fits && paths.at(place, frame);
     if (fits === undefined || sealed === undefined) return [];
     reveals.delete(id);
     return [{ sealed, opening: { quotes: fits.quotes, salt: fits.salt } }];
   });
+}
+
+function isOpenedBy(commit: QuoteCommit, { quotes, salt }: QuoteReveal): boolean {
+  return compareBytes(sealQuotes(commit, quotes, salt), commit.hash) === 0;
 }
 
 /** What of a quote a frame says; undefined for a frame of another kind, whose content is not looked at. */

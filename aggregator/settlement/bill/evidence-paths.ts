@@ -48,12 +48,12 @@ export class EvidencePaths {
 
   /** How the evidence names a block. Throws: `BillError` `bill.incomplete`. */
   block(height: number): number {
-    const { head, history, blocks } = this.#source;
+    const { head, history, paths } = this.#source;
     const below = head.header.height;
     if (height === below) return 0;
     const known = this.#places.get(height);
     if (known !== undefined) return known;
-    const headerAt = (at: number) => blocks.header(at)?.header;
+    const headerAt = (at: number) => paths.header(at);
     const found = ancestorAt(height, { below, size: this.#size, history, headerAt });
     if (found === undefined) {
       const message = `what proves block ${height} to be of this chain is not here`;

@@ -30,14 +30,14 @@ export class FramePaths {
 
   /** Undefined for a frame that is not here. */
   at(place: Place, known = this.frame(place)): FramePath | undefined {
-    const header = this.#header(place.height);
+    const header = this.header(place.height);
     if (header === undefined || known === undefined) return undefined;
     const found = this.#trees.path(place, (height) => this.#blocks.framesOf(height));
     return found && { header, index: place.index, ...found, frame: known };
   }
 
-  /** Frames are asked for in the order of their blocks. */
-  #header(height: number): BlockHeader | undefined {
+  /** Frames are asked for in the order of their blocks, and each block for its header more than once. */
+  header(height: number): BlockHeader | undefined {
     if (this.#last?.height === height) return this.#last;
     const found = this.#blocks.header(height)?.header;
     this.#last = found;
