@@ -74,7 +74,9 @@ function subscribeGate(context: HookContext, grounds: Grounds): Hooks["authorize
       return "rights.subscribe";
     }
     session.filters.set(filter, qos);
-    if (session.filters.size <= limits.filtersPerConnection) return undefined;
+    const isMember = session.identity.kind === "member";
+    const most = isMember ? limits.filtersPerMember : limits.filtersPerConnection;
+    if (session.filters.size <= most) return undefined;
     session.filters.delete(filter);
     return "rights.too-many-filters";
   };

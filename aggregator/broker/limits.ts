@@ -14,6 +14,8 @@ export type BrokerLimits = {
   readonly connectionsMax: number;
   /** Connections of one identity: one stolen or looping key that takes all places. */
   readonly connectionsPerIdentity: number;
+  /** The same of a member, whose workers and commands sign in under its id. */
+  readonly connectionsPerMember: number;
   /** Connections one address may open at once … */
   readonly connectBurst: number;
   /** … and then each second: floods of logins, each of which costs a signature check. */
@@ -30,6 +32,8 @@ export type BrokerLimits = {
   readonly topicLevelsMax: number;
   /** Different filters of one connection: a routing table grown without end. */
   readonly filtersPerConnection: number;
+  /** The same of a member: a worker hears the answers of each device that it takes care of. */
+  readonly filtersPerMember: number;
   /** QoS 2 publishes awaiting PUBREL per connection: half-open handshakes kept in memory. */
   readonly halfOpenMax: number;
   /** Wait for the PUBACK of a delivery: a client that reads and never acknowledges. */
@@ -47,6 +51,7 @@ export const brokerLimits: BrokerLimits = {
   keepaliveSecondsMax: 120,
   connectionsMax: 4_000,
   connectionsPerIdentity: 4,
+  connectionsPerMember: 80,
   // A whole site may reconnect from behind one address after a power cut.
   connectBurst: 200,
   connectsPerSecond: 20,
@@ -56,6 +61,7 @@ export const brokerLimits: BrokerLimits = {
   spentTokensMax: 50_000,
   topicLevelsMax: 7,
   filtersPerConnection: 128,
+  filtersPerMember: 250_000,
   halfOpenMax: 32,
   acknowledgeMsMax: 10_000,
   logLinesPerSecond: 5,

@@ -90,10 +90,11 @@ function checkConnect(
   const grounds = { ...context, broker: context.id, spent, now: context.now() };
   const checked = viewer ?? checkLogin(attempt, grounds);
   if (!checked.ok) return checked;
-  const { id } = checked.identity;
+  const { id, kind } = checked.identity;
   const { sessions, limits, site } = context;
-  if (sessions.besides({ id, looksOnly }, attempt.client) >= limits.connectionsPerIdentity) {
-    const message = `${id} holds ${limits.connectionsPerIdentity} connections; close one`;
+  const most = kind === "member" ? limits.connectionsPerMember : limits.connectionsPerIdentity;
+  if (sessions.besides({ id, looksOnly }, attempt.client) >= most) {
+    const message = `${id} holds ${most} connections; close one`;
     return { ok: false, code: "login.too-many-connections", message };
   }
   const held = sessions.holding(attempt.client);

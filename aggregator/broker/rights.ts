@@ -133,7 +133,7 @@ function memberSpeaksOn(topic: Topic, member: string): boolean {
   if (topic.of === "discovery") return false;
   if (topic.of === "enrol") return topic.name === "receipts";
   if (topic.of !== "host" || topic.name === "state") return true;
-  return topic.name === "transactions" && topic.id === member;
+  return ["transactions", "workers"].includes(topic.name) && topic.id === member;
 }
 
 /** A support session's topic of a unit that is this owner's: it may ask, and sees all that is asked and answered. */

@@ -16,11 +16,24 @@ export function addDoctorCommand(program: Command, print: (value: object) => voi
     )
     .option(...configOption)
     .option("--json", "print the findings as JSON", false)
+    .option("--broker <url>", "look at what an external broker really does, instead")
+    .option("--user <name>", "with --broker: who signs in (usually the member)")
+    .option("--password-file <file>", "with --broker: its password, in the first line")
+    .option("--ca <file>", "with --broker: authority of its certificate, PEM")
+    .option("--plain", "with --broker: permit mqtt to another machine", false)
+    .option(
+      "--restart <command>",
+      "with --broker: kills it and starts it again, to see what it still has after that",
+    )
     .addHelpText(
       "after",
-      "\nChanges nothing, and may be run beside the aggregator. Exit codes: 0 nothing is wrong, 1 something is.",
+      "\nChanges nothing, and may be run beside the aggregator. Exit codes: 0 nothing is wrong, 1 something is.\nWith --broker it publishes on topics of a device that does not exist, and takes back what it left.",
     )
-    .action((options) => doctor(options, print));
+    .action(async ({ broker, ...options }) =>
+      broker === undefined
+        ? doctor(options, print)
+        : (await import("./doctor-broker.ts")).doctorBroker({ broker, ...options }, print),
+    );
 }
 
 /** `busbar-aggregator doctor`. A configuration that is none is its first finding. */

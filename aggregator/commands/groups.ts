@@ -12,6 +12,8 @@ export const groups: readonly (readonly [readonly string[], () => Promise<Add>])
   [["hand-over"], async () => (await import("./hand-over-command.ts")).addHandOverCommand],
   [["bill"], async () => (await import("./bill.ts")).addBillCommand],
   [["notices"], async () => (await import("./notices.ts")).addNoticesCommands],
+  [["worker"], async () => (await import("./worker.ts")).addWorkerCommand],
+  [["broker-files"], async () => (await import("./broker-files.ts")).addBrokerFilesCommand],
   [["doctor"], async () => (await import("./doctor.ts")).addDoctorCommand],
   [
     ["unit", "correct", "object", "decide", "cases"],

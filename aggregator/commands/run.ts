@@ -3,6 +3,7 @@ import { cutFromSmallSlabs } from "@busbar/protocol/node";
 import { type Logger, pino } from "pino";
 import { loadConfig } from "../config/load.ts";
 import { type StartOptions, startAggregator } from "../main.ts";
+import { WorkerGroup } from "./worker-group.ts";
 
 /** Runs the aggregator of a configuration file until a signal; says `ready` on standard output. */
 export async function run(path: string, options: StartOptions = {}): Promise<void> {
@@ -19,8 +20,14 @@ export async function run(path: string, options: StartOptions = {}): Promise<voi
   }
   const { brokerPort, portal, height } = aggregator;
   console.log(JSON.stringify({ event: "ready", broker: brokerPort, portal, height }));
+  const { external } = config.broker;
+  const workers =
+    external === undefined
+      ? undefined
+      : new WorkerGroup({ config: path, brokerPort, count: external.workers, log });
   const signal = await stopped;
   log.info({ event: "stopping", signal });
+  await workers?.stop();
   await aggregator.stop();
   log.info({ event: "stopped" });
 }

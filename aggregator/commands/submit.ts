@@ -1,17 +1,14 @@
-import { createHash, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
-import type { PeerCertificate } from "node:tls";
+import { createHash } from "node:crypto";
 import {
   type Answer,
   compareBytes,
   decodeAnswer,
   Failure,
   type Signer,
-  sealFrame,
   topicsOf,
-  utcMs,
 } from "@busbar/protocol";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
+import { localAddress, memberToken, pinned } from "../broker/own-address.ts";
 import type { AggregatorConfig } from "../config/schema.ts";
 
 /** Where a member hands its transactions in, and as whom. */
@@ -31,8 +28,6 @@ export type Verdict = Extract<Answer, { kind: "receipt" | "refused" }>;
 
 /** An aggregator on the same machine answers at once; a busy one takes a moment. */
 const usualConnectMs = 5_000;
-/** A token is made for one attempt; brokers accept none longer than a minute. */
-const tokenMs = 30_000;
 
 /**
  * Hands a member's frame to the aggregator of its configuration and brings back what became of it.
@@ -132,47 +127,18 @@ function clientOptions({ config, signer }: Submission, connectTimeout: number): 
     );
   }
   const client = `${member}:admit-${process.pid}`;
-  const now = Date.now();
-  const login = { identity: member, client, broker: member, at: utcMs(now), until: now + tokenMs };
   return {
     protocol: broker.tls === undefined ? "mqtt" : "mqtts",
     host: localAddress(broker.host),
     port: broker.port,
-    ...pinned(broker.tls?.certificate),
+    ...pinned(broker.tls?.certificate, "submit.certificate"),
     clientId: client,
     username: member,
-    password: Buffer.from(sealFrame("login", login, { chain: site, signer })),
+    password: Buffer.from(memberToken({ site, member, client, signer })),
     clean: true,
     connectTimeout,
     reconnectPeriod: 0,
   };
-}
-
-/** Our own broker is known by its certificate, whatever name or authority stands on it. */
-function pinned(file: string | undefined): IClientOptions {
-  if (file === undefined) return {};
-  try {
-    const ca = readFileSync(file);
-    const own = new X509Certificate(ca).raw;
-    const pin = {
-      ca,
-      allowPartialTrustChain: true,
-      checkServerIdentity: (_: string, { raw }: PeerCertificate) =>
-        raw.equals(own) ? undefined : new Error(`expected the certificate in ${file}`),
-    };
-    return pin;
-  } catch (cause) {
-    throw new Failure("submit.certificate", `cannot use certificate ${file}; expected PEM`, {
-      retry: "never",
-      cause,
-    });
-  }
-}
-
-/** An address to reach what listens on `host`. */
-function localAddress(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  return host === "::" ? "::1" : host;
 }
 
 type Where = Submission["config"];

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { parseConfig } from "@busbar/protocol/config";
+import { externalFiles } from "./external-broker.ts";
 import { type AggregatorConfig, aggregatorConfig } from "./schema.ts";
 
 /**
@@ -42,17 +43,28 @@ export function loadConfig(path: string): AggregatorConfig {
         }),
     ...(cometbft === undefined ? {} : { cometbft: { ...cometbft, home: at(cometbft.home) } }),
     clock: clock.kind === "file" ? { ...clock, path: at(clock.path) } : clock,
-    broker:
-      broker.tls === undefined
-        ? broker
-        : {
-            ...broker,
-            tls: {
-              certificate: at(broker.tls.certificate),
-              key: at(broker.tls.key),
-              ...(broker.tls.ca === undefined ? {} : { ca: at(broker.tls.ca) }),
-            },
+    broker: brokerFiles(broker, at),
+  };
+}
+
+function brokerFiles(
+  broker: AggregatorConfig["broker"],
+  at: (name: string) => string,
+): AggregatorConfig["broker"] {
+  const { tls, external } = broker;
+  const { ca } = tls ?? {};
+  return {
+    ...broker,
+    ...(external === undefined ? {} : { external: externalFiles(external, at) }),
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            certificate: at(tls.certificate),
+            key: at(tls.key),
+            ...(ca === undefined ? {} : { ca: at(ca) }),
           },
+        }),
   };
 }
 

@@ -2,6 +2,7 @@ import { idPattern } from "@busbar/protocol";
 import { z } from "zod";
 import { parseAddress } from "../consensus/links/address.ts";
 import { parsePostgresUrl } from "../portal/postgres/address.ts";
+import { externalBroker } from "./external-broker.ts";
 
 const id = z
   .string()
@@ -156,6 +157,7 @@ export const aggregatorConfig = z.strictObject({
         )
         .default([])
         .describe("Programs that look on with a lasting password, such as Home Assistant"),
+      external: externalBroker,
     })
     .prefault({})
     .describe("The embedded MQTT broker"),

@@ -43,7 +43,7 @@ function absolute(config: EdgeConfig, file: string): LoadedConfig {
     owner: { ...owner, key: owner.key === undefined ? undefined : own(owner.key) },
     agent: { ...agent, mandate: own(agent.mandate) },
     clock: clock.kind === "file" ? { kind: "file", path: at(clock.path) } : clock,
-    brokers: config.brokers.map((broker) => absoluteTls(broker, at)),
+    brokers: config.brokers.map((broker) => absoluteFiles(broker, at)),
     meters: config.meters.map((meter) => ({
       ...meter,
       profile: /[./]/.test(meter.profile) ? at(meter.profile) : meter.profile,
@@ -51,9 +51,14 @@ function absolute(config: EdgeConfig, file: string): LoadedConfig {
   };
 }
 
-function absoluteTls(broker: BrokerConfig, at: (path: string) => string): BrokerConfig {
-  if (broker.tls === undefined) return broker;
-  const { ca, cert, key } = broker.tls;
+function absoluteFiles(broker: BrokerConfig, at: (path: string) => string): BrokerConfig {
+  const { tls, passwordFile } = broker;
   const file = (path: string | undefined) => (path === undefined ? undefined : at(path));
-  return { ...broker, tls: { ...broker.tls, ca: file(ca), cert: file(cert), key: file(key) } };
+  return {
+    ...broker,
+    ...(passwordFile === undefined ? {} : { passwordFile: at(passwordFile) }),
+    ...(tls === undefined
+      ? {}
+      : { tls: { ...tls, ca: file(tls.ca), cert: file(tls.cert), key: file(tls.key) } }),
+  };
 }

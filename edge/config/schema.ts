@@ -121,6 +121,9 @@ const broker = z
       .default(false)
       .describe("permit mqtt and ws to another machine: readings are signed but can be watched"),
     tls: tls.optional(),
+    passwordFile: path
+      .optional()
+      .describe("file with the unit's password, for a broker that checks no signatures"),
   })
   .superRefine((value, context) => {
     const message = brokerProblem(value);

@@ -14,7 +14,7 @@ import { NearerBroker } from "./nearer-broker.ts";
 import { probeBroker } from "./probe.ts";
 import type { LinkProblem } from "./problem.ts";
 import { Sender } from "./sender.ts";
-import { loginToken } from "./token.ts";
+import { brokerPassword } from "./token.ts";
 
 /** Slow, so that two units with one id both get some of their readings through and fill no log. */
 const rivalBackOffUsual: BackOffBounds = { msMin: 60_000, msMax: 300_000 };
@@ -215,15 +215,8 @@ export class Link {
       brokers,
       client: device,
       username: device,
-      password: ({ id = chain }) =>
-        loginToken({
-          chain,
-          identity: device,
-          client: device,
-          broker: id,
-          signer,
-          now: Date.now(),
-        }),
+      password: (broker) =>
+        brokerPassword(broker, { chain, identity: device, client: device, signer }),
       will: () => this.#state.will(),
       subscriptions: [
         this.#topics.receipts(device),

@@ -3,7 +3,7 @@ import type { BrokerConfig } from "../config/schema.ts";
 import { Connection } from "./connection.ts";
 import { Hosts } from "./hosts.ts";
 import type { LinkProblem } from "./problem.ts";
-import { loginToken } from "./token.ts";
+import { brokerPassword } from "./token.ts";
 
 /** What one try of a broker brought. */
 export type BrokerProbe =
@@ -37,8 +37,7 @@ export async function probeBroker(
     brokers: [broker],
     client,
     username: device,
-    password: ({ id = chain }) =>
-      loginToken({ chain, identity: device, client, broker: id, signer, now: Date.now() }),
+    password: (to) => brokerPassword(to, { chain, identity: device, client, signer }),
     will: () => undefined,
     subscriptions: [topicsOf(chain).host("+")],
     onUp: () => {

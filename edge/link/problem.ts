@@ -162,7 +162,7 @@ function systemProblem(
     case "ENOENT":
     case "EACCES":
     case "EISDIR":
-      return problem("link.files", `${path ?? "a file under tls"}: cannot be read (${name})`);
+      return problem("link.files", `${path ?? "a file of the broker"}: cannot be read (${name})`);
     default:
       return undefined;
   }

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { type Signer, sealFrame, utcMs } from "@busbar/protocol";
+import type { BrokerConfig } from "../config/schema.ts";
 
 /** How long a login token holds; brokers accept no longer one. */
 const tokenMs = 60_000;
@@ -18,4 +20,18 @@ export type TokenRequest = {
 export function loginToken({ chain, identity, client, broker, signer, now }: TokenRequest): string {
   const login = { identity, client, broker, at: utcMs(now), until: now + tokenMs };
   return Buffer.from(sealFrame("login", login, { chain, signer })).toString("base64url");
+}
+
+/**
+ * What a unit shows a broker: the password that it has for this one, read at each attempt, or else a
+ * token. Throws: an error of the system where the file cannot be read.
+ */
+export function brokerPassword(
+  { id, passwordFile }: Pick<BrokerConfig, "id" | "passwordFile">,
+  request: Omit<TokenRequest, "broker" | "now">,
+): string {
+  if (passwordFile === undefined) {
+    return loginToken({ ...request, broker: id ?? request.chain, now: Date.now() });
+  }
+  return readFileSync(passwordFile, "utf8").split(/\r?\n/)[0] ?? "";
 }

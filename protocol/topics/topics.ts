@@ -31,6 +31,8 @@ export function topicsOf(site: string) {
     ownTrades: (owner: string) => `${base}/owners/${owner}/trades`,
     host: (member: string) => `${base}/host/${member}/state`,
     transactions: (member: string) => `${base}/host/${member}/transactions`,
+    /** Where a member's workers behind an external broker say to each other that they are there. */
+    workers: (member: string) => `${base}/host/${member}/workers`,
     /** Where a unit that nobody knows yet asks with its label, and is answered. */
     claims: (label: string) => `${base}/enrol/${label}/claims`,
     claimReceipts: (label: string) => `${base}/enrol/${label}/receipts`,
@@ -67,7 +69,7 @@ const deviceTopics = [
 const marketTopics = ["prices", "gates", "quotes", "trades", "releases"] as const;
 const ownerTopics = ["notices", "trades", "positions"] as const;
 const enrolTopics = ["claims", "receipts"] as const;
-const hostTopics = ["state", "transactions", "receipts"] as const;
+const hostTopics = ["state", "transactions", "receipts", "workers"] as const;
 
 /** What a topic name means. */
 export type Topic =

@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "3392364a31efd14bcd34eec28d03ad93e8e3e95476e7cddcd55498e37e83bf00"),
+  version(1, "6d8f806772a9db02b58c9d3da15a27daaf46857e82df2dc0cd0e728b56a8d6e5"),
 ];
