@@ -24,6 +24,7 @@ import {
   type RunningEngine,
   recorderEngine,
 } from "./consensus/running-engine.ts";
+import { Relayer } from "./feeders/relayer.ts";
 import { type Answers, createAnswers } from "./ingest/answers.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { SignatureThreads, usualThreads } from "./ingest/signature-threads.ts";
@@ -32,7 +33,9 @@ import { proveMeter, proveState } from "./ledger/prove.ts";
 import { receiptsOf } from "./ledger/receipts.ts";
 import type { Identity } from "./ledger/registry.ts";
 import { beginVoting, insistFirst, looksOnText, restoredOf } from "./ledger/restored.ts";
+import { rules } from "./ledger/rules/index.ts";
 import { Keeper } from "./ledger/snapshots/keeper.ts";
+import { tryOut } from "./ledger/try-out.ts";
 import { rememberingVerify } from "./ledger/verified.ts";
 import { countDeliveries } from "./notices/delivery-table.ts";
 import { outbox } from "./notices/outbox.ts";
@@ -174,8 +177,10 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     notices: () => countDeliveries(store.db),
     consensus: () => running.status(),
   });
+  const relayer = openRelayer(config, parts, pool);
   const desk = openDesk(config, parts, {
     broker,
+    others: relayer,
     source,
     model: model.reader,
     consensus: () => running.status(),
@@ -233,12 +238,14 @@ async function startAll(config: AggregatorConfig, parts: Parts): Promise<Aggrega
     throw error;
   }
   telling?.start();
+  relayer.start();
   return {
     brokerPort: broker.port,
     portal: portal.url,
     height,
     async stop() {
       const last = application.info();
+      await relayer.stop();
       // While blocks are made: the other members hear how far the notices have come.
       await telling?.stop();
       await publisher.stop(last.height, last.time);
@@ -323,6 +330,29 @@ function openBroker(
     site: config.site,
     ingest,
     onSubscribed,
+  });
+}
+
+function openRelayer(
+  { member, feeders }: AggregatorConfig,
+  { ledger, verify, keys, log }: Parts,
+  pool: DurablePool,
+): Relayer {
+  const { application, store, genesis } = ledger;
+  const { chain } = genesis;
+  const on = { application, state: store.state, chain, rules, verify };
+  return new Relayer({
+    ...{ chain, pool, log },
+    places: feeders.others,
+    everyMs: feeders.everyMs,
+    state: store.state,
+    signer: signerOf(keys),
+    tryOut(message) {
+      const signer = application.registry.byId(member);
+      if (signer !== undefined) return tryOut(on, "feeder-proof", message, signer);
+      return { ok: false, code: "feeder.rights", message: `${member} is not active` };
+    },
+    fetch: (url, signal) => fetch(url, { signal, redirect: "error" }),
   });
 }
 

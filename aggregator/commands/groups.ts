@@ -28,6 +28,7 @@ export const groups: readonly (readonly [readonly string[], () => Promise<Add>])
     ["pay", "order", "answer", "allow-orders", "move-certificates", "retire-certificates"],
     async () => (await import("./owner-word.ts")).addOwnerCommands,
   ],
+  [["feeder"], async () => (await import("./feeder-commands.ts")).addFeederCommands],
   [["prices"], async () => (await import("./prices.ts")).addPricesCommand],
   [["forecast"], async () => (await import("./forecast-report.ts")).addForecastCommand],
   [["quote"], async () => (await import("./quote.ts")).addQuoteCommand],

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import {
   certificatePartsMax,
   Failure,
+  feederTrade,
   type Kind,
   type Message,
   micro,
@@ -129,7 +130,8 @@ Example:
     );
 }
 
-function owned(command: Command): Command {
+/** Who signs, and where it is handed in. */
+export function owned(command: Command): Command {
   return command
     .requiredOption("--owner <id>", "who signs", id)
     .requiredOption("--key <file>", "the owner's key file")
@@ -139,18 +141,26 @@ function owned(command: Command): Command {
 }
 
 /** Makes a message from the ledger on disk, signs it with the owner's key and hands it in. */
-async function say(options: OwnerOptions, make: (state: StateReader) => Said): Promise<void> {
+export async function say(
+  options: OwnerOptions,
+  make: (state: StateReader, chain: string) => Said,
+): Promise<void> {
   const config = loadConfig(options.config);
   const signer = signerOf(readKeyFile(options.key));
   const { said, chain } = withLedger(config, ({ store, genesis }) => {
-    return { said: make(store.state), chain: genesis.chain };
+    return { said: make(store.state, genesis.chain), chain: genesis.chain };
   });
   const frame = sealFrame(said.kind, said.message as never, { chain, signer });
   await new Portal(options.portal ?? portalOf(config)).send(frame);
-  const name =
-    "id" in said.message ? Buffer.from(said.message.id as Uint8Array).toString("hex") : "";
+  const name = nameOf(said);
   if (options.json) console.log(JSON.stringify({ ok: true, kind: said.kind, id: name }));
   else console.log(`handed in: ${said.kind} ${name}`.trimEnd());
+}
+
+/** What the owner needs to ask for it again. */
+function nameOf({ kind, message }: Said): string {
+  if (kind === "feeder-offer") return feederTrade(message.terms);
+  return "id" in message ? Buffer.from(message.id as Uint8Array).toString("hex") : "";
 }
 
 function portalOf({ portal }: AggregatorConfig): string {
@@ -325,8 +335,13 @@ function exact(places: number, range: { least: number; most: number }, expected:
 }
 
 const amount = exact(6, { least: 1, most: 1_000_000_000_000_000 }, "an amount above 0, as 120.50");
-const price = exact(6, { least: 1, most: 1_000_000_000 }, "currency/kWh above 0, as 0.40");
-const energy = exact(
+export const price = exact(6, { least: 1, most: 1_000_000_000 }, "currency/kWh above 0, as 0.40");
+export const priceFromZero = exact(
+  6,
+  { least: 0, most: 1_000_000_000 },
+  "currency/kWh from 0 on, as 0.40",
+);
+export const energy = exact(
   3,
   { least: 1, most: 100_000_000 },
   "kWh above 0, at most 100000, with at most 3 decimals",

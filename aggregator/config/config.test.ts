@@ -40,6 +40,10 @@ test("a wrong line is named with what was expected and the nearest known key", (
       "site: elm\nmember: m1\nnotices:\n  webhooks:\n    - owner: o\n      url: ftp://x\n      secret: s\n",
       /:6: notices\.webhooks\.0\.url: expected an http:\/\/ or https:\/\/ address/,
     ],
+    [
+      "site: elm\nmember: m1\nfeeders:\n  others:\n    - chain: south\n      portals: [ftp://x]\n",
+      /:6: feeders\.others\.0\.portals\.0: expected an http:\/\/ or https:\/\/ address/,
+    ],
     ["- a\n- b\n", /aggregator\.yaml:1/],
     ["site: [\n", /aggregator\.yaml:\d+/],
   ];

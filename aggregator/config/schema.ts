@@ -1,12 +1,9 @@
-import { idPattern } from "@busbar/protocol";
 import { z } from "zod";
 import { parseAddress } from "../consensus/links/address.ts";
 import { parsePostgresUrl } from "../portal/postgres/address.ts";
 import { externalBroker } from "./external-broker.ts";
-
-const id = z
-  .string()
-  .regex(idPattern, "expected 1 to 32 lower-case letters, digits and inner hyphens");
+import { feedersConfig } from "./feeders.ts";
+import { id, url } from "./words.ts";
 
 const port = z
   .int("expected a port number")
@@ -14,8 +11,6 @@ const port = z
   .max(65_535, "expected a port from 0 to 65535");
 
 const grams = z.number().min(0).max(10_000);
-
-const url = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// address" });
 
 /** Everything that `aggregator.yaml` may say; each description is the key's help. */
 export const aggregatorConfig = z.strictObject({
@@ -307,6 +302,7 @@ export const aggregatorConfig = z.strictObject({
     .describe(
       "Factors of the carbon figure that certificates and bills show; without them there is none",
     ),
+  feeders: feedersConfig,
   notices: z
     .strictObject({
       send: z

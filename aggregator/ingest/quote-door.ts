@@ -33,7 +33,7 @@ const each: Allowance = { burst: 20, perSecond: 20 };
 const signersMax = 10_000;
 
 /** What owners hand in by themselves: quotes, what there is to plan with, what they were paid, orders of
- * demand response, certificates that they move, and how they want to be told. */
+ * demand response, certificates that they move, trades with other feeders, and how they want to be told. */
 const handKinds: readonly Kind[] = [
   "quote-commit",
   "quote-reveal",
@@ -44,6 +44,9 @@ const handKinds: readonly Kind[] = [
   "demand-answer",
   "certificate-move",
   "notice-preferences",
+  "feeder-offer",
+  "feeder-accept",
+  "feeder-proof",
 ];
 
 /**

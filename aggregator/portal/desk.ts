@@ -1,4 +1,6 @@
+import { feederPurchaseTable, feederSaleTable } from "@busbar/protocol";
 import { TokenBuckets } from "../broker/token-bucket.ts";
+import { noOthers } from "../feeders/others.ts";
 import type { CommittedBlock } from "../ledger/block.ts";
 import { preferencesOf } from "../notices/preferences.ts";
 import type { Answer, Asking, Reader } from "./model/asking.ts";
@@ -16,6 +18,7 @@ import {
 } from "./views/deliveries.ts";
 import { devicesOf } from "./views/devices.ts";
 import { blockOf, search } from "./views/explorer.ts";
+import { type FeederReader, feederProof, feedersOf } from "./views/feeders.ts";
 import { flowsOfSlot } from "./views/flows.ts";
 import { greenOf } from "./views/green.ts";
 import { linkOf, readersOfResult } from "./views/link.ts";
@@ -28,6 +31,13 @@ import { preferencesView } from "./views/preferences.ts";
 import { eventProof, ownersOfKey, readingProof, stateProof } from "./views/proofs.ts";
 import { quotesOf } from "./views/quotes.ts";
 import { statementDetail, statementPage } from "./views/statement.ts";
+
+type FeederProofAsked = {
+  readonly trade: string;
+  readonly way: "sale" | "purchase";
+  readonly epoch: number;
+  readonly of: "here" | "other";
+};
 
 type Page = { readonly before?: number; readonly limit: number };
 
@@ -171,6 +181,17 @@ export class Desk<E extends Engine = Engine> {
 
   flows(slot: number) {
     return flowsOfSlot(this.state, slot);
+  }
+
+  feeders(asked: { readonly with?: string | undefined; readonly reader: FeederReader }) {
+    return feedersOf(this.#context, this.#context.others ?? noOthers, asked);
+  }
+
+  /** `of`: what is held here, or what the other chain said last as far as this member has asked. */
+  feederProof({ trade, way, epoch, of }: FeederProofAsked) {
+    if (of === "other") return (this.#context.others ?? noOthers).proofOf(trade);
+    const table = way === "sale" ? feederSaleTable : feederPurchaseTable;
+    return feederProof(this.#context, `${table}/${trade}`, epoch);
   }
 
   consortium() {

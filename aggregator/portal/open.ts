@@ -6,6 +6,7 @@ import type { Ledger } from "../commands/ledger.ts";
 import type { AggregatorConfig } from "../config/schema.ts";
 import type { Pool } from "../consensus/pool.ts";
 import type { ConsensusStatus } from "../consensus/status.ts";
+import type { OtherFeeders } from "../feeders/others.ts";
 import { messageDoor } from "../ingest/message-door.ts";
 import { type QuoteDoorOptions, quoteDoor } from "../ingest/quote-door.ts";
 import { rules } from "../ledger/rules/index.ts";
@@ -51,8 +52,10 @@ export function openDesk<E extends Engine>(
     source,
     model,
     consensus,
+    others,
   }: {
     readonly broker: Broker;
+    readonly others: OtherFeeders;
     readonly source: LedgerSource<E>;
     readonly model: Reader<E>;
     readonly consensus: () => ConsensusStatus;
@@ -68,6 +71,7 @@ export function openDesk<E extends Engine>(
     consensus,
     notices: () => countDeliveries(store.db),
     sums: () => source.sums(),
+    others,
     carbon: carbon?.gramsPerKwh,
     ...(tls === undefined ? {} : { certificateEnds: endOf(tls.certificate) }),
     now: Date.now,

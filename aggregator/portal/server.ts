@@ -25,6 +25,7 @@ import { type Parameters as Described, readParameters } from "./query.ts";
 import { addRoutes } from "./routes.ts";
 import { addBillRoute } from "./views/bill-route.ts";
 import { addDeliveryRoutes } from "./views/delivery-routes.ts";
+import { addFeederRoutes } from "./views/feeder-routes.ts";
 import { addProofRoutes } from "./views/proof-routes.ts";
 import { addReportRoute } from "./views/report-route.ts";
 import { addViewRoutes } from "./views/routes.ts";
@@ -215,6 +216,7 @@ function addAll(app: FastifyInstance, options: Parameters<typeof makePortal>[0])
   addAccessRoutes(app, { guard, signIn, open });
   addViewRoutes(app, { desk, guard });
   addProofRoutes(app, { desk, guard });
+  addFeederRoutes(app, { desk, guard });
   addBillRoute(app, { bill, guard });
   addReportRoute(app, { report, guard });
   addDeliveryRoutes(app, { desk, guard });

@@ -101,6 +101,8 @@ const requests: Readonly<Record<Route, (role: Role) => Omit<Parameters<typeof as
     "GET /api/slots": () => ({ url: "/api/slots" }),
     "GET /api/gates": () => ({ url: "/api/gates" }),
     "GET /api/passes": () => ({ url: `/api/passes?slot=${trade.slot}` }),
+    "GET /api/feeders": () => ({ url: "/api/feeders" }),
+    "GET /api/feeders/proof": () => ({ url: "/api/feeders/proof?none=1" }),
     "GET /api/blocks": () => ({ url: "/api/blocks" }),
     "GET /api/membership": () => ({ url: "/api/membership" }),
     "GET /api/council-steps": () => ({ url: "/api/council-steps" }),

@@ -36,6 +36,9 @@ export const access = {
   "GET /api/slots": everybody,
   "GET /api/gates": everybody,
   "GET /api/passes": everybody,
+  /** Another feeder's members and buyers are guests here; of the rows they see the offers. */
+  "GET /api/feeders": everybody,
+  "GET /api/feeders/proof": everybody,
   "GET /api/blocks": everybody,
   "GET /api/membership": everybody,
   "GET /api/council-steps": everybody,

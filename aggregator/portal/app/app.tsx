@@ -32,6 +32,7 @@ const ProofPage = lazy(async () => (await import("./more.ts")).ProofPage);
 const PaymentsPage = lazy(async () => (await import("./more.ts")).PaymentsPage);
 const PreferencesPage = lazy(async () => (await import("./more.ts")).PreferencesPage);
 const OrdersPage = lazy(async () => (await import("./more.ts")).OrdersPage);
+const FeedersPage = lazy(async () => (await import("./more.ts")).FeedersPage);
 const GreenPage = lazy(async () => (await import("./more.ts")).GreenPage);
 const ReportPage = lazy(async () => (await import("./more.ts")).ReportPage);
 
@@ -130,6 +131,8 @@ function Page({ at, who }: { readonly at: Route; readonly who: Me }) {
       return <BlocksPage height={rest[0]} />;
     case "credit":
       return <CreditPage />;
+    case "feeders":
+      return <FeedersPage />;
     case "settings":
       return <SettingsPage />;
     case "proof":

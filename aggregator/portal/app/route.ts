@@ -78,6 +78,7 @@ export const places: readonly Place[] = [
   { page: "preferences", title: "Preferences", roles: owning },
   { page: "orders", title: "Orders", roles: ["owner", ...wholeSite] },
   { page: "green", title: "Green", roles: ["owner", ...wholeSite] },
+  { page: "feeders", title: "Feeders", roles: ["owner", ...wholeSite] },
   { page: "report", title: "What if", roles: ["owner", ...wholeSite] },
   { page: "alarms", title: "Alarms", roles: ["owner", ...wholeSite] },
   { page: "devices", title: "Devices", roles: ["owner", ...wholeSite] },

@@ -1,6 +1,7 @@
 import type { Session } from "../../broker/sessions.ts";
 import type { Takeover } from "../../broker/takeovers.ts";
 import type { ConsensusStatus } from "../../consensus/status.ts";
+import type { OtherFeeders } from "../../feeders/others.ts";
 import type { Application } from "../../ledger/application.ts";
 import type { Store } from "../../ledger/store.ts";
 import type { CarbonFactors } from "../../settlement/carbon.ts";
@@ -30,6 +31,8 @@ export type ViewContext = {
   readonly certificateEnds?: () => number | undefined;
   /** Factors of the carbon figure, where the member states some. */
   readonly carbon?: CarbonFactors | undefined;
+  /** What is known of the other feeders besides the ledger; nothing where it is left out. */
+  readonly others?: OtherFeeders;
   /** Wall ms. */
   readonly now: () => number;
 };

@@ -2,6 +2,7 @@ import { decodeStateProof, encodeProof, headerOfProof, type Proof } from "@busba
 import { demands } from "../../ledger/demand.ts";
 import { proveEvent, proveState } from "../../ledger/prove.ts";
 import { receiptOfReading } from "../../ledger/receipts.ts";
+import { feederPurchases, feederSales } from "../../ledger/rules/feeders/tables.ts";
 import { contracts } from "../../ledger/rules/market/tables.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { devices, meters } from "../../ledger/tables.ts";
@@ -69,11 +70,25 @@ const keyForms: readonly {
 }[] = [
   { pattern: /^slot\/\d{15}$/, owners: () => "everybody" },
   {
-    pattern: /^account\/[^/]+\/(sales|purchase|paid|collateral)$/,
+    pattern: /^account\/[^/]+\/(sales|purchase|paid|collateral|escrow)$/,
     owners: ({ first }) => [first],
   },
   { pattern: /^settlement\/\d{15}\/[^/]+$/, owners: ({ second }) => [second] },
   { pattern: /^green\/\d{15}\/[^/]+\/[a-z]+$/, owners: ({ second }) => [second] },
+  {
+    pattern: /^feeder-sale\/[0-9a-f]{64}$/,
+    owners: ({ state, first }) => {
+      const seller = feederSales.get(state, first)?.terms.seller;
+      return seller === undefined ? undefined : [seller];
+    },
+  },
+  {
+    pattern: /^feeder-purchase\/[0-9a-f]{64}$/,
+    owners: ({ state, first }) => {
+      const buyer = feederPurchases.get(state, first)?.buyer;
+      return buyer === undefined ? undefined : [buyer];
+    },
+  },
   { pattern: /^credit\/[^/]+$/, owners: ({ first }) => [first] },
   { pattern: /^bill\/[^/]+\/\d{4,9}-\d{2}$/, owners: ({ first }) => [first] },
   {

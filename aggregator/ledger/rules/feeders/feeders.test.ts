@@ -171,6 +171,12 @@ test("a proof of delivery that comes after the buyer's deadline pays nobody, and
   const late = pair.saleProof(trade);
   pair.south.block(240);
   assert.deepEqual(pair.show(pair.south, 241, late), ["tx.exists"]);
+  // In the very block that is the first behind the deadline, too.
+  const first = new Pair();
+  const other = first.bound();
+  first.deliver();
+  assert.deepEqual(first.toSouth(240, other), []);
+  assert.equal(first.purchase(other)?.stage, "released");
   assert.equal(pair.south.free("buyer") - balanceOfImbalance(pair.south, "buyer"), own.buyer);
   assert.deepEqual(pair.toNorth(242, trade), []);
   assert.equal(pair.sale(trade)?.stage, "failed");

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { wh } from "@busbar/protocol";
 import fc from "fast-check";
 import { crossings } from "./crossing.ts";
-import { saleAfter } from "./machine.ts";
+import { purchaseAfter, saleAfter, saleMetered } from "./machine.ts";
 import {
   clockEnd,
   explore,
@@ -109,6 +109,20 @@ test("nobody pays for more than crossed by both meters", () => {
     assert.equal(purchase.paidWh, Math.min(purchase.crossedWh ?? 0, sold ?? 0), told(world));
     assert.ok(purchase.paidWh <= quantityWh);
   }
+});
+
+test("at its deadline a step is too late, also in the block that is the first to see it", () => {
+  const terms = { confirmBy: 1, deliverBy: 2, payBy: 3, closeBy: 4 } as never;
+  const escrowed = { stage: "escrowed", terms, crossedWh: wh(4) } as const;
+  const delivered = { stage: "delivered", terms, crossedWh: wh(4) } as const;
+  assert.equal(saleAfter({ stage: "offered", terms }, escrowed, 0)?.to, "confirmed");
+  assert.equal(saleAfter({ stage: "offered", terms }, escrowed, 1), undefined);
+  assert.equal(saleMetered({ stage: "confirmed", terms }, wh(4), 1)?.to, "delivered");
+  assert.equal(saleMetered({ stage: "confirmed", terms }, wh(4), 2), undefined);
+  assert.deepEqual(purchaseAfter(escrowed, delivered, 2), { to: "paid", paidWh: 4 });
+  assert.deepEqual(purchaseAfter(escrowed, delivered, 3), { to: "released" });
+  const unread = { stage: "escrowed", terms } as const;
+  assert.equal(purchaseAfter(unread, delivered, 2), "unmetered");
 });
 
 test("what crossed is shared out to the last Wh, and trades of opposite ways need not flow", () => {

@@ -55,7 +55,8 @@ const owner = (id: string, party: Owner["party"]): Owner => {
 const voter = (id: string) => ({ id, key: signerOfName(id).publicKey });
 
 /** `north` sells, `south` buys; on each an owner stands for the other, with the meter on the line. */
-function genesisOf(chain: string, party: readonly [string, Owner["party"]]): Genesis {
+export function genesisOf(chain: "north" | "south"): Genesis {
+  const party = chain === "north" ? (["seller", "company"] as const) : (["buyer", "user"] as const);
   const parties = [party, ["bureau-a", "bureau"], [`line-${chain}`, "company"]] as const;
   return testGenesis({
     parameters: {
@@ -86,9 +87,7 @@ export class Feeder {
 
   constructor(chain: "north" | "south") {
     this.chain = chain;
-    const party =
-      chain === "north" ? (["seller", "company"] as const) : (["buyer", "user"] as const);
-    this.genesis = genesisOf(chain, party);
+    this.genesis = genesisOf(chain);
     const { genesis } = this;
     this.application = new Application({ genesis, store: this.store, verify: once });
     this.application.initChain();

@@ -92,6 +92,39 @@ export const community: Readonly<Record<string, string>> = {
   "What moved the account": "账户变动",
   "Nothing besides the hours of the market.": "除市场时段外没有变动。",
   "of the last two months, newest first": "最近两个月,最新在前",
+  // Other feeders
+  "Each has a chain of its own; the members decide by vote whom they trust.":
+    "每条馈线有自己的账本,成员投票决定信任谁。",
+  "All trades of {chain}": "{chain}的全部跨馈线交易",
+  "No other feeder yet.": "还没有其他馈线。",
+  "One stands here once a quorum of the members trusts its chain.":
+    "法定多数成员信任其账本后,它会出现在这里。",
+  "Trades between feeders": "跨馈线交易",
+  "No trade yet.": "还没有交易。",
+  trusted: "已信任",
+  "no new trades": "不再新增交易",
+  "frozen: it certified two blocks of one height": "已冻结:它对同一高度签署了两个区块",
+  "through {via}; {count} voters of epoch {epoch}: {voters}":
+    "经由{via};第{epoch}届共{count}位投票成员:{voters}",
+  "block {height} was shown here": "已出示区块{height}",
+  "Its portal at {address}": "其门户:{address}",
+  "offered: waits for a buyer": "已报出:等待买方",
+  "confirmed: the seller is bound": "已确认:卖方受约束",
+  "delivered: waits for the payment": "已交付:等待付款",
+  "closed: the seller is paid": "已结清:卖方已收款",
+  "lapsed: no buyer was shown in time": "已失效:未及时出示买方",
+  "failed: nothing was paid, nothing is held": "已作废:未付款,无冻结",
+  "let go: a payment still closes it": "已放开:出示付款仍可结清",
+  "in escrow: waits for the delivery": "托管中:等待交付",
+  "released: the money is the buyer’s again": "已退回:款项归还买方",
+  "{seller} → {chain}: {kwh} kWh": "{seller} → {chain}:{kwh}千瓦时",
+  "{chain} → {buyer}: {kwh} kWh": "{chain} → {buyer}:{kwh}千瓦时",
+  "in {slot} at {price}; undecided until {payBy} at the latest":
+    "时段{slot},价格{price};最迟{payBy}见分晓",
+  "{kwh} kWh crossed by both meters: {amount}, less {compensation} for the rest":
+    "两侧电表确认{kwh}千瓦时:{amount},其余部分扣{compensation}",
+  "Check the proof of this chain": "核对本账本的证明",
+  "The proof of {chain}: {stage}": "{chain}的证明:{stage}",
   // Credit
   "The community’s terms": "社区条款",
   "None: what accounts owe is not limited, and no delivery counts as too small.":

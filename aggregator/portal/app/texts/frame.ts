@@ -38,6 +38,7 @@ export const frame: Readonly<Record<string, string>> = {
   Members: "成员",
   Blocks: "区块",
   Credit: "信用",
+  Feeders: "馈线",
   Settings: "设置",
   // Signing in
   "{file} is no key file: expected JSON with “seed” and “box”, as busbar-edge enrol wrote it.":
