@@ -213,10 +213,16 @@ test("a reader is closed when too much waits for it, before its time is over", a
   stopped.destroy();
 });
 
-test("a connection holds no more filters than allowed", async () => {
-  const member = await connect(broker.port, "m1");
-  for (let n = 0; n < 128; n++) await member.subscribeAsync(`busbar/v1/${site}/d${n}/live`);
-  await assert.rejects(member.subscribeAsync(`busbar/v1/${site}/d128/live`));
-  assert.equal(broker.counters.of("rights.too-many-filters"), 1);
-  await member.endAsync();
+test("a connection holds no more filters than allowed, a member's worker more", async (t) => {
+  const small = await ownBroker(t, { filtersPerConnection: 2, filtersPerMember: 4 });
+  for (const [who, most] of [
+    ["op", 2],
+    ["m1", 4],
+  ] as const) {
+    const client = await connect(small.port, who);
+    for (let n = 0; n < most; n++) await client.subscribeAsync(topics.live(`d${n}`));
+    await assert.rejects(client.subscribeAsync(topics.live(`d${most}`)));
+    await client.endAsync();
+  }
+  assert.equal(small.counters.of("rights.too-many-filters"), 2);
 });

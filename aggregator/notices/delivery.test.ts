@@ -79,7 +79,7 @@ function outboxOf(): Projection {
 /** The same outbox whose messages look otherwise: another version of the program. */
 function changedOutbox(): Projection {
   const { schema, ...rest } = outboxOf();
-  return { ...rest, schema: `${schema} CREATE TABLE notice_more (a INTEGER);` };
+  return { ...rest, schema: `CREATE TABLE notice_more (a INTEGER); ${schema}` };
 }
 
 /** The ledger's file, brought to a height as the store does it. */

@@ -74,6 +74,7 @@ test("whoever signs in next sees nothing of who was here before, and signs with 
   await page.reload();
   const waiting = page.getByRole("list", { name: "Opened by this page" });
   await go(page, "quotes");
+  await waiting.waitFor();
   assert.equal(await waiting.getByRole("listitem").count(), 2);
   // Of a subscription and what it shows, the browser's own part stood in for.
   await page.evaluate(() => {
