@@ -1,3 +1,4 @@
+import { useEffect } from "preact/hooks";
 import type { AlarmAnswer } from "../../views/shapes.ts";
 import { explain } from "../explain.ts";
 import { dayAndClock } from "../format.ts";
@@ -7,10 +8,18 @@ import { Level } from "../parts/figures.tsx";
 import { Card, Empty, Loaded, useAnswer } from "../parts/loaded.tsx";
 import { useWatched } from "../store.ts";
 
+/** Alarms come without a block, too, and the portal of many units looks for them after a block, not with it. */
+const againMs = 5_000;
+
 /** What somebody should look at, and what ended. */
 export function AlarmsPage() {
   const { status } = useWatched(model);
   const alarms = useAnswer<readonly AlarmAnswer[]>("alarms", status?.height);
+  const { reload } = alarms;
+  useEffect(() => {
+    const timer = setInterval(reload, againMs);
+    return () => clearInterval(timer);
+  }, [reload]);
   return (
     <Loaded {...alarms}>
       {(all) => {
