@@ -258,7 +258,7 @@ program
   .argument("<what>", "reading, result, payment, state or consistency")
   .argument(
     "<which...>",
-    "reading: METER SEQUENCE; result: HEIGHT INDEX, or HEIGHT block; payment: CONTRACT, or OWNER SLOT; state: KEY, as account/OWNER/sales; consistency: HEIGHT …",
+    "reading: METER SEQUENCE; result: HEIGHT INDEX, or HEIGHT block; payment: CONTRACT, or OWNER SLOT; state: KEY, as account/OWNER; consistency: HEIGHT …",
   )
   .option(...configOption)
   .option("--cbor <file>", "write the proof as CBOR to a file")
@@ -269,7 +269,7 @@ program
 Examples:
   busbar-aggregator prove reading house-7 42
   busbar-aggregator prove payment 001780275600000-0001 --cbor payment.cbor
-  busbar-aggregator prove state account/house-7/purchase
+  busbar-aggregator prove state account/house-7
   busbar-aggregator prove consistency 1000 2000`,
   )
   .action(async (what, which, options) =>

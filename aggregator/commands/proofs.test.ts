@@ -40,8 +40,8 @@ test("each proof that prove prints is good with the members' keys alone, as text
     [["result", "3", "0"], "result"],
     [["result", "3", "block"], "result"],
     [["payment", contract], "payment"],
-    [["state", "account/user-a/purchase"], "state"],
-    [["state", "account/nobody/sales"], "state"],
+    [["state", "account/user-a"], "state"],
+    [["state", "account/nobody"], "state"],
     [["consistency", "2", "17"], "consistency"],
   ];
   for (const [args, kind] of asked) {

@@ -25,8 +25,8 @@ export function slotFlows(state: StateReader, slot: number): SlotFlows | undefin
     return { id: feeder, from: feeder, to: parent, lossPermille, ...room };
   });
   const trades = Array.from(contracts.scan(state, `${slotKey(slot)}-`)).flatMap(
-    ([id, { from, to, seller, buyer, energy, settled, origin }]): Transport[] => {
-      if (settled === 2) return [];
+    ([id, { from, to, seller, buyer, energy, isVoid, origin }]): Transport[] => {
+      if (isVoid === 1) return [];
       if (origin === "book") return [{ id, from: from ?? busbar, to: to ?? busbar, energy }];
       const at = (owner: string) => placeOf(state, owner, parameters) ?? busbar;
       return [{ id, from: at(seller), to: at(buyer), energy, isRest: true }];

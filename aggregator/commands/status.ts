@@ -4,6 +4,7 @@ import { faultsTolerated, toleranceText } from "../consensus/tolerance.ts";
 import { accountSums } from "../ledger/accounts.ts";
 import { contracts } from "../ledger/rules/market/tables.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
+import { paymentOf } from "../ledger/settlements.ts";
 import { contractStatus, contractText } from "./contract.ts";
 import { gridLines, gridStatus } from "./grid-status.ts";
 import { openLedger } from "./ledger.ts";
@@ -26,7 +27,7 @@ export async function status(
       meter,
       readings: next - 1,
     }));
-    const trades = [...contracts.scan(store.state)].map(([, contract]) => contract);
+    const trades = [...contracts.scan(store.state)];
     const { money, energyWh } = accountSums(store.state);
     const result = {
       chain: genesis.chain,
@@ -38,7 +39,7 @@ export async function status(
       waiting: store.pending().length,
       meters: readings,
       contracts: trades.length,
-      settledContracts: trades.filter(({ settled }) => settled === 1).length,
+      settledContracts: trades.filter((one) => paymentOf(store.state, ...one) !== undefined).length,
       moneySum: Number(money),
       energySum: Number(energyWh),
     };

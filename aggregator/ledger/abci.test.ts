@@ -194,7 +194,7 @@ class Engine {
     const frame = straight.decided[this.#roll(blocks)]?.proposal.frames[0];
     const opened = openFrame(frame ?? new Uint8Array());
     if (opened.ok) assert.equal(application.checkTx(opened.frame).ok, true);
-    application.query("account/user-a/sales");
+    application.query("account/user-a");
     application.query("");
     for (const { height, format } of application.listSnapshots()) {
       application.loadSnapshotChunk({ height, format, chunk: this.#roll(3) });

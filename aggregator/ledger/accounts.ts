@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type Micro, micro } from "@busbar/protocol";
-import { field, int, record } from "@busbar/protocol/schema";
+import { field, int, optional, record, type TypeOf } from "@busbar/protocol/schema";
 import type { Changes } from "./state/overlay.ts";
 import type { State, StateReader } from "./state/state.ts";
-import { table } from "./state/table.ts";
+import { type Table, table } from "./state/table.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
@@ -30,8 +30,65 @@ const account = record("account", {
   energyWh: field(2, int(-most, most)),
 });
 
-/** `account/<owner>/<side>` */
-export const accounts = table("account", account);
+/** What the sum of what an owner is bound to is carried in: slots of all owners at the highest price may pass 2⁵³. */
+export const boundCarry = 2 ** 52;
+
+const accountsRecord = record("owner-accounts", {
+  sales: optional(1, account),
+  purchase: optional(2, account),
+  paid: optional(3, account),
+  collateral: optional(4, account),
+  /** What the owner is bound to pay and has not; see `exposures`. Absent: nothing. */
+  bound: optional(
+    5,
+    record("bound", {
+      money: field(1, int(0, boundCarry - 1)),
+      carried: optional(2, int(-most, most)),
+    }),
+  ),
+  escrow: optional(6, account),
+});
+export type OwnerAccounts = TypeOf<typeof accountsRecord>;
+
+/** `account/<owner>`: all of an owner's, for what changes one mostly changes another. */
+export const ownerAccounts = table("account", accountsRecord);
+
+const sides: readonly AccountSide[] = ["sales", "purchase", "paid", "collateral", "escrow"];
+
+/** Each account by itself, `<owner>/<side>`: a view of an owner's entry. */
+export const accounts: Table<Account> = {
+  name: ownerAccounts.name,
+  get(state, id) {
+    const [owner, side] = accountOf(id);
+    return ownerAccounts.get(state, owner)?.[side];
+  },
+  set(state, id, value) {
+    const [owner, side] = accountOf(id);
+    ownerAccounts.set(state, owner, { ...ownerAccounts.get(state, owner), [side]: value });
+  },
+  delete(state, id) {
+    const [owner, side] = accountOf(id);
+    const { [side]: _, ...rest } = ownerAccounts.get(state, owner) ?? {};
+    if (Object.keys(rest).length === 0) ownerAccounts.delete(state, owner);
+    else ownerAccounts.set(state, owner, rest);
+  },
+  *scan(state, idPrefix = "") {
+    const [ownerPrefix = ""] = idPrefix.split("/");
+    for (const [owner, own] of ownerAccounts.scan(state, ownerPrefix)) {
+      for (const side of sides) {
+        const [id, held] = [accountId(owner, side), own[side]];
+        if (held !== undefined && id.startsWith(idPrefix)) yield [id, held];
+      }
+    }
+  },
+};
+
+function accountOf(id: string): readonly [owner: string, side: AccountSide] {
+  const end = id.indexOf("/");
+  const side = sides.find((one) => one === id.slice(end + 1));
+  assert(side !== undefined, `an account is one of ${sides.join(", ")}, got ${id}`);
+  return [id.slice(0, end), side];
+}
 
 /** Where roundings and the like are shown: the site's own accounts. No owner's id begins so. */
 export const siteOwner = "~site";
@@ -57,15 +114,14 @@ export function openAccounts(state: State, owner: string): void {
 
 /** Opens one account at 0; leaves an existing one as it is. */
 export function openAccount(state: State, owner: string, side: AccountSide): void {
-  const id = accountId(owner, side);
-  if (accounts.get(state, id) === undefined) {
-    accounts.set(state, id, { money: micro(0), energyWh: 0 });
-  }
+  const own = ownerAccounts.get(state, owner);
+  if (own?.[side] !== undefined) return;
+  ownerAccounts.set(state, owner, { ...own, [side]: { money: micro(0), energyWh: 0 } });
 }
 
 /** What an owner has on one of its accounts, 10⁻⁶ currency. */
 export function moneyOf(state: StateReader, owner: string, side: AccountSide): number {
-  return accounts.get(state, accountId(owner, side))?.money ?? 0;
+  return ownerAccounts.get(state, owner)?.[side]?.money ?? 0;
 }
 
 /** What the others owe an owner for trades and payments, below 0 what it owes; without collateral. */
@@ -82,33 +138,45 @@ export function balanceOf(state: StateReader, owner: string): number {
  * sum to 0, or that names an account which was never opened, is a mistake of the rule that made it.
  */
 export function post(state: State, entries: readonly Entry[]): void {
-  const money = entries.reduce((sum, entry) => sum + BigInt(entry.money), 0n);
-  const energy = entries.reduce((sum, entry) => sum + BigInt(entry.energyWh), 0n);
-  assert(money === 0n, `a posting sums to 0 in money, got ${money}`);
-  assert(energy === 0n, `a posting sums to 0 in energy, got ${energy} Wh`);
-  for (const entry of entries) {
-    const id = accountId(entry.owner, entry.side);
-    const before = accounts.get(state, id);
-    assert(before !== undefined, `account ${id} was never opened`);
-    accounts.set(state, id, {
-      money: micro(before.money + entry.money),
-      energyWh: before.energyWh + entry.energyWh,
-    });
-  }
+  assert(
+    postIfItFits(state, entries),
+    "a posting leads no account out of the range of its numbers",
+  );
 }
 
 /** Posts entries as `post` does, or nothing where a balance would leave the range of its numbers. */
 export function postIfItFits(state: State, entries: readonly Entry[]): boolean {
-  const sums = new Map<string, { money: number; energyWh: number }>();
+  const all = exactSum(entries.map(({ money }) => money));
+  const allWh = exactSum(entries.map(({ energyWh }) => energyWh));
+  assert(all === 0n, `a posting sums to 0 in money, got ${all}`);
+  assert(allWh === 0n, `a posting sums to 0 in energy, got ${allWh} Wh`);
+  const after = new Map<string, { -readonly [K in keyof OwnerAccounts]: OwnerAccounts[K] }>();
   for (const { owner, side, money, energyWh } of entries) {
-    const id = accountId(owner, side);
-    const sum = sums.get(id) ?? { ...(accounts.get(state, id) ?? { money: 0, energyWh: 0 }) };
-    const after = { money: sum.money + money, energyWh: sum.energyWh + energyWh };
-    if (!Number.isSafeInteger(after.money) || !Number.isSafeInteger(after.energyWh)) return false;
-    sums.set(id, after);
+    const own = after.get(owner) ?? { ...ownerAccounts.get(state, owner) };
+    const before = own[side];
+    assert(before !== undefined, `account ${accountId(owner, side)} was never opened`);
+    const sum = { money: before.money + money, energyWh: before.energyWh + energyWh };
+    if (!Number.isSafeInteger(sum.money) || !Number.isSafeInteger(sum.energyWh)) return false;
+    own[side] = { money: micro(sum.money), energyWh: sum.energyWh };
+    after.set(owner, own);
   }
-  post(state, entries);
+  for (const [owner, own] of after) ownerAccounts.set(state, owner, own);
   return true;
+}
+
+/** A sum of safe integers, however many: as plain numbers for as long as these are exact. */
+function exactSum(numbers: readonly number[]): bigint {
+  let [whole, part] = [0n, 0];
+  for (const number of numbers) {
+    const sum = part + number;
+    if (Number.isSafeInteger(sum)) {
+      part = sum;
+      continue;
+    }
+    whole += BigInt(part);
+    part = number;
+  }
+  return whole + BigInt(part);
 }
 
 /** The sums over all accounts: 0 and 0 on every sound ledger. */
@@ -127,15 +195,16 @@ export function accountDelta(
   changes: Changes,
   { before, after }: { readonly before: StateReader; readonly after: StateReader },
 ): { money: bigint; energyWh: bigint } {
-  const prefix = `${accounts.name}/`;
-  let money = 0n;
-  let energyWh = 0n;
+  const prefix = `${ownerAccounts.name}/`;
+  const [money, energy]: [number[], number[]] = [[], []];
   for (const key of changes.keys()) {
     if (!key.startsWith(prefix)) continue;
-    const id = key.slice(prefix.length);
-    const [from, to] = [accounts.get(before, id), accounts.get(after, id)];
-    money += BigInt(to?.money ?? 0) - BigInt(from?.money ?? 0);
-    energyWh += BigInt(to?.energyWh ?? 0) - BigInt(from?.energyWh ?? 0);
+    const owner = key.slice(prefix.length);
+    const [from, to] = [ownerAccounts.get(before, owner), ownerAccounts.get(after, owner)];
+    for (const side of sides) {
+      money.push(to?.[side]?.money ?? 0, 0 - (from?.[side]?.money ?? 0));
+      energy.push(to?.[side]?.energyWh ?? 0, 0 - (from?.[side]?.energyWh ?? 0));
+    }
   }
-  return { money, energyWh };
+  return { money: exactSum(money), energyWh: exactSum(energy) };
 }

@@ -209,9 +209,9 @@ test("a receipt stands alone: the members' keys are enough to check it", () => {
 
 test("an account, and that there is none, is proved under a certified header", () => {
   const { store, application } = open();
-  assert.equal(proveState(application, store, "account/user-a/sales"), undefined, "no block yet");
+  assert.equal(proveState(application, store, "account/user-a"), undefined, "no block yet");
   story(application, 2);
-  for (const key of ["account/user-a/sales", "account/nobody/sales"]) {
+  for (const key of ["account/user-a", "account/nobody"]) {
     const proof = proveState(application, store, key);
     assert.ok(proof);
     assert.equal(proof.value === undefined, key.includes("nobody"));
@@ -370,7 +370,7 @@ test("a whole ledger verifies, and the first height with a fault is named", () =
     readingsBefore: 0,
   });
   const faults: readonly (readonly [string, number, string])[] = [
-    ["UPDATE state SET value = x'00' WHERE key = 'account/user-a/sales'", 6, "verify.state"],
+    ["UPDATE state SET value = x'00' WHERE key = 'account/user-a'", 6, "verify.state"],
     ["DELETE FROM state WHERE key LIKE 'boundary/%'", 6, "verify.state"],
     ["INSERT INTO state VALUES ('zz/1', x'00')", 6, "verify.state"],
     ["UPDATE event SET json = '{}' WHERE height = 3 AND idx = 0", 3, "verify.events"],

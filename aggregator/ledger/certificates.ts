@@ -199,7 +199,9 @@ export function greenUses(
   for (const [id, { versions }] of settlements.scan(state)) {
     const [slot = "", owner = ""] = id.split("/");
     if (Number(slot) < from || Number(slot) >= to) continue;
-    const { importWh = 0, exportWh = 0 } = versions.at(-1) ?? {};
+    const last = versions.at(-1);
+    if (last === undefined) continue;
+    const { importWh = 0, exportWh = 0 } = last;
     taken.set(`${slot}/${owner}`, Math.max(0, importWh - exportWh));
   }
   const uses = new Map<string, GreenUse>();

@@ -61,8 +61,10 @@ export const completenessDays = table(
   }),
 );
 
-/** `completeness-month/<meter>/<yyyy-mm>`: how many of the month's slots are in each of the states.
- * Slots of which nothing is known (`silent`) are not counted. */
+/**
+ * `completeness-month/<meter>/<yyyy-mm>`: how many of the month's slots were in each of the states, in days that have left
+ * the state; `monthCounts` adds those that have not. Slots of which nothing is known (`silent`) are not counted.
+ */
 export const completenessMonths = table(
   "completeness-month",
   record("completeness-month", {
@@ -79,6 +81,25 @@ export function dayId(meter: string, slot: number): string {
 /** Id of the UTC month in which `slot` starts. */
 export function monthId(meter: string, slot: number): string {
   return `${meter}/${utcMonth(slot)}`;
+}
+
+/** How many of a meter's slots of a UTC month (`yyyy-mm`) are in each of the states, without silent ones. */
+export function monthCounts(state: StateReader, meter: string, month: string): readonly number[] {
+  let counts = completenessMonths.get(state, `${meter}/${month}`)?.counts ?? noCounts;
+  for (const [id, { slots }] of completenessDays.scan(state, `${meter}/`)) {
+    if (utcMonth(Number(id.slice(meter.length + 1))) === month) counts = addDay(counts, slots);
+  }
+  return counts;
+}
+
+/** Nothing counted yet. */
+export const noCounts: readonly number[] = slotStates.map(() => 0);
+
+/** Counts with those of a day's slots. */
+export function addDay(counts: readonly number[], slots: Uint8Array): readonly number[] {
+  const sums = [...counts];
+  for (const code of slots) if (code !== 0) sums[code] = (sums[code] ?? 0) + 1;
+  return sums;
 }
 
 /** What the state says of a meter's slot. */

@@ -1,6 +1,12 @@
 import { cost, type MicroPerKwh, microPerKwh, type QuoteTerms, type Wh } from "@busbar/protocol";
-import { field, instant, int, optional, record } from "@busbar/protocol/schema";
-import { balanceOf, moneyOf } from "./accounts.ts";
+import { field, instant, record } from "@busbar/protocol/schema";
+import {
+  balanceOf,
+  boundCarry as carry,
+  moneyOf,
+  type OwnerAccounts,
+  ownerAccounts,
+} from "./accounts.ts";
 import { creditScore, fullCredit } from "./credit.ts";
 import type { Parameters } from "./parameters.ts";
 import type { State, StateReader } from "./state/state.ts";
@@ -8,21 +14,25 @@ import { table } from "./state/table.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
-/** What the sum is carried in from 2⁵² on: slots of all owners at the highest price may pass 2⁵³ together. */
-const carry = 2 ** 52;
-
 /**
- * `exposure/<owner>`: what an owner is bound to pay and has not: opened quotes at what they can cost until
- * they are cleared, then its contracts until they are paid, and orders of demand response. It is `money`, and
- * 2⁵² as often as `carried` says.
+ * What an owner is bound to pay and has not: opened quotes at what they can cost until they are cleared, then its
+ * contracts until they are paid, and orders of demand response. It is `money`, and 2⁵² as often as `carried` says.
+ * It stands with the owner's accounts, `account/<owner>`.
  */
-export const exposures = table(
-  "exposure",
-  record("exposure", {
-    money: field(1, int(0, carry - 1)),
-    carried: optional(2, int(-most, most)),
-  }),
-);
+export const exposures = {
+  get(state: StateReader, owner: string): OwnerAccounts["bound"] {
+    return ownerAccounts.get(state, owner)?.bound;
+  },
+  set(state: State, owner: string, bound: NonNullable<OwnerAccounts["bound"]>): void {
+    ownerAccounts.set(state, owner, { ...ownerAccounts.get(state, owner), bound });
+  },
+  delete(state: State, owner: string): void {
+    const { bound, ...rest } = ownerAccounts.get(state, owner) ?? {};
+    if (bound === undefined) return;
+    if (Object.keys(rest).length === 0) ownerAccounts.delete(state, owner);
+    else ownerAccounts.set(state, owner, rest);
+  },
+};
 
 /** `default/<owner>`: accounts that owe more than is covered, and since when. */
 export const defaults = table("default", record("default", { since: field(1, instant) }));

@@ -44,8 +44,8 @@ function proofs(): Proof[] {
       kind: "receipt",
       receipt: must(receiptOfReading(store, { meter: "user-a-meter", sequence: 4 })),
     },
-    { kind: "state", state: must(proveState(application, store, "account/user-a/purchase")) },
-    { kind: "state", state: must(proveState(application, store, "account/nobody/sales")) },
+    { kind: "state", state: must(proveState(application, store, "account/user-a")) },
+    { kind: "state", state: must(proveState(application, store, "account/nobody")) },
     { kind: "result", result },
     { kind: "result", result: must(proveResult(store, settled.height, blockResult)) },
     { kind: "payment", ...must(provePayment(store, "contract-settled", {})) },
@@ -123,7 +123,7 @@ test("no proof holds for anything else than what it was made for", () => {
         assert.equal(bent({ index: 2 }), "proof.ancestor");
         assert.equal(bent({ links: [first.header] }), "proof.ancestor");
         assert.equal(bent({ index: undefined, proof: [] }), "proof.ancestor");
-        const state = must(proveState(application, store, "account/user-a/sales"));
+        const state = must(proveState(application, store, "account/user-a"));
         assert.equal(
           codeOf({ kind: "consistency", consistency: { ancestors, head: state } }),
           "proof.key",

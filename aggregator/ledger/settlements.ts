@@ -11,6 +11,7 @@ import {
   type TypeOf,
   text,
 } from "@busbar/protocol/schema";
+import { groupedTable } from "./state/grouped.ts";
 import type { State, StateReader } from "./state/state.ts";
 import { table } from "./state/table.ts";
 
@@ -68,16 +69,44 @@ const settlement = record("settlement", {
 export type Settlement = TypeOf<typeof settlement>;
 export type SettlementReason = Settlement["why"];
 
+/** A contract that was paid: its number in its slot, and what its buyer was paid for buying from the bureau. */
+const paidContract = record("paid-contract", {
+  number: field(1, int(1, most)),
+  subsidy: optional(2, int<Micro>(0, most)),
+});
+export type PaidContract = TypeOf<typeof paidContract>;
+
+const settledSlot = record("settled-slot", {
+  /** None for a bureau, which has contracts and is settled with nobody. */
+  versions: field(1, array(settlement, 0, 1_000_000)),
+  /** Which of its contracts are paid. */
+  paid: optional(2, array(paidContract, 1, 1_000_000)),
+});
+
+const hourMs = 3_600_000;
+const minuteMs = 60_000;
+
 /**
- * `settlement/<slot>/<owner>`: what a party's slot came to, each version in its order, as long as the slot. Money
- * and energy of a version replace those of the one before: what was posted is the difference. They stand in
- * one entry, so that whoever shows it shows all of them.
+ * `settlement/<hour, 15 digits>/<owner>`: what the slots of an hour came to for a party, by the minute, as long as each
+ * slot: each version in its order, and its contracts that are paid. Money and energy of a version replace those of the
+ * one before: what was posted is the difference. They stand in one entry, so that whoever shows it shows all of them.
+ * An id is `<slot, 15 digits>/<owner>`.
  */
-export const settlements = table(
-  "settlement",
-  record("settlement-versions", { versions: field(1, array(settlement, 1, 1_000_000)) }),
-  { isReadBack: false },
-);
+export const settlements = groupedTable("settlement", settledSlot, {
+  place(id) {
+    const slot = Number(id.slice(0, 15));
+    const hour = Math.floor(slot / hourMs) * hourMs;
+    return { group: settlementHour(id), part: (slot - hour) / minuteMs };
+  },
+  idOf: (group, minute) =>
+    `${slotKey(Number(group.slice(0, 15)) + minute * minuteMs)}${group.slice(15)}`,
+  prefixOf: (idPrefix) => (idPrefix.length < 15 ? "" : settlementHour(idPrefix)),
+});
+
+/** The same for the hour that a slot lies in. */
+function settlementHour(id: string): string {
+  return `${slotKey(Math.floor(Number(id.slice(0, 15)) / hourMs) * hourMs)}${id.slice(15)}`;
+}
 
 /** `resettle/<slot>/<owner>`: parties whose slot is settled anew at the end of the block. */
 export const resettle = table(
@@ -121,13 +150,52 @@ export function addSettlement(
   { slot, owner }: { readonly slot: number; readonly owner: string },
   settlement: Settlement,
 ): void {
-  const versions = [...settlementVersions(state, slot, owner), settlement];
-  settlements.set(state, settlementId(slot, owner), { versions });
+  const id = settlementId(slot, owner);
+  const { versions = [], ...rest } = settlements.get(state, id) ?? {};
+  settlements.set(state, id, { ...rest, versions: [...versions, settlement] });
 }
 
 /** Whether a party's slot was settled, provisionally or for good. */
 export function isSettled(state: StateReader, slot: number, owner: string): boolean {
-  return settlements.get(state, settlementId(slot, owner)) !== undefined;
+  return settlementVersions(state, slot, owner).length > 0;
+}
+
+/** A contract as far as it is paid: `<slot>-<number>` is its id. */
+type Payable = { readonly slot: number; readonly seller: string; readonly buyer: string };
+
+/** What was noted when a contract was paid; undefined for one that is not. */
+export function paymentOf(
+  state: StateReader,
+  contract: string,
+  { slot, seller, buyer }: Payable,
+): PaidContract | undefined {
+  const number = contractNumber(contract);
+  // Each side has it; a bill's grounds hold one of them.
+  for (const owner of [buyer, seller]) {
+    const own = settlements.get(state, settlementId(slot, owner));
+    const found = own?.paid?.find((one) => one.number === number);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Numbers of a slot's contracts that are paid. */
+export function paidIn(state: StateReader, slot: number): ReadonlySet<number> {
+  const numbers = new Set<number>();
+  for (const [, { paid = [] }] of settlements.scan(state, `${slotKey(slot)}/`)) {
+    for (const { number } of paid) numbers.add(number);
+  }
+  return numbers;
+}
+
+/** The id of a slot's contract by its number, from 1. */
+export function contractId(slot: number, number: number): string {
+  return `${slotKey(slot)}-${String(number).padStart(4, "0")}`;
+}
+
+/** A contract's number in its slot. */
+export function contractNumber(contract: string): number {
+  return Number(contract.slice(contract.indexOf("-") + 1));
 }
 
 /** Asks for a party's slot to be settled anew; one that never was stays with its first settlement. */

@@ -1,8 +1,8 @@
 import type { UtcMs } from "@busbar/protocol";
 import { type Codec, field, int, oneOf, optional, record } from "@busbar/protocol/schema";
 import { correctedSlots, meterSlotId } from "./corrections.ts";
-import type { StateReader } from "./state/state.ts";
-import { table } from "./state/table.ts";
+import { groupedTable, type Part, type Place } from "./state/grouped.ts";
+import type { State, StateReader } from "./state/state.ts";
 
 const most = Number.MAX_SAFE_INTEGER;
 
@@ -37,12 +37,57 @@ const boundary: Codec<Boundary> = record("boundary", {
   substituted: optional(6, int<1>(1, 1)),
 });
 
-/** `boundary/<meter>/<slot start, 15 digits>`. */
-export const boundaries = table("boundary", boundary);
+const hourMs = 3_600_000;
+const minuteMs = 60_000;
+
+/**
+ * `boundary/<meter>/<hour, 15 digits>`: all of a meter's that lie in an hour, the hour's end among them; by
+ * the minute. An id is `<meter>/<time, 15 digits>`.
+ */
+export const boundaries = groupedTable("boundary", boundary, {
+  place(id) {
+    const end = id.lastIndexOf("/");
+    return placeOf(id.slice(0, end), Number(id.slice(end + 1)));
+  },
+  idOf(group, minute) {
+    const end = group.lastIndexOf("/");
+    return boundaryId(group.slice(0, end), Number(group.slice(end + 1)) + minute * minuteMs);
+  },
+  prefixOf: (idPrefix) => idPrefix.slice(0, idPrefix.lastIndexOf("/") + 1),
+});
 
 /** Id of a boundary: sorts by time within its meter. */
 export function boundaryId(meter: string, time: number): string {
   return `${meter}/${String(time).padStart(15, "0")}`;
+}
+
+function placeOf(meter: string, time: number): Place {
+  const hour = Math.max(0, Math.ceil(time / hourMs) - 1) * hourMs;
+  return { group: boundaryId(meter, hour), part: (time - hour) / minuteMs };
+}
+
+/** A meter's boundary at an instant; undefined where it is not known. */
+export function boundaryAt(state: StateReader, meter: string, time: number): Boundary | undefined {
+  return boundaries.at(state, placeOf(meter, time));
+}
+
+/** Writes boundaries of a meter, in order of their times. */
+export function setBoundaries(
+  state: State,
+  meter: string,
+  list: readonly (readonly [time: number, boundary: Boundary])[],
+): void {
+  let [group, parts]: [string | undefined, Part<Boundary>[]] = [undefined, []];
+  for (const [time, value] of list) {
+    const place = placeOf(meter, time);
+    if (group !== undefined && group !== place.group) {
+      boundaries.setAt(state, group, parts);
+      parts = [];
+    }
+    group = place.group;
+    parts.push([place.part, value]);
+  }
+  if (group !== undefined) boundaries.setAt(state, group, parts);
 }
 
 /** What flowed through a meter in one slot: measured, or as the members corrected it. */
@@ -78,8 +123,8 @@ export function registerEnergy(
   slotStart: UtcMs,
   slotMs: number,
 ): SlotEnergy | undefined {
-  const from = boundaries.get(state, boundaryId(meter, slotStart));
-  const to = boundaries.get(state, boundaryId(meter, slotStart + slotMs));
+  const from = boundaryAt(state, meter, slotStart);
+  const to = boundaryAt(state, meter, slotStart + slotMs);
   if (from === undefined || to === undefined) return undefined;
   return {
     importWh: to.importWh - from.importWh,
@@ -100,7 +145,7 @@ export function isApart(
 ): boolean {
   if (correctedSlots.get(state, meterSlotId(slotStart, meter)) !== undefined) return false;
   return [slotStart, slotStart + slotMs].some((time) => {
-    const boundary = boundaries.get(state, boundaryId(meter, time));
+    const boundary = boundaryAt(state, meter, time);
     return boundary !== undefined && boundary.gapMs > slotMs;
   });
 }

@@ -114,7 +114,7 @@ test("a state that was changed behind the ledger's back is noticed at the start"
   const path = file(t);
   const store = new Store(path);
   recordBlocks(store, 2);
-  store.db.exec("UPDATE state SET value = x'00' WHERE key = 'account/user-a/sales'");
+  store.db.exec("UPDATE state SET value = x'00' WHERE key = 'account/user-a'");
   store.close();
   const again = new Store(path);
   t.after(() => again.close());

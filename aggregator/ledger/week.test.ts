@@ -4,7 +4,7 @@ import { settleSale } from "../settlement/settle.ts";
 import { accountSums, accounts } from "./accounts.ts";
 import { bureauOf } from "./rules/market/parties.ts";
 import { contracts } from "./rules/market/tables.ts";
-import { type Settlement, settlements } from "./settlements.ts";
+import { paymentOf, type Settlement, settlements } from "./settlements.ts";
 import { owners } from "./tables.ts";
 import { LedgerRun } from "./test-run.ts";
 import { Week, weekGenesis } from "./test-week.ts";
@@ -81,8 +81,8 @@ test("each account holds its paid contracts and its slots' last versions, and no
     const sum = sums.get(owner) ?? { money: 0, energyWh: 0 };
     sums.set(owner, { money: sum.money + money, energyWh: sum.energyWh + energyWh });
   };
-  for (const [contract, { settled, ...sale }] of contracts.scan(state)) {
-    if (settled !== 1) continue;
+  for (const [contract, sale] of contracts.scan(state)) {
+    if (paymentOf(state, contract, sale) === undefined) continue;
     for (const { seller, buyer, energy, money } of settleSale(
       { contract, ...sale },
       { bureau, terms },

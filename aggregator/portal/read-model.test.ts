@@ -10,12 +10,14 @@ import type { LedgerEvent } from "../ledger/events.ts";
 import { contracts, slotKey, slots } from "../ledger/rules/market/tables.ts";
 import { GridChain, line, slotStart } from "../ledger/rules/market/test-grid.ts";
 import { meterStates } from "../ledger/rules/meter-state.ts";
+import { paymentOf } from "../ledger/settlements.ts";
 import { slotEnergy } from "../ledger/slots.ts";
 import { entry, MeterChain } from "../ledger/test-site.ts";
 import { feederPrices } from "../publish/prices.ts";
 import type { WhatIf } from "../settlement/what-if/what-if.ts";
 import { agreementOf } from "./app/agreement.ts";
 import { readProof } from "./app/proved.ts";
+import { withPayments } from "./app/proved-market.ts";
 import { sqliteReader } from "./model/sqlite.ts";
 import { newestPowers } from "./power.ts";
 import { slotRow, tradeRow } from "./queries.ts";
@@ -64,17 +66,20 @@ test("the tables can be made again from the blocks", () => {
 
 test("the counters are those of the ledger", () => {
   const status = source.status();
-  const signed = [...contracts.scan(store.state)].map(([, contract]) => contract);
+  const signed = [...contracts.scan(store.state)];
   const readings = [...meterStates.scan(store.state)].reduce(
     (sum, [, { next }]) => sum + next - 1,
     0,
   );
   assert.ok(signed.length > 10 && readings > 100);
   assert.equal(status.contracts, signed.length);
-  assert.equal(status.settledContracts, signed.filter(({ settled }) => settled === 1).length);
+  assert.equal(
+    status.settledContracts,
+    signed.filter((one) => paymentOf(store.state, ...one) !== undefined).length,
+  );
   assert.equal(
     status.tradedWh,
-    signed.reduce((sum, { energy }) => sum + energy, 0),
+    signed.reduce((sum, [, { energy }]) => sum + energy, 0),
   );
   assert.equal(status.readings, readings);
   assert.deepEqual([status.height, status.blocks], [store.height, store.height]);
@@ -285,14 +290,12 @@ test("each notice leads to proofs that are its owner's to see, and that say what
       const found = site.desk.link(path, owner);
       const one = found?.notices.find((notice) => notice.id === id);
       assert.ok(found !== undefined && one !== undefined, `${id}: ${path}`);
-      const proven = found.proofs.flatMap((proof) => {
-        const { verdict, told } = readProof(proofFor(owner, proof), pinned, {
-          currency: "CNY",
-          reader: owner,
-        });
-        assert.ok(verdict.ok, `${proof}: ${JSON.stringify(verdict)}`);
-        return told;
+      const told = found.proofs.flatMap((proof) => {
+        const read = readProof(proofFor(owner, proof), pinned, { currency: "CNY", reader: owner });
+        assert.ok(read.verdict.ok, `${proof}: ${JSON.stringify(read.verdict)}`);
+        return read.told;
       });
+      const proven = withPayments(told);
       const { event, facts: standings } = agreementOf(one, proven);
       const certified = Object.values(standings);
       assert.ok(event !== "other" && !certified.includes("other"), `${id} ${type}`);

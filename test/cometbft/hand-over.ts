@@ -51,7 +51,7 @@ test("a consortium goes from PBFT to CometBFT with all that it has", {
   const prove = ([reading = "", state = ""]: readonly string[]) =>
     Promise.all([
       commandOf(first, "prove", "reading", "user-a-meter", "1", "--cbor", reading),
-      commandOf(first, "prove", "state", "account/user-a/sales", "--cbor", state),
+      commandOf(first, "prove", "state", "account/user-a", "--cbor", state),
     ]);
   /** While nothing happens the newest block has its certificate, or changed nothing. */
   const quietly = async (run: () => Promise<unknown>) => {

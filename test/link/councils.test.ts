@@ -125,7 +125,7 @@ const forged: readonly (readonly [string, () => StateProof, string])[] = [
   ],
   ["with other voters", () => ({ ...first, value: second.value as Uint8Array }), "proof.path"],
   ["without a value", () => withoutValue(first), "step.order"],
-  ["of another entry", () => ({ ...first, key: "account/user-a/sales" }), "step.order"],
+  ["of another entry", () => ({ ...first, key: "account/user-a" }), "step.order"],
   ["of the newest council's own entry", () => ({ ...first, key: "council/current" }), "step.order"],
 ];
 for (const [name, make, code] of forged) {

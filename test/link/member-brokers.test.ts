@@ -99,7 +99,7 @@ test("no broker is taken on somebody's word, nor one that is reached in clear ov
     certifiedBy(proof, four.slice(0, 2)),
     { ...proof, key: "member/member-a" },
     { ...proof, header: { ...proof.header, chain: "other" } },
-    { ...proof, key: "account/user-a/sales" },
+    { ...proof, key: "account/user-a" },
   ];
   for (const lie of lies) unit.take(lie);
   assert.deepEqual(unit.urls(), [pinned[0]?.url]);

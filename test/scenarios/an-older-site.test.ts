@@ -38,9 +38,7 @@ test("npm start on a home of an older version says so, and how to begin anew", a
 });
 
 test("any other reason why a member ends is told as it is", async () => {
-  const error = await failureOf(
-    "UPDATE state SET value = x'00' WHERE key = 'account/user-a/sales'",
-  );
+  const error = await failureOf("UPDATE state SET value = x'00' WHERE key = 'account/user-a'");
   assert.ok(error instanceof Failure && /store\.corrupt/.test(error.message));
   assert.equal(explained(error, "/home"), error);
   const foreign = new Error("no failure");

@@ -118,7 +118,7 @@ test("a pruned ledger verifies from a snapshot, and from genesis with its archiv
     ["UPDATE snapshot SET metadata = x'80'", 24, "verify.snapshot"],
     ["DELETE FROM snapshot", 1, "verify.missing"],
     ["UPDATE event SET json = '{}' WHERE height = 27 AND idx = 0", 27, "verify.events"],
-    ["DELETE FROM state WHERE key = 'account/user-a/sales'", 30, "verify.state"],
+    ["DELETE FROM state WHERE key = 'account/user-a'", 30, "verify.state"],
   ];
   for (const [sql, height, code] of faults) {
     store.db.exec(`SAVEPOINT fault; ${sql}`);

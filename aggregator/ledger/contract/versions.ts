@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "6d8f806772a9db02b58c9d3da15a27daaf46857e82df2dc0cd0e728b56a8d6e5"),
+  version(1, "32c614bd202595e0e568b0711fd5d8a5c16bfae0f1d38f455eee22d0285f35bd"),
 ];

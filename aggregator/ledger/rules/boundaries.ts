@@ -1,5 +1,5 @@
 import { mulDiv, type UtcMs } from "@busbar/protocol";
-import { type Boundary, boundaries, boundaryId } from "../slots.ts";
+import { type Boundary, boundaries, boundaryId, setBoundaries } from "../slots.ts";
 import type { State } from "../state/state.ts";
 
 const dayMs = 86_400_000;
@@ -58,12 +58,11 @@ export type Interval = {
 /** Records the registers at each slot boundary after `from` up to and including `to`. */
 export function recordBoundaries(state: State, interval: Interval): number[] {
   const { meter, from, to, slotMs, restarts, measured, since } = interval;
-  const times: number[] = [];
+  const list: [number, Boundary][] = [];
   const next = (Math.floor(from.time / slotMs) + 1) * slotMs;
   const first = Math.max(next, Math.ceil(since / slotMs) * slotMs);
   for (let time = first; time < to.time; time += slotMs) {
-    boundaries.set(state, boundaryId(meter, time), between(interval, time));
-    times.push(time);
+    list.push([time, between(interval, time)]);
   }
   if (to.time % slotMs === 0 && to.time >= first) {
     const { importWh, exportWh } = to;
@@ -71,10 +70,10 @@ export function recordBoundaries(state: State, interval: Interval): number[] {
     const at: Boundary = measured.to
       ? { ...known, method: "exact" }
       : { ...known, method: "interpolated", substituted: 1 };
-    boundaries.set(state, boundaryId(meter, to.time), at);
-    times.push(to.time);
+    list.push([to.time, at]);
   }
-  return times;
+  setBoundaries(state, meter, list);
+  return list.map(([time]) => time);
 }
 
 /**

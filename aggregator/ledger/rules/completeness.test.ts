@@ -19,8 +19,9 @@ import {
   dayId,
   dayKeepMs,
   dayMs,
-  monthId,
+  monthCounts,
   monthsKept,
+  noCounts,
   slotCode,
   slotCompleteness,
   slotStates,
@@ -170,7 +171,7 @@ test("slots of a gap that is longer than a meter is waited for are estimated", (
 test("late readings change the record of their slots, and the month's counts with them", () => {
   const site = new Readings();
   site.take(at(0, 0), at(1, 100), gap(2));
-  const counts = () => completenessMonths.get(site.run.state, monthId(meter, startTime))?.counts;
+  const counts = () => monthCounts(site.run.state, meter, utcMonth(startTime));
   const read = slotCode("measured", "read");
   const away = slotCode("missing", "meter-away");
   assert.deepEqual([counts()?.[read], counts()?.[away]], [1, 2]);
@@ -203,6 +204,23 @@ test("a meter's record is proven by a block's state proof, with the members' key
   assert.ok(checked.ok);
   const { slots } = completenessDays.get(store.state, dayId(meter, startTime)) ?? {};
   assert.equal(slots?.[0], slotCode("measured", "read"));
+});
+
+test("what a month's slots counted up to stays when its days have left", () => {
+  const site = new Readings();
+  for (let day = 0; day < 30; day++) {
+    const read = Array.from({ length: 24 }, (_, h) => at(24 * day + h, 24 * day + h));
+    site.take(...read.filter((_, h) => h % 7 !== 3), gap(24 * day + 23.5));
+  }
+  // What the silence until then makes of June's last slot is known with the next reading.
+  site.take(at(24 * 50, 24 * 50));
+  const june = () => monthCounts(site.run.state, meter, "2026-06");
+  const before = june();
+  assert.ok(before.filter((count) => count > 0).length >= 3, "several states");
+  for (let day = 70; day <= 130; day += 20) site.take(at(24 * day, 24 * day));
+  const [first = ""] = Array.from(completenessDays.scan(site.run.state, `${meter}/`), ([id]) => id);
+  assert.ok(Number(first.split("/")[1]) > startTime + 30 * dayMs);
+  assert.deepEqual(june(), before);
 });
 
 test("two months of days and three years of months are kept, whatever the gaps", () => {
@@ -239,26 +257,25 @@ test("the month's counts are those of its days, for any life of a meter", () => 
           : entry(time, wh, 0, { quality: how });
       });
       site.take(...entries);
-      const counted = new Map<string, number[]>();
-      for (const [id, { slots }] of completenessDays.scan(site.run.state, `${meter}/`)) {
-        const month = monthId(meter, Number(id.split("/")[1]));
-        const counts = counted.get(month) ?? slotStates.map(() => 0);
-        for (const code of slots) if (code !== 0) counts[code] = (counts[code] ?? 0) + 1;
-        counted.set(month, counts);
-      }
-      const stored = [...completenessMonths.scan(site.run.state, `${meter}/`)];
-      assert.deepEqual(new Map(stored.map(([id, { counts }]) => [id, [...counts]])), counted);
       // What has energy is measured or estimated, what has none is missing.
       const all = { from: startTime - hour, to: time + hour, slotMs: hour };
       let known = 0;
+      const counted = new Map<string, number[]>();
       for (let t = Math.floor(all.from / hour) * hour; t < all.to; t += hour) {
         const energy = slotEnergy(site.run.state, meter, utcMs(t), hour);
-        const { state } = slotCompleteness(site.run.state, meter, utcMs(t), hour);
+        const { state, why } = slotCompleteness(site.run.state, meter, utcMs(t), hour);
         assert.equal(energy === undefined, state === "missing", new Date(t).toISOString());
+        const counts = counted.get(utcMonth(t)) ?? [...noCounts];
+        counted.set(utcMonth(t), counts);
+        const code = slotStates.findIndex((one) => one.state === state && one.why === why);
+        if (why !== "silent") counts[code] = (counts[code] ?? 0) + 1;
         if (energy !== undefined) known += 1;
       }
       const { measured, estimated } = countSlots(site.run.state, meter, all);
       assert.equal(measured + estimated, known);
+      for (const [month, counts] of counted) {
+        assert.deepEqual(monthCounts(site.run.state, meter, month), counts, month);
+      }
     }),
     { numRuns: 60 },
   );

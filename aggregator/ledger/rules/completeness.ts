@@ -1,4 +1,5 @@
 import {
+  addDay,
   completenessDays,
   completenessMonths,
   dayId,
@@ -6,10 +7,10 @@ import {
   dayMs,
   monthId,
   monthsKept,
+  noCounts,
   slotCode,
-  slotStates,
 } from "../completeness.ts";
-import { type Boundary, boundaries, boundaryId } from "../slots.ts";
+import { type Boundary, boundaryAt } from "../slots.ts";
 import type { State } from "../state/state.ts";
 
 /** A meter's slots, by the community's length of a slot. */
@@ -35,8 +36,8 @@ export function completeSlots(
   const { meter, slotMs } = slots;
   const ended = written.map((end) => end - slotMs).filter((slot) => slot >= since);
   mark(state, slots, ended, (slot, before) => {
-    const from = boundaries.get(state, boundaryId(meter, slot));
-    const to = boundaries.get(state, boundaryId(meter, slot + slotMs));
+    const from = boundaryAt(state, meter, slot);
+    const to = boundaryAt(state, meter, slot + slotMs);
     if (from !== undefined && to !== undefined) return knownSlot(from, to, { before, slotMs });
     return before === unallocated || before === corrected ? before : began;
   });
@@ -77,7 +78,7 @@ export function knownSlot(
   return slotCode("estimated", before === suspended ? "suspended" : "unit-away");
 }
 
-/** Writes slots' bytes, in ascending order, and their months' counts; each entry once. */
+/** Writes slots' bytes, in ascending order; each entry once. */
 export function mark(
   state: State,
   slots: SlotsOf,
@@ -105,7 +106,6 @@ function markDay(
 ): void {
   const stored = completenessDays.get(state, id);
   const slots = stored?.slots.slice() ?? new Uint8Array(dayMs / slotMs);
-  const counts = slotStates.map(() => 0);
   let changed = false;
   for (const slot of day) {
     const place = Math.floor((slot % dayMs) / slotMs);
@@ -114,33 +114,29 @@ function markDay(
     if (before === after) continue;
     slots[place] = after;
     changed = true;
-    if (before !== silent) counts[before] = (counts[before] ?? 0) - 1;
-    if (after !== silent) counts[after] = (counts[after] ?? 0) + 1;
   }
   if (!changed) return;
   completenessDays.set(state, id, { slotMinutes: slotMs / 60_000, slots });
-  countMonth(state, monthId(meter, day[0] ?? 0), counts);
   if (stored === undefined) forgetDays(state, meter);
 }
 
-function countMonth(state: State, id: string, added: readonly number[]): void {
-  const stored = completenessMonths.get(state, id);
-  const counts = added.map((count, i) => (stored?.counts[i] ?? 0) + count);
-  completenessMonths.set(state, id, { counts });
-  if (stored !== undefined) return;
-  const meter = id.slice(0, id.indexOf("/"));
-  const months = idsOf(completenessMonths.scan(state, `${meter}/`));
-  for (const old of months.slice(0, -monthsKept)) completenessMonths.delete(state, old);
-}
-
-/** Once a day and meter: days that are past keeping go, counted from the newest. */
+/** Once a day and meter: days that are past keeping go, counted from the newest; their months' counts stay. */
 function forgetDays(state: State, meter: string): void {
-  const days = idsOf(completenessDays.scan(state, `${meter}/`));
-  const newest = timeOf(days.at(-1));
-  for (const id of days) {
+  const days = [...completenessDays.scan(state, `${meter}/`)];
+  const newest = timeOf(days.at(-1)?.[0]);
+  for (const [id, { slots }] of days) {
     if (timeOf(id) >= newest - dayKeepMs) return;
     completenessDays.delete(state, id);
+    countMonth(state, meter, monthId(meter, timeOf(id)), slots);
   }
+}
+
+function countMonth(state: State, meter: string, id: string, slots: Uint8Array): void {
+  const stored = completenessMonths.get(state, id);
+  completenessMonths.set(state, id, { counts: addDay(stored?.counts ?? noCounts, slots) });
+  if (stored !== undefined) return;
+  const months = idsOf(completenessMonths.scan(state, `${meter}/`));
+  for (const old of months.slice(0, -monthsKept)) completenessMonths.delete(state, old);
 }
 
 function timeOf(id: string | undefined): number {

@@ -1,7 +1,7 @@
 import { quality, type ReadingEntry } from "@busbar/protocol";
 import { refuse } from "../refuse.ts";
 import type { BlockContext } from "../rule.ts";
-import { boundaries, boundaryId } from "../slots.ts";
+import { boundaryAt } from "../slots.ts";
 import type { MeterEntry } from "../tables.ts";
 import {
   boundaryKeepMs,
@@ -202,7 +202,7 @@ function implausible({ state, parameters }: BlockContext, step: Step): boolean {
   // A coarse step is allowed once a slot, else many readings in one second could add up to any sum.
   const slotMs = parameters.slotMinutes * 60_000;
   const start = Math.floor(now.energyTime / slotMs) * slotMs;
-  const since = boundaries.get(state, boundaryId(meter.id, start));
+  const since = boundaryAt(state, meter.id, start);
   if (since === undefined) return false;
   const slotWhMax = plausibleWh + flowWhMax(entry.time - start);
   return (

@@ -37,8 +37,7 @@ export function billUnread(
   if (price === undefined) return undefined;
   const charges = chargesOn({ ...drawn, cost: price.money }, terms.charges, terms.payee);
   const movements = [price, ...chargeMovements(owner, charges, noWh)];
-  const payees = movements.map(({ seller }) => seller);
-  openPayees(state, payees);
+  openPayees(state, movements);
   if (!book(context, entriesOf(movements), { slot: first, movement: price })) return undefined;
   const money = movements.reduce((sum, one) => sum + one.money, 0);
   const unread = { meter, from: utcMs(from.time), to: utcMs(until), energyWh };

@@ -14,6 +14,8 @@ const keyPattern = /^[\x21-\x7e]+$/;
 export class Overlay implements State {
   readonly #base: StateReader;
   readonly #changes = new Map<string, Uint8Array | undefined>();
+  /** Whether anything was ever deleted: most overlays only set. */
+  #deletes = false;
   /** The changed keys of each table, so that a scan looks at one table's changes only; from the first
    * scan on, for a transaction's own overlay mostly sees none. */
   #byTable: Map<string, Set<string>> | undefined;
@@ -26,7 +28,8 @@ export class Overlay implements State {
 
   get(key: string): Uint8Array | undefined {
     const own = this.#changes.get(key);
-    return own !== undefined || this.#changes.has(key) ? own : this.#base.get(key);
+    if (own !== undefined) return own;
+    return this.#deletes && this.#changes.has(key) ? undefined : this.#base.get(key);
   }
 
   set(key: string, value: Uint8Array): void {
@@ -65,6 +68,7 @@ export class Overlay implements State {
       note(this.#byTable, key);
       this.#sorted.delete(tableOf(key));
     }
+    if (value === undefined) this.#deletes = true;
     this.#changes.set(key, value);
   }
 

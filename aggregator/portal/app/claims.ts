@@ -1,6 +1,6 @@
 import { decodeMessage, mulDiv, obis, openFrame, type Proved } from "@busbar/protocol";
 import { contracts } from "../../ledger/rules/market/tables.ts";
-import { settlements } from "../../ledger/settlements.ts";
+import { paymentOf, settlementId, settlements } from "../../ledger/settlements.ts";
 import type { PortalTrade } from "../api.ts";
 import type { StatementDetail } from "../views/shapes.ts";
 import { t } from "./language.ts";
@@ -30,6 +30,7 @@ const whats: Readonly<Record<string, string>> = {
   fee: t("the way over the grid"),
   slot: t("the hour"),
   paid: t("whether it is paid"),
+  void: t("whether it is void"),
   importWh: t("drawn"),
   exportWh: t("given"),
   soldWh: t("sold less bought"),
@@ -41,14 +42,24 @@ const whats: Readonly<Record<string, string>> = {
   state: t("the ledger’s state"),
 };
 
-/** A contract as the certified state holds it. */
-export function checkTrade(bytes: Uint8Array, trade: PortalTrade, pinned: Pinned): Verdict {
-  return checkState(bytes, pinned, (reader) => {
+/**
+ * A contract as the certified state holds it, and by what its hour came to for one of its parties whether it is paid;
+ * `payment` is the proof of that, undefined where nothing came of the hour yet.
+ */
+export function checkTrade(
+  {
+    contract,
+    payment,
+  }: { readonly contract: Uint8Array; readonly payment: Uint8Array | undefined },
+  trade: PortalTrade,
+  pinned: Pinned,
+): Verdict {
+  const signed = checkState(contract, pinned, (reader) => {
     const held = contracts.get(reader(`contract/${trade.contract}`), trade.contract);
     if (held === undefined) return undefined;
-    const { seller, buyer, energy, price, fee = 0, slot, settled } = held;
+    const { seller, buyer, energy, price, fee = 0, slot, isVoid = 0 } = held;
     return {
-      proved: { seller, buyer, energy, price, fee, slot, paid: settled === 1 ? 1 : 0 },
+      proved: { seller, buyer, energy, price, fee, slot, void: isVoid },
       shown: {
         seller: trade.seller,
         buyer: trade.buyer,
@@ -56,10 +67,21 @@ export function checkTrade(bytes: Uint8Array, trade: PortalTrade, pinned: Pinned
         price: trade.price,
         fee: trade.fee,
         slot: trade.slot,
-        paid: trade.state === "paid" ? 1 : 0,
+        void: trade.state === "void" ? 1 : 0,
       },
     };
   });
+  const isPaid = trade.state === "paid";
+  if (!signed.ok || (payment === undefined && !isPaid)) return signed;
+  if (payment === undefined) return differs("paid");
+  const paid = checkState(payment, pinned, (reader) => {
+    const noted = [trade.buyer, trade.seller].some((owner) => {
+      const id = settlementId(trade.slot, owner);
+      return paymentOf(reader(settlements.keyOf(id)), trade.contract, trade) !== undefined;
+    });
+    return { proved: { paid: noted ? 1 : 0 }, shown: { paid: isPaid ? 1 : 0 } };
+  });
+  return paid.ok ? signed : paid;
 }
 
 /** A version of a slot's settlement. */
@@ -70,7 +92,7 @@ export function checkSettlement(
 ): Verdict {
   const { id, version } = about;
   return checkState(bytes, pinned, (reader) => {
-    const held = settlements.get(reader(`settlement/${id}`), id)?.versions[version.version - 1];
+    const held = settlements.get(reader(settlements.keyOf(id)), id)?.versions[version.version - 1];
     if (held === undefined) return undefined;
     const { importWh, exportWh, soldWh, imbalanceWh, money } = held;
     return {

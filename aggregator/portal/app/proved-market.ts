@@ -1,13 +1,17 @@
 import { cost, microPerKwh } from "@busbar/protocol";
 import { bills } from "../../ledger/rules/bills/tables.ts";
 import { contracts, slots } from "../../ledger/rules/market/tables.ts";
-import { type Settlement, settlements } from "../../ledger/settlements.ts";
+import {
+  contractId,
+  type PaidContract,
+  type Settlement,
+  settlements,
+} from "../../ledger/settlements.ts";
 import { wholeHundredths } from "../../settlement/bill/totals.ts";
 import { dayAndClock, exactMoney, price } from "./format.ts";
 import { t } from "./language.ts";
-import { type Entry, exactKwh, type Readers, type Told } from "./told.ts";
+import { type Entry, exactKwh, type Line, type Readers, type Told } from "./told.ts";
 
-const contractStates = [t("signed"), t("paid"), t("void")] as const;
 const none = microPerKwh(0);
 
 /** What notices call a difference, by what was contracted and which way it went. */
@@ -25,7 +29,7 @@ export const marketReaders: Readers = {
   contract(entry) {
     const held = entry.of(contracts);
     if (held === undefined) return undefined;
-    const { slot, seller, buyer, energy, price: perKwh, fee = none, settled } = held;
+    const { slot, seller, buyer, energy, price: perKwh, fee = none, isVoid } = held;
     const { reader } = entry;
     const full = microPerKwh(perKwh + fee);
     const [given, paid] = [cost(perKwh, energy), cost(full, energy)];
@@ -39,7 +43,7 @@ export const marketReaders: Readers = {
         [t("Price"), `${price(perKwh)} ${entry.currency}/kWh`],
         [t("For the way over the grid"), `${price(fee)} ${entry.currency}/kWh`],
         [t("Gate"), t(held.scale)],
-        [t("State"), held.held === 1 ? t("held") : (contractStates[settled] ?? "–")],
+        [t("State"), held.held === 1 ? t("held") : isVoid === 1 ? t("void") : t("signed")],
       ],
       values: {
         contract: [entry.id],
@@ -49,23 +53,24 @@ export const marketReaders: Readers = {
         price: [isMine.bought ? full : perKwh],
         fee: [fee, paid - given],
         money: [isMine.bought ? paid : given],
-        subsidy: [held.subsidy ?? 0],
         gate: [held.scale],
         origin: [held.origin],
       },
       keys: {
         ...isMine,
-        ...(settled === 1 ? { received: isMine.sold, paid: isMine.bought } : {}),
-        "contract-void": settled === 2,
+        "contract-void": isVoid === 1,
         ...(held.held === 1 ? { "contract-held": true } : {}),
-        ...(held.held !== 1 && settled !== 2 ? { "contract-stands": true } : {}),
+        ...(held.held !== 1 && isVoid !== 1 ? { "contract-stands": true } : {}),
       },
     };
   },
   settlement(entry) {
-    const versions = entry.of(settlements)?.versions ?? [];
-    // The newest first.
-    return versions.map((held, i) => settlementTold(entry, held, i + 1)).reverse();
+    return entry.all(settlements).flatMap(([id, { versions, paid = [] }]) => {
+      const one = { ...entry, id };
+      // The newest first.
+      const told = versions.map((held, i) => settlementTold(one, held, i + 1)).reverse();
+      return paid.length === 0 ? told : [...told, paymentsTold(one, paid)];
+    });
   },
   bill(entry) {
     const held = entry.of(bills);
@@ -106,6 +111,41 @@ export const marketReaders: Readers = {
     };
   },
 };
+
+/** Which contracts of a slot are paid: with a contract's own proof it says what was paid for what. */
+function paymentsTold(entry: Entry, paid: readonly PaidContract[]): Told {
+  const [slot = "", owner = ""] = entry.id.split("/");
+  const all = new Map(
+    paid.map(({ number, subsidy = 0 }) => [contractId(Number(slot), number), subsidy]),
+  );
+  return {
+    title: t("Paid contracts of {owner}", { owner }),
+    lines: Array.from(
+      all,
+      ([contract, subsidy]): Line => [
+        contract,
+        subsidy === 0 ? t("paid") : `${t("paid")}, ${exactMoney(subsidy, entry.currency)}`,
+      ],
+    ),
+    values: {},
+    paid: all,
+  };
+}
+
+/** What entries prove together: a contract that another one shows to be paid. */
+export function withPayments(all: readonly Told[]): readonly Told[] {
+  return all.map((told) => {
+    const [contract] = told.values.contract ?? [];
+    const subsidy = all.flatMap(({ paid }) => paid?.get(String(contract)) ?? [])[0];
+    if (subsidy === undefined || told.keys === undefined) return told;
+    const { sold = false, bought = false } = told.keys;
+    return {
+      ...told,
+      values: { ...told.values, subsidy: [subsidy] },
+      keys: { ...told.keys, received: sold, paid: bought },
+    };
+  });
+}
 
 function settlementTold(entry: Entry, held: Settlement, version: number): Told {
   const [slot = "", owner = ""] = entry.id.split("/");

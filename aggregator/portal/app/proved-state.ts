@@ -1,4 +1,4 @@
-import { type AccountSide, accounts } from "../../ledger/accounts.ts";
+import { type AccountSide, ownerAccounts } from "../../ledger/accounts.ts";
 import { greenLines } from "../../ledger/certificates.ts";
 import { correctedSlots } from "../../ledger/corrections.ts";
 import { creditReports, fullCredit } from "../../ledger/credit.ts";
@@ -17,27 +17,25 @@ export function tableTold(name: string, entry: Entry): readonly Told[] {
   return [reader?.(entry) ?? []].flat();
 }
 
-const accountNames: Readonly<Record<AccountSide, string>> = {
+const accountNames: readonly (readonly [AccountSide, string])[] = Object.entries({
   sales: t("Sales account"),
   purchase: t("Purchase account"),
   paid: t("Paid outside of the ledger"),
   collateral: t("Collateral"),
   escrow: t("Put aside for trades with other feeders"),
-};
+} satisfies Record<AccountSide, string>) as [AccountSide, string][];
 
 const readers: Readers = {
   account(entry) {
-    const held = entry.of(accounts);
+    const held = entry.of(ownerAccounts);
     if (held === undefined) return undefined;
-    const [owner = "", side = ""] = entry.id.split("/");
-    return {
-      title: `${owner}: ${accountNames[side as AccountSide] ?? side}`,
-      lines: [
-        [t("Money"), exactMoney(held.money, entry.currency)],
-        [t("Energy amount"), exactKwh(held.energyWh)],
-      ],
-      values: {},
-    };
+    const lines = accountNames.flatMap(([side, name]): Line[] => {
+      const own = held[side];
+      if (own === undefined) return [];
+      const energy = own.energyWh === 0 ? "" : `, ${exactKwh(own.energyWh)}`;
+      return [[name, `${exactMoney(own.money, entry.currency)}${energy}`]];
+    });
+    return { title: entry.id, lines, values: {} };
   },
   credit(entry) {
     const held = entry.of(creditReports);

@@ -58,15 +58,16 @@ function stateTold(key: string, value: Uint8Array | undefined, about: For): read
   }
   const slash = key.indexOf("/");
   const [name, id] = [key.slice(0, slash), key.slice(slash + 1)];
-  return tableTold(name, { id, ...about, of: (table) => entryOf(table, { key, id, value }) });
-}
-
-function entryOf<T>(
-  table: Table<T>,
-  { key, id, value }: { readonly key: string; readonly id: string; readonly value: Uint8Array },
-): T | undefined {
-  const reader = { get: (asked: string) => (asked === key ? value : undefined), scan: () => [] };
-  return table.get(reader, id);
+  const reader: Parameters<Table<unknown>["get"]>[0] = {
+    get: (asked) => (asked === key ? value : undefined),
+    scan: (prefix) => (key.startsWith(prefix) ? [[key, value]] : []),
+  };
+  return tableTold(name, {
+    id,
+    ...about,
+    of: (table) => table.get(reader, id),
+    all: (table) => [...table.scan(reader)],
+  });
 }
 
 /** A signed batch of readings. */

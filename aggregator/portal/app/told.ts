@@ -10,6 +10,8 @@ export type Told = {
   readonly values: Readonly<Record<string, readonly (number | string)[]>>;
   /** Which texts of notices it bears out for who reads it (true), and which it contradicts (false). */
   readonly keys?: Readonly<Record<string, boolean>>;
+  /** Contracts, by their ids, that it shows to be paid, and what their buyers got as subsidies. */
+  readonly paid?: ReadonlyMap<string, number>;
   /** It is the event itself: its values are all that a notice of it says. */
   readonly whole?: boolean;
 };
@@ -21,6 +23,8 @@ export type Entry = {
   /** Who reads it, where that is an owner. */
   readonly reader: string | undefined;
   of<T>(table: Table<T>): T | undefined;
+  /** All that it holds of a table whose entries lie several in one, by their ids. */
+  all<T>(table: Table<T>): readonly (readonly [id: string, value: T])[];
 };
 
 export type Readers = Readonly<

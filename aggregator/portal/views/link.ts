@@ -65,7 +65,10 @@ function ofPayment(store: Store, asked: Asked, prove: readonly string[]): LinkAn
   const parties = contract === undefined ? [name] : [contract.seller, contract.buyer];
   const { owner } = asked;
   if (owner === undefined) {
-    const keys = contract === undefined ? settlementKeys(state, slot, name) : [`contract/${name}`];
+    const keys =
+      contract === undefined
+        ? settlementKeys(state, slot, name)
+        : [`contract/${name}`, ...settlementKeys(state, slot, contract.buyer)];
     return keys.length === 0 ? undefined : bare(...keys.map(stateProofPath));
   }
   if (!parties.includes(owner)) return undefined;

@@ -1,6 +1,6 @@
 import type { LedgerEvent } from "../../ledger/events.ts";
 import { contracts } from "../../ledger/rules/market/tables.ts";
-import { isSettled, settlementId, slotKey } from "../../ledger/settlements.ts";
+import { settlementId, settlements, slotKey } from "../../ledger/settlements.ts";
 import type { StateReader } from "../../ledger/state/state.ts";
 import { isGreen } from "../../settlement/certificates.ts";
 
@@ -60,13 +60,10 @@ function keysOf(state: StateReader, event: LedgerEvent, owner: string): readonly
     case "demand-settled":
       return [`demand/${event.order}`];
     case "payment-acknowledged":
-      return [`account/${owner}/${event.purpose === "collateral" ? "collateral" : "paid"}`];
     case "default-began":
     case "collateral-seized":
     case "default-ended":
-      return (["sales", "purchase", "paid", "collateral"] as const).map(
-        (side) => `account/${owner}/${side}`,
-      );
+      return [`account/${owner}`];
     case "slot-certified":
       return event.certificates
         .filter((line) => line.owner === owner && isGreen(line.form))
@@ -76,9 +73,10 @@ function keysOf(state: StateReader, event: LedgerEvent, owner: string): readonly
   }
 }
 
-/** Where every version of what a party's slot came to stands. */
+/** Where every version of what a party's slot came to stands, and which of its contracts are paid. */
 export function settlementKeys(state: StateReader, slot: number, owner: string): readonly string[] {
-  return isSettled(state, slot, owner) ? [`settlement/${settlementId(slot, owner)}`] : [];
+  const id = settlementId(slot, owner);
+  return settlements.get(state, id) === undefined ? [] : [settlements.keyOf(id)];
 }
 
 function contractKeys(state: StateReader, slot: number, owner: string): readonly string[] {

@@ -21,7 +21,7 @@ export function addProofRoutes(
   const key = {
     type: "string",
     description:
-      "a key of the state: contract/<id>, settlement/<slot>/<owner>, account/<owner>/<side>, reading/<meter>, credit/<id>, bill/<owner>/<yyyy-mm>, demand/<order>, green/<slot>/<owner>/<form>, corrected/<slot>/<meter>, device-status/<unit>, slot/<slot>, feeder-sale/<trade>, feeder-purchase/<trade>",
+      "a key of the state: contract/<id>, settlement/<hour>/<owner>, account/<owner>, reading/<meter>, credit/<id>, bill/<owner>/<yyyy-mm>, demand/<order>, green/<slot>/<owner>/<form>, corrected/<slot>/<meter>, device-status/<unit>, slot/<slot>, feeder-sale/<trade>, feeder-purchase/<trade>",
     maxLength: 120,
   } as const;
   app.get(

@@ -69,10 +69,7 @@ const keyForms: readonly {
   owners(key: Key): readonly string[] | "everybody" | undefined;
 }[] = [
   { pattern: /^slot\/\d{15}$/, owners: () => "everybody" },
-  {
-    pattern: /^account\/[^/]+\/(sales|purchase|paid|collateral|escrow)$/,
-    owners: ({ first }) => [first],
-  },
+  { pattern: /^account\/[^/]+$/, owners: ({ first }) => [first] },
   { pattern: /^settlement\/\d{15}\/[^/]+$/, owners: ({ second }) => [second] },
   { pattern: /^green\/\d{15}\/[^/]+\/[a-z]+$/, owners: ({ second }) => [second] },
   {

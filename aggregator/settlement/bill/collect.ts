@@ -20,7 +20,7 @@ import { type CarbonEvidence, decodeEvidence, type Evidence, encodeEvidence } fr
 import { type BillSource, EvidencePaths } from "./evidence-paths.ts";
 import { BillError, found } from "./grounds.ts";
 import {
-  accountKeys,
+  accountKey,
   balanceKey,
   bureauFromPrefix,
   bureauPrefix,
@@ -163,7 +163,7 @@ class Collection {
         parametersKey,
         ownerKey(owner),
         creditKey(owner),
-        ...accountKeys(owner),
+        accountKey(owner),
       ],
       ...[parametersFromPrefix, bureauPrefix, bureauFromPrefix, connectionPrefix(owner)].flatMap(
         scanned,

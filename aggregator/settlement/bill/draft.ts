@@ -1,11 +1,11 @@
 import { parseTimeZone, type UtcMs, utcMs, wh } from "@busbar/protocol";
-import { type AccountSide, accounts, leviesOwner } from "../../ledger/accounts.ts";
+import { type AccountSide, leviesOwner, ownerAccounts } from "../../ledger/accounts.ts";
 import { creditReports, creditScore } from "../../ledger/credit.ts";
 import { parametersTable } from "../../ledger/parameters.ts";
 import { saleOf } from "../../ledger/rules/market/contract-sale.ts";
 import { statementTerms } from "../../ledger/rules/market/statement-terms.ts";
 import { contracts, slotBalances, slotKey } from "../../ledger/rules/market/tables.ts";
-import { type Settlement, settlementVersions } from "../../ledger/settlements.ts";
+import { paymentOf, type Settlement, settlementVersions } from "../../ledger/settlements.ts";
 import { siteTable } from "../../ledger/site.ts";
 import { owners } from "../../ledger/tables.ts";
 import { voids } from "../../ledger/voids.ts";
@@ -23,6 +23,7 @@ import {
 } from "./document.ts";
 import { BillError, type BillGrounds } from "./grounds.ts";
 import {
+  accountKey,
   balanceKey,
   contractKey,
   creditKey,
@@ -173,7 +174,9 @@ function siteSums({ state, isAbsent }: BillGrounds, slot: number): BillSlot["sit
 function versionsOf({ owner, state, isAbsent, asOf }: BillGrounds, slot: number) {
   const versions = settlementVersions(state, slot, owner);
   const key = settlementKey(slot, owner);
-  if (versions.length > 0 || slot > asOf.time || isAbsent(key)) return versions;
+  // The entry of its hour shows all that the slot came to, or that it came to nothing yet.
+  const isShown = state.get(key) !== undefined || isAbsent(key);
+  if (isShown || slot > asOf.time) return versions;
   throw new BillError("bill.incomplete", `${key} is not proved`, { slot });
 }
 
@@ -207,7 +210,7 @@ function slotOf(
   const { owner } = grounds;
   const last = versions.at(-1) as Settlement;
   const { energy, meters } = energyInSlot(grounds, books, { slot, lengthMs, settlement: last });
-  const counting = own.filter(({ terms }) => terms.settled !== 2);
+  const counting = own.filter(({ terms }) => terms.isVoid !== 1);
   const sales = counting.map(({ sale }) => sale);
   const terms = termsOf(grounds, slot, last);
   const { importWh, exportWh, net, method, apart } = energy;
@@ -273,10 +276,10 @@ function compare(
 }
 
 /** That a paid contract's subsidy is what it comes to now. */
-function insistOnSubsidy({ id, terms }: OwnContract, lines: readonly NewLine[]): void {
-  if (terms.settled !== 1 || lines[0]?.kind !== "purchase") return;
+function insistOnSubsidy({ id, paid: noted }: OwnContract, lines: readonly NewLine[]): void {
+  if (noted === undefined || lines[0]?.kind !== "purchase") return;
   const due = lines.find(({ kind }) => kind === "subsidy")?.money ?? 0;
-  const paid = terms.subsidy ?? 0;
+  const paid = noted.subsidy ?? 0;
   if (due === paid) return;
   throw new BillError("bill.subsidy", `the subsidy comes to ${due}, paid was ${paid}`, {
     contract: id,
@@ -288,19 +291,16 @@ function contractsBySlot({ owner, state }: BillGrounds): ReadonlyMap<number, Own
   for (const [id, terms] of contracts.scan(state)) {
     if (terms.seller !== owner && terms.buyer !== owner) continue;
     const list = bySlot.get(terms.slot) ?? [];
-    list.push({ id, terms, sale: saleOf(id, terms) });
+    list.push({ id, terms, sale: saleOf(id, terms), paid: paymentOf(state, id, terms) });
     bySlot.set(terms.slot, list);
   }
   return bySlot;
 }
 
 function accountsOf({ owner, state, isAbsent }: BillGrounds): Bill["accounts"] {
-  const of = (side: AccountSide) => {
-    const known = accounts.get(state, `${owner}/${side}`)?.money;
-    const key = `account/${owner}/${side}`;
-    if (known === undefined && !isAbsent(key)) throw missing(key);
-    return known ?? 0;
-  };
+  const own = ownerAccounts.get(state, owner);
+  if (own === undefined && !isAbsent(accountKey(owner))) throw missing(accountKey(owner));
+  const of = (side: AccountSide) => own?.[side]?.money ?? 0;
   const [sales, purchase] = [of("sales"), of("purchase")];
   const [paid, collateral] = [of("paid"), of("collateral")];
   return { sales, purchase, paid, collateral, balance: sales + purchase + paid };

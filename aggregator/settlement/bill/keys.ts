@@ -1,4 +1,4 @@
-import { settlementId, slotKey } from "../../ledger/settlements.ts";
+import { settlementId, settlements, slotKey } from "../../ledger/settlements.ts";
 import { greenForms } from "../certificates.ts";
 
 /** The state's keys that a bill rests on, besides those that are found by scanning. */
@@ -10,8 +10,7 @@ export const bureauFromPrefix = "bureau-from/";
 
 export const ownerKey = (owner: string): string => `owner/${owner}`;
 export const creditKey = (owner: string): string => `credit/${owner}`;
-export const accountKeys = (owner: string): readonly string[] =>
-  ["sales", "purchase", "paid", "collateral"].map((side) => `account/${owner}/${side}`);
+export const accountKey = (owner: string): string => `account/${owner}`;
 export const connectionPrefix = (owner: string): string => `connection/${owner}/`;
 export const meterKey = (meter: string): string => `meter/${meter}`;
 export const deviceKey = (device: string): string => `device/${device}`;
@@ -35,17 +34,23 @@ export const greenMoveKeys = (slot: number, owner: string): readonly string[] =>
   greenForms.map((form) => `green-move/${slotKey(slot)}/${owner}/${form}`);
 export const balanceKey = (slot: number): string => `slot-balance/${slotKey(slot)}`;
 
-/** All versions of what a party's slot came to. */
+/** All versions of what a party's slot came to, with those of its hour. */
 export const settlementKey = (slot: number, owner: string): string =>
-  `settlement/${settlementId(slot, owner)}`;
+  settlements.keyOf(settlementId(slot, owner));
 
-/** The slot that a key is about; undefined where it is about none. */
-export function slotOfKey(key: string): number | undefined {
-  const [, digits] =
-    /^(?:contract|settlement|corrected|slot-balance|taking|green|green-slot|green-move)\/(\d{15})/.exec(
+const hourMs = 3_600_000;
+
+/** The slot that a key is about, or of an hour's entry that lie in it: those in [from, to). Undefined for other keys. */
+export function slotsOfKey(
+  key: string,
+): { readonly from: number; readonly to: number } | undefined {
+  const [, name, digits] =
+    /^(contract|settlement|corrected|slot-balance|taking|green|green-slot|green-move)\/(\d{15})/.exec(
       key,
     ) ?? [];
-  return digits === undefined ? undefined : Number(digits);
+  if (digits === undefined) return undefined;
+  const from = Number(digits);
+  return { from, to: from + (name === "settlement" ? hourMs : 1) };
 }
 
 /** The number of the account's entry that a key is about. */

@@ -1,7 +1,7 @@
 import { parseTimeZone } from "@busbar/protocol";
 import type { AccountLine, Bill, BillLine, BillSlot } from "./document.ts";
 import type { Concern } from "./grounds.ts";
-import { contractOfKey, entryOfKey, slotOfKey } from "./keys.ts";
+import { contractOfKey, entryOfKey, slotsOfKey } from "./keys.ts";
 import { localTime } from "./period.ts";
 
 /** Most lines that a fault names; how many more there are is said. */
@@ -19,7 +19,7 @@ function without(bill: Bill, concern: Concern): string {
   if ("contract" in concern) return `contract ${concern.contract}`;
   if ("entry" in concern) return `entry ${concern.entry} of the account`;
   if ("frames" in concern) return `frames ${concern.frames.join(", ")} of the evidence`;
-  const slot = "slot" in concern ? concern.slot : slotOfKey(concern.key);
+  const slot = "slot" in concern ? concern.slot : slotsOfKey(concern.key)?.from;
   if (slot !== undefined) return `slot ${slotName(bill, slot)}`;
   return "key" in concern ? concern.key : "";
 }
@@ -52,8 +52,13 @@ function linesOf(bill: Bill, concern: Concern): string[] {
     if (contract !== undefined) return linesOf(bill, { contract });
     const entry = entryOfKey(concern.key);
     if (entry !== undefined) return linesOf(bill, { entry });
-    const slot = slotOfKey(concern.key);
-    return slot === undefined ? linesOf(bill, "all") : linesOf(bill, { slot });
+    const slots = slotsOfKey(concern.key);
+    if (slots === undefined) return linesOf(bill, "all");
+    return named(
+      bill,
+      ({ slot }) => slot >= slots.from && slot < slots.to,
+      () => true,
+    );
   }
   const within = (frames: readonly [number, number] | null) =>
     frames !== null && concern.frames.some((frame) => frame >= frames[0] && frame <= frames[1]);

@@ -1,7 +1,7 @@
 import { micro } from "@busbar/protocol";
 import { gridOwner } from "../../ledger/accounts.ts";
 import type { Contract } from "../../ledger/rules/market/tables.ts";
-import type { Settlement } from "../../ledger/settlements.ts";
+import type { PaidContract, Settlement } from "../../ledger/settlements.ts";
 import { keptOf, type Sale } from "../position.ts";
 import {
   type Settlement as SettlementTerms,
@@ -14,8 +14,13 @@ import type { BillLine, BillOrder, LineKind } from "./document.ts";
 /** A line before it has its number. */
 export type NewLine = Omit<BillLine, "line">;
 
-/** A contract with what money it moves. */
-export type OwnContract = { readonly id: string; readonly terms: Contract; readonly sale: Sale };
+/** A contract with what money it moves, and what was noted when it was paid. */
+export type OwnContract = {
+  readonly id: string;
+  readonly terms: Contract;
+  readonly sale: Sale;
+  readonly paid: PaidContract | undefined;
+};
 
 export const plainLine = {
   energyWh: 0,
@@ -28,7 +33,7 @@ export const plainLine = {
 /** The lines of one contract: its price, its way over the grid, its subsidy. */
 export function contractLines(
   owner: string,
-  { id, terms, sale }: OwnContract,
+  { id, terms, sale, paid }: OwnContract,
   {
     sales,
     settlement,
@@ -41,7 +46,7 @@ export function contractLines(
 ): NewLine[] {
   const sells = sale.seller === owner;
   const other = sells ? sale.buyer : sale.seller;
-  const state = terms.settled === 1 ? "paid" : terms.settled === 2 ? "void" : "due";
+  const state = terms.isVoid === 1 ? "void" : paid === undefined ? "due" : "paid";
   const common = { ...plainLine, contract: id, state } as const;
   const kept = sells ? sale.energy : keptOf(sale, sales, settlement.bureau);
   const movements = settleSale(sale, settlement, kept);
@@ -68,7 +73,7 @@ export function contractLines(
 
 /** What the way over the grid costs the buyer: what is lost on it, and the rest. */
 function wayLines(
-  { id: contract, terms, sale }: OwnContract,
+  { id: contract, terms, sale }: Pick<OwnContract, "id" | "terms" | "sale">,
   settlement: SettlementTerms,
 ): Pick<NewLine, "kind" | "with" | "money" | "energyWh">[] {
   const paid = settleFee(sale, gridOwner)?.money ?? micro(0);

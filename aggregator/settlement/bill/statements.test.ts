@@ -296,7 +296,7 @@ test("a forger leaves out no payment, no order, no certificate and nothing that 
     /^account-entry\/home-2\/000000002$/,
     /^account-entries\/home-2$/,
     /^takes\/home-2$/,
-    /^account\/home-2\/paid$/,
+    /^account\/home-2$/,
     new RegExp(`^green-slot/${String(first).padStart(15, "0")}$`),
     /^green\/\d+\/home-2\/wind$/,
   ]) {

@@ -32,7 +32,7 @@ export function carryOutObjection(
   const { held: _, ...released } = terms;
   const { seller, buyer } = terms;
   if (outcome === "upheld") {
-    contracts.set(state, contract, { ...released, settled: 2 });
+    contracts.set(state, contract, { ...released, isVoid: 1 });
     exposeContract(state, terms, "free");
     noteVoid(state, { contract, slot, parties: [seller, buyer] });
     if (isTrading(state, slot)) {

@@ -317,7 +317,7 @@ test("a voided contract is imbalance of both parties, whenever it was decided", 
   assert.deepEqual(early.balances(), late.balances());
   for (const run of [early, late]) {
     assert.equal(run.of("contract-settled").length, 0);
-    assert.equal(contracts.get(run.state, run.contract)?.settled, 2);
+    assert.equal(contracts.get(run.state, run.contract)?.isVoid, 1);
     assert.equal(lastSettlement(run.state, slot, "company-a")?.settlement.imbalanceWh, 50_000);
     assert.equal(lastSettlement(run.state, slot, "user-a")?.settlement.imbalanceWh, -50_000);
     assert.ok(run.money("company-a") > 0 && run.money("user-a") < 0);

@@ -2,6 +2,7 @@ import { compareBytes, encodeMessage, type Objection } from "@busbar/protocol";
 import { refuse } from "../../refuse.ts";
 import type { Identity } from "../../registry.ts";
 import type { TxRule } from "../../rule.ts";
+import { paymentOf } from "../../settlements.ts";
 import { sha256 } from "../../sha256.ts";
 import type { StateReader } from "../../state/state.ts";
 import { members } from "../../tables.ts";
@@ -47,7 +48,8 @@ export const objectionRule: TxRule<"objection"> = (context, message, signer) => 
     return refuse("objection.across", text);
   }
   const { end } = timetable(slot, parameters);
-  if (time >= end || terms.settled !== 0) {
+  const isOver = terms.isVoid === 1 || paymentOf(state, contract, terms) !== undefined;
+  if (time >= end || isOver) {
     return refuse("objection.too-late", `the slot of ${contract} ended at ${end}, it is ${time}`);
   }
   objections.set(state, contract, { contract, motion });

@@ -1,10 +1,11 @@
 import { cost, type Micro, type UtcMs, type Wh, wh } from "@busbar/protocol";
 import type { Movement } from "../../../settlement/settle.ts";
 import type { BlockContext } from "../../rule.ts";
-import { askToResettle } from "../../settlements.ts";
+import { askToResettle, contractId, contractNumber, paymentOf } from "../../settlements.ts";
 import { noteVoid } from "../../voids.ts";
 import { addToPositions, isTrading } from "../market/positions.ts";
 import { book, entriesOf } from "../market/posting.ts";
+import { SettlementNotes } from "../market/settlement-notes.ts";
 import { countInBalance } from "../market/slot-balance.ts";
 import { contracts, slotKey, slots } from "../market/tables.ts";
 import type { FeederTerms } from "./tables.ts";
@@ -23,10 +24,10 @@ export function bind(
   const { slot, energy, price } = terms;
   const record = slots.get(state, slotKey(slot));
   const number = (record?.contracts ?? 0) + 1;
-  const contract = `${slotKey(slot)}-${String(number).padStart(4, "0")}`;
+  const contract = contractId(slot, number);
   if (record !== undefined) slots.set(state, slotKey(slot), { ...record, contracts: number });
   contracts.set(state, contract, {
-    ...{ slot, seller, buyer, energy, price, origin: "book", settled: 0, held: 1 },
+    ...{ slot, seller, buyer, energy, price, origin: "book", held: 1 },
     ...{ scale: "intraday", across: trade },
   });
   if (isTrading(state, slot)) addToPositions(state, slot, { seller, buyer, energy });
@@ -37,10 +38,11 @@ export function bind(
 export function unbind({ state }: BlockContext, contract: string): void {
   const terms = contracts.get(state, contract);
   // A slot of long ago has left the state: what came of it stays as it is.
-  if (terms === undefined || terms.settled !== 0) return;
+  if (terms === undefined || terms.isVoid === 1) return;
+  if (paymentOf(state, contract, terms) !== undefined) return;
   const { held: _, ...released } = terms;
   const { slot, seller, buyer, energy } = terms;
-  contracts.set(state, contract, { ...released, settled: 2 });
+  contracts.set(state, contract, { ...released, isVoid: 1 });
   noteVoid(state, { contract, slot, parties: [seller, buyer] });
   if (isTrading(state, slot)) addToPositions(state, slot, { seller, buyer, energy: -energy });
   askAnew({ state }, slot, [seller, buyer]);
@@ -54,8 +56,8 @@ export function unbind({ state }: BlockContext, contract: string): void {
 export function fulfil(context: BlockContext, contract: string, energy: Wh): Micro | undefined {
   const { state } = context;
   const before = contracts.get(state, contract);
-  if (before === undefined || before.settled === 1) return undefined;
-  const { held: _, ...terms } = before;
+  if (before === undefined || paymentOf(state, contract, before) !== undefined) return undefined;
+  const { held: _, isVoid, ...terms } = before;
   const { slot, seller, buyer, price } = terms;
   const money = cost(price, energy);
   const movement: Movement = { reason: "sale", contract, seller, buyer, energy, money };
@@ -63,9 +65,18 @@ export function fulfil(context: BlockContext, contract: string, energy: Wh): Mic
     if (!book(context, entriesOf([movement]), { slot, movement: undefined })) return undefined;
     countInBalance(state, slot, { after: [movement] });
   }
-  contracts.set(state, contract, { ...terms, energy, settled: energy === 0 ? 2 : 1 });
-  if (energy === 0) noteVoid(state, { contract, slot, parties: [seller, buyer] });
-  const counted = before.settled === 2 ? wh(0) : before.energy;
+  if (energy === 0) {
+    contracts.set(state, contract, { ...terms, energy, isVoid: 1 });
+    noteVoid(state, { contract, slot, parties: [seller, buyer] });
+  } else {
+    contracts.set(state, contract, { ...terms, energy });
+    const notes = new SettlementNotes();
+    for (const owner of [seller, buyer]) {
+      notes.addPaid(slot, owner, { number: contractNumber(contract) });
+    }
+    notes.write(state);
+  }
+  const counted = isVoid === 1 ? wh(0) : before.energy;
   if (energy !== counted) askAnew(context, slot, [seller, buyer]);
   return money;
 }

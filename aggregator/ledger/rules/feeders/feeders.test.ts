@@ -132,7 +132,7 @@ test("each deadline lets go of what its step holds, whatever the other chain doe
   const third = confirmed.bound();
   confirmed.north.block(180);
   assert.equal(confirmed.sale(third)?.stage, "failed");
-  assert.equal(contractOf(confirmed, confirmed.sale(third)?.contract)?.settled, 2);
+  assert.equal(contractOf(confirmed, confirmed.sale(third)?.contract)?.isVoid, 1);
   assert.equal(confirmed.north.aside("seller"), 0);
   // The buyer need not wait for its own deadline.
   confirmed.toSouth(181, third);

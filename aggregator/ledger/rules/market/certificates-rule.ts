@@ -167,7 +167,9 @@ function generatorsOf(
   const nets = new Map<string, number | undefined>();
   for (const [id, { versions }] of settlements.scan(state, `${slotKey(slot)}/`)) {
     const [, owner = ""] = id.split("/");
-    const { importWh, exportWh } = versions.at(-1) ?? {};
+    const last = versions.at(-1);
+    if (last === undefined) continue;
+    const { importWh, exportWh } = last;
     const known = importWh !== undefined && exportWh !== undefined;
     nets.set(owner, known ? exportWh - importWh : undefined);
   }
@@ -193,7 +195,7 @@ function generatorsOf(
 /** The slot's contracts of green energy; void ones sold nothing. */
 function salesOf(state: StateReader, slot: number): GreenSale[] {
   return Array.from(contracts.scan(state, `${slotKey(slot)}-`)).flatMap(
-    ([contract, { seller, buyer, energy, form, settled }]) =>
-      settled === 2 || !isGreen(form) ? [] : [{ contract, seller, buyer, energy, form }],
+    ([contract, { seller, buyer, energy, form, isVoid }]) =>
+      isVoid === 1 || !isGreen(form) ? [] : [{ contract, seller, buyer, energy, form }],
   );
 }

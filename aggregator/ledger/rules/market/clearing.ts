@@ -17,7 +17,7 @@ import { creditScore, reportViolation } from "../../credit.ts";
 import { defaults, expose, exposeContract } from "../../exposure.ts";
 import { judged } from "../../judged.ts";
 import type { BlockContext } from "../../rule.ts";
-import { settlements } from "../../settlements.ts";
+import { contractId, settlements } from "../../settlements.ts";
 import { slotEnergy } from "../../slots.ts";
 import { takings } from "../../takings.ts";
 import { keepUnread } from "../../unread.ts";
@@ -210,7 +210,7 @@ function signContracts(
   { sales, signed }: { readonly sales: readonly NewSale[]; readonly signed: number },
 ): void {
   sales.forEach((sale, i) => {
-    const contract = `${slotKey(slot)}-${String(signed + i + 1).padStart(4, "0")}`;
+    const contract = contractId(slot, signed + i + 1);
     const { seller, buyer, quantity, price, origin, form, way = {}, quotes } = sale;
     const as = form === undefined ? {} : { form };
     const lossWh = lostOnWay(parameters.grid ?? [], { ...way, energy: quantity });
@@ -229,7 +229,7 @@ function signContracts(
       ...lost,
     };
     const { fee } = way;
-    contracts.set(state, contract, { ...terms, settled: 0 });
+    contracts.set(state, contract, terms);
     addToPositions(state, slot, terms);
     exposeContract(state, terms, "bind");
     emit({

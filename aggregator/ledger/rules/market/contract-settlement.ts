@@ -6,53 +6,75 @@ import { accountId, accounts, gridOwner, openAccounts } from "../../accounts.ts"
 import { exposeContracts } from "../../exposure.ts";
 import { type Parameters, parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
-import { isSettled } from "../../settlements.ts";
+import { contractNumber, isSettled, paidIn, paymentOf } from "../../settlements.ts";
 import type { State, StateReader } from "../../state/state.ts";
 import { balancingOf } from "./balancing.ts";
 import { saleOf } from "./contract-sale.ts";
 import { book, differenceOf, entriesOf, noWh } from "./posting.ts";
+import { SettlementNotes } from "./settlement-notes.ts";
 import { countInBalance } from "./slot-balance.ts";
 import { type Contract, contracts, slotKey } from "./tables.ts";
 import { isWaitedFor } from "./waited-slots.ts";
 
-type Due = {
+/** A contract that can be paid, with what moves then. */
+export type Due = {
   readonly contract: string;
   readonly terms: Contract;
   readonly movements: readonly Movement[];
 };
 
-/**
- * Pays the slot's contracts neither side of which is waited for and to which nobody objects. Whoever was
- * settled provisionally is not waited for: a contract's price is its price, whatever the meters will say.
- * `sales`: the slot's, by party.
- */
+/** Pays the contracts of a slot that can be paid. */
 export function settleContracts(
   context: BlockContext,
   slot: UtcMs,
   sales: ReadonlyMap<string, readonly Sale[]> = salesByParty(context.state, slot),
 ): void {
-  const due = contractsDue(context, slot, sales);
+  const notes = new SettlementNotes();
+  payContracts(context, { slot, due: contractsDue(context, slot, sales), notes });
+  notes.write(context.state);
+}
+
+type SlotDue = {
+  readonly slot: UtcMs;
+  readonly due: readonly Due[];
+  readonly notes: SettlementNotes;
+};
+
+/** Posts what contracts of a slot move: together where all of it fits, which is as good and a tenth of the work. */
+export function payContracts(context: BlockContext, { slot, due, notes }: SlotDue): void {
   if (due.length === 0) return;
-  // Posted together where all of it fits, which is as good and a tenth of the work.
   const all = due.flatMap(({ movements }) => movements);
   const together = differenceOf([], all);
   if (book(context, together, { slot, movement: undefined })) {
     countInBalance(context.state, slot, { after: all });
-    for (const one of due) noteSettled(context, slot, one);
-    const freed = due.map(({ terms }) => terms);
-    exposeContracts(context.state, freed, "free");
+    notePayments(context, { slot, due, notes });
+    freeContracts(context.state, due);
     return;
   }
   for (const one of due) {
     const { movements } = one;
     if (!book(context, entriesOf(movements), { slot, movement: movements[0] })) continue;
     countInBalance(context.state, slot, { after: movements });
-    noteSettled(context, slot, one);
-    exposeContracts(context.state, [one.terms], "free");
+    notePayments(context, { slot, due: [one], notes });
+    freeContracts(context.state, [one]);
   }
 }
 
-function contractsDue(
+/** Nobody is bound any more to what is paid. */
+export function freeContracts(state: State, paid: readonly Due[]): void {
+  exposeContracts(
+    state,
+    paid.map(({ terms }) => terms),
+    "free",
+  );
+}
+
+/**
+ * A slot's contracts that can be paid: neither side of which is waited for, and to which nobody objects. Whoever was
+ * settled provisionally is not waited for: a contract's price is its price, whatever the meters will say.
+ * `sales`: the slot's, by party.
+ */
+export function contractsDue(
   { state }: BlockContext,
   slot: UtcMs,
   sales: ReadonlyMap<string, readonly Sale[]>,
@@ -68,9 +90,10 @@ function contractsDue(
   };
   // Parties of the book settle with each other, also on a site without a bureau.
   const settlement = { bureau: balancingOf(state, slot) ?? "", terms: parametersOf(state, slot) };
+  const paid = paidIn(state, slot);
   const due: Due[] = [];
   for (const [contract, terms] of [...contracts.scan(state, `${key}-`)]) {
-    if (terms.settled !== 0 || terms.held === 1) continue;
+    if (terms.isVoid === 1 || terms.held === 1 || paid.has(contractNumber(contract))) continue;
     if (silent(terms.seller) || silent(terms.buyer)) continue;
     const sale = saleOf(contract, terms);
     const kept = keptOf(sale, sales.get(sale.buyer) ?? [], settlement.bureau);
@@ -83,24 +106,24 @@ function contractsDue(
   return due;
 }
 
-function noteSettled(
-  { state, emit }: BlockContext,
-  slot: UtcMs,
-  { contract, terms, movements }: Due,
-): void {
-  const moneyOf = (why: Movement["reason"]) =>
-    movements.find(({ reason }) => reason === why)?.money;
-  const [subsidy, gridFee] = [micro(0 - (moneyOf("subsidy") ?? 0)), moneyOf("grid-fee")];
-  contracts.set(state, contract, { ...terms, settled: 1, ...(subsidy === 0 ? {} : { subsidy }) });
-  const { seller, buyer, energy: deliveredWh } = terms;
-  const amount = moneyOf("sale") ?? 0;
-  const loss = movements.find(({ reason }) => reason === "grid-loss");
-  const fee = {
-    ...(gridFee === undefined ? {} : { gridFee }),
-    ...(loss === undefined ? {} : { lossWh: loss.energy }),
-  };
-  const about = { contract, slot, seller, buyer, deliveredWh, amount, subsidy, ...fee };
-  emit({ type: "contract-settled", ...about });
+/** Notes with both sides what was paid, and tells it. */
+export function notePayments({ emit }: BlockContext, { slot, due, notes }: SlotDue): void {
+  for (const { contract, terms, movements } of due) {
+    const moneyOf = (why: Movement["reason"]) =>
+      movements.find(({ reason }) => reason === why)?.money;
+    const [subsidy, gridFee] = [micro(0 - (moneyOf("subsidy") ?? 0)), moneyOf("grid-fee")];
+    const { seller, buyer, energy: deliveredWh } = terms;
+    const paid = { number: contractNumber(contract), ...(subsidy === 0 ? {} : { subsidy }) };
+    for (const owner of [seller, buyer]) notes.addPaid(slot, owner, paid);
+    const amount = moneyOf("sale") ?? 0;
+    const loss = movements.find(({ reason }) => reason === "grid-loss");
+    const fee = {
+      ...(gridFee === undefined ? {} : { gridFee }),
+      ...(loss === undefined ? {} : { lossWh: loss.energy }),
+    };
+    const about = { contract, slot, seller, buyer, deliveredWh, amount, subsidy, ...fee };
+    emit({ type: "contract-settled", ...about });
+  }
 }
 
 /**
@@ -151,17 +174,20 @@ export function subsidiseAnew(
   const settlement = { bureau, terms: parametersOf(state, slot) };
   for (const sale of sales) {
     if (sale.seller !== bureau || sale.buyer !== owner) continue;
-    const terms = contracts.get(state, sale.contract);
-    if (terms?.settled !== 1) continue;
+    const paid = paymentOf(state, sale.contract, { slot, ...sale });
+    if (paid === undefined) continue;
     const [, now] = settleSale(sale, settlement, keptOf(sale, sales, bureau));
-    const { subsidy: before = 0, ...rest } = terms;
+    const { number, subsidy: before = 0 } = paid;
     if (now === undefined || 0 - now.money === before) continue;
     const difference = { ...now, money: micro(now.money + before) };
     const movements = [difference];
     if (!book(context, entriesOf(movements), { slot, movement: difference })) continue;
     countInBalance(state, slot, { after: movements });
     const subsidy = micro(0 - now.money);
-    contracts.set(state, sale.contract, { ...rest, ...(subsidy === 0 ? {} : { subsidy }) });
+    const anew = { number, ...(subsidy === 0 ? {} : { subsidy }) };
+    const notes = new SettlementNotes();
+    for (const side of [owner, bureau]) notes.addPaid(slot, side, anew);
+    notes.write(state);
   }
 }
 
@@ -169,7 +195,7 @@ export function subsidiseAnew(
 export function salesByParty(state: StateReader, slot: UtcMs): ReadonlyMap<string, Sale[]> {
   const byParty = new Map<string, Sale[]>();
   for (const [contract, terms] of contracts.scan(state, `${slotKey(slot)}-`)) {
-    if (terms.settled === 2) continue;
+    if (terms.isVoid === 1) continue;
     const sale = saleOf(contract, terms);
     for (const owner of [terms.seller, terms.buyer]) {
       const own = byParty.get(owner);

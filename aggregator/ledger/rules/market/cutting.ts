@@ -65,8 +65,8 @@ function overLine({ state }: BlockContext, { slot, feeder, up, grid }: OverLine)
     return place === line;
   };
   return [...contracts.scan(state, `${slotKey(slot)}-`)].filter(([, terms]) => {
-    const { from, to, settled } = terms;
-    if (settled !== 0) return false;
+    const { from, to, isVoid } = terms;
+    if (isVoid === 1) return false;
     const [starts, ends] = [isBelow(from), isBelow(to)];
     return starts !== ends && starts === up;
   });
@@ -97,9 +97,9 @@ function cut(
   exposeContract(state, terms, "free");
   exposeContract(state, { ...terms, energy: left }, "bind");
   // Nothing left is nothing to pay: void, and nobody's fault.
-  const settled = left === 0 ? 2 : terms.settled;
-  contracts.set(state, id, { ...kept, ...lost, energy: left, settled });
-  if (settled === 2) noteVoid(state, { contract: id, slot, parties: [seller, buyer] });
+  const gone = left === 0 ? ({ isVoid: 1 } as const) : {};
+  contracts.set(state, id, { ...kept, ...lost, energy: left, ...gone });
+  if (left === 0) noteVoid(state, { contract: id, slot, parties: [seller, buyer] });
   if (isTrading(state, slot)) addToPositions(state, slot, { seller, buyer, energy: -byWh });
   emit({ type: "contract-cut", contract: id, slot, seller, buyer, byWh, quantityWh: left, feeder });
 }

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { pricesOfSlot } from "../../../publish/prices.ts";
 import { accountId, accountSums, accounts, gridOwner } from "../../accounts.ts";
 import { parametersOf } from "../../parameters.ts";
+import { paidIn, paymentOf } from "../../settlements.ts";
 import { sha256 } from "../../sha256.ts";
 import { meters } from "../../tables.ts";
 import { frameOf, startTime, testGenesis } from "../../test-site.ts";
@@ -113,7 +114,7 @@ test("a void contract leaves its line free", () => {
   assert.deepEqual(sent(), [3_000, -3_000]);
   const [id, terms] = [...contracts.scan(run.state)][0] ?? [];
   assert.ok(id && terms);
-  contracts.set(run.state, id, { ...terms, settled: 2 });
+  contracts.set(run.state, id, { ...terms, isVoid: 1 });
   assert.deepEqual(sent(), [0, 0]);
 });
 
@@ -199,7 +200,8 @@ test("an objection that is rejected before delivery pays no contract yet; the ne
     assert.deepEqual(run.block(minutes, ...frames), []);
   };
   rule(41, "company-w", "reject");
-  assert.equal(ofSeller("company-w")?.[1].settled, 0, "delivery is to come");
+  const paid = () => [...paidIn(run.state, slotStart)].length;
+  assert.equal(paid(), 0, "delivery is to come");
   assert.equal(run.of("contract-settled").length, 0);
   rule(41.5, "company-e", "uphold");
   assert.deepEqual(
@@ -209,7 +211,9 @@ test("an objection that is rejected before delivery pays no contract yet; the ne
   // Paid as others are, once the meters have told; company-e's is void.
   run.trade(2, []);
   run.deliver((owner) => ({ "company-w": 10_000, "user-e": -10_000 })[owner] ?? 0);
-  assert.equal(ofSeller("company-w")?.[1].settled, 1);
+  assert.equal(paid(), 1);
+  const [id = "", terms] = ofSeller("company-w") ?? [];
+  assert.ok(terms !== undefined && paymentOf(run.state, id, terms) !== undefined);
 });
 
 test("in a slot that has begun nothing is cut any more: what flows there flows", () => {
@@ -245,7 +249,6 @@ test("however contracts cross, after one is void no line carries more than it ca
           energy: wh(energy),
           price: microPerKwh(500_000),
           origin: "book",
-          settled: 0,
           scale: "real-time",
           ...(starts === undefined ? {} : { from: starts }),
           ...(ends === undefined ? {} : { to: ends }),

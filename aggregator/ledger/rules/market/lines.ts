@@ -19,8 +19,8 @@ export function linesOf(state: StateReader, slot: number, grid: readonly GridSeg
       sent.set(at, (sent.get(at) ?? 0) + energy);
     }
   };
-  for (const [, { from, to, energy, settled }] of contracts.scan(state, `${slotKey(slot)}-`)) {
-    if (settled === 2) continue;
+  for (const [, { from, to, energy, isVoid }] of contracts.scan(state, `${slotKey(slot)}-`)) {
+    if (isVoid === 1) continue;
     add(from, energy);
     add(to, -energy);
   }

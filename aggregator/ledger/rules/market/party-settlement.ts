@@ -3,7 +3,6 @@ import { chargeMovements } from "../../../settlement/charges.ts";
 import type { Sale } from "../../../settlement/position.ts";
 import type { Movement } from "../../../settlement/settle.ts";
 import { type Statement, type StatementTerms, stateSlot } from "../../../settlement/statement.ts";
-import { parametersOf } from "../../parameters.ts";
 import type { BlockContext } from "../../rule.ts";
 import {
   addSettlement,
@@ -13,6 +12,7 @@ import {
 } from "../../settlements.ts";
 import type { PartyEnergy } from "./estimate.ts";
 import { book, differenceOf, noWh } from "./posting.ts";
+import { SettlementNotes } from "./settlement-notes.ts";
 import { countNets, type Shown } from "./site-net.ts";
 import { countInBalance } from "./slot-balance.ts";
 import { openPayees, statementTerms } from "./statement-terms.ts";
@@ -26,33 +26,68 @@ export type PartySlot = {
   readonly sales: readonly Sale[];
 };
 
-/**
- * Settles parties of a slot for the first time: their imbalances, and fees, taxes and levies; posted
- * together where all of it fits.
- */
+/** A party with what its slot comes to. */
+export type MadeParty = { readonly party: PartySlot; readonly made: Made };
+
+/** Settles parties of a slot for the first time: their imbalances, and fees, taxes and levies. */
 export function settleParties(
   context: BlockContext,
   parties: readonly PartySlot[],
-  why: "delivered" | "provisional",
+  why: FirstReason,
 ): void {
+  const notes = new SettlementNotes();
+  postParties(context, makeParties(context, parties, why), notes);
+  notes.write(context.state);
+}
+
+type FirstReason = "delivered" | "provisional";
+
+/** What a slot comes to for parties of it that are settled for the first time. */
+export function makeParties(
+  context: BlockContext,
+  parties: readonly PartySlot[],
+  why: FirstReason,
+): readonly MadeParty[] {
   const [first] = parties;
-  if (first === undefined) return;
+  if (first === undefined) return [];
   const terms = statementTerms(context.state, first.slot);
-  const all = parties.map((party) => ({ party, made: make(context, party, { why, terms }) }));
+  return parties.map((party) => ({ party, made: make(context, party, { why, terms }) }));
+}
+
+/** Posts what parties of one slot owe and get: together where all of it fits. */
+export function postParties(
+  context: BlockContext,
+  all: readonly MadeParty[],
+  notes: SettlementNotes,
+): void {
+  const slot = all[0]?.party.slot;
+  if (slot === undefined) return;
   const movements = all.flatMap(({ made }) => made.movements);
-  openPayees(
-    context.state,
-    movements.map(({ seller }) => seller),
-  );
-  const together = differenceOf([], movements);
-  const fits = book(context, together, { slot: first.slot, movement: undefined });
-  if (fits) countInBalance(context.state, first.slot, { after: movements });
-  for (const { party, made } of all)
-    noteSettled(context, party, made, fits || bookOne(context, party, made));
-  const shown = parties.map(({ owner, energy }) => {
+  openPayees(context.state, movements);
+  const fits = book(context, differenceOf([], movements), { slot, movement: undefined });
+  if (fits) countInBalance(context.state, slot, { after: movements });
+  noteParties(context, all, {
+    notes,
+    isPosted: ({ party, made }) => fits || bookOne(context, party, made),
+  });
+}
+
+/** Notes what parties of one slot came to, and tells it; `isPosted`: whether an account could hold it. */
+export function noteParties(
+  context: BlockContext,
+  all: readonly MadeParty[],
+  {
+    notes,
+    isPosted,
+  }: { readonly notes: SettlementNotes; readonly isPosted: (one: MadeParty) => boolean },
+): void {
+  const slot = all[0]?.party.slot;
+  if (slot === undefined) return;
+  for (const one of all) noteSettled(context, one, isPosted(one), notes);
+  const shown = all.map(({ party: { owner, energy } }) => {
     return { owner, before: undefined, after: measured(energy) };
   });
-  countNets(context.state, first.slot, shown);
+  countNets(context.state, slot, shown);
 }
 
 function bookOne(context: BlockContext, { slot }: PartySlot, { movements }: Made): boolean {
@@ -63,12 +98,11 @@ function bookOne(context: BlockContext, { slot }: PartySlot, { movements }: Made
 
 function noteSettled(
   context: BlockContext,
-  { slot, owner, energy }: PartySlot,
-  made: Made,
+  { party: { slot, owner, energy }, made }: MadeParty,
   posted: boolean,
+  notes: SettlementNotes,
 ): void {
-  const settlement = posted ? made.settlement : unposted(made.settlement);
-  addSettlement(context.state, { slot, owner }, settlement);
+  notes.addVersion(slot, owner, posted ? made.settlement : unposted(made.settlement));
   if (!posted) return;
   const { imbalance, charges } = made.statement;
   if (imbalance !== undefined) {
@@ -81,7 +115,7 @@ function noteSettled(
       imbalanceWh: imbalance.energy,
       amount: surplus ? imbalance.money : 0 - imbalance.money,
       soldWh: made.settlement.soldWh,
-      penalty: penaltyOf(context, slot, imbalance),
+      penalty: penaltyOf(made.terms, imbalance),
       ...(energy.method === undefined ? {} : { method: energy.method }),
     });
   }
@@ -90,11 +124,9 @@ function noteSettled(
 
 /** What the tariff alone would have been worth more, or cost less. */
 function penaltyOf(
-  { state }: BlockContext,
-  slot: UtcMs,
+  { terms: { feedIn, retail } }: StatementTerms,
   { reason, energy, money }: Movement,
 ): number {
-  const { feedIn, retail } = parametersOf(state, slot);
   return reason === "imbalance-surplus"
     ? cost(feedIn, energy) - money
     : money - cost(retail, energy);
@@ -119,10 +151,7 @@ export function resettleParty(
   if (before.why !== "provisional" && isSame(before, settlement)) return;
   const posted = movementsOf(owner, before);
   const [movement = posted[0]] = movements;
-  openPayees(
-    context.state,
-    movements.map(({ seller }) => seller),
-  );
+  openPayees(context.state, movements);
   if (!book(context, differenceOf(posted, movements), { slot, movement })) return;
   countInBalance(context.state, slot, { before: posted, after: movements });
   countNets(context.state, slot, [{ owner, before: shownIn(before), after: measured(energy) }]);
@@ -144,6 +173,7 @@ export function resettleParty(
 }
 
 type Made = {
+  readonly terms: StatementTerms;
   readonly settlement: Settlement;
   readonly movements: readonly Movement[];
   readonly statement: Statement;
@@ -177,7 +207,7 @@ function make(
     ...(imbalance === undefined ? [] : [imbalance]),
     ...chargeMovements(owner, charges, noWh),
   ];
-  return { settlement, movements, statement };
+  return { terms, settlement, movements, statement };
 }
 
 /** Energy that readings show, or the members said; an estimate teaches no forecast. */

@@ -1,6 +1,6 @@
 import { type Micro, micro, type UtcMs, wh } from "@busbar/protocol";
 import type { Movement } from "../../../settlement/settle.ts";
-import { accountId, type Entry, postIfItFits } from "../../accounts.ts";
+import { type Entry, postIfItFits } from "../../accounts.ts";
 import { creditChecks } from "../../exposure.ts";
 import type { BlockContext } from "../../rule.ts";
 
@@ -23,22 +23,30 @@ export function differenceOf(
   before: readonly Movement[],
   after: readonly Movement[],
 ): Entry[] | undefined {
-  const undone = entriesOf(before).map(({ money, energyWh, ...account }) => ({
-    ...account,
-    money: negated(money),
-    energyWh: -energyWh,
-  }));
-  const sums = new Map<string, Entry>();
-  for (const entry of [...undone, ...entriesOf(after)]) {
-    const id = accountId(entry.owner, entry.side);
-    const sum = sums.get(id);
-    const money = (sum?.money ?? 0) + entry.money;
-    const energyWh = (sum?.energyWh ?? 0) + entry.energyWh;
-    if (!Number.isSafeInteger(money) || !Number.isSafeInteger(energyWh)) return undefined;
-    sums.set(id, { ...entry, money: micro(money), energyWh });
-  }
-  return [...sums.values()].filter(({ money, energyWh }) => money !== 0 || energyWh !== 0);
+  const sums = { sales: new Map<string, Sum>(), purchase: new Map<string, Sum>() };
+  let fits = true;
+  const add = (side: keyof typeof sums, owner: string, money: number, energyWh: number) => {
+    const sum = sums[side].get(owner) ?? { money: 0, energyWh: 0 };
+    sum.money += money;
+    sum.energyWh += energyWh;
+    fits &&= Number.isSafeInteger(sum.money) && Number.isSafeInteger(sum.energyWh);
+    sums[side].set(owner, sum);
+  };
+  const move = ({ seller, buyer, money, energy }: Movement, sign: 1 | -1) => {
+    add("sales", seller, sign * money, 0 - sign * energy);
+    add("purchase", buyer, 0 - sign * money, sign * energy);
+  };
+  for (const movement of before) move(movement, -1);
+  for (const movement of after) move(movement, 1);
+  if (!fits) return undefined;
+  return (["sales", "purchase"] as const).flatMap((side) =>
+    Array.from(sums[side], ([owner, { money, energyWh }]): Entry => {
+      return { owner, side, money: micro(money), energyWh };
+    }).filter(({ money, energyWh }) => money !== 0 || energyWh !== 0),
+  );
 }
+
+type Sum = { money: number; energyWh: number };
 
 /**
  * Posts what belongs together. What does not fit into an account is held and on record: it must stop

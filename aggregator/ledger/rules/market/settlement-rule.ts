@@ -11,16 +11,25 @@ import type { StateReader } from "../../state/state.ts";
 import { owners } from "../../tables.ts";
 import { meterStates } from "../meter-state.ts";
 import { expectCertificates } from "./certificates-rule.ts";
-import { salesByParty, settleContracts, subsidiseAnew } from "./contract-settlement.ts";
+import {
+  contractsDue,
+  salesByParty,
+  settleContracts,
+  subsidiseAnew,
+} from "./contract-settlement.ts";
 import { judgeDelivery } from "./delivery.ts";
 import { type PartyEnergy, provisionalEnergy, shownEnergy, unprovenEnergy } from "./estimate.ts";
 import { energyOfEach, marketParties, partyInSlot } from "./parties.ts";
-import { type PartySlot, resettleParty, settleParties } from "./party-settlement.ts";
+import { makeParties, type PartySlot, resettleParty, settleParties } from "./party-settlement.ts";
+import { SettlementNotes } from "./settlement-notes.ts";
 import { balanceOf } from "./slot-balance.ts";
+import { postSlots, type SlotPosting } from "./slot-posting.ts";
 import { estimateDues, slotKey, slots, unsettled } from "./tables.ts";
 import { slotMs, timetable } from "./timetable.ts";
 import { isWaitedFor, slotsWaitedFor, waitFor, waitNoMore } from "./waited-slots.ts";
 import { waitMsMax } from "./waiting.ts";
+
+const dayMs = 86_400_000;
 
 /** Slots whose silent meters one block estimates: after a long silence the rest follows block by block. */
 const estimatesMax = 24;
@@ -81,7 +90,31 @@ function settleOwners(context: BlockContext, list: Iterable<string>): void {
     waitNoMore(context.state, owner, reported.length);
   }
   const inOrder = [...bySlot].sort(([a], [b]) => a - b);
-  for (const [slot, settled] of inOrder) settleSlot(context, slot, settled);
+  // Day by day: what cannot be proven counts as on the day before.
+  while (inOrder.length > 0) {
+    const until = (inOrder[0]?.[0] ?? 0) + dayMs;
+    const later = inOrder.findIndex(([slot]) => slot >= until);
+    settleSlots(context, inOrder.splice(0, later < 0 ? inOrder.length : later));
+  }
+}
+
+function settleSlots(
+  context: BlockContext,
+  list: readonly (readonly [slot: UtcMs, settled: readonly Settled[]])[],
+): void {
+  const slots = list.map(([slot, settled]) => readySlot(context, slot, settled));
+  const notes = new SettlementNotes();
+  postSlots(context, slots, notes);
+  for (const { again, fresh } of slots) {
+    for (const party of again) resettleParty(context, party, "delivered");
+    for (const party of again) judgeDelivery(context, { ...party, isFirst: false });
+    for (const party of fresh) judgeDelivery(context, { ...party, isFirst: true });
+  }
+  notes.write(context.state);
+  for (const { slot, left } of slots) {
+    if (left > 0) unsettled.set(context.state, slotKey(slot), { slot, left });
+    else close(context, slot);
+  }
 }
 
 /** The slots of a party, oldest first, up to the first that its meters have not come to. */
@@ -131,28 +164,32 @@ function isOverdue({ time, parameters }: BlockContext, slot: UtcMs): boolean {
   return timetable(slot, parameters).end + waitMsMax <= time;
 }
 
-function settleSlot(context: BlockContext, slot: UtcMs, settled: readonly Settled[]): void {
+/** A slot of which parties have reported: those settled now, those that were estimated, and how many are left. */
+type ReadySlot = SlotPosting & {
+  readonly fresh: readonly PartySlot[];
+  readonly again: readonly PartySlot[];
+  readonly left: number;
+};
+
+function readySlot(context: BlockContext, slot: UtcMs, settled: readonly Settled[]): ReadySlot {
   const { state } = context;
-  const key = slotKey(slot);
-  const record = unsettled.get(state, key);
+  const record = unsettled.get(state, slotKey(slot));
   assert(record !== undefined, `slot ${slot} is waited for, so it is unsettled`);
   const sales = salesByParty(state, slot);
-  settleContracts(context, slot, sales);
-  const fresh: PartySlot[] = [];
+  const [fresh, again]: [PartySlot[], PartySlot[]] = [[], []];
   for (const { owner, energy: known } of settled) {
     const own = sales.get(owner) ?? [];
     const energy = known === "lost" ? unproven(context, { slot, owner, sales: own }) : known;
-    const party = { slot, owner, energy, sales: own };
-    if (isSettled(state, slot, owner)) {
-      resettleParty(context, party, "delivered");
-      judgeDelivery(context, { ...party, isFirst: false });
-    } else fresh.push(party);
+    (isSettled(state, slot, owner) ? again : fresh).push({ slot, owner, energy, sales: own });
   }
-  settleParties(context, fresh, "delivered");
-  for (const party of fresh) judgeDelivery(context, { ...party, isFirst: true });
-  const left = record.left - settled.length;
-  if (left > 0) unsettled.set(state, key, { slot, left });
-  else close(context, slot);
+  return {
+    slot,
+    due: contractsDue(context, slot, sales),
+    parties: makeParties(context, fresh, "delivered"),
+    fresh,
+    again,
+    left: record.left - settled.length,
+  };
 }
 
 type Trader = { readonly slot: UtcMs; readonly owner: string; readonly sales: readonly Sale[] };

@@ -1,4 +1,5 @@
 import type { Charge } from "@busbar/protocol";
+import type { Movement } from "../../../settlement/settle.ts";
 import type { StatementTerms } from "../../../settlement/statement.ts";
 import { accountId, accounts, leviesOwner, openAccounts } from "../../accounts.ts";
 import { parametersOf } from "../../parameters.ts";
@@ -20,6 +21,6 @@ export function statementTerms(state: StateReader, slot: number): StatementTerms
 }
 
 /** Opens the site's account for taxes and levies where one of these goes there. */
-export function openPayees(state: State, payees: Iterable<string>): void {
-  for (const payee of payees) if (payee === leviesOwner) openAccounts(state, leviesOwner);
+export function openPayees(state: State, movements: readonly Pick<Movement, "seller">[]): void {
+  if (movements.some(({ seller }) => seller === leviesOwner)) openAccounts(state, leviesOwner);
 }

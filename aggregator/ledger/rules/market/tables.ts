@@ -1,4 +1,4 @@
-import type { Micro, Wh } from "@busbar/protocol";
+import type { Wh } from "@busbar/protocol";
 import {
   array,
   bytes,
@@ -90,8 +90,8 @@ const contractRecord = record("contract", {
   price: field(5, price),
   /** From the book, or with the bureau for what nobody else took or gave. */
   origin: field(6, oneOf("book", "residual")),
-  /** 0: due. 1: paid. 2: void, by the members' decision. */
-  settled: field(7, int<0 | 1 | 2>(0, 2)),
+  /** 1 where it is void: by the members' decision, or for want of room on its way. */
+  isVoid: optional(7, int<1>(1, 1)),
   /** 1 while an objection to it is undecided. */
   held: optional(8, int<1>(1, 1)),
   /** How long before delivery it was made. */
@@ -101,8 +101,6 @@ const contractRecord = record("contract", {
   /** The feeders of the grid that it leads from and to; absent: the busbar, or no grid. */
   from: optional(11, name),
   to: optional(12, name),
-  /** What the buyer was paid for buying from the bureau, once it is paid. */
-  subsidy: optional(13, int<Micro>(0, most)),
   /** The quotes that it came from, as `<commitment, hex>-<place>`; with the bureau only the other one's. */
   ask: optional(14, quoteName),
   bid: optional(15, quoteName),
@@ -114,7 +112,7 @@ const contractRecord = record("contract", {
   across: optional(22, text(64)),
 });
 
-/** `contract/<slot>-<number>`, as long as their slot. */
+/** `contract/<slot>-<number>`, as long as their slot; which of them are paid stands with what the slot came to (`paymentOf`). */
 export const contracts = table("contract", contractRecord);
 export type Contract = TypeOf<typeof contractRecord>;
 

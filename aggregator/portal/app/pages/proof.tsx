@@ -10,6 +10,7 @@ import { NoticeWords } from "../parts/notice-words.tsx";
 import { Outcome } from "../parts/verify.tsx";
 import { type Channel, channelNames } from "../preferring.ts";
 import { type ReadProof, readProof } from "../proved.ts";
+import { withPayments } from "../proved-market.ts";
 import { Refused, readBytes } from "../request.ts";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
@@ -70,7 +71,8 @@ function Proofs({ found, about }: { readonly found: LinkAnswer; readonly about: 
       current = false;
     };
   }, [found]);
-  const proven = checked?.flatMap(({ told, verdict }) => (verdict.ok ? told : []));
+  const proven =
+    checked && withPayments(checked.flatMap(({ told, verdict }) => (verdict.ok ? told : [])));
   const { timeZone } = found;
   return (
     <>

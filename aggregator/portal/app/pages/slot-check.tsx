@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { settlementId, settlements } from "../../../ledger/settlements.ts";
 import type { PortalStatus } from "../../api.ts";
 import type { StatementDetail } from "../../views/shapes.ts";
 import { checkReading, checkSettlement, energyByReadings, type Verdict } from "../claims.ts";
@@ -109,12 +110,13 @@ async function checkAll(detail: StatementDetail, chain: string): Promise<readonl
     t("Contract {contract}", { contract: trade.contract }),
     () => verifyTrade(trade, chain),
   ]);
-  const id = `${String(detail.slot).padStart(15, "0")}/${detail.owner}`;
+  const id = settlementId(detail.slot, detail.owner);
   for (const version of detail.versions) {
     checks.push([
       t("Settlement, version {version}", { version: version.version }),
       async () => {
-        const bytes = await readBytes(`proofs/state?key=${encodeURIComponent(`settlement/${id}`)}`);
+        const key = settlements.keyOf(id);
+        const bytes = await readBytes(`proofs/state?key=${encodeURIComponent(key)}`);
         return checkSettlement(bytes, { id, version }, pinned);
       },
     ]);

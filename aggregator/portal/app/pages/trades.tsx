@@ -1,3 +1,4 @@
+import { settlementId, settlements } from "../../../ledger/settlements.ts";
 import type { PortalTrade } from "../../api.ts";
 import { checkTrade } from "../claims.ts";
 import { exactMoney, kwh, price, slotName, tradeText } from "../format.ts";
@@ -8,7 +9,7 @@ import { Keep } from "../parts/keep.tsx";
 import { Card } from "../parts/loaded.tsx";
 import { LongTable, type RowColumn } from "../parts/rows.tsx";
 import { Verify } from "../parts/verify.tsx";
-import { readBytes } from "../request.ts";
+import { Refused, readBytes } from "../request.ts";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
 import { pin } from "../trust.ts";
@@ -75,8 +76,20 @@ export function tradeColumns({
 }
 
 export async function verifyTrade(trade: PortalTrade, chain: string) {
-  const bytes = await readBytes(
-    `proofs/state?key=${encodeURIComponent(`contract/${trade.contract}`)}`,
-  );
-  return checkTrade(bytes, trade, await pin(chain));
+  const contract = await readBytes(statePath(`contract/${trade.contract}`));
+  return checkTrade({ contract, payment: await paymentOf(trade) }, trade, await pin(chain));
 }
+
+/** The proof of what a party's contracts of that hour came to: of the side that its reader may see. */
+async function paymentOf({ slot, buyer, seller }: PortalTrade): Promise<Uint8Array | undefined> {
+  for (const owner of [buyer, seller]) {
+    try {
+      return await readBytes(statePath(settlements.keyOf(settlementId(slot, owner))));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+    }
+  }
+  return undefined;
+}
+
+const statePath = (key: string) => `proofs/state?key=${encodeURIComponent(key)}`;

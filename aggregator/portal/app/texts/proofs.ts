@@ -47,6 +47,8 @@ export const proofs: Readonly<Record<string, string>> = {
   "the way over the grid": "过网费",
   "the hour": "时段",
   "whether it is paid": "是否已付",
+  "whether it is void": "是否作废",
+  "Paid contracts of {owner}": "{owner} 已付的合同",
   drawn: "取用",
   given: "送出",
   "sold less bought": "卖出减买入",
