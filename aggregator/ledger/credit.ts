@@ -86,6 +86,8 @@ const creditRecord = record("credit", {
   ),
   /** When the points are fewer next; absent while there are none. */
   decaysAt: optional(4, instant),
+  /** How often its points became three quarters; absent: never. */
+  fades: optional(5, int(1, most)),
 });
 
 /** `credit/<owner or member>`: the credit report of who has one; nobody begins with one. */
@@ -106,7 +108,11 @@ export function reportViolation(
   { state, height, time, emit }: BlockContext,
   { id, kind, reason }: { readonly id: string; readonly kind: Violation; readonly reason: string },
 ): void {
-  const before = creditReports.get(state, id) ?? { counts: [], points: 0, entries: [] };
+  const before: CreditReport = creditReports.get(state, id) ?? {
+    counts: [],
+    points: 0,
+    entries: [],
+  };
   const isKnown = before.counts.some((count) => count.kind === kind);
   const counts = before.counts.map((count) =>
     count.kind === kind ? { kind, times: count.times + 1 } : count,
@@ -114,6 +120,7 @@ export function reportViolation(
   const cost = violations[kind];
   const entry = { kind, height, time, reason: reason.slice(0, 200), left: cost };
   put(state, id, {
+    ...(before.fades === undefined ? {} : { fades: before.fades }),
     counts: isKnown ? counts : [...counts, { kind, times: 1 }],
     points: before.points + cost,
     entries: [...before.entries, entry].slice(-creditEntriesMax),
@@ -155,7 +162,9 @@ export function fade({ state, time, emit }: Pick<BlockContext, "state" | "time" 
 
 /**
  * A violation taken back: what is left of its points, its entry and its count. `about`: how its reason begins, where
- * one block may have reported several of a kind.
+ * one block may have reported several of a kind. `fades`: how often the report had faded when it was reported, for one that
+ * has to be taken back also where the report shows newer ones alone: its points faded as often as the report's did
+ * since, and no more than the older ones still weigh together is taken off.
  */
 export function strike(
   { state, emit }: Pick<BlockContext, "state" | "emit">,
@@ -164,11 +173,13 @@ export function strike(
     height,
     kind,
     about = "",
+    fades,
   }: {
     readonly account: string;
     readonly height: number;
     readonly kind: Violation;
     readonly about?: string;
+    readonly fades?: number;
   },
 ): boolean {
   const report = creditReports.get(state, account);
@@ -176,18 +187,26 @@ export function strike(
     (entry) => entry.height === height && entry.kind === kind && entry.reason.startsWith(about),
   );
   const entry = report?.entries[at ?? -1];
-  if (report === undefined || entry === undefined) return false;
+  if (report === undefined || (entry === undefined && fades === undefined)) return false;
+  const points = entry?.left ?? leftOfOlder(report, kind, fades ?? 0);
   put(state, account, {
     ...report,
     counts: report.counts.flatMap((count) => {
       if (count.kind !== kind) return [count];
       return count.times === 1 ? [] : [{ kind, times: count.times - 1 }];
     }),
-    points: report.points - entry.left,
+    points: report.points - points,
     entries: report.entries.filter((_, i) => i !== at),
   });
-  emit({ type: "violation-struck", id: account, kind, height, points: entry.left });
+  emit({ type: "violation-struck", id: account, kind, height, points });
   return true;
+}
+
+/** What is left of the points of a violation that the report shows no more. */
+function leftOfOlder(report: CreditReport, kind: Violation, fades: number): number {
+  let left = violations[kind];
+  for (let n = fades; n < (report.fades ?? 0) && left > 0; n++) left = threeQuarters(left);
+  return Math.min(left, report.points - sum(report.entries));
 }
 
 function faded(report: CreditReport, from: UtcMs, time: number): CreditReport {
@@ -198,7 +217,7 @@ function faded(report: CreditReport, from: UtcMs, time: number): CreditReport {
     const entries = now.entries.map((entry) => ({ ...entry, left: threeQuarters(entry.left) }));
     const shown = sum(entries);
     const older = threeQuarters(now.points - sum(now.entries));
-    now = { ...now, entries, points: shown + older };
+    now = { ...now, entries, points: shown + older, fades: (now.fades ?? 0) + 1 };
   }
   return { ...now, decaysAt: utcMs(at) };
 }

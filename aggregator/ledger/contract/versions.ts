@@ -8,5 +8,5 @@ const version = (number: number, hash: string): ContractVersion => ({
 
 /** The versions of the market's contract that this program runs, oldest first. */
 export const contractVersions: readonly ContractVersion[] = [
-  version(1, "32c614bd202595e0e568b0711fd5d8a5c16bfae0f1d38f455eee22d0285f35bd"),
+  version(1, "f25bcb704adde63718e3d063d278482fa25e84ed899852c40cff0b9a9367aefa"),
 ];

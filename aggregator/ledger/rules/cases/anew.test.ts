@@ -3,17 +3,25 @@ import { test } from "node:test";
 import { encodeMessage, type Message, micro, microPerKwh, utcMs, wh } from "@busbar/protocol";
 import { accountEntries } from "../../account-entries.ts";
 import { accountSums, balanceOf } from "../../accounts.ts";
-import { creditReports, creditScore, fullCredit } from "../../credit.ts";
+import { creditReports, creditScore, decayMs, fade, fullCredit } from "../../credit.ts";
 import { demands } from "../../demand.ts";
 import { retiredKeepMs } from "../../identities.ts";
-import { judged } from "../../judged.ts";
+import { judge, judged } from "../../judged.ts";
 import { addSettlement, lastSettlement, settlementId, settlements } from "../../settlements.ts";
 import { sha256 } from "../../sha256.ts";
 import { connections } from "../../tables.ts";
-import { entry, frameOf, MeterChain, startTime, testGenesis } from "../../test-site.ts";
+import {
+  entry,
+  frameOf,
+  MeterChain,
+  machineFacts,
+  startTime,
+  testGenesis,
+} from "../../test-site.ts";
 import { feedersOf, partyInSlot } from "../market/parties.ts";
 import { Chain, hour, mandate, minute, quote, slot } from "../market/test-chain.ts";
 import { waitMsMax } from "../market/waiting.ts";
+import { enactAppealMotion } from "../members/appeal-effect.ts";
 
 /** What the members' correction of a slot changes besides its settlement. */
 
@@ -101,6 +109,54 @@ test("of two slots that one block judged, the one that was corrected is taken ba
     left.map(({ reason }) => reason),
     [`slot ${slot}: 50000 Wh sold, 1000 Wh given`],
   );
+});
+
+test("a violation that newer ones pushed from the report is taken back with what is left of it, once", () => {
+  const { state } = new Chain();
+  const events: string[] = [];
+  const emit = ({ type }: { readonly type: string }) => void events.push(type);
+  const say = (height: number, at: number, isBroken: boolean) => {
+    const context = {
+      ...machineFacts,
+      state,
+      height,
+      time: utcMs(height),
+      seed: sha256(Buffer.of()),
+    };
+    const about = { owner: "user-a", kind: "under-delivery", reason: "of it" } as const;
+    judge({ ...context, parameters, emit }, { slot: at * hour, isBroken, ...about });
+  };
+  const report = () => {
+    const { points, counts: of, entries } = creditReports.get(state, "user-a") ?? assert.fail();
+    return [points, of[0]?.times, entries.length];
+  };
+  for (let n = 1; n <= 20; n++) say(n, n, true);
+  assert.deepEqual(report(), [100, 20, 16]);
+  say(21, 1, false);
+  assert.deepEqual(report(), [95, 19, 16], "one of the four that the report shows no more");
+  // Three quarters of 15 that it shows no more, and of each of the others.
+  fade({ state, time: utcMs(1 + decayMs), emit });
+  assert.deepEqual(report(), [11 + 16 * 3, 19, 16]);
+  say(22, 2, false);
+  assert.deepEqual(report(), [8 + 16 * 3, 18, 16]);
+  // What the members found to be none is not taken off again.
+  const appeal = { account: "user-a", height: 5, kind: "under-delivery" } as const;
+  const motion = { ...appeal, nonce: new Uint8Array(16), member: "member-a" };
+  const context = {
+    ...machineFacts,
+    state,
+    height: 23,
+    time: utcMs(23),
+    seed: sha256(Buffer.of()),
+  };
+  const enacted = enactAppealMotion({ ...context, parameters, emit }, motion);
+  assert.equal(enacted, undefined);
+  assert.deepEqual(report(), [8 + 15 * 3, 17, 15]);
+  say(24, 5, false);
+  assert.deepEqual(report(), [8 + 15 * 3, 17, 15]);
+  for (const n of [3, 4, 3]) say(25, n, false);
+  assert.deepEqual(report(), [2 + 15 * 3, 15, 15], "what sums were rounded up by fades with time");
+  assert.equal(events.filter((type) => type === "violation-struck").length, 5);
 });
 
 test("nobody is blamed for what no meter measured: an estimate, or a share of a longer gap", () => {

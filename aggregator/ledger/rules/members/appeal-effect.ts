@@ -1,5 +1,6 @@
 import type { AppealMotion, Refusal } from "@busbar/protocol";
 import { creditReports, strike } from "../../credit.ts";
+import { noteStruck } from "../../judged.ts";
 import { refuse } from "../../refuse.ts";
 import type { BlockContext } from "../../rule.ts";
 
@@ -21,6 +22,12 @@ export function enactAppealMotion(
   { account, height, kind }: AppealMotion,
 ): Refusal | undefined {
   const refusal = checkAppeal(context, { account, height, kind });
-  if (refusal === undefined) strike(context, { account, height, kind });
-  return refusal;
+  if (refusal !== undefined) return refusal;
+  const entries = creditReports.get(context.state, account)?.entries ?? [];
+  const struck = entries.find((entry) => entry.height === height && entry.kind === kind);
+  strike(context, { account, height, kind });
+  if (struck !== undefined) {
+    noteStruck(context.state, { owner: account, kind, reason: struck.reason });
+  }
+  return undefined;
 }
