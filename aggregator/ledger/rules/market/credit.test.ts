@@ -1,24 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cost, type Gate, type Message, micro, microPerKwh, utcMs, wh } from "@busbar/protocol";
+import { cost, type Gate, type Message, micro, microPerKwh, wh } from "@busbar/protocol";
 import fc from "fast-check";
 import { clear } from "../../../market/clearing/clearing.ts";
 import { residualSales } from "../../../market/clearing/residual.ts";
 import { bookOf, side, type Wish, wish } from "../../../market/clearing/test-books.ts";
 import { accountSums, balanceOf, moneyOf } from "../../accounts.ts";
-import {
-  creditReports,
-  creditScore,
-  decayMs,
-  fade,
-  fullCredit,
-  reportViolation,
-  violations,
-} from "../../credit.ts";
-import { boundOf, defaults, expose, exposures, quotesCost } from "../../exposure.ts";
+import { creditReports, creditScore, fullCredit, violations } from "../../credit.ts";
+import { boundOf, defaults, exposures, quotesCost } from "../../exposure.ts";
 import type { Genesis } from "../../genesis.ts";
-import type { BlockContext } from "../../rule.ts";
-import { emptyState, Overlay } from "../../state/overlay.ts";
 import { entry, frameOf, MeterChain, testGenesis } from "../../test-site.ts";
 import { Chain, hour, mandate, minute, quote, slot } from "./test-chain.ts";
 
@@ -226,36 +216,6 @@ test("whatever the tariff, a party's quotes cost it no more than they bound it t
   assert.ok(seen.paid > 100 && seen.dear > 50, JSON.stringify(seen));
 });
 
-test("what binds an owner is counted exactly, however much it is", () => {
-  const amounts = fc.array(fc.maxSafeNat(), { minLength: 1, maxLength: 12 });
-  fc.assert(
-    fc.property(amounts, fc.infiniteStream(fc.nat(11)), (list, order) => {
-      const state = new Overlay(emptyState);
-      let sum = 0n;
-      const check = () => {
-        const { money = 0, carried = 0 } = exposures.get(state, "a") ?? {};
-        assert.equal(BigInt(money) + BigInt(carried) * 2n ** 52n, sum);
-        const most = BigInt(Number.MAX_SAFE_INTEGER);
-        assert.equal(BigInt(boundOf(state, "a")), sum > most ? most : sum);
-      };
-      for (const money of list) {
-        expose(state, "a", money);
-        sum += BigInt(money);
-        check();
-      }
-      const left = [...list];
-      while (left.length > 0) {
-        const [money = 0] = left.splice((order.next().value ?? 0) % left.length, 1);
-        expose(state, "a", -money);
-        sum -= BigInt(money);
-        check();
-      }
-      assert.equal(exposures.get(state, "a"), undefined);
-    }),
-    { numRuns: 200 },
-  );
-});
-
 test("without credit terms nothing of it is looked at", () => {
   versions.clear();
   const run = new Chain();
@@ -381,48 +341,6 @@ function messageOf(changes: Partial<Message<"payment">>): Message<"payment"> {
     ...changes,
   };
 }
-
-test("of each violation three quarters are left after each month, and nothing in the end", () => {
-  const context = (state: Overlay, days: number) =>
-    ({
-      state,
-      height: 1,
-      time: utcMs(days * 86_400_000),
-      emit: () => undefined,
-    }) as unknown as BlockContext;
-  const days = fc.array(fc.nat(400), { minLength: 1, maxLength: 25 });
-  fc.assert(
-    fc.property(
-      days,
-      fc.constantFrom("quote-unopened", "non-payment", "equivocation"),
-      (gaps, kind) => {
-        const state = new Overlay(emptyState);
-        let now = 0;
-        for (const gap of gaps) {
-          now += gap;
-          fade(context(state, now));
-          const before = creditReports.get(state, "a")?.points ?? 0;
-          reportViolation(context(state, now), { id: "a", kind, reason: "x" });
-          const { points, entries } = creditReports.get(state, "a") ?? assert.fail();
-          assert.equal(points, before + violations[kind]);
-          assert.ok(points >= entries.reduce((sum, { left }) => sum + left, 0));
-        }
-        // Faded step by step and at once: the same.
-        const { points, decaysAt } = creditReports.get(state, "a") ?? assert.fail();
-        const atOnce = new Overlay(state);
-        const end = (decaysAt ?? 0) + 7 * decayMs;
-        fade(context(atOnce, end / 86_400_000));
-        for (let at = decaysAt ?? 0; at <= end; at += decayMs)
-          fade(context(state, at / 86_400_000));
-        assert.deepEqual(creditReports.get(state, "a"), creditReports.get(atOnce, "a"));
-        assert.ok((creditReports.get(state, "a")?.points ?? 0) <= (points * 3) / 4);
-        fade(context(state, (end + 60 * decayMs) / 86_400_000));
-        assert.equal(creditScore(state, "a"), fullCredit);
-      },
-    ),
-    { numRuns: 50 },
-  );
-});
 
 test("members strike an entry by a motion; its points are back", () => {
   const run = begin(worth);
