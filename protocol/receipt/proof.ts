@@ -37,7 +37,8 @@ export type Proved = {
   readonly signers: readonly string[];
   /** Of a result and a payment. */
   readonly events?: readonly CertifiedEvent[];
-  /** Of a state: what the key holds, or nothing. */
+  /** Of a state: which key, and what it holds, or nothing. */
+  readonly key?: string;
   readonly value?: Uint8Array;
   /** Of a consistency: blocks of the certified one's chain. */
   readonly headers?: readonly BlockHeader[];
@@ -105,10 +106,10 @@ export function verifyProof(
       return checked.ok ? { ...checked, kind } : checked;
     }
     case "state": {
-      const { header, value } = proof.state;
+      const { header, key, value } = proof.state;
       const checked = verifyStateProof(proof.state, membership, verify);
       if (!checked.ok) return checked;
-      return { ...checked, kind, header, ...(value === undefined ? {} : { value }) };
+      return { ...checked, kind, header, key, ...(value === undefined ? {} : { value }) };
     }
     case "result": {
       const checked = verifyResultProof(proof.result, membership, verify);

@@ -87,6 +87,16 @@ test("a proof that proves something else than the page shows is called so", { sk
     .first()
     .click();
   await page.getByText("says something else of energy").waitFor();
+  // The proof of that contract is none of the next one.
+  await page.route("**/api/proofs/state*", (route) => {
+    const body = Buffer.from(site.desk.stateProof(`contract/${trade?.contract}`) ?? []);
+    return route.fulfill({ body, contentType: "application/cbor" });
+  });
+  await page
+    .getByRole("button", { name: /^Verify/ })
+    .first()
+    .click();
+  await page.getByText("says something else of the ledger’s state").waitFor();
   // And one whose bytes were changed is none.
   await page.route("**/api/proofs/**", async (route) => {
     const body = await (await route.fetch()).body();

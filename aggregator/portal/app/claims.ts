@@ -43,14 +43,14 @@ const whats: Readonly<Record<string, string>> = {
 };
 
 /**
- * A contract as the certified state holds it, and by what its hour came to for one of its parties whether it is paid;
- * `payment` is the proof of that, undefined where nothing came of the hour yet.
+ * A contract as the certified state holds it, and by what its hour came to for one of its parties, or that nothing came
+ * of it yet, whether it is paid.
  */
 export function checkTrade(
   {
     contract,
     payment,
-  }: { readonly contract: Uint8Array; readonly payment: Uint8Array | undefined },
+  }: { readonly contract: Uint8Array; readonly payment: Uint8Array },
   trade: PortalTrade,
   pinned: Pinned,
 ): Verdict {
@@ -72,8 +72,7 @@ export function checkTrade(
     };
   });
   const isPaid = trade.state === "paid";
-  if (!signed.ok || (payment === undefined && !isPaid)) return signed;
-  if (payment === undefined) return differs("paid");
+  if (!signed.ok) return signed;
   const paid = checkState(payment, pinned, (reader) => {
     const noted = [trade.buyer, trade.seller].some((owner) => {
       const id = settlementId(trade.slot, owner);
@@ -182,14 +181,15 @@ function checkState(
 ): Verdict {
   const proved = check(bytes, pinned);
   if (!proved.ok) return proved;
-  const { value } = proved;
-  if (proved.kind !== "state" || value === undefined) return differs("state");
-  const reader = (key: string): Reader => ({
-    get: (asked) => (asked === key ? value : undefined),
-    scan: () => [],
-  });
+  const { key: held, value } = proved;
+  if (proved.kind !== "state") return differs("state");
+  let isOfKey = false;
+  const reader = (key: string): Reader => {
+    isOfKey ||= key === held;
+    return { get: (asked) => (asked === key && key === held ? value : undefined), scan: () => [] };
+  };
   const found = read(reader);
-  if (found === undefined) return differs("state");
+  if (found === undefined || !isOfKey) return differs("state");
   return compare(found.proved, found.shown) ?? verdictOf(proved);
 }
 

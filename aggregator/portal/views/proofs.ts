@@ -18,10 +18,15 @@ function carried({ store }: ViewContext, proof: Proof): Uint8Array {
   return encodeProof(proof, steps);
 }
 
-/** What the newest certified state holds under a key; undefined where there is no proof. */
+/**
+ * What the newest certified state holds under a key, of a settlement also that there is none; undefined where there is
+ * no proof.
+ */
 export function stateProof(context: ViewContext, key: string): Uint8Array | undefined {
   const state = proveState(context.application, context.store, key);
-  return state?.value === undefined ? undefined : carried(context, { kind: "state", state });
+  if (state === undefined) return undefined;
+  if (state.value === undefined && !key.startsWith("settlement/")) return undefined;
+  return carried(context, { kind: "state", state });
 }
 
 /** The receipt of the batch that holds a reading; undefined where it is not here. */

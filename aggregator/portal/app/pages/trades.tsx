@@ -9,7 +9,7 @@ import { Keep } from "../parts/keep.tsx";
 import { Card } from "../parts/loaded.tsx";
 import { LongTable, type RowColumn } from "../parts/rows.tsx";
 import { Verify } from "../parts/verify.tsx";
-import { Refused, readBytes } from "../request.ts";
+import { readBytes } from "../request.ts";
 import { me } from "../session.ts";
 import { useWatched } from "../store.ts";
 import { pin } from "../trust.ts";
@@ -77,19 +77,13 @@ export function tradeColumns({
 
 export async function verifyTrade(trade: PortalTrade, chain: string) {
   const contract = await readBytes(statePath(`contract/${trade.contract}`));
-  return checkTrade({ contract, payment: await paymentOf(trade) }, trade, await pin(chain));
+  const payment = await readBytes(statePath(settlements.keyOf(readableSettlement(trade))));
+  return checkTrade({ contract, payment }, trade, await pin(chain));
 }
 
-/** The proof of what a party's contracts of that hour came to: of the side that its reader may see. */
-async function paymentOf({ slot, buyer, seller }: PortalTrade): Promise<Uint8Array | undefined> {
-  for (const owner of [buyer, seller]) {
-    try {
-      return await readBytes(statePath(settlements.keyOf(settlementId(slot, owner))));
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-    }
-  }
-  return undefined;
+/** What the trade's hour came to for the party that is signed in; others who may verify see both. */
+function readableSettlement({ slot, buyer, seller }: PortalTrade): string {
+  return settlementId(slot, me.value?.id === seller ? seller : buyer);
 }
 
 const statePath = (key: string) => `proofs/state?key=${encodeURIComponent(key)}`;
