@@ -47,10 +47,7 @@ const whats: Readonly<Record<string, string>> = {
  * of it yet, whether it is paid.
  */
 export function checkTrade(
-  {
-    contract,
-    payment,
-  }: { readonly contract: Uint8Array; readonly payment: Uint8Array },
+  { contract, payment }: { readonly contract: Uint8Array; readonly payment: Uint8Array },
   trade: PortalTrade,
   pinned: Pinned,
 ): Verdict {
