@@ -11,7 +11,7 @@ export const measured: CostConstants = {
   ledgerUs: 254,
   blockMs: 7.9,
   finalMs: 13,
-  settleUs: 320,
+  settleUs: 155,
   diskBytes: 120,
   frameBytes: { head: 163, reading: 41 },
 };
