@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { seededRandom } from "../support/virtual-site.ts";
 import { missing } from "./programs.ts";
-import { trespasses } from "./rights.ts";
+import { trespasses, untilSignedIn } from "./rights.ts";
 import { type Doctor, OutsideScene, startMeters, type UnitName, unitNames } from "./scene.ts";
 import { type BrokerKind, brokerKinds } from "./servers.ts";
 
@@ -35,6 +35,7 @@ for (const kind of lacking === undefined ? brokerKinds : []) {
   }, async (t) => {
     const scene = await OutsideScene.open(kind);
     t.after(() => scene.end());
+    await untilSignedIn(scene);
     let found: Doctor | undefined;
     await t.test("the doctor sees what it does, also after kill -9", async (sub) => {
       const doctor = await scene.doctor();

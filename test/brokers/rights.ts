@@ -1,6 +1,7 @@
 import { topicsOf } from "@busbar/protocol";
 import { dialBroker, readPassword } from "../../aggregator/broker/external/address.ts";
 import { MqttSession } from "../../aggregator/broker/external/session.ts";
+import { until } from "../support/virtual-site.ts";
 import type { OutsideScene } from "./scene.ts";
 
 const quietMs = 1_500;
@@ -17,6 +18,14 @@ async function signIn(scene: OutsideScene, user: string, heard: string[], passwo
     onMessage: ({ topic }) => heard.push(topic),
   });
   return session;
+}
+
+/** Resolves when a member can sign in: a cluster accepts connections before its nodes have agreed on a leader. */
+export async function untilSignedIn(scene: OutsideScene): Promise<void> {
+  const session = await until("a member signs in", () =>
+    signIn(scene, scene.member, []).catch(() => undefined),
+  );
+  session.close();
 }
 
 /**
