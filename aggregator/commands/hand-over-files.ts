@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Failure } from "@busbar/protocol";
 import { verify } from "@busbar/protocol/node";
@@ -16,6 +6,7 @@ import { parseDocument } from "yaml";
 import { z } from "zod";
 import { type HandOverWord, readWord } from "../consensus/cometbft/hand-over-word.ts";
 import type { HomeFile } from "../consensus/cometbft/home.ts";
+import { writeWhole } from "../publish/whole-file.ts";
 
 /** The words in these files, by member. Throws: `Failure` `hand-over.word`. */
 export function wordsIn(
@@ -66,19 +57,6 @@ export function writeConfig(path: string, rpcPort: number): void {
   config.set("engine", "cometbft");
   config.set("cometbft", config.createNode({ home: "cometbft", rpc: rpcAt(rpcPort) }));
   writeWhole(path, config.toString());
-}
-
-/** Writes a file so that it is whole or as before, whatever ends the process. */
-export function writeWhole(path: string, text: string): void {
-  const part = `${path}.part`;
-  const file = openSync(part, "w");
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(part, path);
 }
 
 const rpcAt = (port: number) => `http://127.0.0.1:${port}`;

@@ -17,7 +17,8 @@ import { type Address, addressText, parseAddress } from "../consensus/links/addr
 import { genesisHash } from "../ledger/genesis.ts";
 import { type HandedOver, handedOverOf, noteHandedOver } from "../ledger/handed-over.ts";
 import { members } from "../ledger/tables.ts";
-import { nodeSeedIn, wordsIn, writeConfig, writeHome, writeWhole } from "./hand-over-files.ts";
+import { writeWhole } from "../publish/whole-file.ts";
+import { nodeSeedIn, wordsIn, writeConfig, writeHome } from "./hand-over-files.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { checkMember } from "./member.ts";
 

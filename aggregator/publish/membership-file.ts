@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { CommittedBlock } from "../ledger/block.ts";
 import { presentMembership } from "../ledger/present-membership.ts";
 import type { StateReader } from "../ledger/state/state.ts";
+import { writeWhole } from "./whole-file.ts";
 
 type Options = {
   readonly path: string;
@@ -36,7 +37,7 @@ export class MembershipFile {
     const text = `${JSON.stringify(presentMembership(state), null, 2)}\n`;
     if (text === this.#written) return;
     try {
-      if (read(path) !== text) replace(path, text);
+      if (read(path) !== text) writeWhole(path, text);
       this.#written = text;
     } catch (error) {
       // The ledger has all of it: a disk that takes no file stops nobody.
@@ -53,16 +54,4 @@ function read(path: string): string | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-function replace(path: string, text: string): void {
-  const part = `${path}.part`;
-  const file = openSync(part, "w");
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(part, path);
 }
